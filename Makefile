@@ -1,0 +1,86 @@
+# One command per habit. Each sets up what it needs, from nothing but python3 (3.11+) and make.
+
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+UV := $(BIN)/uv
+LOWEST := .venv-lowest
+PYTEST := python -m pytest -n auto --maxprocesses 8
+
+# A stamp says that a step is done; it lies inside what it speaks of, so that deleting that undoes it.
+UV_READY := .venv/.uv-$(UV_VERSION)
+RUN_READY := .venv/.run-ready
+DEV_READY := .venv/.dev-ready
+LOWEST_READY := $(LOWEST)/.ready
+
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_PROGRESS := 1
+# Trust whom the machine trusts, as pip does: a company's own authority is known to it and not to uv.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS ?= 1
+endif
+unexport VIRTUAL_ENV
+unexport UV_PROJECT_ENVIRONMENT
+
+.PHONY: help serve test test-main test-lowest check fix bench chaos lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+serve: $(RUN_READY) ## start Tokenry on ./tokenry-data
+	$(BIN)/tokenry try
+
+test: test-main test-lowest ## every test, then the contract suite on the lowest allowed dependencies
+
+test-main: $(DEV_READY)
+	$(BIN)/$(PYTEST)
+
+test-lowest: $(LOWEST_READY) | test-main
+	TOKENRY_TEST_STORES=sqlite $(LOWEST)/bin/$(PYTEST) tests/contract
+
+check: $(DEV_READY) ## lint, format, types, architecture
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/house
+
+fix: $(DEV_READY) ## repair what ruff can repair
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(DEV_READY) ## measure
+	$(BIN)/python -m bench
+
+chaos: $(DEV_READY) ## kills, freezes and races, with the long counts
+	TOKENRY_CHAOS=1 $(BIN)/python -m pytest tests/chaos -m chaos
+
+lock: $(UV_READY) ## resolve dependencies anew, after a change in pyproject.toml
+	$(UV) lock --default-index https://pypi.org/simple
+	$(UV) pip compile --quiet --resolution lowest-direct --universal --generate-hashes --no-header --no-annotate \
+		--all-extras --group test --default-index https://pypi.org/simple \
+		--output-file tests/lowest.txt pyproject.toml
+
+clean: ## remove environments, caches and build results, never data
+	rm -rf .venv .venv-lowest build dist htmlcov .coverage .coverage.* .hypothesis \
+		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(UV_READY):
+	.ci/venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	touch $@
+
+# Running needs no test tools; --inexact keeps them when they are there already.
+$(RUN_READY): pyproject.toml uv.lock $(UV_READY)
+	$(UV) sync --quiet --frozen --all-extras --no-default-groups --inexact
+	touch $@
+
+$(DEV_READY): pyproject.toml uv.lock $(UV_READY)
+	$(UV) sync --quiet --frozen --all-extras
+	touch $@ $(RUN_READY)
+
+$(LOWEST_READY): pyproject.toml tests/lowest.txt $(UV_READY)
+	$(UV) venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(UV) pip sync --quiet --python $(LOWEST)/bin/python --require-hashes tests/lowest.txt
+	$(UV) pip install --quiet --python $(LOWEST)/bin/python --no-deps --editable .
+	touch $@

@@ -1,0 +1,365 @@
+"""The asynchronous face: the same engine, the same names, awaited.
+
+There is no second implementation. A verification that memory can answer is answered inline; otherwise its steps are
+driven here, and only what really waits is awaited. Everything else runs the synchronous call where it may wait: on a
+thread, or in a greenlet when the host's engine is an `AsyncEngine`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from .config import Settings, load
+from .core.errors import ConfigError
+from .core.keyring import Keyring
+from .core.model import NOT_GIVEN, NotGiven
+from .core.scopes import ScopesAsked
+from .core.secret import Secret
+from .core.verdict import Explanation, Valid, Verdict
+from .service.audit import Audit
+from .service.context import By
+from .service.events import Events
+from .service.keys import Keys
+from .service.owners import Owners
+from .service.roles import Roles, Scopes
+from .service.tenants import Tenants
+from .service.usage import Usage
+from .service.verify import Find, Lease, OwnerLoader, read_ask, required, text_of
+from .tokenry import Groups, Joined, Tokenry
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Run = Callable[..., Awaitable[Any]]
+
+
+class awaited(Generic[P, R]):
+    """The asynchronous twin of a method: the same parameters, the same answer, awaited."""
+
+    def __init__(self, method: Callable[Concatenate[Any, P], R]) -> None:
+        self._name = method.__name__
+        self.__doc__ = method.__doc__
+        self.__wrapped__ = method
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[P, Awaitable[R]]:
+        if instance is None:
+            return self  # type: ignore[return-value]
+        method, run = getattr(instance._sync, self._name), instance._run
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+            answer: Awaitable[R] = run(method, *args, **kwargs)
+            return answer
+
+        return call
+
+
+class _Group:
+    def __init__(self, sync: Any, run: Run) -> None:
+        self._sync = sync
+        self._run = run
+
+
+class AsyncTenants(_Group):
+    """`Tenants`, awaited."""
+
+    create = awaited(Tenants.create)
+    get = awaited(Tenants.get)
+    list = awaited(Tenants.list)
+    update = awaited(Tenants.update)
+    suspend = awaited(Tenants.suspend)
+    resume = awaited(Tenants.resume)
+    delete = awaited(Tenants.delete)
+
+
+class AsyncOwners(_Group):
+    """`Owners`, awaited."""
+
+    put = awaited(Owners.put)
+    get = awaited(Owners.get)
+    list = awaited(Owners.list)
+    disable = awaited(Owners.disable)
+    enable = awaited(Owners.enable)
+    delete = awaited(Owners.delete)
+
+
+class AsyncRoles(_Group):
+    """`Roles`, awaited."""
+
+    put = awaited(Roles.put)
+    get = awaited(Roles.get)
+    list = awaited(Roles.list)
+    delete = awaited(Roles.delete)
+
+
+class AsyncScopes(_Group):
+    """`Scopes`, awaited."""
+
+    define = awaited(Scopes.define)
+    list = awaited(Scopes.list)
+    check = awaited(Scopes.check)
+
+
+class AsyncKeys(_Group):
+    """`Keys`, awaited."""
+
+    issue = awaited(Keys.issue)
+    issue_many = awaited(Keys.issue_many)
+    get = awaited(Keys.get)
+    list = awaited(Keys.list)
+    expiring = awaited(Keys.expiring)
+    find = awaited(Keys.find)
+    limits = awaited(Keys.limits)
+    update = awaited(Keys.update)
+    disable = awaited(Keys.disable)
+    enable = awaited(Keys.enable)
+    rotate = awaited(Keys.rotate)
+    revoke = awaited(Keys.revoke)
+    revoke_where = awaited(Keys.revoke_where)
+    delete = awaited(Keys.delete)
+    purge = awaited(Keys.purge)
+
+
+class AsyncEvents(_Group):
+    """`Events`, awaited. Subscribers stay plain functions; they are called where the change ran."""
+
+    list = awaited(Events.list)
+    subscribe = awaited(Events.subscribe)
+
+
+class AsyncAudit(_Group):
+    """`Audit`, awaited."""
+
+    list = awaited(Audit.list)
+    head = awaited(Audit.head)
+    check = awaited(Audit.check)
+    cut = awaited(Audit.cut)
+    seal = awaited(Audit.seal)
+    seal_all = awaited(Audit.seal_all)
+
+
+class AsyncUsage(_Group):
+    """`Usage`, awaited."""
+
+    get = awaited(Usage.get)
+
+
+class AsyncGroups:
+    """The groups, awaited."""
+
+    def __init__(self, sync: Groups, run: Run) -> None:
+        self._sync: Any = sync
+        self._run = run
+        self.tenants = AsyncTenants(sync.tenants, run)
+        self.owners = AsyncOwners(sync.owners, run)
+        self.roles = AsyncRoles(sync.roles, run)
+        self.scopes = AsyncScopes(sync.scopes, run)
+        self.keys = AsyncKeys(sync.keys, run)
+        self.events = AsyncEvents(sync.events, run)
+        self.audit = AsyncAudit(sync.audit, run)
+        self.usage = AsyncUsage(sync.usage, run)
+
+    def scoped(
+        self,
+        *,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+        ip: str | None = None,
+        request_id: str | None = None,
+    ) -> AsyncGroups:
+        """Return the same groups with defaults for many calls."""
+        return AsyncGroups(self._sync.scoped(tenant=tenant, by=by, ip=ip, request_id=request_id), self._run)
+
+
+class AsyncJoined(AsyncGroups):
+    """The groups inside a transaction of the host."""
+
+    settle = awaited(Joined.settle)
+
+
+class AsyncTokenry(AsyncGroups):
+    """`Tokenry`, awaited. Also takes SQLAlchemy's AsyncEngine."""
+
+    flush = awaited(Tokenry.flush)
+
+    def __init__(
+        self,
+        database_url: str | None = None,
+        *,
+        engine: Any = None,
+        keyring: str | Path | Keyring | None = None,
+        settings: Settings | None = None,
+        clock: Any = None,
+    ) -> None:
+        """Open a database, as `Tokenry` does. With an AsyncEngine its first use checks keyring and tables."""
+        self._greenlets = hasattr(engine, "sync_engine")
+        settings = settings or load().settings
+        self._background = settings.background
+        if self._greenlets:
+            settings = replace(settings, background=False)
+        sync = Tokenry(
+            database_url,
+            engine=engine.sync_engine if self._greenlets else engine,
+            keyring=keyring,
+            settings=settings,
+            clock=clock,
+            _defer=self._greenlets,
+        )
+        super().__init__(sync, self._call)
+        self._verifying = sync._verifying
+        self._find = getattr(sync._database, "find_async", None)
+        self._inline = (sync._database.dialect == "sqlite" and sync._database.signals) or sync._database.alone
+        self._ready = not self._greenlets
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> AsyncTokenry:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def verify(
+        self,
+        presented: str | Secret,
+        *,
+        scopes: ScopesAsked | None = None,
+        ip: object = None,
+        cost: int = 1,
+        tenant: str | None = None,
+        environment: str | None = None,
+        audience: str | None = None,
+    ) -> Verdict:
+        """Answer whether a credential holds; from memory without waiting."""
+        text = presented if presented.__class__ is str else text_of(presented)
+        ask = read_ask(scopes, ip, cost, tenant, environment, audience)
+        verdict = self._verifying.answer(text, ask)  # type: ignore[arg-type]
+        if verdict is None:
+            verdict = await self._drive(self._verifying.steps(text, ask))  # type: ignore[arg-type]
+        return verdict
+
+    async def require(
+        self,
+        presented: str | Secret,
+        *,
+        scopes: ScopesAsked | None = None,
+        ip: object = None,
+        cost: int = 1,
+        tenant: str | None = None,
+        environment: str | None = None,
+        audience: str | None = None,
+    ) -> Valid:
+        """Verify, and raise Denied in place of a refusal."""
+        verdict = await self.verify(
+            presented,
+            scopes=scopes,
+            ip=ip,
+            cost=cost,
+            tenant=tenant,
+            environment=environment,
+            audience=audience,
+        )
+        return required(verdict)
+
+    async def explain(
+        self,
+        presented: str | Secret,
+        *,
+        scopes: ScopesAsked | None = None,
+        ip: object = None,
+        cost: int = 1,
+        tenant: str | None = None,
+        environment: str | None = None,
+        audience: str | None = None,
+    ) -> Explanation:
+        """Evaluate every check, take nothing, and mark the first failure."""
+        ask = read_ask(scopes, ip, cost, tenant, environment, audience)
+        explanation: Explanation = await self._drive(self._verifying.explain_steps(text_of(presented), ask))
+        return explanation
+
+    def owner_loader(self, load: OwnerLoader) -> OwnerLoader:
+        """Let the host answer for owners; the loader is a plain function that does not wait."""
+        loader: OwnerLoader = self._sync.owner_loader(load)
+        return loader
+
+    @asynccontextmanager
+    async def using(self, connection: Any) -> AsyncIterator[AsyncJoined]:
+        """Offer the groups inside a host's transaction: an AsyncConnection or AsyncSession, or their synchronous kinds."""
+        asynchronous = hasattr(connection, "run_sync")
+        inner = getattr(connection, "sync_session", None) or getattr(connection, "sync_connection", connection)
+        run = _in_greenlet if asynchronous else self._run
+        opened = self._sync.using(inner)
+        joined = await run(opened.__enter__)
+        try:
+            yield AsyncJoined(joined, run)
+        finally:
+            opened.__exit__(None, None, None)
+
+    async def migrate(self) -> None:
+        """Bring Tokenry's tables up to date."""
+        self._ready = True
+        await self._call(self._sync.migrate)
+
+    async def close(self) -> None:
+        """Write what was counted, give shares back and close the database."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+            self._ticking = None
+        if self._find is not None:
+            await self._sync._database.close_async()
+        await self._call(self._sync.close)
+
+    async def _drive(self, steps: Generator[Find | Lease, Any, Any]) -> Any:
+        await self._wake()
+        try:
+            wish = next(steps)
+            while True:
+                wish = steps.send(await self._wished(wish))
+        except StopIteration as end:
+            return end.value
+
+    async def _wished(self, wish: Find | Lease) -> Any:
+        if isinstance(wish, Lease):
+            return await self._call(self._verifying.lease, wish)
+        if self._inline:
+            return self._verifying.store.find(wish.kid)
+        if self._find is not None:
+            return await self._find(wish.kid)
+        return await self._call(self._verifying.store.find, wish.kid)
+
+    async def _call(self, fn: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Run a synchronous call where it may wait."""
+        if not self._greenlets:
+            return await asyncio.to_thread(fn, *args, **kwargs)
+        await self._wake()
+        answer: R = await _in_greenlet(fn, *args, **kwargs)
+        return answer
+
+    async def _wake(self) -> None:
+        """Start what runs beside the calls: a thread, or a task where the engine belongs to this event loop."""
+        if not self._greenlets:
+            self._sync._wake()
+            return
+        if not self._ready:
+            self._ready = True
+            await _in_greenlet(self._sync._prepare, migrate=False)
+        if self._background and self._ticking is None and not self._sync._closed:
+            self._ticking = asyncio.create_task(self._tick())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(self._sync.settings.flush_interval.total_seconds())
+            await _in_greenlet(self._sync._tick_if_due)
+
+
+async def _in_greenlet(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    try:
+        from sqlalchemy.util import greenlet_spawn
+    except ImportError:
+        raise ConfigError("an AsyncEngine needs greenlet: install sqlalchemy[asyncio]") from None
+    return await greenlet_spawn(fn, *args, **kwargs)

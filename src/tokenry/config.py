@@ -1,0 +1,193 @@
+"""How an installation is set up: settings, where the database is, and where its keyring comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+import time
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from .core.errors import ConfigError
+from .core.keyring import Keyring, new_generation, parse_keyring
+
+_FILE = "tokenry.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every knob there is. `docs/reference/settings.md` explains each."""
+
+    memory_entries: int = 100_000
+    exclusive: bool = False
+    background: bool = True
+    flush_interval: timedelta = timedelta(seconds=1)
+    owner_max_age: timedelta = timedelta(seconds=60)
+    limits_when_down: Literal["closed", "open"] = "closed"
+    store_timeout: timedelta = timedelta(seconds=5)
+    migrate: bool = True
+
+    def __post_init__(self) -> None:
+        if self.memory_entries < 0:
+            raise ConfigError("memory_entries must be 0 (off) or more")
+        if self.limits_when_down not in ("closed", "open"):
+            raise ConfigError("limits_when_down must be 'closed' or 'open'")
+        for name in ("flush_interval", "owner_max_age", "store_timeout"):
+            if getattr(self, name) <= timedelta(0):
+                raise ConfigError(f"{name} must be longer than nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What was found in the environment and in `tokenry.toml`."""
+
+    database_url: str | None
+    keyring: str | None
+    settings: Settings
+
+
+def load(environment: Mapping[str, str] | None = None, directory: Path | None = None) -> Configuration:
+    """Read `TOKENRY_…` variables and `tokenry.toml`; the environment wins. Unknown names are refused."""
+    environment = os.environ if environment is None else environment
+    values = _from_file((directory or Path.cwd()) / _FILE)
+    known = ("database_url", "keyring", *(field.name for field in dataclasses.fields(Settings)))
+    for name in known:
+        if f"TOKENRY_{name.upper()}" in environment:
+            values[name] = environment[f"TOKENRY_{name.upper()}"]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"unknown setting in {_FILE}: {', '.join(unknown)}. Known are: {', '.join(known)}")
+    url, keyring = values.pop("database_url", None), values.pop("keyring", None)
+    return Configuration(url, keyring, Settings(**{name: _typed(name, value) for name, value in values.items()}))
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+
+
+def _typed(name: str, value: object) -> object:
+    """Turn a text (or a number of seconds) into what the setting needs."""
+    default = next(field.default for field in dataclasses.fields(Settings) if field.name == name)
+    try:
+        if isinstance(default, bool):
+            if isinstance(value, bool):
+                return value
+            return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
+        if isinstance(default, int):
+            return int(str(value))
+        if isinstance(default, timedelta):
+            return timedelta(seconds=float(str(value)))
+    except (KeyError, ValueError):
+        kind = {bool: "true or false", int: "a whole number"}.get(type(default), "a number of seconds")
+        raise ConfigError(f"{name} must be {kind}, not {str(value)[:40]!r}") from None
+    return str(value)
+
+
+def fresh_keyring() -> Keyring:
+    """Make a keyring of one random generation."""
+    return Keyring([new_generation(os.urandom(38), 0)])
+
+
+def read_keyring_file(path: Path) -> Keyring:
+    """Read a keyring file; refuse one that others can read."""
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"the keyring {path} does not exist; `tokenry secrets new --out {path}` makes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the keyring {path} cannot be read: {type(error).__name__}") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigError(f"others can read the keyring {path}: run `chmod 600 {path}`")
+    return parse_keyring(text)
+
+
+def write_keyring_file(path: Path, keyring: Keyring, *, replace: bool = False) -> None:
+    """Write a keyring file with mode 0600, whole or not at all; without `replace` never over another."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(file, "w", encoding="utf-8") as stream:
+            stream.write(keyring.dump())
+            stream.flush()
+            os.fsync(stream.fileno())
+        if replace:
+            os.replace(aside, path)
+        else:
+            os.link(aside, path)
+    except FileExistsError:
+        raise ConfigError(f"{path} exists already; nothing was written") from None
+    finally:
+        aside.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class KeyringSource:
+    """Where an instance has its keyring from. A file is read again when it changes, so that a rotation needs no restart."""
+
+    def __init__(self, source: str | Path | Keyring | None, beside: Path | None, *, ephemeral: bool) -> None:
+        self._ephemeral = ephemeral
+        self.path: Path | None = None
+        self._keyring: Keyring | None = None
+        self._beside = beside if source is None else None
+        if isinstance(source, Keyring):
+            self._keyring = source
+        elif isinstance(source, str) and source.lstrip().startswith("tokenry-keyring"):
+            self._keyring = parse_keyring(source)
+        elif source is not None:
+            self.path = Path(source)
+            self.reload()
+        elif beside is not None:
+            self.path = beside
+        self._seen = self._stamp()
+
+    def get(self) -> Keyring:
+        """Return the keyring; raise ConfigError when there is none."""
+        if self._keyring is None:
+            if self.path is None:
+                raise ConfigError(
+                    "this database needs a keyring: make one with `tokenry secrets new --out FILE` and pass it with "
+                    "keyring=FILE or TOKENRY_KEYRING=FILE"
+                )
+            self.reload()
+        assert self._keyring is not None
+        return self._keyring
+
+    def embed(self, is_new: bool) -> None:
+        """Make the keyring of an embedded database that is new; never one for a database that has rows."""
+        if self._keyring is None and self._beside is not None and is_new and not self._beside.exists():
+            write_keyring_file(self._beside, fresh_keyring())
+        elif self._keyring is None and self._ephemeral:
+            self._keyring = fresh_keyring()  # for a database in memory, which ends with this process
+
+    def changed(self) -> bool:
+        """Tell whether the file is another than the one that was read."""
+        return self.path is not None and self._keyring is not None and self._stamp() != self._seen
+
+    def reload(self) -> Keyring:
+        """Read the file again."""
+        assert self.path is not None
+        self._seen = self._stamp()
+        self._keyring = read_keyring_file(self.path)
+        return self._keyring
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat() if self.path else None
+        except OSError:
+            return self._seen if hasattr(self, "_seen") else None  # being replaced at this moment, or gone
+        return (found.st_mtime_ns, found.st_ino) if found else None

@@ -1,0 +1,89 @@
+"""Who asks, and what that lets them see and grant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .errors import NotAllowed, NotFound
+from .model import Owner
+from .scopes import Granted, granted, is_operator
+
+OPERATOR_SCOPES = tuple(
+    f"tokenry:{scope}"
+    for scope in (
+        "verify",
+        "tenants:read", "tenants:write",
+        "owners:read", "owners:write",
+        "roles:read", "roles:write",
+        "scopes:read", "scopes:write",
+        "keys:read", "keys:write",
+        "usage:read", "audit:read", "events:read",
+    )
+)  # fmt: skip
+"""Every scope that an operator's key can hold."""
+
+NOTHING = granted(())
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks. The trusted program itself is `PROGRAM`; somebody unknown here sees nothing at all."""
+
+    name: str
+    owner: Owner | None = None
+    admin: bool = False
+    operator: Granted | None = None
+    holds: Granted = NOTHING
+    trusted: bool = False
+    by_key: bool = False
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the whole tenant is open to this actor for the matter of an operator scope."""
+        if self.operator is not None:
+            return self.operator.covers(scope)
+        return self.trusted or self.admin
+
+    def must(self, scope: str, what: str) -> None:
+        """Raise NotAllowed unless the tenant is open to this actor for a matter."""
+        if not self.may(scope):
+            raise NotAllowed(f"{what} is for administrators of the tenant, and for operators with {scope}")
+
+    def must_operate(self, scope: str, what: str) -> None:
+        """Raise NotAllowed unless the installation is open to this actor."""
+        if not (self.trusted or (self.operator is not None and self.operator.covers(scope))):
+            raise NotAllowed(f"{what} is for operators with {scope}")
+
+    def sees(self, external_id: str, scope: str) -> bool:
+        """Tell whether what belongs to an owner is open to this actor."""
+        return self.may(scope) or (
+            self.operator is None and self.owner is not None and self.owner.external_id == external_id
+        )
+
+    def must_see(self, external_id: str, scope: str, what: str) -> None:
+        """Raise NotFound, exactly as for something that does not exist."""
+        if not self.sees(external_id, scope):
+            raise NotFound(f"there is no such {what} here")
+
+    def must_mint(self) -> None:
+        """Raise NotAllowed for an ordinary key: only an owner, or an operator's key, makes secrets."""
+        if self.by_key and self.operator is None:
+            raise NotAllowed("a key cannot make or renew keys; ask as its owner, or with an operator's key")
+
+    def must_hold(self, scopes: Iterable[str]) -> None:
+        """Raise NotAllowed for scopes beyond what this actor holds, naming them."""
+        beyond = [scope for scope in scopes if not self._may_grant(scope)]
+        if beyond:
+            raise NotAllowed(f"these scopes are more than {self.name!r} may grant: {', '.join(beyond)}", scopes=beyond)
+
+    def _may_grant(self, scope: str) -> bool:
+        if self.trusted:
+            return True
+        if is_operator(scope):
+            return self.operator is not None and self.operator.covers(scope)
+        if self.operator is not None or self.admin:
+            return True
+        return scope != "*" and scope.partition(":")[0] != "admin" and self.holds.covers(scope)
+
+
+PROGRAM = Actor("", trusted=True)

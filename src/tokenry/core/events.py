@@ -1,0 +1,37 @@
+"""The vocabulary of what happens. Audit entries and events use these words and no others."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EVENT_TYPES: Final = {
+    "tenant.created": "A tenant was created.",
+    "tenant.updated": "A tenant's name, prefix or lifetimes changed.",
+    "tenant.suspended": "A tenant was suspended: none of its credentials is valid.",
+    "tenant.resumed": "A suspended tenant is active again.",
+    "tenant.deleted": "A tenant was removed.",
+    "owner.created": "An owner was created.",
+    "owner.updated": "An owner's name, email, roles or admin flag changed.",
+    "owner.disabled": "An owner was disabled: none of its credentials is valid.",
+    "owner.enabled": "A disabled owner is active again.",
+    "owner.deleted": "An owner was deleted and its keys were revoked.",
+    "role.updated": "A role was created or its scopes changed.",
+    "role.deleted": "A role was deleted and is gone from owners and keys.",
+    "scopes.defined": "The catalogue of scopes was replaced.",
+    "key.issued": "A key was issued.",
+    "key.updated": "A key's description, scopes, limits, addresses or expiry changed.",
+    "key.disabled": "A key was switched off.",
+    "key.enabled": "A key was switched on again.",
+    "key.rotated": "A key got a new secret.",
+    "key.revoked": "A key was revoked for good.",
+    "key.deleted": "A key was removed.",
+    "key.expiring": "A key expires within 30, 7 or 1 days.",
+    "key.first_used": "A key was used for the first time.",
+    "auth.failed": "Credentials were refused; counted by code over the last minute.",
+    "audit.cut": "Old audit entries were removed up to a signed checkpoint.",
+}
+
+
+def matches(pattern: str, type: str) -> bool:
+    """Tell whether an event type is meant by a name or by `noun.*`, or by `*`."""
+    return pattern in ("*", type) or (pattern.endswith(".*") and type.startswith(pattern[:-1]))

@@ -1,0 +1,112 @@
+"""Limits: so many requests in windows that are aligned to the epoch, and the shares that processes lease of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from .errors import FieldError
+
+COUNT_MAX = 10**12
+WINDOW_MAX = 366 * 86_400
+LIMITS_MAX = 8
+SECOND = 1_000_000
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `limit` requests in every window of `window_seconds`."""
+
+    name: str
+    limit: int
+    window_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """How one limit stands: what is left of the window that ends at `reset_at`."""
+
+    name: str
+    limit: int
+    window_seconds: int
+    remaining: int
+    reset_at: datetime
+
+
+def window_of(limit: Limit, now: int) -> int:
+    """Return the number of the window that holds the moment `now` (microseconds)."""
+    return now // (limit.window_seconds * SECOND)
+
+
+def reset_at(limit: Limit, window: int) -> int:
+    """Return the moment (microseconds) at which a window ends."""
+    return (window + 1) * limit.window_seconds * SECOND
+
+
+def state(limit: Limit, window: int, remaining: int) -> LimitState:
+    """Return the public state of a limit."""
+    ends_at = _EPOCH + timedelta(seconds=(window + 1) * limit.window_seconds)
+    return LimitState(limit.name, limit.limit, limit.window_seconds, max(0, remaining), ends_at)
+
+
+def seconds_until(moment: int, now: int) -> int:
+    """Return whole seconds, rounded up and at least 1, until a moment."""
+    return max(1, -((now - moment) // SECOND))
+
+
+def share_of(limit: int, left: int, need: int) -> int:
+    """Return how many units to lease at once: few enough that an idle or dead holder wastes little.
+
+    A share is at most a hundredth of the limit and an eighth of what is left, so that shares shrink to single units as
+    a window fills up: that is what keeps at least 99 % usable however many processes share it.
+    """
+    return min(left, max(need, min(limit // 100, left // 8)))
+
+
+def check_list(field: str, values: object, errors: list[FieldError]) -> tuple[Limit, ...]:
+    """Return well-formed limits; name everything else in `errors`."""
+    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+        errors.append(FieldError(field, "not_a_list", "limits are a list of Limit(name, limit, window_seconds)"))
+        return ()
+    limits = [limit for value in values if (limit := _read(field, value, errors)) is not None]
+    if len({limit.name for limit in limits}) < len(limits):
+        errors.append(FieldError(field, "duplicate", "every limit of a key needs a name of its own"))
+    if len(limits) > LIMITS_MAX:
+        errors.append(FieldError(field, "too_many", f"a key has at most {LIMITS_MAX} limits"))
+    return tuple(limits)
+
+
+def _read(field: str, value: object, errors: list[FieldError]) -> Limit | None:
+    if isinstance(value, Mapping):
+        if set(value) != {"name", "limit", "window_seconds"}:
+            errors.append(FieldError(field, "bad_limit", "a limit has exactly name, limit and window_seconds"))
+            return None
+        value = Limit(value["name"], value["limit"], value["window_seconds"])
+    if not isinstance(value, Limit):
+        errors.append(FieldError(field, "bad_limit", f"{str(value)[:80]!r} is not a Limit"))
+        return None
+    problems = []
+    if not (isinstance(value.name, str) and _NAME.fullmatch(value.name)):
+        problems.append("its name must be 1 to 32 of [a-z0-9_.-]")
+    if not _whole(value.limit, COUNT_MAX):
+        problems.append(f"limit must be a whole number from 1 to {COUNT_MAX}")
+    if not _whole(value.window_seconds, WINDOW_MAX):
+        problems.append(f"window_seconds must be a whole number from 1 to {WINDOW_MAX}")
+    errors.extend(FieldError(field, "bad_limit", f"{str(value.name)[:40]!r}: {problem}") for problem in problems)
+    return None if problems else value
+
+
+def _whole(value: Any, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
+
+
+@lru_cache(maxsize=65536)
+def compiled(values: tuple[tuple[str, int, int], ...]) -> tuple[Limit, ...]:
+    """Return limits from their stored form, the same object for the same limits."""
+    return tuple(Limit(*value) for value in values)

@@ -1,0 +1,259 @@
+"""The records that Tokenry answers with: frozen, typed, and free of anything secret. Exported as `tokenry.types`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, Final, Generic, Literal, TypeVar
+
+from .limits import Limit, LimitState
+from .secret import Secret
+
+T = TypeVar("T")
+
+
+class NotGiven(Enum):
+    """The type of `NOT_GIVEN`, which tells "leave it" apart from an explicit None."""
+
+    NOT_GIVEN = "not given"
+
+    def __repr__(self) -> str:
+        return "NOT_GIVEN"
+
+
+NOT_GIVEN: Final = NotGiven.NOT_GIVEN
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(at: datetime) -> int:
+    """Return an aware moment as microseconds since the epoch, the form in which times are stored and compared."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(at: int) -> datetime:
+    """Return stored microseconds as an aware UTC datetime."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def moment_or_none(at: int | None) -> datetime | None:
+    """Return `moment(at)`, or None for None."""
+    return None if at is None else _EPOCH + timedelta(microseconds=at)
+
+
+KeyStatus = Literal["active", "disabled", "revoked", "expired"]
+KEY_STATUSES: Final = ("active", "disabled", "revoked", "expired")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A customer of the installation; everything belongs to exactly one."""
+
+    id: str
+    slug: str
+    name: str
+    prefix: str
+    status: Literal["active", "suspended"]
+    expires_in_default: timedelta
+    expires_in_max: timedelta
+    never_allowed: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who keys belong to: a user or a service of the tenant, known to the host by `external_id`."""
+
+    id: str
+    tenant: str
+    external_id: str
+    name: str
+    email: str | None
+    roles: tuple[str, ...]
+    admin: bool
+    status: Literal["active", "disabled"]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A named set of scopes in a tenant."""
+
+    tenant: str
+    name: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretInfo:
+    """What may be shown of a secret: its public `kid`, its age and its use. `ends_at` is None for the current one."""
+
+    kid: str
+    created_at: datetime
+    ends_at: datetime | None
+    last_used_at: datetime | None
+    last_used_ip: str | None
+    use_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A stable identity for API access. Secrets come and go, the key stays."""
+
+    id: str
+    tenant: str
+    owner: str
+    name: str
+    description: str
+    scopes: tuple[str, ...]
+    roles: tuple[str, ...]
+    allowed_ips: tuple[str, ...]
+    limits: tuple[Limit, ...]
+    environment: str
+    status: KeyStatus
+    created_at: datetime
+    expires_at: datetime | None
+    not_before: datetime | None
+    revoked_at: datetime | None
+    revoke_reason: str
+    last_used_at: datetime | None
+    last_used_ip: str | None
+    use_count: int
+    version: int
+    metadata: Mapping[str, Any] = field(hash=False)
+    secrets: tuple[SecretInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A key together with its secret, which is shown this once."""
+
+    key: Key
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened. `sequence` orders the events of an installation for its readers."""
+
+    sequence: int
+    id: str
+    type: str
+    at: datetime
+    tenant: str
+    subject: str
+    actor: str
+    data: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the audit log: who did what to whom, and how it looked before and after."""
+
+    id: str
+    at: datetime
+    tenant: str
+    actor: str
+    action: str
+    subject: str
+    before: Mapping[str, Any] | None = field(hash=False)
+    after: Mapping[str, Any] | None = field(hash=False)
+    ip: str | None
+    request_id: str | None
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a tenant's audit chain, signed: keep it elsewhere, and `audit.check(head=…)` finds a cut tail."""
+
+    tenant: str
+    position: int
+    chain: str
+    at: datetime
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What `audit.check` found; truthy when everything is as it was written."""
+
+    entry_count: int
+    problems: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class UsageHour:
+    """How often a key was answered with one code within one hour."""
+
+    key_id: str
+    at: datetime
+    code: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeCheck:
+    """Whether scopes may be granted here; falsy when some are unknown, which `unknown` names in input order."""
+
+    unknown: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return not self.unknown
+
+
+@dataclass(frozen=True, slots=True)
+class BulkItem:
+    """What became of one key in a bulk change: `error` is None when it worked (or, in a dry run, would work)."""
+
+    key: Key
+    error: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list; hand `next_cursor` back for the next one (None: this was the last)."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+__all__ = [
+    "NOT_GIVEN",
+    "AuditReport",
+    "BulkItem",
+    "Entry",
+    "Event",
+    "Head",
+    "Issued",
+    "Key",
+    "KeyStatus",
+    "Limit",
+    "LimitState",
+    "NotGiven",
+    "Owner",
+    "Page",
+    "Role",
+    "ScopeCheck",
+    "SecretInfo",
+    "Tenant",
+    "UsageHour",
+    "micros",
+    "moment",
+    "moment_or_none",
+]

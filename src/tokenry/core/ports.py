@@ -1,0 +1,295 @@
+"""What the use cases ask of a store, one small role per noun. `tokenry.store` answers on SQLite and PostgreSQL.
+
+Rows take and give the records of `core.model`; how they look at rest is the store's own affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from .grant import Grant, Row
+from .limits import Limit
+from .model import Entry, Event, Key, Owner, Role, Tenant, UsageHour
+from .verdict import Refused, Taken
+
+
+class Clash(Exception):
+    """A unique name was taken by somebody else at the same moment; the transaction is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFilter:
+    """Which keys of a tenant; None means any."""
+
+    owner_id: str | None = None
+    status: str | None = None
+    scope: str | None = None
+    environment: str | None = None
+    text: str | None = None
+    expires_before: datetime | None = None
+    last_used_before: datetime | None = None
+    ids: tuple[str, ...] | None = None
+
+    def is_empty(self) -> bool:
+        """Tell whether every key of the tenant is meant."""
+        return self == KeyFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRow:
+    """A secret as it is written: where it belongs and its digest."""
+
+    kid: str
+    key_id: str
+    digest: bytes
+    pepper_id: str
+    tag_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One audit entry with what protects it."""
+
+    entry: Entry
+    generation: str
+    mac: str
+    chain: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRow:
+    """The end of a tenant's audit chain, and the point where retention has cut its front."""
+
+    position: int
+    chain: str
+    at: datetime
+    generation: str
+    signature: str
+    cut_position: int = 0
+    cut_chain: str = ""
+    cut_signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an idempotent call answered, without its secret, which follows from the nonce."""
+
+    arguments: str
+    generation: str
+    nonce: bytes
+    answer: str
+    expires_at: datetime
+
+
+@dataclass(slots=True)
+class Spent:
+    """What was counted of one secret and not written yet."""
+
+    tenant_id: str
+    key_id: str
+    kid: str
+    hour: int
+    counts: dict[str, int]
+    last_used_at: int | None = None
+    last_used_ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pepper:
+    """A digest under a newer pepper, to be written if the row still has the old one."""
+
+    kid: str
+    old: bytes
+    new: bytes
+    pepper_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A wish for units of one limit in one window."""
+
+    tenant_id: str
+    key_id: str
+    limit: Limit
+    window: int
+    need: int
+
+
+class TenantRows(Protocol):
+    def insert(self, tenant: Tenant) -> None: ...
+    def get(self, slug: str, *, lock: str | None = None) -> Tenant | None: ...
+    def by_id(self, id: str) -> Tenant | None: ...
+    def list(self, *, after: str | None, limit: int) -> Sequence[Tenant]: ...
+    def update(self, id: str, values: Mapping[str, Any]) -> None: ...
+    def delete(self, id: str) -> None: ...
+
+
+class OwnerRows(Protocol):
+    def insert(self, tenant: Tenant, owner: Owner) -> None: ...
+    def get(self, tenant: Tenant, external_id: str, *, lock: bool = False) -> Owner | None: ...
+    def list(self, tenant: Tenant, *, after: str | None, limit: int, text: str | None) -> Sequence[Owner]: ...
+    def update(self, tenant: Tenant, id: str, values: Mapping[str, Any]) -> None: ...
+    def any(self, tenant: Tenant) -> bool: ...
+    def drop_role(self, tenant: Tenant, name: str) -> None: ...
+
+
+class RoleRows(Protocol):
+    def put(self, tenant: Tenant, role: Role) -> None: ...
+    def get(self, tenant: Tenant, names: Sequence[str]) -> Sequence[Role]: ...
+    def list(self, tenant: Tenant, *, after: str | None, limit: int) -> Sequence[Role]: ...
+    def delete(self, tenant: Tenant, name: str) -> bool: ...
+
+
+class ScopeRows(Protocol):
+    def list(self, tenant: Tenant) -> Sequence[str]: ...
+    def replace(self, tenant: Tenant, scopes: Sequence[str]) -> None: ...
+
+
+class KeyRows(Protocol):
+    def insert(self, tenant: Tenant, keys: Sequence[tuple[str, Key]]) -> None: ...
+    def get(self, tenant: Tenant, id: str, now: datetime, *, lock: bool = False) -> Key | None: ...
+    def by_kid(self, tenant: Tenant, kid: str, now: datetime) -> Key | None: ...
+    def list(
+        self, tenant: Tenant, which: KeyFilter, now: datetime, *, before: str | None, limit: int
+    ) -> Sequence[Key]: ...
+    def expiring(
+        self,
+        tenant: Tenant,
+        now: datetime,
+        until: datetime,
+        owner_id: str | None,
+        *,
+        after: tuple[int, str] | None,
+        limit: int,
+    ) -> Sequence[Key]: ...
+    def names(self, tenant: Tenant, folded: Iterable[str]) -> set[tuple[str, str]]: ...
+    def update(self, tenant: Tenant, id: str, values: Mapping[str, Any], *, version: int | None) -> bool: ...
+    def dead(
+        self, tenant: Tenant, expired_before: datetime | None, revoked_before: datetime | None, limit: int
+    ) -> Sequence[str]: ...
+    def delete(self, tenant: Tenant, ids: Sequence[str]) -> None: ...
+    def drop_role(self, tenant: Tenant, name: str) -> None: ...
+    def unannounced(self, days: int, now: datetime, limit: int) -> Sequence[tuple[str, str]]: ...
+    def announce(self, tenant: Tenant, id: str, days: int) -> bool: ...
+
+
+class SecretRows(Protocol):
+    def insert(self, tenant: Tenant, secrets: Sequence[SecretRow]) -> None: ...
+    def end(self, tenant: Tenant, key_id: str, now: datetime, current_ends_at: datetime) -> None: ...
+    def kids(self, tenant: Tenant, key_ids: Sequence[str]) -> Sequence[str]: ...
+    def kids_of_owner(self, tenant: Tenant, owner_id: str) -> Sequence[str]: ...
+    def move_peppers(self, peppers: Sequence[Pepper]) -> None: ...
+    def needing(self, generation: str, now: datetime) -> int: ...
+
+
+class EventRows(Protocol):
+    def insert(self, tenant: Tenant, events: Sequence[Event]) -> None: ...
+    def list(self, tenant: Tenant, *, after: int, types: Sequence[str] | None, limit: int) -> Sequence[Event]: ...
+    def known(self, tenant_id: str, ids: Sequence[str]) -> set[str]: ...
+
+
+class AuditRows(Protocol):
+    def insert(self, tenant: Tenant, entries: Sequence[Sealed]) -> None: ...
+    def list(self, tenant: Tenant, which: Mapping[str, str], *, before: str | None, limit: int) -> Sequence[Entry]: ...
+    def unsealed_tenants(self) -> Sequence[str]: ...
+    def unsealed(self, tenant_id: str, limit: int) -> Sequence[Sealed]: ...
+    def chain(self, tenant_id: str, after: int, limit: int) -> Sequence[Sealed]: ...
+    def seal(self, tenant_id: str, links: Sequence[tuple[str, int, str]]) -> None: ...
+    def head(self, tenant_id: str, *, lock: bool = False) -> HeadRow | None: ...
+    def put_head(self, tenant_id: str, head: HeadRow) -> None: ...
+    def last_before(self, tenant_id: str, before: datetime) -> Sealed | None: ...
+    def cut(self, tenant_id: str, position: int) -> int: ...
+    def needing(self, generation: str) -> int: ...
+
+
+class UsageRows(Protocol):
+    def add(self, spent: Sequence[Spent]) -> Sequence[Spent]: ...
+    def list(self, tenant: Tenant, key_id: str, since: datetime) -> Sequence[UsageHour]: ...
+
+
+class LimitRows(Protocol):
+    def lease(self, want: Want) -> tuple[int, int, int]: ...
+    def taken(self, want: Want) -> int: ...
+    def give_back(self, want: Want) -> None: ...
+
+
+class IdempotencyRows(Protocol):
+    def insert(self, tenant: Tenant, id: str, answer: Answer) -> None: ...
+    def get(self, tenant: Tenant, id: str) -> Answer | None: ...
+    def delete_expired(self, now: datetime) -> None: ...
+
+
+class CanaryRows(Protocol):
+    def list(self) -> Mapping[str, str]: ...
+    def insert(self, generation: str, canary: str) -> None: ...
+    def delete(self, generation: str) -> None: ...
+
+
+class Rows(Protocol):
+    """All roles, within one transaction."""
+
+    @property
+    def tenants(self) -> TenantRows: ...
+    @property
+    def owners(self) -> OwnerRows: ...
+    @property
+    def roles(self) -> RoleRows: ...
+    @property
+    def scopes(self) -> ScopeRows: ...
+    @property
+    def keys(self) -> KeyRows: ...
+    @property
+    def secrets(self) -> SecretRows: ...
+    @property
+    def events(self) -> EventRows: ...
+    @property
+    def audit(self) -> AuditRows: ...
+    @property
+    def usage(self) -> UsageRows: ...
+    @property
+    def limits(self) -> LimitRows: ...
+    @property
+    def idempotency(self) -> IdempotencyRows: ...
+    @property
+    def canaries(self) -> CanaryRows: ...
+    def advance_fence(self) -> int:
+        """Say, in this transaction, that verdicts may have changed; return the new count (0: nobody counts)."""
+        ...
+
+
+class Store(Protocol):
+    """Where rows come from. A `change` commits when its block ends well and is rolled back otherwise."""
+
+    def read(self) -> AbstractContextManager[Rows]: ...
+    def change(self, *, durable: bool = True) -> AbstractContextManager[Rows]: ...
+    def find(self, kid: str) -> Row | None: ...
+
+
+class Remembers(Protocol):
+    """What a process remembers of earlier lookups."""
+
+    def recall(self, kid: str, text: str) -> Grant | None: ...
+    def prepare(self) -> int: ...
+    def remember(self, grant: Grant, text: str, drops: int) -> None: ...
+    def drop(self, kids: tuple[str, ...], fence: int) -> None: ...
+    def clear(self) -> None: ...
+
+
+class Leases(Protocol):
+    """The limits of a process."""
+
+    def take(self, grant: Grant, cost: int, now: int) -> Taken | list[Want] | Refused: ...
+    def fill(self, grant: Grant, wants: list[Want], shares: list[tuple[int, int, int]], now: int) -> None: ...
+
+
+class Tally(Protocol):
+    """What a process counts and writes later."""
+
+    def count(self, grant: Grant, code: str, now: int, ip: str | None) -> None: ...
+    def count_unknown(self, code: str) -> None: ...
+    def note_pepper(self, pepper: Pepper) -> None: ...

@@ -1,0 +1,181 @@
+"""Scopes: what is granted, what is asked, and when the one covers the other.
+
+Segments are split by `:`. A granted `*` matches one segment, a last `*` one or more, `*` alone everything. No wildcard
+ever covers a scope whose first segment is `tokenry`: operators' scopes are written out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TypeAlias
+
+from .errors import FieldError, Invalid
+
+Ask: TypeAlias = "str | Sequence[str] | Mapping[str, ScopesAsked]"
+ScopesAsked: TypeAlias = "str | Sequence[ScopesAsked] | Mapping[str, ScopesAsked]"
+
+LENGTH_MAX = 64
+OPERATOR = "tokenry"
+_SCOPE = re.compile(r"(?:[a-z0-9_.-]+|\*)(?::(?:[a-z0-9_.-]+|\*))*", re.ASCII)
+_DEPTH_MAX = 8
+_MEMO_MAX = 256
+
+
+def is_scope(value: object) -> bool:
+    """Tell whether `value` is a well-formed scope or pattern."""
+    return isinstance(value, str) and len(value) <= LENGTH_MAX and _SCOPE.fullmatch(value) is not None
+
+
+def is_operator(scope: str) -> bool:
+    """Tell whether a scope belongs to operators of the installation."""
+    return scope.partition(":")[0] == OPERATOR
+
+
+def covers(granted: str, asked: str) -> bool:
+    """Tell whether `granted` covers everything that `asked` stands for."""
+    if granted == asked:
+        return True
+    if "*" not in granted or is_operator(asked):
+        return False
+    have, want = granted.split(":"), asked.split(":")
+    for place, segment in enumerate(have):
+        if segment == "*" and place == len(have) - 1:
+            return len(want) > place
+        if place >= len(want) or (want[place] == "*" and place == len(want) - 1):
+            return False
+        if segment not in ("*", want[place]):
+            return False
+    return len(have) == len(want)
+
+
+class Requirement:
+    """An ask that has been read once: `all` or `any` of scopes or of further requirements."""
+
+    __slots__ = ("every", "parts")
+
+    def __init__(self, every: bool, parts: tuple[str | Requirement, ...]) -> None:
+        self.every = every
+        self.parts = parts
+
+    def met_by(self, granted: Granted) -> bool:
+        """Tell whether `granted` satisfies this requirement."""
+        met = (granted.covers(p) if isinstance(p, str) else p.met_by(granted) for p in self.parts)
+        return all(met) if self.every else any(met)
+
+
+class Granted:
+    """A set of granted scopes, compiled once and shared by all keys that hold the same."""
+
+    __slots__ = ("_exact", "_memo", "_patterns", "scopes")
+
+    def __init__(self, scopes: tuple[str, ...]) -> None:
+        self.scopes = scopes
+        self._exact = frozenset(scopes)
+        self._patterns = tuple(scope for scope in scopes if "*" in scope)
+        self._memo: dict[Requirement, bool] = {}
+
+    def covers(self, asked: str) -> bool:
+        """Tell whether one scope (or pattern) is covered."""
+        return asked in self._exact or any(covers(pattern, asked) for pattern in self._patterns)
+
+    def allows(self, requirement: Requirement) -> bool:
+        """Tell whether a requirement is met; remembered, since the same questions come again and again."""
+        known = self._memo.get(requirement)
+        if known is None:
+            if len(self._memo) >= _MEMO_MAX:
+                self._memo.clear()
+            known = self._memo[requirement] = requirement.met_by(self)
+        return known
+
+
+@lru_cache(maxsize=65536)
+def granted(scopes: tuple[str, ...]) -> Granted:
+    """Return the compiled form of a set of scopes, the same object for the same set."""
+    return Granted(scopes)
+
+
+def require(ask: ScopesAsked) -> Requirement:
+    """Read an ask: a scope, a list (all of), or nested `{"all": […]}` and `{"any": […]}`; raise Invalid."""
+    if isinstance(ask, str):
+        return _require_all((ask,))
+    if isinstance(ask, Sequence):
+        try:
+            return _require_all(tuple(ask))  # type: ignore[arg-type]  # an unhashable part takes the long way below
+        except TypeError:
+            pass
+    return _read(ask, 0)
+
+
+@lru_cache(maxsize=4096)
+def _require_all(scopes: tuple[str, ...]) -> Requirement:
+    return _read(scopes, 0)
+
+
+def _read(ask: ScopesAsked, depth: int) -> Requirement:
+    if depth > _DEPTH_MAX:
+        raise Invalid.one("scopes", "too_deep", f"a scope question may be nested at most {_DEPTH_MAX} deep")
+    if isinstance(ask, Mapping):
+        if len(ask) != 1 or next(iter(ask)) not in ("all", "any"):
+            raise Invalid.one("scopes", "bad_question", "a nested question has exactly one key, 'all' or 'any'")
+        [(word, parts)] = ask.items()
+        if isinstance(parts, str) or not isinstance(parts, Sequence) or not parts:
+            raise Invalid.one("scopes", "bad_question", f"{word!r} needs a list of at least one scope")
+    elif isinstance(ask, Sequence) and not isinstance(ask, (str, bytes)):
+        word, parts = "all", ask
+    else:
+        raise Invalid.one(
+            "scopes", "bad_question", "ask with a scope, a list of scopes, or {'all': […]} / {'any': […]}"
+        )
+    return Requirement(word == "all", tuple(_part(part, depth) for part in parts))
+
+
+def _part(part: ScopesAsked, depth: int) -> str | Requirement:
+    if not isinstance(part, str):
+        return _read(part, depth + 1)
+    if not is_scope(part):
+        raise Invalid.one(
+            "scopes",
+            "bad_scope",
+            f"{part[:80]!r} is not a scope: use a:b:c of [a-z0-9_.-], at most {LENGTH_MAX}",
+        )
+    return part
+
+
+def check_list(field: str, scopes: object, errors: list[FieldError]) -> tuple[str, ...]:
+    """Return well-formed scopes, each once and in input order; name every other one in `errors`."""
+    if isinstance(scopes, str) or not isinstance(scopes, Iterable):
+        errors.append(FieldError(field, "not_a_list", "scopes are a list of texts"))
+        return ()
+    seen: dict[str, None] = {}
+    for scope in scopes:
+        if not is_scope(scope):
+            errors.append(
+                FieldError(
+                    field,
+                    "bad_scope",
+                    f"{str(scope)[:80]!r} is not a scope: use a:b:c of [a-z0-9_.-], at most {LENGTH_MAX}",
+                )
+            )
+        elif is_operator(scope) and "*" in scope:
+            errors.append(
+                FieldError(field, "bad_scope", f"{scope!r}: operators' scopes are written out, without wildcards")
+            )
+        else:
+            seen[scope] = None
+    return tuple(seen)
+
+
+def unknown(catalogue: Sequence[str] | None, scopes: Iterable[str]) -> tuple[str, ...]:
+    """Return the scopes that a catalogue does not know, in input order; without a catalogue all are known.
+
+    A scope is known if an entry covers it, or if it is a wildcard that covers at least one entry.
+    """
+    if catalogue is None:
+        return ()
+    return tuple(
+        scope
+        for scope in dict.fromkeys(scopes)
+        if not any(covers(entry, scope) or ("*" in scope and covers(scope, entry)) for entry in catalogue)
+    )

@@ -1,0 +1,111 @@
+"""The key format, version 1: `{prefix}_{v}{kid}{secret}{tag}{crc}`, and what is stored of it.
+
+Everything after the last underscore has a fixed width, so a key is parsed by slices. The checksum is public (a scanner
+needs it), the tag is keyed (a made-up key is refused without the database), and the digest binds the whole key to its
+row, so that a row copied to another key or tenant opens nothing.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import NamedTuple
+from zlib import crc32
+
+from .base62 import encode
+
+VERSION = "1"
+KID, SECRET, TAG, CRC = 16, 43, 8, 6
+TAIL = len(VERSION) + KID + SECRET + TAG + CRC
+LENGTH_MAX = 128
+PREFIX_MAX = 24
+
+SCAN_PATTERN = rf"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)*_{VERSION}[0-9A-Za-z]{{{TAIL - 1}}}\b"
+"""What a secret scanner looks for; `parse` then checks the checksum."""
+
+
+class Secret:
+    """A secret that is handed out once. `str()` gives the text; nothing else does: no repr, no pickle, no JSON."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret cannot be pickled or copied: pass str(secret) on, knowingly")
+
+
+class Parsed(NamedTuple):
+    """A well-formed key in its parts; says nothing yet about who made it."""
+
+    prefix: str
+    kid: str
+    body: str
+    tag: str
+
+    def __repr__(self) -> str:
+        return f"Parsed(kid={self.kid!r})"
+
+
+def is_prefix(text: str) -> bool:
+    """Tell whether `text` is `[a-z][a-z0-9]*(_[a-z0-9]+)*` of at most 24 characters."""
+    if not (text.isascii() and len(text) <= PREFIX_MAX and text[:1].isalpha() and text.islower()):
+        return False
+    return all(part.isalnum() for part in text.split("_"))
+
+
+def parse(text: str) -> Parsed | None:
+    """Return the parts of a key with a right checksum, or None for anything else."""
+    cut = len(text) - TAIL
+    if cut < 2 or len(text) > LENGTH_MAX or text[cut - 1] != "_" or text[cut] != VERSION:
+        return None
+    tail = text[cut:]
+    if not (tail.isascii() and tail.isalnum() and is_prefix(text[: cut - 1])):
+        return None
+    if text[-CRC:] != _checksum(text[:-CRC]):
+        return None
+    kid = tail[1 : 1 + KID]
+    return Parsed(text[: cut - 1], kid, text[: -TAG - CRC], text[-TAG - CRC : -CRC])
+
+
+def mint(prefix: str, kid: str, secret_bits: bytes, tag_key: bytes) -> str:
+    """Return the text of a key made of 256 secret bits."""
+    body = f"{prefix}_{VERSION}{kid}{encode(int.from_bytes(secret_bits, 'big'), SECRET)}"
+    tagged = body + tag_of(tag_key, body)
+    return tagged + _checksum(tagged)
+
+
+def make_kid(entropy: bytes) -> str:
+    """Return a kid from 16 random bytes."""
+    return encode(int.from_bytes(entropy[:16], "big") % 62**KID, KID)
+
+
+def tag_of(tag_key: bytes, body: str) -> str:
+    """Return the 47-bit tag that only a holder of the keyring can make."""
+    return encode(int.from_bytes(hmac.digest(tag_key, body.encode(), "sha256")[:6], "big") >> 1, TAG)
+
+
+def digest_of(pepper: bytes, kid: str, tenant_id: str, key_id: str, text: str) -> bytes:
+    """Return what is stored of a key: bound to its id, key and tenant, worthless without the pepper."""
+    return hmac.digest(pepper, joined("tokenry/secret/1", kid, tenant_id, key_id, text), "sha256")
+
+
+def joined(*parts: str) -> bytes:
+    """Join texts so that no two different lists give the same bytes: every part stands behind its length."""
+    return b"".join(len(raw).to_bytes(4, "big") + raw for raw in [part.encode() for part in parts])
+
+
+def _checksum(text: str) -> str:
+    return encode(crc32(text.encode()), CRC)

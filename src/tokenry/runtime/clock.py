@@ -1,0 +1,21 @@
+"""The time of a process, which never goes backwards: nothing expired comes back to life when somebody sets the clock."""
+
+from __future__ import annotations
+
+import time
+
+
+class SystemClock:
+    """The wall clock, carried on by the boot clock whenever the wall clock jumps back."""
+
+    def __init__(self) -> None:
+        self._booted_at = 0.0
+
+    def __call__(self) -> int:
+        """Return microseconds since the epoch."""
+        wall, boot = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+        carried = self._booted_at + boot
+        if wall < carried:
+            return int(carried * 1_000_000)
+        self._booted_at = wall - boot
+        return int(wall * 1_000_000)

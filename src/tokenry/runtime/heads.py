@@ -1,0 +1,51 @@
+"""The ends of the audit chains, kept in a file beside the keyring: where whoever writes the database does not reach."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+
+from tokenry.core.model import Head
+
+_log = logging.getLogger("tokenry.audit")
+
+
+class HeadFile:
+    """One head per tenant id, each only ever replaced by one that is further on. Processes may share the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def keep(self, tenant_id: str, head: Head) -> None:
+        """Keep a head; a file that cannot be written is logged and does not stop anything."""
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with os.fdopen(file, "r+b") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX)
+                heads = _decode(stream.read())
+                if tenant_id not in heads or heads[tenant_id].position < head.position:
+                    heads[tenant_id] = head
+                    raw = msgspec.json.encode(heads)
+                    stream.seek(0)
+                    stream.write(raw)
+                    stream.truncate()
+        except OSError as error:
+            _log.warning("the head of the audit chain could not be kept in %s: %s", self._path, error.strerror)
+
+    def get(self, tenant_id: str) -> Head | None:
+        """Return the head that is kept for a tenant, or None."""
+        try:
+            return _decode(self._path.read_bytes()).get(tenant_id)
+        except FileNotFoundError:
+            return None
+
+
+def _decode(raw: bytes) -> dict[str, Head]:
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Head]) if raw else {}
+    except msgspec.DecodeError:
+        return {}  # cut short by a crash: the next seal writes it anew

@@ -1,0 +1,122 @@
+"""Grants that a process remembers, for as long as it has a reason to trust them.
+
+A process that is alone on its database always has one. One that shares an SQLite file asks, before every remembered
+answer, whether anybody has committed (`PRAGMA data_version`), and only then whether it may concern a verdict (the fence
+counter). Without a reason memory is off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from typing import Protocol
+
+from tokenry.core.grant import Grant
+
+
+class Signal(Protocol):
+    """What tells a process that others have committed."""
+
+    def version(self) -> int: ...
+    def fence(self) -> int: ...
+
+
+class Memory:
+    """At most `entries` grants by kid. Whoever presents a key must show the text that was proved against its digest."""
+
+    def __init__(self, entries: int, signal: Signal | None) -> None:
+        self.entries = entries
+        self._signal = signal
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as after a fork: with a new key, no grants and no idea of the fence."""
+        self._grants: dict[str, Grant] = {}
+        self._ring: list[str] = []
+        self._hand = 0
+        self._attic: list[dict[str, Grant]] = []
+        self._version = self._fence = -1
+        self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)
+        self.drops = 0
+
+    def watch(self, signal: Signal) -> None:
+        """Trust memory from now on only while `signal` stands still."""
+        self._signal = signal
+        self.clear()
+
+    def recall(self, kid: str, text: str) -> Grant | None:
+        """Return the grant of a key that was proved before, or None."""
+        if not self._grants:
+            return None
+        if self._signal is not None:
+            self._look(self._signal)
+        grant = self._grants.get(kid)
+        if grant is None or not hmac.compare_digest(grant.proof, self._proof(text)):
+            return None
+        return grant
+
+    def remember(self, grant: Grant, text: str, drops: int) -> None:
+        """Keep a grant that was looked up when the drop counter stood at `drops`; not if it has moved since."""
+        if not self.entries or drops != self.drops:
+            return
+        grant.proof = self._proof(text)
+        if len(self._ring) < self.entries:
+            self._ring.append(grant.kid)
+        else:
+            self._grants.pop(self._ring[self._hand], None)
+            self._ring[self._hand] = grant.kid
+            self._hand = (self._hand + 1) % self.entries
+        self._grants[grant.kid] = grant
+        if drops != self.drops:  # dropped in between by another thread
+            self._grants.pop(grant.kid, None)
+
+    def prepare(self) -> int:
+        """Return the drop counter that a lookup must carry, after learning what others did."""
+        if self.entries and self._signal is not None:
+            self._look(self._signal)
+        return self.drops
+
+    def drop(self, kids: tuple[str, ...], fence: int) -> None:
+        """Forget some grants after a change of our own that moved the fence to `fence`."""
+        self.drops += 1
+        if fence == self._fence + 1:
+            self._fence = fence
+        for kid in kids:
+            self._grants.pop(kid, None)
+
+    def clear(self) -> None:
+        """Forget all grants. A million of them are set free in slices, by `sweep`, and not in one long pause."""
+        self.drops += 1
+        old, self._grants, self._ring, self._hand = self._grants, {}, [], 0
+        if old:
+            self._attic.append(old)
+
+    def sweep(self, most: int = 2000) -> bool:
+        """Set some forgotten grants free; return whether there are more."""
+        if not self._attic:
+            return False
+        old = self._attic[-1]
+        for _ in range(min(most, len(old))):
+            old.popitem()
+        if not old:
+            self._attic.remove(old)
+        return bool(self._attic)
+
+    def __len__(self) -> int:
+        return len(self._grants)
+
+    def _proof(self, text: str) -> bytes:
+        keyed = self._keyed.copy()
+        keyed.update(text.encode("utf-8", "surrogatepass"))
+        return keyed.digest()
+
+    def _look(self, signal: Signal) -> None:
+        version = signal.version()
+        if version == self._version:
+            return
+        fence = signal.fence()
+        if fence != self._fence:
+            self.clear()
+            self._fence = fence
+        self._version = version

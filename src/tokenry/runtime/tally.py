@@ -1,0 +1,75 @@
+"""What is counted on the way of a verification and written later, in batches: usage, failures, newer peppers."""
+
+from __future__ import annotations
+
+import threading
+
+from tokenry.core.grant import Grant
+from tokenry.core.ports import Pepper, Spent
+
+_HOUR = 3_600_000_000
+
+
+class Tally:
+    """Counts since the last flush. One lock keeps them exact; nothing is written here."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as after a fork: what was counted before is the parent's to write."""
+        self._lock = threading.Lock()
+        self._open: dict[str, Spent] = {}
+        self._closed: list[Spent] = []
+        self._peppers: list[Pepper] = []
+        self._failed: dict[tuple[str, str], int] = {}
+
+    def count(self, grant: Grant, code: str, now: int, ip: str | None) -> None:
+        """Count one verdict about a known key."""
+        with self._lock:
+            spent = self._open.get(grant.kid)
+            if spent is None or not 0 <= now - spent.hour < _HOUR:
+                spent = self._begin(grant, now, spent)
+            spent.counts[code] = spent.counts.get(code, 0) + 1
+            if code == "valid":
+                spent.last_used_at = now
+                spent.last_used_ip = ip
+            else:
+                failed = (grant.tenant, code)
+                self._failed[failed] = self._failed.get(failed, 0) + 1
+
+    def count_unknown(self, code: str) -> None:
+        """Count one refusal of a credential that belongs to nobody we know."""
+        with self._lock:
+            self._failed["system", code] = self._failed.get(("system", code), 0) + 1
+
+    def note_pepper(self, pepper: Pepper) -> None:
+        """Note that a digest should be written under a newer pepper."""
+        with self._lock:
+            self._peppers.append(pepper)
+
+    def drain(self) -> tuple[list[Spent], list[Pepper]]:
+        """Take everything that was counted out, to be written."""
+        with self._lock:
+            spent = [*self._closed, *self._open.values()]
+            peppers, self._peppers = self._peppers, []
+            self._open, self._closed = {}, []
+        return spent, peppers
+
+    def drain_failed(self) -> dict[tuple[str, str], int]:
+        """Take the counts of failures out: (tenant, code) to a number."""
+        with self._lock:
+            failed, self._failed = self._failed, {}
+        return failed
+
+    def put_back(self, spent: list[Spent]) -> None:
+        """Keep counts that could not be written for the next flush."""
+        with self._lock:
+            self._closed.extend(spent)
+
+    def _begin(self, grant: Grant, now: int, before: Spent | None) -> Spent:
+        if before is not None:
+            self._closed.append(before)
+        spent = Spent(grant.tenant_id, grant.key_id, grant.kid, now - now % _HOUR, {})
+        self._open[grant.kid] = spent
+        return spent

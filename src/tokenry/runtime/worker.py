@@ -1,0 +1,48 @@
+"""One daemon thread that does beside the requests what must not be done within them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+_log = logging.getLogger("tokenry.worker")
+
+
+class Worker:
+    """Calls `tick` every `interval` seconds, from its first use until it is stopped."""
+
+    def __init__(self, tick: Callable[[], None], interval: float) -> None:
+        self._tick = tick
+        self._interval = interval
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as after a fork: the thread stayed with the parent."""
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread if it does not run."""
+        if self._thread is not None:
+            return
+        with self._lock:
+            if self._thread is None and not self._stopping.is_set():
+                thread = threading.Thread(target=self._run, name="tokenry-worker", daemon=True)
+                self._thread = thread
+                thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._stopping.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._interval):
+            try:
+                self._tick()
+            except Exception as error:
+                _log.warning("work in the background failed and will be tried again: %s", error)

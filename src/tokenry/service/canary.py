@@ -1,0 +1,66 @@
+"""Whether the keyring at hand is the one this database was made with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tokenry.core.chain import same
+from tokenry.core.errors import ConfigError, Conflict, NotFound
+from tokenry.core.keyring import Keyring
+from tokenry.core.ports import Rows, Store
+
+
+def is_new(store: Store) -> bool:
+    """Tell whether no keyring was ever used with this database."""
+    with store.read() as rows:
+        return not rows.canaries.list()
+
+
+def check(store: Store, keyring: Keyring) -> None:
+    """Raise ConfigError for a wrong keyring, damaging nothing; note generations that are new."""
+    with store.read() as rows:
+        known = rows.canaries.list()
+    _compare(known, keyring)
+    if all(generation.id in known for generation in keyring.generations):
+        return
+    with store.change() as rows:
+        known = rows.canaries.list()
+        _compare(known, keyring)
+        for generation in keyring.generations:
+            if generation.id not in known:
+                rows.canaries.insert(generation.id, generation.canary)
+
+
+def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:
+    """Return the keyring without a generation; raise Conflict when something that lives still needs it."""
+    if keyring.get(id) is None:
+        raise NotFound(f"the keyring has no generation {id!r}")
+    with store.change() as rows:
+        needing = _needing(rows, id, now)
+        if needing:
+            raise Conflict(f"generation {id} is still needed by {needing}", field="generation")
+        smaller = keyring.without(id)
+        rows.canaries.delete(id)
+    return smaller
+
+
+def _needing(rows: Rows, id: str, now: datetime) -> str:
+    secrets, entries = rows.secrets.needing(id, now), rows.audit.needing(id)
+    parts = []
+    if secrets:
+        parts.append(f"{secrets} living secret{'s'[: secrets > 1]} (rotate or revoke their keys)")
+    if entries:
+        parts.append(f"{entries} audit entr{'ies' if entries > 1 else 'y'} (cut them with audit.cut once they are old)")
+    return " and ".join(parts)
+
+
+def _compare(known: object, keyring: Keyring) -> None:
+    assert hasattr(known, "items")
+    for id, canary in known.items():
+        generation = keyring.get(id)
+        if generation is None or not same(generation.canary, canary):
+            raise ConfigError(
+                f"this is not the keyring that the database was made with: its generation {id} is missing or another. "
+                "Put the right keyring in its place (TOKENRY_KEYRING, keyring=, or the .keyring file beside an SQLite "
+                "database); without it no key of this database can be verified"
+            )

@@ -1,0 +1,128 @@
+"""Changing a living key: its fields, its switch, its secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from tokenry.core import addresses, fields, limits, scopes
+from tokenry.core.errors import Conflict, FieldError
+from tokenry.core.model import NOT_GIVEN, Issued, Key, SecretInfo
+from tokenry.core.ports import Clash
+
+from . import seeing
+from .context import By, Change, Context
+from .issuing import check_scopes, check_window, must_grant, name_taken, new_secret, prefix_of, reissued
+from .repeats import repeatable
+
+
+def update(context: Context, id: str, given: Mapping[str, Any], if_version: int | None, tenant: Any, by: By) -> Key:
+    """Change what is given."""
+    try:
+        with context.changing(tenant, by) as change:
+            key = seeing.changeable(change, id)
+            if if_version is not None and key.version != if_version:
+                message = f"the key is at version {key.version}, not {if_version}: read it again and decide anew"
+                raise Conflict(message, field="version")
+            if key.status == "revoked":
+                raise Conflict("a revoked key cannot be changed", field="status")
+            values = _read(change, key, given)
+            before = {name: getattr(key, name) for name in values}
+            changed = {name: value for name, value in values.items() if value != before[name]}
+            if not changed:
+                return key
+            change.rows.keys.update(change.tenant, key.id, changed, version=None)
+            change.record("key.updated", key.id, {name: before[name] for name in changed}, changed)
+            change.turns_keys(key.id)
+            return seeing.visible(change, id)
+    except Clash:
+        raise name_taken(given.get("name")) from None
+
+
+def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
+    """Switch a key on or off."""
+    with context.changing(tenant, by) as change:
+        key = seeing.changeable(change, id)
+        if key.status == "revoked":
+            raise Conflict("a revoked key stays revoked", field="status")
+        if on == (key.status != "disabled"):
+            return key
+        change.rows.keys.update(change.tenant, key.id, {"disabled_at": None if on else change.now}, version=None)
+        change.record("key.enabled" if on else "key.disabled", key.id)
+        change.turns_keys(key.id)
+        return seeing.visible(change, id)
+
+
+def rotate(context: Context, id: str, grace: object, tenant: Any, by: By, idempotency_key: str | None) -> Issued:
+    """Give a live key a new secret."""
+    errors: list[FieldError] = []
+    lasts = fields.length("grace", grace, errors, least=timedelta(0), most=fields.GRACE_MAX)
+    fields.refuse(errors)
+    with context.reading(tenant, by) as scene:
+        seen = seeing.visible(scene, id)
+    for last in (idempotency_key is None, True):
+        try:
+            return _rotate(context, seen, lasts, tenant, by, idempotency_key)
+        except Clash:  # the same call at the same moment: the second time its answer is found
+            if last:
+                raise Conflict("the key was rotated at the same moment", field="version") from None
+    raise AssertionError("unreachable")
+
+
+def _rotate(context: Context, seen: Key, grace: timedelta, tenant: Any, by: By, idempotency_key: str | None) -> Issued:
+    with context.changing(tenant, by) as change:
+        key = seeing.changeable(change, seen.id)
+        change.actor.must_mint()
+        arguments = {"id": key.id, "grace": grace}
+        repeat = repeatable(change, "keys.rotate", idempotency_key, arguments)
+        if repeat is not None and repeat.saved is not None:
+            return reissued(repeat)
+        if key.status != "active":
+            raise Conflict(f"only a live key can be rotated, this one is {key.status}", field="status")
+        if not change.rows.keys.update(change.tenant, key.id, {}, version=seen.version):
+            raise Conflict("the key was changed at the same moment: read it again and decide anew", field="version")
+        row, secret = new_secret(change, key.id, key.environment, repeat)
+        change.rows.secrets.end(change.tenant, key.id, change.now, change.now + grace)
+        change.rows.secrets.insert(change.tenant, [row])
+        after = {"kid": row.kid, "replaces": [info.kid for info in key.secrets], "grace_seconds": grace}
+        change.record("key.rotated", key.id, None, after)
+        change.turns_keys(key.id)
+        rotated = _with_secret(seeing.visible(change, key.id), row.kid)
+        if repeat is not None:
+            repeat.save(rotated, prefix_of(change, key.environment))
+    return Issued(rotated, secret)
+
+
+def _with_secret(key: Key, kid: str) -> Key:
+    """Return the key with its new secret in front, whatever the clock says of two in one microsecond."""
+    ordered: list[SecretInfo] = sorted(key.secrets, key=lambda info: info.kid != kid)
+    return replace(key, secrets=tuple(ordered))
+
+
+def _read(change: Change, key: Key, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the given fields, as `issuing.read` does for a new key."""
+    errors: list[FieldError] = []
+    readers = {
+        "name": fields.name,
+        "description": fields.text,
+        "scopes": scopes.check_list,
+        "roles": fields.roles,
+        "allowed_ips": addresses.check_list,
+        "limits": limits.check_list,
+        "not_before": fields.moment,
+        "metadata": fields.metadata,
+    }
+    values = {name: read(name, given[name], errors) for name, read in readers.items() if name in given}
+    if "expires_in" in given or "expires_at" in given:
+        ends = (given.get("expires_in", NOT_GIVEN), given.get("expires_at", NOT_GIVEN))
+        values["expires_at"] = fields.expiry(change.tenant, change.now, *ends, errors)
+    own = values.get("scopes", key.scopes)
+    check_window(values.get("not_before", key.not_before), values.get("expires_at", key.expires_at), errors)
+    added = tuple(scope for scope in own if scope not in key.scopes)
+    check_scopes(change, added, key.environment, errors)
+    fields.refuse(errors)
+    roles = tuple(role for role in values.get("roles", ()) if role not in key.roles)
+    must_grant(change, added, roles, key.environment)
+    return values

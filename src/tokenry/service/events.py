@@ -1,0 +1,94 @@
+"""Events: reading the outbox, and telling subscribers in the same process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from tokenry.core import fields
+from tokenry.core.errors import Invalid
+from tokenry.core.events import EVENT_TYPES, matches
+from tokenry.core.model import NOT_GIVEN, Event, NotGiven, Page
+
+from .context import By, Context
+
+_log = logging.getLogger("tokenry.events")
+
+Subscriber: TypeAlias = Callable[[Event], object]
+
+
+class Subscribers:
+    """Who wants to hear of events in this process. An error in one is logged and harms nothing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._all: tuple[tuple[Subscriber, tuple[str, ...]], ...] = ()
+
+    def add(self, fn: Subscriber, types: tuple[str, ...]) -> None:
+        """Add a subscriber."""
+        with self._lock:
+            self._all = (*self._all, (fn, types))
+
+    def remove(self, fn: Subscriber) -> None:
+        """Remove a subscriber."""
+        with self._lock:
+            self._all = tuple(pair for pair in self._all if pair[0] is not fn)
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Call everybody who asked for an event's type, in the order in which they came."""
+        for event in events:
+            for fn, types in self._all:
+                if any(matches(pattern, event.type) for pattern in types):
+                    try:
+                        fn(event)
+                    except Exception:
+                        _log.exception("a subscriber failed on %s (%s)", event.type, event.id)
+
+
+class Events:
+    """What happened in a tenant, in the order in which it was committed."""
+
+    def __init__(self, context: Context, subscribers: Subscribers) -> None:
+        self._context = context
+        self._subscribers = subscribers
+
+    def list(
+        self,
+        *,
+        after: int = 0,
+        types: Sequence[str] | None = None,
+        limit: int = 100,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Page[Event]:
+        """Return events after a sequence number, the oldest first. A reader that goes on from the last one misses none."""
+        limit = fields.limit_of_page(limit)
+        if not isinstance(after, int) or isinstance(after, bool) or after < 0:
+            raise Invalid.one("after", "out_of_range", "after is the sequence of the last event you have seen, or 0")
+        chosen = None if types is None else _types(types)
+        with self._context.reading(tenant, by) as scene:
+            scene.actor.must("tokenry:events:read", "reading events")
+            return Page(tuple(scene.rows.events.list(scene.tenant, after=after, types=chosen, limit=limit)))
+
+    def subscribe(self, fn: Subscriber, *, types: Sequence[str] = ("*",)) -> Callable[[], None]:
+        """Call `fn(event)` in this process after every commit of a matching event; return how to stop that.
+
+        `types` are names, `key.*`, or `*`. For events of other processes read `list`.
+        """
+        _types(types)
+        self._subscribers.add(fn, tuple(types))
+        return lambda: self._subscribers.remove(fn)
+
+
+def _types(patterns: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(patterns, str):
+        raise Invalid.one("types", "not_a_list", "types are a list of event types, such as ['key.revoked']")
+    chosen = []
+    for pattern in patterns:
+        found = [type for type in EVENT_TYPES if isinstance(pattern, str) and matches(pattern, type)]
+        if not found:
+            raise Invalid.one("types", "unknown_type", f"{str(pattern)[:80]!r} is not an event type")
+        chosen += found
+    return tuple(chosen)

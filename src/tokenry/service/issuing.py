@@ -1,0 +1,246 @@
+"""Issuing keys: reading what is asked for, and writing key, secret, audit entry and event in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from tokenry.core import addresses, fields, limits, scopes
+from tokenry.core.actors import OPERATOR_SCOPES
+from tokenry.core.decide import OPERATOR_ENVIRONMENT
+from tokenry.core.errors import Conflict, FieldError, Invalid, NotAllowed, NotFound, TokenryError
+from tokenry.core.model import NOT_GIVEN, Issued, Key, Owner, SecretInfo, micros
+from tokenry.core.ports import SecretRow, Clash
+from tokenry.core.secret import PREFIX_MAX, Secret, digest_of, make_kid, mint
+
+from .context import By, Change, Context, external
+from .owners import answered_by_host
+from .repeats import Repeatable, repeatable
+from .seeing import told
+
+BATCH_MAX = 1000
+DEFAULTS: dict[str, Any] = {
+    "scopes": (),
+    "roles": (),
+    "description": "",
+    "expires_in": NOT_GIVEN,
+    "expires_at": NOT_GIVEN,
+    "not_before": None,
+    "allowed_ips": (),
+    "limits": (),
+    "environment": "live",
+    "metadata": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A key that has been read and found good, not yet written."""
+
+    owner_id: str
+    key: Key
+    row: SecretRow
+    secret: Secret
+
+    def issued(self) -> Issued:
+        """Return what the caller gets."""
+        return Issued(self.key, self.secret)
+
+
+def issue(context: Context, asked: Mapping[str, Any], tenant: Any, by: By, idempotency_key: str | None) -> Issued:
+    """Issue one key."""
+    for last in (idempotency_key is None, True):
+        try:
+            with context.changing(tenant, by) as change:
+                change.actor.must_mint()
+                repeat = repeatable(change, "keys.issue", idempotency_key, dict(asked))
+                if repeat is not None and repeat.saved is not None:
+                    return reissued(repeat)
+                draft = read(change, asked, {}, repeat)
+                _write(change, [draft])
+                if repeat is not None:
+                    repeat.save(draft.key, prefix_of(change, draft.key.environment))
+            return draft.issued()
+        except Clash:
+            if last:
+                raise name_taken(asked.get("name")) from None
+    raise AssertionError("unreachable")
+
+
+def issue_many(context: Context, asked: list[Mapping[str, Any]], tenant: Any, by: By) -> list[Issued | TokenryError]:
+    """Issue up to 1,000 keys with a result each, in one transaction."""
+    if len(asked) > BATCH_MAX:
+        raise Invalid.one("keys", "too_many", f"at most {BATCH_MAX} keys can be issued at once, these are {len(asked)}")
+    try:
+        with context.changing(tenant, by) as change:
+            change.actor.must_mint()
+            results = _read_many(change, asked)
+            drafts = [result for result in results if isinstance(result, Draft)]
+            if drafts:
+                _write(change, drafts)
+        return [result.issued() if isinstance(result, Draft) else result for result in results]
+    except Clash:  # a name was taken at this very moment: find out whose, one by one
+        return [_issue_or_error(context, one, tenant, by) for one in asked]
+
+
+def _issue_or_error(context: Context, asked: Mapping[str, Any], tenant: Any, by: By) -> Issued | TokenryError:
+    try:
+        return issue(context, {**DEFAULTS, **asked}, tenant, by, None)
+    except TokenryError as error:
+        return error
+
+
+def _read_many(change: Change, asked: list[Mapping[str, Any]]) -> list[Draft | TokenryError]:
+    names = [one["name"].strip().casefold() for one in asked if isinstance(one.get("name"), str)]
+    taken = change.rows.keys.names(change.tenant, names)
+    owners: dict[str, Owner] = {}
+    results: list[Draft | TokenryError] = []
+    for one in asked:
+        try:
+            unknown = sorted(set(one) - set(DEFAULTS) - {"owner", "name"})
+            if unknown:
+                raise Invalid(FieldError(name, "unknown_field", "is not a field of a key") for name in unknown)
+            draft = read(change, {"owner": None, "name": None, **DEFAULTS, **one}, owners, None)
+        except TokenryError as error:
+            results.append(error)
+            continue
+        name = (draft.owner_id, draft.key.name.casefold())
+        results.append(name_taken(draft.key.name) if name in taken else draft)
+        taken.add(name)
+    return results
+
+
+def read(change: Change, asked: Mapping[str, Any], owners: dict[str, Owner], repeat: Repeatable | None) -> Draft:
+    """Read what is asked for; raise Invalid with every mistake, NotFound for the owner, NotAllowed beyond one's own."""
+    owner = _owner(change, asked["owner"], owners)
+    errors: list[FieldError] = []
+    now = change.now
+    key = Key(
+        id=change.context.new_id("key"),
+        tenant=change.tenant.slug,
+        owner=owner.external_id,
+        name=fields.name("name", asked["name"], errors),
+        description=fields.text("description", asked["description"], errors),
+        scopes=scopes.check_list("scopes", asked["scopes"], errors),
+        roles=fields.roles("roles", asked["roles"], errors),
+        allowed_ips=addresses.check_list("allowed_ips", asked["allowed_ips"], errors),
+        limits=limits.check_list("limits", asked["limits"], errors),
+        environment=fields.environment("environment", asked["environment"], errors),
+        status="active",
+        created_at=now,
+        expires_at=fields.expiry(change.tenant, now, asked["expires_in"], asked["expires_at"], errors),
+        not_before=fields.moment("not_before", asked["not_before"], errors),
+        revoked_at=None,
+        revoke_reason="",
+        last_used_at=None,
+        last_used_ip=None,
+        use_count=0,
+        version=1,
+        metadata=fields.metadata("metadata", asked["metadata"], errors),
+        secrets=(),
+    )
+    check_window(key.not_before, key.expires_at, errors)
+    check_scopes(change, key.scopes, key.environment, errors)
+    fields.refuse(errors)
+    must_grant(change, key.scopes, key.roles, key.environment)
+    row, secret = new_secret(change, key.id, key.environment, repeat)
+    info = SecretInfo(kid=row.kid, created_at=now, ends_at=None, last_used_at=None, last_used_ip=None, use_count=0)
+    return Draft(owner.id, replace(key, secrets=(info,)), row, secret)
+
+
+def check_window(not_before: datetime | None, expires_at: datetime | None, errors: list[FieldError]) -> None:
+    """Name a key that would end before it begins."""
+    if not_before is not None and expires_at is not None and not_before >= expires_at:
+        errors.append(FieldError("not_before", "out_of_range", "must lie before the key expires"))
+
+
+def check_scopes(change: Change, asked: tuple[str, ...], environment: str, errors: list[FieldError]) -> None:
+    """Name scopes that are not in the catalogue, or that do not belong to keys of this environment."""
+    operators = [scope for scope in asked if scopes.is_operator(scope)]
+    if environment == OPERATOR_ENVIRONMENT:
+        wrong = [scope for scope in asked if scope not in OPERATOR_SCOPES]
+        message = "is not a scope of operators' keys"
+    else:
+        wrong, message = operators, "is for operators' keys only"
+        catalogue = change.rows.scopes.list(change.tenant) if asked else ()
+        unknown = scopes.unknown(catalogue or None, [scope for scope in asked if scope not in operators])
+        errors.extend(FieldError("scopes", "unknown_scope", f"{s!r} is not in the tenant's catalogue") for s in unknown)
+    errors.extend(FieldError("scopes", "operator_scope", f"{scope!r} {message}") for scope in wrong)
+
+
+def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], environment: str) -> None:
+    """Raise NotAllowed when the actor would grant more than it holds.
+
+    A role may be passed on by who has it: whatever becomes of the role, they hold the same.
+    """
+    actor = change.actor
+    if environment == OPERATOR_ENVIRONMENT:
+        actor.must_operate("tokenry:keys:write", "a key of the environment 'op'")
+    actor.must_hold(own)
+    if not actor.may("tokenry:keys:write"):
+        beyond = sorted(set(roles) - set(actor.owner.roles if actor.owner else ()))
+        if beyond:
+            raise NotAllowed(f"{actor.name!r} does not have these roles: {', '.join(beyond)}", roles=beyond)
+
+
+def new_secret(change: Change, key_id: str, environment: str, repeat: Repeatable | None) -> tuple[SecretRow, Secret]:
+    """Make a secret: random, or the one that belongs to a repeatable call."""
+    context = change.context
+    generation = repeat.generation if repeat else context.keyring().signing(micros(change.now))
+    bits = repeat.secret_bits() if repeat else context.entropy(32)
+    kid = make_kid(context.entropy(16))
+    text = mint(prefix_of(change, environment), kid, bits, generation.tag_key)
+    digest = digest_of(generation.pepper, kid, change.tenant.id, key_id, text)
+    return SecretRow(kid, key_id, digest, generation.id, generation.id, change.now), Secret(text)
+
+
+def reissued(repeat: Repeatable) -> Issued:
+    """Return the answer that a repeated call got before."""
+    assert repeat.saved is not None
+    kid = repeat.saved.key.secrets[0].kid
+    return Issued(
+        repeat.saved.key,
+        Secret(mint(repeat.saved.prefix, kid, repeat.secret_bits(), repeat.generation.tag_key)),
+    )
+
+
+def prefix_of(change: Change, environment: str) -> str:
+    """Return the prefix of keys of an environment."""
+    prefix = f"{change.tenant.prefix}_{environment}"
+    if len(prefix) > PREFIX_MAX:
+        message = f"together with the tenant's prefix it has {len(prefix)} characters, {PREFIX_MAX} are allowed"
+        raise Invalid.one("environment", "too_long", message)
+    return prefix
+
+
+def name_taken(name: object) -> Conflict:
+    """Return the error for a name that a living key of the owner has."""
+    return Conflict(
+        f"the owner already has a key named {str(name)[:100]!r}; revoke it first or choose another",
+        field="name",
+    )
+
+
+def _owner(change: Change, asked: object, known: dict[str, Owner]) -> Owner:
+    external_id = external(asked)
+    owner = known.get(external_id)
+    if owner is None:
+        if not change.actor.sees(external_id, "tokenry:keys:write"):
+            raise NotFound("there is no such owner here")
+        owner = change.rows.owners.get(change.tenant, external_id, lock=True) or answered_by_host(change, external_id)
+        if owner is None:
+            raise NotFound("there is no such owner here")
+        if owner.status != "active" or change.tenant.status != "active":
+            what = "owner" if owner.status != "active" else "tenant"
+            raise Conflict(f"the {what} is not active, so no key can be issued", field="owner")
+        known[external_id] = owner
+    return owner
+
+
+def _write(change: Change, drafts: list[Draft]) -> None:
+    change.rows.keys.insert(change.tenant, [(draft.owner_id, draft.key) for draft in drafts])
+    change.rows.secrets.insert(change.tenant, [draft.row for draft in drafts])
+    for draft in drafts:
+        change.record("key.issued", draft.key.id, None, told(draft.key))

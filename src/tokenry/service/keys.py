@@ -1,0 +1,256 @@
+"""Keys: everything that can be done with them, except verifying them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from tokenry.core import fields
+from tokenry.core.errors import TokenryError
+from tokenry.core.limits import Limit, LimitState, state, window_of
+from tokenry.core.model import NOT_GIVEN, BulkItem, Issued, Key, NotGiven, Page, micros
+from tokenry.core.ports import Want
+from tokenry.core.secret import KID, Secret, parse
+
+from . import changing, ending, issuing
+from .context import By, Context
+from .paging import page, place_of
+from .seeing import read_filter, seen, visible
+
+
+class Keys:
+    """The keys of a tenant. `by=` says who asks; leaving it out means the trusted program itself."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def issue(
+        self,
+        owner: object,
+        *,
+        name: str,
+        scopes: Sequence[str] = (),
+        roles: Sequence[str] = (),
+        description: str = "",
+        expires_in: timedelta | NotGiven | None = NOT_GIVEN,
+        expires_at: datetime | NotGiven | None = NOT_GIVEN,
+        not_before: datetime | None = None,
+        allowed_ips: Sequence[str] = (),
+        limits: Sequence[Limit | Mapping[str, Any]] = (),
+        environment: str = "live",
+        metadata: Mapping[str, Any] | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+        idempotency_key: str | None = None,
+    ) -> Issued:
+        """Issue a key; its secret is in the answer this once.
+
+        Expires after the tenant's default (90 days) unless `expires_in` or `expires_at` says otherwise; None is never.
+        Raise Invalid with every mistake, NotFound for an unknown owner, Conflict for a taken name, NotAllowed for more
+        than `by` holds.
+        """
+        asked = {
+            "owner": owner,
+            "name": name,
+            "scopes": scopes,
+            "roles": roles,
+            "description": description,
+            "expires_in": expires_in,
+            "expires_at": expires_at,
+            "not_before": not_before,
+            "allowed_ips": allowed_ips,
+            "limits": limits,
+            "environment": environment,
+            "metadata": metadata,
+        }
+        return issuing.issue(self._context, asked, tenant, by, idempotency_key)
+
+    def issue_many(
+        self, keys: Iterable[Mapping[str, Any]], *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN
+    ) -> list[Issued | TokenryError]:
+        """Issue up to 1,000 keys in one transaction, each given as the arguments of `issue`.
+
+        Return for each, in order, what was issued or the error that kept it from being issued.
+        """
+        return issuing.issue_many(self._context, list(keys), tenant, by)
+
+    def get(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:
+        """Return a key; raise NotFound."""
+        with self._context.reading(tenant, by) as scene:
+            return visible(scene, id)
+
+    def list(
+        self,
+        *,
+        owner: object = NOT_GIVEN,
+        status: str | NotGiven = NOT_GIVEN,
+        scope: str | NotGiven = NOT_GIVEN,
+        environment: str | NotGiven = NOT_GIVEN,
+        text: str | NotGiven = NOT_GIVEN,
+        expiring_within: timedelta | NotGiven = NOT_GIVEN,
+        last_used_before: datetime | NotGiven = NOT_GIVEN,
+        limit: int = 50,
+        cursor: str | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Page[Key]:
+        """Return one page of keys, the newest first, in all states unless `status` says which."""
+        limit, before = fields.limit_of_page(limit), place_of("key", cursor)
+        with self._context.reading(tenant, by) as scene:
+            asked = (owner, status, scope, environment, text, expiring_within, last_used_before)
+            which = read_filter(scene, *asked)
+            if which is None:
+                return Page(())
+            found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, limit=limit + 1)
+        return page("key", found, limit, lambda key: key.id)
+
+    def expiring(
+        self,
+        *,
+        within: timedelta,
+        owner: object = NOT_GIVEN,
+        limit: int = 100,
+        cursor: str | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Page[Key]:
+        """Return active keys with `now < expires_at <= now + within`, the most urgent first."""
+        limit, place = fields.limit_of_page(limit), place_of("expiring", cursor)
+        errors: list[Any] = []
+        within = fields.length("within", within, errors, least=timedelta(0), most=timedelta(days=36_500))
+        fields.refuse(errors)
+        with self._context.reading(tenant, by) as scene:
+            which = read_filter(scene, owner)
+            if which is None:
+                return Page(())
+            after = (int(place.partition(":")[0]), place.partition(":")[2]) if place else None
+            until = scene.now + within
+            found = scene.rows.keys.expiring(
+                scene.tenant, scene.now, until, which.owner_id, after=after, limit=limit + 1
+            )
+        return page("expiring", found, limit, lambda key: f"{micros(key.expires_at or key.created_at)}:{key.id}")
+
+    def find(self, secret_or_kid: str | Secret, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:
+        """Return the key that a secret or a kid belongs to, whatever its state; raise NotFound."""
+        text = str(secret_or_kid)
+        parsed = parse(text)
+        kid = parsed.kid if parsed else text
+        with self._context.reading(tenant, by) as scene:
+            key = scene.rows.keys.by_kid(scene.tenant, kid, scene.now) if len(kid) == KID and kid.isalnum() else None
+            return seen(scene, key)
+
+    def limits(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> tuple[LimitState, ...]:
+        """Return how every limit of a key stands, without its secret."""
+        with self._context.reading(tenant, by) as scene:
+            key, now, states = visible(scene, id), micros(scene.now), []
+            for limit in key.limits:
+                window = window_of(limit, now)
+                taken = scene.rows.limits.taken(Want(scene.tenant.id, key.id, limit, window, 0))
+                held = self._context.held(key.id, limit, window)
+                states.append(state(limit, window, limit.limit - taken + held))
+            return tuple(states)
+
+    def update(
+        self,
+        id: str,
+        *,
+        name: str | NotGiven = NOT_GIVEN,
+        description: str | NotGiven = NOT_GIVEN,
+        scopes: Sequence[str] | NotGiven = NOT_GIVEN,
+        roles: Sequence[str] | NotGiven = NOT_GIVEN,
+        allowed_ips: Sequence[str] | NotGiven = NOT_GIVEN,
+        limits: Sequence[Limit | Mapping[str, Any]] | NotGiven = NOT_GIVEN,
+        expires_in: timedelta | NotGiven | None = NOT_GIVEN,
+        expires_at: datetime | NotGiven | None = NOT_GIVEN,
+        not_before: datetime | NotGiven | None = NOT_GIVEN,
+        metadata: Mapping[str, Any] | NotGiven | None = NOT_GIVEN,
+        if_version: int | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Key:
+        """Change what is given and leave the rest; never of a revoked key.
+
+        With `if_version` raise Conflict when somebody else was faster.
+        """
+        asked = {
+            "name": name,
+            "description": description,
+            "scopes": scopes,
+            "roles": roles,
+            "allowed_ips": allowed_ips,
+            "limits": limits,
+            "expires_in": expires_in,
+            "expires_at": expires_at,
+            "not_before": not_before,
+            "metadata": metadata,
+        }
+        given = {field: value for field, value in asked.items() if value is not NOT_GIVEN}
+        return changing.update(self._context, id, given, if_version, tenant, by)
+
+    def disable(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:
+        """Switch a key off until `enable`; doing it twice is fine."""
+        return changing.switch(self._context, id, False, tenant, by)
+
+    def enable(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:
+        """Switch a disabled key on again."""
+        return changing.switch(self._context, id, True, tenant, by)
+
+    def rotate(
+        self,
+        id: str,
+        *,
+        grace: timedelta = timedelta(0),
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+        idempotency_key: str | None = None,
+    ) -> Issued:
+        """Give a live key a new secret and change nothing else; the old one works until `grace` is over.
+
+        Of two at a time one wins, the other gets Conflict. A secret that still had its grace ends at once.
+        """
+        return changing.rotate(self._context, id, grace, tenant, by, idempotency_key)
+
+    def revoke(self, id: str, *, reason: str = "", tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:
+        """End a key for good, with every secret of it. Once this has returned, nobody is told `valid` any more.
+
+        Doing it twice is fine and changes nothing; an unknown id raises NotFound.
+        """
+        return ending.revoke(self._context, id, reason, tenant, by)
+
+    def revoke_where(
+        self,
+        *,
+        owner: object = NOT_GIVEN,
+        status: str | NotGiven = NOT_GIVEN,
+        scope: str | NotGiven = NOT_GIVEN,
+        environment: str | NotGiven = NOT_GIVEN,
+        text: str | NotGiven = NOT_GIVEN,
+        expiring_within: timedelta | NotGiven = NOT_GIVEN,
+        last_used_before: datetime | NotGiven = NOT_GIVEN,
+        reason: str = "",
+        dry_run: bool = True,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> tuple[BulkItem, ...]:
+        """Revoke all living keys that every given filter means; at least one filter is needed.
+
+        By default only says which it would be: pass `dry_run=False` to do it.
+        """
+        asked = (owner, status, scope, environment, text, expiring_within, last_used_before)
+        return ending.revoke_where(self._context, asked, reason, dry_run, tenant, by)
+
+    def delete(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
+        """Revoke a live key and remove it, in one transaction; its audit entries stay."""
+        ending.delete(self._context, id, tenant, by)
+
+    def purge(
+        self,
+        *,
+        expired_before: datetime | None = None,
+        revoked_before: datetime | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> int:
+        """Remove keys that expired or were revoked before a moment; return how many."""
+        return ending.purge(self._context, expired_before, revoked_before, tenant, by)

@@ -1,0 +1,38 @@
+"""Opaque cursors: where the next page begins. They hold a place within the caller's own list, never a query."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from tokenry.core.errors import Invalid
+from tokenry.core.model import Page
+
+T = TypeVar("T")
+
+
+def place_of(kind: str, cursor: object) -> str | None:
+    """Return the place a cursor stands for; raise Invalid for anything that is not a cursor of this list."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(str(cursor).encode("ascii") + b"==").decode()
+    except (ValueError, binascii.Error):
+        text = ""
+    head, _, place = text.partition(":")
+    if head != kind or not place:
+        raise Invalid.one(
+            "cursor", "bad_cursor", "pass next_cursor of the page before, unchanged, with the same filters"
+        )
+    return place
+
+
+def page(kind: str, items: Sequence[T], limit: int, place: Callable[[T], str]) -> Page[T]:
+    """Make a page from one item more than it shows, which tells whether there is a next one."""
+    if len(items) <= limit:
+        return Page(tuple(items))
+    shown = tuple(items[:limit])
+    raw = f"{kind}:{place(shown[-1])}".encode()
+    return Page(shown, base64.urlsafe_b64encode(raw).decode().rstrip("="))

@@ -1,0 +1,133 @@
+"""Roles, and the catalogue of scopes that says what may be granted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tokenry.core import fields, scopes
+from tokenry.core.errors import FieldError, NotFound
+from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
+
+from .context import By, Context
+from .paging import page, place_of
+
+
+class Roles:
+    """The roles of a tenant. A key or owner that names a role holds its scopes as they are now."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def put(
+        self,
+        name: str,
+        *,
+        scopes: Sequence[str],
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Role:
+        """Create a role or replace its scopes; keys with the role hold the new ones at once."""
+        errors: list[FieldError] = []
+        fields.roles("name", [name], errors)
+        clean = _known_list(errors, "scopes", scopes)
+        with self._context.changing(tenant, by) as change:
+            change.actor.must("tokenry:roles:write", "managing roles")
+            unknown = _unknown(change.rows.scopes.list(change.tenant), clean)
+            errors.extend(
+                FieldError("scopes", "unknown_scope", f"{s!r} is not in the tenant's catalogue") for s in unknown
+            )
+            fields.refuse(errors)
+            before = next(iter(change.rows.roles.get(change.tenant, [name])), None)
+            role = Role(tenant=change.tenant.slug, name=name, scopes=clean)
+            if role != before:
+                change.rows.roles.put(change.tenant, role)
+                told = {"scopes": before.scopes} if before else None
+                change.record("role.updated", name, told, {"scopes": clean})
+                change.turns_all()
+            return role
+
+    def get(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Role:
+        """Return a role; raise NotFound."""
+        with self._context.reading(tenant, by) as scene:
+            own = scene.actor.owner.roles if scene.actor.owner else ()
+            found = scene.rows.roles.get(scene.tenant, [str(name)])
+            if not found or not (scene.actor.may("tokenry:roles:read") or name in own):
+                raise NotFound("there is no such role here")
+            return found[0]
+
+    def list(
+        self,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Page[Role]:
+        """Return one page of roles, by name."""
+        limit, after = fields.limit_of_page(limit), place_of("role", cursor)
+        with self._context.reading(tenant, by) as scene:
+            if not scene.actor.may("tokenry:roles:read"):
+                own = scene.actor.owner.roles if scene.actor.owner else ()
+                return Page(tuple(scene.rows.roles.get(scene.tenant, own)))
+            found = scene.rows.roles.list(scene.tenant, after=after, limit=limit + 1)
+        return page("role", found, limit, lambda role: role.name)
+
+    def delete(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
+        """Delete a role; it is gone from owners and keys at once. Raise NotFound."""
+        with self._context.changing(tenant, by) as change:
+            change.actor.must("tokenry:roles:write", "managing roles")
+            before = change.rows.roles.get(change.tenant, [str(name)])
+            if not before or not change.rows.roles.delete(change.tenant, name):
+                raise NotFound("there is no such role here")
+            change.rows.keys.drop_role(change.tenant, name)
+            change.rows.owners.drop_role(change.tenant, name)
+            change.record("role.deleted", name, {"scopes": before[0].scopes}, None)
+            change.turns_all()
+
+
+class Scopes:
+    """The catalogue of a tenant: what may be granted there. Without one any well-formed scope may."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def define(
+        self, entries: Sequence[str], *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN
+    ) -> tuple[str, ...]:
+        """Replace the catalogue; entries may be patterns. What was granted before stays granted."""
+        errors: list[FieldError] = []
+        clean = _known_list(errors, "scopes", entries)
+        fields.refuse(errors)
+        with self._context.changing(tenant, by) as change:
+            change.actor.must("tokenry:scopes:write", "defining scopes")
+            before = tuple(change.rows.scopes.list(change.tenant))
+            if before != clean:
+                change.rows.scopes.replace(change.tenant, clean)
+                change.record("scopes.defined", change.tenant.slug, {"scopes": before}, {"scopes": clean})
+        return clean
+
+    def list(self, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> tuple[str, ...]:
+        """Return the catalogue, in the order in which it was defined; empty when there is none."""
+        with self._context.reading(tenant, by) as scene:
+            if not (scene.actor.may("tokenry:scopes:read") or scene.actor.owner):
+                return ()
+            return tuple(scene.rows.scopes.list(scene.tenant))
+
+    def check(self, asked: Iterable[str], *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> ScopeCheck:
+        """Tell whether scopes may be granted here: falsy if not, with the unknown ones named in input order."""
+        asked = [asked] if isinstance(asked, str) else list(asked)
+        catalogue = self.list(tenant=tenant, by=by)
+        known = [scope for scope in asked if scopes.is_scope(scope) and not scopes.is_operator(scope)]
+        unknown = {scope for scope in asked if scope not in known} | set(_unknown(catalogue, known))
+        return ScopeCheck(tuple(str(scope) for scope in dict.fromkeys(asked) if scope in unknown))
+
+
+def _known_list(errors: list[FieldError], field: str, values: object) -> tuple[str, ...]:
+    clean = scopes.check_list(field, values, errors)
+    message = "is for operators' keys only, it can stand in no role or catalogue"
+    errors.extend(FieldError(field, "operator_scope", f"{s!r} {message}") for s in clean if scopes.is_operator(s))
+    return clean
+
+
+def _unknown(catalogue: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
+    return scopes.unknown(catalogue or None, asked)

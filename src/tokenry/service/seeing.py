@@ -1,0 +1,79 @@
+"""Which keys an actor sees and may change, and what is told of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from tokenry.core import fields
+from tokenry.core.errors import Invalid, NotFound
+from tokenry.core.ids import is_id
+from tokenry.core.model import KEY_STATUSES, NOT_GIVEN, Key
+from tokenry.core.ports import KeyFilter
+
+from .context import Change, Scene
+
+READ = "tokenry:keys:read"
+WRITE = "tokenry:keys:write"
+
+
+def visible(scene: Scene, id: object, *, lock: bool = False) -> Key:
+    """Return a key that the actor may see; raise NotFound, the same for unknown, foreign and malformed ids."""
+    key = scene.rows.keys.get(scene.tenant, str(id), scene.now, lock=lock) if is_id("key", id) else None
+    return seen(scene, key)
+
+
+def changeable(change: Change, id: object) -> Key:
+    """Return a key that the actor may change, locked until the end of the transaction; raise NotFound."""
+    key = visible(change, id, lock=True)
+    change.actor.must_see(key.owner, WRITE, "key")
+    return key
+
+
+def read_filter(
+    scene: Scene,
+    owner: object,
+    status: object = NOT_GIVEN,
+    scope: object = NOT_GIVEN,
+    environment: object = NOT_GIVEN,
+    text: object = NOT_GIVEN,
+    expiring_within: object = NOT_GIVEN,
+    last_used_before: object = NOT_GIVEN,
+) -> KeyFilter | None:
+    """Read a filter, narrowed to what the actor may see; None when that is nothing at all."""
+    errors: list[Any] = []
+    texts = {"status": status, "scope": scope, "environment": environment, "text": text}
+    given = {n: fields.text(n, v, errors, least=1, most=200) for n, v in texts.items() if v is not NOT_GIVEN}
+    if given.get("status", "active") not in KEY_STATUSES:
+        raise Invalid.one("status", "unknown", f"must be one of {', '.join(KEY_STATUSES)}")
+    expires_before = None
+    if expiring_within is not NOT_GIVEN:
+        most = timedelta(days=36_500)
+        expires_before = scene.now + fields.length(
+            "expiring_within", expiring_within, errors, least=timedelta(0), most=most
+        )
+    used = None if last_used_before is NOT_GIVEN else fields.moment("last_used_before", last_used_before, errors)
+    if last_used_before is None:
+        raise Invalid.one("last_used_before", "not_a_moment", "must be a datetime with a time zone")
+    fields.refuse(errors)
+    owner_id = None
+    if owner is not NOT_GIVEN:
+        owner_id = scene.owner(owner).id
+    elif not scene.actor.may(READ):
+        if scene.actor.owner is None or scene.actor.operator is not None:
+            return None
+        owner_id = scene.actor.owner.id
+    return KeyFilter(owner_id=owner_id, expires_before=expires_before, last_used_before=used, **given)
+
+
+def seen(scene: Scene, key: Key | None) -> Key:
+    if key is None or not scene.actor.sees(key.owner, READ):
+        raise NotFound("there is no such key here")
+    return key
+
+
+def told(key: Key) -> dict[str, Any]:
+    """Return what audit entries and events say of a key."""
+    names = ("owner", "name", "description", "scopes", "roles", "allowed_ips", "limits", "environment", "expires_at",
+             "not_before", "metadata")  # fmt: skip
+    return {name: getattr(key, name) for name in names}

@@ -1,0 +1,189 @@
+"""Tenants: the customers of an installation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from tokenry.core import fields
+from tokenry.core.errors import Conflict, FieldError, NotFound
+from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Tenant
+from tokenry.core.ports import Clash
+from tokenry.core.secret import PREFIX_MAX, is_prefix
+
+from .context import SYSTEM, By, Change, Context
+from .paging import page, place_of
+
+_WRITE = "tokenry:tenants:write"
+_READ = "tokenry:tenants:read"
+_LIFE_MAX = timedelta(days=36_500)
+_FIXED = ("default", SYSTEM)
+
+
+class Tenants:
+    """The tenants of the installation; only operators and the trusted program reach them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def create(
+        self,
+        slug: str,
+        *,
+        name: str | None = None,
+        prefix: str = "tk",
+        expires_in_default: timedelta = timedelta(days=90),
+        expires_in_max: timedelta = timedelta(days=3650),
+        never_allowed: bool = False,
+        by: By = NOT_GIVEN,
+    ) -> Tenant:
+        """Create a tenant; raise Conflict when the slug is taken.
+
+        `prefix` begins its keys; keys live `expires_in_default` unless told otherwise, at most `expires_in_max`, and
+        for ever only if `never_allowed`.
+        """
+        errors: list[FieldError] = []
+        values = {
+            "name": slug if name is None else name,
+            "prefix": prefix,
+            "expires_in_default": expires_in_default,
+            "expires_in_max": expires_in_max,
+            "never_allowed": never_allowed,
+        }
+        slug = fields.slug("slug", slug, errors)
+        clean = _read(values, errors)
+        _check_lives(clean["expires_in_default"], clean["expires_in_max"], errors)
+        fields.refuse(errors)
+        context = self._context
+        try:
+            with context.changing(SYSTEM, by) as change:
+                change.actor.must_operate(_WRITE, "creating a tenant")
+                tenant = Tenant(id=context.new_id("ten"), slug=slug, status="active", created_at=change.now, **clean)
+                change.rows.tenants.insert(tenant)
+                change.record("tenant.created", slug, None, {"id": tenant.id, **clean})
+            return tenant
+        except Clash:
+            raise Conflict(f"there already is a tenant {slug!r}", field="slug") from None
+
+    def get(self, slug: str, *, by: By = NOT_GIVEN) -> Tenant:
+        """Return a tenant; raise NotFound."""
+        with self._context.reading(slug, by) as scene:
+            if not scene.actor.may(_READ):
+                raise NotFound(f"there is no tenant {str(slug)[:64]!r}")
+            return scene.tenant
+
+    def list(self, *, limit: int = 50, cursor: str | None = None, by: By = NOT_GIVEN) -> Page[Tenant]:
+        """Return one page of tenants, by slug."""
+        limit, after = fields.limit_of_page(limit), place_of("tenant", cursor)
+        with self._context.reading(SYSTEM, by) as scene:
+            scene.actor.must_operate(_READ, "listing tenants")
+            found = scene.rows.tenants.list(after=after, limit=limit + 1)
+        return page("tenant", found, limit, lambda tenant: tenant.slug)
+
+    def update(
+        self,
+        slug: str,
+        *,
+        name: str | NotGiven = NOT_GIVEN,
+        prefix: str | NotGiven = NOT_GIVEN,
+        expires_in_default: timedelta | NotGiven = NOT_GIVEN,
+        expires_in_max: timedelta | NotGiven = NOT_GIVEN,
+        never_allowed: bool | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Tenant:
+        """Change what is given. Keys that exist keep their prefix and their expiry."""
+        asked = {
+            "name": name,
+            "prefix": prefix,
+            "expires_in_default": expires_in_default,
+            "expires_in_max": expires_in_max,
+            "never_allowed": never_allowed,
+        }
+        errors: list[FieldError] = []
+        given = _read({name: value for name, value in asked.items() if value is not NOT_GIVEN}, errors)
+        with self._change(slug, by) as change:
+            tenant = change.tenant
+            lives = [given.get(life, getattr(tenant, life)) for life in ("expires_in_default", "expires_in_max")]
+            _check_lives(lives[0], lives[1], errors)
+            fields.refuse(errors)
+            changed = {name: value for name, value in given.items() if value != getattr(tenant, name)}
+            if not changed:
+                return tenant
+            change.rows.tenants.update(tenant.id, changed)
+            change.record("tenant.updated", tenant.slug, {n: getattr(tenant, n) for n in changed}, changed)
+            change.turns_all()
+            return _again(change)
+
+    def suspend(self, slug: str, *, by: By = NOT_GIVEN) -> Tenant:
+        """Suspend a tenant: from now on none of its credentials is valid. Doing it twice is fine."""
+        return self._switch(slug, "suspended", "tenant.suspended", by)
+
+    def resume(self, slug: str, *, by: By = NOT_GIVEN) -> Tenant:
+        """Make a suspended tenant active again."""
+        return self._switch(slug, "active", "tenant.resumed", by)
+
+    def delete(self, slug: str, *, by: By = NOT_GIVEN) -> None:
+        """Remove a tenant that is suspended and has no owners left; its audit entries stay."""
+        with self._change(slug, by) as change:
+            if slug in _FIXED:
+                raise Conflict(f"the tenant {slug!r} always exists", field="slug")
+            if change.tenant.status != "suspended" or change.rows.owners.any(change.tenant):
+                raise Conflict(
+                    "only a suspended tenant without owners can be deleted: suspend it, delete its owners",
+                    field="status",
+                )
+            change.record("tenant.deleted", slug, {"id": change.tenant.id, "name": change.tenant.name}, None)
+            change.turns_all()
+            change.rows.tenants.delete(change.tenant.id)
+
+    def _switch(self, slug: str, status: str, type: str, by: By) -> Tenant:
+        with self._change(slug, by) as change:
+            if slug == SYSTEM:
+                raise Conflict("the tenant of the operators cannot be suspended", field="slug")
+            if change.tenant.status == status:
+                return change.tenant
+            change.rows.tenants.update(change.tenant.id, {"status": status})
+            change.record(type, slug)
+            change.turns_all()
+            return _again(change)
+
+    @contextmanager
+    def _change(self, slug: str, by: By) -> Iterator[Change]:
+        with self._context.changing(slug, by, alone=True) as change:
+            change.actor.must_operate(_WRITE, "changing a tenant")
+            yield change
+
+
+def _again(change: Change) -> Tenant:
+    tenant = change.rows.tenants.by_id(change.tenant.id)
+    assert tenant is not None
+    return tenant
+
+
+def _read(values: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
+    """Read the fields of a tenant that are given."""
+    clean: dict[str, Any] = {}
+    for field, value in values.items():
+        if field == "name":
+            clean[field] = fields.name(field, value, errors)
+        elif field == "prefix":
+            if not isinstance(value, str) or not is_prefix(value) or len(value) > PREFIX_MAX - len("_live"):
+                message = f"must be like 'acme' or 'acme_eu', at most {PREFIX_MAX - len('_live')} characters"
+                errors.append(FieldError(field, "bad_prefix", message))
+            clean[field] = value
+        elif field == "never_allowed":
+            if not isinstance(value, bool):
+                errors.append(FieldError(field, "not_a_bool", "must be True or False"))
+            clean[field] = value
+        else:
+            clean[field] = fields.length(field, value, errors, least=timedelta(seconds=1), most=_LIFE_MAX)
+    return clean
+
+
+def _check_lives(default: timedelta, most: timedelta, errors: list[FieldError]) -> None:
+    if not errors and default > most:
+        errors.append(
+            FieldError("expires_in_default", "out_of_range", f"may be at most expires_in_max, {most.days} days")
+        )

@@ -1,0 +1,87 @@
+"""Usage: how often keys were used, and writing down what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from tokenry.core import fields
+from tokenry.core.errors import FieldError
+from tokenry.core.model import NOT_GIVEN, NotGiven, UsageHour, moment
+from tokenry.core.ports import Pepper, Spent, Want
+
+from . import seeing
+from .context import SYSTEM, By, Context, Done
+
+_NOTICES = (30, 7, 1)
+_BATCH = 200
+
+
+class Usage:
+    """How often the keys of a tenant were used, by hour and code."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def get(
+        self,
+        key_id: str,
+        *,
+        since: datetime | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> tuple[UsageHour, ...]:
+        """Return the hours in which a key was presented, the oldest first; `flush` first for the last second."""
+        errors: list[FieldError] = []
+        begin = fields.moment("since", since, errors) or moment(0)
+        fields.refuse(errors)
+        with self._context.reading(tenant, by) as scene:
+            key = seeing.visible(scene, key_id)
+            return tuple(scene.rows.usage.list(scene.tenant, key.id, begin))
+
+
+def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper]) -> None:
+    """Write what was counted, and tell of keys that were used for the first time."""
+    done: list[Done] = []
+    with context.store.change(durable=False) as rows:
+        for use in rows.usage.add(spent) if spent else ():
+            tenant = rows.tenants.by_id(use.tenant_id)
+            if tenant is not None:
+                change = context.recording(rows, tenant)
+                change.record("key.first_used", use.key_id)
+                done.append(change.finish())
+        if peppers:
+            rows.secrets.move_peppers(peppers)
+    for one in done:
+        context.announce(one)
+
+
+def give_back(context: Context, wants: Sequence[Want]) -> None:
+    """Return unspent units of limits."""
+    with context.store.change(durable=False) as rows:
+        for want in wants:
+            rows.limits.give_back(want)
+
+
+def tell_failed(context: Context, failed: Mapping[tuple[str, str], int]) -> None:
+    """Write one event per tenant about the credentials that were refused lately."""
+    by_tenant: dict[str, dict[str, int]] = {}
+    for (slug, code), count in failed.items():
+        by_tenant.setdefault(slug, {})[code] = count
+    for slug, counts in by_tenant.items():
+        with context.changing(slug or SYSTEM, NOT_GIVEN) as change:
+            change.record("auth.failed", slug, None, {"counts": counts})
+
+
+def tell_expiring(context: Context) -> None:
+    """Raise `key.expiring` once for every key at 30, 7 and 1 days; a key that is near gets the nearest notice only."""
+    for days in reversed(_NOTICES):
+        while True:
+            with context.store.read() as rows:
+                found = rows.keys.unannounced(days, context.now(), _BATCH)
+            for slug, key_id in found:
+                with context.changing(slug, NOT_GIVEN) as change:
+                    if change.rows.keys.announce(change.tenant, key_id, days):
+                        change.record("key.expiring", key_id, None, {"within_days": days})
+            if len(found) < _BATCH:
+                break

@@ -1,0 +1,261 @@
+"""One verification, from the presented text to the verdict.
+
+`answer` serves what memory knows in one straight run. Everything that may have to wait is written once, as a generator
+that yields what it needs (`Find`, `Lease`) and is driven by the synchronous face here or by the asynchronous one: the
+same rules for both, and no IO in them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from tokenry.core.addresses import read as read_address
+from tokenry.core.decide import Ask, failures
+from tokenry.core.errors import Denied, Invalid, StoreUnavailable
+from tokenry.core.grant import Grant, Row, compile_row
+from tokenry.core.keyring import Keyring
+from tokenry.core.ports import Leases, Pepper, Remembers, Store, Tally, Want
+from tokenry.core.scopes import ScopesAsked, require
+from tokenry.core.secret import Parsed, Secret, digest_of, parse, tag_of
+from tokenry.core.verdict import CODES, Check, Explanation, Refused, Valid, Verdict
+
+_log = logging.getLogger("tokenry.verify")
+
+OwnerLoader: TypeAlias = Callable[[str, str], object]
+"""Answers for an owner by external id and tenant: a mapping of its fields, True, or None when there is none."""
+
+MALFORMED = Refused("malformed")
+NOT_FOUND = Refused("not_found")
+COST_MAX = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """The wish for one row by its kid."""
+
+    kid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The wish for shares of limits; answered with None when the store is down and limits are open."""
+
+    wants: list[Want]
+
+
+Steps: TypeAlias = Generator[Find | Lease, Any, Verdict]
+
+
+class Verifying:
+    """Everything that a verification needs, held by one instance for all its threads."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        memory: Remembers,
+        leases: Leases,
+        tally: Tally,
+        keyring: Callable[[], Keyring],
+        now: Callable[[], int],
+        limits_open: bool,
+        owner_max_age: int,
+    ) -> None:
+        self.store = store
+        self.owner_loader: OwnerLoader | None = None
+        self._memory = memory
+        self._leases = leases
+        self._tally = tally
+        self._keyring = keyring
+        self._now = now
+        self._limits_open = limits_open
+        self._owner_max_age = owner_max_age
+
+    def answer(self, text: str, ask: Ask) -> Verdict | None:
+        """Answer from memory alone, or return None when something must be looked up or leased."""
+        grant = self._memory.recall(text[-73:-57], text)
+        if grant is None:
+            return None
+        now = self._now()
+        if grant.read_at is not None and now - grant.read_at > self._owner_max_age:
+            return None
+        for code in failures(grant, ask, now):
+            return self._refuse(grant, code, now)
+        taken: Any = ()
+        if grant.limits:
+            taken = self._leases.take(grant, ask.cost, now)
+            if type(taken) is list:
+                return None
+            if type(taken) is Refused:
+                return self._limited(grant, taken, now, ask)
+        self._tally.count(grant, "valid", now, ask.ip)
+        return Valid(grant, taken)
+
+    def steps(self, text: str, ask: Ask) -> Steps:
+        """Answer, yielding every wish that may have to wait."""
+        parsed = parse(text)
+        if parsed is None or not self._tagged(parsed):
+            self._tally.count_unknown("malformed")
+            return MALFORMED
+        grant = self._memory.recall(parsed.kid, text)
+        if grant is not None and grant.read_at is not None and self._now() - grant.read_at > self._owner_max_age:
+            grant = None
+        if grant is None:
+            drops = self._memory.prepare()
+            row = yield Find(parsed.kid)
+            grant = self._proved(row, parsed, text)
+            if grant is None:
+                self._tally.count_unknown("not_found")
+                return NOT_FOUND
+            self._memory.remember(grant, text, drops)
+        now = self._now()
+        for code in failures(grant, ask, now):
+            return self._refuse(grant, code, now)
+        taken = yield from self._take(grant, ask)
+        if isinstance(taken, Refused):
+            return self._limited(grant, taken, now, ask)
+        self._tally.count(grant, "valid", self._now(), ask.ip)
+        return Valid(grant, taken)
+
+    def explain_steps(self, text: str, ask: Ask) -> Generator[Find | Lease, Any, Explanation]:
+        """Evaluate every check and take nothing."""
+        failed: dict[str, None] = {}
+        parsed = parse(text)
+        grant = None
+        if parsed is None or not self._tagged(parsed):
+            failed["malformed"] = None
+        else:
+            grant = self._proved((yield Find(parsed.kid)), parsed, text)
+            if grant is None:
+                failed["not_found"] = None
+        if grant is not None:
+            failed.update(dict.fromkeys(failures(grant, ask, self._now())))
+            peek = Ask(cost=0)
+            states = yield from self._take(grant, peek)
+            left = states.limits if isinstance(states, Refused) else Valid(grant, states).limits
+            if any(limit.remaining < ask.cost for limit in left):
+                failed["rate_limited"] = None
+        checks = []
+        for code in CODES:
+            known = grant is not None or code == "malformed" or (code == "not_found" and "malformed" not in failed)
+            checks.append(Check(code, code not in failed if known else None))
+        return Explanation(next((code for code in CODES if code in failed), "valid"), tuple(checks))
+
+    def run(self, steps: Generator[Find | Lease, Any, Any]) -> Any:
+        """Drive steps to their end, doing what they wish for at once."""
+        try:
+            wish = next(steps)
+            while True:
+                wish = steps.send(self.store.find(wish.kid) if isinstance(wish, Find) else self.lease(wish))
+        except StopIteration as end:
+            return end.value
+
+    def lease(self, wish: Lease) -> list[tuple[int, int, int]] | None:
+        """Lease shares from the store in one transaction."""
+        try:
+            with self.store.change(durable=False) as rows:
+                return [rows.limits.lease(want) for want in wish.wants]
+        except StoreUnavailable:
+            if not self._limits_open:
+                raise
+            _log.warning("limits cannot be counted right now and are open, as configured")
+            return None
+
+    def _take(self, grant: Grant, ask: Ask) -> Generator[Lease, Any, Any]:
+        if not grant.limits:
+            return ()
+        while True:
+            now = self._now()
+            taken = self._leases.take(grant, ask.cost, now)
+            if not isinstance(taken, list):
+                return taken
+            shares = yield Lease(taken)
+            if shares is None:
+                return ()
+            self._leases.fill(grant, taken, shares, now)
+
+    def _refuse(self, grant: Grant, code: str, now: int) -> Refused:
+        if code == "not_found":
+            self._tally.count_unknown(code)
+        else:
+            self._tally.count(grant, code, now, None)
+        return Refused(code)
+
+    def _limited(self, grant: Grant, refused: Refused, now: int, ask: Ask) -> Refused:
+        self._tally.count(grant, refused.code, now, ask.ip)
+        return refused
+
+    def _tagged(self, parsed: Parsed) -> bool:
+        tag = parsed.tag.encode()
+        known = [hmac.compare_digest(tag_of(g.tag_key, parsed.body).encode(), tag) for g in self._keyring().generations]
+        return any(known)
+
+    def _proved(self, row: Row | None, parsed: Parsed, text: str) -> Grant | None:
+        """Return the grant of a row whose digest the text proves; an unknown kid costs the same work."""
+        keyring = self._keyring()
+        generation = keyring.get(row.pepper_id) if row else keyring.generations[-1]
+        if row is None or generation is None:
+            hmac.compare_digest(
+                digest_of(keyring.generations[-1].pepper, parsed.kid, "-" * 26, "-" * 26, text), bytes(32)
+            )
+            return None
+        if not hmac.compare_digest(digest_of(generation.pepper, row.kid, row.tenant_id, row.key_id, text), row.digest):
+            return None
+        signing = keyring.signing(self._now())
+        if signing.id != generation.id:
+            newer = digest_of(signing.pepper, row.kid, row.tenant_id, row.key_id, text)
+            self._tally.note_pepper(Pepper(row.kid, row.digest, newer, signing.id))
+        return compile_row(row) if self.owner_loader is None else self._with_owner(row, self.owner_loader)
+
+    def _with_owner(self, row: Row, load: OwnerLoader) -> Grant:
+        """Compile a row with what the host says about its owner."""
+        facts = load(row.external_id, row.slug)
+        if isinstance(facts, Mapping):
+            known = {"name": "owner_name", "email": "email", "roles": "owner_roles", "admin": "admin"}
+            changes = {known[name]: value for name, value in facts.items() if name in known}
+            if "owner_roles" in changes:
+                changes["owner_roles"] = json.dumps(list(changes["owner_roles"]))
+            row = row._replace(**changes)
+        if not facts:
+            row = row._replace(owner_status="disabled")
+        grant = compile_row(row)
+        grant.read_at = self._now()
+        return grant
+
+
+def read_ask(
+    scopes: ScopesAsked | None,
+    ip: object,
+    cost: object,
+    tenant: str | None,
+    environment: str | None,
+    audience: str | None,
+) -> Ask:
+    """Read what a verifier wants to know; raise Invalid, since a malformed question is the verifier's mistake."""
+    if cost.__class__ is not int or not 0 <= cost <= COST_MAX:  # type: ignore[operator]
+        raise Invalid.one("cost", "out_of_range", f"cost is a whole number from 0 to {COST_MAX}")
+    address = None
+    if ip is not None:
+        ip = str(ip)
+        address = read_address(ip)
+    asked = None if scopes is None or (not scopes and not isinstance(scopes, str)) else require(scopes)
+    return Ask(asked, address, ip, cost, tenant, environment, audience)  # type: ignore[arg-type]
+
+
+def text_of(presented: object) -> str:
+    """Return the text of what was presented; anything but a text or a secret becomes one that is malformed."""
+    if presented.__class__ is str:
+        return presented  # type: ignore[return-value]
+    return str(presented) if isinstance(presented, (str, Secret)) else ""
+
+
+def required(verdict: Verdict) -> Valid:
+    """Return a valid verdict; raise Denied for a refusal."""
+    if isinstance(verdict, Refused):
+        raise Denied(verdict)
+    return verdict

@@ -1,0 +1,1 @@
+"""Floor 1: SQL. Statements over tables, nothing that decides. Imports core only."""

@@ -1,0 +1,148 @@
+"""The audit log in SQL: entries, the chain that seals them, and its head."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from tokenry.core.model import Entry, Tenant, micros, moment
+from tokenry.core.ports import HeadRow, Sealed
+
+from .tables import audit_entry, audit_head, tenant
+from .values import stored, stored_row
+
+_SELECT = select(audit_entry, tenant.c.slug).outerjoin(tenant, tenant.c.id == audit_entry.c.tenant_id)
+_SEAL = (
+    update(audit_entry)
+    .where(audit_entry.c.tenant_id == bindparam("of_tenant"), audit_entry.c.id == bindparam("of_id"))
+    .values(position=bindparam("at_position"), chain=bindparam("link"))
+)
+_UNSEALED_TENANTS = select(audit_entry.c.tenant_id).where(audit_entry.c.position.is_(None)).distinct()
+_UNSEALED = _SELECT.where(audit_entry.c.tenant_id == bindparam("tenant_id"), audit_entry.c.position.is_(None)).order_by(
+    audit_entry.c.id
+)
+_CHAIN = _SELECT.where(
+    audit_entry.c.tenant_id == bindparam("tenant_id"), audit_entry.c.position > bindparam("after")
+).order_by(audit_entry.c.position)
+_HEAD = select(audit_head).where(audit_head.c.tenant_id == bindparam("tenant_id"))
+
+
+class AuditRows:
+    """Audit entries within one transaction. There is no way to change what an entry says."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, tenant: Tenant, entries: Sequence[Sealed]) -> None:
+        rows = [
+            {
+                "tenant_id": tenant.id,
+                "id": sealed.entry.id,
+                "at": micros(sealed.entry.at),
+                "actor": sealed.entry.actor,
+                "action": sealed.entry.action,
+                "subject": sealed.entry.subject,
+                "before": None if sealed.entry.before is None else stored(sealed.entry.before),
+                "after": None if sealed.entry.after is None else stored(sealed.entry.after),
+                "ip": sealed.entry.ip,
+                "request_id": sealed.entry.request_id,
+                "generation": sealed.generation,
+                "mac": sealed.mac,
+            }
+            for sealed in entries
+        ]
+        self._connection.execute(insert(audit_entry), rows)
+
+    def list(self, tenant: Tenant, which: Mapping[str, str], *, before: str | None, limit: int) -> Sequence[Entry]:
+        query = _SELECT.where(audit_entry.c.tenant_id == tenant.id)
+        for name, value in which.items():
+            query = query.where(audit_entry.c[name] == value)
+        if before is not None:
+            query = query.where(audit_entry.c.id < before)
+        rows = self._connection.execute(query.order_by(audit_entry.c.id.desc()).limit(limit))
+        return [_entry_of(row) for row in rows]
+
+    def unsealed_tenants(self) -> Sequence[str]:
+        return self._connection.execute(_UNSEALED_TENANTS).scalars().all()
+
+    def unsealed(self, tenant_id: str, limit: int) -> Sequence[Sealed]:
+        rows = self._connection.execute(_UNSEALED.limit(limit), {"tenant_id": tenant_id})
+        return [_sealed_of(row) for row in rows]
+
+    def chain(self, tenant_id: str, after: int, limit: int) -> Sequence[Sealed]:
+        rows = self._connection.execute(_CHAIN.limit(limit), {"tenant_id": tenant_id, "after": after})
+        return [_sealed_of(row) for row in rows]
+
+    def seal(self, tenant_id: str, links: Sequence[tuple[str, int, str]]) -> None:
+        rows = [
+            {"of_tenant": tenant_id, "of_id": id, "at_position": position, "link": link} for id, position, link in links
+        ]
+        self._connection.execute(_SEAL, rows)
+
+    def head(self, tenant_id: str, *, lock: bool = False) -> HeadRow | None:
+        query = _HEAD.with_for_update() if lock else _HEAD
+        row = self._connection.execute(query, {"tenant_id": tenant_id}).first()
+        if row is None:
+            return None
+        return HeadRow(
+            row.position,
+            row.chain,
+            moment(row.at),
+            row.generation,
+            row.signature,
+            row.cut_position,
+            row.cut_chain,
+            row.cut_signature,
+        )
+
+    def put_head(self, tenant_id: str, head: HeadRow) -> None:
+        values = stored_row(asdict(head))
+        here = update(audit_head).where(audit_head.c.tenant_id == tenant_id)
+        if not self._connection.execute(here, values).rowcount:
+            self._connection.execute(insert(audit_head), {"tenant_id": tenant_id, **values})
+
+    def last_before(self, tenant_id: str, before: datetime) -> Sealed | None:
+        """Return the newest sealed entry such that it and all in front of it are older than a moment."""
+        of_tenant = audit_entry.c.tenant_id == tenant_id
+        newer = select(func.min(audit_entry.c.position)).where(of_tenant, audit_entry.c.at >= micros(before))
+        first_kept = self._connection.execute(newer).scalar()
+        query = _SELECT.where(of_tenant, audit_entry.c.position.is_not(None))
+        if first_kept is not None:
+            query = query.where(audit_entry.c.position < first_kept)
+        row = self._connection.execute(query.order_by(audit_entry.c.position.desc()).limit(1)).first()
+        return _sealed_of(row) if row else None
+
+    def cut(self, tenant_id: str, position: int) -> int:
+        """Remove the sealed entries up to a position; return how many."""
+        gone = delete(audit_entry).where(audit_entry.c.tenant_id == tenant_id, audit_entry.c.position <= position)
+        return self._connection.execute(gone).rowcount
+
+    def needing(self, generation: str) -> int:
+        """Count the entries that cannot be checked without a generation of the keyring."""
+        query = select(func.count()).select_from(audit_entry).where(audit_entry.c.generation == generation)
+        return int(self._connection.execute(query).scalar_one())
+
+
+def _entry_of(row: Any) -> Entry:
+    return Entry(
+        id=row.id,
+        at=moment(row.at),
+        tenant=row.slug or "",
+        actor=row.actor,
+        action=row.action,
+        subject=row.subject,
+        before=json.loads(row.before) if row.before is not None else None,
+        after=json.loads(row.after) if row.after is not None else None,
+        ip=row.ip,
+        request_id=row.request_id,
+        position=row.position,
+    )
+
+
+def _sealed_of(row: Any) -> Sealed:
+    return Sealed(_entry_of(row), row.generation, row.mac, row.chain)

@@ -1,0 +1,35 @@
+"""What a driver raises, in Tokenry's words: a name that was taken meanwhile, or a database that cannot be used."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from tokenry.core.errors import StoreUnavailable
+from tokenry.core.ports import Clash
+
+_log = logging.getLogger("tokenry.store")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn driver errors into `Clash` or `StoreUnavailable`; the private detail goes to the log without parameters."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Clash(type(error.orig).__name__) from None
+    except (DBAPIError, PoolTimeout) as error:
+        raise unavailable(getattr(error, "orig", None) or error) from None
+
+
+def unavailable(error: BaseException) -> StoreUnavailable:
+    """Log what the driver said and return the error that callers see."""
+    _log.error("the database refused: %s: %s", type(error).__name__, str(error).partition("\n")[0][:200])
+    return StoreUnavailable(
+        "the database cannot be used right now; nothing was changed. Try again, and see the log of `tokenry.store`",
+        cause=type(error).__name__,
+    )

@@ -1,0 +1,146 @@
+"""The database of a host application: its engine, or one connection inside its own transaction.
+
+Nothing is added to the host's engine: no event, no pragma, no isolation level, and no migration by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from tokenry.core.grant import Row
+
+from .failures import translated, unavailable
+from .lookup import lookup_sql
+from .rows import SqlRows
+from .sqlite import _FENCE, _FIND
+
+_TAKE_WRITE_LOCK = text("UPDATE tokenry_fence SET counter = counter WHERE id = 1")
+
+
+class HostDatabase:
+    """A host's SQLAlchemy engine. On an SQLite file Tokenry reads on a connection of its own beside it."""
+
+    alone = False
+
+    def __init__(self, engine: Engine, *, timeout: float) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self.path = _file_of(engine)
+        self._timeout = timeout
+        self._find = text(lookup_sql(self.dialect, "= :kid"))
+        self._open()
+
+    def _open(self) -> None:
+        self._finding = threading.Lock()
+        self._finder: sqlite3.Connection | None = None
+
+    @contextmanager
+    def read(self) -> Iterator[SqlRows]:
+        """Open a transaction of the host's engine."""
+        with translated(), self.engine.begin() as connection:
+            yield SqlRows(connection, counts_fence=False)
+
+    @contextmanager
+    def change(self, *, durable: bool = True) -> Iterator[SqlRows]:
+        """Open a transaction of the host's engine. On SQLite it begins with a write, so that it may wait for its turn."""
+        with translated(), self.engine.begin() as connection:
+            if self.dialect == "sqlite":
+                connection.execute(_TAKE_WRITE_LOCK)
+            yield SqlRows(connection, counts_fence=self.dialect == "sqlite")
+
+    @contextmanager
+    def change_schema(self) -> Iterator[SqlRows]:
+        """Open a transaction in which tables may be made."""
+        with translated(), self.engine.begin() as connection:
+            if self.dialect == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(7305712041902)"))
+            yield SqlRows(connection, counts_fence=False)
+
+    @property
+    def signals(self) -> bool:
+        """Tell whether commits of others can be noticed here."""
+        return bool(self.path)
+
+    def find(self, kid: str) -> Row | None:
+        """Look one secret up: inline on SQLite, on a connection of the host's pool elsewhere."""
+        if self.path:
+            row: Any = self._ask(_FIND, (kid,))
+        else:
+            with translated(), self.engine.connect() as connection:
+                row = connection.execute(self._find, {"kid": kid}).first()
+        return None if row is None else Row._make(row)._replace(digest=bytes(row[1]))
+
+    def version(self) -> int:
+        """Return a number that moves when anybody else commits to the file."""
+        return int(self._ask("PRAGMA data_version", ())[0])
+
+    def fence(self) -> int:
+        """Return the count of changes that may turn verdicts."""
+        return int(self._ask(_FENCE, ())[0])
+
+    def after_fork(self) -> None:
+        """Forget our own connection; the host looks after its engine."""
+        _inherited.append(self._finder)
+        self._open()
+
+    def close(self) -> None:
+        """Close our own connection; the engine stays the host's."""
+        if self._finder is not None:
+            self._finder.close()
+            self._finder = None
+
+    def _ask(self, statement: str, parameters: tuple[str, ...]) -> Any:
+        try:
+            with self._finding:
+                if self._finder is None:
+                    self._finder = sqlite3.connect(
+                        self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+                    )
+                    self._finder.execute("PRAGMA query_only = ON")
+                return self._finder.execute(statement, parameters).fetchone()
+        except sqlite3.Error as error:
+            raise unavailable(error) from None
+
+
+_inherited: list[object] = []
+
+
+class JoinedDatabase:
+    """One connection of the host, inside the transaction that the host will commit or roll back."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect.name
+
+    @contextmanager
+    def read(self) -> Iterator[SqlRows]:
+        """Read inside the host's transaction."""
+        with translated():
+            yield SqlRows(self._connection, counts_fence=False)
+
+    @contextmanager
+    def change(self, *, durable: bool = True) -> Iterator[SqlRows]:
+        """Write inside the host's transaction, behind a savepoint: a failed call leaves nothing of itself."""
+        with translated():
+            if self.dialect == "sqlite":
+                self._connection.execute(_TAKE_WRITE_LOCK)
+            with self._connection.begin_nested():
+                yield SqlRows(self._connection, counts_fence=self.dialect == "sqlite")
+
+    def find(self, kid: str) -> Row | None:
+        """Look one secret up inside the host's transaction."""
+        with translated():
+            row = self._connection.execute(text(lookup_sql(self.dialect, "= :kid")), {"kid": kid}).first()
+        return None if row is None else Row._make(row)
+
+
+def _file_of(engine: Engine) -> str:
+    name = engine.url.database if engine.dialect.name == "sqlite" else None
+    return os.path.abspath(name) if name and name != ":memory:" and not name.startswith("file:") else ""

@@ -1,0 +1,271 @@
+"""Keys in SQL. A list is two statements however many keys it shows: the keys, then their living secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, or_, select, update
+
+from tokenry.core.grant import texts
+from tokenry.core.limits import Limit
+from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros, moment, moment_or_none
+from tokenry.core.ports import KeyFilter
+
+from .tables import key, limit_counter, owner, secret, tenant, usage_hour
+from .values import like, stored, stored_row
+
+_INSERT = insert(key)
+_SELECT = select(key, owner.c.external_id).join(
+    owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id)
+)
+_GET = _SELECT.where(key.c.tenant_id == bindparam("tenant_id"), key.c.id == bindparam("id"))
+_GET_LOCKED = _GET.with_for_update(of=key)
+_BY_KID = _SELECT.join(secret, (secret.c.tenant_id == key.c.tenant_id) & (secret.c.key_id == key.c.id)).where(
+    key.c.tenant_id == bindparam("tenant_id"), secret.c.kid == bindparam("kid")
+)
+_SECRETS = select(secret).where(secret.c.tenant_id == bindparam("tenant_id"))
+_NAMES = select(key.c.owner_id, key.c.name_folded).where(
+    key.c.tenant_id == bindparam("tenant_id"), key.c.revoked_at.is_(None)
+)
+_WITH_ROLE = select(key.c.id, key.c.roles).where(
+    key.c.tenant_id == bindparam("tenant_id"), key.c.roles.like(bindparam("pattern"), escape="\\")
+)
+
+
+def status_of(revoked_at: int | None, disabled_at: int | None, expires_at: int | None, now: int) -> KeyStatus:
+    """Return the state of a key at a moment."""
+    if revoked_at is not None:
+        return "revoked"
+    if disabled_at is not None:
+        return "disabled"
+    return "expired" if expires_at is not None and now >= expires_at else "active"
+
+
+def _is(status: str, now: int) -> ColumnElement[bool]:
+    if status == "revoked":
+        return key.c.revoked_at.is_not(None)
+    if status == "disabled":
+        return key.c.revoked_at.is_(None) & key.c.disabled_at.is_not(None)
+    live = key.c.revoked_at.is_(None) & key.c.disabled_at.is_(None)
+    if status == "expired":
+        return live & (key.c.expires_at <= now)
+    return live & or_(key.c.expires_at.is_(None), key.c.expires_at > now)
+
+
+def _not_announced(days: int) -> ColumnElement[bool]:
+    return or_(key.c.expiry_notice_days.is_(None), key.c.expiry_notice_days > days)
+
+
+def _filtered(query: Select[Any], which: KeyFilter, now: int) -> Select[Any]:
+    if which.owner_id is not None:
+        query = query.where(key.c.owner_id == which.owner_id)
+    if which.status is not None:
+        query = query.where(_is(which.status, now))
+    if which.scope is not None:
+        query = query.where(key.c.scopes.like(like(f'"{which.scope}"'), escape="\\"))
+    if which.environment is not None:
+        query = query.where(key.c.environment == which.environment)
+    if which.text is not None:
+        pattern = like(which.text)
+        query = query.where(
+            or_(
+                key.c.name_folded.like(like(which.text.casefold()), escape="\\"),
+                key.c.description.ilike(pattern, escape="\\"),
+            )
+        )
+    if which.expires_before is not None:
+        query = query.where(_is("active", now), key.c.expires_at <= micros(which.expires_before))
+    if which.last_used_before is not None:
+        before = micros(which.last_used_before)
+        query = query.where(or_(key.c.last_used_at.is_(None), key.c.last_used_at < before))
+    if which.ids is not None:
+        query = query.where(key.c.id.in_(which.ids))
+    return query
+
+
+class KeyRows:
+    """Keys within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, tenant: Tenant, keys: Sequence[tuple[str, Key]]) -> None:
+        rows = [
+            stored_row(
+                {
+                    "tenant_id": tenant.id,
+                    "id": record.id,
+                    "owner_id": owner_id,
+                    "name": record.name,
+                    "name_folded": record.name.casefold(),
+                    "description": record.description,
+                    "scopes": record.scopes,
+                    "roles": record.roles,
+                    "allowed_ips": record.allowed_ips,
+                    "limits": record.limits,
+                    "environment": record.environment,
+                    "metadata": record.metadata,
+                    "version": record.version,
+                    "created_at": record.created_at,
+                    "expires_at": record.expires_at,
+                    "not_before": record.not_before,
+                }
+            )
+            for owner_id, record in keys
+        ]
+        self._connection.execute(_INSERT, rows)
+
+    def get(self, tenant: Tenant, id: str, now: datetime, *, lock: bool = False) -> Key | None:
+        rows = self._connection.execute(_GET_LOCKED if lock else _GET, {"tenant_id": tenant.id, "id": id}).all()
+        return self._records(tenant, rows, now)[0] if rows else None
+
+    def by_kid(self, tenant: Tenant, kid: str, now: datetime) -> Key | None:
+        rows = self._connection.execute(_BY_KID, {"tenant_id": tenant.id, "kid": kid}).all()
+        return self._records(tenant, rows, now)[0] if rows else None
+
+    def list(self, tenant: Tenant, which: KeyFilter, now: datetime, *, before: str | None, limit: int) -> Sequence[Key]:
+        query = _filtered(_SELECT.where(key.c.tenant_id == tenant.id), which, micros(now))
+        if before is not None:
+            query = query.where(key.c.id < before)
+        return self._records(tenant, self._connection.execute(query.order_by(key.c.id.desc()).limit(limit)).all(), now)
+
+    def expiring(
+        self,
+        tenant: Tenant,
+        now: datetime,
+        until: datetime,
+        owner_id: str | None,
+        *,
+        after: tuple[int, str] | None,
+        limit: int,
+    ) -> Sequence[Key]:
+        query = _SELECT.where(key.c.tenant_id == tenant.id, _is("active", micros(now)))
+        query = query.where(key.c.expires_at <= micros(until)).order_by(key.c.expires_at, key.c.id)
+        if owner_id is not None:
+            query = query.where(key.c.owner_id == owner_id)
+        if after is not None:
+            at, id = after
+            query = query.where((key.c.expires_at > at) | ((key.c.expires_at == at) & (key.c.id > id)))
+        return self._records(tenant, self._connection.execute(query.limit(limit)).all(), now)
+
+    def names(self, tenant: Tenant, folded: Iterable[str]) -> set[tuple[str, str]]:
+        """Return the (owner id, folded name) pairs that are taken, among some names."""
+        asked, taken = list(folded), set()
+        for start in range(0, len(asked), 500):
+            query = _NAMES.where(key.c.name_folded.in_(asked[start : start + 500]))
+            rows = self._connection.execute(query, {"tenant_id": tenant.id})
+            taken |= {(row.owner_id, row.name_folded) for row in rows}
+        return taken
+
+    def update(self, tenant: Tenant, id: str, values: Mapping[str, Any], *, version: int | None) -> bool:
+        """Write changed fields; with `version` only if the key still has it. Return whether a row was changed."""
+        row = stored_row(values)
+        if "name" in row:
+            row["name_folded"] = row["name"].casefold()
+        if "expires_at" in row:
+            row["expiry_notice_days"] = None
+        statement = update(key).where(key.c.tenant_id == tenant.id, key.c.id == id)
+        if version is not None:
+            statement = statement.where(key.c.version == version)
+        return self._connection.execute(statement.values(version=key.c.version + 1, **row)).rowcount == 1
+
+    def dead(
+        self, tenant: Tenant, expired_before: datetime | None, revoked_before: datetime | None, limit: int
+    ) -> Sequence[str]:
+        """Return ids of keys that ended before a moment."""
+        ended = []
+        if expired_before is not None:
+            ended.append(key.c.revoked_at.is_(None) & (key.c.expires_at < micros(expired_before)))
+        if revoked_before is not None:
+            ended.append(key.c.revoked_at < micros(revoked_before))
+        query = select(key.c.id).where(key.c.tenant_id == tenant.id, or_(*ended)).order_by(key.c.id).limit(limit)
+        return self._connection.execute(query).scalars().all()
+
+    def delete(self, tenant: Tenant, ids: Sequence[str]) -> None:
+        """Remove keys with their secrets, usage and counters."""
+        for table in (secret, usage_hour, limit_counter):
+            statement = delete(table).where(table.c.tenant_id == tenant.id, table.c.key_id.in_(ids))
+            self._connection.execute(statement)
+        self._connection.execute(delete(key).where(key.c.tenant_id == tenant.id, key.c.id.in_(ids)))
+
+    def drop_role(self, tenant: Tenant, name: str) -> None:
+        wanted = {"tenant_id": tenant.id, "pattern": like(f'"{name}"')}
+        for row in self._connection.execute(_WITH_ROLE, wanted).all():
+            left = tuple(role for role in texts(row.roles) if role != name)
+            statement = update(key).where(key.c.tenant_id == tenant.id, key.c.id == row.id)
+            self._connection.execute(statement.values(roles=stored(left), version=key.c.version + 1))
+
+    def unannounced(self, days: int, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """Return (tenant slug, key id) of keys that expire within `days` and were not announced as such.
+
+        Every tenant is looked at: this is for the upkeep of the installation, never for a tenant's request.
+        """
+        at = micros(now)
+        query = (
+            select(tenant.c.slug, key.c.id)
+            .join(tenant, tenant.c.id == key.c.tenant_id)
+            .where(_is("active", at), key.c.expires_at <= at + days * 86_400_000_000, _not_announced(days))
+            .limit(limit)
+        )
+        return [(row.slug, row.id) for row in self._connection.execute(query)]
+
+    def announce(self, tenant: Tenant, id: str, days: int) -> bool:
+        """Note that the expiry of a key is announced; return whether it was not before."""
+        here = update(key).where(key.c.tenant_id == tenant.id, key.c.id == id, _not_announced(days))
+        return self._connection.execute(here.values(expiry_notice_days=days)).rowcount == 1
+
+    def _records(self, tenant: Tenant, rows: Sequence[Any], now: datetime) -> list[Key]:
+        at = micros(now)
+        secrets = self._secrets(tenant, [row.id for row in rows], at)
+        return [_key_of(tenant, row, secrets.get(row.id, ()), at) for row in rows]
+
+    def _secrets(self, tenant: Tenant, key_ids: Sequence[str], at: int) -> dict[str, tuple[SecretInfo, ...]]:
+        found: dict[str, tuple[SecretInfo, ...]] = {}
+        if not key_ids:
+            return found
+        living = secret.c.ends_at.is_(None) | (secret.c.ends_at > at)
+        query = _SECRETS.where(secret.c.key_id.in_(key_ids), living).order_by(secret.c.created_at.desc())
+        for row in self._connection.execute(query, {"tenant_id": tenant.id}):
+            found[row.key_id] = (*found.get(row.key_id, ()), _secret_of(row))
+        return found
+
+
+def _secret_of(row: Any) -> SecretInfo:
+    return SecretInfo(
+        kid=row.kid,
+        created_at=moment(row.created_at),
+        ends_at=moment_or_none(row.ends_at),
+        last_used_at=moment_or_none(row.last_used_at),
+        last_used_ip=row.last_used_ip,
+        use_count=row.use_count,
+    )
+
+
+def _key_of(tenant: Tenant, row: Any, secrets: tuple[SecretInfo, ...], now: int) -> Key:
+    return Key(
+        id=row.id,
+        tenant=tenant.slug,
+        owner=row.external_id,
+        name=row.name,
+        description=row.description,
+        scopes=texts(row.scopes),
+        roles=texts(row.roles),
+        allowed_ips=texts(row.allowed_ips),
+        limits=tuple(Limit(*limit) for limit in json.loads(row.limits)),
+        environment=row.environment,
+        status=status_of(row.revoked_at, row.disabled_at, row.expires_at, now),
+        created_at=moment(row.created_at),
+        expires_at=moment_or_none(row.expires_at),
+        not_before=moment_or_none(row.not_before),
+        revoked_at=moment_or_none(row.revoked_at),
+        revoke_reason=row.revoke_reason,
+        last_used_at=moment_or_none(row.last_used_at),
+        last_used_ip=row.last_used_ip,
+        use_count=row.use_count,
+        version=row.version,
+        metadata=json.loads(row.metadata),
+        secrets=() if row.revoked_at is not None else secrets,
+    )

@@ -1,0 +1,52 @@
+"""Bring a database to the revision that this version of Tokenry works on, or back. Alembic is imported when needed."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from tokenry.core.errors import ConfigError
+
+from .tables import VERSION_TABLE
+
+HEAD = "0001"
+
+
+def revision(connection: Connection) -> str | None:
+    """Return the revision that a database is at, or None when Tokenry's tables were never made in it."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    row = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).first()  # noqa: S608 a constant
+    return str(row[0]) if row else None
+
+
+def upgrade(connection: Connection, target: str = "head") -> None:
+    """Bring a database up to date; do nothing when it is. The caller commits."""
+    from alembic import command
+
+    current = revision(connection)
+    if current is not None and current > HEAD:
+        message = f"the database is at revision {current}, newer than this version of Tokenry ({HEAD}): upgrade Tokenry"
+        raise ConfigError(message)
+    if current != HEAD or target != "head":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            command.upgrade(_config(connection), target)
+
+
+def downgrade(connection: Connection, target: str) -> None:
+    """Take a database back to an older revision (`base`: remove every table of Tokenry's). The caller commits."""
+    from alembic import command
+
+    command.downgrade(_config(connection), target)
+
+
+def _config(connection: Connection):  # type: ignore[no-untyped-def]  # alembic's Config, imported late
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

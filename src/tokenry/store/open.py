@@ -1,0 +1,98 @@
+"""Which store belongs to what a caller passed, and making it ready for its first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+from tokenry.core.errors import ConfigError
+
+from . import migrate as migrations
+from .failures import translated
+from .host import HostDatabase, JoinedDatabase
+from .postgres import PostgresDatabase
+from .sqlite import SqliteDatabase
+
+Database: TypeAlias = SqliteDatabase | PostgresDatabase | HostDatabase
+
+
+def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -> Database:
+    """Open the database of a URL or of a host's engine."""
+    if engine is not None:
+        if url is not None:
+            raise ConfigError("pass a database URL or engine=, not both")
+        if not isinstance(engine, Engine):
+            raise ConfigError("engine= takes a SQLAlchemy Engine (AsyncTokenry: also an AsyncEngine)")
+        if engine.dialect.name not in ("sqlite", "postgresql"):
+            raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {engine.dialect.name}")
+        return HostDatabase(engine, timeout=timeout)
+    if url is None:
+        raise ConfigError(
+            "say where the database is: Tokenry('sqlite:///keys.db'), TOKENRY_DATABASE_URL, or database_url in tokenry.toml"
+        )
+    try:
+        parts = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            "the database URL cannot be read: it is like sqlite:///keys.db or postgresql://host/name"
+        ) from None
+    kind = parts.get_backend_name()
+    if kind == "sqlite":
+        name = parts.database or ""
+        return SqliteDatabase(
+            "" if name in ("", ":memory:") else str(Path(name).absolute()),
+            exclusive=exclusive,
+            timeout=timeout,
+        )
+    if kind in ("postgresql", "postgres"):
+        return PostgresDatabase(url, timeout=timeout)
+    raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {kind[:40]!r}")
+
+
+def joined(connection: Any) -> JoinedDatabase:
+    """Return a store inside a host's transaction."""
+    if hasattr(connection, "get_bind"):  # a Session; sqlalchemy.orm is not imported for it
+        connection = connection.connection()
+    if not isinstance(connection, Connection):
+        raise ConfigError("using() takes a SQLAlchemy Connection or Session (AsyncTokenry: also their async kinds)")
+    return JoinedDatabase(connection)
+
+
+def is_ephemeral(database: Database) -> bool:
+    """Tell whether a database lives in memory and ends with this process."""
+    return isinstance(database, SqliteDatabase) and not database.path
+
+
+def keyring_beside(database: Database) -> Path | None:
+    """Return where the keyring of an embedded database lies, or None when it has to be given."""
+    path = getattr(database, "path", "")
+    return Path(path + ".keyring") if path else None
+
+
+def prepare(database: Database, *, migrate: bool, embed: Callable[[bool], None]) -> bool:
+    """Migrate if asked, and make the keyring of a new embedded database; return whether there are tables.
+
+    Both happen under the write lock, so that of many processes that start at once one does it and the others find it.
+    """
+    with translated():
+        with database.read() as rows:
+            current = migrations.revision(rows.connection)
+        if current == migrations.HEAD:
+            with database.read() as rows:
+                if rows.canaries.list():
+                    return True
+        if not migrate and current is None:
+            return False
+        with database.change_schema() as rows:
+            if migrate:
+                migrations.upgrade(rows.connection)
+            elif current != migrations.HEAD:
+                raise ConfigError(
+                    f"the database is at revision {current}, this Tokenry needs {migrations.HEAD}: run migrate()"
+                )
+            embed(not rows.canaries.list())
+    return True

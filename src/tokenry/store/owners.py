@@ -1,0 +1,90 @@
+"""Owners in SQL. A deleted owner leaves a nameless row behind as long as its revoked keys are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
+
+from tokenry.core.grant import texts
+from tokenry.core.model import Owner, Tenant, moment
+
+from .tables import owner
+from .values import like, stored, stored_row
+
+_ALIVE = owner.c.status != "deleted"
+_GET = select(owner).where(
+    owner.c.tenant_id == bindparam("tenant_id"), owner.c.external_id == bindparam("external_id"), _ALIVE
+)
+_GET_LOCKED = _GET.with_for_update()
+_WITH_ROLE = select(owner.c.id, owner.c.roles).where(
+    owner.c.tenant_id == bindparam("tenant_id"), owner.c.roles.like(bindparam("pattern"), escape="\\")
+)
+
+
+def owner_of(tenant: Tenant, row: Any) -> Owner:
+    """Return the record of a row of the owner table."""
+    return Owner(
+        id=row.id,
+        tenant=tenant.slug,
+        external_id=row.external_id,
+        name=row.name,
+        email=row.email,
+        roles=texts(row.roles),
+        admin=bool(row.admin),
+        status=row.status,
+        created_at=moment(row.created_at),
+    )
+
+
+class OwnerRows:
+    """Owners within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, tenant: Tenant, record: Owner) -> None:
+        values = {
+            "tenant_id": tenant.id,
+            "id": record.id,
+            "external_id": record.external_id,
+            "name": record.name,
+            "email": record.email,
+            "roles": record.roles,
+            "admin": record.admin,
+            "status": record.status,
+            "created_at": record.created_at,
+        }
+        self._connection.execute(insert(owner), stored_row(values))
+
+    def get(self, tenant: Tenant, external_id: str, *, lock: bool = False) -> Owner | None:
+        wanted = {"tenant_id": tenant.id, "external_id": external_id}
+        row = self._connection.execute(_GET_LOCKED if lock else _GET, wanted).first()
+        return owner_of(tenant, row) if row else None
+
+    def list(self, tenant: Tenant, *, after: str | None, limit: int, text: str | None) -> Sequence[Owner]:
+        query = select(owner).where(owner.c.tenant_id == tenant.id, _ALIVE)
+        if after is not None:
+            query = query.where(owner.c.external_id > after)
+        if text is not None:
+            pattern = like(text.casefold())
+            columns = (owner.c.external_id, owner.c.name, owner.c.email)
+            query = query.where(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
+        rows = self._connection.execute(query.order_by(owner.c.external_id).limit(limit))
+        return [owner_of(tenant, row) for row in rows]
+
+    def update(self, tenant: Tenant, id: str, values: Mapping[str, Any]) -> None:
+        statement = update(owner).where(owner.c.tenant_id == tenant.id, owner.c.id == id)
+        self._connection.execute(statement, stored_row(values))
+
+    def any(self, tenant: Tenant) -> bool:
+        query = select(owner.c.id).where(owner.c.tenant_id == tenant.id, _ALIVE).limit(1)
+        return self._connection.execute(query).first() is not None
+
+    def drop_role(self, tenant: Tenant, name: str) -> None:
+        wanted = {"tenant_id": tenant.id, "pattern": like(f'"{name}"')}
+        for row in self._connection.execute(_WITH_ROLE, wanted).all():
+            left = tuple(role for role in texts(row.roles) if role != name)
+            statement = update(owner).where(owner.c.tenant_id == tenant.id, owner.c.id == row.id)
+            self._connection.execute(statement, {"roles": stored(left)})

@@ -1,0 +1,202 @@
+"""Tokenry's own connections to PostgreSQL: a pool for management, and held ones for lookups.
+
+A lookup of one caller goes to the driver directly, prepared and in binary form. Lookups of many callers on one event
+loop are gathered: while one statement is under way the next callers collect, and travel together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+from typing import Any
+
+import psycopg
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.engine import URL
+
+from tokenry.core.grant import Row
+
+from .failures import translated, unavailable
+from .lookup import lookup_sql
+from .rows import SqlRows
+
+_FIND = lookup_sql("postgresql", "= %s")
+_FIND_MANY = lookup_sql("postgresql", "= any(%s)")
+_BATCH = 256
+_HELD = 8
+
+
+class PostgresDatabase:
+    """A database on a PostgreSQL server."""
+
+    dialect = "postgresql"
+    alone = False
+    signals = False
+
+    def __init__(self, url: str, *, timeout: float) -> None:
+        self._url = make_url(url).set(drivername="postgresql+psycopg")
+        self._timeout = timeout
+        self._open()
+
+    def _open(self) -> None:
+        settings = {"connect_timeout": max(1, round(self._timeout)), "options": self._options()}
+        self._engine: Engine = create_engine(
+            self._url, connect_args=settings, pool_pre_ping=True, pool_timeout=self._timeout
+        )
+        self._idle: deque[Any] = deque()
+        self._held = BoundedSemaphore(_HELD)
+        self._gathering: Gathering | None = None
+
+    def _options(self) -> str:
+        return f"-c statement_timeout={int(self._timeout * 1000)} -c timezone=UTC"
+
+    @contextmanager
+    def read(self) -> Iterator[SqlRows]:
+        """Open a transaction that only reads, on one snapshot."""
+        with translated(), self._engine.connect() as connection:
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield SqlRows(connection, counts_fence=False)
+
+    @contextmanager
+    def change(self, *, durable: bool = True) -> Iterator[SqlRows]:
+        """Open a transaction that writes. What need not survive a power cut does not wait for the disk."""
+        with translated(), self._engine.begin() as connection:
+            if not durable:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            yield SqlRows(connection, counts_fence=False)
+
+    @contextmanager
+    def change_schema(self) -> Iterator[SqlRows]:
+        """Open a transaction in which tables may be made; it may take its time."""
+        with translated(), self._engine.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7305712041902)")
+            yield SqlRows(connection, counts_fence=False)
+
+    def find(self, kid: str) -> Row | None:
+        """Look one secret up on a held connection; a broken one is replaced once."""
+        with self._held:
+            try:
+                row = self._ask(kid)
+            except psycopg.Error as error:
+                raise unavailable(error) from None
+        return None if row is None else Row._make(row)
+
+    def _ask(self, kid: str) -> Any:
+        while True:
+            try:
+                cursor, fresh = self._idle.pop(), False
+            except IndexError:
+                cursor, fresh = self._connect(), True
+            try:
+                row = cursor.execute(_FIND, (kid,), prepare=True).fetchone()
+            except psycopg.OperationalError:
+                cursor.connection.close()
+                if fresh:
+                    raise
+                continue
+            self._idle.append(cursor)
+            return row
+
+    def _connect(self) -> Any:
+        connection = psycopg.connect(
+            _conninfo(self._url),
+            autocommit=True,
+            connect_timeout=max(1, round(self._timeout)),
+            options=self._options(),
+        )
+        return connection.cursor(binary=True)
+
+    async def find_async(self, kid: str) -> Row | None:
+        """Look one secret up together with all others that are asked for at this moment."""
+        loop = asyncio.get_running_loop()
+        if self._gathering is None or self._gathering.loop is not loop:
+            self._gathering = Gathering(loop, _conninfo(self._url), self._options(), self._timeout)
+        return await self._gathering.find(kid)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child, which closes nothing that it inherited."""
+        _inherited.append(self.__dict__.copy())
+        self._open()
+
+    def close(self) -> None:
+        """Close all connections that no caller is using."""
+        self._engine.dispose()
+        while self._idle:
+            self._idle.pop().connection.close()
+
+    async def close_async(self) -> None:
+        """Close what belongs to an event loop."""
+        if self._gathering is not None:
+            await self._gathering.close()
+            self._gathering = None
+
+
+_inherited: list[object] = []
+
+
+class Gathering:
+    """Lookups of one event loop, gathered into one statement at a time on one held connection."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, conninfo: str, options: str, timeout: float) -> None:
+        self.loop = loop
+        self._conninfo = conninfo
+        self._settings: dict[str, Any] = {"connect_timeout": max(1, round(timeout)), "options": options}
+        self._waiting: dict[str, asyncio.Future[Row | None]] = {}
+        self._cursor: Any = None
+        self._task: asyncio.Task[None] | None = None
+
+    def find(self, kid: str) -> asyncio.Future[Row | None]:
+        """Return a future of the row. Callers of the same `kid` that has not been sent yet share one."""
+        future = self._waiting.get(kid)
+        if future is None or future.cancelled():
+            future = self._waiting[kid] = self.loop.create_future()
+            if self._task is None:
+                self._task = self.loop.create_task(self._run())
+        return asyncio.shield(future)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                kids = list(self._waiting)[:_BATCH]
+                batch = {kid: self._waiting.pop(kid) for kid in kids}
+                try:
+                    rows = await self._ask(kids)
+                except psycopg.Error as error:
+                    failure = unavailable(error)
+                    for future in batch.values():
+                        future.set_exception(failure)
+                        future.exception()  # seen, even if every caller has gone
+                    continue
+                for kid, future in batch.items():
+                    future.set_result(rows.get(kid))
+        finally:
+            self._task = None
+
+    async def _ask(self, kids: list[str]) -> dict[str, Row]:
+        while True:
+            fresh = self._cursor is None
+            if fresh:
+                connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, **self._settings)
+                self._cursor = connection.cursor(binary=True)
+            try:
+                await self._cursor.execute(_FIND_MANY, (kids,), prepare=True)
+                return {row[0]: Row._make(row) for row in await self._cursor.fetchall()}
+            except psycopg.OperationalError:
+                await self.close()
+                if fresh:
+                    raise
+
+    async def close(self) -> None:
+        """Close the held connection."""
+        if self._cursor is not None:
+            cursor, self._cursor = self._cursor, None
+            await cursor.connection.close()
+
+
+def _conninfo(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -1,0 +1,131 @@
+"""All roles of the store within one transaction, and the few small ones that need no room of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from tokenry.core.model import Tenant, micros, moment
+from tokenry.core.ports import Answer
+
+from .audit import AuditRows
+from .events import EventRows
+from .keys import KeyRows
+from .limits import LimitRows
+from .owners import OwnerRows
+from .roles import RoleRows, ScopeRows
+from .secrets import SecretRows
+from .tables import fence, idempotency, keyring_canary
+from .tenants import TenantRows
+from .usage import UsageRows
+
+_ADVANCE = update(fence).where(fence.c.id == 1).values(counter=fence.c.counter + 1).returning(fence.c.counter)
+
+
+class IdempotencyRows:
+    """Answers of calls that may be repeated."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, tenant: Tenant, id: str, answer: Answer) -> None:
+        row = {
+            "tenant_id": tenant.id,
+            "id": id,
+            "arguments": answer.arguments,
+            "generation": answer.generation,
+            "nonce": answer.nonce,
+            "answer": answer.answer,
+            "expires_at": micros(answer.expires_at),
+        }
+        self._connection.execute(insert(idempotency), row)
+
+    def get(self, tenant: Tenant, id: str) -> Answer | None:
+        query = select(idempotency).where(idempotency.c.tenant_id == tenant.id, idempotency.c.id == id)
+        row = self._connection.execute(query).first()
+        if row is None:
+            return None
+        return Answer(row.arguments, row.generation, row.nonce, row.answer, moment(row.expires_at))
+
+    def delete_expired(self, now: datetime) -> None:
+        self._connection.execute(delete(idempotency).where(idempotency.c.expires_at <= micros(now)))
+
+
+class CanaryRows:
+    """Which generations of the keyring this database has seen."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> Mapping[str, str]:
+        query = select(keyring_canary.c.generation, keyring_canary.c.canary)
+        return {row.generation: row.canary for row in self._connection.execute(query)}
+
+    def insert(self, generation: str, canary: str) -> None:
+        self._connection.execute(insert(keyring_canary), {"generation": generation, "canary": canary})
+
+    def delete(self, generation: str) -> None:
+        self._connection.execute(delete(keyring_canary).where(keyring_canary.c.generation == generation))
+
+
+class SqlRows:
+    """Everything that one transaction offers."""
+
+    def __init__(self, connection: Connection, *, counts_fence: bool) -> None:
+        self.connection = connection
+        self._counts_fence = counts_fence
+
+    @cached_property
+    def tenants(self) -> TenantRows:
+        return TenantRows(self.connection)
+
+    @cached_property
+    def owners(self) -> OwnerRows:
+        return OwnerRows(self.connection)
+
+    @cached_property
+    def roles(self) -> RoleRows:
+        return RoleRows(self.connection)
+
+    @cached_property
+    def scopes(self) -> ScopeRows:
+        return ScopeRows(self.connection)
+
+    @cached_property
+    def keys(self) -> KeyRows:
+        return KeyRows(self.connection)
+
+    @cached_property
+    def secrets(self) -> SecretRows:
+        return SecretRows(self.connection)
+
+    @cached_property
+    def events(self) -> EventRows:
+        return EventRows(self.connection)
+
+    @cached_property
+    def audit(self) -> AuditRows:
+        return AuditRows(self.connection)
+
+    @cached_property
+    def usage(self) -> UsageRows:
+        return UsageRows(self.connection)
+
+    @cached_property
+    def limits(self) -> LimitRows:
+        return LimitRows(self.connection)
+
+    @cached_property
+    def idempotency(self) -> IdempotencyRows:
+        return IdempotencyRows(self.connection)
+
+    @cached_property
+    def canaries(self) -> CanaryRows:
+        return CanaryRows(self.connection)
+
+    def advance_fence(self) -> int:
+        """Count a change that may turn verdicts; without processes that remember (PostgreSQL for now) do nothing."""
+        return int(self.connection.execute(_ADVANCE).scalar_one()) if self._counts_fence else 0

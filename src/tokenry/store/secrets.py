@@ -1,0 +1,90 @@
+"""Secrets in SQL: digests, bound to their key, never more than one current one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from tokenry.core.model import Tenant, micros
+from tokenry.core.ports import Pepper, SecretRow
+
+from .tables import key, secret
+
+_INSERT = insert(secret)
+_END_CURRENT = (
+    update(secret)
+    .where(secret.c.tenant_id == bindparam("of_tenant"), secret.c.key_id == bindparam("of_key"))
+    .where(secret.c.ends_at.is_(None))
+    .values(ends_at=bindparam("at"))
+)
+_END_OLDER = (
+    update(secret)
+    .where(secret.c.tenant_id == bindparam("of_tenant"), secret.c.key_id == bindparam("of_key"))
+    .where(secret.c.ends_at > bindparam("at"))
+    .values(ends_at=bindparam("at"))
+)
+_MOVE = (
+    update(secret)
+    .where(secret.c.kid == bindparam("of_kid"), secret.c.digest == bindparam("old"))
+    .values(digest=bindparam("new"), pepper_id=bindparam("of_pepper"))
+)
+
+
+class SecretRows:
+    """Secrets within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, tenant: Tenant, secrets: Sequence[SecretRow]) -> None:
+        rows = [
+            {
+                "kid": row.kid,
+                "tenant_id": tenant.id,
+                "key_id": row.key_id,
+                "digest": row.digest,
+                "pepper_id": row.pepper_id,
+                "tag_id": row.tag_id,
+                "created_at": micros(row.created_at),
+            }
+            for row in secrets
+        ]
+        self._connection.execute(_INSERT, rows)
+
+    def end(self, tenant: Tenant, key_id: str, now: datetime, current_ends_at: datetime) -> None:
+        """End a secret that still had its grace at once, and the current one at `current_ends_at`."""
+        where = {"of_tenant": tenant.id, "of_key": key_id}
+        self._connection.execute(_END_OLDER, {**where, "at": micros(now)})
+        self._connection.execute(_END_CURRENT, {**where, "at": micros(current_ends_at)})
+
+    def kids(self, tenant: Tenant, key_ids: Sequence[str]) -> Sequence[str]:
+        query = select(secret.c.kid).where(secret.c.tenant_id == tenant.id, secret.c.key_id.in_(key_ids))
+        return self._connection.execute(query).scalars().all()
+
+    def kids_of_owner(self, tenant: Tenant, owner_id: str) -> Sequence[str]:
+        query = (
+            select(secret.c.kid)
+            .join(key, (key.c.tenant_id == secret.c.tenant_id) & (key.c.id == secret.c.key_id))
+            .where(key.c.tenant_id == tenant.id, key.c.owner_id == owner_id)
+        )
+        return self._connection.execute(query).scalars().all()
+
+    def move_peppers(self, peppers: Sequence[Pepper]) -> None:
+        """Write digests under a newer pepper, where the row still is what was read."""
+        rows = [{"of_kid": p.kid, "old": p.old, "new": p.new, "of_pepper": p.pepper_id} for p in peppers]
+        self._connection.execute(_MOVE, rows)
+
+    def needing(self, generation: str, now: datetime) -> int:
+        """Count the living secrets that cannot be checked without a generation of the keyring."""
+        at = micros(now)
+        query = (
+            select(func.count())
+            .select_from(secret.join(key))
+            .where((secret.c.pepper_id == generation) | (secret.c.tag_id == generation))
+            .where(key.c.revoked_at.is_(None))
+            .where(secret.c.ends_at.is_(None) | (secret.c.ends_at > at))
+            .where(key.c.expires_at.is_(None) | (key.c.expires_at > at))
+        )
+        return int(self._connection.execute(query).scalar_one())

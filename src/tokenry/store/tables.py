@@ -1,0 +1,270 @@
+"""The tables. They may live in a host's own database, so every name starts with `tokenry_`.
+
+Times are microseconds since the epoch (UTC), lists are JSON text: alike on SQLite and PostgreSQL. Ids are compared byte
+by byte, whatever the collation of the database. The migrations are the truth for installations; a test compares them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+PREFIX = "tokenry_"
+VERSION_TABLE = "tokenry_alembic_version"
+
+metadata = MetaData()
+
+_ident = String(64).with_variant(String(64, collation="C"), "postgresql")
+_serial = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _table(name: str, *parts: Any, **options: Any) -> Table:
+    return Table(PREFIX + name, metadata, *parts, **options)
+
+
+def _id(name: str, **options: Any) -> Column[str]:
+    return Column(name, _ident, nullable=False, **options)
+
+
+def _text(name: str, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+def _at(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _at_or_null(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=True)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
+tenant = _table(
+    "tenant",
+    _id("id", primary_key=True),
+    _id("slug", unique=True),
+    _text("name"),
+    _text("prefix"),
+    _text("status"),
+    Column("expires_in_default", BigInteger, nullable=False),
+    Column("expires_in_max", BigInteger, nullable=False),
+    Column("never_allowed", Boolean, nullable=False),
+    _at("created_at"),
+)
+
+owner = _table(
+    "owner",
+    _id("tenant_id"),
+    _id("id"),
+    Column("external_id", String(255).with_variant(String(255, collation="C"), "postgresql"), nullable=False),
+    _text("name", ""),
+    Column("email", Text, nullable=True),
+    _text("roles", "[]"),
+    Column("admin", Boolean, nullable=False),
+    _text("status"),
+    _at("created_at"),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    ForeignKeyConstraint(["tenant_id"], ["tokenry_tenant.id"]),
+)
+Index(
+    "tokenry_owner_external_id",
+    owner.c.tenant_id,
+    owner.c.external_id,
+    unique=True,
+    sqlite_where=text("status <> 'deleted'"),
+    postgresql_where=text("status <> 'deleted'"),
+)
+
+role = _table(
+    "role",
+    _id("tenant_id"),
+    _id("name"),
+    _text("scopes"),
+    PrimaryKeyConstraint("tenant_id", "name"),
+    ForeignKeyConstraint(["tenant_id"], ["tokenry_tenant.id"]),
+)
+
+scope = _table(
+    "scope",
+    _id("tenant_id"),
+    _id("name"),
+    Column("place", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "name"),
+    ForeignKeyConstraint(["tenant_id"], ["tokenry_tenant.id"]),
+)
+
+key = _table(
+    "key",
+    _id("tenant_id"),
+    _id("id"),
+    _id("owner_id"),
+    _text("name"),
+    _text("name_folded"),
+    _text("description", ""),
+    _text("scopes", "[]"),
+    _text("roles", "[]"),
+    _text("allowed_ips", "[]"),
+    _text("limits", "[]"),
+    _text("environment"),
+    _text("metadata", "{}"),
+    Column("version", Integer, nullable=False),
+    _at("created_at"),
+    _at_or_null("expires_at"),
+    _at_or_null("not_before"),
+    _at_or_null("disabled_at"),
+    _at_or_null("revoked_at"),
+    _text("revoke_reason", ""),
+    _at_or_null("last_used_at"),
+    Column("last_used_ip", Text, nullable=True),
+    _count("use_count"),
+    Column("expiry_notice_days", Integer, nullable=True),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    ForeignKeyConstraint(["tenant_id", "owner_id"], ["tokenry_owner.tenant_id", "tokenry_owner.id"]),
+)
+Index(
+    "tokenry_key_name",
+    key.c.tenant_id,
+    key.c.owner_id,
+    key.c.name_folded,
+    unique=True,
+    sqlite_where=text("revoked_at IS NULL"),
+    postgresql_where=text("revoked_at IS NULL"),
+)
+Index("tokenry_key_owner", key.c.tenant_id, key.c.owner_id, key.c.id)
+Index("tokenry_key_expires_at", key.c.tenant_id, key.c.expires_at)
+
+secret = _table(
+    "secret",
+    _id("kid", primary_key=True),
+    _id("tenant_id"),
+    _id("key_id"),
+    Column("digest", LargeBinary, nullable=False),
+    _id("pepper_id"),
+    _id("tag_id"),
+    _at("created_at"),
+    _at_or_null("ends_at"),
+    _at_or_null("last_used_at"),
+    Column("last_used_ip", Text, nullable=True),
+    _count("use_count"),
+    ForeignKeyConstraint(["tenant_id", "key_id"], ["tokenry_key.tenant_id", "tokenry_key.id"]),
+)
+Index(
+    "tokenry_secret_current",
+    secret.c.tenant_id,
+    secret.c.key_id,
+    unique=True,
+    sqlite_where=text("ends_at IS NULL"),
+    postgresql_where=text("ends_at IS NULL"),
+)
+Index("tokenry_secret_key", secret.c.tenant_id, secret.c.key_id)
+
+keyring_canary = _table("keyring_canary", _id("generation", primary_key=True), _text("canary"))
+
+event = _table(
+    "event",
+    Column("sequence", _serial, primary_key=True, autoincrement=True),
+    Column("txid", BigInteger, nullable=False),
+    _id("tenant_id"),
+    _id("id", unique=True),
+    _text("type"),
+    _at("at"),
+    _text("subject"),
+    _text("actor"),
+    _text("data"),
+    sqlite_autoincrement=True,
+)
+Index("tokenry_event_order", event.c.txid, event.c.sequence)
+
+audit_entry = _table(
+    "audit_entry",
+    _id("tenant_id"),
+    _id("id"),
+    _at("at"),
+    _text("actor"),
+    _text("action"),
+    _text("subject"),
+    Column("before", Text, nullable=True),
+    Column("after", Text, nullable=True),
+    Column("ip", Text, nullable=True),
+    Column("request_id", Text, nullable=True),
+    _id("generation"),
+    Column("mac", Text, nullable=False),
+    Column("position", BigInteger, nullable=True),
+    Column("chain", Text, nullable=True),
+    PrimaryKeyConstraint("tenant_id", "id"),
+)
+Index("tokenry_audit_position", audit_entry.c.tenant_id, audit_entry.c.position, unique=True)
+Index(
+    "tokenry_audit_unsealed",
+    audit_entry.c.tenant_id,
+    audit_entry.c.id,
+    sqlite_where=text("position IS NULL"),
+    postgresql_where=text("position IS NULL"),
+)
+
+audit_head = _table(
+    "audit_head",
+    _id("tenant_id", primary_key=True),
+    _count("position"),
+    _text("chain", ""),
+    _at("at"),
+    _id("generation"),
+    _text("signature"),
+    _count("cut_position"),
+    _text("cut_chain", ""),
+    _text("cut_signature", ""),
+)
+
+usage_hour = _table(
+    "usage_hour",
+    _id("tenant_id"),
+    _id("key_id"),
+    _at("at"),
+    _id("code"),
+    _count("count"),
+    PrimaryKeyConstraint("tenant_id", "key_id", "at", "code"),
+)
+
+limit_counter = _table(
+    "limit_counter",
+    _id("tenant_id"),
+    _id("key_id"),
+    _id("name"),
+    Column("window_seconds", Integer, nullable=False),
+    Column("window", BigInteger, nullable=False),
+    _count("taken"),
+    PrimaryKeyConstraint("tenant_id", "key_id", "name", "window_seconds"),
+)
+
+idempotency = _table(
+    "idempotency",
+    _id("tenant_id"),
+    _id("id"),
+    _text("arguments"),
+    _id("generation"),
+    Column("nonce", LargeBinary, nullable=False),
+    _text("answer"),
+    _at("expires_at"),
+    PrimaryKeyConstraint("tenant_id", "id"),
+)
+Index("tokenry_idempotency_expires_at", idempotency.c.expires_at)
+
+fence = _table("fence", Column("id", Integer, primary_key=True), _count("counter"))

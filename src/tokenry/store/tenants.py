@@ -1,0 +1,69 @@
+"""Tenants in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from tokenry.core.model import Tenant, moment
+
+from .tables import event, idempotency, key, limit_counter, owner, role, scope, secret, tenant, usage_hour
+from .values import stored_row
+
+_BY_SLUG = select(tenant).where(tenant.c.slug == bindparam("slug"))
+_LOCKED = {None: _BY_SLUG, "shared": _BY_SLUG.with_for_update(read=True), "alone": _BY_SLUG.with_for_update()}
+_BY_ID = select(tenant).where(tenant.c.id == bindparam("id"))
+_PAGE = select(tenant).order_by(tenant.c.slug)
+_OF_TENANT = (limit_counter, usage_hour, idempotency, secret, key, owner, role, scope, event)
+
+
+def tenant_of(row: Any) -> Tenant:
+    """Return the record of a row of the tenant table."""
+    return Tenant(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        prefix=row.prefix,
+        status=row.status,
+        expires_in_default=timedelta(microseconds=row.expires_in_default),
+        expires_in_max=timedelta(microseconds=row.expires_in_max),
+        never_allowed=bool(row.never_allowed),
+        created_at=moment(row.created_at),
+    )
+
+
+class TenantRows:
+    """Tenants within one transaction. A lock keeps a tenant as it is until the end, without keeping others from it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, record: Tenant) -> None:
+        self._connection.execute(insert(tenant), stored_row(asdict(record)))
+
+    def get(self, slug: str, *, lock: str | None = None) -> Tenant | None:
+        row = self._connection.execute(_LOCKED[lock], {"slug": slug}).first()
+        return tenant_of(row) if row else None
+
+    def by_id(self, id: str) -> Tenant | None:
+        row = self._connection.execute(_BY_ID, {"id": id}).first()
+        return tenant_of(row) if row else None
+
+    def list(self, *, after: str | None, limit: int) -> Sequence[Tenant]:
+        query = _PAGE.limit(limit)
+        if after is not None:
+            query = query.where(tenant.c.slug > after)
+        return [tenant_of(row) for row in self._connection.execute(query)]
+
+    def update(self, id: str, values: Mapping[str, Any]) -> None:
+        self._connection.execute(update(tenant).where(tenant.c.id == id), stored_row(values))
+
+    def delete(self, id: str) -> None:
+        """Remove a tenant and what is left of it. Its audit entries stay."""
+        for table in _OF_TENANT:
+            self._connection.execute(delete(table).where(table.c.tenant_id == id))
+        self._connection.execute(delete(tenant).where(tenant.c.id == id))

@@ -1,0 +1,42 @@
+"""How values look at rest: times as microseconds, lists and metadata as JSON text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from tokenry.core.limits import Limit
+from tokenry.core.model import micros
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=lambda limit: plain_limit(limit))
+
+
+def stored(value: Any) -> Any:
+    """Return one value as a column holds it."""
+    if isinstance(value, datetime):
+        return micros(value)
+    if isinstance(value, timedelta):
+        return value // timedelta(microseconds=1)
+    if isinstance(value, (tuple, list, Mapping)):
+        return _encoder.encode(dict(value) if isinstance(value, Mapping) else value)
+    return value
+
+
+def stored_row(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return named values as columns hold them."""
+    return {name: stored(value) for name, value in values.items()}
+
+
+def plain_limit(limit: object) -> list[Any]:
+    """Return a limit as the list that is stored."""
+    if not isinstance(limit, Limit):
+        raise TypeError(f"{type(limit).__name__} cannot be stored")
+    return [limit.name, limit.limit, limit.window_seconds]
+
+
+def like(text: str) -> str:
+    """Return a LIKE pattern that finds `text` anywhere; use it with `escape="\\\\"`."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

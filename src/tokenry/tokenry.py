@@ -1,0 +1,387 @@
+"""The assembly: one instance that holds the engine together, and the views of it that callers work with."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from .config import KeyringSource, Settings, load
+from .core.errors import ConfigError, Denied, StoreUnavailable, TokenryError
+from .core.keyring import Keyring
+from .core.model import NOT_GIVEN, NotGiven, micros
+from .core.scopes import ScopesAsked
+from .core.secret import Secret
+from .core.verdict import Explanation, Valid, Verdict
+from .runtime.clock import SystemClock
+from .runtime.heads import HeadFile
+from .runtime.leases import Leases
+from .runtime.memory import Memory
+from .runtime.tally import Tally
+from .runtime.worker import Worker
+from .service import canary, usage
+from .service.audit import Audit
+from .service.context import By, Context, Done, NoHeads
+from .service.events import Events, Subscribers
+from .service.keys import Keys
+from .service.owners import Owners
+from .service.roles import Roles, Scopes
+from .service.tenants import Tenants
+from .service.usage import Usage
+from .service.verify import OwnerLoader, Verifying, read_ask, required, text_of
+from .store import open as stores
+
+_log = logging.getLogger("tokenry")
+_UPKEEP_SECONDS = 60
+
+
+class Groups:
+    """The management of tenants, owners, roles, scopes, keys, events, audit and usage."""
+
+    def __init__(self, context: Context, subscribers: Subscribers) -> None:
+        self._context = context
+        self._subscribers = subscribers
+        self.tenants = Tenants(context)
+        self.owners = Owners(context)
+        self.roles = Roles(context)
+        self.scopes = Scopes(context)
+        self.keys = Keys(context)
+        self.events = Events(context, subscribers)
+        self.audit = Audit(context)
+        self.usage = Usage(context)
+
+    def scoped(
+        self,
+        *,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+        ip: str | None = None,
+        request_id: str | None = None,
+    ) -> Groups:
+        """Return the same groups with defaults for many calls; `ip` and `request_id` go into the audit log."""
+        given = {"tenant": tenant, "by": by}
+        defaults = {name: value for name, value in given.items() if value is not NOT_GIVEN}
+        context = self._context.scoped(ip=ip, request_id=request_id, **defaults)
+        return Groups(context, self._subscribers)
+
+
+class Joined(Groups):
+    """The groups inside a transaction of the host, which alone decides whether what they did becomes true."""
+
+    def __init__(
+        self, context: Context, subscribers: Subscribers, pending: list[Done], settle: Callable[[], None]
+    ) -> None:
+        super().__init__(context, subscribers)
+        self._pending = pending
+        self._settle = settle
+
+    def settle(self) -> None:
+        """Call this after the host's commit: then the calls' promises hold, and subscribers are told.
+
+        After a rollback it does nothing: only events that are in the database are told.
+        """
+        self._settle()
+
+
+class Tokenry(Groups):
+    """API credentials on one database. One instance serves all threads, and forked children too."""
+
+    def __init__(
+        self,
+        database_url: str | None = None,
+        *,
+        engine: Any = None,
+        keyring: str | Path | Keyring | None = None,
+        settings: Settings | None = None,
+        clock: Any = None,
+        _defer: bool = False,
+    ) -> None:
+        """Open a database: `sqlite:///keys.db`, `sqlite://` (memory), `postgresql://…`, or a host's `engine=`.
+
+        Without any, `TOKENRY_DATABASE_URL` and `tokenry.toml` say where it is. Raise ConfigError when nothing does, or
+        when the keyring is not the one that the database was made with.
+        """
+        found = load()
+        self.settings = settings or found.settings
+        if database_url is None and engine is None:
+            database_url = found.database_url
+        self._database = stores.database(
+            database_url,
+            engine,
+            exclusive=self.settings.exclusive,
+            timeout=self.settings.store_timeout.total_seconds(),
+        )
+        self._now: Callable[[], int] = _clock(clock)
+        self._keyring = KeyringSource(
+            keyring or found.keyring,
+            stores.keyring_beside(self._database),
+            ephemeral=stores.is_ephemeral(self._database),
+        )
+        self._memory = Memory(*self._trust())
+        self._leases = Leases()
+        self._tally = Tally()
+        self._verifying = Verifying(
+            store=self._database,
+            memory=self._memory,
+            leases=self._leases,
+            tally=self._tally,
+            keyring=self._keyring.get,
+            now=self._now,
+            limits_open=self.settings.limits_when_down == "open",
+            owner_max_age=self.settings.owner_max_age // timedelta(microseconds=1),
+        )
+        heads = self._keyring.path
+        context = Context(
+            store=self._database,
+            keyring=self._keyring.get,
+            clock=self._now,
+            entropy=os.urandom,
+            announce=self._announce,
+            owner_loader=lambda: self._verifying.owner_loader,
+            held=self._leases.held,
+            heads=HeadFile(heads.with_name(heads.name + ".heads")) if heads else NoHeads(),
+        )
+        super().__init__(context, Subscribers())
+        self._closed = False
+        self._ticked_at = self._upkept_at = time.monotonic()
+        self._worker = Worker(self._tick, self.settings.flush_interval.total_seconds())
+        self._inline = not self.settings.background
+        try:
+            if not _defer:
+                self._prepare(migrate=self.settings.migrate and engine is None)
+        except BaseException:
+            self._database.close()
+            raise
+        _instances.add(self)
+
+    def __enter__(self) -> Tokenry:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Tokenry on {self._database.dialect}>"
+
+    def verify(
+        self,
+        presented: str | Secret,
+        *,
+        scopes: ScopesAsked | None = None,
+        ip: object = None,
+        cost: int = 1,
+        tenant: str | None = None,
+        environment: str | None = None,
+        audience: str | None = None,
+    ) -> Verdict:
+        """Answer whether a credential holds: a `Valid` that says who it is, or a falsy `Refused` with a code.
+
+        `scopes` are a scope, a list (all of), or `{"any": […]}`; `ip` is the client's address, None when unknown. Raise
+        Invalid for a malformed question and StoreUnavailable when nothing can be said; never for a bad credential.
+        """
+        text = presented if presented.__class__ is str else text_of(presented)
+        ask = read_ask(scopes, ip, cost, tenant, environment, audience)
+        if self._inline:
+            self._tick_if_due()
+        verdict = self._verifying.answer(text, ask)  # type: ignore[arg-type]
+        if verdict is None:
+            self._wake()
+            verdict = self._verifying.run(self._verifying.steps(text, ask))  # type: ignore[arg-type]
+        return verdict
+
+    def require(
+        self,
+        presented: str | Secret,
+        *,
+        scopes: ScopesAsked | None = None,
+        ip: object = None,
+        cost: int = 1,
+        tenant: str | None = None,
+        environment: str | None = None,
+        audience: str | None = None,
+    ) -> Valid:
+        """Verify, and raise Denied in place of a refusal."""
+        verdict = self.verify(
+            presented,
+            scopes=scopes,
+            ip=ip,
+            cost=cost,
+            tenant=tenant,
+            environment=environment,
+            audience=audience,
+        )
+        return required(verdict)
+
+    def explain(
+        self,
+        presented: str | Secret,
+        *,
+        scopes: ScopesAsked | None = None,
+        ip: object = None,
+        cost: int = 1,
+        tenant: str | None = None,
+        environment: str | None = None,
+        audience: str | None = None,
+    ) -> Explanation:
+        """Evaluate every check, take nothing, and mark the first failure; `str()` lists the codes."""
+        ask = read_ask(scopes, ip, cost, tenant, environment, audience)
+        explanation: Explanation = self._verifying.run(self._verifying.explain_steps(text_of(presented), ask))
+        return explanation
+
+    def owner_loader(self, load: OwnerLoader) -> OwnerLoader:
+        """Let the host answer for owners: `load(external_id, tenant)` returns a mapping of fields, True, or None.
+
+        None is `owner_disabled`. It is asked whenever a grant is looked up or older than `owner_max_age`.
+        """
+        self._verifying.owner_loader = load
+        self._memory.clear()
+        return load
+
+    @contextmanager
+    def using(self, connection: Any) -> Iterator[Joined]:
+        """Offer the groups inside a host's transaction: a SQLAlchemy Connection or Session.
+
+        Nothing is promised until the host commits; call `settle()` on what this yields after the commit.
+        """
+        pending: list[Done] = []
+        store = stores.joined(connection)
+        if self._database.signals:
+            self._memory.watch(self._database)  # somebody else writes to our file now: look, and never assume
+        context = self._context.scoped(store=store, announce=pending.append)
+        yield Joined(context, self._subscribers, pending, lambda: self._settle(pending))
+
+    def migrate(self) -> None:
+        """Bring Tokenry's tables up to date. With a host's engine this is never done without being asked."""
+        self._prepare(migrate=True)
+
+    def flush(self) -> None:
+        """Write everything that was counted, and seal the audit log."""
+        spent, peppers = self._tally.drain()
+        if spent or peppers:
+            try:
+                usage.write(self._context, spent, peppers)
+            except BaseException:
+                self._tally.put_back(spent)
+                raise
+        self.audit.seal_all()
+
+    def close(self) -> None:
+        """Write what was counted, give shares back and close the database. Nothing that was counted is lost."""
+        if self._closed:
+            return
+        self._closed = True
+        _instances.discard(self)
+        self._worker.stop()
+        try:
+            self._give_back(everything=True)
+            self._upkeep()
+            self.flush()
+        except TokenryError as error:
+            _log.warning("what was counted last could not be written: %s", error)
+        finally:
+            self._database.close()
+
+    def _trust(self) -> tuple[int, Any]:
+        if self._database.alone:
+            return self.settings.memory_entries, None
+        return (self.settings.memory_entries, self._database) if self._database.signals else (0, None)
+
+    def _prepare(self, *, migrate: bool) -> None:
+        if not stores.prepare(self._database, migrate=migrate, embed=self._keyring.embed):
+            return
+        canary.check(self._database, self._keyring.get())
+
+    def _announce(self, done: Done) -> None:
+        if done.fence or done.kids is None:
+            if done.kids is None:
+                self._memory.clear()
+            else:
+                self._memory.drop(done.kids, done.fence)
+        self._wake()
+        if done.events:
+            self._subscribers.tell(done.events)
+        if self._inline:
+            self._tick_if_due()
+
+    def _settle(self, pending: list[Done]) -> None:
+        done, pending[:] = list(pending), []
+        self._memory.clear()
+        for one in done:
+            with self._database.read() as rows:
+                known = rows.events.known(one.tenant_id, [event.id for event in one.events])
+            self._subscribers.tell([event for event in one.events if event.id in known])
+
+    def _wake(self) -> None:
+        if not self._inline:
+            self._worker.start()
+
+    def _tick_if_due(self) -> None:
+        now = time.monotonic()
+        if now - self._ticked_at >= self.settings.flush_interval.total_seconds():
+            self._ticked_at = now
+            try:
+                self._tick()
+            except StoreUnavailable as error:
+                _log.warning("what was counted could not be written yet: %s", error)
+
+    def _tick(self) -> None:
+        """Do what must be done about once a second, and now and then what must be done about once a minute."""
+        while self._memory.sweep():
+            time.sleep(0)
+        if self._keyring.changed():
+            canary.check(self._database, self._keyring.reload())
+        self._give_back()
+        self.flush()
+        if time.monotonic() - self._upkept_at >= _UPKEEP_SECONDS:
+            self._upkept_at = time.monotonic()
+            self._upkeep()
+
+    def _upkeep(self) -> None:
+        failed = self._tally.drain_failed()
+        if failed:
+            usage.tell_failed(self._context, failed)
+        usage.tell_expiring(self._context)
+
+    def _give_back(self, *, everything: bool = False) -> None:
+        wants = self._leases.idle(self._now(), everything=everything)
+        if wants:
+            usage.give_back(self._context, wants)
+
+    def _after_fork(self) -> None:
+        self._database.after_fork()
+        for part in (self._memory, self._leases, self._tally, self._worker):
+            part.forget()
+
+
+_instances: weakref.WeakSet[Tokenry] = weakref.WeakSet()
+
+
+def _clock(clock: Any) -> Callable[[], int]:
+    if clock is None:
+        return SystemClock()
+    if not hasattr(clock, "now"):
+        raise ConfigError("clock= takes an object whose now() returns an aware datetime, such as a FakeClock")
+    return lambda: micros(clock.now())
+
+
+def _children_begin_anew() -> None:
+    for instance in list(_instances):
+        instance._after_fork()
+
+
+def _close_all() -> None:
+    for instance in list(_instances):
+        instance.close()
+
+
+os.register_at_fork(after_in_child=_children_begin_anew)
+atexit.register(_close_all)
+
+__all__ = ["Denied", "Groups", "Joined", "Tokenry"]

@@ -1,0 +1,40 @@
+"""What every test may ask for."""
+
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.postgres import Postgres
+
+# The leg with the lowest dependencies sets this; the header of the report says what runs.
+STORES = os.environ.get("TOKENRY_TEST_STORES", "sqlite,postgres").split(",")
+
+
+def pytest_report_header() -> str:
+    counts = "long" if os.environ.get("TOKENRY_CHAOS") else "short"
+    return f"tokenry: stores {', '.join(STORES)}; {counts} counts"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """Run one PostgreSQL for the session; with xdist, one for each worker, so that they share nothing."""
+    server = Postgres()
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left_running() -> Iterator[None]:
+    """Fail a test that leaves a thread of ours behind: it would work on, in the next test's time."""
+    before = set(threading.enumerate())
+    yield
+    new = set(threading.enumerate()) - before
+    left = [thread for thread in new if thread.name.startswith("tokenry-")]
+    for thread in left:
+        thread.join(timeout=1)
+    running = [thread.name for thread in left if thread.is_alive()]
+    assert not running, f"close what you open: {running} still running"

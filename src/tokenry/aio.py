@@ -236,9 +236,9 @@ class AsyncTokenry(AsyncGroups):
         """Answer whether a credential holds; from memory without waiting."""
         text = presented if presented.__class__ is str else text_of(presented)
         ask = read_ask(scopes, ip, cost, tenant, environment, audience)
-        verdict = self._verifying.answer(text, ask)  # type: ignore[arg-type]
+        verdict = self._verifying.answer(text, ask)
         if verdict is None:
-            verdict = await self._drive(self._verifying.steps(text, ask))  # type: ignore[arg-type]
+            verdict = await self._drive(self._verifying.steps(text, ask))
         return verdict
 
     async def require(
@@ -287,7 +287,7 @@ class AsyncTokenry(AsyncGroups):
 
     @asynccontextmanager
     async def using(self, connection: Any) -> AsyncIterator[AsyncJoined]:
-        """Offer the groups inside a host's transaction: an AsyncConnection or AsyncSession, or their synchronous kinds."""
+        """Offer the groups inside a host's transaction: an AsyncConnection or AsyncSession (or a synchronous one)."""
         asynchronous = hasattr(connection, "run_sync")
         inner = getattr(connection, "sync_session", None) or getattr(connection, "sync_connection", connection)
         run = _in_greenlet if asynchronous else self._run

@@ -75,7 +75,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}") from None
 
 
-def _typed(name: str, value: object) -> object:
+def _typed(name: str, value: object) -> Any:
     """Turn a text (or a number of seconds) into what the setting needs."""
     default = next(field.default for field in dataclasses.fields(Settings) if field.name == name)
     try:
@@ -137,7 +137,7 @@ def write_keyring_file(path: Path, keyring: Keyring, *, replace: bool = False) -
 
 
 class KeyringSource:
-    """Where an instance has its keyring from. A file is read again when it changes, so that a rotation needs no restart."""
+    """Where an instance has its keyring from. A file is read again when it changes: a rotation needs no restart."""
 
     def __init__(self, source: str | Path | Keyring | None, beside: Path | None, *, ephemeral: bool) -> None:
         self._ephemeral = ephemeral

@@ -190,10 +190,10 @@ class Tokenry(Groups):
         ask = read_ask(scopes, ip, cost, tenant, environment, audience)
         if self._inline:
             self._tick_if_due()
-        verdict = self._verifying.answer(text, ask)  # type: ignore[arg-type]
+        verdict = self._verifying.answer(text, ask)
         if verdict is None:
             self._wake()
-            verdict = self._verifying.run(self._verifying.steps(text, ask))  # type: ignore[arg-type]
+            verdict = self._verifying.run(self._verifying.steps(text, ask))
         return verdict
 
     def require(
@@ -252,8 +252,9 @@ class Tokenry(Groups):
         """
         pending: list[Done] = []
         store = stores.joined(connection)
-        if self._database.signals:
-            self._memory.watch(self._database)  # somebody else writes to our file now: look, and never assume
+        signal = stores.signal_of(self._database)
+        if signal is not None:
+            self._memory.watch(signal)  # somebody else writes to our file now: look, and never assume
         context = self._context.scoped(store=store, announce=pending.append)
         yield Joined(context, self._subscribers, pending, lambda: self._settle(pending))
 
@@ -291,7 +292,8 @@ class Tokenry(Groups):
     def _trust(self) -> tuple[int, Any]:
         if self._database.alone:
             return self.settings.memory_entries, None
-        return (self.settings.memory_entries, self._database) if self._database.signals else (0, None)
+        signal = stores.signal_of(self._database)
+        return (self.settings.memory_entries if signal is not None else 0), signal
 
     def _prepare(self, *, migrate: bool) -> None:
         if not stores.prepare(self._database, migrate=migrate, embed=self._keyring.embed):

@@ -18,7 +18,7 @@ from .model import Key, KeyStatus, Owner, SecretInfo, Tenant, moment, moment_or_
 
 
 class Row(NamedTuple):
-    """One row of the hot lookup, in the order in which the store selects it. Lists are JSON text, times microseconds."""
+    """One row of the hot lookup, in the order in which the store selects it: lists as JSON, times in microseconds."""
 
     kid: str
     digest: bytes

@@ -102,7 +102,7 @@ def require(ask: ScopesAsked) -> Requirement:
         return _require_all((ask,))
     if isinstance(ask, Sequence):
         try:
-            return _require_all(tuple(ask))  # type: ignore[arg-type]  # an unhashable part takes the long way below
+            return _require_all(tuple(ask))
         except TypeError:
             pass
     return _read(ask, 0)

@@ -1,4 +1,4 @@
-"""The time of a process, which never goes backwards: nothing expired comes back to life when somebody sets the clock."""
+"""The time of a process. It never goes backwards: nothing expired comes back to life when a clock is set."""
 
 from __future__ import annotations
 

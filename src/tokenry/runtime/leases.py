@@ -1,7 +1,7 @@
 """Limits at local speed: a process leases shares of a window from the store and spends them here.
 
-A share belongs to one window and dies with it. Whoever still lives gives back what it does not need; what a dead process
-held counts as spent. So never more than the limit is admitted, whoever is killed, forked or restarted.
+A share belongs to one window and dies with it. Whoever still lives gives back what it does not need; what a dead
+process held counts as spent. So never more than the limit is admitted, whoever is killed, forked or restarted.
 """
 
 from __future__ import annotations

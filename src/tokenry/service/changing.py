@@ -104,7 +104,7 @@ def _with_secret(key: Key, kid: str) -> Key:
 def _read(change: Change, key: Key, given: Mapping[str, Any]) -> dict[str, Any]:
     """Read the given fields, as `issuing.read` does for a new key."""
     errors: list[FieldError] = []
-    readers = {
+    readers: dict[str, Any] = {
         "name": fields.name,
         "description": fields.text,
         "scopes": scopes.check_list,
@@ -114,7 +114,7 @@ def _read(change: Change, key: Key, given: Mapping[str, Any]) -> dict[str, Any]:
         "not_before": fields.moment,
         "metadata": fields.metadata,
     }
-    values = {name: read(name, given[name], errors) for name, read in readers.items() if name in given}
+    values: dict[str, Any] = {name: read(name, given[name], errors) for name, read in readers.items() if name in given}
     if "expires_in" in given or "expires_at" in given:
         ends = (given.get("expires_in", NOT_GIVEN), given.get("expires_at", NOT_GIVEN))
         values["expires_at"] = fields.expiry(change.tenant, change.now, *ends, errors)

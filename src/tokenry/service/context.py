@@ -111,7 +111,7 @@ class Context:
 
     def _slug(self, tenant: str | NotGiven) -> str:
         slug = self.tenant if tenant is NOT_GIVEN else tenant
-        if not isinstance(slug, str) or not slug:
+        if not slug or not isinstance(slug, str):
             raise Invalid.one("tenant", "not_a_text", "tenant is the slug of a tenant, such as 'default'")
         return slug
 

@@ -63,7 +63,7 @@ class Events:
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Page[Event]:
-        """Return events after a sequence number, the oldest first. A reader that goes on from the last one misses none."""
+        """Return events after a sequence number, the oldest first. Who goes on from the last one misses none."""
         limit = fields.limit_of_page(limit)
         if not isinstance(after, int) or isinstance(after, bool) or after < 0:
             raise Invalid.one("after", "out_of_range", "after is the sequence of the last event you have seen, or 0")

@@ -12,7 +12,7 @@ from tokenry.core.actors import OPERATOR_SCOPES
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Conflict, FieldError, Invalid, NotAllowed, NotFound, TokenryError
 from tokenry.core.model import NOT_GIVEN, Issued, Key, Owner, SecretInfo, micros
-from tokenry.core.ports import SecretRow, Clash
+from tokenry.core.ports import Clash, SecretRow
 from tokenry.core.secret import PREFIX_MAX, Secret, digest_of, make_kid, mint
 
 from .context import By, Change, Context, external

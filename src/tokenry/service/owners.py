@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page
-from tokenry.core.ports import KeyFilter, Clash
+from tokenry.core.ports import Clash, KeyFilter
 
 from . import ending
 from .context import By, Change, Context, external
@@ -102,7 +102,9 @@ class Owners:
             change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))
             change.record("owner.deleted", owner.external_id, {"id": owner.id}, None)
 
-    def _switch(self, external_id: object, status: str, type: str, tenant: Any, by: By) -> Owner:
+    def _switch(
+        self, external_id: object, status: Literal["active", "disabled"], type: str, tenant: Any, by: By
+    ) -> Owner:
         with self._context.changing(tenant, by) as change:
             change.actor.must(_WRITE, "managing owners")
             owner = change.owner(external_id, lock=True)

@@ -43,7 +43,7 @@ def read_filter(
     """Read a filter, narrowed to what the actor may see; None when that is nothing at all."""
     errors: list[Any] = []
     texts = {"status": status, "scope": scope, "environment": environment, "text": text}
-    given = {n: fields.text(n, v, errors, least=1, most=200) for n, v in texts.items() if v is not NOT_GIVEN}
+    given: Any = {n: fields.text(n, v, errors, least=1, most=200) for n, v in texts.items() if v is not NOT_GIVEN}
     if given.get("status", "active") not in KEY_STATUSES:
         raise Invalid.one("status", "unknown", f"must be one of {', '.join(KEY_STATUSES)}")
     expires_before = None

@@ -237,20 +237,20 @@ def read_ask(
     audience: str | None,
 ) -> Ask:
     """Read what a verifier wants to know; raise Invalid, since a malformed question is the verifier's mistake."""
-    if cost.__class__ is not int or not 0 <= cost <= COST_MAX:  # type: ignore[operator]
+    if cost.__class__ is not int or not 0 <= cost <= COST_MAX:
         raise Invalid.one("cost", "out_of_range", f"cost is a whole number from 0 to {COST_MAX}")
     address = None
     if ip is not None:
         ip = str(ip)
         address = read_address(ip)
     asked = None if scopes is None or (not scopes and not isinstance(scopes, str)) else require(scopes)
-    return Ask(asked, address, ip, cost, tenant, environment, audience)  # type: ignore[arg-type]
+    return Ask(asked, address, ip, cost, tenant, environment, audience)
 
 
 def text_of(presented: object) -> str:
     """Return the text of what was presented; anything but a text or a secret becomes one that is malformed."""
     if presented.__class__ is str:
-        return presented  # type: ignore[return-value]
+        return presented
     return str(presented) if isinstance(presented, (str, Secret)) else ""
 
 

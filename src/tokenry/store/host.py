@@ -49,7 +49,7 @@ class HostDatabase:
 
     @contextmanager
     def change(self, *, durable: bool = True) -> Iterator[SqlRows]:
-        """Open a transaction of the host's engine. On SQLite it begins with a write, so that it may wait for its turn."""
+        """Open a transaction of the host's engine. On SQLite it begins with a write, so that it can wait its turn."""
         with translated(), self.engine.begin() as connection:
             if self.dialect == "sqlite":
                 connection.execute(_TAKE_WRITE_LOCK)
@@ -62,11 +62,6 @@ class HostDatabase:
             if self.dialect == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(7305712041902)"))
             yield SqlRows(connection, counts_fence=False)
-
-    @property
-    def signals(self) -> bool:
-        """Tell whether commits of others can be noticed here."""
-        return bool(self.path)
 
     def find(self, kid: str) -> Row | None:
         """Look one secret up: inline on SQLite, on a connection of the host's pool elsewhere."""

@@ -176,7 +176,7 @@ class KeyRows:
         self, tenant: Tenant, expired_before: datetime | None, revoked_before: datetime | None, limit: int
     ) -> Sequence[str]:
         """Return ids of keys that ended before a moment."""
-        ended = []
+        ended: Any = []
         if expired_before is not None:
             ended.append(key.c.revoked_at.is_(None) & (key.c.expires_at < micros(expired_before)))
         if revoked_before is not None:
@@ -217,7 +217,7 @@ class KeyRows:
         here = update(key).where(key.c.tenant_id == tenant.id, key.c.id == id, _not_announced(days))
         return self._connection.execute(here.values(expiry_notice_days=days)).rowcount == 1
 
-    def _records(self, tenant: Tenant, rows: Sequence[Any], now: datetime) -> list[Key]:
+    def _records(self, tenant: Tenant, rows: Sequence[Any], now: datetime) -> Sequence[Key]:
         at = micros(now)
         secrets = self._secrets(tenant, [row.id for row in rows], at)
         return [_key_of(tenant, row, secrets.get(row.id, ()), at) for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
@@ -14,10 +14,12 @@ from tokenry.core.errors import ConfigError
 from . import migrate as migrations
 from .failures import translated
 from .host import HostDatabase, JoinedDatabase
-from .postgres import PostgresDatabase
 from .sqlite import SqliteDatabase
 
-Database: TypeAlias = SqliteDatabase | PostgresDatabase | HostDatabase
+if TYPE_CHECKING:
+    from .postgres import PostgresDatabase
+
+Database: TypeAlias = Union[SqliteDatabase, "PostgresDatabase", HostDatabase]
 
 
 def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -> Database:
@@ -32,7 +34,8 @@ def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -
         return HostDatabase(engine, timeout=timeout)
     if url is None:
         raise ConfigError(
-            "say where the database is: Tokenry('sqlite:///keys.db'), TOKENRY_DATABASE_URL, or database_url in tokenry.toml"
+            "say where the database is: Tokenry('sqlite:///keys.db'), TOKENRY_DATABASE_URL, or database_url in "
+            "tokenry.toml"
         )
     try:
         parts = make_url(url)
@@ -49,6 +52,10 @@ def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -
             timeout=timeout,
         )
     if kind in ("postgresql", "postgres"):
+        try:
+            from .postgres import PostgresDatabase
+        except ImportError:
+            raise ConfigError("PostgreSQL needs its driver: install tokenry[postgres]") from None
         return PostgresDatabase(url, timeout=timeout)
     raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {kind[:40]!r}")
 
@@ -60,6 +67,16 @@ def joined(connection: Any) -> JoinedDatabase:
     if not isinstance(connection, Connection):
         raise ConfigError("using() takes a SQLAlchemy Connection or Session (AsyncTokenry: also their async kinds)")
     return JoinedDatabase(connection)
+
+
+def signal_of(database: Database) -> SqliteDatabase | HostDatabase | None:
+    """Return what tells of commits by others, or None where nothing does and memory has no reason to be trusted."""
+    return database if isinstance(database, (SqliteDatabase, HostDatabase)) and database.path else None
+
+
+def finds_inline(database: Database) -> bool:
+    """Tell whether a lookup is so quick that an event loop may wait for it."""
+    return isinstance(database, SqliteDatabase) or signal_of(database) is not None
 
 
 def is_ephemeral(database: Database) -> bool:

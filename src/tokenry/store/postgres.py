@@ -34,7 +34,6 @@ class PostgresDatabase:
 
     dialect = "postgresql"
     alone = False
-    signals = False
 
     def __init__(self, url: str, *, timeout: float) -> None:
         self._url = make_url(url).set(drivername="postgresql+psycopg")

@@ -110,11 +110,6 @@ class SqliteDatabase:
         with self.change() as rows:
             yield rows
 
-    @property
-    def signals(self) -> bool:
-        """Tell whether commits of others can be noticed here."""
-        return bool(self.path)
-
     def find(self, kid: str) -> Row | None:
         """Look one secret up, inline: about 10 microseconds, a hop to a thread would cost more."""
         try:

@@ -29,7 +29,7 @@ _USE_SECRET = _use(secret).where(secret.c.kid == bindparam("of_kid"))
 _USE_KEY = _use(key).where(key.c.tenant_id == bindparam("of_tenant"), key.c.id == bindparam("of_key"))
 _UNUSED = select(key.c.id, key.c.tenant_id).where(key.c.last_used_at.is_(None))
 _HOURS = (
-    select(usage_hour)
+    select(usage_hour.c.at, usage_hour.c.code, usage_hour.c.count)
     .where(usage_hour.c.tenant_id == bindparam("tenant_id"), usage_hour.c.key_id == bindparam("key_id"))
     .where(usage_hour.c.at >= bindparam("since"))
     .order_by(usage_hour.c.at, usage_hour.c.code)
@@ -69,7 +69,7 @@ class UsageRows:
     def list(self, tenant: Tenant, key_id: str, since: datetime) -> Sequence[UsageHour]:
         wanted = {"tenant_id": tenant.id, "key_id": key_id, "since": micros(since)}
         rows = self._connection.execute(_HOURS, wanted)
-        return [UsageHour(row.key_id, moment(row.at), row.code, row.count) for row in rows]
+        return [UsageHour(key_id, moment(at), code, count) for at, code, count in rows]
 
     def _first(self, used: Sequence[Spent]) -> Sequence[Spent]:
         by_key = {s.key_id: s for s in used}

@@ -31,6 +31,7 @@ from .service.roles import Roles, Scopes
 from .service.tenants import Tenants
 from .service.usage import Usage
 from .service.verify import Find, Lease, OwnerLoader, read_ask, required, text_of
+from .store import open as stores
 from .tokenry import Groups, Joined, Tokenry
 
 P = ParamSpec("P")
@@ -212,7 +213,7 @@ class AsyncTokenry(AsyncGroups):
         super().__init__(sync, self._call)
         self._verifying = sync._verifying
         self._find = getattr(sync._database, "find_async", None)
-        self._inline = (sync._database.dialect == "sqlite" and sync._database.signals) or sync._database.alone
+        self._inline = stores.finds_inline(sync._database)
         self._ready = not self._greenlets
         self._ticking: asyncio.Task[None] | None = None
 

@@ -104,7 +104,10 @@ def read_keyring_file(path: Path) -> Keyring:
         mode = path.stat().st_mode
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"the keyring {path} does not exist; `tokenry secrets new --out {path}` makes one") from None
+        raise ConfigError(
+            f"the keyring {path} does not exist. A database that was made with one works with no other: put it back. "
+            f"Only for a new database make one: `tokenry secrets new --out {path}`"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the keyring {path} cannot be read: {type(error).__name__}") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -122,6 +125,7 @@ def write_keyring_file(path: Path, keyring: Keyring, *, replace: bool = False) -
             stream.flush()
             os.fsync(stream.fileno())
         if replace:
+            _keep_owner(path, aside)
             os.replace(aside, path)
         else:
             os.link(aside, path)
@@ -134,6 +138,13 @@ def write_keyring_file(path: Path, keyring: Keyring, *, replace: bool = False) -
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _keep_owner(path: Path, aside: Path) -> None:
+    """Let a file that root replaces stay readable for the account that runs Tokenry."""
+    found = path.stat()
+    if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
+        os.chown(aside, found.st_uid, found.st_gid)
 
 
 class KeyringSource:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -373,9 +374,30 @@ def _clock(clock: Any) -> Callable[[], int]:
     return lambda: micros(clock.now())
 
 
-def _children_begin_anew() -> None:
+_forking = threading.Lock()
+_resting: list[Tokenry] = []
+
+
+def _before_fork() -> None:
+    _forking.acquire()
+    _resting[:] = sorted(_instances, key=id)
+    for instance in _resting:
+        instance._database.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for instance in _resting:
+        instance._database.after_fork_in_parent()
+    _resting.clear()
+    _forking.release()
+
+
+def _after_fork_in_child() -> None:
     for instance in list(_instances):
         instance._after_fork()
+    _resting.clear()
+    if _forking.locked():  # not by a fork outside Python, which only the children hear of
+        _forking.release()
 
 
 def _close_all() -> None:
@@ -383,7 +405,9 @@ def _close_all() -> None:
         instance.close()
 
 
-os.register_at_fork(after_in_child=_children_begin_anew)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)
 atexit.register(_close_all)
 
 __all__ = ["Denied", "Groups", "Joined", "Tokenry"]

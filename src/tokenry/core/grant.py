@@ -1,7 +1,7 @@
 """What the store knows about a presented secret, joined and frozen: the thing a verification decides on.
 
-A grant is what memory holds by the million, so it keeps only what a decision reads; the rest of the rows stays packed
-until somebody asks a verdict for its key or owner.
+A grant is what memory holds by the million, so it keeps only what a decision reads. The rest of the rows stays the JSON
+text that the lookup brought, until somebody asks a verdict for its key, owner or tenant.
 """
 
 from __future__ import annotations
@@ -18,12 +18,17 @@ from .model import Key, KeyStatus, Owner, SecretInfo, Tenant, moment, moment_or_
 
 
 class Row(NamedTuple):
-    """One row of the hot lookup, in the order in which the store selects it: lists as JSON, times in microseconds."""
+    """One row of the hot lookup, in the order in which the store selects it: lists as JSON, times in microseconds.
+
+    The three records are JSON arrays of what no decision reads; `store.lookup` says of what.
+    """
 
     kid: str
     digest: bytes
     pepper_id: str
     ends_at: int | None
+    key_id: str
+    tenant_id: str
     scopes: str
     role_scopes: str | None
     allowed_ips: str
@@ -33,43 +38,13 @@ class Row(NamedTuple):
     expires_at: int | None
     not_before: int | None
     revoked_at: int | None
-    key_id: str
-    name: str
-    description: str
-    roles: str
-    created_at: int
-    revoke_reason: str
-    last_used_at: int | None
-    last_used_ip: str | None
     use_count: int
-    version: int
-    metadata: str
-    secret_created_at: int
-    secret_last_used_at: int | None
-    secret_last_used_ip: str | None
-    secret_use_count: int
-    owner_id: str
-    external_id: str
-    owner_name: str
-    email: str | None
-    owner_roles: str
-    admin: bool
     owner_status: str
-    owner_created_at: int
-    tenant_id: str
     slug: str
-    tenant_name: str
-    prefix: str
     tenant_status: str
-    expires_in_default: int
-    expires_in_max: int
-    never_allowed: bool
-    tenant_created_at: int
-
-
-_KEY = slice(Row._fields.index("key_id"), Row._fields.index("owner_id"))
-_OWNER = slice(Row._fields.index("owner_id"), Row._fields.index("tenant_id"))
-_TENANT = slice(Row._fields.index("tenant_id"), len(Row._fields))
+    key_record: str
+    owner_record: str
+    tenant_record: str
 
 
 class Grant(msgspec.Struct, gc=False):
@@ -89,41 +64,46 @@ class Grant(msgspec.Struct, gc=False):
     own_scopes: tuple[str, ...]
     addresses: addresses.Addresses | None
     limits: tuple[limits.Limit, ...]
-    key_row: bytes
-    owner_row: bytes
-    tenant_row: bytes
+    key_record: str
+    owner_record: str
+    tenant_record: str
     proof: bytes = b""
     counters: Any = None
+    unused: bool = False  # the secret was not used when it was looked up, and no use of it was counted since
     read_at: int | None = None  # set when a host answers for the owner, whose answer grows old
 
     @property
     def key_id(self) -> str:
         """The id of the key."""
-        return str(_unpack(self.key_row)[0])
+        return str(_decode(self.key_record)[0])
 
     @property
     def tenant_id(self) -> str:
         """The id of the tenant."""
-        return str(_unpack(self.tenant_row)[0])
+        return str(_decode(self.tenant_record)[0])
+
+    @property
+    def external_id(self) -> str:
+        """The external id of the owner."""
+        return str(_decode(self.owner_record)[1])
 
     def key(self, status: KeyStatus) -> Key:
-        """Build the public record of the key; of its secrets it knows the presented one."""
-        (
-            id, name, description, roles, created_at, revoke_reason, last_used_at, last_used_ip, use_count, version,
-            metadata, secret_created_at, secret_last_used_at, secret_last_used_ip, secret_use_count,
-        ) = _unpack(self.key_row)  # fmt: skip
+        """Build the public record of the key; of its secrets, and so of its use, it knows the presented one."""
+        id, name, description, roles, created_at, version, metadata, issued_at, used_at, used_ip, uses = _decode(
+            self.key_record
+        )
         secret = SecretInfo(
             kid=self.kid,
-            created_at=moment(secret_created_at),
+            created_at=moment(issued_at),
             ends_at=moment_or_none(self.ends_at),
-            last_used_at=moment_or_none(secret_last_used_at),
-            last_used_ip=secret_last_used_ip,
-            use_count=secret_use_count,
+            last_used_at=moment_or_none(used_at),
+            last_used_ip=used_ip,
+            use_count=uses,
         )
         return Key(
             id=id,
             tenant=self.tenant,
-            owner=_unpack(self.owner_row)[1],
+            owner=self.external_id,
             name=name,
             description=description,
             scopes=self.own_scopes,
@@ -136,10 +116,10 @@ class Grant(msgspec.Struct, gc=False):
             expires_at=moment_or_none(self.expires_at),
             not_before=moment_or_none(self.not_before),
             revoked_at=None,
-            revoke_reason=revoke_reason,
-            last_used_at=moment_or_none(last_used_at),
-            last_used_ip=last_used_ip,
-            use_count=use_count,
+            revoke_reason="",
+            last_used_at=secret.last_used_at,
+            last_used_ip=used_ip,
+            use_count=uses,
             version=version,
             metadata=json.loads(metadata),
             secrets=(secret,),
@@ -147,7 +127,7 @@ class Grant(msgspec.Struct, gc=False):
 
     def owner(self) -> Owner:
         """Build the public record of the owner."""
-        id, external_id, name, email, roles, admin, status, created_at = _unpack(self.owner_row)
+        id, external_id, name, email, roles, admin, created_at = _decode(self.owner_record)
         return Owner(
             id=id,
             tenant=self.tenant,
@@ -156,19 +136,19 @@ class Grant(msgspec.Struct, gc=False):
             email=email,
             roles=texts(roles),
             admin=bool(admin),
-            status=status,
+            status="disabled" if self.owner_disabled else "active",
             created_at=moment(created_at),
         )
 
-    def tenant_record(self) -> Tenant:
+    def tenant_of(self) -> Tenant:
         """Build the public record of the tenant."""
-        id, slug, name, prefix, status, default, most, never, created_at = _unpack(self.tenant_row)
+        id, name, prefix, default, most, never, created_at = _decode(self.tenant_record)
         return Tenant(
             id=id,
-            slug=slug,
+            slug=self.tenant,
             name=name,
             prefix=prefix,
-            status=status,
+            status="suspended" if self.suspended else "active",
             expires_in_default=timedelta(microseconds=default),
             expires_in_max=timedelta(microseconds=most),
             never_allowed=bool(never),
@@ -178,11 +158,10 @@ class Grant(msgspec.Struct, gc=False):
 
 def compile_row(row: Row) -> Grant:
     """Turn a row of the hot lookup into a grant."""
-    own = texts(row.scopes)
     return Grant(
         row.kid,
-        row.slug,
-        row.environment,
+        _shared(row.slug),
+        _shared(row.environment),
         row.tenant_status != "active",
         row.revoked_at is not None,
         row.ends_at,
@@ -191,13 +170,23 @@ def compile_row(row: Row) -> Grant:
         row.expires_at,
         row.owner_status != "active",
         _granted(row.scopes, row.role_scopes),
-        own,
+        texts(row.scopes),
         _addresses(row.allowed_ips),
         _limits(row.limits),
-        _pack(row[_KEY]),
-        _packed_owner(row[_OWNER]),
-        _packed_tenant(row[_TENANT]),
+        row.key_record,
+        _shared(row.owner_record),
+        _shared(row.tenant_record),
+        unused=row.use_count == 0,
     )
+
+
+def with_owner(row: Row, name: Any, email: Any, roles: Any, admin: Any) -> Row:
+    """Return a row with what the host says about its owner; None leaves a field as it is."""
+    record = _decode(row.owner_record)
+    for place, value in ((2, name), (3, email), (4, roles if roles is None else json.dumps(list(roles))), (5, admin)):
+        if value is not None:
+            record[place] = value
+    return row._replace(owner_record=json.dumps(record))
 
 
 @lru_cache(maxsize=65536)
@@ -208,12 +197,8 @@ def texts(stored: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=65536)
 def _granted(own: str, of_roles: str | None) -> scopes.Granted:
-    return scopes.granted(effective(texts(own), json.loads(of_roles) if of_roles else ()))
-
-
-def effective(own: tuple[str, ...], of_roles: Any) -> tuple[str, ...]:
-    """Return a key's own scopes and those of its roles, each once."""
-    return tuple(dict.fromkeys([*own, *(scope for role in of_roles for scope in role)]))
+    roles = json.loads(of_roles) if of_roles else ()
+    return scopes.granted(tuple(dict.fromkeys([*texts(own), *(scope for role in roles for scope in role)])))
 
 
 @lru_cache(maxsize=65536)
@@ -226,15 +211,10 @@ def _limits(stored: str) -> tuple[limits.Limit, ...]:
     return limits.compiled(tuple(tuple(limit) for limit in json.loads(stored)))
 
 
-_pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder().decode
-
-
 @lru_cache(maxsize=16384)
-def _packed_owner(row: tuple[Any, ...]) -> bytes:
-    return _pack(row)
+def _shared(text: str) -> str:
+    """Return the same object for the same text: keys of one owner share its record."""
+    return text
 
 
-@lru_cache(maxsize=4096)
-def _packed_tenant(row: tuple[Any, ...]) -> bytes:
-    return _pack(row)
+_decode: Any = msgspec.json.Decoder().decode

@@ -95,6 +95,7 @@ class Spent:
     kid: str
     hour: int
     counts: dict[str, int]
+    unused: bool
     last_used_at: int | None = None
     last_used_ip: str | None = None
 

@@ -8,6 +8,7 @@ row, so that a row copied to another key or tenant opens nothing.
 from __future__ import annotations
 
 import hmac
+from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
@@ -59,6 +60,7 @@ class Parsed(NamedTuple):
         return f"Parsed(kid={self.kid!r})"
 
 
+@lru_cache(maxsize=1024)
 def is_prefix(text: str) -> bool:
     """Tell whether `text` is `[a-z][a-z0-9]*(_[a-z0-9]+)*` of at most 24 characters."""
     if not (text.isascii() and len(text) <= PREFIX_MAX and text[:1].isalpha() and text.islower()):
@@ -97,6 +99,11 @@ def tag_of(tag_key: bytes, body: str) -> str:
     return encode(int.from_bytes(hmac.digest(tag_key, body.encode(), "sha256")[:6], "big") >> 1, TAG)
 
 
+def same_tag(parsed: Parsed, tag_key: bytes) -> bool:
+    """Tell, in constant time, whether a key was made by a holder of `tag_key`."""
+    return hmac.compare_digest(tag_of(tag_key, parsed.body), parsed.tag)
+
+
 def digest_of(pepper: bytes, kid: str, tenant_id: str, key_id: str, text: str) -> bytes:
     """Return what is stored of a key: bound to its id, key and tenant, worthless without the pepper."""
     return hmac.digest(pepper, joined("tokenry/secret/1", kid, tenant_id, key_id, text), "sha256")
@@ -104,7 +111,7 @@ def digest_of(pepper: bytes, kid: str, tenant_id: str, key_id: str, text: str) -
 
 def joined(*parts: str) -> bytes:
     """Join texts so that no two different lists give the same bytes: every part stands behind its length."""
-    return b"".join(len(raw).to_bytes(4, "big") + raw for raw in [part.encode() for part in parts])
+    return "".join([f"{len(part)}:{part}" for part in parts]).encode("utf-8", "surrogatepass")
 
 
 def _checksum(text: str) -> str:

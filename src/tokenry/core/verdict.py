@@ -46,7 +46,7 @@ class Valid:
         return True
 
     def __repr__(self) -> str:
-        return f"Valid(key={self._grant.key_id!r}, owner={self.owner.external_id!r}, tenant={self._grant.tenant!r})"
+        return f"Valid(key={self._grant.key_id!r}, owner={self._grant.external_id!r}, tenant={self._grant.tenant!r})"
 
     @property
     def key(self) -> Key:
@@ -61,7 +61,7 @@ class Valid:
     @property
     def tenant(self) -> Tenant:
         """The tenant of the key."""
-        return self._grant.tenant_record()
+        return self._grant.tenant_of()
 
     @property
     def scopes(self) -> tuple[str, ...]:

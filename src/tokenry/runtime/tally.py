@@ -34,6 +34,8 @@ class Tally:
             if code == "valid":
                 spent.last_used_at = now
                 spent.last_used_ip = ip
+                if grant.unused:
+                    grant.unused, spent.unused = False, True
             else:
                 failed = (grant.tenant, code)
                 self._failed[failed] = self._failed.get(failed, 0) + 1
@@ -70,6 +72,6 @@ class Tally:
     def _begin(self, grant: Grant, now: int, before: Spent | None) -> Spent:
         if before is not None:
             self._closed.append(before)
-        spent = Spent(grant.tenant_id, grant.key_id, grant.kid, now - now % _HOUR, {})
+        spent = Spent(grant.tenant_id, grant.key_id, grant.kid, now - now % _HOUR, {}, False)
         self._open[grant.kid] = spent
         return spent

@@ -9,6 +9,9 @@ from tokenry.core.errors import ConfigError, Conflict, NotFound
 from tokenry.core.keyring import Keyring
 from tokenry.core.ports import Rows, Store
 
+_DROPPED = "dropped"
+"""Stands in place of a canary for ever, so that a process with yesterday's keyring does not note the generation anew."""
+
 
 def is_new(store: Store) -> bool:
     """Tell whether no keyring was ever used with this database."""
@@ -41,6 +44,7 @@ def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:
             raise Conflict(f"generation {id} is still needed by {needing}", field="generation")
         smaller = keyring.without(id)
         rows.canaries.delete(id)
+        rows.canaries.insert(id, _DROPPED)
     return smaller
 
 
@@ -57,6 +61,8 @@ def _needing(rows: Rows, id: str, now: datetime) -> str:
 def _compare(known: object, keyring: Keyring) -> None:
     assert hasattr(known, "items")
     for id, canary in known.items():
+        if canary == _DROPPED:
+            continue
         generation = keyring.get(id)
         if generation is None or not same(generation.canary, canary):
             raise ConfigError(

@@ -11,7 +11,7 @@ from tokenry.core.model import NOT_GIVEN, NotGiven, UsageHour, moment
 from tokenry.core.ports import Pepper, Spent, Want
 
 from . import seeing
-from .context import SYSTEM, By, Context, Done
+from .context import SYSTEM, By, Change, Context
 
 _NOTICES = (30, 7, 1)
 _BATCH = 200
@@ -42,16 +42,18 @@ class Usage:
 
 def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper]) -> None:
     """Write what was counted, and tell of keys that were used for the first time."""
-    done: list[Done] = []
+    changes: dict[str, Change] = {}
     with context.store.change(durable=False) as rows:
         for use in rows.usage.add(spent) if spent else ():
-            tenant = rows.tenants.by_id(use.tenant_id)
-            if tenant is not None:
-                change = context.recording(rows, tenant)
-                change.record("key.first_used", use.key_id)
-                done.append(change.finish())
+            if use.tenant_id not in changes:
+                tenant = rows.tenants.by_id(use.tenant_id)
+                if tenant is None:
+                    continue
+                changes[use.tenant_id] = context.recording(rows, tenant)
+            changes[use.tenant_id].record("key.first_used", use.key_id)
         if peppers:
             rows.secrets.move_peppers(peppers)
+        done = [change.finish() for change in changes.values()]
     for one in done:
         context.announce(one)
 

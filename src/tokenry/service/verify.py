@@ -8,7 +8,6 @@ same rules for both, and no IO in them.
 from __future__ import annotations
 
 import hmac
-import json
 import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from typing import Any, TypeAlias
 from tokenry.core.addresses import read as read_address
 from tokenry.core.decide import Ask, failures
 from tokenry.core.errors import Denied, Invalid, StoreUnavailable
-from tokenry.core.grant import Grant, Row, compile_row
+from tokenry.core.grant import Grant, Row, compile_row, with_owner
 from tokenry.core.keyring import Keyring
 from tokenry.core.ports import Leases, Pepper, Remembers, Store, Tally, Want
 from tokenry.core.scopes import ScopesAsked, require
-from tokenry.core.secret import Parsed, Secret, digest_of, parse, tag_of
+from tokenry.core.secret import Parsed, Secret, digest_of, parse, same_tag
 from tokenry.core.verdict import CODES, Check, Explanation, Refused, Valid, Verdict
 
 _log = logging.getLogger("tokenry.verify")
@@ -191,9 +190,8 @@ class Verifying:
         return refused
 
     def _tagged(self, parsed: Parsed) -> bool:
-        tag = parsed.tag.encode()
-        known = [hmac.compare_digest(tag_of(g.tag_key, parsed.body).encode(), tag) for g in self._keyring().generations]
-        return any(known)
+        generations = self._keyring().generations
+        return any([same_tag(parsed, generation.tag_key) for generation in generations])  # noqa: C419 all, always
 
     def _proved(self, row: Row | None, parsed: Parsed, text: str) -> Grant | None:
         """Return the grant of a row whose digest the text proves; an unknown kid costs the same work."""
@@ -214,13 +212,9 @@ class Verifying:
 
     def _with_owner(self, row: Row, load: OwnerLoader) -> Grant:
         """Compile a row with what the host says about its owner."""
-        facts = load(row.external_id, row.slug)
+        facts = load(str(compile_row(row).external_id), row.slug)
         if isinstance(facts, Mapping):
-            known = {"name": "owner_name", "email": "email", "roles": "owner_roles", "admin": "admin"}
-            changes = {known[name]: value for name, value in facts.items() if name in known}
-            if "owner_roles" in changes:
-                changes["owner_roles"] = json.dumps(list(changes["owner_roles"]))
-            row = row._replace(**changes)
+            row = with_owner(row, *(facts.get(name) for name in ("name", "email", "roles", "admin")))
         if not facts:
             row = row._replace(owner_status="disabled")
         grant = compile_row(row)

@@ -40,6 +40,7 @@ class HostDatabase:
     def _open(self) -> None:
         self._finding = threading.Lock()
         self._finder: sqlite3.Connection | None = None
+        self._epoch = 0
 
     @contextmanager
     def read(self) -> Iterator[SqlRows]:
@@ -74,24 +75,40 @@ class HostDatabase:
 
     def version(self) -> int:
         """Return a number that moves when anybody else commits to the file."""
-        return int(self._ask("PRAGMA data_version", ())[0])
+        epoch, row = self._ask_in_epoch("PRAGMA data_version", ())
+        return epoch + int(row[0])
 
     def fence(self) -> int:
         """Return the count of changes that may turn verdicts."""
         return int(self._ask(_FENCE, ())[0])
 
+    def before_fork(self) -> None:
+        """Come to rest until the fork is over: SQLite's connections must not be inherited. The host minds its own."""
+        self._finding.acquire()
+        self._close_finder()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on; the connection is opened again when it is needed."""
+        self._finding.release()
+
     def after_fork(self) -> None:
-        """Forget our own connection; the host looks after its engine."""
+        """Begin anew in a forked child."""
         _inherited.append(self._finder)
         self._open()
 
     def close(self) -> None:
         """Close our own connection; the engine stays the host's."""
+        self._close_finder()
+
+    def _close_finder(self) -> None:
         if self._finder is not None:
             self._finder.close()
             self._finder = None
 
     def _ask(self, statement: str, parameters: tuple[str, ...]) -> Any:
+        return self._ask_in_epoch(statement, parameters)[1]
+
+    def _ask_in_epoch(self, statement: str, parameters: tuple[str, ...]) -> tuple[int, Any]:
         try:
             with self._finding:
                 if self._finder is None:
@@ -99,7 +116,8 @@ class HostDatabase:
                         self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False
                     )
                     self._finder.execute("PRAGMA query_only = ON")
-                return self._finder.execute(statement, parameters).fetchone()
+                    self._epoch += 1 << 40  # every connection counts versions in its own way
+                return self._epoch, self._finder.execute(statement, parameters).fetchone()
         except sqlite3.Error as error:
             raise unavailable(error) from None
 

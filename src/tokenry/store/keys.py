@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, insert, or_, select, update
 
 from tokenry.core.grant import texts
 from tokenry.core.limits import Limit
@@ -80,7 +80,10 @@ def _filtered(query: Select[Any], which: KeyFilter, now: int) -> Select[Any]:
         query = query.where(_is("active", now), key.c.expires_at <= micros(which.expires_before))
     if which.last_used_before is not None:
         before = micros(which.last_used_before)
-        query = query.where(or_(key.c.last_used_at.is_(None), key.c.last_used_at < before))
+        since = (
+            (secret.c.tenant_id == key.c.tenant_id) & (secret.c.key_id == key.c.id) & (secret.c.last_used_at >= before)
+        )
+        query = query.where(~exists().where(since))
     if which.ids is not None:
         query = query.where(key.c.id.in_(which.ids))
     return query
@@ -218,19 +221,12 @@ class KeyRows:
         return self._connection.execute(here.values(expiry_notice_days=days)).rowcount == 1
 
     def _records(self, tenant: Tenant, rows: Sequence[Any], now: datetime) -> Sequence[Key]:
-        at = micros(now)
-        secrets = self._secrets(tenant, [row.id for row in rows], at)
-        return [_key_of(tenant, row, secrets.get(row.id, ()), at) for row in rows]
-
-    def _secrets(self, tenant: Tenant, key_ids: Sequence[str], at: int) -> dict[str, tuple[SecretInfo, ...]]:
-        found: dict[str, tuple[SecretInfo, ...]] = {}
-        if not key_ids:
-            return found
-        living = secret.c.ends_at.is_(None) | (secret.c.ends_at > at)
-        query = _SECRETS.where(secret.c.key_id.in_(key_ids), living).order_by(secret.c.created_at.desc())
-        for row in self._connection.execute(query, {"tenant_id": tenant.id}):
-            found[row.key_id] = (*found.get(row.key_id, ()), _secret_of(row))
-        return found
+        secrets: dict[str, list[SecretInfo]] = {row.id: [] for row in rows}
+        if rows:
+            query = _SECRETS.where(secret.c.key_id.in_(list(secrets))).order_by(secret.c.created_at.desc())
+            for row in self._connection.execute(query, {"tenant_id": tenant.id}):
+                secrets[row.key_id].append(_secret_of(row))
+        return [_key_of(tenant, row, secrets[row.id], now) for row in rows]
 
 
 def _secret_of(row: Any) -> SecretInfo:
@@ -244,7 +240,11 @@ def _secret_of(row: Any) -> SecretInfo:
     )
 
 
-def _key_of(tenant: Tenant, row: Any, secrets: tuple[SecretInfo, ...], now: int) -> Key:
+def _key_of(tenant: Tenant, row: Any, secrets: Sequence[SecretInfo], now: datetime) -> Key:
+    """Return the record of a key; its use is that of all its secrets, shown are those that live."""
+    living = [info for info in secrets if info.ends_at is None or info.ends_at > now]
+    used = [info for info in secrets if info.last_used_at is not None]
+    last = max(used, key=lambda info: info.last_used_at or info.created_at, default=None)
     return Key(
         id=row.id,
         tenant=tenant.slug,
@@ -256,16 +256,16 @@ def _key_of(tenant: Tenant, row: Any, secrets: tuple[SecretInfo, ...], now: int)
         allowed_ips=texts(row.allowed_ips),
         limits=tuple(Limit(*limit) for limit in json.loads(row.limits)),
         environment=row.environment,
-        status=status_of(row.revoked_at, row.disabled_at, row.expires_at, now),
+        status=status_of(row.revoked_at, row.disabled_at, row.expires_at, micros(now)),
         created_at=moment(row.created_at),
         expires_at=moment_or_none(row.expires_at),
         not_before=moment_or_none(row.not_before),
         revoked_at=moment_or_none(row.revoked_at),
         revoke_reason=row.revoke_reason,
-        last_used_at=moment_or_none(row.last_used_at),
-        last_used_ip=row.last_used_ip,
-        use_count=row.use_count,
+        last_used_at=last.last_used_at if last else None,
+        last_used_ip=last.last_used_ip if last else None,
+        use_count=sum(info.use_count for info in secrets),
         version=row.version,
         metadata=json.loads(row.metadata),
-        secrets=() if row.revoked_at is not None else secrets,
+        secrets=() if row.revoked_at is not None else tuple(living),
     )

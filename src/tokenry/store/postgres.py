@@ -17,6 +17,7 @@ import psycopg
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.engine import URL
 
+from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Row
 
 from .failures import translated, unavailable
@@ -117,6 +118,12 @@ class PostgresDatabase:
             self._gathering = Gathering(loop, _conninfo(self._url), self._options(), self._timeout)
         return await self._gathering.find(kid)
 
+    def before_fork(self) -> None:
+        """Do nothing: a child can leave the parent's connections alone."""
+
+    def after_fork_in_parent(self) -> None:
+        """Do nothing."""
+
     def after_fork(self) -> None:
         """Begin anew in a forked child, which closes nothing that it inherited."""
         _inherited.append(self.__dict__.copy())
@@ -145,34 +152,40 @@ class Gathering:
         self.loop = loop
         self._conninfo = conninfo
         self._settings: dict[str, Any] = {"connect_timeout": max(1, round(timeout)), "options": options}
-        self._waiting: dict[str, asyncio.Future[Row | None]] = {}
+        self._waiting: dict[str, list[asyncio.Future[Row | None]]] = {}
         self._cursor: Any = None
         self._task: asyncio.Task[None] | None = None
 
     def find(self, kid: str) -> asyncio.Future[Row | None]:
-        """Return a future of the row. Callers of the same `kid` that has not been sent yet share one."""
-        future = self._waiting.get(kid)
-        if future is None or future.cancelled():
-            future = self._waiting[kid] = self.loop.create_future()
-            if self._task is None:
-                self._task = self.loop.create_task(self._run())
-        return asyncio.shield(future)
+        """Return a future of the row, one for each caller; a kid that many wait for is asked once."""
+        future: asyncio.Future[Row | None] = self.loop.create_future()
+        self._waiting.setdefault(kid, []).append(future)
+        if self._task is None:
+            self._task = self.loop.create_task(self._run())
+        return future
 
     async def _run(self) -> None:
         try:
             while self._waiting:
-                kids = list(self._waiting)[:_BATCH]
-                batch = {kid: self._waiting.pop(kid) for kid in kids}
+                if len(self._waiting) <= _BATCH:
+                    batch, self._waiting = self._waiting, {}
+                else:
+                    batch = {kid: self._waiting.pop(kid) for kid in list(self._waiting)[:_BATCH]}
                 try:
-                    rows = await self._ask(kids)
+                    rows = await self._ask(list(batch))
                 except psycopg.Error as error:
-                    failure = unavailable(error)
-                    for future in batch.values():
-                        future.set_exception(failure)
-                        future.exception()  # seen, even if every caller has gone
-                    continue
-                for kid, future in batch.items():
-                    future.set_result(rows.get(kid))
+                    failure: StoreUnavailable | None = unavailable(error)
+                    rows = {}
+                else:
+                    failure = None
+                for kid, futures in batch.items():
+                    for future in futures:
+                        if future.done():  # its caller has gone
+                            continue
+                        if failure is not None:
+                            future.set_exception(failure)
+                        else:
+                            future.set_result(rows.get(kid))
         finally:
             self._task = None
 

@@ -3,6 +3,10 @@
 Several processes may share the file. `{database}.lock` is held shared by each of them, or exclusively by one that wants
 to be alone. Writes are serialised by `{database}.write` over all processes: SQLite before 3.51.3 can lose data when two
 connections write and checkpoint at the same instant, and waiting for a lock is fairer than SQLite's own retries.
+
+SQLite keeps account of a process's file locks inside the process. A child forked with open connections believes in
+locks that it does not hold, and loses what it writes when the parent closes the file. So at the moment of a fork no
+connection of ours is open, and no thread of ours is inside SQLite.
 """
 
 from __future__ import annotations
@@ -30,9 +34,14 @@ from .rows import SqlRows
 _FIND = lookup_sql("sqlite", "= ?")
 _FENCE = "SELECT counter FROM tokenry_fence WHERE id = 1"
 _READERS = 4
+_TURN_SECONDS = 30
+_FORKED_WITHIN = (
+    "this process was forked in the middle of its parent's use of the database {}, so it cannot use it safely: open "
+    "Tokenry after the fork (uWSGI: lazy-apps = true)"
+)
 
 _inherited: list[object] = []
-"""What a forked child got from its parent. It must neither use nor close it, so it is kept until the child ends."""
+"""What a forked child got from its parent in spite of all. It must neither use nor close it: kept until it ends."""
 
 
 class SqliteDatabase:
@@ -44,25 +53,52 @@ class SqliteDatabase:
         self.path = path
         self.alone = exclusive or not path
         self._timeout = timeout
-        self._open()
+        self._memory: sqlite3.Connection | None = None
+        self._write_file: int | None = None
+        self._presence: int | None = None
+        self._epoch = 0
+        self._begin_anew()
+        self._take_part()
+        try:
+            with translated(), self._writing, self._file_lock(), self._writer.connect() as connection:
+                raw: Any = connection.connection.dbapi_connection
+                if self.path:
+                    raw.execute("PRAGMA journal_mode = WAL")
+                else:
+                    self._memory = raw
+                self._open_finder()
+        except sqlite3.Error as error:
+            self._close_files()
+            raise unavailable(error) from None
+        except BaseException:
+            self._close_files()
+            raise
 
-    def _open(self) -> None:
+    def _take_part(self) -> None:
+        """Show that this process uses the file."""
+        if self.path:
+            self._presence = _presence(self.path, exclusive=self.alone)
+            self._write_file = None if self.alone else _lock_file(self.path + ".write")
+
+    def _begin_anew(self) -> None:
+        """Have no connection; they are opened when they are needed."""
+        self._write_file = self._presence = None
+        self._finder: Any = None
+        self._writer = self._engine("BEGIN IMMEDIATE", StaticPool)
+        self._readers = self._engine("BEGIN", QueuePool, read_only=True) if self.path else self._writer
+        self._new_locks()
+
+    def _new_locks(self) -> None:
         self._writing = threading.RLock()
         self._finding = threading.Lock()
-        self._presence = _presence(self.path, exclusive=self.alone) if self.path else None
-        self._write_file = _lock_file(self.path + ".write") if self.path and not self.alone else None
-        try:
-            with translated():
-                self._writer = self._engine("BEGIN IMMEDIATE", StaticPool)
-                with self._writing, self._file_lock(), self._writer.connect() as connection:
-                    raw: Any = connection.connection.dbapi_connection
-                    if self.path:
-                        raw.execute("PRAGMA journal_mode = WAL")
-                self._memory = None if self.path else raw
-                self._readers = self._engine("BEGIN", QueuePool, read_only=True) if self.path else self._writer
-                self._finder = self._connect(read_only=True) if self.path else raw
-        except sqlite3.Error as error:
-            raise unavailable(error) from None
+        self._reading = threading.BoundedSemaphore(_READERS)
+        self._changing = False
+        self._at_rest = False
+        self._rest = contextlib.ExitStack()
+
+    def _open_finder(self) -> None:
+        self._finder = self._memory or self._connect(read_only=True)
+        self._epoch += 1 << 40  # every connection counts versions in its own way
 
     def _engine(self, begin: str, pool: Any, **options: Any) -> Engine:
         sized = {"pool_size": _READERS, "max_overflow": 0} if pool is QueuePool else {}
@@ -85,7 +121,7 @@ class SqliteDatabase:
     def read(self) -> Iterator[SqlRows]:
         """Open a transaction that only reads, on one snapshot."""
         with (
-            self._writing if self._memory else contextlib.nullcontext(),
+            self._writing if self._memory else _turn(self._reading),
             translated(),
             self._readers.begin() as connection,
         ):
@@ -95,12 +131,14 @@ class SqliteDatabase:
     def change(self, *, durable: bool = True) -> Iterator[SqlRows]:
         """Open a transaction that writes: it has the only write lock from its first moment."""
         with self._writing, self._file_lock(), translated(), self._writer.connect() as connection:
-            if not durable:
-                self._synchronous(connection, "NORMAL")
+            self._changing = True
             try:
+                if not durable:
+                    self._synchronous(connection, "NORMAL")
                 with connection.begin():
                     yield SqlRows(connection, counts_fence=True)
             finally:
+                self._changing = False
                 if not durable:
                     self._synchronous(connection, "FULL")
 
@@ -112,42 +150,92 @@ class SqliteDatabase:
 
     def find(self, kid: str) -> Row | None:
         """Look one secret up, inline: about 10 microseconds, a hop to a thread would cost more."""
-        try:
-            with self._writing if self._memory else self._finding:
-                row = self._finder.execute(_FIND, (kid,)).fetchone()
-        except sqlite3.Error as error:
-            raise unavailable(error) from None
+        row = self._ask(_FIND, (kid,))
         return None if row is None else Row._make(row)
 
     def version(self) -> int:
         """Return a number that moves when anybody else commits to the file."""
         try:
             with self._finding:
-                return int(self._finder.execute("PRAGMA data_version").fetchone()[0])
+                if self._finder is None:
+                    self._open_finder()
+                return self._epoch + int(self._finder.execute("PRAGMA data_version").fetchone()[0])
         except sqlite3.Error as error:
             raise unavailable(error) from None
 
     def fence(self) -> int:
         """Return the count of changes that may turn verdicts."""
+        return int(self._ask(_FENCE, ())[0])
+
+    def _ask(self, statement: str, parameters: tuple[str, ...]) -> Any:
         try:
-            with self._finding:
-                return int(self._finder.execute(_FENCE).fetchone()[0])
+            with self._writing if self._memory else self._finding:
+                if self._finder is None:
+                    self._open_finder()
+                return self._finder.execute(statement, parameters).fetchone()
         except sqlite3.Error as error:
             raise unavailable(error) from None
 
+    def before_fork(self) -> None:
+        """Come to rest until the fork is over: wait for the threads inside, let nobody in, close all connections."""
+        rest = self._rest = contextlib.ExitStack()
+        self._at_rest = all(
+            _acquired(lock, 2 * self._timeout, rest)
+            for lock in (self._writing, *[self._reading] * _READERS, self._finding)
+        )
+        self._at_rest = self._at_rest and not self._changing  # the thread that forks may be inside itself
+        if self._at_rest and self.path:
+            try:
+                with self._file_lock():
+                    self._close_connections()
+            except StoreUnavailable:
+                self._at_rest = False
+
+    def after_fork_in_parent(self) -> None:
+        """Go on; connections are opened again when they are needed."""
+        self._at_rest = False
+        self._rest.close()
+
     def after_fork(self) -> None:
-        """Begin anew in a forked child, which closes nothing that it inherited."""
-        _inherited.append(self.__dict__.copy())
-        if self.path:
-            self._open()
+        """Begin anew in a forked child, which closes nothing of its parent's and is refused where it must be."""
+        if not self._at_rest:
+            _inherited.append(self.__dict__.copy())
+            self._begin_anew()
+            self._refuse(ConfigError(_FORKED_WITHIN.format(self.path or "in memory")))
+        elif not self.path:
+            self._new_locks()
+        else:
+            self._close_files()  # our copies only: the parent keeps its locks, and nothing keeps them after it
+            self._begin_anew()
+            try:
+                self._take_part()
+            except ConfigError as error:
+                self._refuse(error)
+
+    def _refuse(self, error: ConfigError) -> None:
+        def refuse(*args: object, **options: object) -> Any:
+            raise error.with_traceback(None)
+
+        for name in ("read", "change", "change_schema", "find", "version", "fence"):
+            setattr(self, name, refuse)
 
     def close(self) -> None:
         """Close all connections; the last one, which may checkpoint, under the write lock."""
         with self._writing, self._file_lock():
             if self.path:
-                self._finder.close()
-                self._readers.dispose()
-            self._writer.dispose()
+                self._close_connections()
+            else:
+                self._writer.dispose()
+        self._close_files()
+
+    def _close_connections(self) -> None:
+        if self._finder is not None:
+            self._finder.close()
+            self._finder = None
+        self._readers.dispose()
+        self._writer.dispose()
+
+    def _close_files(self) -> None:
         for file in (self._write_file, self._presence):
             if file is not None:
                 os.close(file)
@@ -167,6 +255,23 @@ class SqliteDatabase:
     @staticmethod
     def _synchronous(connection: Any, level: str) -> None:
         connection.connection.dbapi_connection.execute(f"PRAGMA synchronous = {level}")
+
+
+@contextmanager
+def _turn(places: threading.BoundedSemaphore) -> Iterator[None]:
+    if not places.acquire(timeout=_TURN_SECONDS):
+        raise StoreUnavailable(f"{_READERS} reads have been running for {_TURN_SECONDS} s; try again")
+    try:
+        yield
+    finally:
+        places.release()
+
+
+def _acquired(lock: Any, timeout: float, held: contextlib.ExitStack) -> bool:
+    if not lock.acquire(timeout=timeout):
+        return False
+    held.callback(lock.release)
+    return True
 
 
 def _lock_file(path: str) -> int:

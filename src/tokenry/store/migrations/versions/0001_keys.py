@@ -297,9 +297,6 @@ def _key() -> None:
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
         sa.Column("revoke_reason", sa.Text(), server_default="", nullable=False),
-        sa.Column("last_used_at", sa.BigInteger(), nullable=True),
-        sa.Column("last_used_ip", sa.Text(), nullable=True),
-        sa.Column("use_count", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("expiry_notice_days", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id", "owner_id"],

@@ -1,0 +1,42 @@
+"""Run the benchmarks: `python -m bench [part …] [--keys N]`."""
+
+import argparse
+import os
+import platform
+import sqlite3
+import sys
+
+from .measure import Report
+from .postgres import on_postgres
+from .verifying import from_memory, remembered, without_memory
+from .writing import issuing, weight
+
+PARTS = ("memory", "lookup", "remembered", "postgres", "issuing", "weight")
+
+
+def main() -> int:
+    """Run the chosen parts (all by default) and return 1 when a mark was missed."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which parts; all by default")
+    parser.add_argument("--keys", type=int, default=1_000_000, help="how many keys the large databases hold")
+    asked = parser.parse_args()
+    chosen = asked.parts or PARTS
+    print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} processors")
+    report = Report()
+    runs = {
+        "memory": lambda: from_memory(report),
+        "lookup": lambda: without_memory(report, asked.keys),
+        "remembered": lambda: remembered(report, asked.keys),
+        "postgres": lambda: on_postgres(report),
+        "issuing": lambda: issuing(report),
+        "weight": lambda: weight(report),
+    }
+    for part in chosen:
+        runs[part]()
+    if report.missed:
+        print("\nmissed: " + "; ".join(report.missed))
+    return 1 if report.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

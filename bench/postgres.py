@@ -1,0 +1,73 @@
+"""What a verification costs on PostgreSQL, where memory is off."""
+
+import asyncio
+import itertools
+import random
+import time
+
+import psycopg
+
+from tests.servers.postgres import Postgres
+from tokenry import AsyncTokenry, Tokenry
+from tokenry.config import fresh_keyring
+
+from .measure import ROUNDS, Report, seconds_each
+from .population import fill_postgres
+
+IP = "203.0.113.7"
+ASKED = ["read:projects"]
+CALLERS = 64
+KEYS = 50_000
+CALLS = 3_000
+
+
+def on_postgres(report: Report) -> None:
+    """One synchronous caller beside a bare prepared lookup, and 64 callers on one event loop."""
+    report.title(f"Verify on PostgreSQL ({KEYS:,} keys, no memory)")
+    server = Postgres().start()
+    try:
+        url, keyring = server.create_database(), fresh_keyring()
+        with Tokenry(url, keyring=keyring) as tk:
+            texts = fill_postgres(tk, url, KEYS)
+            chosen = random.Random(1).sample(texts, 5_000)
+            turn = itertools.cycle(chosen)
+            with psycopg.connect(url, autocommit=True) as connection:
+                cursor = connection.cursor(binary=True)
+                kids = itertools.cycle([text[-73:-57] for text in chosen])
+                lookup = "SELECT digest, key_id FROM tokenry_secret WHERE kid = %s"
+
+                def bare() -> None:
+                    cursor.execute(lookup, (next(kids),), prepare=True).fetchone()
+
+                ours = reference = float("inf")
+                for _ in range(ROUNDS):
+                    ours = min(ours, seconds_each(lambda: tk.verify(next(turn), scopes=ASKED, ip=IP), CALLS, 1))
+                    reference = min(reference, seconds_each(bare, CALLS, 1))
+            report.line(
+                "one synchronous caller",
+                f"{ours * 1e6:.0f} µs",
+                f"bare prepared lookup {reference * 1e6:.0f} µs; ratio {ours / reference:.2f}, at most 1.5",
+                ours / reference <= 1.5,
+            )
+        rate = asyncio.run(_gathered(url, keyring, chosen))
+        report.line(f"{CALLERS} callers on one event loop, a second", f"{rate:,.0f}", "at least 40,000", rate >= 40_000)
+    finally:
+        server.stop()
+
+
+async def _gathered(url: str, keyring: object, texts: list[str]) -> float:
+    async with AsyncTokenry(url, keyring=keyring) as tk:  # type: ignore[arg-type]
+        turn = itertools.cycle(texts)
+
+        async def caller(count: int) -> None:
+            for _ in range(count):
+                verdict = await tk.verify(next(turn), scopes=ASKED, ip=IP)
+                assert verdict
+
+        await asyncio.gather(*(caller(20) for _ in range(CALLERS)))
+        best = 0.0
+        for _ in range(ROUNDS):
+            begin = time.perf_counter()
+            await asyncio.gather(*(caller(300) for _ in range(CALLERS)))
+            best = max(best, CALLERS * 300 / (time.perf_counter() - begin))
+    return best

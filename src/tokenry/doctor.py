@@ -1,0 +1,179 @@
+"""Looking an installation over: what is well, what should be looked at, and what must be repaired."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import text
+
+from .config import read_keyring_file
+from .core.errors import ConfigError, StoreUnavailable
+from .installation import SYSTEM, Installation, operator_keys
+from .tokenry import Tokenry
+
+_FIXED_SQLITE = (3, 51, 3)
+_RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
+_SEALED_WITHIN = timedelta(minutes=1)
+_CLOCKS_APART = timedelta(seconds=5)
+_EXPIRES_SOON = timedelta(days=14)
+
+Status = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `unreachable` says that the database could not be asked."""
+
+    check: str
+    status: Status
+    message: str
+    unreachable: bool = False
+
+
+def examine(installation: Installation) -> tuple[Finding, ...]:
+    """Make every check that can be made, changing nothing but sealing what waits in the audit log."""
+    findings = [*_sqlite(installation), *_keyring_file(installation)]
+    try:
+        revision = installation.revision()
+        findings.append(Finding("database", "ok", f"{installation.shown_url()} can be reached"))
+        if revision.current is None:
+            what = "there are no tables of Tokenry's: run `tokenry init`"
+            return (*findings, Finding("revision", "failed", what))
+        if not revision:
+            what = (
+                f"the database is at {revision.current}, this version needs {revision.head}: run `tokenry db upgrade`"
+            )
+            return (*findings, Finding("revision", "failed", what))
+        findings.append(Finding("revision", "ok", f"the tables are at {revision.head}, as this version needs them"))
+        with installation.open() as tk:
+            findings.append(Finding("keyring", "ok", "it is the one that this database was made with"))
+            for check in _CHECKS:
+                findings.extend(check(tk))
+    except StoreUnavailable as error:
+        findings.append(Finding("database", "failed", error.message, unreachable=True))
+    except ConfigError as error:
+        findings.append(Finding("keyring", "failed", error.message))
+    return tuple(findings)
+
+
+def _keyring_file(installation: Installation) -> Iterator[Finding]:
+    path, file = installation.keyring_file, installation.database_file
+    if path is None:
+        if installation.keyring is None:
+            yield Finding("keyring file", "failed", "none is configured: set TOKENRY_KEYRING to the path of one")
+        return
+    try:
+        read_keyring_file(path)
+    except ConfigError as error:
+        yield Finding("keyring file", "failed", error.message)
+        return
+    yield Finding("keyring file", "ok", f"{path} is there, and only its owner can read it")
+    if file is not None and path.resolve().parent == file.resolve().parent:
+        message = (
+            f"it lies beside the database in {file.parent}: whoever copies that directory takes both. Keep backups of "
+            "the two apart, or move the keyring and name it with TOKENRY_KEYRING"
+        )
+        yield Finding("keyring place", "warning", message)
+
+
+def _sqlite(installation: Installation) -> Iterator[Finding]:
+    if installation.database_file is None:
+        return
+    version = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info >= _FIXED_SQLITE:
+        yield Finding("sqlite", "ok", f"version {version}")
+        return
+    message = (
+        f"version {version} can damage a file that several connections write to at one instant (fixed in 3.51.3). "
+        "Tokenry serialises its own writes over all processes; an application that opens the same file with an "
+        "engine of its own is not covered"
+    )
+    yield Finding("sqlite", "warning", message)
+
+
+def _operators(tk: Tokenry) -> Iterator[Finding]:
+    living = [key for key in operator_keys(tk) if key.status == "active"]
+    if not living:
+        what = "there is no operator's key that works: run `tokenry init` (after one was lost: --new-operator-key)"
+        yield Finding("operator key", "warning", what)
+        return
+    now = datetime.now(UTC)
+    latest = max((key.expires_at for key in living if key.expires_at), default=None)
+    forever = any(key.expires_at is None for key in living)
+    if not forever and latest is not None and latest - now < _EXPIRES_SOON:
+        what = f"the last one expires on {latest:%Y-%m-%d}: `tokenry init --new-operator-key` makes a new one"
+        yield Finding("operator key", "warning", what)
+    else:
+        yield Finding("operator key", "ok", f"{len(living)} can be used")
+
+
+def _sealing(tk: Tokenry) -> Iterator[Finding]:
+    now, waiting, oldest = datetime.now(UTC), 0, None
+    with tk._database.read() as rows:
+        for tenant_id in rows.audit.unsealed_tenants():
+            entries = [sealed.entry.at for sealed in rows.audit.unsealed(tenant_id, 1000)]
+            waiting += len(entries)
+            oldest = min([*entries, oldest] if oldest else entries, default=oldest)
+    if oldest is not None and now - oldest > _SEALED_WITHIN:
+        what = (
+            f"{waiting} entries wait to be sealed, since {oldest:%Y-%m-%d %H:%M:%S} UTC: no process was running that "
+            "seals them. They are sealed now"
+        )
+        yield Finding("audit sealing", "warning", what)
+    else:
+        yield Finding("audit sealing", "ok", "nothing waits for longer than a minute")
+
+
+def _audit(tk: Tokenry) -> Iterator[Finding]:
+    count = 0
+    for slug in tenant_slugs(tk):
+        report = tk.audit.check(tenant=slug)
+        count += report.entry_count
+        for problem in report.problems:
+            yield Finding("audit log", "failed", f"tenant {slug}: {problem}")
+        if report.problems:
+            return
+    yield Finding("audit log", "ok", f"{count} entries are as they were written")
+
+
+def _clock(tk: Tokenry) -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    newest = [entry.at for slug in ("default", SYSTEM) for entry in tk.audit.list(limit=1, tenant=slug)]
+    if now < _RELEASED:
+        yield Finding("clock", "failed", f"it says {now:%Y-%m-%d}: keys would be valid that have expired. Set it")
+    elif newest and max(newest) - now > _CLOCKS_APART:
+        what = (
+            f"the newest audit entry is of {max(newest):%Y-%m-%d %H:%M:%S} UTC, which is in the future: check the time"
+        )
+        yield Finding("clock", "warning", what)
+    elif abs(apart := _apart(tk)) > _CLOCKS_APART:
+        what = f"it is {abs(apart).total_seconds():.0f} s off the database server's: run NTP on both"
+        yield Finding("clock", "warning", what)
+    else:
+        yield Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _apart(tk: Tokenry) -> timedelta:
+    if tk._database.dialect != "postgresql":
+        return timedelta(0)
+    with tk._database.read() as rows:
+        there: datetime = rows.connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return datetime.now(UTC) - there
+
+
+def tenant_slugs(tk: Tokenry) -> Iterator[str]:
+    """Yield the slug of every tenant."""
+    cursor: str | None = None
+    while True:
+        page = tk.tenants.list(limit=100, cursor=cursor)
+        yield from (tenant.slug for tenant in page)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+_CHECKS: tuple[Callable[[Tokenry], Iterator[Finding]], ...] = (_operators, _sealing, _audit, _clock)

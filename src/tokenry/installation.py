@@ -1,0 +1,248 @@
+"""An installation as its keeper sees it: where it is, making it, opening it, upgrading it, renewing its keyring."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from .config import Settings, load, read_keyring_file, write_keyring_file
+from .core.actors import OPERATOR_SCOPES
+from .core.decide import OPERATOR_ENVIRONMENT
+from .core.errors import ConfigError, Conflict
+from .core.keyring import Keyring, new_generation
+from .core.model import NOT_GIVEN, Issued, Key, NotGiven, micros, moment
+from .service import canary
+from .store import migrate
+from .store import open as stores
+from .tokenry import Tokenry
+
+OPERATOR = "operator"
+OPERATOR_KEY = "first operator key"
+SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Which revision a database is at (None: it has no tables of Tokenry's) and which one this version needs."""
+
+    current: str | None
+    head: str
+
+    def __bool__(self) -> bool:
+        return self.current == self.head
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationInfo:
+    """What may be shown of a generation of the keyring."""
+
+    id: str
+    signs_from: datetime
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A database and its keyring. Opening it here never makes or migrates a database unless `upgrade` is called."""
+
+    database_url: str
+    keyring: str | None
+    settings: Settings
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of an SQLite database."""
+        parts = _parts(self.database_url)
+        if parts.get_backend_name() != "sqlite":
+            return None
+        if parts.database in (None, "", ":memory:"):
+            raise ConfigError("a database in memory ends with the command: name a file, such as sqlite:///keys.db")
+        return Path(str(parts.database)).absolute()
+
+    @property
+    def keyring_file(self) -> Path | None:
+        """Where the keyring lies; None when it is given as text, or missing."""
+        if self.keyring is not None:
+            return None if self.keyring.lstrip().startswith("tokenry-keyring") else Path(self.keyring)
+        file = self.database_file
+        return file.with_name(file.name + ".keyring") if file else None
+
+    def shown_url(self) -> str:
+        """Return the database's URL without its password."""
+        return _parts(self.database_url).render_as_string(hide_password=True)
+
+    def revision(self) -> Revision:
+        """Return the revision of the database, making and changing nothing."""
+        file = self.database_file
+        if file is not None and not file.exists():
+            return Revision(None, migrate.HEAD)
+        database = stores.database(
+            self.database_url,
+            None,
+            exclusive=False,
+            timeout=self.settings.store_timeout.total_seconds(),
+        )
+        try:
+            with database.read() as rows:
+                return Revision(migrate.revision(rows.connection), migrate.HEAD)
+        finally:
+            database.close()
+
+    def open(self) -> Tokenry:
+        """Open what is there; raise ConfigError when nothing is, or when it needs an upgrade."""
+        revision = self.revision()
+        if revision.current is None:
+            raise ConfigError(
+                f"there is no Tokenry in {self.shown_url()}: run `tokenry init` with the same --database, or correct it"
+            )
+        if not revision and revision.current < revision.head:
+            raise ConfigError(
+                f"the database is at revision {revision.current}, this version needs {revision.head}: "
+                "make a backup, then run `tokenry db upgrade`"
+            )
+        return self._tokenry(migrates=False)
+
+    def upgrade(self) -> Tokenry:
+        """Open the database and bring it up to date, making it and its keyring where there are none."""
+        file = self.database_file
+        if file is not None and not file.parent.is_dir():
+            raise ConfigError(f"the directory {file.parent} does not exist: make it, or correct --database")
+        return self._tokenry(migrates=True)
+
+    def generations(self) -> tuple[GenerationInfo, ...]:
+        """Return what may be shown of the keyring's generations, the oldest first."""
+        with self.open() as tk:
+            return _shown(tk._keyring.get(), _now(tk))
+
+    def rotate_keyring(self, activate_after: timedelta) -> tuple[GenerationInfo, ...]:
+        """Add a generation that verifies at once and signs after a while, when every process has read it."""
+        with self.open() as tk, self._changing_keyring() as path:
+            at = micros(_now(tk) + activate_after)
+            grown = read_keyring_file(path).with_generation(new_generation(os.urandom(38), at))
+            write_keyring_file(path, grown, replace=True)
+            canary.check(tk._database, grown)
+            return _shown(grown, _now(tk))
+
+    def drop_generation(self, id: str) -> tuple[GenerationInfo, ...]:
+        """Remove a generation; raise Conflict when it signs now, or when something that lives still needs it."""
+        with self.open() as tk, self._changing_keyring() as path:
+            keyring, now = read_keyring_file(path), _now(tk)
+            if keyring.signing(micros(now)).id == id:
+                message = f"generation {id} signs now: run `tokenry secrets rotate` and wait until the new one signs"
+                raise Conflict(message, field="generation")
+            smaller = canary.drop(tk._database, keyring, id, now)
+            write_keyring_file(path, smaller, replace=True)
+            return _shown(smaller, now)
+
+    def _tokenry(self, *, migrates: bool) -> Tokenry:
+        settings = dataclasses.replace(
+            self.settings, background=False, exclusive=False, memory_entries=0, migrate=migrates
+        )
+        return Tokenry(self.database_url, keyring=self.keyring, settings=settings)
+
+    @contextmanager
+    def _changing_keyring(self) -> Iterator[Path]:
+        """Keep everybody else from changing the keyring file at the same time, so that no generation gets lost."""
+        path = self.keyring_file
+        if path is None:
+            raise ConfigError("the keyring is given as text, not as a file: rotate it where that text is kept")
+        path = path.resolve()  # a link stays a link
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield path
+        finally:
+            os.close(folder)
+
+
+def locate(
+    database_url: str | None = None, keyring: str | None = None, *, data: Path, fallback: bool = False
+) -> Installation:
+    """Find the installation that is meant: what is given, else the configuration, else (`fallback`) the one in `data`."""
+    found = load()
+    url = database_url or found.database_url
+    embedded = data.absolute() / "tokenry.db"
+    embedded_url = URL.create("sqlite", database=str(embedded)).render_as_string()
+    if not url and not fallback:
+        here = f"there is one in {data}: export TOKENRY_DATABASE_URL='{embedded_url}'"
+        raise ConfigError(
+            "say where the database is: --database sqlite:///keys.db, TOKENRY_DATABASE_URL, or database_url in "
+            f"tokenry.toml; {here if embedded.exists() else '`tokenry init` makes one'}"
+        )
+    return Installation(url or embedded_url, keyring or found.keyring, found.settings)
+
+
+def operator_keys(tk: Tokenry) -> list[Key]:
+    """Return the operators' keys of the installation, in every state."""
+    found: list[Key] = []
+    cursor: str | None = None
+    while True:
+        page = tk.keys.list(environment=OPERATOR_ENVIRONMENT, tenant=SYSTEM, limit=100, cursor=cursor)
+        found.extend(page)
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+
+
+def make_operator_key(
+    tk: Tokenry, *, replace: bool = False, expires_in: timedelta | NotGiven | None = NOT_GIVEN
+) -> Issued:
+    """Make the operator and the first operator key; with `replace`, revoke the one there was and make it anew."""
+    present = operator_keys(tk)
+    if present and not replace:
+        raise Conflict(
+            "this installation is initialised already. If its operator key is lost, "
+            "`tokenry init --new-operator-key` revokes it and makes a new one",
+            field="operator_key",
+        )
+    tk.owners.put(OPERATOR, admin=True, tenant=SYSTEM)
+    for key in present:
+        if key.name == OPERATOR_KEY and key.owner == OPERATOR and key.status != "revoked":
+            tk.keys.revoke(key.id, reason="replaced", tenant=SYSTEM)
+    return tk.keys.issue(
+        OPERATOR,
+        name=OPERATOR_KEY,
+        scopes=OPERATOR_SCOPES,
+        expires_in=expires_in,
+        environment=OPERATOR_ENVIRONMENT,
+        tenant=SYSTEM,
+    )
+
+
+def _parts(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        message = "the database URL cannot be read: it is like sqlite:///keys.db or postgresql://host/name"
+        raise ConfigError(message) from None
+
+
+def _now(tk: Tokenry) -> datetime:
+    return moment(tk._now())
+
+
+def _shown(keyring: Keyring, now: datetime) -> tuple[GenerationInfo, ...]:
+    signing = keyring.signing(micros(now)).id
+    told = []
+    for generation in keyring.generations:
+        status = "signs" if generation.id == signing else "next" if generation.signs_from > micros(now) else "verifies"
+        told.append(GenerationInfo(generation.id, moment(generation.signs_from), status))
+    return tuple(told)
+
+
+__all__ = [
+    "Installation",
+    "Revision",
+    "locate",
+    "make_operator_key",
+    "operator_keys",
+]

@@ -1,4 +1,4 @@
-"""How figures are taken: the best of several short rounds, so that a noisy neighbour costs a round and not the figure."""
+"""How figures are taken: the best of several short rounds. A noisy neighbour costs a round, not the figure."""
 
 import time
 from collections.abc import Callable

@@ -1,8 +1,9 @@
-"""What a verification costs on PostgreSQL, where memory is off."""
+"""What a verification costs on PostgreSQL, where memory is off. The server is reached by TCP, as servers are."""
 
 import asyncio
 import itertools
 import random
+import socket
 import time
 
 import psycopg
@@ -24,9 +25,11 @@ CALLS = 3_000
 def on_postgres(report: Report) -> None:
     """One synchronous caller beside a bare prepared lookup, and 64 callers on one event loop."""
     report.title(f"Verify on PostgreSQL ({KEYS:,} keys, no memory)")
-    server = Postgres().start()
+    port = _free_port()
+    server = Postgres(settings={"listen_addresses": "127.0.0.1", "port": str(port)}).start()
     try:
-        url, keyring = server.create_database(), fresh_keyring()
+        name = server.create_database().split("@/")[1].split("?")[0]
+        url, keyring = f"postgresql://postgres@127.0.0.1:{port}/{name}", fresh_keyring()
         with Tokenry(url, keyring=keyring) as tk:
             texts = fill_postgres(tk, url, KEYS)
             chosen = random.Random(1).sample(texts, 5_000)
@@ -53,6 +56,13 @@ def on_postgres(report: Report) -> None:
         report.line(f"{CALLERS} callers on one event loop, a second", f"{rate:,.0f}", "at least 40,000", rate >= 40_000)
     finally:
         server.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 async def _gathered(url: str, keyring: object, texts: list[str]) -> float:

@@ -9,6 +9,8 @@ import sqlite3
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Callable
+from datetime import timedelta
 
 from tokenry import AsyncTokenry, Limit, Settings, Tokenry
 
@@ -76,61 +78,61 @@ def _without_memory(count: int) -> tuple[float, float]:
         path = f"{folder}/keys.db"
         with Tokenry(f"sqlite:///{path}", settings=Settings(memory_entries=0)) as tk:
             texts = fill_sqlite(tk, path, count)
-            chosen = random.Random(1).sample(texts, 10_000)
-            kids = [text[-73:-57] for text in chosen]
-            turn, bare_turn = itertools.cycle(chosen), itertools.cycle(zip(chosen, kids, strict=True))
-            connection = sqlite3.connect(path, isolation_level=None)
-            connection.execute("PRAGMA mmap_size = 268435456")
-
-            def bare() -> None:
-                text, kid = next(bare_turn)
-                hashlib.sha256(text.encode()).digest()
-                connection.execute("SELECT digest, key_id FROM tokenry_secret WHERE kid = ?", (kid,)).fetchone()
-
-            ours = seconds_each(lambda: tk.verify(next(turn), scopes=ASKED, ip=IP), CALLS)
-            reference = seconds_each(bare, CALLS)
-            connection.close()
+            random.Random(1).shuffle(texts)
+            lookup = _naive_table(path, texts)
+            turn, bare_turn = itertools.cycle(texts), itertools.cycle(texts)
+            ours = reference = float("inf")
+            for _ in range(ROUNDS):
+                ours = min(ours, seconds_each(lambda: tk.verify(next(turn), scopes=ASKED, ip=IP), CALLS, 1))
+                reference = min(reference, seconds_each(lambda: lookup(next(bare_turn)), CALLS, 1))
     return ours, reference
+
+
+def _naive_table(path: str, texts: list[str]) -> Callable[[str], object]:
+    """Make what people write first: one table, found by the sha256 of the key, and nothing checked."""
+    connection = sqlite3.connect(path + ".naive", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE api_key (hash TEXT PRIMARY KEY, name, scopes, owner, expires_at, revoked)")
+    rows = ((hashlib.sha256(text.encode()).hexdigest(), "name", "read:projects", "user", 0, 0) for text in texts)
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?)", rows)
+    connection.execute("COMMIT")
+    select = "SELECT name, scopes, owner, expires_at, revoked FROM api_key WHERE hash = ?"
+    return lambda text: connection.execute(select, (hashlib.sha256(text.encode()).hexdigest(),)).fetchone()
 
 
 def remembered(report: Report, count: int) -> None:
     """What a remembered key takes, and how long the collector stops for all of them."""
     report.title(f"Memory ({count:,} remembered keys)")
+    settings = Settings(memory_entries=count, exclusive=True, flush_interval=timedelta(hours=1))
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/keys.db"
-        with Tokenry(f"sqlite:///{path}", settings=Settings(memory_entries=count, exclusive=True)) as tk:
+        with Tokenry(f"sqlite:///{path}", settings=settings) as tk:
             texts = fill_sqlite(tk, path, count)
-            sample = max(1, count // 10)
-            tk.verify(texts[0])
+            _present(tk, texts[:1000])
+            empty = _pause()
             tracemalloc.start()
             before = tracemalloc.get_traced_memory()[0]
-            grants = dict(_remember(tk, texts[:sample]))
-            each = (tracemalloc.get_traced_memory()[0] - before) / sample
+            _present(tk, texts[1000:])
+            each = (tracemalloc.get_traced_memory()[0] - before) / (count - 1000)
             tracemalloc.stop()
-            del grants
-            tk._tally.drain()
             report.line("bytes a remembered key", f"{each:.0f}", "at most 600", each <= 600)
-            for text in texts[sample:]:
-                tk.verify(text, ip=IP)
-            tk.flush()
             del texts
-            pause = _pause()
-            report.line("longest garbage collection", f"{pause * 1000:.1f} ms", "at most 20 ms", pause <= 0.020)
+            full = _pause()
+            reference = f"the same process without them: {empty * 1000:.1f} ms"
+            report.line("a full garbage collection", f"{full * 1000:.1f} ms", reference)
+            added = max(0.0, full - empty)
+            report.line("of which they are the cause of", f"{added * 1000:.1f} ms", "at most 20 ms", added <= 0.020)
             begin = time.perf_counter()
             tk._memory.clear()
             took = time.perf_counter() - begin
-            report.line(
-                "forgetting all of them stops the caller for",
-                f"{took * 1000:.2f} ms",
-                "freed in slices beside the requests",
-            )
+            report.line("forgetting all of them stops the caller for", f"{took * 1000:.2f} ms", "freed in slices")
 
 
-def _remember(tk: Tokenry, texts: list[str]) -> list[tuple[str, str]]:
+def _present(tk: Tokenry, texts: list[str]) -> None:
     for text in texts:
         tk.verify(text, ip=IP)
-    tk._tally.drain()
-    return []
+    tk._tally.drain()  # what was counted is not what is measured here
 
 
 def _pause() -> float:

@@ -316,22 +316,24 @@ class AsyncTokenry(AsyncGroups):
         await self._call(self._sync.close)
 
     async def _drive(self, steps: Generator[Find | Lease, Any, Any]) -> Any:
-        await self._wake()
+        if self._greenlets:
+            await self._wake()
+        else:
+            self._sync._wake()
         try:
             wish = next(steps)
             while True:
-                wish = steps.send(await self._wished(wish))
+                if isinstance(wish, Lease):
+                    answer: Any = await self._call(self._verifying.lease, wish)
+                elif self._inline:
+                    answer = self._verifying.store.find(wish.kid)
+                elif self._find is not None:
+                    answer = await self._find(wish.kid)
+                else:
+                    answer = await self._call(self._verifying.store.find, wish.kid)
+                wish = steps.send(answer)
         except StopIteration as end:
             return end.value
-
-    async def _wished(self, wish: Find | Lease) -> Any:
-        if isinstance(wish, Lease):
-            return await self._call(self._verifying.lease, wish)
-        if self._inline:
-            return self._verifying.store.find(wish.kid)
-        if self._find is not None:
-            return await self._find(wish.kid)
-        return await self._call(self._verifying.store.find, wish.kid)
 
     async def _call(self, fn: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """Run a synchronous call where it may wait."""

@@ -116,6 +116,11 @@ class Installation:
         file = self.database_file
         if file is not None and not file.parent.is_dir():
             raise ConfigError(f"the directory {file.parent} does not exist: make it, or correct --database")
+        if self.keyring is None and self.keyring_file is None:  # before any table is made
+            raise ConfigError(
+                "this database needs a keyring: make one with `tokenry secrets new --out FILE`, then pass --keyring FILE "
+                "or set TOKENRY_KEYRING"
+            )
         return self._tokenry(migrates=True)
 
     def generations(self) -> tuple[GenerationInfo, ...]:
@@ -167,7 +172,7 @@ class Installation:
 def locate(
     database_url: str | None = None, keyring: str | None = None, *, data: Path, fallback: bool = False
 ) -> Installation:
-    """Find the installation that is meant: what is given, else the configuration, else (`fallback`) the one in `data`."""
+    """Find the installation that is meant: what is given, else what is configured, else (`fallback`) that in `data`."""
     found = load()
     url = database_url or found.database_url
     embedded = data.absolute() / "tokenry.db"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -32,15 +31,16 @@ class FakeClock:
         self._now = at
 
 
-@contextmanager
-def throwaway(database_url: str | None = None, clock: FakeClock | None = None) -> Iterator[Tokenry]:
-    """Open an instance that leaves nothing behind: in memory, or on a database that the caller throws away."""
+def throwaway(database_url: str | None = None, clock: FakeClock | None = None) -> Tokenry:
+    """Return an instance that leaves nothing behind: in memory, or on a database that the caller throws away.
+
+    Close it, or use it in a `with` block.
+    """
     from .config import Settings, fresh_keyring
     from .tokenry import Tokenry
 
     url = database_url or "sqlite://"
-    with Tokenry(url, keyring=fresh_keyring(), settings=Settings(), clock=clock) as instance:
-        yield instance
+    return Tokenry(url, keyring=fresh_keyring(), settings=Settings(), clock=clock)
 
 
 @pytest.fixture

@@ -282,11 +282,11 @@ class Tokenry(Groups):
         _instances.discard(self)
         self._worker.stop()
         try:
-            self._give_back(everything=True)
-            self._upkeep()
-            self.flush()
-        except TokenryError as error:
-            _log.warning("what was counted last could not be written: %s", error)
+            for last in (self.flush, lambda: self._give_back(everything=True), self._upkeep, self.audit.seal_all):
+                try:
+                    last()
+                except TokenryError as error:
+                    _log.warning("what was counted last could not be written: %s", error)
         finally:
             self._database.close()
 
@@ -405,9 +405,7 @@ def _close_all() -> None:
         instance.close()
 
 
-os.register_at_fork(
-    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 atexit.register(_close_all)
 
 __all__ = ["Denied", "Groups", "Joined", "Tokenry"]

@@ -1,6 +1,7 @@
 """The records, verdicts and errors that Tokenry's calls give and take."""
 
 from .config import Settings
+from .core.actors import OPERATOR_SCOPES
 from .core.errors import (
     ConfigError,
     Conflict,
@@ -40,6 +41,7 @@ __all__ = [
     "CODES",
     "EVENT_TYPES",
     "NOT_GIVEN",
+    "OPERATOR_SCOPES",
     "SCAN_PATTERN",
     "AuditReport",
     "BulkItem",

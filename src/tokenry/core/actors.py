@@ -34,6 +34,7 @@ class Actor:
     owner: Owner | None = None
     admin: bool = False
     operator: Granted | None = None
+    everywhere: bool = False
     holds: Granted = NOTHING
     trusted: bool = False
     by_key: bool = False
@@ -51,8 +52,8 @@ class Actor:
 
     def must_operate(self, scope: str, what: str) -> None:
         """Raise NotAllowed unless the installation is open to this actor."""
-        if not (self.trusted or (self.operator is not None and self.operator.covers(scope))):
-            raise NotAllowed(f"{what} is for operators with {scope}")
+        if not (self.trusted or (self.everywhere and self.may(scope))):
+            raise NotAllowed(f"{what} is for operators of the installation with {scope}")
 
     def sees(self, external_id: str, scope: str) -> bool:
         """Tell whether what belongs to an owner is open to this actor."""

@@ -18,3 +18,18 @@ def encode(number: int, width: int) -> str:
     if number:
         raise OverflowError(f"the number does not fit into {width} base62 characters")
     return "".join(reversed(pairs))
+
+
+def encode_checksum(number: int) -> str:
+    """Return `encode(number, 6)` for a number below 2³⁵, without a loop: every lookup needs one."""
+    number, last = divmod(number, 3844)
+    first, middle = divmod(number, 3844)
+    return _PAIRS[first] + _PAIRS[middle] + _PAIRS[last]
+
+
+def encode_tag(number: int) -> str:
+    """Return `encode(number, 8)` for a number below 2⁴⁷, without a loop: every lookup needs one."""
+    number, last = divmod(number, 3844)
+    number, third = divmod(number, 3844)
+    first, second = divmod(number, 3844)
+    return _PAIRS[first] + _PAIRS[second] + _PAIRS[third] + _PAIRS[last]

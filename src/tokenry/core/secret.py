@@ -12,13 +12,14 @@ from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
-from .base62 import encode
+from .base62 import encode, encode_checksum, encode_tag
 
 VERSION = "1"
 KID, SECRET, TAG, CRC = 16, 43, 8, 6
 TAIL = len(VERSION) + KID + SECRET + TAG + CRC
 LENGTH_MAX = 128
 PREFIX_MAX = 24
+_DIGEST = "16:tokenry/secret/1"
 
 SCAN_PATTERN = rf"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)*_{VERSION}[0-9A-Za-z]{{{TAIL - 1}}}\b"
 """What a secret scanner looks for; `parse` then checks the checksum."""
@@ -96,7 +97,7 @@ def make_kid(entropy: bytes) -> str:
 
 def tag_of(tag_key: bytes, body: str) -> str:
     """Return the 47-bit tag that only a holder of the keyring can make."""
-    return encode(int.from_bytes(hmac.digest(tag_key, body.encode(), "sha256")[:6], "big") >> 1, TAG)
+    return encode_tag(int.from_bytes(hmac.digest(tag_key, body.encode(), "sha256")[:6], "big") >> 1)
 
 
 def same_tag(parsed: Parsed, tag_key: bytes) -> bool:
@@ -106,7 +107,8 @@ def same_tag(parsed: Parsed, tag_key: bytes) -> bool:
 
 def digest_of(pepper: bytes, kid: str, tenant_id: str, key_id: str, text: str) -> bytes:
     """Return what is stored of a key: bound to its id, key and tenant, worthless without the pepper."""
-    return hmac.digest(pepper, joined("tokenry/secret/1", kid, tenant_id, key_id, text), "sha256")
+    bound = f"{_DIGEST}{len(kid)}:{kid}{len(tenant_id)}:{tenant_id}{len(key_id)}:{key_id}{len(text)}:{text}"
+    return hmac.digest(pepper, bound.encode(), "sha256")  # `joined`, written out: every lookup needs one
 
 
 def joined(*parts: str) -> bytes:
@@ -115,4 +117,4 @@ def joined(*parts: str) -> bytes:
 
 
 def _checksum(text: str) -> str:
-    return encode(crc32(text.encode()), CRC)
+    return encode_checksum(crc32(text.encode()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import threading
 from typing import Protocol
 
 from tokenry.core.grant import Grant
@@ -32,6 +33,7 @@ class Memory:
 
     def forget(self) -> None:
         """Begin anew, as after a fork: with a new key, no grants and no idea of the fence."""
+        self._lock = threading.Lock()
         self._grants: dict[str, Grant] = {}
         self._ring: list[str] = []
         self._hand = 0
@@ -61,15 +63,20 @@ class Memory:
         if not self.entries or drops != self.drops:
             return
         grant.proof = self._proof(text)
+        with self._lock:
+            if drops != self.drops:  # dropped in between by another thread
+                return
+            if grant.kid not in self._grants:
+                self._make_room(grant.kid)
+            self._grants[grant.kid] = grant
+
+    def _make_room(self, kid: str) -> None:
         if len(self._ring) < self.entries:
-            self._ring.append(grant.kid)
+            self._ring.append(kid)
         else:
             self._grants.pop(self._ring[self._hand], None)
-            self._ring[self._hand] = grant.kid
+            self._ring[self._hand] = kid
             self._hand = (self._hand + 1) % self.entries
-        self._grants[grant.kid] = grant
-        if drops != self.drops:  # dropped in between by another thread
-            self._grants.pop(grant.kid, None)
 
     def prepare(self) -> int:
         """Return the drop counter that a lookup must carry, after learning what others did."""
@@ -79,28 +86,31 @@ class Memory:
 
     def drop(self, kids: tuple[str, ...], fence: int) -> None:
         """Forget some grants after a change of our own that moved the fence to `fence`."""
-        self.drops += 1
-        if fence == self._fence + 1:
-            self._fence = fence
-        for kid in kids:
-            self._grants.pop(kid, None)
+        with self._lock:
+            self.drops += 1
+            if fence == self._fence + 1:
+                self._fence = fence
+            for kid in kids:
+                self._grants.pop(kid, None)
 
     def clear(self) -> None:
         """Forget all grants. A million of them are set free in slices, by `sweep`, and not in one long pause."""
-        self.drops += 1
-        old, self._grants, self._ring, self._hand = self._grants, {}, [], 0
+        with self._lock:
+            self.drops += 1
+            old, self._grants, self._ring, self._hand = self._grants, {}, [], 0
         if old:
             self._attic.append(old)
 
     def sweep(self, most: int = 2000) -> bool:
         """Set some forgotten grants free; return whether there are more."""
-        if not self._attic:
+        try:
+            old = self._attic.pop()  # ours alone from here on, whoever else sweeps
+        except IndexError:
             return False
-        old = self._attic[-1]
         for _ in range(min(most, len(old))):
             old.popitem()
-        if not old:
-            self._attic.remove(old)
+        if old:
+            self._attic.append(old)
         return bool(self._attic)
 
     def __len__(self) -> int:

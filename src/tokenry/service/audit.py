@@ -11,7 +11,7 @@ from tokenry.core.chain import chain_link, entry_mac, head_signature, same
 from tokenry.core.errors import FieldError, NotFound
 from tokenry.core.keyring import Generation
 from tokenry.core.model import NOT_GIVEN, AuditReport, Entry, Head, NotGiven, Page, micros
-from tokenry.core.ports import HeadRow, Rows, Sealed
+from tokenry.core.ports import Clash, HeadRow, Rows, Sealed
 
 from .context import By, Context, Scene
 from .paging import page, place_of
@@ -110,8 +110,11 @@ class Audit:
         with self._context.store.read() as rows:
             if not rows.audit.unsealed(tenant_id, 1):
                 return 0
-        with self._context.store.change(durable=False) as rows:
-            count, head = self._seal_batch(rows, tenant_id)
+        try:
+            with self._context.store.change(durable=False) as rows:
+                count, head = self._seal_batch(rows, tenant_id)
+        except Clash:  # another process has begun this chain at the same moment: go on behind it
+            return _BATCH
         if count:  # only what is committed may be kept outside: a head that is ahead would be a false alarm
             self._context.heads.keep(tenant_id, _head("", head))
         return count

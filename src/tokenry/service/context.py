@@ -13,7 +13,7 @@ from tokenry.core.actors import OPERATOR_SCOPES, PROGRAM, Actor
 from tokenry.core.chain import entry_mac
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Invalid, NotFound
-from tokenry.core.ids import make_id
+from tokenry.core.ids import Ids
 from tokenry.core.keyring import Keyring
 from tokenry.core.limits import Limit
 from tokenry.core.model import NOT_GIVEN, Entry, Event, Head, NotGiven, Owner, Tenant, micros, moment
@@ -69,6 +69,7 @@ class Context:
     owner_loader: Callable[[], Callable[[str, str], object] | None] = lambda: None
     held: Callable[[str, Limit, int], int] = lambda key_id, limit, window: 0
     heads: Heads = field(default_factory=lambda: NoHeads())
+    ids: Ids = field(default_factory=Ids)
 
     def scoped(self, **defaults: Any) -> Context:
         """Return this context with other defaults."""
@@ -80,7 +81,7 @@ class Context:
 
     def new_id(self, kind: str) -> str:
         """Return a new id."""
-        return make_id(kind, self.clock(), self.entropy(10))
+        return self.ids.make(kind, self.clock(), self.entropy(10))
 
     @contextmanager
     def reading(self, tenant: str | NotGiven, by: By | NotGiven) -> Iterator[Scene]:
@@ -119,9 +120,10 @@ class Context:
         tenant = rows.tenants.get(slug, lock=lock)
         if tenant is None:
             raise NotFound(f"there is no tenant {slug[:64]!r}")
-        actor = _actor(rows, tenant, by)
+        now = self.now()
+        actor = _actor(rows, tenant, by, now)
         kind = Change if change else Scene
-        return kind(self, rows, tenant, actor, self.now())
+        return kind(self, rows, tenant, actor, now)
 
 
 @dataclass(slots=True)
@@ -252,11 +254,11 @@ def _check_actor(by: object) -> None:
         raise Invalid.one("by", "bad_actor", "by= takes an external id, an Owner or a Valid verdict")
 
 
-def _actor(rows: Rows, tenant: Tenant, by: By) -> Actor:
+def _actor(rows: Rows, tenant: Tenant, by: By, now: datetime) -> Actor:
     if by is NOT_GIVEN:
         return PROGRAM
     if isinstance(by, Valid):
-        return _actor_of_key(rows, tenant, by)
+        return _actor_of_key(rows, tenant, by, now)
     home = by.tenant if isinstance(by, Owner) else tenant.slug
     external_id = external(by)
     if home not in (tenant.slug, SYSTEM):
@@ -266,9 +268,8 @@ def _actor(rows: Rows, tenant: Tenant, by: By) -> Actor:
     if owner is None or owner.status != "active":
         return Actor(external_id)
     if home == SYSTEM:
-        return (
-            Actor(external_id, owner, operator=granted(OPERATOR_SCOPES)) if owner.admin else Actor(external_id, owner)
-        )
+        operator = granted(OPERATOR_SCOPES) if owner.admin else None
+        return Actor(external_id, owner, operator=operator, everywhere=owner.admin)
     return _actor_of_owner(rows, tenant, owner)
 
 
@@ -278,11 +279,17 @@ def _actor_of_owner(rows: Rows, tenant: Tenant, owner: Owner, name: str = "", *,
     return Actor(name or owner.external_id, owner, admin=owner.admin, holds=holds, by_key=by_key)
 
 
-def _actor_of_key(rows: Rows, tenant: Tenant, by: Valid) -> Actor:
-    key = by.key
-    if key.environment == OPERATOR_ENVIRONMENT:
-        return Actor(key.id, operator=granted(by.scopes) if key.tenant in (SYSTEM, tenant.slug) else None, by_key=True)
-    owner = rows.owners.get(tenant, key.owner) if key.tenant == tenant.slug else None
-    if owner is None or owner.status != "active":
-        return Actor(key.id, by_key=True)
-    return _actor_of_owner(rows, tenant, owner, key.id, by_key=True)
+def _actor_of_key(rows: Rows, tenant: Tenant, by: Valid, now: datetime) -> Actor:
+    """Return the actor behind a verdict, as its key and owner are now: a verdict may have been kept for a while."""
+    name, home = by.key.id, rows.tenants.get(by.tenant.slug)
+    key = rows.keys.get(home, name, now) if home else None
+    owner = rows.owners.get(home, key.owner) if home and key else None
+    if home is None or key is None or owner is None:
+        return Actor(name, by_key=True)
+    if key.status != "active" or owner.status != "active" or home.status != "active":
+        return Actor(name, by_key=True)
+    if key.environment == OPERATOR_ENVIRONMENT and home.slug in (SYSTEM, tenant.slug):
+        return Actor(name, operator=granted(key.scopes), everywhere=home.slug == SYSTEM, by_key=True)
+    if key.environment == OPERATOR_ENVIRONMENT or home.slug != tenant.slug:
+        return Actor(name, by_key=True)
+    return _actor_of_owner(rows, tenant, owner, name, by_key=True)

@@ -7,8 +7,7 @@ from typing import Any
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, Invalid
-from tokenry.core.model import BulkItem, Key
-from tokenry.core.ports import KeyFilter
+from tokenry.core.model import NOT_GIVEN, BulkItem, Key
 
 from . import seeing
 from .context import By, Change, Context
@@ -43,13 +42,13 @@ def revoke_where(
 ) -> tuple[BulkItem, ...]:
     """End all living keys that a filter means, in batches."""
     reason, items, before = _reason(reason), [], None
-    with context.reading(tenant, by) as scene:
-        if seeing.read_filter(scene, *asked) in (None, KeyFilter()):
-            raise Invalid.one("filter", "missing", "say which keys: with no filter at all every key would be revoked")
+    if all(value is NOT_GIVEN for value in asked):
+        raise Invalid.one("filter", "missing", "say which keys: with no filter at all every key would be revoked")
     while True:
         with context.reading(tenant, by) if dry_run else context.changing(tenant, by) as scene:
             which = seeing.read_filter(scene, *asked)
-            assert which is not None
+            if which is None:
+                return ()
             found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, limit=_BATCH)
             living = [key for key in found if key.status != "revoked"]
             barred = {key.id for key in living if not scene.actor.sees(key.owner, seeing.WRITE)}

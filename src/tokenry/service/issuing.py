@@ -176,8 +176,8 @@ def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], env
     A role may be passed on by who has it: whatever becomes of the role, they hold the same.
     """
     actor = change.actor
-    if environment == OPERATOR_ENVIRONMENT:
-        actor.must_operate("tokenry:keys:write", "a key of the environment 'op'")
+    if environment == OPERATOR_ENVIRONMENT and not actor.trusted and actor.operator is None:
+        raise NotAllowed("only operators make operators' keys")
     actor.must_hold(own)
     if not actor.may("tokenry:keys:write"):
         beyond = sorted(set(roles) - set(actor.owner.roles if actor.owner else ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from . import changing, ending, issuing
 from .context import By, Context
 from .paging import page, place_of
 from .seeing import read_filter, seen, visible
+
+_PLACE = re.compile(r"[0-9]{1,18}:key_[0-9A-Za-z]{22}", re.ASCII)
 
 
 class Keys:
@@ -116,7 +119,7 @@ class Keys:
         by: By = NOT_GIVEN,
     ) -> Page[Key]:
         """Return active keys with `now < expires_at <= now + within`, the most urgent first."""
-        limit, place = fields.limit_of_page(limit), place_of("expiring", cursor)
+        limit, place = fields.limit_of_page(limit), place_of("expiring", cursor, _PLACE.fullmatch)
         errors: list[Any] = []
         within = fields.length("within", within, errors, least=timedelta(0), most=timedelta(days=36_500))
         fields.refuse(errors)

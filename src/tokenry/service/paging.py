@@ -13,7 +13,7 @@ from tokenry.core.model import Page
 T = TypeVar("T")
 
 
-def place_of(kind: str, cursor: object) -> str | None:
+def place_of(kind: str, cursor: object, fits: Callable[[str], object] = str.isprintable) -> str | None:
     """Return the place a cursor stands for; raise Invalid for anything that is not a cursor of this list."""
     if cursor is None:
         return None
@@ -22,7 +22,7 @@ def place_of(kind: str, cursor: object) -> str | None:
     except (ValueError, binascii.Error):
         text = ""
     head, _, place = text.partition(":")
-    if head != kind or not place:
+    if head != kind or not place or not fits(place):
         raise Invalid.one(
             "cursor", "bad_cursor", "pass next_cursor of the page before, unchanged, with the same filters"
         )

@@ -67,9 +67,19 @@ def read_filter(
 
 
 def seen(scene: Scene, key: Key | None) -> Key:
-    if key is None or not scene.actor.sees(key.owner, READ):
+    """Return the key if the actor may see it; raise NotFound."""
+    if key is None or not (scene.actor.may(READ) or _belongs(scene, key)):
         raise NotFound("there is no such key here")
     return key
+
+
+def _belongs(scene: Scene, key: Key) -> bool:
+    """Tell whether a key is the actor's own, and not of a deleted owner who had the same external id."""
+    owner = scene.actor.owner
+    if owner is None or not scene.actor.sees(key.owner, READ):
+        return False
+    which = KeyFilter(owner_id=owner.id, ids=(key.id,))
+    return bool(scene.rows.keys.list(scene.tenant, which, scene.now, before=None, limit=1))
 
 
 def told(key: Key) -> dict[str, Any]:

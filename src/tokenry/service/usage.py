@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from tokenry.core import fields
-from tokenry.core.errors import FieldError
+from tokenry.core.errors import FieldError, NotFound
 from tokenry.core.model import NOT_GIVEN, NotGiven, UsageHour, moment
 from tokenry.core.ports import Pepper, Spent, Want
 
@@ -71,7 +72,7 @@ def tell_failed(context: Context, failed: Mapping[tuple[str, str], int]) -> None
     for (slug, code), count in failed.items():
         by_tenant.setdefault(slug, {})[code] = count
     for slug, counts in by_tenant.items():
-        with context.changing(slug or SYSTEM, NOT_GIVEN) as change:
+        with suppress(NotFound), context.changing(slug or SYSTEM, NOT_GIVEN) as change:  # deleted meanwhile
             change.record("auth.failed", slug, None, {"counts": counts})
 
 
@@ -82,7 +83,7 @@ def tell_expiring(context: Context) -> None:
             with context.store.read() as rows:
                 found = rows.keys.unannounced(days, context.now(), _BATCH)
             for slug, key_id in found:
-                with context.changing(slug, NOT_GIVEN) as change:
+                with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
                     if change.rows.keys.announce(change.tenant, key_id, days):
                         change.record("key.expiring", key_id, None, {"within_days": days})
             if len(found) < _BATCH:

@@ -115,10 +115,12 @@ class Verifying:
         now = self._now()
         for code in failures(grant, ask, now):
             return self._refuse(grant, code, now)
-        taken = yield from self._take(grant, ask)
-        if isinstance(taken, Refused):
-            return self._limited(grant, taken, now, ask)
-        self._tally.count(grant, "valid", self._now(), ask.ip)
+        taken: Any = ()
+        if grant.limits:
+            taken = yield from self._take(grant, ask)
+            if isinstance(taken, Refused):
+                return self._limited(grant, taken, now, ask)
+        self._tally.count(grant, "valid", now, ask.ip)
         return Valid(grant, taken)
 
     def explain_steps(self, text: str, ask: Ask) -> Generator[Find | Lease, Any, Explanation]:

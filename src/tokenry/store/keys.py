@@ -223,7 +223,8 @@ class KeyRows:
     def _records(self, tenant: Tenant, rows: Sequence[Any], now: datetime) -> Sequence[Key]:
         secrets: dict[str, list[SecretInfo]] = {row.id: [] for row in rows}
         if rows:
-            query = _SECRETS.where(secret.c.key_id.in_(list(secrets))).order_by(secret.c.created_at.desc())
+            newest_first = (secret.c.ends_at.is_not(None), secret.c.created_at.desc())  # the current one in front
+            query = _SECRETS.where(secret.c.key_id.in_(list(secrets))).order_by(*newest_first)
             for row in self._connection.execute(query, {"tenant_id": tenant.id}):
                 secrets[row.key_id].append(_secret_of(row))
         return [_key_of(tenant, row, secrets[row.id], now) for row in rows]

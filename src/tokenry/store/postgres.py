@@ -111,12 +111,12 @@ class PostgresDatabase:
         )
         return connection.cursor(binary=True)
 
-    async def find_async(self, kid: str) -> Row | None:
+    def find_async(self, kid: str) -> asyncio.Future[Row | None]:
         """Look one secret up together with all others that are asked for at this moment."""
         loop = asyncio.get_running_loop()
         if self._gathering is None or self._gathering.loop is not loop:
             self._gathering = Gathering(loop, _conninfo(self._url), self._options(), self._timeout)
-        return await self._gathering.find(kid)
+        return self._gathering.find(kid)
 
     def before_fork(self) -> None:
         """Do nothing: a child can leave the parent's connections alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
@@ -24,6 +25,13 @@ _END_OLDER = (
     .where(secret.c.tenant_id == bindparam("of_tenant"), secret.c.key_id == bindparam("of_key"))
     .where(secret.c.ends_at > bindparam("at"))
     .values(ends_at=bindparam("at"))
+)
+# In the order in which a flush of usage takes them, so that neither locks the other up.
+_LOCK = (
+    select(secret.c.kid)
+    .where(secret.c.tenant_id == bindparam("of_tenant"), secret.c.key_id == bindparam("of_key"))
+    .order_by(secret.c.kid)
+    .with_for_update()
 )
 _MOVE = (
     update(secret)
@@ -56,6 +64,7 @@ class SecretRows:
     def end(self, tenant: Tenant, key_id: str, now: datetime, current_ends_at: datetime) -> None:
         """End a secret that still had its grace at once, and the current one at `current_ends_at`."""
         where = {"of_tenant": tenant.id, "of_key": key_id}
+        self._connection.execute(_LOCK, where)
         self._connection.execute(_END_OLDER, {**where, "at": micros(now)})
         self._connection.execute(_END_CURRENT, {**where, "at": micros(current_ends_at)})
 
@@ -73,7 +82,8 @@ class SecretRows:
 
     def move_peppers(self, peppers: Sequence[Pepper]) -> None:
         """Write digests under a newer pepper, where the row still is what was read."""
-        rows = [{"of_kid": p.kid, "old": p.old, "new": p.new, "of_pepper": p.pepper_id} for p in peppers]
+        ordered = sorted(peppers, key=attrgetter("kid"))
+        rows = [{"of_kid": p.kid, "old": p.old, "new": p.new, "of_pepper": p.pepper_id} for p in ordered]
         self._connection.execute(_MOVE, rows)
 
     def needing(self, generation: str, now: datetime) -> int:

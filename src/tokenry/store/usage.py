@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, UpdateBase, bindparam, case, select, update
@@ -53,7 +53,11 @@ class UsageRows:
         self._connection = connection
 
     def add(self, spent: Sequence[Spent]) -> Sequence[Spent]:
-        """Write what was counted; return those whose key was used for the first time."""
+        """Write what was counted; return those whose key was used for the first time.
+
+        Always in one order, so that two processes that flush at once wait for each other and never lock each other up.
+        """
+        spent = sorted(spent, key=attrgetter("kid", "hour"))
         used = [s for s in spent if s.last_used_at is not None]
         first = self._first(used)
         if used:
@@ -67,6 +71,7 @@ class UsageRows:
             for s in spent
             for code, count in s.counts.items()
         ]
+        hours.sort(key=itemgetter("key_id", "at", "code"))
         _batch(self._connection, _ADD[self._connection.dialect.name], hours)
         return first
 

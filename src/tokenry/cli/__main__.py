@@ -1,0 +1,5 @@
+"""`python -m tokenry.cli` is `tokenry`."""
+
+from . import main
+
+main()

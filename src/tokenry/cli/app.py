@@ -1,0 +1,79 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import tokenry
+
+from . import audit, db, doctor, first_steps, init, issuing, keys, owners, secrets, verify
+from .call import Database, Globals, Json, KeyringFile, NoColor
+from .credentials import refuse_arguments
+
+
+class Root(TyperGroup):
+    """The root of the tree: looks at all arguments before anything else can repeat them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse a credential among the arguments, without showing it."""
+        refusal = refuse_arguments(args)
+        if refusal:
+            ctx.fail(refusal)
+        if "--no-color" in args:
+            os.environ["NO_COLOR"] = "1"  # for what typer itself writes
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    name="tokenry",
+    cls=Root,
+    help="Mint, check and revoke the credentials of an API.",
+    epilog="Exit codes: 0 ok, 1 failed, 2 called wrongly, 3 credential refused, 5 database cannot be reached.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(tokenry.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    database: Database = None,
+    keyring: KeyringFile = None,
+    json: Json = False,
+    no_color: NoColor = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    context.obj = Globals(database, keyring, json, no_color)
+
+
+init.register(app)
+first_steps.register(app)
+app.add_typer(keys.group, name="keys")
+issuing.register(keys.group)
+app.add_typer(owners.group, name="owners")
+verify.register(app)
+app.add_typer(secrets.group, name="secrets")
+app.add_typer(db.group, name="db")
+app.add_typer(audit.group, name="audit")
+doctor.register(app)
+
+
+def run() -> None:
+    """Run the command line on the arguments of this process."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    app(prog_name="tokenry")

@@ -1,0 +1,181 @@
+"""One call of the command line: the options that every command takes, and what becomes of errors."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from .output import Output
+
+if TYPE_CHECKING:
+    from tokenry.installation import Installation
+    from tokenry.tokenry import Tokenry
+
+FAILED, USAGE, REFUSED, UNREACHABLE = 1, 2, 3, 5
+GLOBAL_PANEL = "Options of every command"
+
+Database = Annotated[
+    str | None,
+    typer.Option("--database", metavar="URL", help="The database. Else TOKENRY_DATABASE_URL or tokenry.toml says it."),
+]
+KeyringFile = Annotated[
+    str | None,
+    typer.Option(
+        "--keyring", metavar="FILE", help="Its keyring. Else TOKENRY_KEYRING; beside an SQLite file by itself."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR in the environment does the same.")]
+TenantOption = Annotated[str, typer.Option("--tenant", metavar="SLUG", help="The tenant.")]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """The options that may stand before or behind the name of a command."""
+
+    database: str | None = None
+    keyring: str | None = None
+    json: bool = False
+    no_color: bool = False
+
+    def or_else(self, before: Globals) -> Globals:
+        """Return these, and what was given before the command's name where these say nothing."""
+        return Globals(
+            self.database or before.database,
+            self.keyring or before.keyring,
+            self.json or before.json,
+            self.no_color or before.no_color,
+        )
+
+
+_PARAMETERS = [
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    for name, default, annotation in (
+        ("database", None, Database),
+        ("keyring", None, KeyringFile),
+        ("json", False, Json),
+        ("no_color", False, NoColor),
+    )
+]
+
+
+class Call:
+    """What a command gets: where the installation is, and how to answer."""
+
+    def __init__(self, given: Globals, extra: list[str]) -> None:
+        self.given = given
+        self.extra = extra
+        self.out = Output(json=given.json, no_color=given.no_color)
+
+    def installation(self, *, fallback: bool = False) -> Installation:
+        """Find the installation; with `fallback`, in ./tokenry-data when nothing says where."""
+        from tokenry.installation import locate
+
+        given = self.given
+        if given.database and _has_password(given.database):
+            self.out.say("warning: everybody on this machine can read an argument. Put a URL with a password into")
+            self.out.say("         TOKENRY_DATABASE_URL or tokenry.toml instead.")
+        return locate(given.database, given.keyring, data=data_directory(), fallback=fallback)
+
+    @contextmanager
+    def open(self) -> Iterator[Tokenry]:
+        """Open the installation for the time of a block."""
+        with self.installation().open() as tk:
+            yield tk
+
+    def confirm(self, question: str, yes: bool) -> None:
+        """Ask before something that cannot be undone; without a terminal --yes must say it."""
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            self.out.fail(f"{question} Pass --yes to say so, since there is no terminal to ask.")
+            raise typer.Exit(USAGE)
+        typer.confirm(question, abort=True, err=True)
+
+
+def data_directory() -> Path:
+    """Return where an installation lies that nothing else is said about."""
+    return Path(os.environ.get("TOKENRY_DATA_DIR") or "tokenry-data")
+
+
+def command(group: typer.Typer, name: str, **settings: Any) -> Callable[[F], F]:
+    """Register a function of a `Call` as a command, with the options that every command takes."""
+
+    def register(function: F) -> F:
+        group.command(name, **settings)(_with_globals(function))
+        return function
+
+    return register
+
+
+def _with_globals(function: Callable[..., Any]) -> Callable[..., Any]:
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
+    @functools.wraps(function)
+    def run(*, context: typer.Context, **values: Any) -> None:
+        behind = Globals(**{parameter.name: values.pop(parameter.name) for parameter in _PARAMETERS})
+        before = context.find_root().obj
+        given = behind.or_else(before) if isinstance(before, Globals) else behind
+        call = Call(given, list(context.args))
+        with _errors(call.out):
+            function(call, **values)
+
+    signature = inspect.Signature([context, *keywords, *_PARAMETERS])
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    run.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    return run
+
+
+@contextmanager
+def _errors(out: Output) -> Iterator[None]:
+    """Turn what was raised on purpose into a message and an exit code."""
+    from tokenry.types import Denied, Invalid, StoreUnavailable, TokenryError
+
+    try:
+        yield
+    except TokenryError as error:
+        code = UNREACHABLE if isinstance(error, StoreUnavailable) else REFUSED if isinstance(error, Denied) else FAILED
+        fields = error.errors if isinstance(error, Invalid) else ()
+        if out.json:
+            told = {"code": error.code, "message": error.message, "details": _plain(error.details)}
+            out.document({"error": {**told, "errors": [field._asdict() for field in fields]}})
+        if fields:
+            out.fail("these values cannot be accepted, and nothing was changed:")
+            for field in fields:
+                out.say(f"  {field.field}: {field.message}")
+        else:
+            out.fail(error.message)
+        raise typer.Exit(code) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if out.json:
+            message = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+            out.document({"error": {"code": "file", "message": message, "details": {}, "errors": []}})
+        out.fail(f"{error.filename or 'a file'} cannot be used: {error.strerror or type(error).__name__}")
+        raise typer.Exit(FAILED) from None
+
+
+def _plain(details: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value if isinstance(value, (str, int, list, type(None))) else str(value)
+        for name, value in details.items()
+    }
+
+
+def _has_password(url: str) -> bool:
+    authority = url.partition("://")[2].partition("/")[0]
+    return ":" in authority.rpartition("@")[0]

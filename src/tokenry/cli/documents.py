@@ -1,0 +1,120 @@
+"""Records as JSON documents, and as what people read in a table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tokenry.types import Key, LimitState, Owner, Secret, Verdict
+
+from .lengths import told
+
+
+def document(value: Any) -> Any:
+    """Return what JSON can hold; a secret is never among it unless it was made a text on purpose."""
+    if isinstance(value, Secret):
+        raise TypeError("a secret is shown by its command alone")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: document(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Mapping):
+        return {str(name): document(part) for name, part in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [document(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as JSON can hold it."""
+    if not verdict:
+        return {"valid": False, **document(verdict)}
+    return {
+        "valid": True,
+        "code": verdict.code,
+        "kind": verdict.kind,
+        "online": verdict.online,
+        "tenant": verdict.tenant.slug,
+        "owner": document(verdict.owner),
+        "key": document(verdict.key),
+        "scopes": list(verdict.scopes),
+        "limits": document(verdict.limits),
+    }
+
+
+def day(at: datetime | None, none: str = "never") -> str:
+    """Say a moment, in UTC and to the second."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else none
+
+
+def expiry(key: Key) -> str:
+    """Say when a key expires, and in how long."""
+    if key.expires_at is None:
+        return "never"
+    left = key.expires_at - datetime.now(UTC)
+    if left > timedelta(days=1):
+        left = timedelta(hours=round(left / timedelta(hours=1)))
+    return f"{day(key.expires_at)} ({'in ' + told(left) if left > timedelta(0) else 'expired'})"
+
+
+def key_pairs(key: Key) -> list[tuple[str, str]]:
+    """Return everything of a key that people may want to see."""
+    limits = ", ".join(f"{limit.name}={limit.limit}/{limit.window_seconds}s" for limit in key.limits)
+    pairs = [
+        ("id", key.id),
+        ("name", key.name),
+        ("description", key.description),
+        ("tenant", key.tenant),
+        ("owner", key.owner),
+        ("status", key.status),
+        ("environment", key.environment),
+        ("scopes", ", ".join(key.scopes)),
+        ("roles", ", ".join(key.roles)),
+        ("allowed ips", ", ".join(key.allowed_ips)),
+        ("limits", limits),
+        ("created", day(key.created_at)),
+        ("not before", day(key.not_before, "")),
+        ("expires", expiry(key)),
+        ("revoked", f"{day(key.revoked_at)} {key.revoke_reason}".strip() if key.revoked_at else ""),
+        ("last used", " from ".join(filter(None, [day(key.last_used_at), key.last_used_ip]))),
+        ("use count", str(key.use_count)),
+        ("version", str(key.version)),
+        ("metadata", ", ".join(f"{name}={value}" for name, value in key.metadata.items())),
+    ]
+    for info in key.secrets:
+        until = f", ends {day(info.ends_at)}" if info.ends_at else ""
+        pairs.append(("secret", f"{info.kid} of {day(info.created_at)}{until}, used {info.use_count} times"))
+    return [pair for pair in pairs if pair[1]]
+
+
+KEY_COLUMNS = ("id", "name", "owner", "status", "expires", "last used")
+
+
+def key_row(key: Key) -> tuple[str, ...]:
+    """Return the line of a key in a table."""
+    ends, used = (f"{at:%Y-%m-%d}" if at else "never" for at in (key.expires_at, key.last_used_at))
+    return (key.id, key.name, key.owner, key.status, ends, used)
+
+
+OWNER_COLUMNS = ("external id", "name", "email", "roles", "admin", "status")
+
+
+def owner_row(owner: Owner) -> tuple[str, ...]:
+    """Return the line of an owner in a table."""
+    admin = "yes" if owner.admin else "no"
+    roles = ",".join(owner.roles) or "-"
+    return (owner.external_id, owner.name or "-", owner.email or "-", roles, admin, owner.status)
+
+
+LIMIT_COLUMNS = ("limit", "of", "window", "remaining", "resets at")
+
+
+def limit_row(state: LimitState) -> tuple[str, ...]:
+    """Return the line of a limit in a table."""
+    window = told(timedelta(seconds=state.window_seconds))
+    return (state.name, str(state.limit), window, str(state.remaining), day(state.reset_at))

@@ -1,0 +1,213 @@
+"""`tokenry keys issue`, `update` and `rotate`: what makes a key or changes what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from tokenry.types import Issued, Limit
+
+from .call import USAGE, Call, TenantOption, command
+from .credentials import SecretOut, hand_out, usage
+from .documents import document, expiry
+from .keys import KeyId
+from .lengths import Lasting, When, lasting, length, moment, when
+
+Scopes = Annotated[list[str] | None, typer.Option("--scope", metavar="SCOPE", help="A scope; may be repeated.")]
+Roles = Annotated[list[str] | None, typer.Option("--role", metavar="NAME", help="A role; may be repeated.")]
+Addresses = Annotated[
+    list[str] | None, typer.Option("--allow-ip", metavar="CIDR", help="Only from this address or network; repeatable.")
+]
+Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")]
+ExpiresIn = Annotated[
+    Lasting | None,
+    typer.Option("--expires-in", parser=lasting, metavar="LENGTH", help="How long it lives: 30d, 12h, never."),
+]
+ExpiresAt = Annotated[
+    datetime | None,
+    typer.Option("--expires-at", parser=moment, metavar="MOMENT", help="Until when it lives: 2026-12-31."),
+]
+Repeats = Annotated[
+    str | None,
+    typer.Option("--idempotency-key", metavar="TEXT", help="A repeat within 10 minutes gets the same answer."),
+]
+
+
+def read_limit(text: str) -> Limit:
+    """Read `1000/1h` or `burst=10/1s`."""
+    name, equals, rest = text.rpartition("=")
+    count, slash, window = rest.partition("/")
+    if not slash or not count.isdecimal() or not count.isascii() or (equals and not name):
+        raise typer.BadParameter(f"{text[:60]!r} is not a limit: write 1000/1h, or burst=10/1s to name it")
+    return Limit(name or "default", int(count), round(length(window).total_seconds()))
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One piece of metadata."""
+
+    name: str
+    value: str
+
+
+def read_metadata(text: str) -> Named:
+    """Read `name=value`."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(f"{text[:60]!r} is not name=value")
+    return Named(name, value)
+
+
+Limits = Annotated[
+    list[Limit] | None,
+    typer.Option("--limit", parser=read_limit, metavar="LIMIT", help="1000/1h, or burst=10/1s; may be repeated."),
+]
+Metadata = Annotated[
+    list[Named] | None,
+    typer.Option("--metadata", parser=read_metadata, metavar="NAME=VALUE", help="Something to remember; repeatable."),
+]
+
+
+def issue(
+    call: Call,
+    owner: Annotated[str, typer.Option("--owner", metavar="ID", help="Whose key it is; see `owners put`.")],
+    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="What the owner calls it.")],
+    scope: Scopes = None,
+    role: Roles = None,
+    description: Description = None,
+    expires_in: ExpiresIn = None,
+    expires_at: ExpiresAt = None,
+    not_before: Annotated[
+        datetime | None, typer.Option("--not-before", parser=moment, metavar="MOMENT", help="From when it works.")
+    ] = None,
+    allow_ip: Addresses = None,
+    limit: Limits = None,
+    environment: Annotated[str, typer.Option("--environment", metavar="NAME", help="A part of its prefix.")] = "live",
+    metadata: Metadata = None,
+    idempotency_key: Repeats = None,
+    secret_out: SecretOut = None,
+    tenant: TenantOption = "default",
+) -> None:
+    """Issue a key. Its secret is shown this once: alone on stdout, or in the file of --secret-out.
+
+    Without --expires-in and --expires-at it lives as long as the tenant says, 90 days by default.
+    """
+    asked: dict[str, Any] = {
+        "name": name,
+        "scopes": scope or (),
+        "roles": role or (),
+        "description": description or "",
+        "not_before": not_before,
+        "allowed_ips": allow_ip or (),
+        "limits": limit or (),
+        "environment": environment,
+        "metadata": {piece.name: piece.value for piece in metadata or ()},
+        "idempotency_key": idempotency_key,
+        "tenant": tenant,
+        **_lifetime(expires_in, expires_at),
+    }
+    with call.open() as tk:
+        issued = hand_out(call, lambda: tk.keys.issue(owner, **asked), secret_out, _told)
+    call.out.say(f"key {issued.key.id} ({issued.key.name!r} of {issued.key.owner!r}), expires {expiry(issued.key)}")
+    call.out.say("its secret is shown this once" if secret_out is None else f"its secret is in {secret_out}")
+
+
+def update(
+    call: Call,
+    key_id: KeyId,
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What the owner calls it.")] = None,
+    scope: Scopes = None,
+    no_scopes: Annotated[bool, typer.Option("--no-scopes", help="Take away every scope.")] = False,
+    role: Roles = None,
+    no_roles: Annotated[bool, typer.Option("--no-roles", help="Take away every role.")] = False,
+    description: Description = None,
+    expires_in: ExpiresIn = None,
+    expires_at: ExpiresAt = None,
+    not_before: Annotated[
+        When | None, typer.Option("--not-before", parser=when, metavar="MOMENT", help="From when it works, or none.")
+    ] = None,
+    allow_ip: Addresses = None,
+    no_allow_ips: Annotated[bool, typer.Option("--no-allow-ips", help="From every address again.")] = False,
+    limit: Limits = None,
+    no_limits: Annotated[bool, typer.Option("--no-limits", help="Take away every limit.")] = False,
+    metadata: Metadata = None,
+    if_version: Annotated[
+        int | None, typer.Option("--if-version", metavar="NUMBER", help="Only if nobody else changed it meanwhile.")
+    ] = None,
+    tenant: TenantOption = "default",
+) -> None:
+    """Change what is given and leave the rest. A list that is given replaces the one there was."""
+    given: dict[str, Any] = {
+        "scopes": _list(call, scope, no_scopes, "--scope", "--no-scopes"),
+        "roles": _list(call, role, no_roles, "--role", "--no-roles"),
+        "allowed_ips": _list(call, allow_ip, no_allow_ips, "--allow-ip", "--no-allow-ips"),
+        "limits": _list(call, limit, no_limits, "--limit", "--no-limits"),
+        "metadata": {piece.name: piece.value for piece in metadata} if metadata else None,
+        "name": name,
+        "description": description,
+    }
+    given = {field: value for field, value in given.items() if value is not None}
+    given.update(_lifetime(expires_in, expires_at))
+    if not_before is not None:
+        given["not_before"] = not_before.value
+    if not given:
+        usage(call.out, "say what to change; `tokenry keys update --help` lists what can be")
+    with call.open() as tk:
+        key = tk.keys.update(key_id, **given, if_version=if_version, tenant=tenant)
+    call.out.say(f"{key.name!r} is at version {key.version}, expires {expiry(key)}")
+    if call.out.json:
+        call.out.document({"key": document(key)})
+
+
+def rotate(
+    call: Call,
+    key_id: KeyId,
+    grace: Annotated[
+        timedelta | None,
+        typer.Option("--grace", parser=length, metavar="LENGTH", help="How long the old secret still works."),
+    ] = None,
+    idempotency_key: Repeats = None,
+    secret_out: SecretOut = None,
+    tenant: TenantOption = "default",
+) -> None:
+    """Give a key a new secret and change nothing else. Without --grace the old one ends at once."""
+    asked: dict[str, Any] = {"grace": grace or timedelta(0), "tenant": tenant, "idempotency_key": idempotency_key}
+    with call.open() as tk:
+        issued = hand_out(call, lambda: tk.keys.rotate(key_id, **asked), secret_out, _told)
+    until = f"works until {_old_ends_at(issued)}" if grace else "has ended"
+    call.out.say(f"key {issued.key.id} has a new secret; the old one {until}. It expires {expiry(issued.key)}")
+    call.out.say("the new secret is shown this once" if secret_out is None else f"the new secret is in {secret_out}")
+
+
+def register(group: typer.Typer) -> None:
+    """Put these commands into the group of keys."""
+    for function in (issue, update, rotate):
+        command(group, function.__name__)(function)
+
+
+def _told(issued: Issued) -> dict[str, Any]:
+    return {"key": document(issued.key)}
+
+
+def _old_ends_at(issued: Issued) -> str:
+    ends = max((info.ends_at for info in issued.key.secrets if info.ends_at), default=None)
+    return f"{ends:%Y-%m-%d %H:%M:%S} UTC" if ends else "its end"
+
+
+def _lifetime(expires_in: Lasting | None, expires_at: datetime | None) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if expires_in is not None:
+        given["expires_in"] = expires_in.value
+    if expires_at is not None:
+        given["expires_at"] = expires_at
+    return given
+
+
+def _list(call: Call, values: list[Any] | None, none: bool, option: str, clear: str) -> list[Any] | None:
+    if values and none:
+        call.out.fail(f"{option} and {clear} contradict each other")
+        raise typer.Exit(USAGE)
+    return [] if none else values or None

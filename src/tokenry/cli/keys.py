@@ -1,0 +1,221 @@
+"""`tokenry keys`: looking keys up, switching them, ending them. Making and changing them is in `issuing`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from tokenry.types import NOT_GIVEN
+
+from .call import Call, TenantOption, command
+from .credentials import SecretFile, presented, usage
+from .documents import KEY_COLUMNS, LIMIT_COLUMNS, document, key_pairs, key_row, limit_row
+from .lengths import length, past
+
+group = typer.Typer(help="The keys of a tenant.", no_args_is_help=True)
+
+KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="The id of the key, key_….")]
+Limit = Annotated[int, typer.Option("--limit", metavar="COUNT", help="How many at most, 1 to 100.")]
+Cursor = Annotated[str | None, typer.Option("--cursor", metavar="TEXT", help="Go on where the page before ended.")]
+Everything = Annotated[bool, typer.Option("--all", help="Every page, one after the other.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+KID_LENGTH = 16
+
+
+@command(group, "list")
+def list_keys(
+    call: Call,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="ID", help="Only of this owner.")] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", metavar="STATUS", help="active, disabled, revoked or expired.")
+    ] = None,
+    scope: Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="Only with this scope.")] = None,
+    environment: Annotated[str | None, typer.Option("--environment", metavar="NAME", help="live, test, ….")] = None,
+    text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="In name or description.")] = None,
+    expiring_within: Annotated[
+        timedelta | None,
+        typer.Option("--expiring-within", parser=length, metavar="LENGTH", help="Only what expires so soon."),
+    ] = None,
+    last_used_before: Annotated[
+        datetime | None,
+        typer.Option("--last-used-before", parser=past, metavar="MOMENT", help="A moment, or a length ago: 90d."),
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    every: Everything = False,
+    tenant: TenantOption = "default",
+) -> None:
+    """List keys, the newest first, in all states unless --status says which."""
+    asked = {
+        "owner": owner,
+        "status": status,
+        "scope": scope,
+        "environment": environment,
+        "text": text,
+        "expiring_within": expiring_within,
+        "last_used_before": last_used_before,
+    }
+    filters = {name: value for name, value in asked.items() if value is not None}
+    with call.open() as tk:
+        _list(call, tk.keys.list, {**filters, "tenant": tenant}, limit, cursor, every)
+
+
+@command(group, "expiring")
+def expiring(
+    call: Call,
+    within: Annotated[
+        timedelta | None,
+        typer.Option("--within", parser=length, metavar="LENGTH", help="How soon; 30d by default."),
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="ID", help="Only of this owner.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    every: Everything = False,
+    tenant: TenantOption = "default",
+) -> None:
+    """List active keys that expire within 30 days (or --within), the most urgent first."""
+    soon = timedelta(days=30) if within is None else within
+    filters = {"within": soon, "tenant": tenant, "owner": NOT_GIVEN if owner is None else owner}
+    with call.open() as tk:
+        _list(call, tk.keys.expiring, filters, limit, cursor, every)
+
+
+@command(group, "show")
+def show(call: Call, key_id: KeyId, tenant: TenantOption = "default") -> None:
+    """Show everything about a key, except what is secret."""
+    with call.open() as tk:
+        _answer(call, tk.keys.get(key_id, tenant=tenant))
+
+
+@command(group, "find", context_settings={"allow_extra_args": True})
+def find(
+    call: Call,
+    kid: Annotated[
+        str | None, typer.Option("--kid", metavar="KID", help="The public id of a secret, 16 characters.")
+    ] = None,
+    secret_file: SecretFile = None,
+    tenant: TenantOption = "default",
+) -> None:
+    """Find the key that a secret belongs to, whatever its state.
+
+    The secret is read from stdin, from a prompt or from --secret-file; a public --kid may be given instead.
+    """
+    if kid is not None and len(kid) != KID_LENGTH:
+        usage(call.out, f"a kid has {KID_LENGTH} characters. A whole key is passed on stdin or with --secret-file")
+    wanted = presented(call, secret_file) if kid is None or call.extra else kid
+    with call.open() as tk:
+        _answer(call, tk.keys.find(wanted, tenant=tenant))
+
+
+@command(group, "limits")
+def limits(call: Call, key_id: KeyId, tenant: TenantOption = "default") -> None:
+    """Show how every limit of a key stands."""
+    with call.open() as tk:
+        states = tk.keys.limits(key_id, tenant=tenant)
+    if call.out.json:
+        call.out.document({"limits": document(states)})
+    elif states:
+        call.out.table(LIMIT_COLUMNS, [limit_row(state) for state in states])
+    else:
+        call.out.say("this key has no limits")
+
+
+@command(group, "disable")
+def disable(call: Call, key_id: KeyId, tenant: TenantOption = "default") -> None:
+    """Switch a key off until `keys enable`."""
+    with call.open() as tk:
+        key = tk.keys.disable(key_id, tenant=tenant)
+    call.out.say(f"{key.name!r} is disabled: nobody is told that it is valid any more")
+    _brief(call, key)
+
+
+@command(group, "enable")
+def enable(call: Call, key_id: KeyId, tenant: TenantOption = "default") -> None:
+    """Switch a disabled key on again."""
+    with call.open() as tk:
+        key = tk.keys.enable(key_id, tenant=tenant)
+    call.out.say(f"{key.name!r} is {key.status}")
+    _brief(call, key)
+
+
+@command(group, "revoke")
+def revoke(
+    call: Call,
+    key_id: KeyId,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the key.")] = "",
+    tenant: TenantOption = "default",
+) -> None:
+    """End a key for good, with every secret of it. Doing it twice is fine."""
+    with call.open() as tk:
+        key = tk.keys.revoke(key_id, reason=reason, tenant=tenant)
+    call.out.say(f"{key.name!r} is revoked, for good")
+    _brief(call, key)
+
+
+@command(group, "delete")
+def delete(call: Call, key_id: KeyId, yes: Yes = False, tenant: TenantOption = "default") -> None:
+    """Revoke a key and remove it; its audit entries stay."""
+    with call.open() as tk:
+        key = tk.keys.get(key_id, tenant=tenant)
+        call.confirm(f"Remove the key {key.name!r} of {key.owner!r} for good?", yes)
+        tk.keys.delete(key_id, tenant=tenant)
+    call.out.say(f"{key.name!r} is gone")
+    if call.out.json:
+        call.out.document({"deleted": key.id})
+
+
+@command(group, "purge")
+def purge(
+    call: Call,
+    expired_before: Annotated[
+        datetime | None,
+        typer.Option("--expired-before", parser=past, metavar="MOMENT", help="A moment, or a length ago: 90d."),
+    ] = None,
+    revoked_before: Annotated[
+        datetime | None,
+        typer.Option("--revoked-before", parser=past, metavar="MOMENT", help="A moment, or a length ago: 90d."),
+    ] = None,
+    yes: Yes = False,
+    tenant: TenantOption = "default",
+) -> None:
+    """Remove keys that expired or were revoked long ago."""
+    if expired_before is None and revoked_before is None:
+        usage(call.out, "say which keys: --expired-before 90d, --revoked-before 90d or both")
+    with call.open() as tk:
+        call.confirm("Remove these dead keys for good?", yes)
+        count = tk.keys.purge(expired_before=expired_before, revoked_before=revoked_before, tenant=tenant)
+    call.out.say(f"{count} keys are gone")
+    if call.out.json:
+        call.out.document({"deleted_count": count})
+
+
+def _list(call: Call, ask: Any, filters: dict[str, Any], limit: int, cursor: str | None, every: bool) -> None:
+    page = ask(**filters, limit=100 if every else limit, cursor=cursor)
+    found, cursor = list(page), page.next_cursor
+    while every and cursor:
+        page = ask(**filters, limit=100, cursor=cursor)
+        found, cursor = [*found, *page], page.next_cursor
+    if call.out.json:
+        call.out.document({"keys": document(found), "next_cursor": cursor})
+        return
+    if found:
+        call.out.table(KEY_COLUMNS, [key_row(key) for key in found])
+    else:
+        call.out.say("there are no such keys")
+    if cursor:
+        call.out.say(f"there are more: --cursor {cursor}, or --all")
+
+
+def _answer(call: Call, key: Any) -> None:
+    if call.out.json:
+        call.out.document({"key": document(key)})
+    else:
+        call.out.pairs(key_pairs(key))
+
+
+def _brief(call: Call, key: Any) -> None:
+    """Answer after a change: programs get the key, people were told already."""
+    if call.out.json:
+        call.out.document({"key": document(key)})

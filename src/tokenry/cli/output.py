@@ -1,0 +1,69 @@
+"""How a command answers: data on stdout, talk on stderr, one document with --json, tables for people."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+_LONG = frozenset(("name", "owner", "finding", "external id", "email", "roles", "subject", "actor"))
+"""The columns that may be broken into lines when the window is narrow."""
+
+
+class Output:
+    """Where the answers of one command go."""
+
+    def __init__(self, *, json: bool, no_color: bool) -> None:
+        self.json = json
+        self._colorless = no_color or bool(os.environ.get("NO_COLOR"))
+
+    def say(self, text: str = "") -> None:
+        """Tell the person at the keyboard something; never a secret."""
+        typer.echo(text, err=True)
+
+    def fail(self, text: str) -> None:
+        """Say that something went wrong."""
+        red = not self._colorless and sys.stderr.isatty()
+        typer.echo(f"{typer.style('error:', fg='red', bold=True) if red else 'error:'} {text}", err=True)
+
+    def document(self, value: Any) -> None:
+        """Write the one JSON document of this command."""
+        typer.echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+
+    def text(self, value: str) -> None:
+        """Write data as text."""
+        typer.echo(value)
+
+    def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Write names and values below one another."""
+        width = max((len(name) for name, _ in pairs), default=0)
+        for name, value in pairs:
+            typer.echo(f"{name:<{width}}  {value}")
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Write a table: fitted to the window on a terminal, else as plain aligned text."""
+        if sys.stdout.isatty():
+            self._drawn(columns, rows)
+            return
+        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        for row in [columns, *rows]:
+            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            typer.echo("  ".join(padded).rstrip())
+
+    def _drawn(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="" if self._colorless else "bold")
+        for column in columns:
+            table.add_column(
+                column, overflow="fold", no_wrap=column not in _LONG, min_width=8 if column in _LONG else None
+            )
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        Console(no_color=self._colorless, highlight=False).print(table)

@@ -1,0 +1,111 @@
+"""`tokenry owners`: the users and services that keys belong to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from .call import USAGE, Call, TenantOption, command
+from .documents import OWNER_COLUMNS, day, document, owner_row
+from .keys import Cursor, Everything, Limit, Yes
+
+group = typer.Typer(help="The owners of keys.", no_args_is_help=True)
+
+OwnerId = Annotated[str, typer.Argument(metavar="EXTERNAL_ID", help="The id by which your application knows it.")]
+
+
+@command(group, "put")
+def put(
+    call: Call,
+    external_id: OwnerId,
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Its name.")] = None,
+    email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="Where it is reached.")] = None,
+    role: Annotated[list[str] | None, typer.Option("--role", metavar="NAME", help="A role; may be repeated.")] = None,
+    no_roles: Annotated[bool, typer.Option("--no-roles", help="Take away every role.")] = False,
+    admin: Annotated[bool | None, typer.Option("--admin/--no-admin", help="Whether it administers the tenant.")] = None,
+    tenant: TenantOption = "default",
+) -> None:
+    """Create an owner, or change only what is given. Its status stays as it is."""
+    if role and no_roles:
+        call.out.fail("--role and --no-roles contradict each other")
+        raise typer.Exit(USAGE)
+    roles = [] if no_roles else role or None
+    asked = {"name": name, "email": email, "roles": roles, "admin": admin}
+    given: dict[str, Any] = {field: value for field, value in asked.items() if value is not None}
+    with call.open() as tk:
+        owner = tk.owners.put(external_id, **given, tenant=tenant)
+    call.out.say(f"owner {owner.external_id!r} of tenant {owner.tenant!r} is {owner.status}")
+    if call.out.json:
+        call.out.document({"owner": document(owner)})
+
+
+@command(group, "list")
+def list_owners(
+    call: Call,
+    text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="In id, name or email.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    every: Everything = False,
+    tenant: TenantOption = "default",
+) -> None:
+    """List owners, by external id."""
+    with call.open() as tk:
+        page = tk.owners.list(text=text, limit=100 if every else limit, cursor=cursor, tenant=tenant)
+        found, cursor = list(page), page.next_cursor
+        while every and cursor:
+            page = tk.owners.list(text=text, limit=100, cursor=cursor, tenant=tenant)
+            found, cursor = [*found, *page], page.next_cursor
+    if call.out.json:
+        call.out.document({"owners": document(found), "next_cursor": cursor})
+        return
+    if found:
+        call.out.table(OWNER_COLUMNS, [owner_row(owner) for owner in found])
+    else:
+        call.out.say("there are no such owners")
+    if cursor:
+        call.out.say(f"there are more: --cursor {cursor}, or --all")
+
+
+@command(group, "show")
+def show(call: Call, external_id: OwnerId, tenant: TenantOption = "default") -> None:
+    """Show an owner."""
+    with call.open() as tk:
+        owner = tk.owners.get(external_id, tenant=tenant)
+    if call.out.json:
+        call.out.document({"owner": document(owner)})
+        return
+    pairs = zip(OWNER_COLUMNS, owner_row(owner), strict=True)
+    call.out.pairs([("id", owner.id), *pairs, ("created", day(owner.created_at))])
+
+
+@command(group, "disable")
+def disable(call: Call, external_id: OwnerId, tenant: TenantOption = "default") -> None:
+    """Disable an owner: from now on none of its credentials is valid."""
+    with call.open() as tk:
+        owner = tk.owners.disable(external_id, tenant=tenant)
+    call.out.say(f"{owner.external_id!r} is disabled: none of its credentials is valid any more")
+    if call.out.json:
+        call.out.document({"owner": document(owner)})
+
+
+@command(group, "enable")
+def enable(call: Call, external_id: OwnerId, tenant: TenantOption = "default") -> None:
+    """Make a disabled owner active again."""
+    with call.open() as tk:
+        owner = tk.owners.enable(external_id, tenant=tenant)
+    call.out.say(f"{owner.external_id!r} is active")
+    if call.out.json:
+        call.out.document({"owner": document(owner)})
+
+
+@command(group, "delete")
+def delete(call: Call, external_id: OwnerId, yes: Yes = False, tenant: TenantOption = "default") -> None:
+    """Delete an owner and revoke its keys, for good."""
+    with call.open() as tk:
+        owner = tk.owners.get(external_id, tenant=tenant)
+        call.confirm(f"Delete the owner {owner.external_id!r} and revoke all its keys?", yes)
+        tk.owners.delete(external_id, tenant=tenant)
+    call.out.say(f"{owner.external_id!r} is gone, and its keys are revoked")
+    if call.out.json:
+        call.out.document({"deleted": owner.external_id})

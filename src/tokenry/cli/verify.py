@@ -1,0 +1,75 @@
+"""`tokenry verify`: one verification, counted like any other."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from tokenry.types import Valid, Verdict
+
+from .call import REFUSED, Call, command
+from .credentials import SecretFile, presented
+from .documents import document, expiry, verdict_document
+
+
+def verify(
+    call: Call,
+    secret_file: SecretFile = None,
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", metavar="SCOPE", help="A scope that is needed; may be repeated.")
+    ] = None,
+    any_scope: Annotated[
+        list[str] | None,
+        typer.Option("--any-scope", metavar="SCOPE", help="Scopes of which one is enough; repeatable."),
+    ] = None,
+    ip: Annotated[str | None, typer.Option("--ip", metavar="ADDRESS", help="The client's address.")] = None,
+    cost: Annotated[int, typer.Option("--cost", metavar="COUNT", help="How much it takes from the limits.")] = 1,
+    tenant: Annotated[str | None, typer.Option("--tenant", metavar="SLUG", help="Only a key of this tenant.")] = None,
+    environment: Annotated[
+        str | None, typer.Option("--environment", metavar="NAME", help="Only a key of this environment.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every check, and take nothing.")] = False,
+) -> None:
+    """Verify a credential, which is read from stdin, a prompt or --secret-file and never from an argument.
+
+    Exits with 0 when it is valid and with 3 when it is refused.
+    """
+    text = presented(call, secret_file)
+    parts: list[Any] = [*(scope or ()), *([{"any": any_scope}] if any_scope else ())]
+    ask: dict[str, Any] = {"scopes": {"all": parts} if any_scope else scope or None, "ip": ip, "cost": cost}
+    ask.update(tenant=tenant, environment=environment)
+    with call.open() as tk:
+        if explain:
+            explanation = tk.explain(text, **ask)
+            if call.out.json:
+                call.out.document({"valid": bool(explanation), **document(explanation)})
+            else:
+                call.out.text(str(explanation))
+            holds = bool(explanation)
+        else:
+            verdict = tk.verify(text, **ask)
+            _answer(call, verdict)
+            holds = bool(verdict)
+    if not holds:
+        raise typer.Exit(REFUSED)
+
+
+def register(app: typer.Typer) -> None:
+    """Put this command into the tree."""
+    command(app, "verify", context_settings={"allow_extra_args": True})(verify)
+
+
+def _answer(call: Call, verdict: Verdict) -> None:
+    if call.out.json:
+        call.out.document(verdict_document(verdict))
+        return
+    pairs = [("verdict", verdict.code)]
+    if isinstance(verdict, Valid):
+        key = verdict.key
+        pairs += [("key", f"{key.id} ({key.name})"), ("owner", verdict.owner.external_id)]
+        pairs += [("tenant", verdict.tenant.slug), ("scopes", ", ".join(verdict.scopes)), ("expires", expiry(key))]
+    elif verdict.retry_after is not None:
+        pairs.append(("retry after", f"{verdict.retry_after} s"))
+    pairs += [("limit", f"{state.name}: {state.remaining} of {state.limit} left") for state in verdict.limits]
+    call.out.pairs([pair for pair in pairs if pair[1]])

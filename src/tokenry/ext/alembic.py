@@ -1,0 +1,17 @@
+"""For hosts that autogenerate their own migrations with Alembic beside Tokenry's tables."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+_PREFIX = "tokenry_"
+
+
+def include_name(name: str | None, type_: str, parent_names: MutableMapping[Any, Any]) -> bool:
+    """Leave Tokenry's tables out of the host's autogenerate, which would drop them otherwise.
+
+    Pass it in the host's `env.py`: `context.configure(…, include_name=include_name)`.
+    """
+    table = name if type_ == "table" else parent_names.get("table_name")
+    return not (isinstance(table, str) and table.startswith(_PREFIX))

@@ -1,0 +1,190 @@
+"""Where the data of a test lie, and how an instance is opened there: every store, by either face."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from tests.contract.faces import Driven
+from tokenry import AsyncTokenry, Settings, Tokenry
+from tokenry.config import fresh_keyring
+from tokenry.testing import FakeClock
+
+KEYRING = fresh_keyring()
+# Nothing happens by itself: counts are written when a test says so.
+QUIET = Settings(background=False, flush_interval=timedelta(hours=1))
+
+PLACES = {
+    "sqlite": ("file", "memory", "engine", "async-engine"),
+    "postgres": ("url", "engine", "async-engine"),
+}
+# In the order that foreign keys allow.
+WIPED = ["secret", "usage_hour", "limit_counter", "idempotency", "key", "owner", "role", "scope", "event"]
+WIPED += ["audit_entry", "audit_head"]
+
+
+def combinations(stores: list[str]) -> list[str]:
+    """Name every store, place and face that can be combined.
+
+    Every other one, from the first or from the second, covers every place (an AsyncEngine in half of them) and both
+    faces on each database.
+    """
+    names = []
+    for store in stores:
+        pairs = [(f"{store}-{place}-sync", f"{store}-{place}-async") for place in PLACES[store]]
+        for turn, pair in enumerate(pairs):
+            names += pair[:: -1 if turn % 2 else 1]
+    return [name for name in names if not name.endswith("async-engine-sync")]
+
+
+class Installation:
+    """One database that is empty at first, opened through one face. `clock` stands still unless it is told."""
+
+    def __init__(self, name: str, directory: Path, postgres_url: str | None) -> None:
+        self.store, _, place_and_face = name.partition("-")
+        self.place, _, self.face = place_and_face.rpartition("-")
+        self.path = directory / "keys.db"
+        self.url = postgres_url or ("sqlite://" if self.place == "memory" else f"sqlite:///{self.path}")
+        self.keyring = KEYRING
+        self.clock = FakeClock()
+        self.runner: asyncio.Runner | None = asyncio.Runner() if self.face == "async" else None
+        self.engines: list[Any] = []
+        self.opened: list[Any] = []
+
+    def open(self, **options: Any) -> Any:
+        """Open one more instance; `options` as `Tokenry` takes them."""
+        options = {"keyring": self.keyring, "settings": QUIET, "clock": self.clock} | options
+        if "engine" in self.place:
+            options["engine"] = self.engine()
+        else:
+            options["database_url"] = self.url
+        if self.runner is None:
+            instance: Any = Tokenry(**options)
+        else:
+            instance = Driven(self._waited(lambda: AsyncTokenry(**options)), self.runner)
+        self.opened.append(instance)
+        return instance
+
+    def reopen(self, instance: Any, **options: Any) -> Any:
+        """Close an instance and open another on the same database, as a restart does."""
+        instance.close()
+        return self.open(**options)
+
+    def engine(self) -> Any:
+        """Return an engine of a host on this database, for the face of this installation."""
+        url = sa.make_url(self.url)
+        if self.place == "async-engine" or (self.place != "engine" and self.face == "async"):
+            from sqlalchemy.ext.asyncio import create_async_engine
+
+            driver = "sqlite+aiosqlite" if self.store == "sqlite" else "postgresql+psycopg"
+            engine: Any = create_async_engine(url.set(drivername=driver))
+        else:
+            engine = sa.create_engine(url.set(drivername="sqlite" if self.store == "sqlite" else "postgresql+psycopg"))
+        self.engines.append(engine)
+        return engine
+
+    @contextmanager
+    def connection(self) -> Iterator[Any]:
+        """Open a connection of a host, without committing it at the end."""
+        engine = self.engine()
+        if not hasattr(engine, "sync_engine"):
+            with engine.connect() as connection:
+                yield connection
+            return
+        assert self.runner is not None
+        with Driven(engine, self.runner).connect() as connection:
+            yield connection
+
+    @contextmanager
+    def session(self) -> Iterator[Any]:
+        """Open an ORM session of a host, without committing it at the end."""
+        engine = self.engine()
+        if not hasattr(engine, "sync_engine"):
+            with Session(engine) as session:
+                yield session
+            return
+        from sqlalchemy.ext.asyncio import AsyncSession
+
+        assert self.runner is not None
+        with Driven(AsyncSession(engine), self.runner) as session:
+            yield session
+
+    def sql(self, statement: str, **values: Any) -> list[Any]:
+        """Do what somebody does who can write the database and has no keyring; return the rows, if any."""
+        engine = sa.create_engine(
+            sa.make_url(self.url).set(drivername="sqlite" if self.store == "sqlite" else "postgresql+psycopg"),
+            poolclass=sa.NullPool,
+        )
+        with engine.begin() as connection:
+            result = connection.execute(sa.text(statement), values)
+            return list(result) if result.returns_rows else []
+
+    def end(self) -> None:
+        """Close everything that a test has opened."""
+        for instance in self.opened:
+            instance.close()
+        for engine in self.engines:
+            if hasattr(engine, "sync_engine"):
+                self._waited(engine.dispose)
+            else:
+                engine.dispose()
+        if self.runner is not None:
+            self.runner.close()
+
+    def _waited(self, call: Any) -> Any:
+        async def answer() -> Any:
+            value = call()
+            return await value if asyncio.iscoroutine(value) else value
+
+        assert self.runner is not None
+        return self.runner.run(answer())
+
+
+def make_sqlite(path: Path, *, by_host: bool) -> None:
+    """Make a database with Tokenry's tables, as Tokenry makes it or as it becomes inside a host's engine."""
+    if not by_host:
+        Tokenry(f"sqlite:///{path}", keyring=KEYRING, settings=QUIET).close()
+        return
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with Tokenry(engine=engine, keyring=KEYRING, settings=QUIET) as tk:
+        tk.migrate()
+    engine.dispose()
+
+
+def copy_sqlite(template: Path, path: Path) -> None:
+    """Copy a database that nobody has open."""
+    shutil.copyfile(template, path)
+
+
+def make_postgres(url: str) -> None:
+    """Make Tokenry's tables in a database on a server."""
+    Tokenry(url, keyring=KEYRING, settings=QUIET).close()
+
+
+def wipe_postgres(url: str) -> None:
+    """Empty the tables: far cheaper than a database for every test."""
+    statements = [f"DELETE FROM tokenry_{table}" for table in WIPED]
+    statements.append("DELETE FROM tokenry_tenant WHERE slug NOT IN ('default', 'system')")
+    statements.append(f"DELETE FROM tokenry_keyring_canary WHERE generation <> '{KEYRING.generations[0].id}'")
+    statements.append("UPDATE tokenry_tenant SET status = 'active', prefix = 'tk', never_allowed = slug = 'default'")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("; ".join(statements).encode())
+
+
+def sqlite_rows(path: Path, statement: str) -> list[tuple[Any, ...]]:
+    """Read a file without any of our code."""
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()

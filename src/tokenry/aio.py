@@ -22,6 +22,7 @@ from .core.model import NOT_GIVEN, NotGiven
 from .core.scopes import ScopesAsked
 from .core.secret import Secret
 from .core.verdict import Explanation, Valid, Verdict
+from .groups import Groups, Joined
 from .service.audit import Audit
 from .service.context import By
 from .service.events import Events
@@ -32,7 +33,7 @@ from .service.tenants import Tenants
 from .service.usage import Usage
 from .service.verify import Find, Lease, OwnerLoader, read_ask, required, text_of
 from .store import open as stores
-from .tokenry import Groups, Joined, Tokenry
+from .tokenry import Tokenry
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,4 +1,4 @@
-"""The assembly: one instance that holds the engine together, and the views of it that callers work with."""
+"""The assembly: one instance that holds the engine together, from its first use to its end, forks included."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from .config import KeyringSource, Settings, load
-from .core.errors import ConfigError, Denied, StoreUnavailable, TokenryError
+from .core.errors import ConfigError, StoreUnavailable, TokenryError
 from .core.keyring import Keyring
-from .core.model import NOT_GIVEN, NotGiven, micros
+from .core.model import micros
 from .core.scopes import ScopesAsked
 from .core.secret import Secret
 from .core.verdict import Explanation, Valid, Verdict
+from .groups import Groups, Joined
 from .runtime.clock import SystemClock
 from .runtime.heads import HeadFile
 from .runtime.leases import Leases
@@ -28,67 +29,13 @@ from .runtime.memory import Memory
 from .runtime.tally import Tally
 from .runtime.worker import Worker
 from .service import canary, usage
-from .service.audit import Audit
-from .service.context import By, Context, Done, NoHeads
-from .service.events import Events, Subscribers
-from .service.keys import Keys
-from .service.owners import Owners
-from .service.roles import Roles, Scopes
-from .service.tenants import Tenants
-from .service.usage import Usage
+from .service.context import Context, Done, NoHeads
+from .service.events import Subscribers
 from .service.verify import OwnerLoader, Verifying, read_ask, required, text_of
 from .store import open as stores
 
 _log = logging.getLogger("tokenry")
 _UPKEEP_SECONDS = 60
-
-
-class Groups:
-    """The management of tenants, owners, roles, scopes, keys, events, audit and usage."""
-
-    def __init__(self, context: Context, subscribers: Subscribers) -> None:
-        self._context = context
-        self._subscribers = subscribers
-        self.tenants = Tenants(context)
-        self.owners = Owners(context)
-        self.roles = Roles(context)
-        self.scopes = Scopes(context)
-        self.keys = Keys(context)
-        self.events = Events(context, subscribers)
-        self.audit = Audit(context)
-        self.usage = Usage(context)
-
-    def scoped(
-        self,
-        *,
-        tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
-        ip: str | None = None,
-        request_id: str | None = None,
-    ) -> Groups:
-        """Return the same groups with defaults for many calls; `ip` and `request_id` go into the audit log."""
-        given = {"tenant": tenant, "by": by}
-        defaults = {name: value for name, value in given.items() if value is not NOT_GIVEN}
-        context = self._context.scoped(ip=ip, request_id=request_id, **defaults)
-        return Groups(context, self._subscribers)
-
-
-class Joined(Groups):
-    """The groups inside a transaction of the host, which alone decides whether what they did becomes true."""
-
-    def __init__(
-        self, context: Context, subscribers: Subscribers, pending: list[Done], settle: Callable[[], None]
-    ) -> None:
-        super().__init__(context, subscribers)
-        self._pending = pending
-        self._settle = settle
-
-    def settle(self) -> None:
-        """Call this after the host's commit: then the calls' promises hold, and subscribers are told.
-
-        After a rollback it does nothing: only events that are in the database are told.
-        """
-        self._settle()
 
 
 class Tokenry(Groups):
@@ -128,28 +75,8 @@ class Tokenry(Groups):
         self._memory = Memory(*self._trust())
         self._leases = Leases()
         self._tally = Tally()
-        self._verifying = Verifying(
-            store=self._database,
-            memory=self._memory,
-            leases=self._leases,
-            tally=self._tally,
-            keyring=self._keyring.get,
-            now=self._now,
-            limits_open=self.settings.limits_when_down == "open",
-            owner_max_age=self.settings.owner_max_age // timedelta(microseconds=1),
-        )
-        heads = self._keyring.path
-        context = Context(
-            store=self._database,
-            keyring=self._keyring.get,
-            clock=self._now,
-            entropy=os.urandom,
-            announce=self._announce,
-            owner_loader=lambda: self._verifying.owner_loader,
-            held=self._leases.held,
-            heads=HeadFile(heads.with_name(heads.name + ".heads")) if heads else NoHeads(),
-        )
-        super().__init__(context, Subscribers())
+        self._verifying = self._make_verifying()
+        super().__init__(self._make_context(), Subscribers())
         self._closed = False
         self._ticked_at = self._upkept_at = time.monotonic()
         self._worker = Worker(self._tick, self.settings.flush_interval.total_seconds())
@@ -290,6 +217,31 @@ class Tokenry(Groups):
         finally:
             self._database.close()
 
+    def _make_verifying(self) -> Verifying:
+        return Verifying(
+            store=self._database,
+            memory=self._memory,
+            leases=self._leases,
+            tally=self._tally,
+            keyring=self._keyring.get,
+            now=self._now,
+            limits_open=self.settings.limits_when_down == "open",
+            owner_max_age=self.settings.owner_max_age // timedelta(microseconds=1),
+        )
+
+    def _make_context(self) -> Context:
+        keyring = self._keyring.path
+        return Context(
+            store=self._database,
+            keyring=self._keyring.get,
+            clock=self._now,
+            entropy=os.urandom,
+            announce=self._announce,
+            owner_loader=lambda: self._verifying.owner_loader,
+            held=self._leases.held,
+            heads=HeadFile(keyring.with_name(keyring.name + ".heads")) if keyring else NoHeads(),
+        )
+
     def _trust(self) -> tuple[int, Any]:
         if self._database.alone:
             return self.settings.memory_entries, None
@@ -407,5 +359,3 @@ def _close_all() -> None:
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 atexit.register(_close_all)
-
-__all__ = ["Denied", "Groups", "Joined", "Tokenry"]

@@ -1,0 +1,63 @@
+"""The groups of calls that manage tenants, owners, roles, scopes, keys, events, audit and usage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .core.model import NOT_GIVEN, NotGiven
+from .service.audit import Audit
+from .service.context import By, Context, Done
+from .service.events import Events, Subscribers
+from .service.keys import Keys
+from .service.owners import Owners
+from .service.roles import Roles, Scopes
+from .service.tenants import Tenants
+from .service.usage import Usage
+
+
+class Groups:
+    """The management of tenants, owners, roles, scopes, keys, events, audit and usage."""
+
+    def __init__(self, context: Context, subscribers: Subscribers) -> None:
+        self._context = context
+        self._subscribers = subscribers
+        self.tenants = Tenants(context)
+        self.owners = Owners(context)
+        self.roles = Roles(context)
+        self.scopes = Scopes(context)
+        self.keys = Keys(context)
+        self.events = Events(context, subscribers)
+        self.audit = Audit(context)
+        self.usage = Usage(context)
+
+    def scoped(
+        self,
+        *,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+        ip: str | None = None,
+        request_id: str | None = None,
+    ) -> Groups:
+        """Return the same groups with defaults for many calls; `ip` and `request_id` go into the audit log."""
+        given = {"tenant": tenant, "by": by}
+        defaults = {name: value for name, value in given.items() if value is not NOT_GIVEN}
+        context = self._context.scoped(ip=ip, request_id=request_id, **defaults)
+        return Groups(context, self._subscribers)
+
+
+class Joined(Groups):
+    """The groups inside a transaction of the host, which alone decides whether what they did becomes true."""
+
+    def __init__(
+        self, context: Context, subscribers: Subscribers, pending: list[Done], settle: Callable[[], None]
+    ) -> None:
+        super().__init__(context, subscribers)
+        self._pending = pending
+        self._settle = settle
+
+    def settle(self) -> None:
+        """Call this after the host's commit: then the calls' promises hold, and subscribers are told.
+
+        After a rollback it does nothing: only events that are in the database are told.
+        """
+        self._settle()

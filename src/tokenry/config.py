@@ -178,6 +178,11 @@ class KeyringSource:
         assert self._keyring is not None
         return self._keyring
 
+    def check(self) -> None:
+        """Raise ConfigError when there is no keyring and none may be made: before any table is."""
+        if self._beside is None and not self._ephemeral:
+            self.get()
+
     def embed(self, is_new: bool) -> None:
         """Make the keyring of an embedded database that is new; never one for a database that has rows."""
         if self._keyring is None and self._beside is not None and is_new and not self._beside.exists():

@@ -39,9 +39,10 @@ class Groups:
         request_id: str | None = None,
     ) -> Groups:
         """Return the same groups with defaults for many calls; `ip` and `request_id` go into the audit log."""
-        given = {"tenant": tenant, "by": by}
-        defaults = {name: value for name, value in given.items() if value is not NOT_GIVEN}
-        context = self._context.scoped(ip=ip, request_id=request_id, **defaults)
+        given: dict[str, object] = {"tenant": tenant, "by": by, "ip": ip, "request_id": request_id}
+        stay = {"tenant": NOT_GIVEN, "by": NOT_GIVEN, "ip": None, "request_id": None}
+        defaults = {name: value for name, value in given.items() if value is not stay[name]}
+        context = self._context.scoped(**defaults)
         return Groups(context, self._subscribers)
 
 

@@ -118,8 +118,8 @@ class Installation:
             raise ConfigError(f"the directory {file.parent} does not exist: make it, or correct --database")
         if self.keyring is None and self.keyring_file is None:  # before any table is made
             raise ConfigError(
-                "this database needs a keyring: make one with `tokenry secrets new --out FILE`, then pass --keyring FILE "
-                "or set TOKENRY_KEYRING"
+                "this database needs a keyring: make one with `tokenry secrets new --out FILE`, then pass "
+                "--keyring FILE or set TOKENRY_KEYRING"
             )
         return self._tokenry(migrates=True)
 

@@ -249,6 +249,7 @@ class Tokenry(Groups):
         return (self.settings.memory_entries if signal is not None else 0), signal
 
     def _prepare(self, *, migrate: bool) -> None:
+        self._keyring.check()
         if not stores.prepare(self._database, migrate=migrate, embed=self._keyring.embed):
             return
         canary.check(self._database, self._keyring.get())

@@ -67,9 +67,9 @@ class Actor:
             raise NotFound(f"there is no such {what} here")
 
     def must_mint(self) -> None:
-        """Raise NotAllowed for an ordinary key: only an owner, or an operator's key, makes secrets."""
+        """Raise NotAllowed for an ordinary key: a stolen one must not make, renew or widen keys."""
         if self.by_key and self.operator is None:
-            raise NotAllowed("a key cannot make or renew keys; ask as its owner, or with an operator's key")
+            raise NotAllowed("a key cannot make, renew or change keys; ask as its owner, or with an operator's key")
 
     def must_hold(self, scopes: Iterable[str]) -> None:
         """Raise NotAllowed for scopes beyond what this actor holds, naming them."""

@@ -7,6 +7,7 @@ process held counts as spent. So never more than the limit is admitted, whoever 
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from tokenry.core.grant import Grant
 from tokenry.core.limits import SECOND, Limit, LimitState, reset_at, seconds_until, state
@@ -80,11 +81,14 @@ class Leases:
             return tuple([(c.limit, c.window, c.units + (c.left or 0)) for c in counters])
 
     def fill(self, grant: Grant, wants: list[Want], shares: list[tuple[int, int, int]], now: int) -> None:
-        """Put leased shares into their counters."""
-        by_limit = {counter.limit: counter for counter in grant.counters}
+        """Put leased shares into their counters. What was leased of a limit that has changed meanwhile goes back."""
         with self._lock:
+            by_limit = {counter.limit: counter for counter in grant.counters}
             for want, (window, units, left) in zip(wants, shares, strict=True):
-                counter = by_limit[want.limit]
+                counter = by_limit.get(want.limit)
+                if counter is None:
+                    self._returns.append(replace(want, window=window, need=units))
+                    continue
                 if window > counter.window:
                     counter.window, counter.units = window, 0
                 if window == counter.window:

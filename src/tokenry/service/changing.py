@@ -23,6 +23,7 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
     try:
         with context.changing(tenant, by) as change:
             key = seeing.changeable(change, id)
+            change.actor.must_mint()
             if if_version is not None and key.version != if_version:
                 message = f"the key is at version {key.version}, not {if_version}: read it again and decide anew"
                 raise Conflict(message, field="version")
@@ -45,6 +46,8 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
     """Switch a key on or off."""
     with context.changing(tenant, by) as change:
         key = seeing.changeable(change, id)
+        if on:
+            change.actor.must_mint()
         if key.status == "revoked":
             raise Conflict("a revoked key stays revoked", field="status")
         if on == (key.status != "disabled"):

@@ -267,9 +267,10 @@ def _actor(rows: Rows, tenant: Tenant, by: By, now: datetime) -> Actor:
     owner = rows.owners.get(place, external_id) if place else None
     if owner is None or owner.status != "active":
         return Actor(external_id)
-    if home == SYSTEM:
-        operator = granted(OPERATOR_SCOPES) if owner.admin else None
-        return Actor(external_id, owner, operator=operator, everywhere=owner.admin)
+    if home == SYSTEM and owner.admin:
+        return Actor(external_id, owner, operator=granted(OPERATOR_SCOPES), everywhere=True)
+    if home != tenant.slug:  # an ordinary owner of the operators' tenant, whose namesake may live here
+        return Actor(external_id)
     return _actor_of_owner(rows, tenant, owner)
 
 

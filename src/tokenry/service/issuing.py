@@ -176,6 +176,8 @@ def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], env
     A role may be passed on by who has it: whatever becomes of the role, they hold the same.
     """
     actor = change.actor
+    if own or roles:
+        actor.must_mint()
     if environment == OPERATOR_ENVIRONMENT and not actor.trusted and actor.operator is None:
         raise NotAllowed("only operators make operators' keys")
     actor.must_hold(own)

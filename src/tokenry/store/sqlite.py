@@ -77,8 +77,9 @@ class SqliteDatabase:
     def _take_part(self) -> None:
         """Show that this process uses the file."""
         if self.path:
+            os.close(_open_private(self.path))  # made with mode 0600, which SQLite's own files beside it then share
             self._presence = _presence(self.path, exclusive=self.alone)
-            self._write_file = None if self.alone else _lock_file(self.path + ".write")
+            self._write_file = None if self.alone else _open_private(self.path + ".write")
 
     def _begin_anew(self) -> None:
         """Have no connection; they are opened when they are needed."""
@@ -274,15 +275,15 @@ def _acquired(lock: Any, timeout: float, held: contextlib.ExitStack) -> bool:
     return True
 
 
-def _lock_file(path: str) -> int:
+def _open_private(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise ConfigError(f"the lock file {path} cannot be made: {error.strerror}") from None
+        raise ConfigError(f"the file {path} cannot be opened or made: {error.strerror}") from None
 
 
 def _presence(path: str, *, exclusive: bool) -> int:
-    file = _lock_file(path + ".lock")
+    file = _open_private(path + ".lock")
     try:
         fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:

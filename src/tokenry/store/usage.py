@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, UpdateBase, bindparam, case, select, update
+from sqlalchemy import Connection, UpdateBase, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tokenry.core.model import Tenant, UsageHour, micros, moment
@@ -26,10 +27,10 @@ _USE = (
         last_used_ip=case((_NEWER, bindparam("from_ip")), else_=secret.c.last_used_ip),
     )
 )
-_USED = select(secret.c.key_id).where(
-    secret.c.tenant_id == bindparam("tenant_id"),
-    secret.c.key_id.in_(bindparam("ids", expanding=True)),
-    secret.c.last_used_at.is_not(None),
+_USES = (
+    select(secret.c.key_id, func.sum(secret.c.use_count).label("uses"))
+    .where(secret.c.tenant_id == bindparam("tenant_id"), secret.c.key_id.in_(bindparam("ids", expanding=True)))
+    .group_by(secret.c.key_id)
 )
 _HOURS = (
     select(usage_hour.c.at, usage_hour.c.code, usage_hour.c.count)
@@ -59,7 +60,6 @@ class UsageRows:
         """
         spent = sorted(spent, key=attrgetter("kid", "hour"))
         used = [s for s in spent if s.last_used_at is not None]
-        first = self._first(used)
         if used:
             uses = [
                 {"uses": s.counts["valid"], "at": s.last_used_at, "from_ip": s.last_used_ip, "of_kid": s.kid}
@@ -73,7 +73,7 @@ class UsageRows:
         ]
         hours.sort(key=itemgetter("key_id", "at", "code"))
         _batch(self._connection, _ADD[self._connection.dialect.name], hours)
-        return first
+        return self._first(used)
 
     def list(self, tenant: Tenant, key_id: str, since: datetime) -> Sequence[UsageHour]:
         wanted = {"tenant_id": tenant.id, "key_id": key_id, "since": micros(since)}
@@ -81,14 +81,20 @@ class UsageRows:
         return [UsageHour(key_id, moment(at), code, count) for at, code, count in rows]
 
     def _first(self, used: Sequence[Spent]) -> Sequence[Spent]:
+        """Return those whose keys have no uses but these: asked after they were written, when nobody else can be at it."""
         unused = {(s.tenant_id, s.key_id): s for s in used if s.unused}
+        added: Counter[tuple[str, str]] = Counter()
+        for s in used:
+            added[s.tenant_id, s.key_id] += s.counts["valid"]
+        first = []
         for tenant_id in {tenant_id for tenant_id, _ in unused}:
             ids = [key_id for of_tenant, key_id in unused if of_tenant == tenant_id]
             for start in range(0, len(ids), _IDS):
                 wanted = {"tenant_id": tenant_id, "ids": ids[start : start + _IDS]}
-                for row in self._connection.execute(_USED, wanted):
-                    unused.pop((tenant_id, row.key_id), None)
-        return list(unused.values())
+                for row in self._connection.execute(_USES, wanted):
+                    if row.uses == added[tenant_id, row.key_id]:
+                        first.append(unused[tenant_id, row.key_id])
+        return first
 
 
 def _batch(connection: Connection, statement: UpdateBase, rows: Sequence[dict[str, Any]]) -> None:

@@ -1,0 +1,192 @@
+"""Events: what happened, for readers and for subscribers in the same process."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Issue
+from tests.contract.places import Installation
+from tokenry import Invalid
+from tokenry.testing import FakeClock
+from tokenry.types import EVENT_TYPES, Event, Owner
+
+DAY = timedelta(days=1)
+
+
+def test_events_are_read_in_order_from_any_place_and_none_is_missed(tk: Any, ada: Owner) -> None:
+    for number in range(7):
+        tk.owners.put(f"o{number}")
+    seen: list[Event] = []
+    while page := tk.events.list(after=seen[-1].sequence if seen else 0, limit=3):
+        seen += page.items
+        if len(page) < 3:
+            break
+    assert [event.subject for event in seen] == ["ada", *(f"o{number}" for number in range(7))]
+    assert [event.sequence for event in seen] == sorted({event.sequence for event in seen})
+    assert len({event.id for event in seen}) == 8
+    assert tk.events.list(after=seen[-1].sequence).items == ()
+
+
+def test_an_event_says_what_happened(tk: Any, clock: FakeClock, issue: Issue) -> None:
+    issued = issue("CI", scopes=["a"], by="ada") if False else issue("CI")
+    tk.keys.revoke(issued.key.id, reason="gone", by="ada")
+    event = tk.events.list().items[-1]
+    assert (event.type, event.at, event.tenant, event.actor) == ("key.revoked", clock.now(), "default", "ada")
+    assert (event.subject, event.data["reason"]) == (issued.key.id, "gone")
+
+
+def test_events_are_filtered_by_type(tk: Any, issue: Issue) -> None:
+    issued = issue()
+    tk.keys.disable(issued.key.id)
+    assert [event.type for event in tk.events.list(types=["key.disabled"])] == ["key.disabled"]
+    assert [event.type for event in tk.events.list(types=["key.*"])] == ["key.issued", "key.disabled"]
+    assert len(tk.events.list(types=["*"])) == 3
+    assert len(tk.events.list(types=["owner.*", "key.issued"])) == 2
+    for types in (["no.such"], ["key"], "key.*", [None], ["key.*", "x.*"]):
+        with pytest.raises(Invalid):
+            tk.events.list(types=types)
+    for after in (-1, None, "0", True, 1.5):
+        with pytest.raises(Invalid):
+            tk.events.list(after=after)
+
+
+def test_events_of_a_tenant_stay_in_it(tk: Any, acme: str, ada: Owner) -> None:
+    first = tk.events.list(tenant=acme).items[0]
+    assert {event.tenant for event in tk.events.list(tenant=acme)} == {acme}
+    assert [event.subject for event in tk.events.list(after=first.sequence)] == ["ada"]
+
+
+def test_a_subscriber_hears_of_what_it_asked_for_after_the_commit(tk: Any, issue: Issue) -> None:
+    heard: list[tuple[str, str]] = []
+    all_of_them: list[str] = []
+    stop = tk.events.subscribe(lambda event: heard.append((event.type, event.subject)), types=["key.issued", "owner.*"])
+    tk.events.subscribe(lambda event: all_of_them.append(event.type))
+    issued = issue()
+    tk.keys.disable(issued.key.id)
+    tk.owners.put("bob")
+    assert heard == [("key.issued", issued.key.id), ("owner.created", "bob")]
+    assert all_of_them == ["key.issued", "key.disabled", "owner.created"]
+    stop()
+    tk.owners.put("eve")
+    assert len(heard) == 2
+    assert len(all_of_them) == 4
+
+
+def test_a_refused_call_tells_nobody(tk: Any, issue: Issue) -> None:
+    issue("CI")
+    heard: list[Event] = []
+    tk.events.subscribe(heard.append)
+    with pytest.raises(Exception):  # noqa: B017
+        issue("CI")
+    tk.owners.put("ada")
+    assert heard == []
+
+
+def test_a_failing_subscriber_harms_nothing_and_nobody(tk: Any, issue: Issue, caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[str] = []
+
+    def fail(event: Event) -> None:
+        raise RuntimeError("the subscriber is broken")
+
+    tk.events.subscribe(fail)
+    tk.events.subscribe(lambda event: heard.append(event.type))
+    with caplog.at_level(logging.ERROR, "tokenry.events"):
+        issued = issue()
+    assert heard == ["key.issued"]
+    assert "key.issued" in caplog.text
+    assert tk.verify(issued.secret)
+    assert [key.id for key in tk.keys.list()] == [issued.key.id]
+    tk.keys.revoke(issued.key.id)
+    assert tk.verify(issued.secret).code == "revoked"
+
+
+def test_a_subscriber_may_use_the_engine(tk: Any, installation: Installation, issue: Issue) -> None:
+    if installation.face == "async":
+        return  # a subscriber is a plain function there and cannot wait
+    seen: list[str] = []
+
+    def look(event: Event) -> None:
+        if event.type == "key.issued":
+            seen.append(tk.keys.get(event.subject).name)
+            tk.keys.disable(event.subject)
+
+    tk.events.subscribe(look)
+    issued = issue("CI")
+    assert seen == ["CI"]
+    assert tk.verify(issued.secret).code == "disabled"
+
+
+def test_unknown_types_cannot_be_subscribed_to(tk: Any) -> None:
+    for types in (["no.such"], "key.*", [7]):
+        with pytest.raises(Invalid):
+            tk.events.subscribe(print, types=types)
+
+
+def test_first_use_is_told_once(tk: Any, installation: Installation, issue: Issue) -> None:
+    issued, unused = issue(), issue()
+    for _ in range(3):
+        assert tk.verify(issued.secret)
+        tk.flush()
+    rotated = tk.keys.rotate(issued.key.id)
+    assert tk.verify(rotated.secret)
+    tk.flush()
+    tk.keys.disable(unused.key.id)
+    assert not tk.verify(unused.secret)
+    tk.flush()
+    assert [event.subject for event in tk.events.list(types=["key.first_used"])] == [issued.key.id]
+
+
+@pytest.mark.lasting
+def test_expiring_is_told_once_at_30_7_and_1_days(installation: Installation) -> None:
+    tk = installation.open()
+    tk.owners.put("ada")
+    for name, days in (("long", 40), ("short", 5), ("never", None)):
+        tk.keys.issue("ada", name=name, expires_in=None if days is None else timedelta(days=days))
+    told: list[tuple[int, str, int]] = []
+    for day in range(41):
+        tk = installation.reopen(tk)  # upkeep is done when an instance is closed, if not before
+        names = {key.id: key.name for key in tk.keys.list()}
+        events = tk.events.list(types=["key.expiring"]).items[len(told) :]
+        told += [(day, names[event.subject], event.data["within_days"]) for event in events]
+        installation.clock.advance(DAY)
+    assert told == [(0, "short", 7), (4, "short", 1), (10, "long", 30), (33, "long", 7), (39, "long", 1)]
+
+
+@pytest.mark.lasting
+def test_a_new_expiry_is_told_anew(installation: Installation) -> None:
+    tk = installation.open()
+    tk.owners.put("ada")
+    id = tk.keys.issue("ada", name="k", expires_in=DAY).key.id
+    tk = installation.reopen(tk)
+    tk.keys.update(id, expires_in=2 * DAY)
+    tk = installation.reopen(tk)
+    assert [event.data["within_days"] for event in tk.events.list(types=["key.expiring"])] == [1, 7]
+
+
+@pytest.mark.lasting
+def test_failures_are_told_in_one_event_per_tenant(installation: Installation) -> None:
+    tk = installation.open()
+    tk.owners.put("ada")
+    issued = tk.keys.issue("ada", name="k")
+    for _ in range(3):
+        tk.verify("nonsense")
+        tk.verify(issued.secret, scopes="a")
+    tk.verify(issued.secret)
+    tk.keys.revoke(issued.key.id)
+    tk.verify(issued.secret)
+    assert tk.events.list(types=["auth.failed"]).items == ()
+    tk = installation.reopen(tk)
+    [event] = tk.events.list(types=["auth.failed"])
+    assert event.data["counts"] == {"insufficient_scope": 3, "revoked": 1}
+    [event] = tk.events.list(types=["auth.failed"], tenant="system")
+    assert event.data["counts"] == {"malformed": 3}
+
+
+def test_everything_that_happens_has_a_word_for_it(tk: Any, issue: Issue) -> None:
+    issued = issue()
+    tk.keys.delete(issued.key.id)
+    assert {event.type for event in tk.events.list()} <= set(EVENT_TYPES)

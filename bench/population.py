@@ -11,8 +11,8 @@ from tokenry.core.ids import make_id
 from tokenry.core.secret import digest_of, make_kid, mint
 
 KEY = (
-    "INSERT INTO tokenry_key (tenant_id, id, owner_id, name, name_folded, description, scopes, roles, allowed_ips, limits,"
-    " environment, metadata, version, created_at, expires_at, revoke_reason)"
+    "INSERT INTO tokenry_key (tenant_id, id, owner_id, name, name_folded, description, scopes, roles, allowed_ips,"
+    " limits, environment, metadata, version, created_at, expires_at, revoke_reason)"
     " VALUES ({0}, {0}, {0}, {0}, {0}, '', '[\"read:projects\",\"write:time\"]', '[]', '[\"203.0.113.0/24\"]', '[]',"
     " 'live', '{{}}', 1, {0}, {0}, '')"
 )

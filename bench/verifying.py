@@ -35,7 +35,7 @@ def from_memory(report: Report) -> None:
         bare = seconds_each(lambda: hashlib.sha256(text.encode()).digest(), CALLS)
         for name, exclusive, mark in (("a lone process", True, 5.0), ("several on one SQLite file", False, 10.0)):
             with Tokenry(url, settings=Settings(exclusive=exclusive)) as tk:
-                each = seconds_each(lambda: tk.verify(text, scopes=ASKED, ip=IP), CALLS) * 1e6  # noqa: B023
+                each = seconds_each(lambda: tk.verify(text, scopes=ASKED, ip=IP), CALLS) * 1e6
             reference = f"at most {mark:g} µs; bare sha256 {bare * 1e6:.2f} µs"
             report.line(name, f"{each:.2f} µs", reference, each <= mark)
         asyncio.run(_async_from_memory(report, url, text))

@@ -268,7 +268,8 @@ class Tokenry(Groups):
 
     def _settle(self, pending: list[Done]) -> None:
         done, pending[:] = list(pending), []
-        self._memory.clear()
+        if any(one.fence for one in done):
+            self._memory.clear()
         for one in done:
             with self._database.read() as rows:
                 known = rows.events.known(one.tenant_id, [event.id for event in one.events])

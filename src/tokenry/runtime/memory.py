@@ -44,8 +44,9 @@ class Memory:
 
     def watch(self, signal: Signal) -> None:
         """Trust memory from now on only while `signal` stands still."""
-        self._signal = signal
-        self.clear()
+        if self._signal is None:
+            self._signal = signal
+            self.clear()
 
     def recall(self, kid: str, text: str) -> Grant | None:
         """Return the grant of a key that was proved before, or None."""

@@ -10,7 +10,7 @@ from tokenry.core.keyring import Keyring
 from tokenry.core.ports import Rows, Store
 
 _DROPPED = "dropped"
-"""Stands in place of a canary for ever, so that a process with yesterday's keyring does not note the generation anew."""
+"""Stands in place of a canary for ever: a process with yesterday's keyring does not note the generation anew."""
 
 
 def is_new(store: Store) -> bool:

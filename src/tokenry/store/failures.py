@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from tokenry.core.errors import StoreUnavailable
+from tokenry.core.errors import Invalid, StoreUnavailable
 from tokenry.core.ports import Clash
 
 _log = logging.getLogger("tokenry.store")
@@ -20,6 +20,8 @@ def translated() -> Iterator[None]:
     """Turn driver errors into `Clash` or `StoreUnavailable`; the private detail goes to the log without parameters."""
     try:
         yield
+    except DataError:
+        raise Invalid.one("value", "bad_text", "a text holds characters that the database cannot hold") from None
     except IntegrityError as error:
         raise Clash(type(error.orig).__name__) from None
     except (DBAPIError, PoolTimeout) as error:

@@ -81,7 +81,7 @@ class UsageRows:
         return [UsageHour(key_id, moment(at), code, count) for at, code, count in rows]
 
     def _first(self, used: Sequence[Spent]) -> Sequence[Spent]:
-        """Return those whose keys have no uses but these: asked after they were written, when nobody else can be at it."""
+        """Return those whose keys have no uses but these. Asked once they are written: nobody else is at it then."""
         unused = {(s.tenant_id, s.key_id): s for s in used if s.unused}
         added: Counter[tuple[str, str]] = Counter()
         for s in used:

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
@@ -57,7 +58,7 @@ class awaited(Generic[P, R]):
             answer: Awaitable[R] = run(method, *args, **kwargs)
             return answer
 
-        return call
+        return wraps(method)(call)
 
 
 class _Group:

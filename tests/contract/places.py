@@ -24,6 +24,8 @@ KEYRING = fresh_keyring()
 # Nothing happens by itself: counts are written when a test says so.
 QUIET = Settings(background=False, flush_interval=timedelta(hours=1))
 
+DAY = 86_400 * 1_000_000
+
 PLACES = {
     "sqlite": ("file", "memory", "engine", "async-engine"),
     "postgres": ("url", "engine", "async-engine"),
@@ -176,7 +178,9 @@ def wipe_postgres(url: str) -> None:
     statements = [f"DELETE FROM tokenry_{table}" for table in WIPED]
     statements.append("DELETE FROM tokenry_tenant WHERE slug NOT IN ('default', 'system')")
     statements.append(f"DELETE FROM tokenry_keyring_canary WHERE generation <> '{KEYRING.generations[0].id}'")
-    statements.append("UPDATE tokenry_tenant SET status = 'active', prefix = 'tk', never_allowed = slug = 'default'")
+    fresh = "name = initcap(slug), status = 'active', prefix = 'tk', never_allowed = true"
+    lives = f"expires_in_default = {90 * DAY}, expires_in_max = {3650 * DAY}"
+    statements.append(f"UPDATE tokenry_tenant SET {fresh}, {lives}")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("; ".join(statements).encode())
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -12,6 +15,7 @@ import msgspec
 from tokenry.core.model import Head
 
 _log = logging.getLogger("tokenry.audit")
+_LOCK_SECONDS = 1
 
 
 class HeadFile:
@@ -24,8 +28,7 @@ class HeadFile:
         """Keep a head; a file that cannot be written is logged and does not stop anything."""
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with os.fdopen(file, "r+b") as stream:
-                fcntl.flock(stream, fcntl.LOCK_EX)
+            with os.fdopen(file, "r+b") as stream, _locked(stream.fileno()):
                 heads = _decode(stream.read())
                 if tenant_id not in heads or heads[tenant_id].position < head.position:
                     heads[tenant_id] = head
@@ -33,6 +36,7 @@ class HeadFile:
                     stream.seek(0)
                     stream.write(raw)
                     stream.truncate()
+                    stream.flush()
         except OSError as error:
             _log.warning("the head of the audit chain could not be kept in %s: %s", self._path, error.strerror)
 
@@ -42,6 +46,24 @@ class HeadFile:
             return _decode(self._path.read_bytes()).get(tenant_id)
         except FileNotFoundError:
             return None
+
+
+@contextmanager
+def _locked(file: int) -> Iterator[None]:
+    """Lock a file, and unlock it by a word: closing it would leave the lock with a child that was forked meanwhile."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.001)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _decode(raw: bytes) -> dict[str, Head]:

@@ -30,7 +30,7 @@ class Roles:
         errors: list[FieldError] = []
         fields.roles("name", [name], errors)
         clean = _known_list(errors, "scopes", scopes)
-        with self._context.changing(tenant, by) as change:
+        with self._context.changing(tenant, by, alone=True) as change:
             change.actor.must("tokenry:roles:write", "managing roles")
             unknown = _unknown(change.rows.scopes.list(change.tenant), clean)
             errors.extend(
@@ -74,7 +74,7 @@ class Roles:
 
     def delete(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
         """Delete a role; it is gone from owners and keys at once. Raise NotFound."""
-        with self._context.changing(tenant, by) as change:
+        with self._context.changing(tenant, by, alone=True) as change:
             change.actor.must("tokenry:roles:write", "managing roles")
             before = change.rows.roles.get(change.tenant, [str(name)])
             if not before or not change.rows.roles.delete(change.tenant, name):
@@ -98,7 +98,7 @@ class Scopes:
         errors: list[FieldError] = []
         clean = _known_list(errors, "scopes", entries)
         fields.refuse(errors)
-        with self._context.changing(tenant, by) as change:
+        with self._context.changing(tenant, by, alone=True) as change:
             change.actor.must("tokenry:scopes:write", "defining scopes")
             before = tuple(change.rows.scopes.list(change.tenant))
             if before != clean:

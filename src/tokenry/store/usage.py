@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, UpdateBase, bindparam, case, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from msgspec import json
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from tokenry.core.model import Tenant, UsageHour, micros, moment
 from tokenry.core.ports import Spent
@@ -17,16 +17,46 @@ from tokenry.core.ports import Spent
 from .tables import secret, usage_hour
 
 _IDS = 500
-_NEWER = secret.c.last_used_at.is_(None) | (secret.c.last_used_at <= bindparam("at"))
-_USE = (
-    update(secret)
-    .where(secret.c.kid == bindparam("of_kid"))
-    .values(
-        use_count=secret.c.use_count + bindparam("uses"),
-        last_used_at=case((_NEWER, bindparam("at")), else_=secret.c.last_used_at),
-        last_used_ip=case((_NEWER, bindparam("from_ip")), else_=secret.c.last_used_ip),
-    )
-)
+_SPENT = """
+    SELECT json_extract(value, '$[0]') AS kid, json_extract(value, '$[1]') AS uses, json_extract(value, '$[2]') AS at,
+        json_extract(value, '$[3]') AS ip
+    FROM json_each(:rows)
+"""
+_SPENT_POSTGRES = """
+    SELECT value->>0 AS kid, CAST(value->>1 AS bigint) AS uses, CAST(value->>2 AS bigint) AS at, value->>3 AS ip
+    FROM json_array_elements(CAST(:rows AS json))
+"""
+_USE = """
+    UPDATE tokenry_secret SET
+        use_count = use_count + spent.uses,
+        last_used_ip = CASE WHEN COALESCE(last_used_at, 0) <= spent.at THEN spent.ip ELSE last_used_ip END,
+        last_used_at = CASE WHEN COALESCE(last_used_at, 0) <= spent.at THEN spent.at ELSE last_used_at END
+    FROM ({spent}) AS spent WHERE tokenry_secret.kid = spent.kid
+"""
+_COUNTED = """
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+        json_extract(value, '$[3]'), json_extract(value, '$[4]')
+    FROM json_each(:rows) WHERE true
+"""
+_COUNTED_POSTGRES = """
+    SELECT value->>0, value->>1, CAST(value->>2 AS bigint), value->>3, CAST(value->>4 AS bigint)
+    FROM json_array_elements(CAST(:rows AS json))
+"""
+_COUNT = """
+    INSERT INTO tokenry_usage_hour (tenant_id, key_id, at, code, count) {counted}
+    ON CONFLICT (tenant_id, key_id, at, code) DO UPDATE SET count = tokenry_usage_hour.count + excluded.count
+"""
+_WRITE = {
+    "sqlite": (_USE.format(spent=_SPENT), _COUNT.format(counted=_COUNTED)),
+    "postgresql": (
+        # Takes the locks in one order, so that two processes that flush at once never lock each other up.
+        f"SELECT 1 FROM tokenry_secret WHERE kid IN (SELECT kid FROM ({_SPENT_POSTGRES}) AS spent) ORDER BY kid"  # noqa: S608
+        " FOR NO KEY UPDATE",
+        _USE.format(spent=_SPENT_POSTGRES),
+        _COUNT.format(counted=_COUNTED_POSTGRES),
+    ),
+}
+_STATEMENTS = {dialect: [text(statement) for statement in statements] for dialect, statements in _WRITE.items()}
 _USES = (
     select(secret.c.key_id, func.sum(secret.c.use_count).label("uses"))
     .where(secret.c.tenant_id == bindparam("tenant_id"), secret.c.key_id.in_(bindparam("ids", expanding=True)))
@@ -38,13 +68,6 @@ _HOURS = (
     .where(usage_hour.c.at >= bindparam("since"))
     .order_by(usage_hour.c.at, usage_hour.c.code)
 )
-_ADD = {
-    dialect: insert(usage_hour).on_conflict_do_update(
-        index_elements=["tenant_id", "key_id", "at", "code"],
-        set_={"count": usage_hour.c.count + insert(usage_hour).excluded.count},
-    )
-    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-}
 
 
 class UsageRows:
@@ -56,36 +79,39 @@ class UsageRows:
     def add(self, spent: Sequence[Spent]) -> Sequence[Spent]:
         """Write what was counted; return those whose key was used for the first time.
 
-        Always in one order, so that two processes that flush at once wait for each other and never lock each other up.
+        All rows travel as one JSON text: the database works on them while verifications go on, where a statement for
+        each would hand the interpreter's lock to and fro between the two threads.
         """
-        spent = sorted(spent, key=attrgetter("kid", "hour"))
-        used = [s for s in spent if s.last_used_at is not None]
-        if used:
-            uses = [
-                {"uses": s.counts["valid"], "at": s.last_used_at, "from_ip": s.last_used_ip, "of_kid": s.kid}
-                for s in used
-            ]
-            _batch(self._connection, _USE, uses)
-        hours = [
-            {"tenant_id": s.tenant_id, "key_id": s.key_id, "at": s.hour, "code": code, "count": count}
-            for s in spent
-            for code, count in s.counts.items()
-        ]
-        hours.sort(key=itemgetter("key_id", "at", "code"))
-        _batch(self._connection, _ADD[self._connection.dialect.name], hours)
-        return self._first(used)
+        used: dict[str, Spent] = {}
+        for one in sorted(spent, key=attrgetter("hour")):
+            if one.last_used_at is not None:
+                used[one.kid] = one
+        uses: Counter[str] = Counter()
+        hours: Counter[tuple[str, str, int, str]] = Counter()
+        for one in spent:
+            uses[one.kid] += one.counts.get("valid", 0)
+            for code, count in one.counts.items():
+                hours[one.tenant_id, one.key_id, one.hour, code] += count
+        last = [(kid, uses[kid], one.last_used_at, one.last_used_ip) for kid, one in used.items()]
+        counted = [(*place, count) for place, count in sorted(hours.items())]
+        *using, counting = _STATEMENTS[self._connection.dialect.name]
+        for statement in using:
+            self._connection.execute(statement, {"rows": _json(last)})
+        self._connection.execute(counting, {"rows": _json(counted)})
+        return self._first(list(used.values()), spent)
 
     def list(self, tenant: Tenant, key_id: str, since: datetime) -> Sequence[UsageHour]:
         wanted = {"tenant_id": tenant.id, "key_id": key_id, "since": micros(since)}
         rows = self._connection.execute(_HOURS, wanted)
         return [UsageHour(key_id, moment(at), code, count) for at, code, count in rows]
 
-    def _first(self, used: Sequence[Spent]) -> Sequence[Spent]:
+    def _first(self, used: Sequence[Spent], spent: Sequence[Spent]) -> Sequence[Spent]:
         """Return those whose keys have no uses but these. Asked once they are written: nobody else is at it then."""
-        unused = {(s.tenant_id, s.key_id): s for s in used if s.unused}
+        fresh = {(one.tenant_id, one.key_id) for one in spent if one.unused}
+        unused = {(one.tenant_id, one.key_id): one for one in used if (one.tenant_id, one.key_id) in fresh}
         added: Counter[tuple[str, str]] = Counter()
-        for s in used:
-            added[s.tenant_id, s.key_id] += s.counts["valid"]
+        for one in spent:
+            added[one.tenant_id, one.key_id] += one.counts.get("valid", 0)
         first = []
         for tenant_id in {tenant_id for tenant_id, _ in unused}:
             ids = [key_id for of_tenant, key_id in unused if of_tenant == tenant_id]
@@ -97,15 +123,5 @@ class UsageRows:
         return first
 
 
-def _batch(connection: Connection, statement: UpdateBase, rows: Sequence[dict[str, Any]]) -> None:
-    """Execute a statement for many rows of plain numbers and texts, handed to the driver as they are.
-
-    A flush holds the interpreter's lock while it prepares parameters, and every verification waits for it: this takes
-    a third of the time that the ordinary way takes.
-    """
-    compiled = statement.compile(dialect=connection.dialect)
-    if compiled.positiontup is None:
-        connection.exec_driver_sql(str(compiled), rows)
-    else:
-        ordered = itemgetter(*compiled.positiontup)
-        connection.exec_driver_sql(str(compiled), [ordered(row) for row in rows])
+def _json(rows: Sequence[tuple[Any, ...]]) -> str:
+    return json.encode(rows).decode()

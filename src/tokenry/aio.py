@@ -216,7 +216,7 @@ class AsyncTokenry(AsyncGroups):
         self._verifying = sync._verifying
         self._find = getattr(sync._database, "find_async", None)
         self._inline = stores.finds_inline(sync._database)
-        self._ready = not self._greenlets
+        self._inline_ticks = not self._background
         self._ticking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> AsyncTokenry:
@@ -239,6 +239,8 @@ class AsyncTokenry(AsyncGroups):
         """Answer whether a credential holds; from memory without waiting."""
         text = presented if presented.__class__ is str else text_of(presented)
         ask = read_ask(scopes, ip, cost, tenant, environment, audience)
+        if self._inline_ticks and self._sync._is_due():
+            await self._call(self._sync._tick_if_due)
         verdict = self._verifying.answer(text, ask)
         if verdict is None:
             verdict = await self._drive(self._verifying.steps(text, ask))
@@ -303,11 +305,11 @@ class AsyncTokenry(AsyncGroups):
 
     async def migrate(self) -> None:
         """Bring Tokenry's tables up to date."""
-        self._ready = True
-        await self._call(self._sync.migrate)
+        await (_in_greenlet if self._greenlets else asyncio.to_thread)(self._sync.migrate)
 
     async def close(self) -> None:
         """Write what was counted, give shares back and close the database."""
+        self._background = False  # nothing begins to tick any more
         if self._ticking is not None:
             self._ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -315,7 +317,7 @@ class AsyncTokenry(AsyncGroups):
             self._ticking = None
         if self._find is not None:
             await self._sync._database.close_async()
-        await self._call(self._sync.close)
+        await (_in_greenlet if self._greenlets else asyncio.to_thread)(self._sync.close)
 
     async def _drive(self, steps: Generator[Find | Lease, Any, Any]) -> Any:
         if self._greenlets:
@@ -350,10 +352,9 @@ class AsyncTokenry(AsyncGroups):
         if not self._greenlets:
             self._sync._wake()
             return
-        if not self._ready:
-            self._ready = True
+        if not self._sync._prepared:
             await _in_greenlet(self._sync._prepare, migrate=False)
-        if self._background and self._ticking is None and not self._sync._closed:
+        if self._background and self._ticking is None:
             self._ticking = asyncio.create_task(self._tick())
 
     async def _tick(self) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import stat
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from .core.errors import ConfigError
 from .core.keyring import Keyring, new_generation, parse_keyring
 
 _FILE = "tokenry.toml"
+_log = logging.getLogger("tokenry.keyring")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +149,11 @@ def _keep_owner(path: Path, aside: Path) -> None:
         os.chown(aside, found.st_uid, found.st_gid)
 
 
+def _is_path(source: str) -> bool:
+    """Tell a path from the text of a keyring, whole or broken: that one has more than one word, or begins as one."""
+    return not (source.startswith("tokenry-keyring") or any(mark in source for mark in (";", "\n", " ")))
+
+
 class KeyringSource:
     """Where an instance has its keyring from. A file is read again when it changes: a rotation needs no restart."""
 
@@ -155,13 +162,15 @@ class KeyringSource:
         self.path: Path | None = None
         self._keyring: Keyring | None = None
         self._beside = beside if source is None else None
+        if isinstance(source, str):
+            source = source.strip().strip("'\"")  # what an env file may leave around it
         if isinstance(source, Keyring):
             self._keyring = source
-        elif isinstance(source, str) and source.lstrip().startswith("tokenry-keyring"):
-            self._keyring = parse_keyring(source)
+        elif isinstance(source, str) and not _is_path(source):
+            self._keyring = parse_keyring(source)  # which never shows a part of it
         elif source is not None:
             self.path = Path(source)
-            self.reload()
+            self._read()
         elif beside is not None:
             self.path = beside
         self._seen = self._stamp()
@@ -174,7 +183,7 @@ class KeyringSource:
                     "this database needs a keyring: make one with `tokenry secrets new --out FILE` and pass it with "
                     "keyring=FILE or TOKENRY_KEYRING=FILE"
                 )
-            self.reload()
+            self._read()
         assert self._keyring is not None
         return self._keyring
 
@@ -190,20 +199,30 @@ class KeyringSource:
         elif self._keyring is None and self._ephemeral:
             self._keyring = fresh_keyring()  # for a database in memory, which ends with this process
 
-    def changed(self) -> bool:
-        """Tell whether the file is another than the one that was read."""
-        return self.path is not None and self._keyring is not None and self._stamp() != self._seen
+    def renew(self, check: Callable[[Keyring], None]) -> None:
+        """Take the file over if it has changed and `check` lets it pass; otherwise go on with what there is."""
+        stamp = self._stamp()
+        if self.path is None or self._keyring is None or stamp == self._seen:
+            return
+        try:
+            renewed = read_keyring_file(self.path)
+            check(renewed)
+        except ConfigError as error:
+            _log.error("the keyring has changed and is not taken over, the old one stays in use: %s", error)
+        else:
+            self._keyring = renewed
+        self._seen = stamp
 
-    def reload(self) -> Keyring:
-        """Read the file again."""
+    def _read(self) -> Keyring:
         assert self.path is not None
         self._seen = self._stamp()
         self._keyring = read_keyring_file(self.path)
         return self._keyring
 
     def _stamp(self) -> tuple[int, int] | None:
+        """Return what differs when the file is written, replaced, or given other rights."""
         try:
             found = self.path.stat() if self.path else None
         except OSError:
             return self._seen if hasattr(self, "_seen") else None  # being replaced at this moment, or gone
-        return (found.st_mtime_ns, found.st_ino) if found else None
+        return (found.st_ctime_ns, found.st_ino) if found else None

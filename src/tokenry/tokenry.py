@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import KeyringSource, Settings, load
-from .core.errors import ConfigError, StoreUnavailable, TokenryError
+from .core.errors import ConfigError, TokenryError
 from .core.keyring import Keyring
 from .core.model import micros
 from .core.scopes import ScopesAsked
@@ -66,28 +66,29 @@ class Tokenry(Groups):
             exclusive=self.settings.exclusive,
             timeout=self.settings.store_timeout.total_seconds(),
         )
-        self._now: Callable[[], int] = _clock(clock)
-        self._keyring = KeyringSource(
-            keyring or found.keyring,
-            stores.keyring_beside(self._database),
-            ephemeral=stores.is_ephemeral(self._database),
-        )
-        self._memory = Memory(*self._trust())
-        self._leases = Leases()
-        self._tally = Tally()
-        self._verifying = self._make_verifying()
-        super().__init__(self._make_context(), Subscribers())
-        self._closed = False
-        self._ticked_at = self._upkept_at = time.monotonic()
-        self._worker = Worker(self._tick, self.settings.flush_interval.total_seconds())
-        self._inline = not self.settings.background
         try:
+            self._assemble(clock, keyring or found.keyring)
             if not _defer:
                 self._prepare(migrate=self.settings.migrate and engine is None)
         except BaseException:
             self._database.close()
             raise
         _instances.add(self)
+
+    def _assemble(self, clock: Any, keyring: str | Path | Keyring | None) -> None:
+        self._now: Callable[[], int] = _clock(clock)
+        self._keyring = KeyringSource(
+            keyring, stores.keyring_beside(self._database), ephemeral=stores.is_ephemeral(self._database)
+        )
+        self._memory = Memory(*self._trust())
+        self._leases = Leases()
+        self._tally = Tally()
+        self._verifying = self._make_verifying()
+        super().__init__(self._make_context(), Subscribers())
+        self._closed = self._prepared = False
+        self._ticked_at = self._upkept_at = time.monotonic()
+        self._worker = Worker(self._tick, self.settings.flush_interval.total_seconds())
+        self._inline = not self.settings.background
 
     def __enter__(self) -> Tokenry:
         return self
@@ -209,13 +210,19 @@ class Tokenry(Groups):
         _instances.discard(self)
         self._worker.stop()
         try:
-            for last in (self.flush, lambda: self._give_back(everything=True), self._upkeep, self.audit.seal_all):
-                try:
-                    last()
-                except TokenryError as error:
-                    _log.warning("what was counted last could not be written: %s", error)
+            if self._prepared:
+                self._write_last()
         finally:
+            self._memory.close()
+            stores.refuse(self._database, ConfigError("this Tokenry was closed: open another one"))
             self._database.close()
+
+    def _write_last(self) -> None:
+        for last in (self.flush, lambda: self._give_back(everything=True), self._upkeep, self.audit.seal_all):
+            try:
+                last()
+            except TokenryError as error:
+                _log.warning("what was counted last could not be written: %s", error)
 
     def _make_verifying(self) -> Verifying:
         return Verifying(
@@ -249,10 +256,16 @@ class Tokenry(Groups):
         return (self.settings.memory_entries if signal is not None else 0), signal
 
     def _prepare(self, *, migrate: bool) -> None:
+        if self._closed:
+            return
         self._keyring.check()
+        stores.allow(self._database)
         if not stores.prepare(self._database, migrate=migrate, embed=self._keyring.embed):
+            without = "this database does not have Tokenry's tables yet: call migrate() once, or `tokenry db upgrade`"
+            stores.refuse(self._database, ConfigError(without))
             return
         canary.check(self._database, self._keyring.get())
+        self._prepared = True
 
     def _announce(self, done: Done) -> None:
         if done.fence or done.kids is None:
@@ -279,21 +292,23 @@ class Tokenry(Groups):
         if not self._inline:
             self._worker.start()
 
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._ticked_at >= self.settings.flush_interval.total_seconds()
+
     def _tick_if_due(self) -> None:
-        now = time.monotonic()
-        if now - self._ticked_at >= self.settings.flush_interval.total_seconds():
-            self._ticked_at = now
+        """Tick inside a call, which must not fail for it."""
+        if self._is_due() and not self._closed:
+            self._ticked_at = time.monotonic()
             try:
                 self._tick()
-            except StoreUnavailable as error:
-                _log.warning("what was counted could not be written yet: %s", error)
+            except Exception as error:
+                _log.warning("work beside a call failed and will be tried again: %s", error)
 
     def _tick(self) -> None:
         """Do what must be done about once a second, and now and then what must be done about once a minute."""
         while self._memory.sweep():
             time.sleep(0)
-        if self._keyring.changed():
-            canary.check(self._database, self._keyring.reload())
+        self._keyring.renew(lambda keyring: canary.check(self._database, keyring))
         self._give_back()
         self.flush()
         if time.monotonic() - self._upkept_at >= _UPKEEP_SECONDS:
@@ -356,7 +371,10 @@ def _after_fork_in_child() -> None:
 
 def _close_all() -> None:
     for instance in list(_instances):
-        instance.close()
+        try:
+            instance.close()
+        except Exception as error:  # such as an engine of an event loop that has ended: the others must still close
+            _log.warning("an instance was not closed, and what it counted last is lost: %s", type(error).__name__)
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

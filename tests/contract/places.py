@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from tests.contract.faces import Driven
 from tokenry import AsyncTokenry, Settings, Tokenry
 from tokenry.config import fresh_keyring
+from tokenry.store.tables import metadata
 from tokenry.testing import FakeClock
 
 KEYRING = fresh_keyring()
@@ -26,27 +27,24 @@ QUIET = Settings(background=False, flush_interval=timedelta(hours=1))
 
 DAY = 86_400 * 1_000_000
 
-PLACES = {
-    "sqlite": ("file", "memory", "engine", "async-engine"),
-    "postgres": ("url", "engine", "async-engine"),
-}
+# Every store and place by every face that it has.
+EVERYTHING = [
+    *("sqlite-file-sync", "sqlite-file-async", "sqlite-memory-sync", "sqlite-memory-async"),
+    *("sqlite-engine-sync", "sqlite-engine-async", "sqlite-async-engine-async"),
+    *("postgres-url-sync", "postgres-url-async"),
+    *("postgres-engine-sync", "postgres-engine-async", "postgres-async-engine-async"),
+]
+# What one test runs on by default: both databases, both faces, and two more places in turn.
+TURNS = [
+    ["sqlite-file-sync", "sqlite-memory-async", "postgres-url-async", "postgres-engine-sync"],
+    ["sqlite-file-async", "sqlite-engine-sync", "postgres-url-sync", "postgres-async-engine-async"],
+    ["sqlite-file-sync", "sqlite-async-engine-async", "postgres-url-async", "postgres-engine-async"],
+    ["sqlite-file-async", "sqlite-memory-sync", "sqlite-engine-async", "postgres-url-sync"],
+]
+RULES = ["sqlite-memory-sync", "postgres-url-async"]
 # In the order that foreign keys allow.
 WIPED = ["secret", "usage_hour", "limit_counter", "idempotency", "key", "owner", "role", "scope", "event"]
 WIPED += ["audit_entry", "audit_head"]
-
-
-def combinations(stores: list[str]) -> list[str]:
-    """Name every store, place and face that can be combined.
-
-    Every other one, from the first or from the second, covers every place (an AsyncEngine in half of them) and both
-    faces on each database.
-    """
-    names = []
-    for store in stores:
-        pairs = [(f"{store}-{place}-sync", f"{store}-{place}-async") for place in PLACES[store]]
-        for turn, pair in enumerate(pairs):
-            names += pair[:: -1 if turn % 2 else 1]
-    return [name for name in names if not name.endswith("async-engine-sync")]
 
 
 class Installation:
@@ -61,6 +59,7 @@ class Installation:
         self.clock = FakeClock()
         self.runner: asyncio.Runner | None = asyncio.Runner() if self.face == "async" else None
         self.engines: list[Any] = []
+        self.outsider: sa.Engine | None = None
         self.opened: list[Any] = []
 
     def open(self, **options: Any) -> Any:
@@ -123,13 +122,23 @@ class Installation:
 
     def sql(self, statement: str, **values: Any) -> list[Any]:
         """Do what somebody does who can write the database and has no keyring; return the rows, if any."""
-        engine = sa.create_engine(
-            sa.make_url(self.url).set(drivername="sqlite" if self.store == "sqlite" else "postgresql+psycopg"),
-            poolclass=sa.NullPool,
-        )
-        with engine.begin() as connection:
+        with self._outsider().begin() as connection:
             result = connection.execute(sa.text(statement), values)
             return list(result) if result.returns_rows else []
+
+    def restore(self, saved: dict[str, list[Any]]) -> None:
+        """Write the rows of whole tables back as they were."""
+        with self._outsider().begin() as connection:
+            for name, rows in saved.items():
+                table = metadata.tables[name]
+                connection.execute(table.delete())
+                connection.execute(table.insert(), [dict(row._mapping) for row in rows])
+
+    def _outsider(self) -> sa.Engine:
+        if self.outsider is None:
+            driver = "sqlite" if self.store == "sqlite" else "postgresql+psycopg"
+            self.outsider = sa.create_engine(sa.make_url(self.url).set(drivername=driver), poolclass=sa.NullPool)
+        return self.outsider
 
     def end(self) -> None:
         """Close everything that a test has opened."""
@@ -177,7 +186,9 @@ def wipe_postgres(url: str) -> None:
     """Empty the tables: far cheaper than a database for every test."""
     statements = [f"DELETE FROM tokenry_{table}" for table in WIPED]
     statements.append("DELETE FROM tokenry_tenant WHERE slug NOT IN ('default', 'system')")
-    statements.append(f"DELETE FROM tokenry_keyring_canary WHERE generation <> '{KEYRING.generations[0].id}'")
+    [generation] = KEYRING.generations
+    statements.append("DELETE FROM tokenry_keyring_canary")
+    statements.append(f"INSERT INTO tokenry_keyring_canary VALUES ('{generation.id}', '{generation.canary}')")
     fresh = "name = initcap(slug), status = 'active', prefix = 'tk', never_allowed = true"
     lives = f"expires_in_default = {90 * DAY}, expires_in_max = {3650 * DAY}"
     statements.append(f"UPDATE tokenry_tenant SET {fresh}, {lives}")
@@ -189,6 +200,7 @@ def sqlite_rows(path: Path, statement: str) -> list[tuple[Any, ...]]:
     """Read a file without any of our code."""
     connection = sqlite3.connect(path)
     try:
-        return connection.execute(statement).fetchall()
+        with connection:
+            return connection.execute(statement).fetchall()
     finally:
         connection.close()

@@ -58,7 +58,7 @@ def test_a_bad_entry_is_refused_by_name_and_nothing_is_stored(tk: Any, issue: Is
             issue(allowed_ips=["10.0.0.1", entry])
         [error] = refused.value.errors
         assert (error.field, error.code) == ("allowed_ips", "bad_address")
-        assert repr(str(entry)) in error.message
+        assert repr(entry) in error.message
     assert len(tk.keys.list()) == 0
 
 

@@ -15,6 +15,7 @@ from tokenry.testing import FakeClock
 from tokenry.types import Owner
 
 DAY = timedelta(days=1)
+TABLES = ("tokenry_audit_entry", "tokenry_audit_head")
 
 
 @pytest.fixture
@@ -159,13 +160,13 @@ EDITS = [
 @pytest.mark.lasting
 def test_every_edit_of_the_log_is_found(installation: Installation, tk: Any, story: list[str]) -> None:
     names = {"first": story[0], "third": story[2], "fourth": story[3], "last": story[-1]}
-    saved = {table: installation.sql(f"SELECT * FROM tokenry_{table}") for table in ("audit_entry", "audit_head")}
+    saved = {table: installation.sql(f"SELECT * FROM {table}") for table in TABLES}
     missed = []
     for edit in EDITS:
         installation.sql(edit, **{name: id for name, id in names.items() if f":{name}" in edit})
         if tk.audit.check():
             missed.append(edit)
-        restore(installation, saved)
+        installation.restore(saved)
     assert tk.audit.check(), "restored"
     assert missed == []
 
@@ -191,7 +192,7 @@ def test_a_tail_cut_off_with_its_head_is_found_with_a_head_kept_elsewhere(
     tk.owners.put("secret deed")
     kept = tk.audit.head()
     installation.sql("DELETE FROM tokenry_audit_entry WHERE subject = 'secret deed'")
-    restore(installation, {"audit_head": early})
+    installation.restore({"tokenry_audit_head": early})
     assert tk.audit.check(), "without a head from elsewhere it cannot be found"
     report = tk.audit.check(head=kept)
     assert not report
@@ -249,10 +250,10 @@ def test_what_was_cut_by_hand_is_told_from_a_checkpoint(
         "UPDATE tokenry_audit_head SET cut_signature = 'x'",
         "UPDATE tokenry_audit_head SET cut_position = 0, cut_chain = '', cut_signature = ''",
     ):
-        saved = {table: installation.sql(f"SELECT * FROM tokenry_{table}") for table in ("audit_entry", "audit_head")}
+        saved = {table: installation.sql(f"SELECT * FROM {table}") for table in TABLES}
         installation.sql(edit)
         assert not tk.audit.check(), edit
-        restore(installation, saved)
+        installation.restore(saved)
     assert tk.audit.check()
 
 
@@ -291,13 +292,3 @@ def test_the_chain_goes_on_after_a_restart(installation: Installation, tk: Any, 
     tk = installation.reopen(tk)
     tk.owners.put("after")
     assert tk.audit.check(head=kept).entry_count == 11
-
-
-def restore(installation: Installation, saved: dict[str, list[Any]]) -> None:
-    """Write rows back as they were."""
-    for table, rows in saved.items():
-        installation.sql(f"DELETE FROM tokenry_{table}")
-        for row in rows:
-            names = list(row._mapping)
-            values = ", ".join(f":{name}" for name in names)
-            installation.sql(f"INSERT INTO tokenry_{table} ({', '.join(names)}) VALUES ({values})", **row._mapping)

@@ -79,5 +79,5 @@ def test_what_is_joined_and_scoped_offers_the_same_names() -> None:
 
 def test_the_groups_of_this_test_are_all_there_are(faces: tuple[Any, Any]) -> None:
     sync, _ = faces
-    calls = {name for name in public(Tokenry)}
+    calls = public(Tokenry)
     assert public(sync) - calls - {"settings"} == set(GROUPS)

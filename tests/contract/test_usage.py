@@ -119,7 +119,7 @@ def test_usage_of_the_wrong_time_is_invalid(tk: Any, issue: Issue) -> None:
 
 
 def test_thousands_of_keys_are_counted_in_one_flush(tk: Any, issue: Issue) -> None:
-    keys = tk.keys.issue_many({"owner": "ada", "name": f"k{number}"} for number in range(700))
+    keys = tk.keys.issue_many({"owner": "ada", "name": f"k{number}"} for number in range(600))
     for one in keys:
         assert tk.verify(one.secret)
     tk.flush()

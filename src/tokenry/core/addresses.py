@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 
-from .errors import FieldError, Invalid
+from .errors import FieldError, Invalid, shown
 
 ENTRIES_MAX = 256
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
@@ -56,7 +56,7 @@ def check_list(field: str, entries: object, errors: list[FieldError]) -> tuple[s
         try:
             seen[canonical(entry)] = None
         except ValueError as error:
-            errors.append(FieldError(field, "bad_address", f"{str(entry)[:80]!r} {error}"))
+            errors.append(FieldError(field, "bad_address", f"{shown(entry)} {error}"))
     if len(seen) > ENTRIES_MAX:
         errors.append(FieldError(field, "too_many", f"an address list holds at most {ENTRIES_MAX} entries"))
     return tuple(seen)

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from .verdict import Refused
 
 
+def shown(value: object) -> str:
+    """Return how an error names a value that it refuses: shortened, and nothing that hides itself from `repr`."""
+    return repr(value[:80] if isinstance(value, str) else value)[:200]
+
+
 class FieldError(NamedTuple):
     """One thing that is wrong with one field: where, a stable code, and a sentence that says what to do."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from .errors import FieldError, Invalid
+from .errors import FieldError, Invalid, shown
 from .model import NOT_GIVEN, NotGiven, Tenant
 
 NAME_MAX = 100
@@ -71,7 +71,7 @@ def roles(field: str, value: object, errors: Errors) -> tuple[str, ...]:
         return ()
     names = tuple(dict.fromkeys(value))
     errors.extend(
-        FieldError(field, "bad_role", f"{str(n)[:80]!r} is not a role name: use 1 to {ROLE_MAX} of [A-Za-z0-9_.-]")
+        FieldError(field, "bad_role", f"{shown(n)} is not a role name: use 1 to {ROLE_MAX} of [A-Za-z0-9_.-]")
         for n in names
         if not (isinstance(n, str) and _ROLE.fullmatch(n))
     )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from .errors import FieldError
+from .errors import FieldError, shown
 
 COUNT_MAX = 10**12
 WINDOW_MAX = 366 * 86_400
@@ -89,7 +89,7 @@ def _read(field: str, value: object, errors: list[FieldError]) -> Limit | None:
             return None
         value = Limit(value["name"], value["limit"], value["window_seconds"])
     if not isinstance(value, Limit):
-        errors.append(FieldError(field, "bad_limit", f"{str(value)[:80]!r} is not a Limit"))
+        errors.append(FieldError(field, "bad_limit", f"{shown(value)} is not a Limit"))
         return None
     problems = []
     if not (isinstance(value.name, str) and _NAME.fullmatch(value.name)):
@@ -98,7 +98,7 @@ def _read(field: str, value: object, errors: list[FieldError]) -> Limit | None:
         problems.append(f"limit must be a whole number from 1 to {COUNT_MAX}")
     if not _whole(value.window_seconds, WINDOW_MAX):
         problems.append(f"window_seconds must be a whole number from 1 to {WINDOW_MAX}")
-    errors.extend(FieldError(field, "bad_limit", f"{str(value.name)[:40]!r}: {problem}") for problem in problems)
+    errors.extend(FieldError(field, "bad_limit", f"{shown(value.name)}: {problem}") for problem in problems)
     return None if problems else value
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
-from .errors import FieldError, Invalid
+from .errors import FieldError, Invalid, shown
 
 Ask: TypeAlias = "str | Sequence[str] | Mapping[str, ScopesAsked]"
 ScopesAsked: TypeAlias = "str | Sequence[ScopesAsked] | Mapping[str, ScopesAsked]"
@@ -155,7 +155,7 @@ def check_list(field: str, scopes: object, errors: list[FieldError]) -> tuple[st
                 FieldError(
                     field,
                     "bad_scope",
-                    f"{str(scope)[:80]!r} is not a scope: use a:b:c of [a-z0-9_.-], at most {LENGTH_MAX}",
+                    f"{shown(scope)} is not a scope: use a:b:c of [a-z0-9_.-], at most {LENGTH_MAX}",
                 )
             )
         elif is_operator(scope) and "*" in scope:

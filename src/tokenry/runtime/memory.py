@@ -94,6 +94,11 @@ class Memory:
             for kid in kids:
                 self._grants.pop(kid, None)
 
+    def close(self) -> None:
+        """Forget everything and remember nothing any more."""
+        self.entries = 0
+        self.clear()
+
     def clear(self) -> None:
         """Forget all grants. A million of them are set free in slices, by `sweep`, and not in one long pause."""
         with self._lock:

@@ -30,8 +30,12 @@ class Worker:
         with self._lock:
             if self._thread is None and not self._stopping.is_set():
                 thread = threading.Thread(target=self._run, name="tokenry-worker", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the interpreter is ending
+                    _log.warning("nothing runs in the background any more: %s", error)
+                    return
                 self._thread = thread
-                thread.start()
 
     def stop(self) -> None:
         """End the thread and wait for it."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from tokenry.core.chain import same
 from tokenry.core.errors import ConfigError, Conflict, NotFound
 from tokenry.core.keyring import Keyring
-from tokenry.core.ports import Rows, Store
+from tokenry.core.ports import Clash, Rows, Store
 
 _DROPPED = "dropped"
 """Stands in place of a canary for ever: a process with yesterday's keyring does not note the generation anew."""
@@ -26,12 +26,15 @@ def check(store: Store, keyring: Keyring) -> None:
     _compare(known, keyring)
     if all(generation.id in known for generation in keyring.generations):
         return
-    with store.change() as rows:
-        known = rows.canaries.list()
-        _compare(known, keyring)
-        for generation in keyring.generations:
-            if generation.id not in known:
-                rows.canaries.insert(generation.id, generation.canary)
+    try:
+        with store.change() as rows:
+            known = rows.canaries.list()
+            _compare(known, keyring)
+            for generation in keyring.generations:
+                if generation.id not in known:
+                    rows.canaries.insert(generation.id, generation.canary)
+    except Clash:  # another process has noted one at this very moment: see whether it is the same
+        check(store, keyring)
 
 
 def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from tokenry.core import fields
-from tokenry.core.errors import Invalid
+from tokenry.core.errors import Invalid, shown
 from tokenry.core.events import EVENT_TYPES, matches
 from tokenry.core.model import NOT_GIVEN, Event, NotGiven, Page
 
@@ -89,6 +89,6 @@ def _types(patterns: Sequence[str]) -> tuple[str, ...]:
     for pattern in patterns:
         found = [type for type in EVENT_TYPES if isinstance(pattern, str) and matches(pattern, type)]
         if not found:
-            raise Invalid.one("types", "unknown_type", f"{str(pattern)[:80]!r} is not an event type")
+            raise Invalid.one("types", "unknown_type", f"{shown(pattern)} is not an event type")
         chosen += found
     return tuple(chosen)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from tokenry.core.errors import Invalid, StoreUnavailable
+from tokenry.core.errors import Invalid, StoreUnavailable, TokenryError
 from tokenry.core.ports import Clash
 
 _log = logging.getLogger("tokenry.store")
@@ -26,6 +27,26 @@ def translated() -> Iterator[None]:
         raise Clash(type(error.orig).__name__) from None
     except (DBAPIError, PoolTimeout) as error:
         raise unavailable(getattr(error, "orig", None) or error) from None
+
+
+_USES = ("read", "change", "find", "find_async", "version", "fence")
+
+
+def refuse(database: object, error: TokenryError) -> None:
+    """Let every further use of a database raise an error."""
+
+    def refused(*args: object, **options: object) -> NoReturn:
+        raise error.with_traceback(None)
+
+    for name in _USES:
+        if hasattr(database, name):
+            setattr(database, name, refused)
+
+
+def allow(database: object) -> None:
+    """Take back what `refuse` did."""
+    for name in _USES:
+        vars(database).pop(name, None)
 
 
 def unavailable(error: BaseException) -> StoreUnavailable:

@@ -5,6 +5,7 @@ Nothing is added to the host's engine: no event, no pragma, no isolation level, 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -13,10 +14,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from tokenry.core.grant import Row
 
 from .failures import translated, unavailable
+from .locks import presence
 from .lookup import lookup_sql
 from .rows import SqlRows
 from .sqlite import _FENCE, _FIND
@@ -41,6 +44,7 @@ class HostDatabase:
         self._finding = threading.Lock()
         self._finder: sqlite3.Connection | None = None
         self._epoch = 0
+        self._presence = presence(self.path, exclusive=False) if self.path else None
 
     @contextmanager
     def read(self) -> Iterator[SqlRows]:
@@ -62,6 +66,9 @@ class HostDatabase:
         with translated(), self.engine.begin() as connection:
             if self.dialect == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(7305712041902)"))
+            else:  # the driver begins no transaction for what makes tables, and half of them would be worse than none
+                with contextlib.suppress(OperationalError):  # one that the host's own events have begun already
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield SqlRows(connection, counts_fence=False)
 
     def find(self, kid: str) -> Row | None:
@@ -94,11 +101,18 @@ class HostDatabase:
     def after_fork(self) -> None:
         """Begin anew in a forked child."""
         _inherited.append(self._finder)
+        self._leave()
         self._open()
 
     def close(self) -> None:
         """Close our own connection; the engine stays the host's."""
         self._close_finder()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._presence is not None:
+            os.close(self._presence)
+            self._presence = None
 
     def _close_finder(self) -> None:
         if self._finder is not None:
@@ -156,4 +170,4 @@ class JoinedDatabase:
 
 def _file_of(engine: Engine) -> str:
     name = engine.url.database if engine.dialect.name == "sqlite" else None
-    return os.path.abspath(name) if name and name != ":memory:" and not name.startswith("file:") else ""
+    return os.path.realpath(name) if name and name != ":memory:" and not name.startswith("file:") else ""

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine, make_url, select
 from sqlalchemy.exc import ArgumentError
 
 from tokenry.core.errors import ConfigError
 
 from . import migrate as migrations
-from .failures import translated
+from .failures import allow, refuse, translated
 from .host import HostDatabase, JoinedDatabase
+from .rows import SqlRows
 from .sqlite import SqliteDatabase
+from .tables import audit_entry, secret
 
 if TYPE_CHECKING:
     from .postgres import PostgresDatabase
+
+__all__ = [
+    "allow",
+    "database",
+    "finds_inline",
+    "is_ephemeral",
+    "joined",
+    "keyring_beside",
+    "prepare",
+    "refuse",
+    "signal_of",
+]
 
 Database: TypeAlias = Union[SqliteDatabase, "PostgresDatabase", HostDatabase]
 
@@ -47,7 +62,7 @@ def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -
     if kind == "sqlite":
         name = parts.database or ""
         return SqliteDatabase(
-            "" if name in ("", ":memory:") else str(Path(name).absolute()),
+            "" if name in ("", ":memory:") else os.path.realpath(name),
             exclusive=exclusive,
             timeout=timeout,
         )
@@ -111,5 +126,13 @@ def prepare(database: Database, *, migrate: bool, embed: Callable[[bool], None])
                 raise ConfigError(
                     f"the database is at revision {current}, this Tokenry needs {migrations.HEAD}: run migrate()"
                 )
-            embed(not rows.canaries.list())
+            embed(_is_new(rows))
     return True
+
+
+def _is_new(rows: SqlRows) -> bool:
+    """Tell whether a database holds nothing yet: a keyring is never made for one that has lost its canary."""
+    if rows.canaries.list():
+        return False
+    queries = (select(table).limit(1) for table in (secret, audit_entry))
+    return all(rows.connection.execute(query).first() is None for query in queries)

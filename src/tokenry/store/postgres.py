@@ -7,6 +7,7 @@ loop are gathered: while one statement is under way the next callers collect, an
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ _FIND = lookup_sql("postgresql", "= %s")
 _FIND_MANY = lookup_sql("postgresql", "= any(%s)")
 _BATCH = 256
 _HELD = 8
+_SERVER_FIRST = 1.0
+"""How many seconds the server has to say itself that a statement took too long, before we stop waiting for it."""
 
 
 class PostgresDatabase:
@@ -42,13 +45,19 @@ class PostgresDatabase:
         self._open()
 
     def _open(self) -> None:
-        settings = {"connect_timeout": max(1, round(self._timeout)), "options": self._options()}
         self._engine: Engine = create_engine(
-            self._url, connect_args=settings, pool_pre_ping=True, pool_timeout=self._timeout
+            self._url, creator=self._manage, pool_pre_ping=True, pool_timeout=self._timeout
         )
         self._idle: deque[Any] = deque()
         self._held = BoundedSemaphore(_HELD)
         self._gathering: Gathering | None = None
+
+    def _manage(self) -> Any:
+        connection = _Impatient.connect(
+            _conninfo(self._url), connect_timeout=max(1, round(self._timeout)), options=self._options()
+        )
+        connection.patience = self._timeout + _SERVER_FIRST
+        return connection
 
     def _options(self) -> str:
         return f"-c statement_timeout={int(self._timeout * 1000)} -c timezone=UTC"
@@ -73,20 +82,27 @@ class PostgresDatabase:
     def change_schema(self) -> Iterator[SqlRows]:
         """Open a transaction in which tables may be made; it may take its time."""
         with translated(), self._engine.begin() as connection:
+            raw: Any = connection.connection.dbapi_connection
+            patience, raw.patience = raw.patience, None
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7305712041902)")
             yield SqlRows(connection, counts_fence=False)
+            raw.patience = patience
 
     def find(self, kid: str) -> Row | None:
         """Look one secret up on a held connection; a broken one is replaced once."""
-        with self._held:
-            try:
-                row = self._ask(kid)
-            except psycopg.Error as error:
-                raise unavailable(error) from None
+        if not self._held.acquire(timeout=self._timeout):
+            raise StoreUnavailable(f"all {_HELD} connections for lookups have been busy for {self._timeout:g} s")
+        try:
+            row = self._ask(kid)
+        except psycopg.Error as error:
+            raise unavailable(error) from None
+        finally:
+            self._held.release()
         return None if row is None else Row._make(row)
 
     def _ask(self, kid: str) -> Any:
+        began = time.monotonic()
         while True:
             try:
                 cursor, fresh = self._idle.pop(), False
@@ -96,19 +112,20 @@ class PostgresDatabase:
                 row = cursor.execute(_FIND, (kid,), prepare=True).fetchone()
             except psycopg.OperationalError:
                 cursor.connection.close()
-                if fresh:
+                if fresh or time.monotonic() - began >= self._timeout:
                     raise
                 continue
             self._idle.append(cursor)
             return row
 
     def _connect(self) -> Any:
-        connection = psycopg.connect(
+        connection = _Impatient.connect(
             _conninfo(self._url),
             autocommit=True,
             connect_timeout=max(1, round(self._timeout)),
             options=self._options(),
         )
+        connection.patience = self._timeout + _SERVER_FIRST
         return connection.cursor(binary=True)
 
     def find_async(self, kid: str) -> asyncio.Future[Row | None]:
@@ -145,6 +162,36 @@ class PostgresDatabase:
 _inherited: list[object] = []
 
 
+class _Impatient(psycopg.Connection[Any]):
+    """A connection that gives up on a server that does not answer at all, not even that it took too long."""
+
+    patience: float | None = None
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        began = time.monotonic()
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.patience is not None and time.monotonic() - began >= self.patience:
+                self.pgconn.finish()  # nobody knows what it would say: even a rollback would wait again
+            raise
+
+
+class _ImpatientAsync(psycopg.AsyncConnection[Any]):
+    """The same on an event loop. It does not cancel: a server that does not answer does not hear of that either."""
+
+    patience: float | None = None
+
+    async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ASYNC109 psycopg's
+        began = time.monotonic()
+        try:
+            return await super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.patience is not None and time.monotonic() - began >= self.patience:
+                self.pgconn.finish()
+            raise
+
+
 class Gathering:
     """Lookups of one event loop, gathered into one statement at a time on one held connection."""
 
@@ -152,6 +199,7 @@ class Gathering:
         self.loop = loop
         self._conninfo = conninfo
         self._settings: dict[str, Any] = {"connect_timeout": max(1, round(timeout)), "options": options}
+        self._patience = timeout + _SERVER_FIRST
         self._waiting: dict[str, list[asyncio.Future[Row | None]]] = {}
         self._cursor: Any = None
         self._task: asyncio.Task[None] | None = None
@@ -176,6 +224,7 @@ class Gathering:
                 except psycopg.Error as error:
                     failure: StoreUnavailable | None = unavailable(error)
                     rows = {}
+                    await self.close()
                 else:
                     failure = None
                 for kid, futures in batch.items():
@@ -190,17 +239,19 @@ class Gathering:
             self._task = None
 
     async def _ask(self, kids: list[str]) -> dict[str, Row]:
+        began = time.monotonic()
         while True:
             fresh = self._cursor is None
             if fresh:
-                connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, **self._settings)
+                connection = await _ImpatientAsync.connect(self._conninfo, autocommit=True, **self._settings)
+                connection.patience = self._patience
                 self._cursor = connection.cursor(binary=True)
             try:
                 await self._cursor.execute(_FIND_MANY, (kids,), prepare=True)
                 return {row[0]: Row._make(row) for row in await self._cursor.fetchall()}
             except psycopg.OperationalError:
                 await self.close()
-                if fresh:
+                if fresh or time.monotonic() - began >= self._patience:
                     raise
 
     async def close(self) -> None:

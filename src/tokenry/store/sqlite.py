@@ -16,7 +16,6 @@ import fcntl
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +26,8 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from tokenry.core.errors import ConfigError, StoreUnavailable
 from tokenry.core.grant import Row
 
-from .failures import translated, unavailable
+from .failures import refuse, translated, unavailable
+from .locks import lock_file, make_private, presence, wait_for
 from .lookup import lookup_sql
 from .rows import SqlRows
 
@@ -77,9 +77,9 @@ class SqliteDatabase:
     def _take_part(self) -> None:
         """Show that this process uses the file."""
         if self.path:
-            os.close(_open_private(self.path))  # made with mode 0600, which SQLite's own files beside it then share
-            self._presence = _presence(self.path, exclusive=self.alone)
-            self._write_file = None if self.alone else _open_private(self.path + ".write")
+            make_private(self.path)
+            self._presence = presence(self.path, exclusive=self.alone)
+            self._write_file = None if self.alone else lock_file(self.path + ".write")
 
     def _begin_anew(self) -> None:
         """Have no connection; they are opened when they are needed."""
@@ -123,6 +123,7 @@ class SqliteDatabase:
         """Open a transaction that only reads, on one snapshot."""
         with (
             self._writing if self._memory else _turn(self._reading),
+            self._outermost() if self._memory else contextlib.nullcontext(),
             translated(),
             self._readers.begin() as connection,
         ):
@@ -131,7 +132,7 @@ class SqliteDatabase:
     @contextmanager
     def change(self, *, durable: bool = True) -> Iterator[SqlRows]:
         """Open a transaction that writes: it has the only write lock from its first moment."""
-        with self._writing, self._file_lock(), translated(), self._writer.connect() as connection:
+        with self._writing, self._outermost(), self._file_lock(), translated(), self._writer.connect() as connection:
             self._changing = True
             try:
                 if not durable:
@@ -202,7 +203,7 @@ class SqliteDatabase:
         if not self._at_rest:
             _inherited.append(self.__dict__.copy())
             self._begin_anew()
-            self._refuse(ConfigError(_FORKED_WITHIN.format(self.path or "in memory")))
+            refuse(self, ConfigError(_FORKED_WITHIN.format(self.path or "in memory")))
         elif not self.path:
             self._new_locks()
         else:
@@ -211,14 +212,7 @@ class SqliteDatabase:
             try:
                 self._take_part()
             except ConfigError as error:
-                self._refuse(error)
-
-    def _refuse(self, error: ConfigError) -> None:
-        def refuse(*args: object, **options: object) -> Any:
-            raise error.with_traceback(None)
-
-        for name in ("read", "change", "change_schema", "find", "version", "fence"):
-            setattr(self, name, refuse)
+                refuse(self, error)
 
     def close(self) -> None:
         """Close all connections; the last one, which may checkpoint, under the write lock."""
@@ -243,11 +237,17 @@ class SqliteDatabase:
         self._write_file = self._presence = None
 
     @contextmanager
+    def _outermost(self) -> Iterator[None]:
+        if self._changing:  # the lock let us in, so it is this very thread
+            raise ConfigError("Tokenry was called within a transaction of its own: an owner_loader must not call it")
+        yield
+
+    @contextmanager
     def _file_lock(self) -> Iterator[None]:
         if self._write_file is None:
             yield
             return
-        _wait_for(self._write_file, self._timeout)
+        wait_for(self._write_file, self._timeout)
         try:
             yield
         finally:
@@ -273,39 +273,3 @@ def _acquired(lock: Any, timeout: float, held: contextlib.ExitStack) -> bool:
         return False
     held.callback(lock.release)
     return True
-
-
-def _open_private(path: str) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ConfigError(f"the file {path} cannot be opened or made: {error.strerror}") from None
-
-
-def _presence(path: str, *, exclusive: bool) -> int:
-    file = _open_private(path + ".lock")
-    try:
-        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        wish = (
-            "this process asked to be alone on it, but others use it" if exclusive else "another process is alone on it"
-        )
-        hint = "; talk to that process instead (a running server: use --server), or let both share the file"
-        raise ConfigError(f"the database {path} is in use: {wish}{hint}") from None
-    return file
-
-
-def _wait_for(file: int, timeout: float) -> None:
-    deadline, pause = time.monotonic() + timeout, 0.0001
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise StoreUnavailable(
-                    f"another process has been writing for {timeout:g} s; nothing was changed, try again"
-                ) from None
-        time.sleep(pause)
-        pause = min(pause * 2, 0.005)

@@ -1,0 +1,179 @@
+"""A stolen or forged database: worthless without its keyring, and a planted or moved row opens nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Issue
+from tests.contract.places import KEYRING, QUIET, Installation, sqlite_rows
+from tokenry import ConfigError, Tokenry
+from tokenry.config import fresh_keyring
+from tokenry.core.keyring import Keyring, new_generation
+from tokenry.core.secret import digest_of, mint
+
+pytestmark = pytest.mark.lasting
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> tuple[Path, str]:
+    """An embedded database, closed, and a secret of it."""
+    path = tmp_path / "own" / "keys.db"
+    path.parent.mkdir()
+    with Tokenry(f"sqlite:///{path}", settings=QUIET) as tk:
+        tk.owners.put("ada")
+        secret = str(tk.keys.issue("ada", name="k").secret)
+    return path, secret
+
+
+def test_a_copy_without_its_keyring_does_not_start_and_none_is_made(embedded: tuple[Path, str], tmp_path: Path) -> None:
+    stolen = tmp_path / "stolen.db"
+    shutil.copyfile(embedded[0], stolen)
+    for _ in range(2):
+        with pytest.raises(ConfigError) as refused:
+            Tokenry(f"sqlite:///{stolen}", settings=QUIET)
+        assert "keyring" in str(refused.value)
+        assert not Path(f"{stolen}.keyring").exists()
+
+
+def test_another_keyring_is_refused_by_generation_and_damages_nothing(
+    embedded: tuple[Path, str], tmp_path: Path
+) -> None:
+    path, secret = embedded
+    [(generation,)] = sqlite_rows(path, "SELECT generation FROM tokenry_keyring_canary")
+    before = path.read_bytes()
+    with pytest.raises(ConfigError) as refused:
+        Tokenry(f"sqlite:///{path}", keyring=fresh_keyring(), settings=QUIET)
+    assert generation in str(refused.value)
+    forged = Keyring([new_generation(bytes(range(38)), 0)])
+    same_id = forged.dump().replace(forged.generations[0].id, generation)
+    with pytest.raises(ConfigError) as refused:
+        Tokenry(f"sqlite:///{path}", keyring=same_id, settings=QUIET)
+    assert generation in str(refused.value)
+    assert path.read_bytes() == before
+    with Tokenry(f"sqlite:///{path}", settings=QUIET) as tk:
+        assert tk.verify(secret)
+
+
+def test_a_wrong_keyring_is_refused_on_every_store(installation: Installation, tk: Any, issue: Issue) -> None:
+    issued = issue()
+    with pytest.raises(ConfigError) as refused:
+        use_with(installation, fresh_keyring())
+    assert KEYRING.generations[0].id in str(refused.value)
+    assert tk.verify(issued.secret)
+    assert len(installation.sql("SELECT * FROM tokenry_keyring_canary")) == 1
+
+
+def use_with(installation: Installation, keyring: Keyring) -> None:
+    """Open with a keyring and use it once: an AsyncEngine is looked at when it is first used."""
+    installation.open(keyring=keyring).keys.list()
+
+
+def test_canaries_taken_out_of_a_database_with_keys_open_nothing(
+    installation: Installation, tk: Any, issue: Issue
+) -> None:
+    issued = issue()
+    installation.sql("DELETE FROM tokenry_keyring_canary")
+    other = installation.open(keyring=fresh_keyring())
+    assert other.verify(issued.secret).code == "malformed"
+
+
+def test_an_embedded_database_whose_canary_was_taken_out_gets_no_new_keyring(embedded: tuple[Path, str]) -> None:
+    path, _ = embedded
+    sqlite_rows(path, "DELETE FROM tokenry_keyring_canary RETURNING 1")
+    Path(f"{path}.keyring").unlink()
+    with pytest.raises(ConfigError):
+        Tokenry(f"sqlite:///{path}", settings=QUIET)
+    assert not Path(f"{path}.keyring").exists()
+
+
+SWAPS = [
+    "UPDATE tokenry_secret SET key_id = :other_key, ends_at = NULL WHERE kid = :kid",
+    "UPDATE tokenry_secret SET digest = (SELECT digest FROM tokenry_secret WHERE kid = :other_kid) WHERE kid = :kid",
+    "UPDATE tokenry_secret SET pepper_id = 'x' WHERE kid = :kid",
+]
+
+
+@pytest.mark.parametrize("swap", SWAPS)
+def test_a_row_moved_to_another_key_opens_nothing(installation: Installation, tk: Any, issue: Issue, swap: str) -> None:
+    mine, victim = issue(), issue(scopes=["*"])
+    installation.sql(
+        "DELETE FROM tokenry_secret WHERE kid <> :kid", kid=mine.key.secrets[0].kid
+    ) if "key_id" in swap else None
+    names = {"kid": mine.key.secrets[0].kid, "other_kid": victim.key.secrets[0].kid, "other_key": victim.key.id}
+    installation.sql(swap, **{name: value for name, value in names.items() if f":{name}" in swap})
+    assert tk.verify(mine.secret).code == "not_found"
+
+
+def test_a_row_moved_to_another_tenant_opens_nothing(
+    installation: Installation, tk: Any, issue: Issue, acme: str
+) -> None:
+    mine = issue()
+    there = tk.keys.issue("ada", name="k", tenant=acme)
+    [row] = installation.sql("SELECT tenant_id FROM tokenry_key WHERE id = :id", id=there.key.id)
+    installation.sql("DELETE FROM tokenry_secret WHERE kid = :kid", kid=there.key.secrets[0].kid)
+    installation.sql(
+        "UPDATE tokenry_secret SET tenant_id = :tenant_id, key_id = :key_id WHERE kid = :kid",
+        tenant_id=row.tenant_id,
+        key_id=there.key.id,
+        kid=mine.key.secrets[0].kid,
+    )
+    assert tk.verify(mine.secret).code == "not_found"
+
+
+def test_a_row_under_another_kid_opens_nothing(installation: Installation, tk: Any, issue: Issue) -> None:
+    mine, other = issue(), issue()
+    installation.sql("DELETE FROM tokenry_secret WHERE kid = :kid", kid=other.key.secrets[0].kid)
+    installation.sql(
+        "UPDATE tokenry_secret SET kid = :other WHERE kid = :kid",
+        other=other.key.secrets[0].kid,
+        kid=mine.key.secrets[0].kid,
+    )
+    for secret in (mine.secret, other.secret):
+        assert tk.verify(secret).code == "not_found"
+
+
+def test_a_row_planted_by_a_writer_without_the_keyring_opens_nothing(
+    installation: Installation, tk: Any, issue: Issue
+) -> None:
+    victim = issue(scopes=["*"])
+    [row] = installation.sql("SELECT tenant_id, digest, pepper_id, tag_id FROM tokenry_secret")
+    kid = "0" * 16
+    own = fresh_keyring().generations[0]
+    text = mint("tk_live", kid, bytes(32), own.tag_key)
+    digests = [
+        digest_of(own.pepper, kid, row.tenant_id, victim.key.id, text),
+        hashlib.sha256(text.encode()).digest(),
+        hmac.digest(b"", text.encode(), "sha256"),
+        bytes(row.digest),
+        bytes(32),
+    ]
+    for digest in digests:
+        installation.sql("DELETE FROM tokenry_secret")
+        installation.sql(
+            "INSERT INTO tokenry_secret (kid, tenant_id, key_id, digest, pepper_id, tag_id, created_at)"
+            " VALUES (:kid, :tenant_id, :key_id, :digest, :pepper_id, :tag_id, 0)",
+            kid=kid,
+            tenant_id=row.tenant_id,
+            key_id=victim.key.id,
+            digest=digest,
+            pepper_id=row.pepper_id,
+            tag_id=row.tag_id,
+        )
+        assert tk.verify(text).code == "malformed"
+        tagged = mint("tk_live", kid, bytes(32), installation.keyring.generations[0].tag_key)
+        assert tk.verify(tagged).code == "not_found"
+
+
+def test_an_answer_kept_for_a_repeat_gives_no_secret_without_the_keyring(
+    installation: Installation, tk: Any, issue: Issue
+) -> None:
+    issued = issue(name="k", idempotency_key="one")
+    nonces = [bytes(row.nonce) for row in installation.sql("SELECT nonce FROM tokenry_idempotency")]
+    tail = str(issued.secret).partition("_1")[2]
+    assert not any(nonce.hex() in tail or tail in nonce.hex() for nonce in nonces)

@@ -1,0 +1,67 @@
+"""A PostgreSQL that accepts connections and never answers is unavailable, not waited for."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import psutil
+import pytest
+
+from tests.conftest import STORES
+from tests.servers.postgres import Postgres
+from tokenry import AsyncTokenry, Settings, StoreUnavailable, Tokenry
+from tokenry.config import fresh_keyring
+
+pytestmark = pytest.mark.skipif("postgres" not in STORES, reason="this leg of the suite runs without PostgreSQL")
+SETTINGS = Settings(store_timeout=timedelta(seconds=0.5), background=False)
+
+
+@contextmanager
+def frozen(server: Postgres) -> Iterator[None]:
+    family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
+    for process in family:
+        os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in family:
+            os.kill(process.pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def server() -> Iterator[Postgres]:
+    running = Postgres().start()
+    yield running
+    running.stop()
+
+
+def test_both_faces_say_so_in_time_and_recover_by_themselves(server: Postgres) -> None:
+    url, keyring = server.create_database(), fresh_keyring()
+
+    async def asynchronous(secret: object) -> None:
+        async with AsyncTokenry(url, keyring=keyring, settings=SETTINGS) as tk:
+            assert await tk.verify(secret)  # type: ignore[arg-type]
+            with frozen(server):
+                begin = time.monotonic()
+                with pytest.raises(StoreUnavailable):
+                    await tk.verify(secret)  # type: ignore[arg-type]
+                assert time.monotonic() - begin < 10
+            assert await tk.verify(secret)  # type: ignore[arg-type]
+
+    with Tokenry(url, keyring=keyring, settings=SETTINGS) as tk:
+        tk.owners.put("user")
+        issued = tk.keys.issue("user", name="key")
+        assert tk.verify(issued.secret)
+        with frozen(server):
+            begin = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                tk.verify(issued.secret)
+            with pytest.raises(StoreUnavailable):
+                tk.keys.revoke(issued.key.id)
+            assert time.monotonic() - begin < 20
+        assert tk.verify(issued.secret)
+        asyncio.run(asynchronous(issued.secret))

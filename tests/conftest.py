@@ -5,11 +5,16 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.postgres import Postgres
 
 # The leg with the lowest dependencies sets this; the header of the report says what runs.
 STORES = os.environ.get("TOKENRY_TEST_STORES", "sqlite,postgres").split(",")
+
+# No deadline: a slow machine is no failure. Long counts look further.
+settings.register_profile("house", deadline=None, max_examples=1000 if os.environ.get("TOKENRY_CHAOS") else 100)
+settings.load_profile("house")
 
 
 def pytest_report_header() -> str:

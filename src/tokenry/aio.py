@@ -8,7 +8,7 @@ thread, or in a greenlet when the host's engine is an `AsyncEngine`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -35,6 +35,8 @@ from .service.usage import Usage
 from .service.verify import Find, Lease, OwnerLoader, read_ask, required, text_of
 from .store import open as stores
 from .tokenry import Tokenry
+
+_log = logging.getLogger("tokenry")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -310,10 +312,9 @@ class AsyncTokenry(AsyncGroups):
     async def close(self) -> None:
         """Write what was counted, give shares back and close the database."""
         self._background = False  # nothing begins to tick any more
-        if self._ticking is not None:
-            self._ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticking
+        if self._ticking is not None:  # never cancelled: a transaction cut in the middle keeps its locks
+            self._stopping.set()
+            await self._ticking
             self._ticking = None
         if self._find is not None:
             await self._sync._database.close_async()
@@ -355,12 +356,21 @@ class AsyncTokenry(AsyncGroups):
         if not self._sync._prepared:
             await _in_greenlet(self._sync._prepare, migrate=False)
         if self._background and self._ticking is None:
-            self._ticking = asyncio.create_task(self._tick())
+            self._stopping = asyncio.Event()
+            self._ticking = asyncio.create_task(self._tick(self._stopping))
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(self._sync.settings.flush_interval.total_seconds())
+    async def _tick(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            try:
+                await asyncio.wait_for(stopping.wait(), self._sync.settings.flush_interval.total_seconds())
+            except TimeoutError:
+                await self._tick_once()
+
+    async def _tick_once(self) -> None:
+        try:
             await _in_greenlet(self._sync._tick_if_due)
+        except Exception as error:
+            _log.warning("work in the background failed and will be tried again: %s", error)
 
 
 async def _in_greenlet(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

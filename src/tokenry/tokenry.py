@@ -31,7 +31,7 @@ from .runtime.worker import Worker
 from .service import canary, usage
 from .service.context import Context, Done, NoHeads
 from .service.events import Subscribers
-from .service.verify import OwnerLoader, Verifying, read_ask, required, text_of
+from .service.verify import OwnerLoader, Verifying, checked_loader, read_ask, required, text_of
 from .store import open as stores
 
 _log = logging.getLogger("tokenry")
@@ -89,6 +89,7 @@ class Tokenry(Groups):
         self._ticked_at = self._upkept_at = time.monotonic()
         self._worker = Worker(self._tick, self.settings.flush_interval.total_seconds())
         self._inline = not self.settings.background
+        self._flushing = threading.RLock()
 
     def __enter__(self) -> Tokenry:
         return self
@@ -167,9 +168,10 @@ class Tokenry(Groups):
     def owner_loader(self, load: OwnerLoader) -> OwnerLoader:
         """Let the host answer for owners: `load(external_id, tenant)` returns a mapping of fields, True, or None.
 
-        None is `owner_disabled`. It is asked whenever a grant is looked up or older than `owner_max_age`.
+        None is `owner_disabled`. It is asked whenever a grant is looked up or older than `owner_max_age`. Raise
+        ConfigError for an asynchronous one, and later whenever it answers with anything else.
         """
-        self._verifying.owner_loader = load
+        self._verifying.owner_loader = checked_loader(load)
         self._memory.clear()
         return load
 
@@ -184,7 +186,7 @@ class Tokenry(Groups):
         signal = stores.signal_of(self._database)
         if signal is not None:
             self._memory.watch(signal)  # somebody else writes to our file now: look, and never assume
-        context = self._context.scoped(store=store, announce=pending.append)
+        context = self._context.scoped(store=store, announce=pending.append, heads=NoHeads(), seals=False)
         yield Joined(context, self._subscribers, pending, lambda: self._settle(pending))
 
     def migrate(self) -> None:
@@ -193,13 +195,14 @@ class Tokenry(Groups):
 
     def flush(self) -> None:
         """Write everything that was counted, and seal the audit log."""
-        spent, peppers = self._tally.drain()
-        if spent or peppers:
-            try:
-                usage.write(self._context, spent, peppers)
-            except BaseException:
-                self._tally.put_back(spent)
-                raise
+        with self._flushing:  # what another thread has taken out is written, too, when this returns
+            spent, peppers = self._tally.drain()
+            if spent or peppers:
+                try:
+                    usage.write(self._context, spent, peppers)
+                except BaseException:
+                    self._tally.put_back(spent)
+                    raise
         self.audit.seal_all()
 
     def close(self) -> None:
@@ -328,6 +331,7 @@ class Tokenry(Groups):
 
     def _after_fork(self) -> None:
         self._database.after_fork()
+        self._flushing = threading.RLock()
         for part in (self._memory, self._leases, self._tally, self._worker):
             part.forget()
 

@@ -201,7 +201,7 @@ def test_an_operator_reaches_every_tenant(tk: Any, key: Issued, acme: str) -> No
     tk.tenants.suspend(acme, by=operator)
     assert tk.verify(issued.secret).code == "tenant_suspended"
     assert len(tk.tenants.list(by=operator)) == 3
-    assert {entry.actor for entry in tk.audit.list(tenant=acme, action="tenant.suspended")} == {"op"}
+    assert {entry.actor for entry in tk.audit.list(tenant=acme, action="tenant.suspended")} == {"system/op"}
 
 
 def test_an_ordinary_owner_of_the_system_tenant_is_nobody_elsewhere(tk: Any, key: Issued) -> None:

@@ -6,8 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .errors import NotAllowed, NotFound
+from .ids import is_id
 from .model import Owner
-from .scopes import Granted, granted, is_operator
+from .scopes import Granted, for_admins, granted, is_operator
+
+SYSTEM = "system"
+"""The tenant of the operators of the installation."""
 
 OPERATOR_SCOPES = tuple(
     f"tokenry:{scope}"
@@ -28,14 +32,20 @@ NOTHING = granted(())
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. The trusted program itself is `PROGRAM`; somebody unknown here sees nothing at all."""
+    """Who asks. The trusted program itself is `PROGRAM`; somebody unknown here sees nothing at all.
+
+    `name` is how audit entries tell of it, `identity` is what nobody else ever has. What it may grant is what it
+    `holds`, and of that only what its key covers too (`within`).
+    """
 
     name: str
+    identity: tuple[str, ...] = ("nobody",)
     owner: Owner | None = None
     admin: bool = False
     operator: Granted | None = None
     everywhere: bool = False
     holds: Granted = NOTHING
+    within: Granted | None = None
     trusted: bool = False
     by_key: bool = False
 
@@ -55,11 +65,18 @@ class Actor:
         if not (self.trusted or (self.everywhere and self.may(scope))):
             raise NotAllowed(f"{what} is for operators of the installation with {scope}")
 
+    def must_make_operators(self) -> None:
+        """Raise NotAllowed unless this actor holds all that an administrator of the operators' tenant holds."""
+        if not (self.trusted or (self.everywhere and all(self.may(scope) for scope in OPERATOR_SCOPES))):
+            raise NotAllowed("making an operator is for operators of the installation with every scope of operators")
+
+    def owns(self, external_id: str) -> bool:
+        """Tell whether what belongs to an owner is this actor's own."""
+        return self.operator is None and self.owner is not None and self.owner.external_id == external_id
+
     def sees(self, external_id: str, scope: str) -> bool:
         """Tell whether what belongs to an owner is open to this actor."""
-        return self.may(scope) or (
-            self.operator is None and self.owner is not None and self.owner.external_id == external_id
-        )
+        return self.may(scope) or self.owns(external_id)
 
     def must_see(self, external_id: str, scope: str, what: str) -> None:
         """Raise NotFound, exactly as for something that does not exist."""
@@ -67,9 +84,11 @@ class Actor:
             raise NotFound(f"there is no such {what} here")
 
     def must_mint(self) -> None:
-        """Raise NotAllowed for an ordinary key: a stolen one must not make, renew or widen keys."""
+        """Raise NotAllowed for an ordinary key: a stolen one must not make, renew, widen or remove keys."""
         if self.by_key and self.operator is None:
-            raise NotAllowed("a key cannot make, renew or change keys; ask as its owner, or with an operator's key")
+            raise NotAllowed(
+                "a key cannot make, renew, change or remove keys; ask as its owner, or with an operator's key"
+            )
 
     def must_hold(self, scopes: Iterable[str]) -> None:
         """Raise NotAllowed for scopes beyond what this actor holds, naming them."""
@@ -84,7 +103,16 @@ class Actor:
             return self.operator is not None and self.operator.covers(scope)
         if self.operator is not None or self.admin:
             return True
-        return scope != "*" and scope.partition(":")[0] != "admin" and self.holds.covers(scope)
+        return not for_admins(scope) and self.holds.covers(scope) and (self.within is None or self.within.covers(scope))
 
 
-PROGRAM = Actor("", trusted=True)
+PROGRAM = Actor("", ("program",), trusted=True)
+
+
+def name_of(home: str, external_id: str, tenant: str) -> str:
+    """Return how audit entries in a tenant name an owner: by its external id, unless another could be meant by that.
+
+    Owners of another tenant, and ids that look like those or like a key, stand behind the slug of their tenant.
+    """
+    clear = home == tenant and not is_id("key", external_id) and not external_id.startswith((f"{SYSTEM}/", f"{home}/"))
+    return external_id if clear else f"{home}/{external_id}"

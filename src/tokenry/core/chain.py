@@ -10,9 +10,11 @@ from __future__ import annotations
 import hmac
 import json
 
-from .keyring import Generation
+from .keyring import Generation, Keyring
 from .model import Entry, micros
 from .secret import joined
+
+_CUT = "cut:"
 
 
 def entry_mac(generation: Generation, tenant_id: str, entry: Entry) -> str:
@@ -28,8 +30,24 @@ def chain_link(generation: Generation, before: str, position: int, mac: str) -> 
 
 
 def head_signature(generation: Generation, tenant_id: str, position: int, chain: str, at: int) -> str:
-    """Return the signature of a head (or, with the word of a checkpoint as `chain`, of a cut)."""
+    """Return the signature of a head: the end of a chain, and when it was there."""
     return f"{generation.id}:{_mac(generation, 'audit head', tenant_id, str(position), chain, str(at))}"
+
+
+def is_signed(keyring: Keyring, signature: str, tenant_id: str, position: int, chain: str, at: int) -> bool:
+    """Tell whether a head was signed by a generation that the keyring still has."""
+    generation = keyring.get(signature.partition(":")[0])
+    return generation is not None and same(head_signature(generation, tenant_id, position, chain, at), signature)
+
+
+def is_cut_signed(keyring: Keyring, signature: str, tenant_id: str, position: int, chain: str) -> bool:
+    """Tell whether a checkpoint was signed by a generation that the keyring still has."""
+    return is_signed(keyring, signature, tenant_id, position, _CUT + chain, 0)
+
+
+def cut_signature(generation: Generation, tenant_id: str, position: int, chain: str) -> str:
+    """Return the signature of the checkpoint behind which entries were cut: the chain begins there."""
+    return head_signature(generation, tenant_id, position, _CUT + chain, 0)
 
 
 def same(one: str, other: str) -> bool:

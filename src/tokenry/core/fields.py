@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .errors import FieldError, Invalid, shown
-from .model import NOT_GIVEN, NotGiven, Tenant
+from .model import NOT_GIVEN, Tenant
 
 NAME_MAX = 100
 TEXT_MAX = 1000
@@ -21,24 +21,46 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{0,11}", re.ASCII)
 _CONTROL = frozenset(("Cc", "Cs", "Zl", "Zp"))
+# What turns the direction of writing around: with it a name shows as another one.
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 Errors = list[FieldError]
 
 
 def text(field: str, value: object, errors: Errors, *, least: int = 0, most: int = TEXT_MAX) -> str:
-    """Return a trimmed text of a fitting length without control characters (line breaks are fine in long texts)."""
+    """Return a trimmed text of one line and of a fitting length, composed (NFC), without control characters."""
+    clean = _trimmed(field, value, errors, least, most)
+    if any(c in _BIDI or unicodedata.category(c) in _CONTROL for c in clean):
+        message = "may hold neither control characters nor such as change the direction of writing"
+        errors.append(FieldError(field, "control_character", message))
+    return clean
+
+
+def prose(field: str, value: object, errors: Errors, *, most: int = TEXT_MAX) -> str:
+    """Return a trimmed text that may have several lines, each ending in a line feed alone."""
+    if isinstance(value, str):
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+    clean = _trimmed(field, value, errors, 0, most)
+    if any(unicodedata.category(c) in _CONTROL and c not in "\n\t" for c in clean):
+        errors.append(FieldError(field, "control_character", "may hold no control characters but line breaks and tabs"))
+    return clean
+
+
+def _trimmed(field: str, value: object, errors: Errors, least: int, most: int) -> str:
     if not isinstance(value, str):
         errors.append(FieldError(field, "not_a_text", "must be a text"))
         return ""
-    value = value.strip()
+    value = unicodedata.normalize("NFC", value).strip()
     if len(value) < least:
         errors.append(FieldError(field, "blank", f"must have at least {least} character{'s'[: least > 1]}"))
     if len(value) > most:
         errors.append(FieldError(field, "too_long", f"may have at most {most} characters, this has {len(value)}"))
-    allowed = "" if most <= NAME_MAX else "\n\t"
-    if any(unicodedata.category(c) in _CONTROL and c not in allowed for c in value):
-        errors.append(FieldError(field, "control_character", "may not hold control characters"))
     return value
+
+
+def folded(name: str) -> str:
+    """Return what two names have in common when they count as one: case and composition make no difference."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def name(field: str, value: object, errors: Errors) -> str:
@@ -69,13 +91,33 @@ def roles(field: str, value: object, errors: Errors) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         errors.append(FieldError(field, "not_a_list", "roles are a list of names"))
         return ()
-    names = tuple(dict.fromkeys(value))
-    errors.extend(
-        FieldError(field, "bad_role", f"{shown(n)} is not a role name: use 1 to {ROLE_MAX} of [A-Za-z0-9_.-]")
-        for n in names
-        if not (isinstance(n, str) and _ROLE.fullmatch(n))
-    )
-    return names
+    names: dict[str, None] = {}
+    for one in value:
+        if isinstance(one, str) and _ROLE.fullmatch(one):
+            names[one] = None
+        else:
+            message = f"{shown(one)} is not a role name: use 1 to {ROLE_MAX} of [A-Za-z0-9_.-]"
+            errors.append(FieldError(field, "bad_role", message))
+    return tuple(names)
+
+
+def owner(values: Mapping[str, object]) -> dict[str, Any]:
+    """Return what is given of an owner's fields; raise Invalid with every mistake."""
+    errors: Errors = []
+    clean: dict[str, Any] = {}
+    for field, value in values.items():
+        if field == "roles":
+            clean[field] = roles(field, value, errors)
+        elif field == "admin":
+            if not isinstance(value, bool):
+                errors.append(FieldError(field, "not_a_bool", "must be True or False"))
+            clean[field] = value
+        elif field == "email" and value is None:
+            clean[field] = None
+        else:
+            clean[field] = text(field, value, errors, most=320)
+    refuse(errors)
+    return clean
 
 
 def metadata(field: str, value: object, errors: Errors) -> Mapping[str, Any]:
@@ -86,7 +128,7 @@ def metadata(field: str, value: object, errors: Errors) -> Mapping[str, Any]:
         errors.append(FieldError(field, "not_a_mapping", "metadata is a mapping with texts as keys"))
         return {}
     try:
-        encoded = json.dumps(dict(value), allow_nan=False)
+        encoded = json.dumps(dict(value), allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError):
         errors.append(
             FieldError(field, "not_json", "metadata may only hold what JSON can: texts, numbers, lists, mappings")
@@ -118,13 +160,7 @@ def length(field: str, value: object, errors: Errors, *, least: timedelta, most:
     return value
 
 
-def expiry(
-    tenant: Tenant,
-    now: datetime,
-    expires_in: timedelta | NotGiven | None,
-    expires_at: datetime | NotGiven | None,
-    errors: Errors,
-) -> datetime | None:
+def expiry(tenant: Tenant, now: datetime, expires_in: object, expires_at: object, errors: Errors) -> datetime | None:
     """Return when a key expires: by default as the tenant says, never only by an explicit None."""
     if expires_in is not NOT_GIVEN and expires_at is not NOT_GIVEN:
         errors.append(FieldError("expires_at", "ambiguous", "give expires_in or expires_at, not both"))
@@ -136,13 +172,12 @@ def expiry(
         if not tenant.never_allowed:
             errors.append(FieldError(field, "never_not_allowed", f"keys of tenant {tenant.slug!r} must expire"))
         return None
-    if isinstance(value, datetime):
-        clean = moment(field, value, errors)
-        value = None if clean is None else clean - now
-        if value is None:
-            return None
-    if not isinstance(value, timedelta):
+    if field == "expires_at":
+        at = moment(field, value, errors)
+        value = None if at is None else at - now
+    elif not isinstance(value, timedelta):
         errors.append(FieldError(field, "not_a_length", "expires_in is a timedelta, expires_at a datetime"))
+    if not isinstance(value, timedelta):
         return None
     if not timedelta(seconds=1) <= value <= tenant.expires_in_max:
         errors.append(
@@ -150,6 +185,13 @@ def expiry(
         )
         return None
     return now + value
+
+
+def version(value: object) -> int | None:
+    """Return the version that a change expects, or None for any."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise Invalid.one("if_version", "not_a_number", "if_version is the version of the key that you have read")
+    return value
 
 
 def limit_of_page(value: object) -> int:

@@ -46,6 +46,10 @@ class Row(NamedTuple):
     owner_record: str
     tenant_record: str
 
+    def __repr__(self) -> str:
+        """Show what may be logged: a digest is not."""
+        return f"Row(kid={self.kid!r}, key_id={self.key_id!r}, tenant={self.slug!r})"
+
 
 class Grant(msgspec.Struct, gc=False):
     """A row compiled for deciding. `proof` is set by the memory that keeps the grant, `counters` by the limits."""
@@ -72,10 +76,23 @@ class Grant(msgspec.Struct, gc=False):
     unused: bool = False  # the secret was not used when it was looked up, and no use of it was counted since
     read_at: int | None = None  # set when a host answers for the owner, whose answer grows old
 
+    def __repr__(self) -> str:
+        """Show what may be logged: the proof is not."""
+        return f"Grant(kid={self.kid!r}, tenant={self.tenant!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show the same in a console or a traceback that asks for it."""
+        return [("kid", self.kid), ("tenant", self.tenant)]
+
     @property
     def key_id(self) -> str:
         """The id of the key."""
         return str(_decode(self.key_record)[0])
+
+    @property
+    def version(self) -> int:
+        """The version of the key: of two grants of one key, the higher was read later."""
+        return int(_decode(self.key_record)[5])
 
     @property
     def tenant_id(self) -> str:

@@ -55,6 +55,17 @@ def state(limit: Limit, window: int, remaining: int) -> LimitState:
     return LimitState(limit.name, limit.limit, limit.window_seconds, max(0, remaining), ends_at)
 
 
+def carries(seconds: int, window: int, limit: Limit, now_window: int) -> bool:
+    """Tell whether what was taken in a window of `seconds` counts in the window `now_window` of a limit.
+
+    A limit whose windows became longer or shorter goes on with what was taken in the last window that reaches into
+    the new one: rather too much than too little.
+    """
+    if seconds == limit.window_seconds:
+        return window >= now_window
+    return (window + 1) * seconds > now_window * limit.window_seconds
+
+
 def seconds_until(moment: int, now: int) -> int:
     """Return whole seconds, rounded up and at least 1, until a moment."""
     return max(1, -((now - moment) // SECOND))

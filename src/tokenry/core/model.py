@@ -137,7 +137,10 @@ class Issued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened. `sequence` orders the events of an installation for its readers."""
+    """Something that happened. `sequence` orders the events of an installation for its readers.
+
+    A subscriber is told before the place of an event is settled, so there `sequence` is 0: tell repeats by `id`.
+    """
 
     sequence: int
     id: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -45,7 +45,7 @@ class SecretRow:
 
     kid: str
     key_id: str
-    digest: bytes
+    digest: bytes = field(repr=False)
     pepper_id: str
     tag_id: str
     created_at: datetime
@@ -81,7 +81,7 @@ class Answer:
 
     arguments: str
     generation: str
-    nonce: bytes
+    nonce: bytes = field(repr=False)
     answer: str
     expires_at: datetime
 
@@ -105,8 +105,8 @@ class Pepper:
     """A digest under a newer pepper, to be written if the row still has the old one."""
 
     kid: str
-    old: bytes
-    new: bytes
+    old: bytes = field(repr=False)
+    new: bytes = field(repr=False)
     pepper_id: str
 
 
@@ -199,13 +199,13 @@ class AuditRows(Protocol):
     def list(self, tenant: Tenant, which: Mapping[str, str], *, before: str | None, limit: int) -> Sequence[Entry]: ...
     def unsealed_tenants(self) -> Sequence[str]: ...
     def unsealed(self, tenant_id: str, limit: int) -> Sequence[Sealed]: ...
-    def chain(self, tenant_id: str, after: int, limit: int) -> Sequence[Sealed]: ...
+    def chain(self, tenant_id: str, after: int | None, limit: int) -> Sequence[Sealed]: ...
     def seal(self, tenant_id: str, links: Sequence[tuple[str, int, str]]) -> None: ...
     def head(self, tenant_id: str, *, lock: bool = False) -> HeadRow | None: ...
     def put_head(self, tenant_id: str, head: HeadRow) -> None: ...
     def last_before(self, tenant_id: str, before: datetime) -> Sealed | None: ...
     def cut(self, tenant_id: str, position: int) -> int: ...
-    def needing(self, generation: str) -> int: ...
+    def needing(self, generation: str) -> tuple[int, int]: ...
 
 
 class UsageRows(Protocol):

@@ -33,6 +33,11 @@ def is_operator(scope: str) -> bool:
     return scope.partition(":")[0] == OPERATOR
 
 
+def for_admins(scope: str) -> bool:
+    """Tell whether only admins grant a scope: `admin`, `admin:…`, and every pattern that covers one of these."""
+    return scope.partition(":")[0] in ("admin", "*")
+
+
 def covers(granted: str, asked: str) -> bool:
     """Tell whether `granted` covers everything that `asked` stands for."""
     if granted == asked:

@@ -76,7 +76,10 @@ class Valid:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A refusal. Falsy; `code` says why, `retry_after` (whole seconds) when it is worth trying again."""
+    """A refusal. Falsy; `code` says why, `retry_after` (whole seconds) when it is worth trying again.
+
+    A cost beyond the limit itself never passes: then there is no `retry_after`.
+    """
 
     code: str
     retry_after: int | None = None

@@ -19,26 +19,31 @@ _LOCK_SECONDS = 1
 
 
 class HeadFile:
-    """One head per tenant id, each only ever replaced by one that is further on. Processes may share the file."""
+    """One head per tenant id, each only replaced by who has seen it lie on the chain. Processes may share the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def keep(self, tenant_id: str, head: Head) -> None:
-        """Keep a head; a file that cannot be written is logged and does not stop anything."""
+    def keep(self, tenant_id: str, head: Head, *, after: Head | None) -> bool:
+        """Keep a head in place of `after`; return False when another one is kept there by now.
+
+        A file that cannot be written is logged and does not stop anything.
+        """
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             with os.fdopen(file, "r+b") as stream, _locked(stream.fileno()):
                 heads = _decode(stream.read())
-                if tenant_id not in heads or heads[tenant_id].position < head.position:
-                    heads[tenant_id] = head
-                    raw = msgspec.json.encode(heads)
-                    stream.seek(0)
-                    stream.write(raw)
-                    stream.truncate()
-                    stream.flush()
+                if heads.get(tenant_id) != after:
+                    return False
+                heads[tenant_id] = head
+                raw = msgspec.json.encode(heads)
+                stream.seek(0)
+                stream.write(raw)
+                stream.truncate()
+                stream.flush()
         except OSError as error:
             _log.warning("the head of the audit chain could not be kept in %s: %s", self._path, error.strerror)
+        return True
 
     def get(self, tenant_id: str) -> Head | None:
         """Return the head that is kept for a tenant, or None."""

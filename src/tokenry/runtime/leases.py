@@ -2,6 +2,9 @@
 
 A share belongs to one window and dies with it. Whoever still lives gives back what it does not need; what a dead
 process held counts as spent. So never more than the limit is admitted, whoever is killed, forked or restarted.
+
+How large a limit is, the newest version of its key that was seen here says: a grant that was looked up before a change
+neither brings the old limit back nor spends what was leased under it.
 """
 
 from __future__ import annotations
@@ -10,28 +13,39 @@ import threading
 from dataclasses import replace
 
 from tokenry.core.grant import Grant
-from tokenry.core.limits import SECOND, Limit, LimitState, reset_at, seconds_until, state
+from tokenry.core.limits import SECOND, Limit, LimitState, carries, reset_at, seconds_until, state
 from tokenry.core.ports import Want
 from tokenry.core.verdict import Refused, Taken
 
 _ASK_AGAIN = SECOND // 10
 _IDLE = SECOND
+_FORGET = 60 * SECOND
 
 
 class Counter:
-    """What this process holds of one limit of one key. `left` is what the store had besides, None when unknown."""
+    """What this process holds of one limit of one key. `left` is what the store had besides, None when unknown.
 
-    __slots__ = ("asked_at", "key_id", "left", "limit", "span", "tenant_id", "units", "used_at", "window")
+    `limit` is an object of this counter and this version alone: a share that was leased for another one is not filled
+    in here, even if the two are equal.
+    """
 
-    def __init__(self, tenant_id: str, key_id: str, limit: Limit) -> None:
+    __slots__ = ("asked_at", "key_id", "left", "limit", "span", "tenant_id", "units", "used_at", "version", "window")
+
+    def __init__(self, tenant_id: str, key_id: str, limit: Limit, version: int, now: int) -> None:
         self.tenant_id = tenant_id
         self.key_id = key_id
-        self.limit = limit
+        self.asked_at = 0
+        self.used_at = now
+        self.renew(limit, version)
+
+    def renew(self, limit: Limit, version: int) -> None:
+        """Begin anew with the limit of a version; the store knows what was taken."""
+        self.limit = replace(limit)
+        self.version = version
         self.span = limit.window_seconds * SECOND
         self.window = -1
         self.units = 0
         self.left: int | None = None
-        self.asked_at = self.used_at = 0
 
     def want(self, units: int) -> Want:
         """Return the wish for so many units of the current window."""
@@ -49,7 +63,7 @@ class Counter:
 
 
 class Leases:
-    """All counters of this process."""
+    """All counters of this process, by key and limit name: they outlive any grant."""
 
     def __init__(self) -> None:
         self.forget()
@@ -57,37 +71,40 @@ class Leases:
     def forget(self) -> None:
         """Begin anew, as after a fork: the shares stay with the parent."""
         self._lock = threading.Lock()
-        self._counters: dict[tuple[str, str, int], Counter] = {}
+        self._counters: dict[tuple[str, str], Counter] = {}
         self._returns: list[Want] = []
-
-    def counters(self, grant: Grant) -> tuple[Counter, ...]:
-        """Return the counters of a grant. They belong to key and limit name and outlive any grant."""
-        key_id, tenant_id = grant.key_id, grant.tenant_id
-        found: tuple[Counter, ...] = tuple(self._counter(tenant_id, key_id, limit) for limit in grant.limits)
-        grant.counters = found
-        return found
 
     def take(self, grant: Grant, cost: int, now: int) -> Taken | list[Want] | Refused:
         """Take `cost` of every limit, or nothing: what must be leased first, or the refusal."""
-        counters: tuple[Counter, ...] = grant.counters or self.counters(grant)
+        counters: tuple[Counter, ...] | None = grant.counters
         with self._lock:
+            if counters is not None:
+                for counter in counters:
+                    if now // counter.span > counter.window or counter.units < cost or counter.left is None:
+                        break
+                else:
+                    return _spend(counters, cost, now)
+            counters = self._bind(grant, now)
             for counter in counters:
                 counter.enter(now)
-                if counter.units < cost or counter.left is None:
-                    return self._lacking(counters, cost, now)
-            for counter in counters:
-                counter.units -= cost
-                counter.used_at = now
-            return tuple([(c.limit, c.window, c.units + (c.left or 0)) for c in counters])
+            if all(counter.units >= cost and counter.left is not None for counter in counters):
+                return _spend(counters, cost, now)
+            lacking = _lacking(counters, cost, now)
+            if isinstance(lacking, Refused):
+                return lacking
+            # In one order, as everywhere; of one limit, first what goes back.
+            return sorted(lacking + self._own_returns(grant), key=lambda want: (want.limit.name, want.need))
 
     def fill(self, grant: Grant, wants: list[Want], shares: list[tuple[int, int, int]], now: int) -> None:
         """Put leased shares into their counters. What was leased of a limit that has changed meanwhile goes back."""
         with self._lock:
-            by_limit = {counter.limit: counter for counter in grant.counters}
             for want, (window, units, left) in zip(wants, shares, strict=True):
-                counter = by_limit.get(want.limit)
-                if counter is None:
-                    self._returns.append(replace(want, window=window, need=units))
+                if want.need < 0:  # was given back
+                    continue
+                counter = self._counters.get((want.key_id, want.limit.name))
+                if counter is None or counter.limit is not want.limit:
+                    if units:
+                        self._returns.append(replace(want, window=window, need=units))
                     continue
                 if window > counter.window:
                     counter.window, counter.units = window, 0
@@ -96,48 +113,74 @@ class Leases:
                     counter.left, counter.asked_at = left, now
 
     def held(self, key_id: str, limit: Limit, window: int) -> int:
-        """Return how many unspent units of a window this process holds."""
-        counter = self._counters.get((key_id, limit.name, limit.window_seconds))
-        return counter.units if counter is not None and counter.window == window else 0
+        """Return how many unspent units, of those that the store counts in a window, this process holds."""
+        counter = self._counters.get((key_id, limit.name))
+        if counter is None or not carries(counter.limit.window_seconds, counter.window, limit, window):
+            return 0
+        return counter.units
 
     def idle(self, now: int, *, everything: bool = False) -> list[Want]:
         """Take out unspent units of counters that are idle, to be given back, and forget counters of old windows."""
         with self._lock:
             returns, self._returns = self._returns, []
-            for key, counter in list(self._counters.items()):
+            for place, counter in list(self._counters.items()):
                 if counter.window < now // counter.span:
-                    if not everything and now - counter.used_at > 60 * SECOND:
-                        del self._counters[key]
+                    if not everything and now - counter.used_at > _FORGET:
+                        del self._counters[place]
+                        counter.left = None  # so that a grant that still holds it finds its successor
                 elif counter.units and (everything or now - counter.used_at >= _IDLE):
                     returns.append(counter.want(counter.units))
                     counter.units, counter.left = 0, None
-        return returns
+        # In one order, so that two processes on one database never lock each other up.
+        return sorted(returns, key=lambda want: (want.key_id, want.limit.name))
 
-    def _counter(self, tenant_id: str, key_id: str, limit: Limit) -> Counter:
-        place = (key_id, limit.name, limit.window_seconds)
-        with self._lock:
+    def _bind(self, grant: Grant, now: int) -> tuple[Counter, ...]:
+        """Give a grant the counters of its limits. Of two versions of a key the newer says how large they are."""
+        key_id, tenant_id, version = grant.key_id, grant.tenant_id, grant.version
+        found = []
+        for limit in grant.limits:
+            place = (key_id, limit.name)
             counter = self._counters.get(place)
             if counter is None:
-                counter = self._counters[place] = Counter(tenant_id, key_id, limit)
-            elif counter.limit != limit:
+                counter = self._counters[place] = Counter(tenant_id, key_id, limit, version, now)
+            elif version > counter.version or (version == counter.version and limit != counter.limit):
+                # Even if the limit is the same: others may have been given more by a version in between.
                 if counter.units:
                     self._returns.append(counter.want(counter.units))
-                counter.limit, counter.units, counter.left = limit, 0, None
-        return counter
+                counter.renew(limit, version)
+            found.append(counter)
+        grant.counters = tuple(found)
+        return grant.counters  # type: ignore[no-any-return]
 
-    @staticmethod
-    def _lacking(counters: tuple[Counter, ...], cost: int, now: int) -> list[Want] | Refused:
-        wants, empty = [], []
-        for counter in counters:
-            counter.enter(now)
-            if counter.left is None:
-                wants.append(counter.want(max(0, cost - counter.units)))
-            elif counter.units < cost:
-                if counter.units + counter.left >= cost or now - counter.asked_at >= _ASK_AGAIN:
-                    wants.append(counter.want(cost - counter.units))
-                else:
-                    empty.append(counter)
-        if empty and not any(counter.left is None for counter in counters):
-            wait = max(seconds_until(reset_at(counter.limit, counter.window), now) for counter in empty)
-            return Refused("rate_limited", wait, tuple(counter.state() for counter in counters))
-        return wants
+    def _own_returns(self, grant: Grant) -> list[Want]:
+        """Take out what was leased under older versions of the same key: it goes back before more is leased."""
+        if not self._returns:
+            return []
+        key_id = grant.key_id
+        own = [want for want in self._returns if want.key_id == key_id]
+        self._returns = [want for want in self._returns if want.key_id != key_id]
+        return [replace(want, need=-want.need) for want in own]
+
+
+def _spend(counters: tuple[Counter, ...], cost: int, now: int) -> Taken:
+    for counter in counters:
+        counter.units -= cost
+        counter.used_at = now
+    return tuple([(c.limit, c.window, c.units + (c.left or 0)) for c in counters])
+
+
+def _lacking(counters: tuple[Counter, ...], cost: int, now: int) -> list[Want] | Refused:
+    wants, empty = [], []
+    for counter in counters:
+        if counter.left is None:
+            wants.append(counter.want(max(0, cost - counter.units)))
+        elif counter.units < cost:
+            if counter.units + counter.left >= cost or now - counter.asked_at >= _ASK_AGAIN:
+                wants.append(counter.want(cost - counter.units))
+            else:
+                empty.append(counter)
+    if empty and not any(counter.left is None for counter in counters):
+        never = any(counter.limit.limit < cost for counter in empty)
+        wait = max(seconds_until(reset_at(counter.limit, counter.window), now) for counter in empty)
+        return Refused("rate_limited", None if never else wait, tuple(counter.state() for counter in counters))
+    return wants

@@ -34,10 +34,11 @@ class Memory:
     def forget(self) -> None:
         """Begin anew, as after a fork: with a new key, no grants and no idea of the fence."""
         self._lock = threading.Lock()
-        self._grants: dict[str, Grant] = {}
-        self._ring: list[str] = []
+        self._grants: dict[str, Grant | None] = {}  # None: dropped, but its place in the ring is kept
+        self._dropped = 0
+        self._ring: list[str] = []  # every kid of the grants, once
         self._hand = 0
-        self._attic: list[dict[str, Grant]] = []
+        self._attic: list[dict[str, Grant | None]] = []
         self._version = self._fence = -1
         self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)
         self.drops = 0
@@ -69,13 +70,16 @@ class Memory:
                 return
             if grant.kid not in self._grants:
                 self._make_room(grant.kid)
+            elif self._grants[grant.kid] is None:
+                self._dropped -= 1
             self._grants[grant.kid] = grant
 
     def _make_room(self, kid: str) -> None:
         if len(self._ring) < self.entries:
             self._ring.append(kid)
         else:
-            self._grants.pop(self._ring[self._hand], None)
+            if self._grants.pop(self._ring[self._hand]) is None:
+                self._dropped -= 1
             self._ring[self._hand] = kid
             self._hand = (self._hand + 1) % self.entries
 
@@ -92,7 +96,9 @@ class Memory:
             if fence == self._fence + 1:
                 self._fence = fence
             for kid in kids:
-                self._grants.pop(kid, None)
+                if self._grants.get(kid) is not None:
+                    self._grants[kid] = None  # a key that changes often takes one place, and nobody else's
+                    self._dropped += 1
 
     def close(self) -> None:
         """Forget everything and remember nothing any more."""
@@ -103,7 +109,7 @@ class Memory:
         """Forget all grants. A million of them are set free in slices, by `sweep`, and not in one long pause."""
         with self._lock:
             self.drops += 1
-            old, self._grants, self._ring, self._hand = self._grants, {}, [], 0
+            old, self._grants, self._dropped, self._ring, self._hand = self._grants, {}, 0, [], 0
         if old:
             self._attic.append(old)
 
@@ -120,7 +126,7 @@ class Memory:
         return bool(self._attic)
 
     def __len__(self) -> int:
-        return len(self._grants)
+        return len(self._grants) - self._dropped
 
     def _proof(self, text: str) -> bytes:
         keyed = self._keyed.copy()

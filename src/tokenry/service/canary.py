@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from tokenry.core.chain import same
@@ -11,12 +12,6 @@ from tokenry.core.ports import Clash, Rows, Store
 
 _DROPPED = "dropped"
 """Stands in place of a canary for ever: a process with yesterday's keyring does not note the generation anew."""
-
-
-def is_new(store: Store) -> bool:
-    """Tell whether no keyring was ever used with this database."""
-    with store.read() as rows:
-        return not rows.canaries.list()
 
 
 def check(store: Store, keyring: Keyring) -> None:
@@ -52,17 +47,18 @@ def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:
 
 
 def _needing(rows: Rows, id: str, now: datetime) -> str:
-    secrets, entries = rows.secrets.needing(id, now), rows.audit.needing(id)
+    secrets, (entries, ends) = rows.secrets.needing(id, now), rows.audit.needing(id)
     parts = []
     if secrets:
         parts.append(f"{secrets} living secret{'s'[: secrets > 1]} (rotate or revoke their keys)")
     if entries:
         parts.append(f"{entries} audit entr{'ies' if entries > 1 else 'y'} (cut them with audit.cut once they are old)")
+    elif ends:
+        parts.append(f"the end of {ends} audit log{'s'[: ends > 1]} (sealed anew within a second: try again)")
     return " and ".join(parts)
 
 
-def _compare(known: object, keyring: Keyring) -> None:
-    assert hasattr(known, "items")
+def _compare(known: Mapping[str, str], keyring: Keyring) -> None:
     for id, canary in known.items():
         if canary == _DROPPED:
             continue

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from tokenry.core import addresses, fields, limits, scopes
+from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Conflict, FieldError
 from tokenry.core.model import NOT_GIVEN, Issued, Key, SecretInfo
 from tokenry.core.ports import Clash
@@ -20,12 +21,13 @@ from .repeats import repeatable
 
 def update(context: Context, id: str, given: Mapping[str, Any], if_version: int | None, tenant: Any, by: By) -> Key:
     """Change what is given."""
+    expected = fields.version(if_version)
     try:
         with context.changing(tenant, by) as change:
             key = seeing.changeable(change, id)
             change.actor.must_mint()
-            if if_version is not None and key.version != if_version:
-                message = f"the key is at version {key.version}, not {if_version}: read it again and decide anew"
+            if expected is not None and key.version != expected:
+                message = f"the key is at version {key.version}, not {expected}: read it again and decide anew"
                 raise Conflict(message, field="version")
             if key.status == "revoked":
                 raise Conflict("a revoked key cannot be changed", field="status")
@@ -78,6 +80,8 @@ def _rotate(context: Context, seen: Key, grace: timedelta, tenant: Any, by: By, 
     with context.changing(tenant, by) as change:
         key = seeing.changeable(change, seen.id)
         change.actor.must_mint()
+        if key.environment == OPERATOR_ENVIRONMENT and not change.actor.owns(key.owner):
+            change.actor.must_hold(key.scopes)  # its secret is handed out, and with it all that it may
         arguments = {"id": key.id, "grace": grace}
         repeat = repeatable(change, "keys.rotate", idempotency_key, arguments)
         if repeat is not None and repeat.saved is not None:
@@ -109,7 +113,7 @@ def _read(change: Change, key: Key, given: Mapping[str, Any]) -> dict[str, Any]:
     errors: list[FieldError] = []
     readers: dict[str, Any] = {
         "name": fields.name,
-        "description": fields.text,
+        "description": fields.prose,
         "scopes": scopes.check_list,
         "roles": fields.roles,
         "allowed_ips": addresses.check_list,

@@ -6,23 +6,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeAlias
-from uuid import UUID
+from typing import Any, Protocol
 
-from tokenry.core.actors import OPERATOR_SCOPES, PROGRAM, Actor
+from tokenry.core.actors import PROGRAM, Actor
+from tokenry.core.actors import SYSTEM as SYSTEM
 from tokenry.core.chain import entry_mac
-from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Invalid, NotFound
 from tokenry.core.ids import Ids
 from tokenry.core.keyring import Keyring
 from tokenry.core.limits import Limit
 from tokenry.core.model import NOT_GIVEN, Entry, Event, Head, NotGiven, Owner, Tenant, micros, moment
 from tokenry.core.ports import Rows, Sealed, Store
-from tokenry.core.scopes import granted
-from tokenry.core.verdict import Valid
 
-By: TypeAlias = str | int | UUID | Owner | Valid | NotGiven | None
-SYSTEM = "system"
+from .acting import Acting, check_by
+from .acting import By as By
+from .acting import external as external
 
 
 @dataclass(slots=True)
@@ -38,15 +36,16 @@ class Done:
 class Heads(Protocol):
     """Where the ends of audit chains are kept outside the database."""
 
-    def keep(self, tenant_id: str, head: Head) -> None: ...
+    def keep(self, tenant_id: str, head: Head, *, after: Head | None) -> bool: ...
     def get(self, tenant_id: str) -> Head | None: ...
 
 
 class NoHeads:
     """Nowhere: the keyring is not a file, so there is no place beside it."""
 
-    def keep(self, tenant_id: str, head: Head) -> None:
-        """Keep nothing."""
+    def keep(self, tenant_id: str, head: Head, *, after: Head | None) -> bool:
+        """Keep nothing, which always succeeds."""
+        return True
 
     def get(self, tenant_id: str) -> Head | None:
         """Return None."""
@@ -69,6 +68,7 @@ class Context:
     owner_loader: Callable[[], Callable[[str, str], object] | None] = lambda: None
     held: Callable[[str, Limit, int], int] = lambda key_id, limit, window: 0
     heads: Heads = field(default_factory=lambda: NoHeads())
+    seals: bool = True
     ids: Ids = field(default_factory=Ids)
 
     def scoped(self, **defaults: Any) -> Context:
@@ -84,24 +84,30 @@ class Context:
         return self.ids.make(kind, self.clock(), self.entropy(10))
 
     @contextmanager
-    def reading(self, tenant: str | NotGiven, by: By | NotGiven) -> Iterator[Scene]:
-        """Open a scene that only reads."""
+    def reading(self, tenant: str | NotGiven, by: By | NotGiven, *, home: str | None = None) -> Iterator[Scene]:
+        """Open a scene that only reads. An external id as actor names an owner of `home`, by default of the tenant."""
         slug, by = self._slug(tenant), self.by if by is NOT_GIVEN else by
-        _check_actor(by)
+        check_by(by)
         with self.store.read() as rows:
-            yield self._scene(rows, slug, by, None)
+            found = self._tenant(rows, slug, None)
+            now = self.now()
+            yield Scene(self, rows, found, self._actor(rows, found, by, home, now), now)
 
     @contextmanager
-    def changing(self, tenant: str | NotGiven, by: By | NotGiven, *, alone: bool = False) -> Iterator[Change]:
+    def changing(
+        self, tenant: str | NotGiven, by: By | NotGiven, *, alone: bool = False, home: str | None = None
+    ) -> Iterator[Change]:
         """Open a change: what is recorded commits with it, and is announced after it.
 
-        The tenant stays as it is until the end; with `alone` nobody else changes anything in it meanwhile.
+        The tenant stays as it is until the end; with `alone` nobody else changes anything in it meanwhile. `home` is as
+        for `reading`.
         """
         slug, by = self._slug(tenant), self.by if by is NOT_GIVEN else by
-        _check_actor(by)
+        check_by(by)
         with self.store.change() as rows:
-            change = self._scene(rows, slug, by, "alone" if alone else "shared", change=True)
-            assert isinstance(change, Change)
+            found = self._tenant(rows, slug, "alone" if alone else "shared")
+            now = self.now()
+            change = Change(self, rows, found, self._actor(rows, found, by, home, now), now)
             yield change
             done = change.finish()
         self.announce(done)
@@ -116,14 +122,14 @@ class Context:
             raise Invalid.one("tenant", "not_a_text", "tenant is the slug of a tenant, such as 'default'")
         return slug
 
-    def _scene(self, rows: Rows, slug: str, by: By, lock: str | None, *, change: bool = False) -> Scene:
+    def _tenant(self, rows: Rows, slug: str, lock: str | None) -> Tenant:
         tenant = rows.tenants.get(slug, lock=lock)
         if tenant is None:
             raise NotFound(f"there is no tenant {slug[:64]!r}")
-        now = self.now()
-        actor = _actor(rows, tenant, by, now)
-        kind = Change if change else Scene
-        return kind(self, rows, tenant, actor, now)
+        return tenant
+
+    def _actor(self, rows: Rows, tenant: Tenant, by: By, home: str | None, now: datetime) -> Actor:
+        return Acting(rows, tenant, now, self.owner_loader()).actor(by, tenant.slug if home is None else home)
 
 
 @dataclass(slots=True)
@@ -215,18 +221,6 @@ class Change(Scene):
         return self._done
 
 
-def external(value: object) -> str:
-    """Return an external id as text; raise Invalid."""
-    if isinstance(value, Owner):
-        value = value.external_id
-    if isinstance(value, (int, UUID)) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not 1 <= len(value) <= 255 or not value.isprintable():
-        message = "an owner is named by its external id: a text of 1 to 255 printable characters, a number or a UUID"
-        raise Invalid.one("owner", "bad_external_id", message)
-    return value
-
-
 def plain(value: Any) -> Any:
     """Return a value as JSON can hold it, for audit entries and events."""
     if isinstance(value, datetime):
@@ -244,53 +238,3 @@ def plain(value: Any) -> Any:
 
 def _told(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if values is None else {name: plain(value) for name, value in values.items()}
-
-
-def _check_actor(by: object) -> None:
-    if by is None:
-        message = "by=None is not an actor: pass who asks, or leave `by` out when the program itself does"
-        raise Invalid.one("by", "missing", message)
-    if not isinstance(by, (str, int, UUID, Owner, Valid, NotGiven)):
-        raise Invalid.one("by", "bad_actor", "by= takes an external id, an Owner or a Valid verdict")
-
-
-def _actor(rows: Rows, tenant: Tenant, by: By, now: datetime) -> Actor:
-    if by is NOT_GIVEN:
-        return PROGRAM
-    if isinstance(by, Valid):
-        return _actor_of_key(rows, tenant, by, now)
-    home = by.tenant if isinstance(by, Owner) else tenant.slug
-    external_id = external(by)
-    if home not in (tenant.slug, SYSTEM):
-        return Actor(external_id)
-    place = tenant if home == tenant.slug else rows.tenants.get(home)
-    owner = rows.owners.get(place, external_id) if place else None
-    if owner is None or owner.status != "active":
-        return Actor(external_id)
-    if home == SYSTEM and owner.admin:
-        return Actor(external_id, owner, operator=granted(OPERATOR_SCOPES), everywhere=True)
-    if home != tenant.slug:  # an ordinary owner of the operators' tenant, whose namesake may live here
-        return Actor(external_id)
-    return _actor_of_owner(rows, tenant, owner)
-
-
-def _actor_of_owner(rows: Rows, tenant: Tenant, owner: Owner, name: str = "", *, by_key: bool = False) -> Actor:
-    roles = rows.roles.get(tenant, owner.roles)
-    holds = granted(tuple(dict.fromkeys(scope for role in roles for scope in role.scopes)))
-    return Actor(name or owner.external_id, owner, admin=owner.admin, holds=holds, by_key=by_key)
-
-
-def _actor_of_key(rows: Rows, tenant: Tenant, by: Valid, now: datetime) -> Actor:
-    """Return the actor behind a verdict, as its key and owner are now: a verdict may have been kept for a while."""
-    name, home = by.key.id, rows.tenants.get(by.tenant.slug)
-    key = rows.keys.get(home, name, now) if home else None
-    owner = rows.owners.get(home, key.owner) if home and key else None
-    if home is None or key is None or owner is None:
-        return Actor(name, by_key=True)
-    if key.status != "active" or owner.status != "active" or home.status != "active":
-        return Actor(name, by_key=True)
-    if key.environment == OPERATOR_ENVIRONMENT and home.slug in (SYSTEM, tenant.slug):
-        return Actor(name, operator=granted(key.scopes), everywhere=home.slug == SYSTEM, by_key=True)
-    if key.environment == OPERATOR_ENVIRONMENT or home.slug != tenant.slug:
-        return Actor(name, by_key=True)
-    return _actor_of_owner(rows, tenant, owner, name, by_key=True)

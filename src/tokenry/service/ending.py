@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, Invalid
 from tokenry.core.model import NOT_GIVEN, BulkItem, Key
+from tokenry.core.ports import KeyFilter
 
 from . import seeing
 from .context import By, Change, Context
@@ -23,18 +26,35 @@ def revoke(context: Context, id: str, reason: str, tenant: Any, by: By) -> Key:
         if key.status == "revoked":
             change.turns_keys(key.id)
             return key
-        end(change, [key], reason)
+        end(change, KeyFilter(), [key], reason)
         return seeing.visible(change, id)
 
 
-def end(change: Change, living: list[Key], reason: str) -> None:
-    """Write the end of living keys, within a change."""
-    for key in living:
-        values = {"revoked_at": change.now, "revoke_reason": reason}
-        change.rows.keys.update(change.tenant, key.id, values, version=None)
-        change.record("key.revoked", key.id, {"status": key.status}, {"status": "revoked", "reason": reason})
-    if living:
+def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) -> list[Key]:
+    """Write the end of living keys that a filter means, within a change; return those that it was who ended."""
+    ended = []
+    for seen in living:
+        key: Key | None = seen
+        while key is not None and not _ended(change, key, reason):  # changed since it was read: it is read anew
+            key = _anew(change, which, key.id)
+        if key is not None:
+            change.record("key.revoked", key.id, {"status": key.status}, {"status": "revoked", "reason": reason})
+            ended.append(key)
+    if living:  # also those that somebody else has ended: who hears of this relies on it
         change.turns_keys(*(key.id for key in living))
+    return ended
+
+
+def _ended(change: Change, key: Key, reason: str) -> bool:
+    values = {"revoked_at": change.now, "revoke_reason": reason}
+    return change.rows.keys.update(change.tenant, key.id, values, version=key.version)
+
+
+def _anew(change: Change, which: KeyFilter, id: str) -> Key | None:
+    """Return a key as it is now, locked; None when it is ended or no longer meant."""
+    change.rows.keys.get(change.tenant, id, change.now, lock=True)
+    found = change.rows.keys.list(change.tenant, replace(which, ids=(id,)), change.now, before=None, limit=1)
+    return next((key for key in found if key.status != "revoked"), None)
 
 
 def revoke_where(
@@ -52,9 +72,12 @@ def revoke_where(
             found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, limit=_BATCH)
             living = [key for key in found if key.status != "revoked"]
             barred = {key.id for key in living if not scene.actor.sees(key.owner, seeing.WRITE)}
-            items += [BulkItem(key, "not_allowed" if key.id in barred else None) for key in living]
+            meant = [key for key in living if key.id not in barred]
             if isinstance(scene, Change):
-                end(scene, [key for key in living if key.id not in barred], reason)
+                meant = end(scene, which, meant, reason)
+            told = {key.id: BulkItem(key, None) for key in meant}
+            told |= {key.id: BulkItem(key, "not_allowed") for key in living if key.id in barred}
+            items += [told[key.id] for key in living if key.id in told]
         if len(found) < _BATCH:
             return tuple(items)
         before = found[-1].id
@@ -64,8 +87,9 @@ def delete(context: Context, id: str, tenant: Any, by: By) -> None:
     """Remove one key; a living one is revoked first."""
     with context.changing(tenant, by) as change:
         key = seeing.changeable(change, id)
+        change.actor.must_mint()
         if key.status != "revoked":
-            end(change, [key], "deleted")
+            end(change, KeyFilter(), [key], "deleted")
         change.turns_keys(key.id)
         change.record("key.deleted", key.id, seeing.told(key), None)
         change.rows.keys.delete(change.tenant, [key.id])
@@ -101,6 +125,6 @@ def purge(
 
 def _reason(reason: object) -> str:
     errors: list[FieldError] = []
-    clean = fields.text("reason", reason, errors, most=500)
+    clean = fields.prose("reason", reason, errors, most=500)
     fields.refuse(errors)
     return clean

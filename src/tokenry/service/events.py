@@ -65,7 +65,7 @@ class Events:
     ) -> Page[Event]:
         """Return events after a sequence number, the oldest first. Who goes on from the last one misses none."""
         limit = fields.limit_of_page(limit)
-        if not isinstance(after, int) or isinstance(after, bool) or after < 0:
+        if not isinstance(after, int) or isinstance(after, bool) or not 0 <= after < 1 << 63:
             raise Invalid.one("after", "out_of_range", "after is the sequence of the last event you have seen, or 0")
         chosen = None if types is None else _types(types)
         with self._context.reading(tenant, by) as scene:

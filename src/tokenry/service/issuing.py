@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -58,7 +59,7 @@ def issue(context: Context, asked: Mapping[str, Any], tenant: Any, by: By, idemp
                 repeat = repeatable(change, "keys.issue", idempotency_key, dict(asked))
                 if repeat is not None and repeat.saved is not None:
                     return reissued(repeat)
-                draft = read(change, asked, {}, repeat)
+                draft = read(change, asked, _owner(change, asked["owner"]), repeat)
                 _write(change, [draft])
                 if repeat is not None:
                     repeat.save(draft.key, prefix_of(change, draft.key.environment))
@@ -87,34 +88,60 @@ def issue_many(context: Context, asked: list[Mapping[str, Any]], tenant: Any, by
 
 def _issue_or_error(context: Context, asked: Mapping[str, Any], tenant: Any, by: By) -> Issued | TokenryError:
     try:
-        return issue(context, {**DEFAULTS, **asked}, tenant, by, None)
+        return issue(context, _full(asked), tenant, by, None)
     except TokenryError as error:
         return error
 
 
 def _read_many(change: Change, asked: list[Mapping[str, Any]]) -> list[Draft | TokenryError]:
-    names = [one["name"].strip().casefold() for one in asked if isinstance(one.get("name"), str)]
+    mappings = [one for one in asked if isinstance(one, Mapping)]
+    names = [fields.folded(one["name"].strip()) for one in mappings if isinstance(one.get("name"), str)]
     taken = change.rows.keys.names(change.tenant, names)
-    owners: dict[str, Owner] = {}
+    owners = _owners(change, mappings)
     results: list[Draft | TokenryError] = []
     for one in asked:
         try:
-            unknown = sorted(set(one) - set(DEFAULTS) - {"owner", "name"})
-            if unknown:
-                raise Invalid(FieldError(name, "unknown_field", "is not a field of a key") for name in unknown)
-            draft = read(change, {"owner": None, "name": None, **DEFAULTS, **one}, owners, None)
+            full = _full(one)
+            owner = owners[external(full["owner"])]
+            if isinstance(owner, TokenryError):
+                raise owner
+            draft = read(change, full, owner, None)
         except TokenryError as error:
             results.append(error)
             continue
-        name = (draft.owner_id, draft.key.name.casefold())
+        name = (draft.owner_id, fields.folded(draft.key.name))
         results.append(name_taken(draft.key.name) if name in taken else draft)
         taken.add(name)
     return results
 
 
-def read(change: Change, asked: Mapping[str, Any], owners: dict[str, Owner], repeat: Repeatable | None) -> Draft:
-    """Read what is asked for; raise Invalid with every mistake, NotFound for the owner, NotAllowed beyond one's own."""
-    owner = _owner(change, asked["owner"], owners)
+def _full(one: object) -> dict[str, Any]:
+    """Return what one of many keys is asked to be, with defaults; raise Invalid."""
+    if not isinstance(one, Mapping):
+        raise Invalid.one("keys", "not_a_mapping", "each key is given as a mapping of the arguments of `issue`")
+    unknown = sorted(str(name) for name in one if name not in DEFAULTS and name not in ("owner", "name"))
+    if unknown:
+        raise Invalid(FieldError(name, "unknown_field", "is not a field of a key") for name in unknown)
+    return {"owner": None, "name": None, **DEFAULTS, **one}
+
+
+def _owners(change: Change, asked: Sequence[Mapping[str, Any]]) -> dict[str, Owner | TokenryError]:
+    """Return whose keys are asked for, locked in one order, so that two calls never wait for each other in a ring."""
+    names = set()
+    for one in asked:
+        with suppress(Invalid):
+            names.add(external(one.get("owner")))
+    owners: dict[str, Owner | TokenryError] = {}
+    for name in sorted(names):
+        try:
+            owners[name] = _owner(change, name)
+        except TokenryError as error:
+            owners[name] = error
+    return owners
+
+
+def read(change: Change, asked: Mapping[str, Any], owner: Owner, repeat: Repeatable | None) -> Draft:
+    """Read what is asked for; raise Invalid with every mistake, NotAllowed for more than the actor may grant."""
     errors: list[FieldError] = []
     now = change.now
     key = Key(
@@ -122,7 +149,7 @@ def read(change: Change, asked: Mapping[str, Any], owners: dict[str, Owner], rep
         tenant=change.tenant.slug,
         owner=owner.external_id,
         name=fields.name("name", asked["name"], errors),
-        description=fields.text("description", asked["description"], errors),
+        description=fields.prose("description", asked["description"], errors),
         scopes=scopes.check_list("scopes", asked["scopes"], errors),
         roles=fields.roles("roles", asked["roles"], errors),
         allowed_ips=addresses.check_list("allowed_ips", asked["allowed_ips"], errors),
@@ -185,6 +212,10 @@ def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], env
         beyond = sorted(set(roles) - set(actor.owner.roles if actor.owner else ()))
         if beyond:
             raise NotAllowed(f"{actor.name!r} does not have these roles: {', '.join(beyond)}", roles=beyond)
+        held = change.rows.roles.get(change.tenant, roles)
+        barred = sorted(role.name for role in held if any(map(scopes.for_admins, role.scopes)))
+        if barred:
+            raise NotAllowed(f"only admins grant roles that hold '*' or 'admin:…': {', '.join(barred)}", roles=barred)
 
 
 def new_secret(change: Change, key_id: str, environment: str, repeat: Repeatable | None) -> tuple[SecretRow, Secret]:
@@ -199,8 +230,9 @@ def new_secret(change: Change, key_id: str, environment: str, repeat: Repeatable
 
 
 def reissued(repeat: Repeatable) -> Issued:
-    """Return the answer that a repeated call got before."""
+    """Return the answer that a repeated call got before; raise NotFound when the actor no longer sees its key."""
     assert repeat.saved is not None
+    repeat.change.actor.must_see(repeat.saved.key.owner, "tokenry:keys:write", "key")
     kid = repeat.saved.key.secrets[0].kid
     return Issued(
         repeat.saved.key,
@@ -225,19 +257,16 @@ def name_taken(name: object) -> Conflict:
     )
 
 
-def _owner(change: Change, asked: object, known: dict[str, Owner]) -> Owner:
+def _owner(change: Change, asked: object) -> Owner:
     external_id = external(asked)
-    owner = known.get(external_id)
+    if not change.actor.sees(external_id, "tokenry:keys:write"):
+        raise NotFound("there is no such owner here")
+    owner = change.rows.owners.get(change.tenant, external_id, lock=True) or answered_by_host(change, external_id)
     if owner is None:
-        if not change.actor.sees(external_id, "tokenry:keys:write"):
-            raise NotFound("there is no such owner here")
-        owner = change.rows.owners.get(change.tenant, external_id, lock=True) or answered_by_host(change, external_id)
-        if owner is None:
-            raise NotFound("there is no such owner here")
-        if owner.status != "active" or change.tenant.status != "active":
-            what = "owner" if owner.status != "active" else "tenant"
-            raise Conflict(f"the {what} is not active, so no key can be issued", field="owner")
-        known[external_id] = owner
+        raise NotFound("there is no such owner here")
+    if owner.status != "active" or change.tenant.status != "active":
+        what = "owner" if owner.status != "active" else "tenant"
+        raise Conflict(f"the {what} is not active, so no key can be issued", field="owner")
     return owner
 
 

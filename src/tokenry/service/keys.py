@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tokenry.core import fields
-from tokenry.core.errors import TokenryError
+from tokenry.core.errors import Invalid, TokenryError
 from tokenry.core.limits import Limit, LimitState, state, window_of
 from tokenry.core.model import NOT_GIVEN, BulkItem, Issued, Key, NotGiven, Page, micros
 from tokenry.core.ports import Want
@@ -76,6 +76,8 @@ class Keys:
 
         Return for each, in order, what was issued or the error that kept it from being issued.
         """
+        if not isinstance(keys, Iterable) or isinstance(keys, (str, Mapping)):
+            raise Invalid.one("keys", "not_a_list", "issue_many takes a list of mappings, one for each key")
         return issuing.issue_many(self._context, list(keys), tenant, by)
 
     def get(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from tokenry.core import fields
-from tokenry.core.errors import FieldError
+from tokenry.core.errors import FieldError, NotFound
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page
 from tokenry.core.ports import Clash, KeyFilter
 
 from . import ending
-from .context import By, Change, Context, external
+from .acting import told_by_host
+from .context import SYSTEM, By, Change, Context, external
 from .paging import page, place_of
 
 _READ = "tokenry:owners:read"
@@ -42,7 +43,7 @@ class Owners:
         Nothing is written when nothing changes, so it may be called at every sign-in.
         """
         asked = {"name": name, "email": email, "roles": roles, "admin": admin}
-        given = _read({field: value for field, value in asked.items() if value is not NOT_GIVEN})
+        given = fields.owner({field: value for field, value in asked.items() if value is not NOT_GIVEN})
         for last in (False, True):
             try:
                 with self._context.changing(tenant, by) as change:
@@ -69,10 +70,13 @@ class Owners:
     ) -> Page[Owner]:
         """Return one page of owners, by external id; `text` looks in id, name and email."""
         limit, after = fields.limit_of_page(limit), place_of("owner", cursor)
+        errors: list[FieldError] = []
+        text = None if text is None else fields.text("text", text, errors, most=320)
+        fields.refuse(errors)
         with self._context.reading(tenant, by) as scene:
             if not scene.actor.may(_READ):
                 own = scene.actor.owner if scene.actor.operator is None else None
-                return Page((own,) if own else ())
+                return Page((own,) if own and own.id else ())
             found = scene.rows.owners.list(scene.tenant, after=after, limit=limit + 1, text=text)
         return page("owner", found, limit, lambda owner: owner.external_id)
 
@@ -93,7 +97,7 @@ class Owners:
             while True:
                 which = KeyFilter(owner_id=owner.id)
                 found = change.rows.keys.list(change.tenant, which, change.now, before=before, limit=_BATCH)
-                ending.end(change, [key for key in found if key.status != "revoked"], "owner deleted")
+                ending.end(change, which, [key for key in found if key.status != "revoked"], "owner deleted")
                 if len(found) < _BATCH:
                     break
                 before = found[-1].id
@@ -110,6 +114,8 @@ class Owners:
             owner = change.owner(external_id, lock=True)
             if owner.status == status:
                 return owner
+            if status == "active" and change.tenant.slug == SYSTEM and owner.admin:
+                change.actor.must_make_operators()
             change.rows.owners.update(change.tenant, owner.id, {"status": status})
             change.record(type, owner.external_id)
             change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))
@@ -118,8 +124,8 @@ class Owners:
 
 def put(change: Change, external_id: str, given: Mapping[str, Any]) -> Owner:
     """Create or change an owner within a change."""
-    if change.tenant.slug == "system" and given.get("admin"):
-        change.actor.must_operate(_WRITE, "making an operator")
+    if change.tenant.slug == SYSTEM and given.get("admin"):
+        change.actor.must_make_operators()
     owner = change.rows.owners.get(change.tenant, external_id, lock=True)
     if owner is None:
         blank = {"name": "", "email": None, "roles": (), "admin": False}
@@ -145,28 +151,15 @@ def put(change: Change, external_id: str, given: Mapping[str, Any]) -> Owner:
 
 def answered_by_host(change: Change, external_id: str) -> Owner | None:
     """Create an owner that only the host knows, as its loader describes it; None when it knows none."""
-    load = change.context.owner_loader()
-    facts = load(external_id, change.tenant.slug) if load else None
-    if not facts:
-        return None
-    known = ("name", "email", "roles", "admin")
-    given = {field: facts[field] for field in known if field in facts} if isinstance(facts, Mapping) else {}
-    return put(change, external_id, _read(given))
+    told = told_by_host(change.context.owner_loader(), external_id, change.tenant.slug)
+    return None if told is None else put(change, external_id, told)
 
 
-def _read(values: Mapping[str, Any]) -> dict[str, Any]:
-    errors: list[FieldError] = []
-    clean: dict[str, Any] = {}
-    for field, value in values.items():
-        if field == "roles":
-            clean[field] = fields.roles(field, value, errors)
-        elif field == "admin":
-            if not isinstance(value, bool):
-                errors.append(FieldError(field, "not_a_bool", "must be True or False"))
-            clean[field] = value
-        elif field == "email" and value is None:
-            clean[field] = None
-        else:
-            clean[field] = fields.text(field, value, errors, most=320)
-    fields.refuse(errors)
-    return clean
+def write_down(change: Change) -> None:
+    """Make an actor whom only the host knew an owner like others, so that it is the same one at its next call."""
+    actor = change.actor
+    if actor.owner is not None and not actor.owner.id:
+        owner = answered_by_host(change, actor.owner.external_id)
+        if owner is None:
+            raise NotFound("there is no such owner here")
+        change.actor = replace(actor, identity=(*actor.identity[:-1], owner.id), owner=owner)

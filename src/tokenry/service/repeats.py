@@ -22,6 +22,7 @@ from tokenry.core.ports import Answer
 from tokenry.core.secret import joined
 
 from .context import Change, plain
+from .owners import write_down
 
 KEPT = timedelta(minutes=10)
 _KEY_MAX = 255
@@ -62,6 +63,7 @@ def repeatable(change: Change, operation: str, idempotency_key: object, argument
         return None
     if not isinstance(idempotency_key, str) or not 1 <= len(idempotency_key) <= _KEY_MAX:
         raise Invalid.one("idempotency_key", "bad_key", f"an idempotency key is a text of 1 to {_KEY_MAX} characters")
+    write_down(change)
     keyring = change.context.keyring()
     told = json.dumps(plain(arguments), sort_keys=True, default=repr)
     change.rows.idempotency.delete_expired(change.now)
@@ -80,5 +82,6 @@ def repeatable(change: Change, operation: str, idempotency_key: object, argument
 
 def _names(change: Change, generation: Generation, operation: str, key: str, arguments: str) -> tuple[str, str]:
     secret = generation.derive("idempotency")
-    id = hmac.digest(secret, joined("id", change.tenant.id, change.actor.name, operation, key), "sha256").hex()
+    who = change.actor.identity  # never its name: others have the same, here and in other tenants
+    id = hmac.digest(secret, joined("id", change.tenant.id, *who, operation, key), "sha256").hex()
     return id, hmac.digest(secret, joined("arguments", arguments), "sha256").hex()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tokenry.core import fields, scopes
-from tokenry.core.errors import FieldError, NotFound
+from tokenry.core.errors import FieldError, Invalid, NotFound, shown
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
 
 from .context import By, Context
@@ -76,7 +76,8 @@ class Roles:
         """Delete a role; it is gone from owners and keys at once. Raise NotFound."""
         with self._context.changing(tenant, by, alone=True) as change:
             change.actor.must("tokenry:roles:write", "managing roles")
-            before = change.rows.roles.get(change.tenant, [str(name)])
+            name = str(name)
+            before = change.rows.roles.get(change.tenant, [name])
             if not before or not change.rows.roles.delete(change.tenant, name):
                 raise NotFound("there is no such role here")
             change.rows.keys.drop_role(change.tenant, name)
@@ -115,11 +116,23 @@ class Scopes:
 
     def check(self, asked: Iterable[str], *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> ScopeCheck:
         """Tell whether scopes may be granted here: falsy if not, with the unknown ones named in input order."""
-        asked = [asked] if isinstance(asked, str) else list(asked)
-        catalogue = self.list(tenant=tenant, by=by)
+        asked = _texts([asked] if isinstance(asked, str) else asked)
+        with self._context.reading(tenant, by) as scene:  # whoever asks: it tells no name that was not asked for
+            catalogue = scene.rows.scopes.list(scene.tenant)
         known = [scope for scope in asked if scopes.is_scope(scope) and not scopes.is_operator(scope)]
-        unknown = {scope for scope in asked if scope not in known} | set(_unknown(catalogue, known))
-        return ScopeCheck(tuple(str(scope) for scope in dict.fromkeys(asked) if scope in unknown))
+        unknown = {*asked} - {*known} | {*_unknown(catalogue, known)}
+        return ScopeCheck(tuple(scope for scope in asked if scope in unknown))
+
+
+def _texts(asked: object) -> list[str]:
+    """Return texts, each once; raise Invalid for anything else."""
+    if not isinstance(asked, Iterable):
+        raise Invalid.one("scopes", "not_a_list", "scopes are a list of texts")
+    found = list(asked)
+    fields.refuse(
+        [FieldError("scopes", "bad_scope", f"{shown(one)} is not a text") for one in found if not isinstance(one, str)]
+    )
+    return list(dict.fromkeys(found))
 
 
 def _known_list(errors: list[FieldError], field: str, values: object) -> tuple[str, ...]:

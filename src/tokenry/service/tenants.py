@@ -23,7 +23,11 @@ _FIXED = ("default", SYSTEM)
 
 
 class Tenants:
-    """The tenants of the installation; only operators and the trusted program reach them."""
+    """The tenants of the installation; only operators and the trusted program reach them.
+
+    An external id as `by` names an owner of the scoped tenant, here as everywhere: an operator comes as its `Owner`, as
+    the verdict of its key, or from `scoped(tenant="system", by=…)`.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -58,7 +62,7 @@ class Tenants:
         fields.refuse(errors)
         context = self._context
         try:
-            with context.changing(SYSTEM, by) as change:
+            with context.changing(SYSTEM, by, home=context.tenant) as change:
                 change.actor.must_operate(_WRITE, "creating a tenant")
                 tenant = Tenant(id=context.new_id("ten"), slug=slug, status="active", created_at=change.now, **clean)
                 change.rows.tenants.insert(tenant)
@@ -69,7 +73,7 @@ class Tenants:
 
     def get(self, slug: str, *, by: By = NOT_GIVEN) -> Tenant:
         """Return a tenant; raise NotFound."""
-        with self._context.reading(slug, by) as scene:
+        with self._context.reading(slug, by, home=self._context.tenant) as scene:
             if not scene.actor.may(_READ):
                 raise NotFound(f"there is no tenant {str(slug)[:64]!r}")
             return scene.tenant
@@ -77,7 +81,7 @@ class Tenants:
     def list(self, *, limit: int = 50, cursor: str | None = None, by: By = NOT_GIVEN) -> Page[Tenant]:
         """Return one page of tenants, by slug."""
         limit, after = fields.limit_of_page(limit), place_of("tenant", cursor)
-        with self._context.reading(SYSTEM, by) as scene:
+        with self._context.reading(SYSTEM, by, home=self._context.tenant) as scene:
             scene.actor.must_operate(_READ, "listing tenants")
             found = scene.rows.tenants.list(after=after, limit=limit + 1)
         return page("tenant", found, limit, lambda tenant: tenant.slug)
@@ -125,7 +129,7 @@ class Tenants:
         return self._switch(slug, "active", "tenant.resumed", by)
 
     def delete(self, slug: str, *, by: By = NOT_GIVEN) -> None:
-        """Remove a tenant that is suspended and has no owners left; its audit entries stay."""
+        """Remove a tenant that is suspended and has no owners left; its audit log stays, found by the tenant's id."""
         with self._change(slug, by) as change:
             if slug in _FIXED:
                 raise Conflict(f"the tenant {slug!r} always exists", field="slug")
@@ -134,7 +138,9 @@ class Tenants:
                     "only a suspended tenant without owners can be deleted: suspend it, delete its owners",
                     field="status",
                 )
-            change.record("tenant.deleted", slug, {"id": change.tenant.id, "name": change.tenant.name}, None)
+            was = {"id": change.tenant.id, "slug": slug, "name": change.tenant.name}
+            change.record("tenant.deleted", slug, was)
+            _record_for_operators(change, "tenant.deleted", slug, was)
             change.turns_all()
             change.rows.tenants.delete(change.tenant.id)
 
@@ -151,9 +157,18 @@ class Tenants:
 
     @contextmanager
     def _change(self, slug: str, by: By) -> Iterator[Change]:
-        with self._context.changing(slug, by, alone=True) as change:
+        with self._context.changing(slug, by, alone=True, home=self._context.tenant) as change:
             change.actor.must_operate(_WRITE, "changing a tenant")
             yield change
+
+
+def _record_for_operators(change: Change, type: str, subject: str, before: Mapping[str, Any]) -> None:
+    """Write into the operators' log too what the tenant's own log, which has no slug any more, hardly shows."""
+    system = change.rows.tenants.get(SYSTEM)
+    assert system is not None
+    there = Change(change.context, change.rows, system, change.actor, change.now)
+    there.record(type, subject, before)
+    there.finish()  # not announced: it is the same event
 
 
 def _again(change: Change) -> Tenant:

@@ -8,29 +8,31 @@ same rules for both, and no IO in them.
 from __future__ import annotations
 
 import hmac
+import inspect
 import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from tokenry.core.addresses import read as read_address
 from tokenry.core.decide import Ask, failures
-from tokenry.core.errors import Denied, Invalid, StoreUnavailable
+from tokenry.core.errors import ConfigError, Denied, Invalid, StoreUnavailable
 from tokenry.core.grant import Grant, Row, compile_row, with_owner
 from tokenry.core.keyring import Keyring
 from tokenry.core.ports import Leases, Pepper, Remembers, Store, Tally, Want
-from tokenry.core.scopes import ScopesAsked, require
+from tokenry.core.scopes import Requirement, ScopesAsked, require
 from tokenry.core.secret import Parsed, Secret, digest_of, parse, same_tag
 from tokenry.core.verdict import CODES, Check, Explanation, Refused, Valid, Verdict
 
 _log = logging.getLogger("tokenry.verify")
 
 OwnerLoader: TypeAlias = Callable[[str, str], object]
-"""Answers for an owner by external id and tenant: a mapping of its fields, True, or None when there is none."""
+"""Answers for an owner by external id and tenant: a mapping of its fields, True, or None (False) for none."""
 
 MALFORMED = Refused("malformed")
 NOT_FOUND = Refused("not_found")
 COST_MAX = 10**9
+_ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +172,17 @@ class Verifying:
     def _take(self, grant: Grant, ask: Ask) -> Generator[Lease, Any, Any]:
         if not grant.limits:
             return ()
-        while True:
-            now = self._now()
+        now = self._now()
+        for _ in range(_ROUNDS):  # more than one only if others used up what was leased, or the window ended meanwhile
             taken = self._leases.take(grant, ask.cost, now)
             if not isinstance(taken, list):
                 return taken
             shares = yield Lease(taken)
             if shares is None:
                 return ()
+            now = self._now()  # however long that took: what the store has just said is not asked again
             self._leases.fill(grant, taken, shares, now)
+        raise StoreUnavailable("the limits of this key are leased too slowly to count a verification; try again")
 
     def _refuse(self, grant: Grant, code: str, now: int) -> Refused:
         if code == "not_found":
@@ -239,8 +243,42 @@ def read_ask(
     if ip is not None:
         ip = str(ip)
         address = read_address(ip)
-    asked = None if scopes is None or (not scopes and not isinstance(scopes, str)) else require(scopes)
+    asked = None
+    if scopes is not None and not (isinstance(scopes, (list, tuple)) and not scopes):
+        asked = require(scopes)
+        if not _asks(asked):
+            raise Invalid.one("scopes", "bad_question", "a question about scopes names at least one, at every depth")
     return Ask(asked, address, ip, cost, tenant, environment, audience)
+
+
+def _asks(requirement: Requirement) -> bool:
+    """Tell whether every part of a requirement asks for something: what asks for nothing is met by everybody."""
+    for part in requirement.parts:
+        if part.__class__ is not str and not _asks(cast("Requirement", part)):
+            return False
+    return bool(requirement.parts)
+
+
+def checked_loader(load: OwnerLoader) -> OwnerLoader:
+    """Return an owner loader whose answers are checked: one that says nothing we know must not let anybody in."""
+    if not callable(load) or any(
+        kind(call)
+        for call in (load, getattr(load, "__call__", None))  # noqa: B004 an object may be asynchronous by its call
+        for kind in (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    ):
+        raise ConfigError("owner_loader takes a plain function of (external_id, tenant) that does not wait")
+
+    def answer(external_id: str, tenant: str) -> object:
+        facts = load(external_id, tenant)
+        if facts is None or facts is True or facts is False or isinstance(facts, Mapping):
+            return facts
+        if inspect.iscoroutine(facts):
+            facts.close()
+        raise ConfigError(
+            f"the owner loader answered with {type(facts).__name__}; it returns a mapping of fields, True, or None"
+        )
+
+    return answer
 
 
 def text_of(presented: object) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from tokenry.core.model import Entry, Tenant, micros, moment
 from tokenry.core.ports import HeadRow, Sealed
@@ -26,9 +26,10 @@ _UNSEALED_TENANTS = select(audit_entry.c.tenant_id).where(audit_entry.c.position
 _UNSEALED = _SELECT.where(audit_entry.c.tenant_id == bindparam("tenant_id"), audit_entry.c.position.is_(None)).order_by(
     audit_entry.c.id
 )
-_CHAIN = _SELECT.where(
-    audit_entry.c.tenant_id == bindparam("tenant_id"), audit_entry.c.position > bindparam("after")
-).order_by(audit_entry.c.position)
+_CHAIN = _SELECT.where(audit_entry.c.tenant_id == bindparam("tenant_id"), audit_entry.c.position.is_not(None)).order_by(
+    audit_entry.c.position
+)
+_CHAIN_AFTER = _CHAIN.where(audit_entry.c.position > bindparam("after"))
 _HEAD = select(audit_head).where(audit_head.c.tenant_id == bindparam("tenant_id"))
 
 
@@ -74,8 +75,11 @@ class AuditRows:
         rows = self._connection.execute(_UNSEALED.limit(limit), {"tenant_id": tenant_id})
         return [_sealed_of(row) for row in rows]
 
-    def chain(self, tenant_id: str, after: int, limit: int) -> Sequence[Sealed]:
-        rows = self._connection.execute(_CHAIN.limit(limit), {"tenant_id": tenant_id, "after": after})
+    def chain(self, tenant_id: str, after: int | None, limit: int) -> Sequence[Sealed]:
+        """Return sealed entries in the order of the chain, behind a position or (None) from whatever stands first."""
+        query = _CHAIN if after is None else _CHAIN_AFTER
+        place = {"tenant_id": tenant_id} if after is None else {"tenant_id": tenant_id, "after": after}
+        rows = self._connection.execute(query.limit(limit), place)
         return [_sealed_of(row) for row in rows]
 
     def seal(self, tenant_id: str, links: Sequence[tuple[str, int, str]]) -> None:
@@ -122,10 +126,18 @@ class AuditRows:
         gone = delete(audit_entry).where(audit_entry.c.tenant_id == tenant_id, audit_entry.c.position <= position)
         return self._connection.execute(gone).rowcount
 
-    def needing(self, generation: str) -> int:
-        """Count the entries that cannot be checked without a generation of the keyring."""
-        query = select(func.count()).select_from(audit_entry).where(audit_entry.c.generation == generation)
-        return int(self._connection.execute(query).scalar_one())
+    def needing(self, generation: str) -> tuple[int, int]:
+        """Count the entries, and the ends of logs, that cannot be checked without a generation of the keyring."""
+        mac, link = audit_entry.c.generation == generation, _begins(audit_entry.c.chain, generation)
+        entries = select(func.count()).select_from(audit_entry).where(mac | link)
+        head, cut = _begins(audit_head.c.signature, generation), _begins(audit_head.c.cut_signature, generation)
+        ends = select(func.count()).select_from(audit_head).where(head | cut)
+        return int(self._connection.execute(entries).scalar_one()), int(self._connection.execute(ends).scalar_one())
+
+
+def _begins(column: Any, generation: str) -> ColumnElement[bool]:
+    mark = f"{generation}:"
+    return func.substr(column, 1, len(mark)) == mark
 
 
 def _entry_of(row: Any) -> Entry:

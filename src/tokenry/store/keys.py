@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, insert, or_, select, update
 
+from tokenry.core.fields import folded
 from tokenry.core.grant import texts
 from tokenry.core.limits import Limit
 from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros, moment, moment_or_none
@@ -72,7 +73,7 @@ def _filtered(query: Select[Any], which: KeyFilter, now: int) -> Select[Any]:
         pattern = like(which.text)
         query = query.where(
             or_(
-                key.c.name_folded.like(like(which.text.casefold()), escape="\\"),
+                key.c.name_folded.like(like(folded(which.text)), escape="\\"),
                 key.c.description.ilike(pattern, escape="\\"),
             )
         )
@@ -103,7 +104,7 @@ class KeyRows:
                     "id": record.id,
                     "owner_id": owner_id,
                     "name": record.name,
-                    "name_folded": record.name.casefold(),
+                    "name_folded": folded(record.name),
                     "description": record.description,
                     "scopes": record.scopes,
                     "roles": record.roles,
@@ -167,7 +168,7 @@ class KeyRows:
         """Write changed fields; with `version` only if the key still has it. Return whether a row was changed."""
         row = stored_row(values)
         if "name" in row:
-            row["name_folded"] = row["name"].casefold()
+            row["name_folded"] = folded(row["name"])
         if "expires_at" in row:
             row["expiry_notice_days"] = None
         statement = update(key).where(key.c.tenant_id == tenant.id, key.c.id == id)
@@ -178,14 +179,14 @@ class KeyRows:
     def dead(
         self, tenant: Tenant, expired_before: datetime | None, revoked_before: datetime | None, limit: int
     ) -> Sequence[str]:
-        """Return ids of keys that ended before a moment."""
+        """Return ids of keys that ended before a moment, locked in the order in which `list` gives keys."""
         ended: Any = []
         if expired_before is not None:
             ended.append(key.c.revoked_at.is_(None) & (key.c.expires_at < micros(expired_before)))
         if revoked_before is not None:
             ended.append(key.c.revoked_at < micros(revoked_before))
-        query = select(key.c.id).where(key.c.tenant_id == tenant.id, or_(*ended)).order_by(key.c.id).limit(limit)
-        return self._connection.execute(query).scalars().all()
+        query = select(key.c.id).where(key.c.tenant_id == tenant.id, or_(*ended)).order_by(key.c.id.desc())
+        return self._connection.execute(query.limit(limit).with_for_update()).scalars().all()
 
     def delete(self, tenant: Tenant, ids: Sequence[str]) -> None:
         """Remove keys with their secrets, usage and counters."""

@@ -248,7 +248,7 @@ limit_counter = _table(
     Column("window_seconds", Integer, nullable=False),
     Column("window", BigInteger, nullable=False),
     _count("taken"),
-    PrimaryKeyConstraint("tenant_id", "key_id", "name", "window_seconds"),
+    PrimaryKeyConstraint("tenant_id", "key_id", "name"),
 )
 
 idempotency = _table(

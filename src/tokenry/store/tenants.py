@@ -18,7 +18,7 @@ _BY_SLUG = select(tenant).where(tenant.c.slug == bindparam("slug"))
 _LOCKED = {None: _BY_SLUG, "shared": _BY_SLUG.with_for_update(read=True), "alone": _BY_SLUG.with_for_update()}
 _BY_ID = select(tenant).where(tenant.c.id == bindparam("id"))
 _PAGE = select(tenant).order_by(tenant.c.slug)
-_OF_TENANT = (limit_counter, usage_hour, idempotency, secret, key, owner, role, scope, event)
+_OF_TENANT = (secret, limit_counter, usage_hour, idempotency, key, owner, role, scope, event)
 
 
 def tenant_of(row: Any) -> Tenant:

@@ -34,29 +34,32 @@ _USE = """
     FROM ({spent}) AS spent WHERE tokenry_secret.kid = spent.kid
 """
 _COUNTED = """
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-        json_extract(value, '$[3]'), json_extract(value, '$[4]')
-    FROM json_each(:rows) WHERE true
+    SELECT json_extract(value, '$[0]') AS tenant_id, json_extract(value, '$[1]') AS key_id,
+        json_extract(value, '$[2]') AS at, json_extract(value, '$[3]') AS code, json_extract(value, '$[4]') AS count
+    FROM json_each(:rows)
 """
 _COUNTED_POSTGRES = """
-    SELECT value->>0, value->>1, CAST(value->>2 AS bigint), value->>3, CAST(value->>4 AS bigint)
+    SELECT value->>0 AS tenant_id, value->>1 AS key_id, CAST(value->>2 AS bigint) AS at, value->>3 AS code,
+        CAST(value->>4 AS bigint) AS count
     FROM json_array_elements(CAST(:rows AS json))
 """
 _COUNT = """
-    INSERT INTO tokenry_usage_hour (tenant_id, key_id, at, code, count) {counted}
+    INSERT INTO tokenry_usage_hour (tenant_id, key_id, at, code, count)
+    SELECT counted.tenant_id, counted.key_id, counted.at, counted.code, counted.count FROM ({counted}) AS counted
+    WHERE EXISTS (SELECT 1 FROM tokenry_key WHERE tenant_id = counted.tenant_id AND id = counted.key_id)
     ON CONFLICT (tenant_id, key_id, at, code) DO UPDATE SET count = tokenry_usage_hour.count + excluded.count
 """
-_WRITE = {
-    "sqlite": (_USE.format(spent=_SPENT), _COUNT.format(counted=_COUNTED)),
-    "postgresql": (
-        # Takes the locks in one order, so that two processes that flush at once never lock each other up.
-        f"SELECT 1 FROM tokenry_secret WHERE kid IN (SELECT kid FROM ({_SPENT_POSTGRES}) AS spent) ORDER BY kid"  # noqa: S608
-        " FOR NO KEY UPDATE",
-        _USE.format(spent=_SPENT_POSTGRES),
-        _COUNT.format(counted=_COUNTED_POSTGRES),
-    ),
+# Takes the locks in one order, so that two processes that flush at once never lock each other up. Whoever deletes a key
+# deletes its secrets first: either it waits for us and then deletes what we count here, or we wait and see no key.
+_LOCK = text("""
+    SELECT 1 FROM tokenry_secret WHERE kid IN (SELECT json_array_elements_text(CAST(:kids AS json)))
+    ORDER BY kid FOR NO KEY UPDATE
+""")
+_USED = {"sqlite": text(_USE.format(spent=_SPENT)), "postgresql": text(_USE.format(spent=_SPENT_POSTGRES))}
+_HOURLY = {
+    "sqlite": text(_COUNT.format(counted=_COUNTED)),
+    "postgresql": text(_COUNT.format(counted=_COUNTED_POSTGRES)),
 }
-_STATEMENTS = {dialect: [text(statement) for statement in statements] for dialect, statements in _WRITE.items()}
 _USES = (
     select(secret.c.key_id, func.sum(secret.c.use_count).label("uses"))
     .where(secret.c.tenant_id == bindparam("tenant_id"), secret.c.key_id.in_(bindparam("ids", expanding=True)))
@@ -77,7 +80,7 @@ class UsageRows:
         self._connection = connection
 
     def add(self, spent: Sequence[Spent]) -> Sequence[Spent]:
-        """Write what was counted; return those whose key was used for the first time.
+        """Write what was counted of keys that still exist; return those that were used for the first time.
 
         All rows travel as one JSON text: the database works on them while verifications go on, where a statement for
         each would hand the interpreter's lock to and fro between the two threads.
@@ -94,10 +97,11 @@ class UsageRows:
                 hours[one.tenant_id, one.key_id, one.hour, code] += count
         last = [(kid, uses[kid], one.last_used_at, one.last_used_ip) for kid, one in used.items()]
         counted = [(*place, count) for place, count in sorted(hours.items())]
-        *using, counting = _STATEMENTS[self._connection.dialect.name]
-        for statement in using:
-            self._connection.execute(statement, {"rows": _json(last)})
-        self._connection.execute(counting, {"rows": _json(counted)})
+        dialect = self._connection.dialect.name
+        if dialect == "postgresql":
+            self._connection.execute(_LOCK, {"kids": _json(sorted(uses))})
+        self._connection.execute(_USED[dialect], {"rows": _json(last)})
+        self._connection.execute(_HOURLY[dialect], {"rows": _json(counted)})
         return self._first(list(used.values()), spent)
 
     def list(self, tenant: Tenant, key_id: str, since: datetime) -> Sequence[UsageHour]:
@@ -123,5 +127,5 @@ class UsageRows:
         return first
 
 
-def _json(rows: Sequence[tuple[Any, ...]]) -> str:
+def _json(rows: Sequence[Any]) -> str:
     return json.encode(rows).decode()

@@ -182,7 +182,7 @@ def _limit_counter() -> None:
         sa.Column("window_seconds", sa.Integer(), nullable=False),
         sa.Column("window", sa.BigInteger(), nullable=False),
         sa.Column("taken", sa.BigInteger(), server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "key_id", "name", "window_seconds"),
+        sa.PrimaryKeyConstraint("tenant_id", "key_id", "name"),
     )
 
 

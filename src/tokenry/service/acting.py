@@ -1,0 +1,130 @@
+"""Who stands behind `by=`, as they are at this moment and not as they were when somebody looked them up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from tokenry.core import fields
+from tokenry.core.actors import OPERATOR_SCOPES, PROGRAM, SYSTEM, Actor, name_of
+from tokenry.core.decide import OPERATOR_ENVIRONMENT
+from tokenry.core.errors import Invalid
+from tokenry.core.model import NOT_GIVEN, Key, NotGiven, Owner, Tenant
+from tokenry.core.ports import Rows
+from tokenry.core.scopes import Granted, granted
+from tokenry.core.verdict import Valid
+
+By: TypeAlias = str | int | UUID | Owner | Valid | NotGiven | None
+Load: TypeAlias = Callable[[str, str], object]
+
+
+def check_by(by: object) -> None:
+    """Raise Invalid for what can be no actor, a missing one above all."""
+    if by is None:
+        message = "by=None is not an actor: pass who asks, or leave `by` out when the program itself does"
+        raise Invalid.one("by", "missing", message)
+    if not isinstance(by, (str, int, UUID, Owner, Valid, NotGiven)):
+        raise Invalid.one("by", "bad_actor", "by= takes an external id, an Owner or a Valid verdict")
+
+
+def external(value: object) -> str:
+    """Return an external id as text; raise Invalid."""
+    if isinstance(value, Owner):
+        value = value.external_id
+    if isinstance(value, (int, UUID)) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not 1 <= len(value) <= 255 or not value.isprintable():
+        message = "an owner is named by its external id: a text of 1 to 255 printable characters, a number or a UUID"
+        raise Invalid.one("owner", "bad_external_id", message)
+    return value
+
+
+def told_by_host(load: Load | None, external_id: str, tenant: str) -> dict[str, Any] | None:
+    """Return the fields of an owner as the host's loader gives them; None when it knows nobody of that name."""
+    facts = load(external_id, tenant) if load else None
+    if not facts:
+        return None
+    known = ("name", "email", "roles", "admin")
+    given = {field: facts[field] for field in known if field in facts} if isinstance(facts, Mapping) else {}
+    return fields.owner(given)
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """One transaction in one tenant, in which somebody wants to act."""
+
+    rows: Rows
+    tenant: Tenant
+    now: datetime
+    load: Load | None
+
+    def actor(self, by: By, home: str) -> Actor:
+        """Return the actor; a bare external id names an owner of the tenant `home`."""
+        if by is NOT_GIVEN:
+            return PROGRAM
+        if isinstance(by, Valid):
+            return self._key(by)
+        if isinstance(by, Owner):
+            home = by.tenant
+        external_id = external(by)
+        name = name_of(home, external_id, self.tenant.slug)
+        if home not in (self.tenant.slug, SYSTEM):
+            return Actor(name)
+        place = self.tenant if home == self.tenant.slug else self.rows.tenants.get(home)
+        owner = self._owner(place, external_id) if place else None
+        if place is None or owner is None or owner.status != "active":
+            return Actor(name)
+        identity = ("owner", place.id, owner.id)
+        if home == SYSTEM and owner.admin:
+            return Actor(name, identity, owner, operator=granted(OPERATOR_SCOPES), everywhere=True)
+        if home != self.tenant.slug:  # an ordinary owner of the operators' tenant, whose namesake may live here
+            return Actor(name)
+        return Actor(name, identity, owner, admin=owner.admin, holds=self._scopes((), owner.roles))
+
+    def _owner(self, home: Tenant, external_id: str) -> Owner | None:
+        """Return an owner; one whom only the host knows has no id yet. No host says who operates the installation."""
+        owner = self.rows.owners.get(home, external_id)
+        if owner is not None or home.slug == SYSTEM:
+            return owner
+        told = told_by_host(self.load, external_id, home.slug)
+        if told is None:
+            return None
+        blank: dict[str, Any] = {"name": "", "email": None, "roles": (), "admin": False}
+        return Owner(
+            id="",
+            tenant=home.slug,
+            external_id=external_id,
+            status="active",
+            created_at=self.now,
+            **{**blank, **told},
+        )
+
+    def _key(self, by: Valid) -> Actor:
+        """Return the actor behind a verdict, as its key and owner are now: a verdict may have been kept for a while."""
+        name, home = by.key.id, self.rows.tenants.get(by.tenant.slug)
+        key = self.rows.keys.get(home, name, self.now) if home else None
+        owner = self.rows.owners.get(home, key.owner) if home and key else None
+        if home is None or key is None or owner is None:
+            return Actor(name, by_key=True)
+        if key.status != "active" or owner.status != "active" or home.status != "active":
+            return Actor(name, by_key=True)
+        identity = ("key", home.id, key.id)
+        if key.environment == OPERATOR_ENVIRONMENT and home.slug in (SYSTEM, self.tenant.slug):
+            everywhere = home.slug == SYSTEM
+            return Actor(name, identity, operator=granted(key.scopes), everywhere=everywhere, by_key=True)
+        if key.environment == OPERATOR_ENVIRONMENT or home.slug != self.tenant.slug:
+            return Actor(name, by_key=True)
+        return self._ordinary_key(key, identity, owner)
+
+    def _ordinary_key(self, key: Key, identity: tuple[str, ...], owner: Owner) -> Actor:
+        """Return what a key of an application is: never an admin, whoever owns it, and never more than it says."""
+        covered = self._scopes(key.scopes, key.roles)
+        holds = covered if owner.admin else self._scopes((), owner.roles)
+        return Actor(key.id, identity, owner, holds=holds, within=covered, by_key=True)
+
+    def _scopes(self, own: tuple[str, ...], roles: tuple[str, ...]) -> Granted:
+        found = self.rows.roles.get(self.tenant, roles)
+        return granted(tuple(dict.fromkeys((*own, *(scope for role in found for scope in role.scopes)))))

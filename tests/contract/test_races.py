@@ -1,0 +1,152 @@
+"""Two calls at the same moment, on a database that lets both run: each thing happens once, and no two block."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Issue
+from tests.contract.places import KEYRING, QUIET, Installation
+from tokenry import Tokenry
+from tokenry.store.keys import KeyRows
+from tokenry.store.owners import OwnerRows
+from tokenry.testing import FakeClock
+
+HOUR = timedelta(hours=1)
+
+
+pytestmark = pytest.mark.rules
+
+
+def instance(installation: Installation) -> Iterator[Tokenry]:
+    if installation.store != "postgres":
+        pytest.skip("one writer at a time: there is no such moment")
+    with Tokenry(installation.url, keyring=KEYRING, settings=QUIET, clock=installation.clock) as opened:
+        yield opened
+
+
+one, other = pytest.fixture(name="one")(instance), pytest.fixture(name="other")(instance)
+
+
+@contextmanager
+def after_listing(monkeypatch: pytest.MonkeyPatch, method: str, then: Callable[[], object]) -> Iterator[None]:
+    """Do something once, when another call has read which keys it means and has written nothing yet."""
+    original, done = getattr(KeyRows, method), []
+
+    def listing(self: KeyRows, *args: Any, **kwargs: Any) -> Any:
+        found = original(self, *args, **kwargs)
+        if not done:
+            done.append(True)
+            thread = threading.Thread(target=then)
+            thread.start()
+            thread.join(10)
+            assert not thread.is_alive()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyRows, method, listing)
+        yield
+
+
+def revoked(one: Any) -> list[str]:
+    return [event.subject for event in one.events.list(types=["key.revoked"])]
+
+
+def test_a_key_revoked_during_a_bulk_is_revoked_once(
+    one: Any, other: Any, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = issue(), issue()
+    with after_listing(monkeypatch, "list", lambda: other.keys.revoke(first.key.id, reason="leaked")):
+        items = one.keys.revoke_where(owner="ada", dry_run=False, reason="bulk")
+    assert [item.key.id for item in items] == [second.key.id]
+    assert sorted(revoked(one)) == sorted([first.key.id, second.key.id])
+    assert one.keys.get(first.key.id).revoke_reason == "leaked"
+    assert one.keys.get(second.key.id).revoke_reason == "bulk"
+
+
+def test_a_key_changed_during_a_bulk_is_revoked_only_if_still_meant(
+    one: Any, other: Any, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrowed, renamed = issue(scopes=["x"]), issue(scopes=["x"])
+
+    def change() -> None:
+        other.keys.update(narrowed.key.id, scopes=["y"])
+        other.keys.update(renamed.key.id, description="new")
+
+    with after_listing(monkeypatch, "list", change):
+        assert len(one.keys.revoke_where(scope="x", dry_run=False)) == 1
+    assert revoked(one) == [renamed.key.id]
+    assert one.verify(narrowed.secret)
+
+
+def test_deleting_an_owner_revokes_no_key_twice(
+    one: Any, other: Any, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = issue().key
+    with after_listing(monkeypatch, "list", lambda: other.keys.revoke(key.id, reason="leaked")):
+        one.owners.delete("ada")
+    assert revoked(one) == [key.id]
+    assert one.keys.get(key.id).revoke_reason == "leaked"
+
+
+def test_two_purges_remove_a_key_once(
+    one: Any, other: Any, issue: Issue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue(expires_in=HOUR)
+    clock.advance(3 * HOUR)
+    counts, start = [], threading.Barrier(2)
+    original = KeyRows.dead
+
+    def dead(self: KeyRows, *args: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            start.wait(0.3)
+        found = original(self, *args)
+        with suppress(threading.BrokenBarrierError):
+            start.wait(0.3)
+        return found
+
+    monkeypatch.setattr(KeyRows, "dead", dead)
+    both([lambda who=who: counts.append(who.keys.purge(expired_before=clock.now())) for who in (one, other)])
+    assert sorted(counts) == [0, 1]
+    assert len(one.events.list(types=["key.deleted"])) == 1
+
+
+def test_batches_that_name_owners_in_another_order_do_not_block_each_other(
+    one: Any, other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        one.owners.put(name)
+    original, both_hold, seen, results = OwnerRows.get, threading.Barrier(2), threading.local(), {}
+
+    def get(self: OwnerRows, tenant: Any, external_id: str, *, lock: bool = False) -> Any:
+        found = original(self, tenant, external_id, lock=lock)
+        if lock and not hasattr(seen, "one"):
+            seen.one = True
+            with suppress(threading.BrokenBarrierError):
+                both_hold.wait(0.3)
+        return found
+
+    def batch(who: Any, order: str) -> None:
+        results[order] = who.keys.issue_many([{"owner": owner, "name": order} for owner in order])
+
+    monkeypatch.setattr(OwnerRows, "get", get)
+    both([lambda: batch(one, "ab"), lambda: batch(other, "ba")])
+    assert {order: [issued.key.owner for issued in found] for order, found in results.items()} == {
+        "ab": ["a", "b"],
+        "ba": ["b", "a"],
+    }
+
+
+def both(calls: list[Callable[[], object]]) -> None:
+    """Make calls at the same time and wait for all."""
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)

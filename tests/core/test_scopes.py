@@ -1,0 +1,127 @@
+"""Scopes: `covers` equals a reference of thirty lines, on a million random pairs and on what hypothesis thinks of."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokenry.core.errors import FieldError, Invalid
+from tokenry.core.scopes import check_list, covers, granted, is_scope, require, unknown
+
+SEGMENTS = ["a", "b", "read", "tokenry", "*", "a.b", "x_y", "1-2"]
+SCOPES = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=5).map(":".join)
+ASKS = st.recursive(
+    SCOPES,
+    lambda parts: (
+        st.lists(parts, min_size=1, max_size=3)
+        | st.fixed_dictionaries({"any": st.lists(parts, min_size=1, max_size=3)})
+        | st.fixed_dictionaries({"all": st.lists(parts, min_size=1, max_size=3)})
+    ),
+    max_leaves=8,
+)
+
+
+def reference(have: str, want: str) -> bool:
+    """Say what the design says, segment by segment, without any thought of speed."""
+    if have == want:
+        return True
+    return want.split(":")[0] != "tokenry" and all_matched(have.split(":"), want.split(":"))
+
+
+def all_matched(have: list[str], want: list[str]) -> bool:
+    if have == ["*"]:
+        return len(want) >= 1  # a last `*` is one segment or more, whatever they are
+    if not have or not want:
+        return have == want
+    if want == ["*"]:
+        return False  # stands for any number of segments, and only a last `*` covers that
+    if have[0] not in ("*", want[0]):
+        return False
+    return all_matched(have[1:], want[1:])
+
+
+def test_covers_equals_the_reference_on_a_million_random_pairs() -> None:
+    chance = random.Random(20261121)
+    scopes = [":".join(chance.choices(SEGMENTS[:5], k=chance.randint(1, 4))) for _ in range(1000)]
+    wrong = [(have, want) for have in scopes for want in scopes if covers(have, want) != reference(have, want)]
+    assert wrong == []
+
+
+@given(SCOPES, SCOPES)
+def test_covers_equals_the_reference(have: str, want: str) -> None:
+    assert covers(have, want) == reference(have, want)
+
+
+@given(SCOPES, SCOPES, SCOPES)
+def test_covering_is_transitive(one: str, two: str, three: str) -> None:
+    if covers(one, two) and covers(two, three):
+        assert covers(one, three)
+
+
+@given(st.lists(SCOPES, max_size=5), ASKS)
+def test_a_question_is_answered_as_its_parts_are(have: list[str], ask: Any) -> None:
+    def met(part: Any) -> bool:
+        if isinstance(part, str):
+            return any(reference(scope, part) for scope in have)
+        if isinstance(part, dict):
+            [(word, parts)] = part.items()
+            return (all if word == "all" else any)(met(one) for one in parts)
+        return all(met(one) for one in part)
+
+    holds = granted(tuple(have))
+    for _ in ("computed", "remembered"):
+        assert holds.allows(require(ask)) == met(ask)
+
+
+@given(st.text(max_size=70))
+def test_any_text_is_a_scope_or_is_refused(text: str) -> None:
+    errors: list[FieldError] = []
+    clean = check_list("scopes", [text], errors)
+    assert bool(errors) != bool(clean)
+    if not is_scope(text):
+        assert errors
+        with pytest.raises(Invalid):
+            require(text)
+
+
+@given(st.lists(SCOPES, max_size=6))
+def test_a_list_is_kept_once_each_in_input_order(scopes: list[str]) -> None:
+    clean = check_list("scopes", scopes, [])
+    expected = [scope for scope in dict.fromkeys(scopes) if not (scope.startswith("tokenry") and "*" in scope)]
+    assert list(clean) == expected
+
+
+@given(st.lists(SCOPES, min_size=1, max_size=4), st.lists(SCOPES, max_size=6))
+def test_unknown_are_those_that_no_entry_covers_and_that_cover_no_entry(catalogue: list[str], asked: list[str]) -> None:
+    expected = [
+        scope
+        for scope in dict.fromkeys(asked)
+        if not any(reference(entry, scope) for entry in catalogue)
+        and not ("*" in scope and any(reference(scope, entry) for entry in catalogue))
+    ]
+    assert list(unknown(catalogue, asked)) == expected
+    assert unknown(None, asked) == ()
+
+
+@pytest.mark.parametrize("depth", [1, 8])
+def test_a_question_may_be_nested_eight_deep(depth: int) -> None:
+    ask: Any = "a"
+    for _ in range(depth):
+        ask = {"any": [ask]}
+    assert granted(("a",)).allows(require(ask))
+    for _ in range(9 - depth):
+        ask = [ask]
+    with pytest.raises(Invalid):
+        require([ask])
+
+
+def test_a_question_nested_without_end_is_invalid_and_no_crash() -> None:
+    ask: Any = "a"
+    for _ in range(100_000):
+        ask = [ask]
+    with pytest.raises(Invalid):
+        require(ask)

@@ -1,0 +1,158 @@
+"""The key format: what `mint` makes `parse` takes apart, and nothing else passes."""
+
+from __future__ import annotations
+
+import re
+import string
+from zlib import crc32
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokenry.core.base62 import ALPHABET, encode, encode_checksum, encode_tag
+from tokenry.core.ids import Ids, is_id, make_id
+from tokenry.core.secret import (
+    LENGTH_MAX,
+    PREFIX_MAX,
+    SCAN_PATTERN,
+    digest_of,
+    is_prefix,
+    joined,
+    make_kid,
+    mint,
+    parse,
+    same_tag,
+    tag_of,
+)
+
+PREFIXES = st.from_regex(r"[a-z][a-z0-9]{0,5}(_[a-z0-9]{1,5}){0,3}", fullmatch=True).filter(
+    lambda text: len(text) <= PREFIX_MAX
+)
+BITS = st.binary(min_size=32, max_size=32)
+TAG_KEY = bytes(range(32))
+
+
+@st.composite
+def keys(draw: st.DrawFn) -> str:
+    kid = make_kid(draw(st.binary(min_size=16, max_size=16)))
+    return mint(draw(PREFIXES), kid, draw(BITS), TAG_KEY)
+
+
+def value(text: str) -> int:
+    """Read base62 the slow way."""
+    number = 0
+    for character in text:
+        number = number * 62 + ALPHABET.index(character)
+    return number
+
+
+@given(PREFIXES, st.binary(min_size=16, max_size=16), BITS)
+def test_a_key_is_its_parts_and_has_its_checksum_and_tag(prefix: str, entropy: bytes, bits: bytes) -> None:
+    kid = make_kid(entropy)
+    text = mint(prefix, kid, bits, TAG_KEY)
+    parsed = parse(text)
+    assert parsed is not None
+    assert (parsed.prefix, parsed.kid) == (prefix, kid)
+    assert text == parsed.body + parsed.tag + encode(crc32((parsed.body + parsed.tag).encode()), 6)
+    assert parsed.body == f"{prefix}_1{kid}{encode(int.from_bytes(bits, 'big'), 43)}"
+    assert parsed.tag == tag_of(TAG_KEY, parsed.body)
+    assert same_tag(parsed, TAG_KEY)
+    assert not same_tag(parsed, bytes(32))
+    assert len(text) <= LENGTH_MAX
+    assert re.fullmatch(SCAN_PATTERN, text)
+    assert re.search(SCAN_PATTERN, f'token = "{text}"')
+
+
+@given(keys(), st.data())
+def test_any_one_character_changed_is_refused(text: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(text) - 1))
+    other = data.draw(st.sampled_from(string.printable + "äé\u0430\udc80"))
+    if other != text[place]:
+        assert parse(text[:place] + other + text[place + 1 :]) is None
+
+
+@given(keys(), st.data())
+def test_any_transposition_truncation_insertion_and_case_flip_is_refused(text: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(text) - 2))
+    swapped = text[:place] + text[place + 1] + text[place] + text[place + 2 :]
+    flipped = text[:place] + text[place].swapcase() + text[place + 1 :]
+    inserted = text[:place] + data.draw(st.sampled_from(ALPHABET + "_ ")) + text[place:]
+    for altered in (swapped, flipped, inserted, text[:place], text[place + 1 :], text + "0", text.upper()):
+        assert altered == text or parse(altered) is None
+
+
+@given(st.text(max_size=200) | st.text(ALPHABET + "_", max_size=130))
+def test_parse_takes_any_text_and_gives_back_only_what_is_a_key(text: str) -> None:
+    parsed = parse(text)
+    if parsed is not None:
+        assert is_prefix(parsed.prefix)
+        assert text == parsed.body + parsed.tag + text[-6:]
+
+
+@given(st.text(max_size=30) | st.from_regex(r"[a-z0-9_]{0,26}", fullmatch=True))
+def test_a_prefix_is_what_the_design_says(text: str) -> None:
+    written = re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", text, re.ASCII) is not None and len(text) <= 24
+    assert is_prefix(text) == written
+
+
+@given(st.integers(0, 62**8 - 1))
+def test_base62_is_a_number_in_a_fixed_width_and_sorts_as_it(number: int) -> None:
+    text = encode(number, 8)
+    assert (len(text), value(text)) == (8, number)
+    assert encode(number + 1, 9) > encode(number, 9)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**47 - 1))
+def test_the_quick_encoders_equal_the_general_one(checksum: int, tag: int) -> None:
+    assert encode_checksum(checksum) == encode(checksum, 6)
+    assert encode_tag(tag) == encode(tag, 8)
+
+
+def test_a_number_that_does_not_fit_is_refused() -> None:
+    assert encode(62**3 - 1, 3) == "zzz"
+    with pytest.raises(OverflowError):
+        encode(62**3, 3)
+
+
+@given(st.lists(st.text()), st.lists(st.text()))
+def test_joined_texts_are_equal_only_if_the_lists_are(one: list[str], other: list[str]) -> None:
+    assert (joined(*one) == joined(*other)) == (one == other)
+
+
+@given(st.permutations(["kid", "tenant", "key", "text"]))
+def test_a_digest_is_bound_to_every_part_in_its_place(parts: list[str]) -> None:
+    original = digest_of(TAG_KEY, "kid", "tenant", "key", "text")
+    assert (digest_of(TAG_KEY, *parts) == original) == (parts == ["kid", "tenant", "key", "text"])
+    assert digest_of(bytes(32), "kid", "tenant", "key", "text") != original
+    assert digest_of(TAG_KEY, "kidt", "enant", "key", "text") != original
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**53), st.binary(min_size=10, max_size=10)), min_size=2, max_size=30))
+def test_ids_sort_in_the_order_in_which_they_were_made(moments: list[tuple[int, bytes]]) -> None:
+    ids, made = Ids(), []
+    for now, entropy in moments:
+        made.append(ids.make("key", now, entropy))
+    assert made == sorted(set(made))
+    assert all(is_id("key", id) for id in made)
+
+
+def test_ids_of_one_moment_without_entropy_are_all_different() -> None:
+    ids = Ids()
+    assert len({ids.make("key", 0, b"\xff" * 10) for _ in range(1000)}) == 1000
+
+
+@given(
+    st.integers(0, 2**50),
+    st.integers(1, 2**40),
+    st.binary(min_size=10, max_size=10),
+    st.binary(min_size=10, max_size=10),
+)
+def test_an_id_sorts_by_its_millisecond(now: int, later: int, one: bytes, other: bytes) -> None:
+    assert make_id("key", now, one) < make_id("key", now + 1000 + later, other)
+
+
+@pytest.mark.parametrize("value", ["", "key", "key_", "key_" + "0" * 21, "key_" + "0" * 23, "own_" + "0" * 22, None, 7,
+                                   "key_" + "ä" * 22, "key_" + "0" * 21 + "-", "KEY_" + "0" * 22])  # fmt: skip
+def test_what_has_not_the_form_of_an_id_is_none(value: object) -> None:
+    assert not is_id("key", value)

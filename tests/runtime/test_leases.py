@@ -1,0 +1,145 @@
+"""Shares of limits in one process: asked for once, never lost, and never of another limit."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+from tokenry.core.grant import Grant
+from tokenry.core.limits import SECOND, Limit, share_of
+from tokenry.core.ports import Want
+from tokenry.core.scopes import granted
+from tokenry.core.verdict import Refused
+from tokenry.runtime.leases import Leases
+
+MINUTE = Limit("minute", 10_000, 60)
+
+
+def a_grant(*limits: Limit, version: int = 1) -> Grant:
+    """Return a grant of one key, as a lookup brings it."""
+    record = json.dumps(["key_1", "name", "", "[]", 0, version, "{}", 0, None, None, 0])
+    fields = ("kid", "default", "live", False, False, None, False, None, None, False)
+    return Grant(*fields, granted(()), (), None, limits, record, '["own_1", "ada"]', '["ten_1"]')
+
+
+class Store:
+    """What the database says, without one."""
+
+    def __init__(self) -> None:
+        self.taken: dict[tuple[str, int], int] = {}
+        self.leases = 0
+
+    def lease(self, wants: list[Want]) -> list[tuple[int, int, int]]:
+        self.leases += 1
+        return [self._one(want) for want in wants]
+
+    def _one(self, want: Want) -> tuple[int, int, int]:
+        place = (want.limit.name, want.window)
+        taken = self.taken.get(place, 0)
+        left = max(0, want.limit.limit - taken)
+        units = want.need if want.need <= 0 else share_of(want.limit.limit, left, want.need) if left >= want.need else 0
+        self.taken[place] = taken + units
+        return want.window, max(0, units), left - max(0, units)
+
+
+def verify(leases: Leases, store: Store, grant: Grant, now: int, cost: int = 1) -> Any:
+    """Take, leasing as a verification does."""
+    while isinstance(answer := leases.take(grant, cost, now), list):
+        leases.fill(grant, answer, store.lease(answer), now)
+    return answer
+
+
+def give_back(leases: Leases, store: Store, now: int, *, everything: bool = False) -> None:
+    """Give back what lies idle."""
+    for want in leases.idle(now, everything=everything):
+        store.taken[want.limit.name, want.window] -= want.need
+
+
+def test_a_forgotten_counter_that_a_grant_still_holds_gives_its_units_back() -> None:
+    leases, store, grant = Leases(), Store(), a_grant(MINUTE)
+    verify(leases, store, grant, 0)
+    give_back(leases, store, 200 * SECOND)
+    verify(leases, store, grant, 200 * SECOND)
+    assert store.taken["minute", 3] > 1
+    give_back(leases, store, 202 * SECOND)
+    assert store.taken["minute", 3] == 1
+    verify(leases, store, grant, 203 * SECOND)
+    give_back(leases, store, 203 * SECOND, everything=True)
+    assert store.taken["minute", 3] == 2
+
+
+def test_two_grants_of_a_key_share_one_counter_after_it_was_forgotten() -> None:
+    leases, store = Leases(), Store()
+    grants = [a_grant(Limit("minute", 5, 60)) for _ in range(2)]
+    for grant in grants:
+        verify(leases, store, grant, 0)
+    give_back(leases, store, 200 * SECOND)
+    answers = [verify(leases, store, grants[turn % 2], 200 * SECOND) for turn in range(8)]
+    assert [isinstance(answer, Refused) for answer in answers] == [False] * 5 + [True] * 3
+
+
+def test_a_clock_that_goes_back_finds_nothing_in_a_forgotten_counter() -> None:
+    leases, store, grant = Leases(), Store(), a_grant(MINUTE)
+    verify(leases, store, grant, 0)
+    leases.idle(200 * SECOND)
+    assert isinstance(leases.take(grant, 1, 0), list)
+
+
+def test_an_older_version_of_a_key_changes_nothing() -> None:
+    leases, store = Leases(), Store()
+    old, new = a_grant(Limit("a", 1000, 60)), a_grant(Limit("a", 3, 60), version=2)
+    assert verify(leases, store, old, 0)
+    for grant in (new, old, a_grant(Limit("a", 1000, 60))):
+        taken = verify(leases, store, grant, 0)
+        refused = isinstance(taken, Refused)
+        assert refused is (grant is not new and grant is not old)
+        if not refused:
+            assert taken[0][0] == Limit("a", 3, 60)
+
+
+def test_a_share_on_its_way_while_the_key_changes_goes_back() -> None:
+    leases, store = Leases(), Store()
+    old = a_grant(MINUTE)
+    wants = leases.take(old, 1, 0)
+    assert isinstance(wants, list)
+    shares = store.lease(wants)
+    verify(leases, store, a_grant(MINUTE, version=2), 0)
+    leases.fill(old, wants, shares, 0)
+    give_back(leases, store, 0, everything=True)
+    assert store.taken["minute", 0] == 1
+
+
+def test_a_used_up_limit_is_asked_about_once_a_verification() -> None:
+    leases, store, grant = Leases(), Store(), a_grant(Limit("a", 1, 60), Limit("b", 1, 3600))
+    verify(leases, store, grant, 0)
+    before = store.leases
+    for now in (SECOND, SECOND + 50_000, 2 * SECOND):
+        assert isinstance(verify(leases, store, grant, now), Refused)
+    assert store.leases - before == 2
+
+
+def test_threads_together_take_exactly_the_limit() -> None:
+    leases, store, lock = Leases(), Store(), threading.Lock()
+    for trial in range(20):
+        grant, barrier, codes = (
+            a_grant(Limit(f"l{trial}", 50, 60), Limit(f"m{trial}", 60, 60)),
+            threading.Barrier(8),
+            [],
+        )
+
+        def work(grant: Grant = grant, barrier: Any = barrier, codes: list[bool] = codes) -> None:
+            barrier.wait()
+            for _ in range(10):
+                while isinstance(answer := leases.take(grant, 1, 0), list):
+                    with lock:
+                        shares = store.lease(answer)
+                    leases.fill(grant, answer, shares, 0)
+                codes.append(isinstance(answer, Refused))
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert codes.count(False) == 50

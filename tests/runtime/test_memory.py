@@ -1,0 +1,167 @@
+"""Memory: bounded, never older than what it heard of, and worthless to who does not know the key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokenry.runtime.memory import Memory
+
+
+class Grant:
+    """As much of a grant as memory looks at."""
+
+    def __init__(self, kid: str) -> None:
+        self.kid = kid
+        self.proof = b""
+
+
+class Others:
+    """What other processes do to the file."""
+
+    def __init__(self) -> None:
+        self.commits = self.changes = self.looks = 0
+
+    def version(self) -> int:
+        return self.commits
+
+    def fence(self) -> int:
+        self.looks += 1
+        return self.changes
+
+
+def remember(memory: Memory, kid: str, text: str = "text") -> Any:
+    grant: Any = Grant(kid)
+    memory.remember(grant, text, memory.prepare())
+    return grant
+
+
+def test_only_the_text_that_was_proved_recalls_a_grant() -> None:
+    memory = Memory(10, None)
+    grant = remember(memory, "kid", "right")
+    assert memory.recall("kid", "right") is grant
+    assert memory.recall("kid", "wrong") is None
+    assert memory.recall("other", "right") is None
+
+
+@given(st.integers(1, 8), st.lists(st.integers(0, 20), max_size=60))
+def test_it_never_holds_more_than_it_may(entries: int, kids: list[int]) -> None:
+    memory = Memory(entries, None)
+    for kid in kids:
+        remember(memory, f"k{kid}")
+        assert len(memory) <= entries
+        assert memory.recall(f"k{kid}", "text") is not None
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), max_size=60))
+def test_what_was_dropped_is_not_recalled(steps: list[tuple[bool, int]]) -> None:
+    memory, held = Memory(3, None), set()
+    for drop, kid in steps:
+        if drop:
+            memory.drop((f"k{kid}",), 0)
+            held.discard(kid)
+        else:
+            remember(memory, f"k{kid}")
+            held.add(kid)
+        recalled = {kid for kid in range(6) if memory.recall(f"k{kid}", "text") is not None}
+        assert recalled <= held
+        assert len(memory) <= 3
+
+
+def test_zero_entries_is_off() -> None:
+    memory = Memory(0, None)
+    remember(memory, "kid")
+    assert memory.recall("kid", "text") is None
+
+
+def test_a_lookup_from_before_a_drop_is_not_remembered() -> None:
+    memory = Memory(10, None)
+    drops = memory.prepare()
+    memory.drop(("other",), 0)
+    memory.remember(Grant("kid"), "text", drops)  # type: ignore[arg-type]
+    assert memory.recall("kid", "text") is None
+
+
+def test_a_lookup_from_before_a_clear_is_not_remembered() -> None:
+    memory = Memory(10, None)
+    drops = memory.prepare()
+    memory.clear()
+    memory.remember(Grant("kid"), "text", drops)  # type: ignore[arg-type]
+    assert memory.recall("kid", "text") is None
+
+
+def test_a_change_of_others_empties_it_and_a_mere_commit_does_not() -> None:
+    others = Others()
+    memory = Memory(10, others)
+    remember(memory, "kid")
+    others.commits += 1
+    assert memory.recall("kid", "text") is not None
+    others.commits, others.changes = others.commits + 1, others.changes + 1
+    assert memory.recall("kid", "text") is None
+
+
+def test_the_fence_is_read_only_when_somebody_committed() -> None:
+    others = Others()
+    memory = Memory(10, others)
+    remember(memory, "kid")
+    looks = others.looks
+    for _ in range(100):
+        memory.recall("kid", "text")
+    assert others.looks == looks
+    others.commits += 1
+    memory.recall("kid", "text")
+    assert others.looks == looks + 1
+
+
+def test_ones_own_change_drops_what_it_names_and_nothing_else() -> None:
+    others = Others()
+    memory = Memory(10, others)
+    remember(memory, "one")
+    remember(memory, "two")
+    others.changes += 1  # our own transaction moved the fence; others see a commit, we do not
+    memory.drop(("one",), others.changes)
+    others.commits += 1
+    assert memory.recall("one", "text") is None
+    assert memory.recall("two", "text") is not None
+
+
+def test_a_change_of_others_just_before_our_own_is_not_overlooked() -> None:
+    others = Others()
+    memory = Memory(10, others)
+    remember(memory, "one")
+    remember(memory, "two")
+    others.changes += 2  # somebody else's and then ours
+    memory.drop(("one",), others.changes)
+    others.commits += 1
+    assert memory.recall("two", "text") is None
+
+
+def test_a_change_of_others_during_a_lookup_keeps_it_from_being_remembered() -> None:
+    others = Others()
+    memory = Memory(10, others)
+    drops = memory.prepare()
+    others.commits, others.changes = 1, 1
+    memory.remember(Grant("kid"), "text", drops)  # type: ignore[arg-type]
+    assert memory.recall("kid", "text") is None
+
+
+def test_what_was_forgotten_is_set_free_in_slices() -> None:
+    memory = Memory(100, None)
+    for number in range(100):
+        remember(memory, f"k{number}")
+    memory.clear()
+    assert len(memory) == 0
+    slices = 1
+    while memory.sweep(30):
+        slices += 1
+    assert slices == 4
+
+
+def test_a_forked_child_knows_nothing() -> None:
+    memory = Memory(10, None)
+    remember(memory, "kid")
+    memory.forget()
+    assert len(memory) == 0
+    assert memory.recall("kid", "text") is None

@@ -1,0 +1,57 @@
+"""Places in memory: a key has one, however often it changes, and loses it to nobody."""
+
+from __future__ import annotations
+
+from tests.runtime.test_leases import a_grant
+from tokenry.core.grant import Grant
+from tokenry.runtime.memory import Memory
+
+
+def named(kid: str) -> Grant:
+    grant = a_grant()
+    grant.kid = kid
+    return grant
+
+
+def remember(memory: Memory, kid: str) -> None:
+    memory.remember(named(kid), kid, memory.prepare())
+
+
+def test_a_key_that_changes_often_evicts_nobody() -> None:
+    memory = Memory(100, None)
+    kids = [f"k{number}" for number in range(100)]
+    for kid in kids:
+        remember(memory, kid)
+    for _ in range(300):
+        memory.drop(("k0",), 0)
+        assert memory.recall("k0", "k0") is None
+        remember(memory, "k0")
+    assert len(memory) == 100
+    assert all(memory.recall(kid, kid) for kid in kids)
+
+
+def test_a_dropped_key_is_not_counted_and_its_place_goes_to_another() -> None:
+    memory = Memory(3, None)
+    for kid in "abc":
+        remember(memory, kid)
+    memory.drop(("a", "b", "unknown"), 0)
+    memory.drop(("a",), 0)
+    assert len(memory) == 1
+    for kid in "def":
+        remember(memory, kid)
+    assert (len(memory), memory.recall("c", "c")) == (3, None)
+    assert all(memory.recall(kid, kid) for kid in "def")
+    memory.drop(("d",), 0)
+    memory.clear()
+    assert len(memory) == 0
+    while memory.sweep():
+        pass
+    remember(memory, "d")
+    assert len(memory) == 1
+
+
+def test_a_repr_shows_neither_proof_nor_digest() -> None:
+    grant = named("k")
+    grant.proof = b"proof-of-the-secret"
+    assert repr(grant) == "Grant(kid='k', tenant='default')"
+    assert "proof" not in str(grant.__rich_repr__())

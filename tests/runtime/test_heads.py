@@ -18,12 +18,14 @@ def head(position: int) -> Head:
     return Head("", position, f"chain {position}", datetime(2026, 1, 1, tzinfo=UTC), "signature")
 
 
-def test_a_head_is_kept_per_tenant_and_only_ever_further_on(tmp_path: Path) -> None:
+def test_a_head_is_kept_per_tenant_in_place_of_the_one_that_was_seen(tmp_path: Path) -> None:
     file = HeadFile(tmp_path / "heads")
     assert file.get("a") is None
-    for position in (1, 3, 2):
-        file.keep("a", head(position))
-    file.keep("b", head(1))
+    assert file.keep("a", head(1), after=None)
+    assert file.keep("a", head(3), after=head(1))
+    assert not file.keep("a", head(2), after=head(1)), "somebody else has gone on meanwhile"
+    assert not file.keep("a", head(2), after=None)
+    assert file.keep("b", head(1), after=None)
     assert (file.get("a"), file.get("b")) == (head(3), head(1))
     assert HeadFile(tmp_path / "heads").get("a") == head(3)
     assert stat.S_IMODE((tmp_path / "heads").stat().st_mode) == 0o600
@@ -33,7 +35,7 @@ def test_a_file_that_was_cut_short_is_written_anew(tmp_path: Path) -> None:
     (tmp_path / "heads").write_bytes(b'{"a": {"ten')
     file = HeadFile(tmp_path / "heads")
     assert file.get("a") is None
-    file.keep("a", head(1))
+    assert file.keep("a", head(1), after=None)
     assert file.get("a") == head(1)
 
 
@@ -41,7 +43,7 @@ def test_a_file_that_cannot_be_written_is_said_and_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        HeadFile(tmp_path / "no" / "such" / "directory").keep("a", head(1))
+        assert HeadFile(tmp_path / "no" / "such" / "directory").keep("a", head(1), after=None)
     assert "could not be kept" in caplog.text
 
 

@@ -221,7 +221,7 @@ class Verifying:
         facts = load(str(compile_row(row).external_id), row.slug)
         if isinstance(facts, Mapping):
             row = with_owner(row, *(facts.get(name) for name in ("name", "email", "roles", "admin")))
-        if not facts:
+        if facts is None or facts is False:
             row = row._replace(owner_status="disabled")
         grant = compile_row(row)
         grant.read_at = self._now()

@@ -45,7 +45,7 @@ def external(value: object) -> str:
 def told_by_host(load: Load | None, external_id: str, tenant: str) -> dict[str, Any] | None:
     """Return the fields of an owner as the host's loader gives them; None when it knows nobody of that name."""
     facts = load(external_id, tenant) if load else None
-    if not facts:
+    if facts is None or facts is False:
         return None
     known = ("name", "email", "roles", "admin")
     given = {field: facts[field] for field in known if field in facts} if isinstance(facts, Mapping) else {}

@@ -52,7 +52,7 @@ class Sealing:
             if not rows.audit.unsealed(tenant_id, 1):
                 return False
         try:
-            with self._context.store.change(durable=False) as rows:
+            with self._context.store.change() as rows:  # on the disk before its end is kept outside
                 row = rows.audit.head(tenant_id, lock=True)
                 flaw = self.flaw(rows, tenant_id, row)
                 if not flaw:

@@ -1,0 +1,113 @@
+"""Makes processes that do their work until they are killed, quickly: it has imported everything and only forks.
+
+A child tells on the pipe what it is about to do, and what has been done once the call has returned. So the lines that
+came through are the truth about what was acknowledged, whatever instant the child was killed at.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tokenry import Settings, Tokenry
+
+ROOT = Path(__file__).parents[2]
+
+
+class Child:
+    """One process at work, as its parent sees it."""
+
+    def __init__(self, nursery: "Nursery", pid: int) -> None:
+        self._nursery = nursery
+        self.pid = pid
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Yield what it tells, until it has ended."""
+        while "ended" not in (line := self._nursery.read()):
+            yield line
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+class Nursery:
+    """One process that forks the others, one at a time."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.nursery"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def start(self, url: str, keyring: str | None, round_: int) -> Child:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([url, keyring, round_]).encode() + b"\n")
+        self._process.stdin.flush()
+        return Child(self, self.read()["pid"])
+
+    def read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return line
+
+    def end(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+
+def tell(**line: Any) -> None:
+    os.write(1, json.dumps(line).encode() + b"\n")  # short enough to be written whole or not at all
+
+
+def work(url: str, keyring: str | None, round_: int) -> None:
+    """Issue, rotate and revoke without end, with a flush of usage and a seal of the audit log every few milliseconds."""
+    chance = random.Random(round_)
+    tk = Tokenry(url, keyring=keyring, settings=Settings(flush_interval=timedelta(milliseconds=3)))
+    tell(ready=True)
+    tk.owners.put("u")
+    living: dict[str, str] = {}
+    for number in range(10**9):
+        what = chance.choice(["issue", "rotate", "revoke"]) if len(living) > 3 else "issue"
+        if what == "issue":
+            tell(begin="issue", name=f"{round_} {number}")
+            issued = tk.keys.issue(owner="u", name=f"{round_} {number}")
+            living[issued.key.id] = str(issued.secret)
+            tell(done="issue", id=issued.key.id, secret=str(issued.secret))
+            continue
+        id = chance.choice(list(living))
+        tell(begin=what, id=id)
+        if what == "rotate":
+            issued = tk.keys.rotate(id)
+            living[id] = str(issued.secret)
+            tell(done="rotate", id=id, secret=str(issued.secret))
+        else:
+            tk.keys.revoke(id)
+            del living[id]
+            tell(done="revoke", id=id)
+        for secret in living.values():
+            tk.verify(secret)
+
+
+def _main() -> None:
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                work(*json.loads(line))
+            finally:
+                os._exit(1)
+        tell(pid=pid)
+        os.waitpid(pid, 0)
+        tell(ended=pid)
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,148 @@
+"""Inside a host's transaction: what is rolled back never was, what is committed holds, in every order of threads."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from tests.processes.places import Place
+from tests.processes.races import TRIALS
+from tokenry import Conflict, Tokenry
+
+@pytest.fixture
+def host(place: Place) -> Engine:
+    return place.engine()
+
+
+@contextmanager
+def transaction(engine: Engine, *, commit: bool) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        began = connection.begin()
+        yield connection
+        if commit:
+            began.commit()
+        else:
+            began.rollback()
+
+
+class Watchers:
+    """Threads that verify one secret over and over: before, during and after what becomes of it."""
+
+    def __init__(self, instances: list[Tokenry]) -> None:
+        self._instances = instances
+        self.secret: Any = None
+        self.ended = threading.Event()
+        self.enough = threading.Event()
+        self.during: set[str] = set()
+        self.after: set[str] = set()
+
+    def __enter__(self) -> "Watchers":
+        self._watched = threading.Semaphore(0)
+        self._threads = [threading.Thread(target=self._watch, args=(tk,)) for tk in self._instances]
+        for thread in self._threads:
+            thread.start()
+        for _ in self._threads:
+            self._watched.acquire()  # everybody has presented it once
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.ended.set()
+        for _ in self._threads:
+            self._watched.acquire()  # everybody has presented it once more
+        self.enough.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _watch(self, tk: Tokenry) -> None:
+        told = 0
+        while not self.enough.is_set():
+            ended = self.ended.is_set()
+            code = tk.verify(self.secret).code
+            (self.after if ended else self.during).add(code)
+            if told == ended:
+                told += 1
+                self._watched.release()
+
+
+def instances(place: Place, host: Engine, kind: str) -> list[Tokenry]:
+    """An instance of its own (alone on the file, or sharing it), and perhaps one on the host's engine."""
+    if kind == "alone":
+        return [place.open(exclusive=place.kind == "sqlite")]
+    tk = place.open()
+    keyring = place.keyring or f"{place.directory}/keys.db.keyring"
+    return [tk, place.on_engine(host, keyring)]
+
+
+@pytest.mark.parametrize("kind", ["alone", "with one on the host's engine"])
+@pytest.mark.parametrize("commit", [True, False], ids=["committed", "rolled back"])
+def test_an_issued_key_holds_if_and_only_if_the_host_commits(
+    place: Place, host: Engine, kind: str, commit: bool
+) -> None:
+    some = instances(place, host, kind)
+    some[0].owners.put("u")
+    for trial in range(TRIALS // 2):
+        watchers = Watchers(some)
+        with transaction(host, commit=commit) as connection, some[0].using(connection) as joined:
+            watchers.secret = joined.keys.issue(owner="u", name=f"k{trial}").secret
+            watchers.__enter__()
+        if commit and trial % 2:
+            joined.settle()
+        watchers.__exit__()
+        assert watchers.during <= {"not_found", "valid"}  # valid from the commit on
+        assert watchers.after == {"valid" if commit else "not_found"}
+
+
+@pytest.mark.parametrize("kind", ["alone", "with one on the host's engine"])
+def test_a_revocation_holds_from_the_hosts_commit_on_even_without_settle(
+    place: Place, host: Engine, kind: str
+) -> None:
+    some = instances(place, host, kind)
+    some[0].owners.put("u")
+    for trial in range(TRIALS):
+        issued = some[0].keys.issue(owner="u", name=f"k{trial}")
+        assert all(tk.verify(issued.secret) for tk in some)
+        with transaction(host, commit=True) as connection, some[-1].using(connection) as joined:
+            joined.keys.revoke(issued.key.id)
+            assert all(tk.verify(issued.secret) for tk in some)  # not yet
+        assert [tk.verify(issued.secret).code for tk in some] == ["revoked"] * len(some)
+
+
+def test_a_revocation_that_is_rolled_back_changes_nothing(place: Place, host: Engine) -> None:
+    some = instances(place, host, "with one on the host's engine")
+    some[0].owners.put("u")
+    issued = some[0].keys.issue(owner="u", name="k")
+    for _ in range(TRIALS):
+        with transaction(host, commit=False) as connection, some[0].using(connection) as joined:
+            joined.keys.revoke(issued.key.id)
+        assert all(tk.verify(issued.secret) for tk in some)
+    assert some[0].keys.get(issued.key.id).status == "active"
+
+
+def test_a_commit_counts_at_once_in_another_process(place: Place, host: Engine) -> None:
+    tk = place.open()
+    tk.owners.put("u")
+    (member,) = place.members(1)
+    for trial in range(TRIALS):
+        with transaction(host, commit=True) as connection, tk.using(connection) as joined:
+            issued = joined.keys.issue(owner="u", name=f"k{trial}")
+            assert member.ask("verify", str(issued.secret)) == "not_found"
+        assert member.ask("verify", str(issued.secret)) == "valid"
+        with transaction(host, commit=True) as connection, tk.using(connection) as joined:
+            joined.keys.revoke(issued.key.id)
+        assert member.ask("verify", str(issued.secret)) == "revoked"
+
+
+def test_a_failed_call_leaves_the_hosts_transaction_usable(place: Place, host: Engine) -> None:
+    tk = place.open()
+    tk.owners.put("u")
+    made: list[Any] = []
+    with transaction(host, commit=True) as connection, tk.using(connection) as joined:
+        made.append(joined.keys.issue(owner="u", name="k"))
+        with pytest.raises(Conflict):
+            joined.keys.issue(owner="u", name="k")
+        made.append(joined.keys.issue(owner="u", name="l"))
+    assert all(tk.verify(one.secret) for one in made)
+    assert tk.audit.check()

@@ -68,7 +68,7 @@ def tell(**line: Any) -> None:
 
 
 def work(url: str, keyring: str | None, round_: int) -> None:
-    """Issue, rotate and revoke without end, with a flush of usage and a seal of the audit log every few milliseconds."""
+    """Issue, rotate and revoke without end, flushing usage and sealing the audit log every few milliseconds."""
     chance = random.Random(round_)
     tk = Tokenry(url, keyring=keyring, settings=Settings(flush_interval=timedelta(milliseconds=3)))
     tell(ready=True)

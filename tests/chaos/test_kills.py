@@ -26,11 +26,10 @@ def spin(seconds: float) -> None:
 def kill_at_some_instant(nursery: Nursery, place: Place, round_: int) -> Ledger:
     """Let a child work, kill it in the middle of something, and return what it had acknowledged."""
     chance = random.Random()
-    ledger, told, enough = Ledger(), 0, chance.randrange(2, 60)
+    ledger, enough = Ledger(), chance.randrange(2, 60)
     child = nursery.start(place.url, place.keyring, round_)
-    for line in child.lines():
+    for told, line in enumerate(child.lines(), 1):
         ledger.write(line)
-        told += 1
         if told == enough:
             spin(chance.random() * 0.003)
             child.kill()

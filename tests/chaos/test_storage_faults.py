@@ -80,7 +80,7 @@ print("healed")
 @pytest.mark.parametrize("background", ["background", "inline"])
 def test_a_full_disk_stops_changes_and_no_verification(tmp_path: Path, mode: str, background: str) -> None:
     command = [sys.executable, "-c", DISK_FULL, f"sqlite:///{tmp_path}/keys.db", mode, background, "3"]
-    done = subprocess.run(command, cwd=ROOT, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run(command, cwd=ROOT, timeout=60, capture_output=True, check=False)
     assert done.stdout == b"healed\n", done.stderr.decode()
 
 

@@ -1,4 +1,4 @@
-"""A few numbers that threads and processes share without waiting for each other: each is written by one of them only."""
+"""Numbers that threads and processes share without waiting for each other: each is written by one of them only."""
 
 import mmap
 import struct

@@ -9,9 +9,7 @@ from tests.processes.places import Place
 from tokenry import ConfigError
 
 
-def test_a_second_process_is_refused_where_one_is_alone_and_is_told_what_to_do(
-    file_place: Place, crew: Crew
-) -> None:
+def test_a_second_process_is_refused_where_one_is_alone_and_is_told_what_to_do(file_place: Place, crew: Crew) -> None:
     file_place.open(exclusive=True)
     with pytest.raises(Failed, match=r"ConfigError: .*another process is alone on it; .*--server.*share the file"):
         file_place.members(1)

@@ -1,4 +1,4 @@
-"""Limits over many processes: never more than the limit in one window, nearly all of it usable, and nothing resets it."""
+"""Limits over many processes: never more than the limit in one window, nearly all of it usable, never reset."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,9 @@ PROCESSES = 8
 
 def limited(tk: Tokenry, limit: int, name: str = "k") -> Any:
     tk.owners.put("u")
-    issued = tk.keys.issue(owner="u", name=name, limits=[Limit("default", limit, YEAR)], expires_in=timedelta(days=3650))
+    issued = tk.keys.issue(
+        owner="u", name=name, limits=[Limit("default", limit, YEAR)], expires_in=timedelta(days=3650)
+    )
     (state,) = tk.keys.limits(issued.key.id)
     assert state.reset_at - datetime.now(UTC) > timedelta(hours=1), "this window ends soon: run the test again later"
     return issued

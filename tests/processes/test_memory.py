@@ -1,4 +1,4 @@
-"""What is remembered: never what was read before a change, never more than fits, and nothing breaks under many threads."""
+"""What is remembered: nothing read before a change, no more than fits, and nothing breaks under many threads."""
 
 import itertools
 import sys

@@ -1,4 +1,4 @@
-"""Revoked means revoked: no verification that begins after an end was told says `valid`, in any process, memory and all.
+"""Revoked means revoked: no verification that begins after an end was told says `valid`, in any process with memory.
 
 A witness has each secret in memory and verifies it in a loop; another thread, or another process, ends it.
 """

@@ -12,6 +12,7 @@ from tests.processes.places import Place
 from tests.processes.races import TRIALS
 from tokenry import Conflict, Tokenry
 
+
 @pytest.fixture
 def host(place: Place) -> Engine:
     return place.engine()
@@ -96,9 +97,7 @@ def test_an_issued_key_holds_if_and_only_if_the_host_commits(
 
 
 @pytest.mark.parametrize("kind", ["alone", "with one on the host's engine"])
-def test_a_revocation_holds_from_the_hosts_commit_on_even_without_settle(
-    place: Place, host: Engine, kind: str
-) -> None:
+def test_a_revocation_holds_from_the_hosts_commit_on_even_without_settle(place: Place, host: Engine, kind: str) -> None:
     some = instances(place, host, kind)
     some[0].owners.put("u")
     for trial in range(TRIALS):

@@ -126,6 +126,23 @@ def test_a_row_moved_to_another_tenant_opens_nothing(
     assert tk.verify(mine.secret).code == "not_found"
 
 
+def test_a_key_copied_whole_to_another_tenant_opens_nothing(
+    installation: Installation, tk: Any, issue: Issue, acme: str
+) -> None:
+    mine = issue()
+    [here] = installation.sql("SELECT * FROM tokenry_key WHERE id = :id", id=mine.key.id)
+    [there] = installation.sql(
+        "SELECT tenant_id, id FROM tokenry_owner WHERE tenant_id = (SELECT id FROM tokenry_tenant WHERE slug = :slug)",
+        slug=acme,
+    )
+    copy = dict(here._mapping) | {"tenant_id": there.tenant_id, "owner_id": there.id}
+    installation.sql(
+        f"INSERT INTO tokenry_key ({', '.join(copy)}) VALUES ({', '.join(f':{name}' for name in copy)})", **copy
+    )
+    installation.sql("UPDATE tokenry_secret SET tenant_id = :tenant_id", tenant_id=there.tenant_id)
+    assert tk.verify(mine.secret).code == "not_found"
+
+
 def test_a_row_under_another_kid_opens_nothing(installation: Installation, tk: Any, issue: Issue) -> None:
     mine, other = issue(), issue()
     installation.sql("DELETE FROM tokenry_secret WHERE kid = :kid", kid=other.key.secrets[0].kid)

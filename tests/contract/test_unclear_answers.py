@@ -42,7 +42,11 @@ class Waits:
 
 
 @pytest.mark.rules
-@pytest.mark.parametrize("load", [waits, streams, Waits(), functools.partial(waits), None, "text"], ids=repr)
+@pytest.mark.parametrize(
+    "load",
+    [waits, streams, Waits(), functools.partial(waits), None, "text"],
+    ids=["coroutine", "generator", "object", "partial", "nothing", "text"],
+)
 def test_an_owner_loader_that_waits_is_refused(tk: Any, issue: Issue, load: Any) -> None:
     issued = issue()
     with pytest.raises(ConfigError):

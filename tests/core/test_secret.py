@@ -128,6 +128,14 @@ def test_a_digest_is_bound_to_every_part_in_its_place(parts: list[str]) -> None:
     assert digest_of(TAG_KEY, "kidt", "enant", "key", "text") != original
 
 
+@given(
+    st.lists(st.text(ALPHABET, min_size=1, max_size=4), min_size=4, max_size=4), st.integers(0, 3), st.text(ALPHABET)
+)
+def test_another_part_anywhere_is_another_digest(parts: list[str], place: int, other: str) -> None:
+    changed = [*parts[:place], other, *parts[place + 1 :]]
+    assert (digest_of(TAG_KEY, *parts) == digest_of(TAG_KEY, *changed)) == (parts == changed)
+
+
 @given(st.lists(st.tuples(st.integers(0, 2**53), st.binary(min_size=10, max_size=10)), min_size=2, max_size=30))
 def test_ids_sort_in_the_order_in_which_they_were_made(moments: list[tuple[int, bytes]]) -> None:
     ids, made = Ids(), []

@@ -5,16 +5,20 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
+import psycopg
 import pytest
 
 from tests.chaos.counts import times
 from tests.chaos.ledger import Ledger, check_whole
 from tests.conftest import STORES
 from tests.processes.places import Place, place_on
+from tests.processes.races import at_once
 from tests.servers.postgres import Postgres
 from tokenry import AsyncTokenry, Limit, StoreUnavailable, Tokenry
 
@@ -182,6 +186,41 @@ def test_counts_and_threads_survive_a_restart_under_load(killed_place: Place, se
     given = [answer for mine in answers.values() for answer in mine]
     assert set(given) <= {"valid", StoreUnavailable}
     assert all(mine[-1] == "valid" for mine in answers.values())
+
+
+def test_the_head_that_is_kept_outside_is_never_ahead_of_a_killed_server(killed_place: Place, server: Postgres) -> None:
+    """Otherwise an honest crash would look like a tail that was cut."""
+    tk = killed_place.open()
+    for trial in range(times(2, 20)):
+        tk.owners.put(f"u{trial}")
+        head = tk.audit.head()
+        revive(server)
+        with closing(psycopg.connect(killed_place.url)) as connection:
+            row = connection.execute("SELECT max(position) FROM tokenry_audit_head").fetchone()
+        assert row == (head.position,)
+        assert tk.audit.check(head=head)
+
+
+def test_a_frozen_server_is_given_up_in_time_and_never_answered_for(killed_place: Place, server: Postgres) -> None:
+    tk = killed_place.open(store_timeout=timedelta(seconds=1))
+    tk.owners.put("u")
+    issued = tk.keys.issue(owner="u", name="k")
+    assert tk.verify(issued.secret)
+    processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        begun = time.monotonic()
+        calls = [lambda: tk.verify(issued.secret), lambda: tk.keys.list(), lambda: tk.keys.revoke(issued.key.id)]
+        answers = at_once(calls)
+        assert [type(answer) for answer in answers] == [StoreUnavailable] * 3
+        assert time.monotonic() - begun < 10
+    finally:
+        for process in processes:
+            process.resume()
+    assert tk.verify(issued.secret).code in ("valid", "revoked")  # the revocation may have been on its way
+    tk.keys.revoke(issued.key.id)
+    assert tk.verify(issued.secret).code == "revoked"
 
 
 def test_a_killed_server_forgets_no_share_of_a_limit_once_a_later_change_was_acknowledged(

@@ -267,6 +267,26 @@ assert wait_for_child() == b".", "the child could not write"
     )
 
 
+def test_a_fork_while_a_head_of_the_audit_log_is_kept_leaves_no_lock_with_the_child(tmp_path: Path) -> None:
+    place = Place("memory", "sqlite://", None, tmp_path, None, None)  # type: ignore[arg-type]
+    run(
+        place,
+        """
+import fcntl
+from tokenry.runtime.heads import _locked
+
+wait_for_parent, parent_is_done = pipe()
+with open(sys.argv[3], "w") as kept, _locked(kept.fileno()):
+    pid = fork(wait_for_parent)
+with open(sys.argv[3]) as other:
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+parent_is_done()
+ended_well(pid)
+""",
+        str(tmp_path / "heads"),
+    )
+
+
 def test_a_child_of_a_process_that_is_alone_on_its_file_is_refused_and_never_answers_from_memory(
     file_place: Place,
 ) -> None:

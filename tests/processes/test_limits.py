@@ -24,7 +24,7 @@ def limited(tk: Tokenry, limit: int, name: str = "k") -> Any:
     return issued
 
 
-def drained(members: list[Member], secret: str, most: int = 10**6) -> int:
+def drained(members: list[Member], secret: str, most: int = 10_000) -> int:
     return sum(together(members, "drain", str(secret), most))
 
 

@@ -199,6 +199,16 @@ class KeyringSource:
         elif self._keyring is None and self._ephemeral:
             self._keyring = fresh_keyring()  # for a database in memory, which ends with this process
 
+    def confirm(self, check: Callable[[Keyring], None]) -> None:
+        """Let `check` pass the keyring; a file that was replaced since it was read is read once more before that."""
+        while True:
+            try:
+                return check(self.get())
+            except ConfigError:
+                if self.path is None or self._stamp() == self._seen:
+                    raise
+                self._read()  # somebody has rotated it at this very moment
+
     def renew(self, check: Callable[[Keyring], None]) -> None:
         """Take the file over if it has changed and `check` lets it pass; otherwise go on with what there is."""
         stamp = self._stamp()

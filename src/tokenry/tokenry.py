@@ -267,7 +267,7 @@ class Tokenry(Groups):
             without = "this database does not have Tokenry's tables yet: call migrate() once, or `tokenry db upgrade`"
             stores.refuse(self._database, ConfigError(without))
             return
-        canary.check(self._database, self._keyring.get())
+        self._keyring.confirm(lambda keyring: canary.check(self._database, keyring))
         self._prepared = True
 
     def _announce(self, done: Done) -> None:

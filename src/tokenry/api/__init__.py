@@ -1,0 +1,1 @@
+"""The server: the engine on the wire."""

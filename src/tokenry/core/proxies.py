@@ -1,0 +1,74 @@
+"""Who the client is: the peer, or what a trusted proxy says in `X-Forwarded-For`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from .addresses import Addresses, canonical, read
+from .errors import FieldError, Invalid, shown
+
+UNIX = "unix"
+"""The entry that trusts whoever may connect to a unix socket, where peers have no address."""
+
+
+class Proxies:
+    """The proxies that are trusted, as addresses and networks."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        """Read the entries; raise Invalid, which names every bad one."""
+        errors: list[FieldError] = []
+        networks: list[str] = []
+        entries = tuple(entries)
+        for entry in entries:
+            try:
+                if entry != UNIX:
+                    networks.append(canonical(entry))
+            except ValueError as error:
+                errors.append(FieldError("trusted_proxies", "bad_address", f"{shown(entry)} {error}"))
+        if errors:
+            raise Invalid(errors)
+        self._unix = UNIX in entries
+        self._networks = Addresses(tuple(networks))
+        self._trusted = lru_cache(maxsize=4096)(self._is_listed)
+
+    def trusts(self, peer: str | None) -> bool:
+        """Tell whether a peer is a trusted proxy; None is one without an address."""
+        return self._unix if peer is None else self._trusted(peer)
+
+    def client(self, peer: str | None, forwarded: Sequence[str] = ()) -> str | None:
+        """Return the address of the client, None when it is unknown.
+
+        `forwarded` are the values of every `X-Forwarded-For` in their order. A trusted peer's right-most hop that is
+        not a trusted proxy is the client; when all of them are, the left-most is. From any other peer a forwarded
+        address is a claim of a stranger, and the client is unknown: it may well be behind a proxy that nobody listed.
+        """
+        if not forwarded:
+            return peer
+        if not self.trusts(peer):
+            return None
+        hop = peer
+        for text in reversed(",".join(forwarded).split(",")):
+            hop = _address(text.strip(" \t"))
+            if hop is None or not self._trusted(hop):
+                return hop
+        return hop
+
+    def _is_listed(self, address: str) -> bool:
+        try:
+            return self._networks.holds(read(address))
+        except Invalid:
+            return False
+
+
+def _address(hop: str) -> str | None:
+    """Return the address of a hop, which may carry a port, or None for what is none."""
+    if hop.startswith("["):
+        hop = hop[1:].partition("]")[0]
+    elif hop.count(":") == 1:
+        hop = hop.partition(":")[0]
+    try:
+        read(hop)
+    except Invalid:
+        return None
+    return hop

@@ -1,0 +1,87 @@
+"""Which credential a request presents."""
+
+import pytest
+
+from tokenry.edge import cookie_counts, is_too_long, read_presented
+
+KEY = "tk_live_1abc"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Authorization", f"Bearer {KEY}"),
+        ("authorization", f"bearer   {KEY} "),
+        ("AUTHORIZATION", f"Token {KEY}"),
+        ("X-API-Key", KEY),
+        ("x-api-token", f"\t{KEY} "),
+    ],
+)
+def test_each_header_of_ours_presents_a_credential(header: tuple[str, str]) -> None:
+    presented = read_presented([("host", "x"), header])
+    assert presented is not None
+    assert presented != "ambiguous"
+    assert (presented.text, presented.by_cookie) == (KEY, False)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Authorization", "Basic dXNlcjpwYXNz"),
+        ("Authorization", KEY),
+        ("Authorization", ""),
+        ("Authorization", f"BearerX {KEY}"),
+        ("X_API_Key", KEY),
+        ("X-Api_Key", KEY),
+        ("X-Auth-Key", KEY),
+        ("Proxy-Authorization", f"Bearer {KEY}"),
+    ],
+)
+def test_other_schemes_and_underscore_aliases_present_nothing(header: tuple[str, str]) -> None:
+    assert read_presented([header]) is None
+
+
+@pytest.mark.parametrize("header", [("Authorization", "Bearer"), ("Authorization", "Bearer "), ("X-API-Key", "")])
+def test_an_empty_credential_is_presented_and_never_falls_through_to_the_cookie(header: tuple[str, str]) -> None:
+    assert read_presented([header], cookie="session") == ("", False)
+
+
+def test_two_headers_that_differ_are_ambiguous_and_two_that_agree_are_one() -> None:
+    bearer, key = ("Authorization", f"Bearer {KEY}"), ("X-API-Key", KEY)
+    assert read_presented([bearer, key, bearer]) == (KEY, False)
+    assert read_presented([bearer, ("X-API-Key", KEY + "d")]) == "ambiguous"
+    assert read_presented([bearer, ("Authorization", "Bearer other")]) == "ambiguous"
+    assert read_presented([bearer, ("X-API-Token", "")]) == "ambiguous"
+    assert read_presented([bearer, ("Authorization", "Basic abc")]) == (KEY, False)
+
+
+def test_a_header_beats_the_cookie() -> None:
+    assert read_presented([("X-API-Key", KEY)], cookie="session") == (KEY, False)
+    assert read_presented([("Authorization", "Basic abc")], cookie="session") == ("session", True)
+    assert read_presented([], cookie=None) is None
+
+
+def test_what_was_presented_never_shows_itself() -> None:
+    assert KEY not in repr(read_presented([("X-API-Key", KEY)]))
+
+
+def test_a_key_is_at_most_512_long_and_a_token_with_two_dots_8192() -> None:
+    assert not is_too_long("k" * 512)
+    assert is_too_long("k" * 513)
+    assert not is_too_long("a.b." + "c" * 8188)
+    assert is_too_long("a.b." + "c" * 8189)
+    assert is_too_long("a." + "c" * 600)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "get", "PURGE", ""])
+def test_a_cookie_on_an_unsafe_or_unknown_method_needs_the_same_origin(method: str) -> None:
+    assert not cookie_counts(method, None, None)
+    assert not cookie_counts(method, "same-site", "https://evil.example", ("https://app.example",))
+    assert not cookie_counts(method, "cross-site", "null", ("https://app.example",))
+    assert cookie_counts(method, "same-origin", None)
+    assert cookie_counts(method, "cross-site", "https://app.example", ("https://app.example",))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_a_cookie_counts_on_a_safe_method(method: str) -> None:
+    assert cookie_counts(method, "cross-site", None)

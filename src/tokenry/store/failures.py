@@ -54,5 +54,5 @@ def unavailable(error: BaseException) -> StoreUnavailable:
     _log.error("the database refused: %s: %s", type(error).__name__, str(error).partition("\n")[0][:200])
     return StoreUnavailable(
         "the database cannot be used right now; nothing was changed. Try again, and see the log of `tokenry.store`",
-        cause=type(error).__name__,
+        cause=getattr(error, "sqlite_errorname", None) or type(error).__name__,
     )

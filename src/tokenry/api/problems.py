@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import msgspec
 
+from tokenry.edge import challenge, limit_fields, status_of
 from tokenry.types import (
     CODES,
     ConfigError,
@@ -24,14 +26,11 @@ from tokenry.types import (
     StoreUnavailable,
 )
 
-from .ratelimit import limit_fields
-
 MEDIA_TYPE: Final = "application/problem+json"
 PAGE: Final = "/docs/problems"
 """Where the server explains every code; `type` is this and the code."""
 
 RETRY_AFTER_SECONDS: Final = 1
-_REALM: Final = 'Bearer realm="tokenry"'
 _log = logging.getLogger("tokenry.api")
 
 
@@ -124,24 +123,20 @@ def problem(
 
 def refused(verdict: Refused, *, needs: str = "") -> Problem:
     """Return the answer to a credential that was refused; `needs` is the scope that was asked of it."""
-    status = 401 if verdict.code == "not_found" else KINDS[verdict.code].status
-    detail = CODES.get(verdict.code, KINDS[verdict.code].help)
-    scope = ""
-    if needs and verdict.code == "insufficient_scope":
-        detail, scope = f"This needs the scope {needs}.", f', scope="{needs}"'
-    headers = list(limit_fields(verdict.limits))
-    if status == 401:
-        headers.append(("WWW-Authenticate", f'{_REALM}, error="invalid_token"'))
-    elif status == 403:
-        headers.append(("WWW-Authenticate", f'{_REALM}, error="insufficient_scope"{scope}'))
+    code, status = verdict.code, status_of(verdict.code)
+    asks = needs and code == "insufficient_scope"
+    headers = limit_fields(verdict.limits, datetime.now(UTC))
+    if status != 429:
+        headers.append(("WWW-Authenticate", challenge(code, [needs] if asks else ())))
     if verdict.retry_after is not None:
         headers.append(("Retry-After", str(verdict.retry_after)))
-    return Problem(verdict.code, status, detail, (), tuple(headers))
+    detail = f"This needs the scope {needs}." if asks else CODES.get(code, KINDS[code].help)
+    return Problem(code, status, detail, (), tuple(headers))
 
 
 def missing_credential() -> Problem:
     """Return the answer to a request without any credential."""
-    return problem("credential_missing", headers=[("WWW-Authenticate", _REALM)])
+    return problem("credential_missing", headers=[("WWW-Authenticate", challenge(None))])
 
 
 def of(error: BaseException) -> Problem:

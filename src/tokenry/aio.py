@@ -12,10 +12,10 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
+from .awaited import awaited
 from .config import Settings, load
 from .core.errors import ConfigError
 from .core.keyring import Keyring
@@ -38,29 +38,8 @@ from .tokenry import Tokenry
 
 _log = logging.getLogger("tokenry")
 
-P = ParamSpec("P")
 R = TypeVar("R")
 Run = Callable[..., Awaitable[Any]]
-
-
-class awaited(Generic[P, R]):
-    """The asynchronous twin of a method: the same parameters, the same answer, awaited."""
-
-    def __init__(self, method: Callable[Concatenate[Any, P], R]) -> None:
-        self._name = method.__name__
-        self.__doc__ = method.__doc__
-        self.__wrapped__ = method
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Callable[P, Awaitable[R]]:
-        if instance is None:
-            return self  # type: ignore[return-value]
-        method, run = getattr(instance._sync, self._name), instance._run
-
-        def call(*args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
-            answer: Awaitable[R] = run(method, *args, **kwargs)
-            return answer
-
-        return wraps(method)(call)
 
 
 class _Group:

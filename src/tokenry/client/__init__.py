@@ -1,0 +1,383 @@
+"""A client of a Tokenry server with the names, the answers and the errors of the library.
+
+from tokenry.client import Client
+
+with Client("https://tokenry.example.com", key) as tk:
+    verdict = tk.verify(presented, scopes=["read:projects"], ip=address)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..awaited import awaited
+from ..core.errors import ConfigError, Denied
+from ..core.model import NOT_GIVEN, NotGiven
+from ..core.scopes import ScopesAsked
+from ..core.secret import Secret
+from ..core.verdict import Explanation, Valid, Verdict
+from . import groups, records
+from .calls import jsonable
+from .remember import Remembered
+from .wire import Answer, Pause, Sending, Steps, steps
+
+if TYPE_CHECKING:
+    from .. import aio
+    from ..service.audit import Audit
+    from ..service.events import Events
+    from ..service.keys import Keys
+    from ..service.owners import Owners
+    from ..service.roles import Roles, Scopes
+    from ..service.tenants import Tenants
+    from ..service.usage import Usage
+
+__all__ = ["AsyncClient", "Client"]
+
+
+class Client:
+    """The library's calls, made over HTTP. One instance serves all threads, and forked children too."""
+
+    tenants: Tenants
+    owners: Owners
+    roles: Roles
+    scopes: Scopes
+    keys: Keys
+    events: Events
+    audit: Audit
+    usage: Usage
+
+    def __init__(
+        self,
+        server: str | None = None,
+        key: str | Secret | None = None,
+        *,
+        tenant: str | NotGiven = NOT_GIVEN,
+        timeout: timedelta = timedelta(seconds=5),
+        retries: int = 2,
+        remember: timedelta = timedelta(0),
+        transport: Any = None,
+    ) -> None:
+        """Talk to a server as the holder of a key; without them as `TOKENRY_SERVER` and `TOKENRY_KEY` say.
+
+        `tenant` is the default of all management calls. Only reads, and what carries an idempotency key, are sent again
+        (`retries` times). `remember` lets `verify` give the same verdict again for so long, up to 60 s: a revoked key
+        may work on for that time, so it is off unless it is asked for. `transport` is one of httpx2.
+        """
+        self._server = _address(server or os.environ.get("TOKENRY_SERVER"))
+        self._key = str(key or os.environ.get("TOKENRY_KEY") or "").strip()
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise ConfigError("the key of the client holds characters that no key has: is it the right file?")
+        self._timeout = timeout.total_seconds()
+        self._retries = retries
+        self._remembered = Remembered(remember)
+        self._transport = transport
+        self._pool: tuple[int, Any] | None = None
+        self._bind(tenant)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._server}>"
+
+    def verify(
+        self,
+        presented: str | Secret,
+        *,
+        scopes: ScopesAsked | None = None,
+        ip: object = None,
+        cost: int = 1,
+        tenant: str | None = None,
+        environment: str | None = None,
+        audience: str | None = None,
+    ) -> Verdict:
+        """Answer whether a credential holds: a `Valid` that says who it is, or a falsy `Refused` with a code.
+
+        Raise StoreUnavailable when the server cannot say, Denied when it refuses the key of this client.
+        """
+        asked = _asked(presented, scopes, ip, cost, tenant, environment, audience)
+        verdict: Verdict = self._drive(self._verifying(asked))
+        return verdict
+
+    def require(
+        self,
+        presented: str | Secret,
+        *,
+        scopes: ScopesAsked | None = None,
+        ip: object = None,
+        cost: int = 1,
+        tenant: str | None = None,
+        environment: str | None = None,
+        audience: str | None = None,
+    ) -> Valid:
+        """Verify, and raise Denied in place of a refusal."""
+        asked = _asked(presented, scopes, ip, cost, tenant, environment, audience)
+        valid: Valid = self._drive(self._requiring(asked))
+        return valid
+
+    def explain(
+        self,
+        presented: str | Secret,
+        *,
+        scopes: ScopesAsked | None = None,
+        ip: object = None,
+        cost: int = 1,
+        tenant: str | None = None,
+        environment: str | None = None,
+        audience: str | None = None,
+    ) -> Explanation:
+        """Evaluate every check, take nothing, and mark the first failure; `str()` lists the codes."""
+        asked = _asked(presented, scopes, ip, cost, tenant, environment, audience)
+        explanation: Explanation = self._send(Sending("POST", "/v1/explain", body=asked, read=records.explanation))
+        return explanation
+
+    def ready(self) -> Mapping[str, Any]:
+        """Return what the server says of itself; raise StoreUnavailable when it is not ready to serve."""
+        found: Mapping[str, Any] = self._send(Sending("GET", "/readyz"))
+        return found
+
+    def scoped(self, *, tenant: str | NotGiven = NOT_GIVEN) -> Client:
+        """Return the same client with another default tenant; the two share their connections."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, _pool=(os.getpid(), self._http()))
+        other._bind(tenant)
+        return other
+
+    def forget(self) -> None:
+        """Forget every remembered verdict."""
+        self._remembered.forget()
+
+    def close(self) -> None:
+        """Close the connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None and pool[0] == os.getpid():
+            pool[1].close()
+
+    def _bind(self, tenant: str | NotGiven) -> None:
+        for name, group in groups.GROUPS.items():
+            setattr(self, name, group(self._send, tenant))
+
+    def _verifying(self, asked: Mapping[str, Any]) -> Steps:
+        verdict: Verdict | None = self._remembered.get(asked)
+        if verdict is None:
+            asked_at = time.monotonic()
+            sending = Sending("POST", "/v1/verify", body=asked, read=records.verdict)
+            verdict = yield from steps(sending, self._retries)
+            self._remembered.keep(asked, verdict, asked_at)
+        return verdict
+
+    def _requiring(self, asked: Mapping[str, Any]) -> Steps:
+        verdict: Verdict = yield from self._verifying(asked)
+        if not verdict:
+            raise Denied(verdict)
+        return verdict
+
+    def _send(self, sending: Sending) -> Any:
+        return self._drive(steps(sending, self._retries))
+
+    def _drive(self, doing: Steps) -> Any:
+        answer = None
+        try:
+            while True:
+                wish = doing.send(answer)
+                if isinstance(wish, Pause):
+                    time.sleep(wish.seconds)
+                    answer = None
+                else:
+                    answer = self._once(wish)
+        except StopIteration as end:
+            return end.value
+
+    def _once(self, sending: Sending) -> Any:
+        http, request_error = self._http(), _httpx2().RequestError
+        try:
+            return _answered(http.request(**_request(sending)))
+        except request_error as error:
+            return Answer(failure=type(error).__name__)
+
+    def _http(self) -> Any:
+        """Return the connections of this process: those that a child inherits belong to its parent."""
+        if self._pool is None or self._pool[0] != os.getpid():
+            self._pool = (os.getpid(), self._opened())
+        return self._pool[1]
+
+    def _opened(self) -> Any:
+        return _httpx2().Client(**self._options())
+
+    def _options(self) -> dict[str, Any]:
+        from .. import __version__
+
+        headers = {"User-Agent": f"tokenry/{__version__}", "Accept": "application/json"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        return {
+            "base_url": self._server,
+            "headers": headers,
+            "timeout": self._timeout,
+            "transport": self._transport,
+        }
+
+
+class _Later(Client):
+    """A client whose calls are coroutines."""
+
+    def _opened(self) -> Any:
+        return _httpx2().AsyncClient(**self._options())
+
+    async def _drive(self, doing: Steps) -> Any:
+        answer = None
+        try:
+            while True:
+                wish = doing.send(answer)
+                if isinstance(wish, Pause):
+                    await asyncio.sleep(wish.seconds)
+                    answer = None
+                else:
+                    answer = await self._once(wish)
+        except StopIteration as end:
+            return end.value
+
+    async def _once(self, sending: Sending) -> Any:
+        http, request_error = self._http(), _httpx2().RequestError
+        try:
+            return _answered(await http.request(**_request(sending)))
+        except request_error as error:
+            return Answer(failure=type(error).__name__)
+
+
+class AsyncClient:
+    """The same calls, awaited."""
+
+    tenants: aio.AsyncTenants
+    owners: aio.AsyncOwners
+    roles: aio.AsyncRoles
+    scopes: aio.AsyncScopes
+    keys: aio.AsyncKeys
+    events: aio.AsyncEvents
+    audit: aio.AsyncAudit
+    usage: aio.AsyncUsage
+    verify = awaited(Client.verify)
+    require = awaited(Client.require)
+    explain = awaited(Client.explain)
+    ready = awaited(Client.ready)
+
+    def __init__(
+        self,
+        server: str | None = None,
+        key: str | Secret | None = None,
+        *,
+        tenant: str | NotGiven = NOT_GIVEN,
+        timeout: timedelta = timedelta(seconds=5),
+        retries: int = 2,
+        remember: timedelta = timedelta(0),
+        transport: Any = None,
+    ) -> None:
+        """Talk to a server, as `Client` does."""
+        options: dict[str, Any] = {"timeout": timeout, "retries": retries, "remember": remember, "transport": transport}
+        self._take(_Later(server, key, tenant=tenant, **options))
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._sync).replace("_Later", "AsyncClient")
+
+    def scoped(self, *, tenant: str | NotGiven = NOT_GIVEN) -> AsyncClient:
+        """Return the same client with another default tenant; the two share their connections."""
+        other = object.__new__(AsyncClient)
+        other._take(self._sync.scoped(tenant=tenant))
+        return other
+
+    def forget(self) -> None:
+        """Forget every remembered verdict."""
+        self._sync.forget()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        pool, self._sync._pool = self._sync._pool, None
+        if pool is not None and pool[0] == os.getpid():
+            await pool[1].aclose()
+
+    def _take(self, sync: Client) -> None:
+        """Stand before a client whose calls are coroutines: its groups are ours, only their types differ."""
+        self._sync = sync
+        for name in groups.GROUPS:
+            setattr(self, name, getattr(sync, name))
+
+    @staticmethod
+    def _run(call: Any, *args: Any, **kwargs: Any) -> Any:
+        return call(*args, **kwargs)
+
+
+def _address(server: str | None) -> str:
+    if not server:
+        raise ConfigError("say where the server is: Client('https://tokenry.example.com'), or TOKENRY_SERVER")
+    try:
+        parts = urlsplit(server.strip())
+        well_formed = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        well_formed = None
+    if not well_formed or "@" in server or "?" in server or "#" in server:
+        raise ConfigError(
+            "the address of a server is like https://tokenry.example.com, without a name, a password or a query"
+        )
+    return server.strip().rstrip("/")
+
+
+def _asked(
+    presented: object,
+    scopes: ScopesAsked | None,
+    ip: object,
+    cost: int,
+    tenant: str | None,
+    environment: str | None,
+    audience: str | None,
+) -> dict[str, Any]:
+    """Return the body of a question; what is no text at all is asked for as an empty one, which is `malformed`."""
+    asked = {
+        "credential": str(presented) if isinstance(presented, (str, Secret)) else "",
+        "scopes": jsonable(scopes),
+        "ip": None if ip is None else str(ip),
+        "tenant": tenant,
+        "environment": environment,
+        "audience": audience,
+    }
+    return {name: value for name, value in asked.items() if value is not None} | ({} if cost == 1 else {"cost": cost})
+
+
+def _httpx2() -> Any:
+    try:
+        import httpx2
+    except ImportError:
+        raise ConfigError("the client needs one package more: pip install 'tokenry[client]'") from None
+    return httpx2
+
+
+def _request(sending: Sending) -> dict[str, Any]:
+    return {
+        "method": sending.method,
+        "url": sending.path,
+        "params": {name: _texts(value) for name, value in sending.query.items()},
+        "json": sending.body,
+        "headers": sending.headers,
+    }
+
+
+def _texts(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _answered(response: Any) -> Answer:
+    return Answer(response.status_code, response.headers, response.content)

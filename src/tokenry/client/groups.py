@@ -1,0 +1,112 @@
+"""The groups of the library, made of requests. What each call means is written at the library's method."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..core.errors import ConfigError
+from ..core.limits import LimitState
+from ..core.model import AuditReport, Entry, Event, Head, Key, Owner, Role, ScopeCheck, UsageHour
+from ..service import audit, events, keys, owners, roles, tenants, usage
+from . import records
+from .calls import Group, call
+from .records import record
+
+
+class Tenants(Group):
+    """The tenants of the installation."""
+
+    _of = tenants.Tenants
+    create = call(_of.create, "POST /v1/tenants", records.tenant)
+    get = call(_of.get, "GET /v1/tenants/{slug}", records.tenant)
+    list = call(_of.list, "GET /v1/tenants", records.page(records.tenant))
+    update = call(_of.update, "PATCH /v1/tenants/{slug}", records.tenant)
+    suspend = call(_of.suspend, "POST /v1/tenants/{slug}/suspend", records.tenant)
+    resume = call(_of.resume, "POST /v1/tenants/{slug}/resume", records.tenant)
+    delete = call(_of.delete, "DELETE /v1/tenants/{slug}", records.nothing)
+
+
+class Owners(Group):
+    """The owners of a tenant."""
+
+    _of = owners.Owners
+    put = call(_of.put, "PUT /v1/owners/{external_id}", record(Owner))
+    get = call(_of.get, "GET /v1/owners/{external_id}", record(Owner))
+    list = call(_of.list, "GET /v1/owners", records.page(record(Owner)))
+    disable = call(_of.disable, "POST /v1/owners/{external_id}/disable", record(Owner))
+    enable = call(_of.enable, "POST /v1/owners/{external_id}/enable", record(Owner))
+    delete = call(_of.delete, "DELETE /v1/owners/{external_id}", records.nothing)
+
+
+class Roles(Group):
+    """The roles of a tenant."""
+
+    _of = roles.Roles
+    put = call(_of.put, "PUT /v1/roles/{name}", record(Role))
+    get = call(_of.get, "GET /v1/roles/{name}", record(Role))
+    list = call(_of.list, "GET /v1/roles", records.page(record(Role)))
+    delete = call(_of.delete, "DELETE /v1/roles/{name}", records.nothing)
+
+
+class Scopes(Group):
+    """The catalogue of a tenant."""
+
+    _of = roles.Scopes
+    define = call(_of.define, "PUT /v1/scopes", lambda found: tuple(found["scopes"]), entries="scopes")
+    list = call(_of.list, "GET /v1/scopes", lambda found: tuple(found["scopes"]))
+    check = call(_of.check, "POST /v1/scopes/check", lambda found: ScopeCheck(tuple(found["unknown"])), asked="scopes")
+
+
+class Keys(Group):
+    """The keys of a tenant."""
+
+    _of = keys.Keys
+    issue = call(_of.issue, "POST /v1/keys", records.issued)
+    issue_many = call(_of.issue_many, "POST /v1/keys/batch", records.items(records.issued_or_error))
+    get = call(_of.get, "GET /v1/keys/{id}", record(Key))
+    list = call(_of.list, "GET /v1/keys", records.page(record(Key)))
+    expiring = call(_of.expiring, "GET /v1/keys/expiring", records.page(record(Key)))
+    find = call(_of.find, "POST /v1/keys/find", record(Key), secret_or_kid="credential")
+    limits = call(_of.limits, "GET /v1/keys/{id}/limits", records.items(record(LimitState)))
+    update = call(_of.update, "PATCH /v1/keys/{id}", record(Key))
+    disable = call(_of.disable, "POST /v1/keys/{id}/disable", record(Key))
+    enable = call(_of.enable, "POST /v1/keys/{id}/enable", record(Key))
+    rotate = call(_of.rotate, "POST /v1/keys/{id}/rotate", records.issued)
+    revoke = call(_of.revoke, "POST /v1/keys/{id}/revoke", record(Key))
+    revoke_where = call(_of.revoke_where, "POST /v1/keys/bulk-revoke", records.items(records.bulk_item))
+    delete = call(_of.delete, "DELETE /v1/keys/{id}", records.nothing)
+    purge = call(_of.purge, "POST /v1/keys/purge", lambda found: int(found["deleted_count"]))
+
+
+class Events(Group):
+    """What happened in a tenant."""
+
+    _of = events.Events
+    list = call(_of.list, "GET /v1/events", records.page(record(Event)), types="type")
+
+    def subscribe(self, *args: Any, **kwargs: Any) -> Any:
+        """Raise ConfigError: subscribers hear of their own process only."""
+        raise ConfigError("a client hears of nothing by itself: go on from the last sequence with events.list(after=…)")
+
+
+class Audit(Group):
+    """What was done in a tenant. A server seals the log by itself."""
+
+    _of = audit.Audit
+    list = call(_of.list, "GET /v1/audit", records.page(record(Entry)))
+    head = call(_of.head, "GET /v1/audit/head", record(Head))
+    check = call(_of.check, "POST /v1/audit/check", record(AuditReport))
+    cut = call(_of.cut, "POST /v1/audit/cut", lambda found: int(found["deleted_count"]))
+
+
+class Usage(Group):
+    """How often keys were used."""
+
+    _of = usage.Usage
+    get = call(_of.get, "GET /v1/usage", records.items(record(UsageHour)))
+
+
+GROUPS: Final[dict[str, type[Group]]] = {
+    group.__name__.lower(): group for group in (Tenants, Owners, Roles, Scopes, Keys, Events, Audit, Usage)
+}
+"""Every group by its name."""

@@ -1,0 +1,121 @@
+"""The library's records out of the server's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..core.errors import TokenryError
+from ..core.limits import LimitState
+from ..core.model import BulkItem, Issued, Key, Owner, Page, Tenant
+from ..core.secret import Secret
+from ..core.verdict import Check, Explanation, Refused, Valid, Verdict
+from .wire import problem
+
+T = TypeVar("T")
+
+
+class RemoteValid(Valid):
+    """A `Valid` that a server told of."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self._told = told
+
+    def __repr__(self) -> str:
+        return f"Valid(key={self.key.id!r}, owner={self.owner.external_id!r}, tenant={self.tenant.slug!r})"
+
+    @property
+    def key(self) -> Key:
+        """The key as the server knew it."""
+        return record(Key)(self._told["key"])
+
+    @property
+    def owner(self) -> Owner:
+        """The owner of the key."""
+        return record(Owner)(self._told["owner"])
+
+    @property
+    def tenant(self) -> Tenant:
+        """The tenant of the key."""
+        return tenant(self._told["tenant"])
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """All scopes the credential holds."""
+        return tuple(self._told["scopes"])
+
+    @property
+    def limits(self) -> tuple[LimitState, ...]:
+        """How the limits stand after this verification."""
+        return record(tuple[LimitState, ...])(self._told["limits"])
+
+
+def record(kind: type[T]) -> Callable[[Any], T]:
+    """Return a reader of one record; fields that this version does not know are passed over."""
+
+    def read(found: Any) -> T:
+        return msgspec.convert(found, kind)
+
+    return read
+
+
+def tenant(found: Any) -> Tenant:
+    """Read a tenant, whose lengths are numbers of seconds."""
+    lengths = {name: timedelta(seconds=found[f"{name}_seconds"]) for name in ("expires_in_default", "expires_in_max")}
+    return Tenant(**{name: value for name, value in found.items() if name in Tenant.__slots__} | lengths)
+
+
+def issued(found: Any) -> Issued:
+    """Read a key with its secret."""
+    return Issued(record(Key)(found["key"]), Secret(found["secret"]))
+
+
+def issued_or_error(found: Any) -> Issued | TokenryError:
+    """Read what became of one key of many that were to be issued."""
+    return problem(int(found["error"]["status"]), found["error"], {}) if found.get("error") else issued(found)
+
+
+def page(item: Callable[[Any], T]) -> Callable[[Any], Page[T]]:
+    """Return a reader of one page of a list."""
+
+    def read(found: Any) -> Page[T]:
+        return Page(tuple(map(item, found["items"])), found.get("next_cursor"))
+
+    return read
+
+
+def items(item: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
+    """Return a reader of a whole list."""
+
+    def read(found: Any) -> tuple[T, ...]:
+        return tuple(map(item, found["items"]))
+
+    return read
+
+
+def bulk_item(found: Any) -> BulkItem:
+    """Read what became of one key of many."""
+    return BulkItem(record(Key)(found["key"]), found.get("error"))
+
+
+def verdict(found: Any) -> Verdict:
+    """Read a verdict."""
+    if found["valid"] is True:
+        return RemoteValid(found)
+    return Refused(
+        str(found["code"]), found.get("retry_after"), record(tuple[LimitState, ...])(found.get("limits") or ())
+    )
+
+
+def explanation(found: Any) -> Explanation:
+    """Read an explanation."""
+    return Explanation(str(found["code"]), tuple(Check(one["code"], one["passed"]) for one in found["checks"]))
+
+
+def nothing(found: Any) -> None:
+    """Read an answer that says nothing more."""

@@ -1,0 +1,140 @@
+"""One call on its way over HTTP and back, without IO: what is sent, when it is sent again, what the answer means."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from ..core.errors import (
+    Conflict,
+    Denied,
+    FieldError,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    StoreUnavailable,
+    TokenryError,
+)
+from ..core.verdict import Refused
+
+PAUSE_MAX = 5.0
+_AGAIN = frozenset((429, 502, 503, 504))
+_STANDARD = frozenset(("type", "title", "status", "detail", "instance", "code", "errors", "details", "request_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A request. `repeatable` says that sending it twice does what sending it once does."""
+
+    method: str
+    path: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    read: Callable[[Any], Any] = lambda found: found
+
+    @property
+    def repeatable(self) -> bool:
+        """Only reads are, and what carries an idempotency key."""
+        return self.method == "GET" or "Idempotency-Key" in self.headers
+
+
+class Answer(NamedTuple):
+    """What came back: a response, or why none did (`failure`)."""
+
+    status: int = 0
+    headers: Mapping[str, str] = {}
+    content: bytes = b""
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A wish to wait before the next attempt."""
+
+    seconds: float
+
+
+Steps: TypeAlias = Generator[Sending | Pause, Answer | None, Any]
+"""A call that wishes for what it cannot do itself: a `Sending` is answered with its `Answer`."""
+
+
+def steps(sending: Sending, retries: int) -> Steps:
+    """Send, and send again where that is safe; return what was read or raise the library's error."""
+    attempt = 0
+    while True:
+        answer = yield sending
+        assert answer is not None
+        again = bool(answer.failure) or answer.status in _AGAIN
+        if not again or not sending.repeatable or attempt == retries:
+            return read(sending, answer)
+        pause = _pause(attempt, answer.headers.get("retry-after"))
+        if pause is None:
+            return read(sending, answer)
+        yield Pause(pause)
+        attempt += 1
+
+
+def _pause(attempt: int, asked: str | None) -> float | None:
+    """Return how long to wait: what the server asks for, else longer each time; None when that is too long."""
+    if asked is not None and asked.isdecimal():
+        return float(asked) if float(asked) <= PAUSE_MAX else None
+    return random.uniform(0.05, 0.1) * float(2**attempt)  # noqa: S311 - spreads callers, guards nothing
+
+
+def read(sending: Sending, answer: Answer) -> Any:
+    """Return what an answer says; raise the error that it tells of."""
+    if answer.failure:
+        raise StoreUnavailable(
+            f"the server cannot be reached ({answer.failure}): does it run, and is its address right?"
+        )
+    found = _json(answer.content)
+    if not 200 <= answer.status < 300:
+        raise problem(answer.status, found, answer.headers)
+    try:
+        return sending.read(found)
+    except (KeyError, TypeError, ValueError, AttributeError):  # msgspec's ValidationError is a ValueError
+        raise TokenryError(
+            f"the answer to {sending.method} {sending.path} is not one that this client understands: is that a "
+            "Tokenry server, of a version that fits?"
+        ) from None
+
+
+def problem(status: int, found: Any, headers: Mapping[str, str]) -> TokenryError:
+    """Return the library's error for an answer that is none (RFC 9457)."""
+    told = found if isinstance(found, dict) else {}
+    code, message = str(told.get("code", "")), str(told.get("detail") or told.get("title") or f"HTTP status {status}")
+    details = {name: value for name, value in told.items() if name not in _STANDARD}
+    details |= told.get("details") or {}
+    if told.get("request_id"):
+        details["request_id"] = told["request_id"]
+    if status in (400, 413, 415, 422) and told.get("errors"):
+        return Invalid(
+            FieldError(*(str(one.get(name, "")) for name in ("field", "code", "message"))) for one in told["errors"]
+        )
+    if status in (401, 429):
+        return _denied(code, message, headers)
+    known = {403: NotAllowed, 404: NotFound, 409: Conflict, 412: Conflict, 422: Conflict}
+    if status in known:
+        return known[status](message, **details)
+    if status >= 500:
+        return StoreUnavailable(f"the server cannot do it now: {message}", **details)
+    return Invalid.one("request", code or "invalid", message)
+
+
+def _denied(code: str, message: str, headers: Mapping[str, str]) -> Denied:
+    after = headers.get("retry-after", "")
+    error = Denied(Refused(code or "not_found", int(after) if after.isdecimal() else None))
+    error.message = f"the server refused the key of the caller: {message}"
+    error.args = (error.message,)
+    return error
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content) if content else None
+    except ValueError:
+        return None

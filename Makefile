@@ -27,8 +27,8 @@ unexport UV_PROJECT_ENVIRONMENT
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-serve: $(RUN_READY) ## start Tokenry on ./tokenry-data
-	$(BIN)/tokenry try
+serve: $(RUN_READY) ## start the server on ./tokenry-data
+	$(BIN)/tokenry serve
 
 test: test-main test-lowest ## every test, then the contract suite on the lowest allowed dependencies
 

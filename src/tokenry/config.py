@@ -9,7 +9,7 @@ import stat
 import time
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,14 @@ from .core.errors import ConfigError
 from .core.keyring import Keyring, new_generation, parse_keyring
 
 _FILE = "tokenry.toml"
+_PLACES = ("database_url", "keyring")
+SERVER_NAMES = (
+    *("host", "port", "unix_socket", "workers", "data_dir", "production", "lane", "trusted_proxies", "allowed_origins"),
+    *("verify_open", "auth_tenant", "auth_answers", "failures_max", "failures_window_seconds"),
+    *("tls_certificate", "tls_key", "log_level", "log_format", "access_log_share", "slow_statement_ms"),
+    "shutdown_seconds",
+)
+"""What may stand beside the engine's settings; the server reads these, and a library on the same file ignores them."""
 _log = logging.getLogger("tokenry.keyring")
 
 
@@ -51,21 +59,47 @@ class Configuration:
     database_url: str | None
     keyring: str | None
     settings: Settings
+    server: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load(environment: Mapping[str, str] | None = None, directory: Path | None = None) -> Configuration:
-    """Read `TOKENRY_…` variables and `tokenry.toml`; the environment wins. Unknown names are refused."""
+    """Read `TOKENRY_…` variables and `tokenry.toml`; the environment wins. Unknown names in the file are refused."""
     environment = os.environ if environment is None else environment
     values = _from_file((directory or Path.cwd()) / _FILE)
-    known = ("database_url", "keyring", *(field.name for field in dataclasses.fields(Settings)))
+    known = known_names()
     for name in known:
         if f"TOKENRY_{name.upper()}" in environment:
             values[name] = environment[f"TOKENRY_{name.upper()}"]
+    for name in _PLACES:
+        if f"TOKENRY_{name.upper()}_FILE" in environment:
+            values[name] = _from_secret_file(name, environment)
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise ConfigError(f"unknown setting in {_FILE}: {', '.join(unknown)}. Known are: {', '.join(known)}")
-    url, keyring = values.pop("database_url", None), values.pop("keyring", None)
-    return Configuration(url, keyring, Settings(**{name: _typed(name, value) for name, value in values.items()}))
+    url, keyring = (values.pop(name, None) for name in _PLACES)
+    server = {name: values.pop(name) for name in SERVER_NAMES if name in values}
+    settings = Settings(**{name: _typed(name, value) for name, value in values.items()})
+    return Configuration(url, keyring, settings, server)
+
+
+def known_names() -> tuple[str, ...]:
+    """Return every name that may stand in `tokenry.toml` and, as `TOKENRY_{NAME}`, in the environment."""
+    return (*_PLACES, *(field.name for field in dataclasses.fields(Settings)), *SERVER_NAMES)
+
+
+def _from_secret_file(name: str, environment: Mapping[str, str]) -> str:
+    """Read a setting that is mounted as a file, as Docker, Kubernetes and systemd do with secrets."""
+    variable = f"TOKENRY_{name.upper()}"
+    if variable in environment:
+        raise ConfigError(f"{variable} and {variable}_FILE are both set: keep one")
+    path = environment[f"{variable}_FILE"]
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{variable}_FILE names {path}, which cannot be read: {type(error).__name__}") from None
+    if not text:
+        raise ConfigError(f"{variable}_FILE names {path}, which is empty")
+    return text
 
 
 def _from_file(path: Path) -> dict[str, Any]:

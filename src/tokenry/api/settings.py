@@ -1,10 +1,19 @@
-"""The settings of the server. `docs/reference/settings.md` explains each."""
+"""The settings of the server, and what is looked at before it starts. `docs/reference/settings.md` explains each."""
 
 from __future__ import annotations
 
+import dataclasses
+import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from tokenry.types import ConfigError
+
+_WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +22,7 @@ class ServerSettings:
 
     host: str = "127.0.0.1"
     port: int = 8000
+    unix_socket: Path | None = None
     workers: int = 1
     data_dir: Path = Path("tokenry-data")
     production: bool = False
@@ -31,3 +41,86 @@ class ServerSettings:
     access_log_share: float = 0.01
     slow_statement_ms: int = 200
     shutdown_seconds: int = 10
+
+    def __post_init__(self) -> None:
+        wrong = list(_wrong(self))
+        if wrong:
+            raise ConfigError("; ".join(wrong))
+
+    @property
+    def address(self) -> str:
+        """Where a client on this machine reaches the server."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def server_settings(found: Mapping[str, Any]) -> ServerSettings:
+    """Make settings of what environment and file hold; raise ConfigError that names everything that is wrong."""
+    kinds = typing.get_type_hints(ServerSettings)
+    values, wrong = {}, []
+    for name, value in found.items():
+        try:
+            values[name] = _typed(kinds[name], value)
+        except ValueError as error:
+            wrong.append(f"{name} {error}, not {str(value)[:40]!r}{_kubernetes(str(value))}")
+    if wrong:
+        raise ConfigError("; ".join(wrong))
+    return ServerSettings(**values)
+
+
+def _kubernetes(value: str) -> str:
+    """Explain the variables that Kubernetes makes by itself for a service that is called `tokenry`."""
+    return " (Kubernetes sets this by itself: enableServiceLinks: false)" if value.startswith("tcp://") else ""
+
+
+def _typed(kind: Any, value: object) -> Any:
+    """Turn a text, or what TOML made of it, into what a setting needs."""
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        if str(value).lower() not in _WORDS:
+            raise ValueError("must be true or false")
+        return _WORDS[str(value).lower()]
+    if kind in (int, float):
+        try:
+            return kind(str(value))
+        except ValueError:
+            raise ValueError("must be a whole number" if kind is int else "must be a number") from None
+    if kind == tuple[str, ...]:
+        parts = value if isinstance(value, list) else str(value).split(",")
+        return tuple(str(part).strip() for part in parts if str(part).strip())
+    if Path in (kind, *typing.get_args(kind)):
+        return Path(str(value)).expanduser() if value else None
+    return str(value) if value or kind is str else None
+
+
+def _wrong(settings: ServerSettings) -> typing.Iterator[str]:
+    """Yield what can never be meant, whatever the surroundings."""
+    kinds = typing.get_type_hints(ServerSettings)
+    for field in dataclasses.fields(settings):
+        choices = typing.get_args(kinds[field.name]) if typing.get_origin(kinds[field.name]) is Literal else ()
+        if choices and getattr(settings, field.name) not in choices:
+            yield f"{field.name} must be one of {', '.join(choices)}"
+    for name, least, most in (
+        ("port", 0, 65535),
+        ("workers", 1, 256),
+        ("failures_max", 1, 1_000_000),
+        ("failures_window_seconds", 1, 86_400),
+        ("access_log_share", 0, 1),
+        ("slow_statement_ms", 0, 3_600_000),
+        ("shutdown_seconds", 1, 600),
+    ):
+        if not least <= getattr(settings, name) <= most:
+            yield f"{name} must be between {least} and {most}"
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        yield "tls_certificate and tls_key belong together: give both, or neither"
+    for network in settings.trusted_proxies:
+        try:
+            ip_network(network)
+        except ValueError:
+            yield f"trusted_proxies: {network[:60]!r} is no address and no network"
+    for origin in settings.allowed_origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+            yield f"allowed_origins: {origin[:60]!r} is no origin, which is like https://app.example.com"

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 import tokenry
 
-from . import audit, db, doctor, first_steps, init, issuing, keys, owners, secrets, verify
+from . import audit, db, doctor, first_steps, init, issuing, keys, owners, secrets, serve, verify
 from .call import Database, Globals, Json, KeyringFile, NoColor
 from .credentials import refuse_arguments
 
@@ -63,6 +63,7 @@ def root(
 
 init.register(app)
 first_steps.register(app)
+serve.register(app)
 app.add_typer(keys.group, name="keys")
 issuing.register(keys.group)
 app.add_typer(owners.group, name="owners")

@@ -78,15 +78,15 @@ class Call:
         self.extra = extra
         self.out = Output(json=given.json, no_color=given.no_color)
 
-    def installation(self, *, fallback: bool = False) -> Installation:
-        """Find the installation; with `fallback`, in ./tokenry-data when nothing says where."""
+    def installation(self, *, fallback: bool = False, data: Path | None = None) -> Installation:
+        """Find the installation; with `fallback`, in `data` (./tokenry-data) when nothing says where."""
         from tokenry.installation import locate
 
         given = self.given
         if given.database and _has_password(given.database):
             self.out.say("warning: everybody on this machine can read an argument. Put a URL with a password into")
             self.out.say("         TOKENRY_DATABASE_URL or tokenry.toml instead.")
-        return locate(given.database, given.keyring, data=data_directory(), fallback=fallback)
+        return locate(given.database, given.keyring, data=data or data_directory(), fallback=fallback)
 
     @contextmanager
     def open(self) -> Iterator[Tokenry]:

@@ -53,10 +53,10 @@ def register(app: typer.Typer) -> None:
     command(app, "init")(init)
 
 
-def opened(installation: Installation) -> Tokenry:
+def opened(installation: Installation, data: Path | None = None) -> Tokenry:
     """Open an installation, made if it is new. The directory of a new SQLite file is nobody else's."""
     file = installation.database_file
-    if file is not None and file.parent == data_directory().absolute():
+    if file is not None and file.parent == (data or data_directory()).absolute():
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return installation.upgrade()
 

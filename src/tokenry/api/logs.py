@@ -1,0 +1,193 @@
+"""The server's logs: one line per event whatever its fields hold, and no credential in any of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TextIO
+
+import structlog
+from sqlalchemy import Engine, event
+
+from .settings import ServerSettings
+
+REQUEST_ID: ContextVar[str] = ContextVar("tokenry_request_id", default="")
+"""The id of the request that this code runs for; threads that work for a request inherit it."""
+
+_HIDDEN = "[hidden]"
+_FIELD_MAX, _ITEMS_MAX, _DEPTH_MAX = 8192, 100, 5
+_CREDENTIALS = re.compile(
+    r"(?<![A-Za-z0-9])[a-z][a-z0-9]*(?:_[a-z0-9]+)*_[0-9][0-9A-Za-z]{40,}"  # our keys, whole, mistyped or cut
+    r"|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}"  # a JWT
+    r"|(?i:(?<=bearer )|(?<=basic )|(?<=token )|(?<=digest ))[^\s'\",;]+"
+    r"|(?i:\b(?:set-)?cookie['\"]?\s*[:=]\s*)[^\r\n]+"
+    r"|(?i:\b(?:authorization|x-api-key|x-api-token|password|secret)['\"]?\s*[:=]\s*)"
+    r"(?!(?i:bearer|basic|token|digest) )['\"]?[^\s'\",;&]+"
+    r"|(?<=://)[^\s/@]*:[^\s/]*(?=@)"  # the user and the password of a URL
+    r"|tokenry-keyring\s[^\0]*",
+)
+_NAMES = re.compile(
+    r"authorization|cookie|password|passwd|secret|credential|api.?key|api.?token|keyring|presented", re.I
+)
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(0x80, 0xA0), 0x2028, 0x2029)}
+_log = structlog.stdlib.get_logger("tokenry.server")
+_access = structlog.stdlib.get_logger("tokenry.access")
+_statements = structlog.stdlib.get_logger("tokenry.statements")
+
+
+def redacted(text: str) -> str:
+    """Return a text without anything in it that looks like a credential."""
+    return _CREDENTIALS.sub(_HIDDEN, text)
+
+
+def plain(value: object, depth: int = 0) -> Any:
+    """Return what JSON can say of a value, without credentials, and never more than a few kilobytes of it."""
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)  # JSON has neither infinities nor NaN
+    if isinstance(value, str):
+        return _cut(redacted(value))
+    if depth < _DEPTH_MAX:
+        if isinstance(value, Mapping):
+            items = list(value.items())[:_ITEMS_MAX]
+            return {_named(key): _HIDDEN if _NAMES.search(str(key)) else plain(one, depth + 1) for key, one in items}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [plain(one, depth + 1) for one in list(value)[:_ITEMS_MAX]]
+    try:
+        return _cut(redacted(repr(value)))
+    except Exception as error:  # a log line must not fail for what it tells of
+        return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
+
+
+def _named(key: object) -> str:
+    return _cut(redacted(str(key)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _FIELD_MAX else f"{text[:_FIELD_MAX]}… ({len(text)} characters)"
+
+
+def _with_request_id(logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    request_id = REQUEST_ID.get()
+    if request_id:
+        fields.setdefault("request_id", request_id)
+    return fields
+
+
+def _as_json(logger: object, method: str, fields: MutableMapping[str, Any]) -> str:
+    return json.dumps(plain(_ours_aside(fields)), separators=(",", ":"))
+
+
+def _as_text(logger: object, method: str, fields: MutableMapping[str, Any]) -> str:
+    said = plain(_ours_aside(fields))
+    at, level, what, where = (said.pop(name, "") for name in ("at", "level", "event", "logger"))
+    failure = said.pop("exception", None)
+    told = " ".join(f"{name}={one if isinstance(one, str) else json.dumps(one)}" for name, one in said.items())
+    line = f"{at} {level:<7} {where}: {what} {told}".translate(_CONTROLS).rstrip()
+    return f"{line}\n{failure}" if failure else line
+
+
+def _ours_aside(fields: MutableMapping[str, Any]) -> dict[str, Any]:
+    first = {name: fields[name] for name in ("at", "level", "logger", "event") if name in fields}
+    return first | {name: value for name, value in fields.items() if not str(name).startswith("_")}
+
+
+def configure(settings: ServerSettings, stream: TextIO | None = None) -> None:
+    """Send what structlog and `logging` are told, ours and uvicorn's, to stderr in one form."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _with_request_id,
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _as_json if settings.log_format == "json" else _as_text,
+        ],
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(formatter)
+    logging.captureWarnings(True)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)  # of libraries; debugging them would show more than we can hide
+    logging.getLogger("tokenry").setLevel(settings.log_level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = []
+        logger.propagate = True
+        logger.setLevel(logging.WARNING)
+
+
+class AccessLog:
+    """Says a share of the requests, evenly, and every one that failed on our side."""
+
+    __slots__ = ("_credit", "_share")
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._credit = 0.0
+
+    def __call__(self, method: str, path: str, status: int, seconds: float, request_id: str, client: str) -> None:
+        """Count a request, and tell it when it is its turn."""
+        self._credit += self._share
+        if self._credit < 1.0 and status < 500:
+            return
+        if self._credit >= 1.0:
+            self._credit -= 1.0
+        _access.info(
+            "request",
+            method=method,
+            path=path[:256],
+            status=status,
+            ms=round(seconds * 1000, 3),
+            request_id=request_id,
+            client=client,
+        )
+
+
+@contextmanager
+def slow_statements(settings: ServerSettings, clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
+    """Log the statements that take longer than `slow_statement_ms`, with the request's id and never a parameter."""
+    limit = settings.slow_statement_ms / 1000
+
+    def before(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        connection.info["tokenry_began"] = clock()
+
+    def after(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        seconds = clock() - connection.info.pop("tokenry_began", clock())
+        if seconds >= limit:
+            _statements.warning(
+                "slow statement", ms=round(seconds * 1000), statement=" ".join(statement.split())[:2000]
+            )
+
+    if not settings.slow_statement_ms:
+        yield
+        return
+    event.listen(Engine, "before_cursor_execute", before)
+    event.listen(Engine, "after_cursor_execute", after)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", before)
+        event.remove(Engine, "after_cursor_execute", after)

@@ -1,0 +1,99 @@
+"""What who runs a server asks it: is it alive, is it ready, what has it counted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+from tokenry.aio import AsyncTokenry
+from tokenry.types import TokenryError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+PATHS = ("/healthz", "/readyz", "/metrics")
+_ANSWER_SECONDS = 2.0
+_REMEMBER_SECONDS = 0.5
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_log = structlog.stdlib.get_logger("tokenry.server")
+
+
+class Readiness:
+    """Whether the database answers, asked once for all who want to know at the same time."""
+
+    def __init__(self, tk: AsyncTokenry, *, within: float = _ANSWER_SECONDS) -> None:
+        self.draining = False
+        self._tk = tk
+        self._within = within
+        self._asking: asyncio.Task[str] | None = None
+        self._answer, self._answered_at = "", -1e9
+
+    async def __call__(self) -> str:
+        """Return an empty text when ready, else what is missing."""
+        if self.draining:
+            return "shutting down"
+        if time.monotonic() - self._answered_at < _REMEMBER_SECONDS:
+            return self._answer
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        done, _ = await asyncio.wait({self._asking}, timeout=self._within)
+        if not done:  # it goes on: nobody can call a thread back that waits for a database
+            return "the database does not answer"
+        return self._asking.result()
+
+    async def _ask(self) -> str:
+        try:
+            await self._tk.tenants.get("default")
+            answer = ""
+        except TokenryError:  # whose cause is in the log of `tokenry.store`
+            answer = "the database cannot be used"
+        except Exception as error:
+            _log.error("readiness cannot be told", error=type(error).__name__)
+            answer = "the database cannot be used"
+        if bool(answer) != bool(self._answer):
+            _log.warning("not ready" if answer else "ready again", reason=answer)
+        self._answer, self._answered_at = answer, time.monotonic()
+        return answer
+
+
+class Operations:
+    """The ASGI application of `/healthz`, `/readyz` and `/metrics`; they ask for no credential and tell no names."""
+
+    def __init__(self, readiness: Readiness, metrics: Callable[[], Awaitable[bytes]]) -> None:
+        self._readiness = readiness
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["path"]
+        if scope["method"] not in ("GET", "HEAD"):
+            await _answer(send, 405, b"", "text/plain", (b"allow", b"GET, HEAD"))
+        elif path == "/healthz":
+            await _answer(send, 200, b'{"status":"ok"}', "application/json")
+        elif path == "/readyz":
+            missing = await self._readiness()
+            told = {"status": "unavailable", "reason": missing} if missing else {"status": "ready"}
+            body = json.dumps(told, separators=(",", ":")).encode()
+            await _answer(send, 503 if missing else 200, body, "application/json")
+        elif path == "/metrics":
+            await _answer(send, 200, await self._metrics(), _METRICS_TYPE)
+        else:
+            await _answer(send, 404, b"", "text/plain")
+
+
+async def _answer(send: Send, status: int, body: bytes, kind: str, *headers: tuple[bytes, bytes]) -> None:
+    about = [
+        (b"content-type", kind.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": about})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,144 @@
+"""Several processes that answer on the same sockets, and the one that keeps them running."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+import structlog
+
+from tokenry.installation import Installation
+from tokenry.types import ConfigError, TokenryError
+
+from .logs import configure
+from .serve import serve_process
+from .settings import ServerSettings
+
+_HASTY_SECONDS = 2.0
+_HASTY_MAX = 5
+_log = structlog.stdlib.get_logger("tokenry.server")
+
+
+def serve_workers(
+    installation: Installation,
+    settings: ServerSettings,
+    sockets: Sequence[socket.socket],
+    started: Callable[[], None] = lambda: None,
+) -> int:
+    """Answer with as many processes as the settings say until SIGTERM or SIGINT; return the exit code."""
+    if settings.workers == 1:
+        serve_process(installation, settings, sockets, started=started)
+        return 0
+    if installation.database_file is not None:
+        raise ConfigError(
+            "several workers need PostgreSQL: on SQLite one process answers from memory, and is faster than many "
+            "that share the file. Run with workers = 1"
+        )
+    configure(settings)
+    return Workers(installation, settings, sockets, started).run()
+
+
+class Workers:
+    """The parent: it answers nothing itself, and replaces a child that has gone."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        settings: ServerSettings,
+        sockets: Sequence[socket.socket],
+        started: Callable[[], None],
+    ) -> None:
+        self._installation = installation
+        self._settings = settings
+        self._sockets = sockets
+        self._started = started
+        self._slots: dict[int, tuple[int, float]] = {}
+        self._hasty = 0
+        self._ending = False
+        self._failed = False
+        self._lifeline = os.pipe()
+
+    def run(self) -> int:
+        """Keep the children running until a signal says otherwise; return 1 when they cannot be kept running."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._pass_on)
+        for slot in range(self._settings.workers):
+            self._start(slot)
+        while self._slots:
+            pid, status = os.wait()
+            if pid in self._slots:
+                self._ended(pid, os.waitstatus_to_exitcode(status))
+        return 1 if self._failed else 0
+
+    def _start(self, slot: int) -> None:
+        blocked = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+        signal.pthread_sigmask(signal.SIG_BLOCK, blocked)  # or one that comes now would reach neither
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._be_child(slot, blocked)
+            self._slots[pid] = (slot, time.monotonic())
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
+
+    def _be_child(self, slot: int, blocked: set[signal.Signals]) -> None:
+        code = 1
+        try:
+            os.close(self._lifeline[1])
+            for number in blocked:
+                signal.signal(number, signal.SIG_DFL if number != signal.SIGHUP else signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
+            serve_process(
+                self._installation,
+                self._settings,
+                self._sockets,
+                started=self._started if slot == 0 else lambda: None,
+                worker=slot,
+                lifeline=self._lifeline[0],
+            )
+            code = 0
+        except TokenryError as error:
+            _log.error("a worker cannot start", worker=slot, reason=error.message)
+        except Exception:
+            _log.exception("a worker has failed", worker=slot)
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
+            os._exit(code)
+
+    def _ended(self, pid: int, code: int) -> None:
+        slot, began = self._slots.pop(pid)
+        if self._ending:
+            return
+        self._hasty = self._hasty + 1 if time.monotonic() - began < _HASTY_SECONDS else 0
+        if self._hasty >= _HASTY_MAX:
+            _log.error("workers end as soon as they start: giving up", worker=slot, code=code)
+            self._failed = True
+            self._end(signal.SIGTERM)
+            return
+        _log.warning("a worker has ended and is replaced", worker=slot, code=code)
+        self._started = lambda: None
+        self._start(slot)
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._tell(signal.SIGHUP)
+        else:
+            self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        self._ending = True
+        for listener in self._sockets:
+            listener.close()  # the children still hold them; the last one empties the queue
+        self._tell(number)
+
+    def _tell(self, number: int) -> None:
+        for pid in self._slots:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)

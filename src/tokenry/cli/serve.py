@@ -1,0 +1,139 @@
+"""`tokenry serve`: the server."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tokenry.types import ConfigError
+
+from .call import Call, command
+from .init import hand_out_operator_key, opened
+
+if TYPE_CHECKING:
+    from tokenry.api.settings import ServerSettings
+    from tokenry.installation import Installation
+
+
+def serve(
+    call: Call,
+    host: Annotated[str | None, typer.Option("--host", help="The address to listen on; 127.0.0.1 by default.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="The port; 8000 by default, 0 for a free one.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="How many processes; several need PostgreSQL.")
+    ] = None,
+    unix_socket: Annotated[
+        Path | None, typer.Option("--unix-socket", metavar="PATH", help="Listen on this socket in place of a port.")
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option("--tls-certificate", metavar="FILE", help="Speak TLS with this certificate chain.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help="The private key of the certificate.")
+    ] = None,
+    production: Annotated[
+        bool | None, typer.Option("--production", help="Refuse to start with settings that are not fit for it.")
+    ] = None,
+) -> None:
+    """Run the server; by default on an embedded database in ./tokenry-data, made with the first operator's key if new.
+
+    Every other setting comes from the environment or tokenry.toml: docs/reference/settings.md.
+    """
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "unix_socket": unix_socket,
+        "tls_certificate": tls_certificate,
+        "tls_key": tls_key,
+        "production": production,
+    }
+    _run(call, {name: value for name, value in given.items() if value is not None})
+
+
+def register(app: typer.Typer) -> None:
+    """Put this command into the tree."""
+    command(app, "serve")(serve)
+
+
+def _run(call: Call, given: dict[str, Any]) -> None:
+    try:
+        from tokenry.api.serve import listen
+        from tokenry.api.workers import serve_workers
+    except ImportError as error:
+        raise ConfigError(f"the server needs more packages ({error.name}): install 'tokenry[server]'") from None
+    settings = _settings(call, given)
+    installation = call.installation(fallback=True, data=settings.data_dir)
+    sockets = listen(settings)
+    curl = _prepare(call, installation, settings.data_dir)
+    if settings.unix_socket is None:
+        settings = dataclasses.replace(settings, port=sockets[0].getsockname()[1])
+
+    def started() -> None:
+        where = f"unix:{settings.unix_socket}" if settings.unix_socket else settings.address
+        call.out.text(f"Tokenry listens on {where}\nTry        {_curl(settings, curl)}")
+        sys.stdout.flush()
+
+    code = serve_workers(installation, settings, sockets, started)
+    if code:
+        raise typer.Exit(code)
+
+
+def _settings(call: Call, given: dict[str, Any]) -> ServerSettings:
+    """Put together what file, environment and options say, and say what is wrong with it."""
+    import os
+
+    from tokenry.api.checks import check
+    from tokenry.api.settings import server_settings
+    from tokenry.config import load
+
+    found = load()
+    quiet = {} if "log_format" in found.server or not sys.stderr.isatty() else {"log_format": "text"}
+    settings = server_settings({**quiet, **found.server, **given})
+    located = dataclasses.replace(
+        found, database_url=call.given.database or found.database_url, keyring=call.given.keyring or found.keyring
+    )
+    for finding in check(located, settings, os.environ):
+        call.out.say(f"warning: {finding}")
+    return settings
+
+
+def _prepare(call: Call, installation: Installation, data: Path) -> str:
+    """Make the database and the operator's key at the first start; return the header that a first call needs."""
+    from tokenry.installation import operator_keys
+
+    if not installation.settings.migrate:
+        installation.open().close()
+        return _from_file(installation)
+    with opened(installation, data) as tk:
+        if operator_keys(tk):
+            return _from_file(installation)
+        issued, place = hand_out_operator_key(call, installation, tk)
+        if place is None:
+            return f"Authorization: Bearer {issued.secret}"
+        call.out.text(f"The first operator's key is in {place}: keep it somewhere safe, then remove the file.")
+        return _read_from(place)
+
+
+def _from_file(installation: Installation) -> str:
+    file = installation.database_file
+    place = file.with_name(f"{file.stem}.operator-key") if file else Path("tokenry.operator-key")
+    return _read_from(place) if place.exists() else ""
+
+
+def _read_from(place: Path) -> str:
+    return f"Authorization: Bearer $(cat {shlex.quote(str(place))})"
+
+
+def _curl(settings: ServerSettings, header: str) -> str:
+    """Return a command that works as it stands: with the operator's key while it is at hand, else without one."""
+    place = f"--unix-socket {shlex.quote(str(settings.unix_socket))} " if settings.unix_socket else ""
+    address = "http://localhost" if settings.unix_socket else settings.address
+    if header:
+        return f'curl {place}-H "{header}" {address}/v1/self'
+    return f"curl {place}{address}/readyz"

@@ -21,7 +21,7 @@ REQUEST_ID: ContextVar[str] = ContextVar("tokenry_request_id", default="")
 """The id of the request that this code runs for; threads that work for a request inherit it."""
 
 _HIDDEN = "[hidden]"
-_FIELD_MAX, _ITEMS_MAX, _DEPTH_MAX = 8192, 100, 5
+_FIELD_MAX, _ITEMS_MAX, _DEPTH_MAX, _INTEGER_MAX = 8192, 100, 5, 2**53
 _CREDENTIALS = re.compile(
     r"(?<![A-Za-z0-9])[a-z][a-z0-9]*(?:_[a-z0-9]+)*_[0-9][0-9A-Za-z]{40,}"  # our keys, whole, mistyped or cut
     r"|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}"  # a JWT
@@ -48,8 +48,10 @@ def redacted(text: str) -> str:
 
 def plain(value: object, depth: int = 0) -> Any:
     """Return what JSON can say of a value, without credentials, and never more than a few kilobytes of it."""
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return value if -_INTEGER_MAX <= value <= _INTEGER_MAX else _cut(hex(value))
     if isinstance(value, float):
         return value if value - value == 0 else str(value)  # JSON has neither infinities nor NaN
     if isinstance(value, str):
@@ -79,6 +81,12 @@ def _with_request_id(logger: object, method: str, fields: MutableMapping[str, An
     if request_id:
         fields.setdefault("request_id", request_id)
     return fields
+
+
+def _harmless(logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Make fields harmless before anybody else who listens to `logging` sees them."""
+    said: dict[str, Any] = plain(fields)
+    return said
 
 
 def _as_json(logger: object, method: str, fields: MutableMapping[str, Any]) -> str:
@@ -112,6 +120,7 @@ def configure(settings: ServerSettings, stream: TextIO | None = None) -> None:
         processors=[
             structlog.stdlib.filter_by_level,
             *shared,
+            _harmless,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

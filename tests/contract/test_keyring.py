@@ -14,6 +14,7 @@ from tokenry import Conflict, NotFound, Tokenry
 from tokenry.config import fresh_keyring, read_keyring_file, write_keyring_file
 from tokenry.core.keyring import Keyring, new_generation, parse_keyring
 from tokenry.core.model import micros
+from tokenry.installation import Installation as Kept
 from tokenry.service import canary
 from tokenry.testing import FakeClock
 from tokenry.types import Issued
@@ -190,3 +191,17 @@ def test_a_changed_keyring_file_is_read_without_a_restart(
     issued = running.keys.issue("ada", name="k")
     assert generations(installation, issued)[1] == longer.generations[1].id
     assert running.verify(issued.secret)
+
+
+def test_a_keyring_that_is_rotated_while_a_process_opens_is_read_again(tmp_path: Path) -> None:
+    url, ring = f"sqlite:///{tmp_path}/keys.db", tmp_path / "ring"
+    write_keyring_file(ring, KEYRING)
+    Tokenry(url, keyring=ring, settings=QUIET).close()
+    with Tokenry(url, keyring=ring, settings=QUIET, _defer=True) as opening:  # has read the file, not the database
+        place = Kept(url, str(ring), QUIET)
+        place.rotate_keyring(timedelta(0))
+        opening.migrate()
+        opening.owners.put("ada")
+        issued = opening.keys.issue("ada", name="k")
+    with Tokenry(url, keyring=ring, settings=QUIET) as later:
+        assert later.verify(issued.secret)

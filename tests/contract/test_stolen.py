@@ -187,6 +187,17 @@ def test_a_row_planted_by_a_writer_without_the_keyring_opens_nothing(
         assert tk.verify(tagged).code == "not_found"
 
 
+@pytest.mark.parametrize("column", ["scopes", "allowed_ips", "limits"])
+@pytest.mark.parametrize("text", ["", "no list", '{"a": 1}', "7", "[7]"])
+def test_a_row_that_somebody_has_spoiled_opens_nothing_and_harms_no_other(
+    installation: Installation, tk: Any, issue: Issue, column: str, text: str
+) -> None:
+    mine, other = issue(name="mine", scopes=["a:b"]), issue(name="other")
+    installation.sql(f"UPDATE tokenry_key SET {column} = :text WHERE id = :id", text=text, id=mine.key.id)
+    assert not tk.verify(mine.secret, ip="192.0.2.1", scopes="a:b")
+    assert tk.verify(other.secret)
+
+
 def test_an_answer_kept_for_a_repeat_gives_no_secret_without_the_keyring(
     installation: Installation, tk: Any, issue: Issue
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 import string
 from zlib import crc32
@@ -19,6 +20,7 @@ from tokenry.core.secret import (
     digest_of,
     is_prefix,
     joined,
+    keyed_digest,
     make_kid,
     mint,
     parse,
@@ -118,6 +120,11 @@ def test_a_number_that_does_not_fit_is_refused() -> None:
 @given(st.lists(st.text()), st.lists(st.text()))
 def test_joined_texts_are_equal_only_if_the_lists_are(one: list[str], other: list[str]) -> None:
     assert (joined(*one) == joined(*other)) == (one == other)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_a_keyed_digest_is_hmac_sha256(key: bytes, message: bytes) -> None:
+    assert keyed_digest(key, message) == hmac.digest(key, message, "sha256")
 
 
 @given(st.permutations(["kid", "tenant", "key", "text"]))

@@ -66,7 +66,7 @@ def test_a_key_is_used_for_the_first_time_once(place: Place) -> None:
     for secret in issue(tk, 20):
         together(members, "verify", secret)
         together(members, "flush")
-    assert len(tk.audit.list(action="key.first_used", limit=100).items) == 20
+    assert len(tk.events.list(types=["key.first_used"], limit=100)) == 20
 
 
 def test_a_script_that_just_ends_has_counted(place: Place, tmp_path: Path) -> None:

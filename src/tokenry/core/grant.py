@@ -9,22 +9,23 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import msgspec
 
 from . import addresses, limits, scopes
 from .model import Key, KeyStatus, Owner, SecretInfo, Tenant, moment, moment_or_none
 
+T = TypeVar("T")
 
-class Row(NamedTuple):
+
+class Row(msgspec.Struct, array_like=True, gc=False):
     """One row of the hot lookup, in the order in which the store selects it: lists as JSON, times in microseconds.
 
     The three records are JSON arrays of what no decision reads; `store.lookup` says of what.
     """
 
     kid: str
-    digest: bytes
     pepper_id: str
     ends_at: int | None
     key_id: str
@@ -42,13 +43,25 @@ class Row(NamedTuple):
     owner_status: str
     slug: str
     tenant_status: str
-    key_record: str
-    owner_record: str
-    tenant_record: str
+    key_record: msgspec.Raw
+    owner_record: msgspec.Raw
+    tenant_record: msgspec.Raw
+    digest: bytes = b""
 
     def __repr__(self) -> str:
         """Show what may be logged: a digest is not."""
         return f"Row(kid={self.kid!r}, key_id={self.key_id!r}, tenant={self.slug!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show the same in a console or a traceback that asks for it."""
+        return [("kid", self.kid), ("key_id", self.key_id), ("tenant", self.slug)]
+
+
+def read_row(digest: bytes, body: str) -> Row:
+    """Return the row of a digest and the JSON array that the lookup brought beside it."""
+    row: Row = _decode_row(body)
+    row.digest = digest
+    return row
 
 
 class Grant(msgspec.Struct, gc=False):
@@ -68,9 +81,9 @@ class Grant(msgspec.Struct, gc=False):
     own_scopes: tuple[str, ...]
     addresses: addresses.Addresses | None
     limits: tuple[limits.Limit, ...]
-    key_record: str
-    owner_record: str
-    tenant_record: str
+    key_record: bytes
+    owner_record: bytes
+    tenant_record: bytes
     proof: bytes = b""
     counters: Any = None
     unused: bool = False  # the secret was not used when it was looked up, and no use of it was counted since
@@ -190,9 +203,9 @@ def compile_row(row: Row) -> Grant:
         texts(row.scopes),
         _addresses(row.allowed_ips),
         _limits(row.limits),
-        row.key_record,
-        _shared(row.owner_record),
-        _shared(row.tenant_record),
+        bytes(row.key_record),
+        _shared(bytes(row.owner_record)),
+        _shared(bytes(row.tenant_record)),
         unused=row.use_count == 0,
     )
 
@@ -203,7 +216,7 @@ def with_owner(row: Row, name: Any, email: Any, roles: Any, admin: Any) -> Row:
     for place, value in ((2, name), (3, email), (4, roles if roles is None else json.dumps(list(roles))), (5, admin)):
         if value is not None:
             record[place] = value
-    return row._replace(owner_record=json.dumps(record))
+    return msgspec.structs.replace(row, owner_record=msgspec.Raw(json.dumps(record).encode()))
 
 
 @lru_cache(maxsize=65536)
@@ -229,9 +242,10 @@ def _limits(stored: str) -> tuple[limits.Limit, ...]:
 
 
 @lru_cache(maxsize=16384)
-def _shared(text: str) -> str:
-    """Return the same object for the same text: keys of one owner share its record."""
-    return text
+def _shared(value: T) -> T:
+    """Return the same object for the same value: keys of one owner share its record."""
+    return value
 
 
 _decode: Any = msgspec.json.Decoder().decode
+_decode_row: Any = msgspec.json.Decoder(Row).decode

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
+
 from .grant import Grant, Row
 from .limits import Limit
 from .model import Entry, Event, Key, Owner, Role, Tenant, UsageHour
@@ -86,18 +88,23 @@ class Answer:
     expires_at: datetime
 
 
-@dataclass(slots=True)
-class Spent:
-    """What was counted of one secret and not written yet."""
+class Spent(msgspec.Struct, gc=False):
+    """What was counted of one secret within one hour, and is not written yet."""
 
-    tenant_id: str
-    key_id: str
     kid: str
     hour: int
     counts: dict[str, int]
-    unused: bool
+    unused: bool = False
     last_used_at: int | None = None
     last_used_ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstUse:
+    """A key that was used for the first time."""
+
+    tenant_id: str
+    key_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +216,7 @@ class AuditRows(Protocol):
 
 
 class UsageRows(Protocol):
-    def add(self, spent: Sequence[Spent]) -> Sequence[Spent]: ...
+    def add(self, spent: Sequence[Spent]) -> Sequence[FirstUse]: ...
     def list(self, tenant: Tenant, key_id: str, since: datetime) -> Sequence[UsageHour]: ...
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hmac
 from functools import lru_cache
-from typing import NamedTuple
+from hashlib import sha256
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from .base62 import encode, encode_checksum, encode_tag
@@ -20,6 +21,7 @@ TAIL = len(VERSION) + KID + SECRET + TAG + CRC
 LENGTH_MAX = 128
 PREFIX_MAX = 24
 _DIGEST = "16:tokenry/secret/1"
+_BLOCK = 64
 
 SCAN_PATTERN = rf"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)*_{VERSION}[0-9A-Za-z]{{{TAIL - 1}}}\b"
 """What a secret scanner looks for; `parse` then checks the checksum."""
@@ -97,7 +99,7 @@ def make_kid(entropy: bytes) -> str:
 
 def tag_of(tag_key: bytes, body: str) -> str:
     """Return the 47-bit tag that only a holder of the keyring can make."""
-    return encode_tag(int.from_bytes(hmac.digest(tag_key, body.encode(), "sha256")[:6], "big") >> 1)
+    return encode_tag(int.from_bytes(keyed_digest(tag_key, body.encode())[:6], "big") >> 1)
 
 
 def same_tag(parsed: Parsed, tag_key: bytes) -> bool:
@@ -108,7 +110,23 @@ def same_tag(parsed: Parsed, tag_key: bytes) -> bool:
 def digest_of(pepper: bytes, kid: str, tenant_id: str, key_id: str, text: str) -> bytes:
     """Return what is stored of a key: bound to its id, key and tenant, worthless without the pepper."""
     bound = f"{_DIGEST}{len(kid)}:{kid}{len(tenant_id)}:{tenant_id}{len(key_id)}:{key_id}{len(text)}:{text}"
-    return hmac.digest(pepper, bound.encode(), "sha256")  # `joined`, written out: every lookup needs one
+    return keyed_digest(pepper, bound.encode())  # `joined`, written out: every lookup needs one
+
+
+def keyed_digest(key: bytes, message: bytes) -> bytes:
+    """Return HMAC-SHA256 at half the price of `hmac.digest`: the pads of the few keys there are stay hashed."""
+    pads = _pads(key)
+    inner, outer = pads[0].copy(), pads[1].copy()
+    inner.update(message)
+    outer.update(inner.digest())
+    digest: bytes = outer.digest()
+    return digest
+
+
+@lru_cache(maxsize=64)
+def _pads(key: bytes) -> tuple[Any, Any]:
+    block = (key if len(key) <= _BLOCK else sha256(key).digest()).ljust(_BLOCK, b"\0")
+    return sha256(bytes(byte ^ 0x36 for byte in block)), sha256(bytes(byte ^ 0x5C for byte in block))
 
 
 def joined(*parts: str) -> bytes:

@@ -72,6 +72,6 @@ class Tally:
     def _begin(self, grant: Grant, now: int, before: Spent | None) -> Spent:
         if before is not None:
             self._closed.append(before)
-        spent = Spent(grant.tenant_id, grant.key_id, grant.kid, now - now % _HOUR, {}, False)
+        spent = Spent(grant.kid, now - now % _HOUR, {})
         self._open[grant.kid] = spent
         return spent

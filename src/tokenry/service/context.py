@@ -182,16 +182,20 @@ class Change(Scene):
         )
         generation = keyring.signing(micros(self.now))
         self._entries.append(Sealed(entry, generation.id, entry_mac(generation, self.tenant.id, entry), None))
+        self.tell(type, subject, after)
+
+    def tell(self, type: str, subject: str, data: Mapping[str, Any] | None = None) -> None:
+        """Write an event alone: something came to be that nobody did, and that the audit log need not hold."""
         self._done.events.append(
             Event(
                 sequence=0,
-                id=context.new_id("evt"),
+                id=self.context.new_id("evt"),
                 type=type,
                 at=self.now,
                 tenant=self.tenant.slug,
                 subject=subject,
                 actor=self.actor.name,
-                data=after or {},
+                data=data or {},
             )
         )
 
@@ -214,6 +218,7 @@ class Change(Scene):
         """Write entries and events, and move the fence, as the last statements of the transaction."""
         if self._entries:
             self.rows.audit.insert(self.tenant, self._entries)
+        if self._done.events:
             self.rows.events.insert(self.tenant, self._done.events)
         if self._done.fence:
             self._done.fence = self.rows.advance_fence()

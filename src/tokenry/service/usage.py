@@ -51,7 +51,7 @@ def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper]) -
                 if tenant is None:
                     continue
                 changes[use.tenant_id] = context.recording(rows, tenant)
-            changes[use.tenant_id].record("key.first_used", use.key_id)
+            changes[use.tenant_id].tell("key.first_used", use.key_id)
         if peppers:
             rows.secrets.move_peppers(peppers)
         done = [change.finish() for change in changes.values()]

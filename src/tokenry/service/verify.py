@@ -11,8 +11,9 @@ import hmac
 import inspect
 import logging
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
+
+import msgspec
 
 from tokenry.core.addresses import read as read_address
 from tokenry.core.decide import Ask, failures
@@ -35,15 +36,13 @@ COST_MAX = 10**9
 _ROUNDS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Find:
+class Find(msgspec.Struct, gc=False):
     """The wish for one row by its kid."""
 
     kid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct):
     """The wish for shares of limits; answered with None when the store is down and limits are open."""
 
     wants: list[Want]
@@ -109,12 +108,14 @@ class Verifying:
         if grant is None:
             drops = self._memory.prepare()
             row = yield Find(parsed.kid)
-            grant = self._proved(row, parsed, text)
+            now = self._now()
+            grant = self._proved(row, parsed, text, now)
             if grant is None:
                 self._tally.count_unknown("not_found")
                 return NOT_FOUND
             self._memory.remember(grant, text, drops)
-        now = self._now()
+        else:
+            now = self._now()
         for code in failures(grant, ask, now):
             return self._refuse(grant, code, now)
         taken: Any = ()
@@ -133,7 +134,7 @@ class Verifying:
         if parsed is None or not self._tagged(parsed):
             failed["malformed"] = None
         else:
-            grant = self._proved((yield Find(parsed.kid)), parsed, text)
+            grant = self._proved((yield Find(parsed.kid)), parsed, text, self._now())
             if grant is None:
                 failed["not_found"] = None
         if grant is not None:
@@ -197,9 +198,12 @@ class Verifying:
 
     def _tagged(self, parsed: Parsed) -> bool:
         generations = self._keyring().generations
-        return any([same_tag(parsed, generation.tag_key) for generation in generations])  # noqa: C419 all, always
+        found = False
+        for generation in generations:  # all, always
+            found |= same_tag(parsed, generation.tag_key)
+        return found
 
-    def _proved(self, row: Row | None, parsed: Parsed, text: str) -> Grant | None:
+    def _proved(self, row: Row | None, parsed: Parsed, text: str, now: int) -> Grant | None:
         """Return the grant of a row whose digest the text proves; an unknown kid costs the same work."""
         keyring = self._keyring()
         generation = keyring.get(row.pepper_id) if row else keyring.generations[-1]
@@ -210,21 +214,35 @@ class Verifying:
             return None
         if not hmac.compare_digest(digest_of(generation.pepper, row.kid, row.tenant_id, row.key_id, text), row.digest):
             return None
-        signing = keyring.signing(self._now())
+        signing = keyring.signing(now)
         if signing.id != generation.id:
             newer = digest_of(signing.pepper, row.kid, row.tenant_id, row.key_id, text)
             self._tally.note_pepper(Pepper(row.kid, row.digest, newer, signing.id))
-        return compile_row(row) if self.owner_loader is None else self._with_owner(row, self.owner_loader)
+        if self.owner_loader is not None:
+            return self._with_owner(row, self.owner_loader)
+        return self._compiled(row)
 
-    def _with_owner(self, row: Row, load: OwnerLoader) -> Grant:
+    @staticmethod
+    def _compiled(row: Row) -> Grant | None:
+        try:
+            return compile_row(row)
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            _log.error("the row of key %s is spoiled, and the key is refused: %s", row.key_id, type(error).__name__)
+            return None
+
+    def _with_owner(self, row: Row, load: OwnerLoader) -> Grant | None:
         """Compile a row with what the host says about its owner."""
-        facts = load(str(compile_row(row).external_id), row.slug)
+        grant = self._compiled(row)
+        if grant is None:
+            return None
+        facts = load(grant.external_id, row.slug)
         if isinstance(facts, Mapping):
             row = with_owner(row, *(facts.get(name) for name in ("name", "email", "roles", "admin")))
         if facts is None or facts is False:
-            row = row._replace(owner_status="disabled")
-        grant = compile_row(row)
-        grant.read_at = self._now()
+            row.owner_status = "disabled"
+        grant = self._compiled(row)
+        if grant is not None:
+            grant.read_at = self._now()
         return grant
 
 

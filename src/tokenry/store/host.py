@@ -20,7 +20,7 @@ from tokenry.core.grant import Row
 
 from .failures import translated, unavailable
 from .locks import presence
-from .lookup import lookup_sql
+from .lookup import lookup_sql, read
 from .rows import SqlRows
 from .sqlite import _FENCE, _FIND
 
@@ -78,7 +78,7 @@ class HostDatabase:
         else:
             with translated(), self.engine.connect() as connection:
                 row = connection.execute(self._find, {"kid": kid}).first()
-        return None if row is None else Row._make(row)._replace(digest=bytes(row[1]))
+        return read(row)
 
     def version(self) -> int:
         """Return a number that moves when anybody else commits to the file."""
@@ -165,7 +165,7 @@ class JoinedDatabase:
         """Look one secret up inside the host's transaction."""
         with translated():
             row = self._connection.execute(text(lookup_sql(self.dialect, "= :kid")), {"kid": kid}).first()
-        return None if row is None else Row._make(row)
+        return read(row)
 
 
 def _file_of(engine: Engine) -> str:

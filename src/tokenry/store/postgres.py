@@ -22,12 +22,15 @@ from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Row
 
 from .failures import translated, unavailable
-from .lookup import lookup_sql
+from .lookup import lookup_sql, lookup_without_roles_sql, read
 from .rows import SqlRows
 
 _FIND = lookup_sql("postgresql", "= %s")
+_FIND_WITHOUT_ROLES = lookup_without_roles_sql("postgresql", "= %s")
 _FIND_MANY = lookup_sql("postgresql", "= any(%s)")
 _BATCH = 256
+_LANES = 2
+_WORTH_A_LANE = 16
 _HELD = 8
 _SERVER_FIRST = 1.0
 """How many seconds the server has to say itself that a statement took too long, before we stop waiting for it."""
@@ -94,14 +97,16 @@ class PostgresDatabase:
         if not self._held.acquire(timeout=self._timeout):
             raise StoreUnavailable(f"all {_HELD} connections for lookups have been busy for {self._timeout:g} s")
         try:
-            row = self._ask(kid)
+            row = self._ask(_FIND_WITHOUT_ROLES, kid)
+            if row is not None and row.role_scopes is not None:
+                row = self._ask(_FIND, kid)
+            return row
         except psycopg.Error as error:
             raise unavailable(error) from None
         finally:
             self._held.release()
-        return None if row is None else Row._make(row)
 
-    def _ask(self, kid: str) -> Any:
+    def _ask(self, statement: str, kid: str) -> Row | None:
         began = time.monotonic()
         while True:
             try:
@@ -109,14 +114,14 @@ class PostgresDatabase:
             except IndexError:
                 cursor, fresh = self._connect(), True
             try:
-                row = cursor.execute(_FIND, (kid,), prepare=True).fetchone()
+                row = cursor.execute(statement, (kid,), prepare=True).fetchone()
             except psycopg.OperationalError:
                 cursor.connection.close()
                 if fresh or time.monotonic() - began >= self._timeout:
                     raise
                 continue
             self._idle.append(cursor)
-            return row
+            return read(row)
 
     def _connect(self) -> Any:
         connection = _Impatient.connect(
@@ -162,6 +167,10 @@ class PostgresDatabase:
 _inherited: list[object] = []
 
 
+_BROKEN = psycopg.OperationalError
+"""What another connection may do better."""
+
+
 class _Impatient(psycopg.Connection[Any]):
     """A connection that gives up on a server that does not answer at all, not even that it took too long."""
 
@@ -193,7 +202,10 @@ class _ImpatientAsync(psycopg.AsyncConnection[Any]):
 
 
 class Gathering:
-    """Lookups of one event loop, gathered into one statement at a time on one held connection."""
+    """Lookups of one event loop, gathered into few statements on two held connections.
+
+    While the server works on one statement the loop works on the answer of the other.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, conninfo: str, options: str, timeout: float) -> None:
         self.loop = loop
@@ -201,64 +213,84 @@ class Gathering:
         self._settings: dict[str, Any] = {"connect_timeout": max(1, round(timeout)), "options": options}
         self._patience = timeout + _SERVER_FIRST
         self._waiting: dict[str, list[asyncio.Future[Row | None]]] = {}
-        self._cursor: Any = None
-        self._task: asyncio.Task[None] | None = None
+        self._idle: list[Any] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._asking = 0
 
     def find(self, kid: str) -> asyncio.Future[Row | None]:
         """Return a future of the row, one for each caller; a kid that many wait for is asked once."""
         future: asyncio.Future[Row | None] = self.loop.create_future()
         self._waiting.setdefault(kid, []).append(future)
-        if self._task is None:
-            self._task = self.loop.create_task(self._run())
+        if not self._tasks or (len(self._tasks) < _LANES and len(self._waiting) >= _WORTH_A_LANE):
+            self._tasks.add(self.loop.create_task(self._run()))
         return future
 
     async def _run(self) -> None:
         try:
             while self._waiting:
-                if len(self._waiting) <= _BATCH:
-                    batch, self._waiting = self._waiting, {}
-                else:
-                    batch = {kid: self._waiting.pop(kid) for kid in list(self._waiting)[:_BATCH]}
+                batch = self._take()
+                self._asking += 1
                 try:
                     rows = await self._ask(list(batch))
                 except psycopg.Error as error:
-                    failure: StoreUnavailable | None = unavailable(error)
-                    rows = {}
-                    await self.close()
+                    _answer(batch, {}, unavailable(error))
                 else:
-                    failure = None
-                for kid, futures in batch.items():
-                    for future in futures:
-                        if future.done():  # its caller has gone
-                            continue
-                        if failure is not None:
-                            future.set_exception(failure)
-                        else:
-                            future.set_result(rows.get(kid))
+                    _answer(batch, rows, None)
+                finally:
+                    self._asking -= 1
         finally:
-            self._task = None
+            self._tasks.discard(asyncio.current_task())  # type: ignore[arg-type]
+
+    def _take(self) -> dict[str, list[asyncio.Future[Row | None]]]:
+        """Take what waits; only half of it when the other connection has nothing to do and will take the rest."""
+        most = _BATCH
+        if len(self._waiting) >= _WORTH_A_LANE and len(self._tasks) == _LANES and not self._asking:
+            most = min(most, (len(self._waiting) + 1) // 2)
+        if len(self._waiting) <= most:
+            batch, self._waiting = self._waiting, {}
+            return batch
+        return {kid: self._waiting.pop(kid) for kid in list(self._waiting)[:most]}
 
     async def _ask(self, kids: list[str]) -> dict[str, Row]:
         began = time.monotonic()
         while True:
-            fresh = self._cursor is None
-            if fresh:
-                connection = await _ImpatientAsync.connect(self._conninfo, autocommit=True, **self._settings)
-                connection.patience = self._patience
-                self._cursor = connection.cursor(binary=True)
+            fresh = not self._idle
+            cursor = self._idle.pop() if self._idle else await self._connect()
             try:
-                await self._cursor.execute(_FIND_MANY, (kids,), prepare=True)
-                return {row[0]: Row._make(row) for row in await self._cursor.fetchall()}
-            except psycopg.OperationalError:
-                await self.close()
-                if fresh or time.monotonic() - began >= self._patience:
+                await cursor.execute(_FIND_MANY, (kids,), prepare=True)
+                rows = [row for found in await cursor.fetchall() if (row := read(found)) is not None]
+            except psycopg.Error as error:
+                await cursor.connection.close()
+                if fresh or time.monotonic() - began >= self._patience or not isinstance(error, _BROKEN):
                     raise
+            else:
+                self._idle.append(cursor)
+                return {row.kid: row for row in rows}
+
+    async def _connect(self) -> Any:
+        connection = await _ImpatientAsync.connect(self._conninfo, autocommit=True, **self._settings)
+        connection.patience = self._patience
+        return connection.cursor(binary=True)
 
     async def close(self) -> None:
-        """Close the held connection."""
-        if self._cursor is not None:
-            cursor, self._cursor = self._cursor, None
-            await cursor.connection.close()
+        """Close the held connections, once nothing is under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        while self._idle:
+            await self._idle.pop().connection.close()
+
+
+def _answer(
+    batch: dict[str, list[asyncio.Future[Row | None]]], rows: dict[str, Row], failure: StoreUnavailable | None
+) -> None:
+    for kid, futures in batch.items():
+        for future in futures:
+            if future.done():  # its caller has gone
+                continue
+            if failure is not None:
+                future.set_exception(failure)
+            else:
+                future.set_result(rows.get(kid))
 
 
 def _conninfo(url: URL) -> str:

@@ -90,8 +90,8 @@ class Problem(NamedTuple):
     errors: tuple[FieldError, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
 
-    def body(self, request_id: str) -> bytes:
-        """Return the JSON of the answer."""
+    def document(self, request_id: str) -> dict[str, object]:
+        """Return what the answer says."""
         told: dict[str, object] = {
             "type": f"{PAGE}/{self.code}",
             "title": KINDS[self.code].title,
@@ -101,8 +101,12 @@ class Problem(NamedTuple):
             "request_id": request_id,
         }
         if self.errors:
-            told["errors"] = [{"field": e.field, "code": e.code, "message": e.message} for e in self.errors]
-        return msgspec.json.encode(told)
+            told["errors"] = [error._asdict() for error in self.errors]
+        return told
+
+    def body(self, request_id: str) -> bytes:
+        """Return the JSON of the answer."""
+        return msgspec.json.encode(self.document(request_id))
 
 
 class Failed(Exception):

@@ -1,0 +1,106 @@
+"""Who calls the management API. Nothing of a request counts for that but its credential and where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from tokenry.edge import Presented, Proxies, is_too_long, read_presented
+from tokenry.groups import Groups
+from tokenry.tokenry import Tokenry
+from tokenry.types import NotFound, Refused, Valid
+
+from .policy import Reach, Rule
+from .problems import Failed, missing_credential, problem, refused
+
+SYSTEM: Final = "system"
+DEFAULT: Final = "default"
+_OPERATORS: Final = "op"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a caller who was let in: who it is, and the groups with its name on everything they do."""
+
+    tk: Tokenry
+    valid: Valid
+    ip: str | None
+    request_id: str
+
+    @property
+    def home(self) -> str:
+        """The tenant of the caller's key."""
+        return self.valid.tenant.slug
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether the caller operates the installation."""
+        return self.home == SYSTEM
+
+    def tenant(self, asked: str | None) -> str:
+        """Return the tenant that is meant; raise NotFound for a foreign one, exactly as for one that does not exist."""
+        if self.everywhere:
+            return asked or DEFAULT
+        if asked not in (None, self.home):
+            raise no_tenant(str(asked))
+        return self.home
+
+    def groups(self, tenant: str) -> Groups:
+        """Return the groups in a tenant, as this caller."""
+        return self.tk.scoped(tenant=tenant, by=self.valid, ip=self.ip, request_id=self.request_id)
+
+
+def no_tenant(slug: str) -> NotFound:
+    """Return the error that the engine raises for an unknown tenant."""
+    return NotFound(f"there is no tenant {slug[:64]!r}")
+
+
+class Callers:
+    """Lets callers in, or not."""
+
+    def __init__(self, tk: Tokenry, trusted_proxies: tuple[str, ...]) -> None:
+        self._tk = tk
+        self._proxies = Proxies(trusted_proxies)
+
+    async def admit(self, request: Request, rule: Rule, request_id: str) -> Call:
+        """Return the call of a request whose credential meets a rule; raise Failed otherwise."""
+        presented = read_presented(request.headers.items())
+        if presented is None:
+            raise Failed(missing_credential())
+        if not isinstance(presented, Presented):
+            raise Failed(problem("credential_ambiguous"))
+        if is_too_long(presented.text):
+            raise Failed(refused(Refused("malformed")))
+        ip = self._ip(request)
+        verdict = await run_in_threadpool(self._verify, presented.text, rule, ip)
+        if isinstance(verdict, Refused):
+            raise Failed(refused(verdict, needs=rule.scope or ""))
+        call = Call(self._tk, verdict, ip, request_id)
+        if rule.reach is Reach.INSTALLATION and not call.everywhere:
+            raise Failed(problem("not_allowed", "This is for operators of the installation."))
+        return call
+
+    def _verify(self, text: str, rule: Rule, ip: str | None) -> Valid | Refused:
+        """Verify a credential. About itself a key is asked without taking from its limits: it may always be revoked."""
+        if rule.reach is Reach.SELF:
+            environment = _OPERATORS if text.rpartition("_")[0].endswith(f"_{_OPERATORS}") else None
+            return self._tk.verify(text, environment=environment, ip=ip, cost=0)
+        return self._tk.verify(text, scopes=rule.scope, environment=_OPERATORS, ip=ip)
+
+    def _ip(self, request: Request) -> str | None:
+        peer = _address(request.client.host) if request.client else None
+        return self._proxies.client(peer, request.headers.getlist("x-forwarded-for"))
+
+
+@lru_cache(maxsize=4096)
+def _address(host: str) -> str | None:
+    """Return a peer's address; what a server names otherwise, such as a unix socket, has none."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None

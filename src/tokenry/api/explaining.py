@@ -1,0 +1,50 @@
+"""`/v1/explain`: why a credential is, or is not, accepted. Takes nothing and counts nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, JsonValue
+from starlette.responses import Response
+
+from tokenry.types import Explanation
+
+from . import replies
+from .documents import ExplanationDocument
+from .rooms import Caller, Here, Room
+from .schemas import Address, Body, Credential, Environment, KeyId, Scope, Slug
+
+room = Room("explain", "Why a credential is, or is not, accepted.")
+
+
+class Question(Body):
+    """What a verifier would ask."""
+
+    scopes: Annotated[
+        Scope | list[Scope] | dict[str, JsonValue] | None,
+        Field(description='One scope, a list (all of), or nested `{"all": […]}` and `{"any": […]}`.'),
+    ] = None
+    ip: Address | None = None
+    cost: Annotated[int, Field(ge=0, le=10**9)] = 1
+
+
+class CredentialQuestion(Question):
+    """What a verifier would ask about a credential that it was presented."""
+
+    credential: Credential
+    tenant: Annotated[Slug | None, Field(description="By default any that the caller operates.")] = None
+    environment: Environment | None = None
+    audience: Annotated[str | None, Field(min_length=1, max_length=255)] = None
+
+
+@room.post("/v1/explain", "explain", tells=ExplanationDocument, may=(413, 415))
+def explain(call: Caller, body: CredentialQuestion) -> Response:
+    """Evaluate every check for a credential and mark the first failure."""
+    tenant = body.tenant if call.everywhere else call.tenant(body.tenant)
+    asked = {**body.given(), "tenant": tenant}
+    return _told(call.tk.explain(asked.pop("credential"), **asked))
+
+
+def _told(explanation: Explanation) -> Response:
+    checks = explanation.checks
+    return replies.reply({"valid": bool(explanation), "code": explanation.code, "checks": checks})

@@ -1,0 +1,103 @@
+"""What happens around every endpoint: the caller is let in, then the request is read, then the answer is sealed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tokenry.types import FieldError, Invalid
+
+from . import problems, replies
+from .bodies import BoundedRequest
+from .policy import POLICY
+
+_NAMES: Final = {
+    "expires_in": "expires_in_days",
+    "expires_in_default": "expires_in_default_days",
+    "expires_in_max": "expires_in_max_days",
+    "expiring_within": "expiring_within_days",
+    "within": "within_days",
+    "grace": "grace_seconds",
+    "if_version": "If-Match",
+    "idempotency_key": "Idempotency-Key",
+}
+"""Where the wire names a field otherwise than the library, since a length needs its unit here."""
+
+_CODES: Final = {"extra_forbidden": ("unknown_field", "is not a field of this request"), "missing": ("missing", "")}
+
+
+class Route(APIRoute):
+    """A route that lets nobody in but whom the policy names, before anything of the request is read."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler of a request."""
+        handle, rule, reads = super().get_route_handler(), POLICY[str(self.operation_id)], self.body_field is not None
+        known = frozenset(parameter.alias for parameter in self._query())
+
+        async def handler(request: Request) -> Response:
+            request_id = request_id_of(request)
+            try:
+                bounded = BoundedRequest(request.scope, request.receive)
+                bounded.state.call = await request.app.state.callers.admit(request, rule, request_id)
+                _check_query(request, known)
+                await bounded.load()
+                if not reads:
+                    bounded.must_be_empty()
+                response = await handle(bounded)
+            except Exception as error:
+                response = replies.failure(problems.of(_read_error(error)), request_id)
+            response.headers["X-Request-Id"] = request_id
+            return response
+
+        return handler
+
+    def _query(self) -> list[Any]:
+        waiting, found = [self.dependant], []
+        while waiting:
+            dependant = waiting.pop()
+            found += dependant.query_params
+            waiting += dependant.dependencies
+        return found
+
+
+def request_id_of(request: Request) -> str:
+    """Return the id that the outer application gave a request, or a new one."""
+    state = request.scope.setdefault("state", {})
+    if not state.get("request_id"):
+        state["request_id"] = uuid.uuid4().hex
+    return cast("str", state["request_id"])
+
+
+def _check_query(request: Request, known: frozenset[str]) -> None:
+    """Refuse parameters that are unknown or given twice: a filter that is not heeded answers too much."""
+    errors, seen = [], set()
+    for name, _ in request.query_params.multi_items():
+        if name not in known:
+            errors.append(FieldError(name[:100], "unknown_field", "is not a parameter of this request"))
+        elif name in seen:
+            errors.append(FieldError(name, "duplicate", "is given more than once"))
+        seen.add(name)
+    if errors:
+        raise Invalid(errors)
+
+
+def _read_error(error: Exception) -> Exception:
+    """Return an error in the words of the wire."""
+    if isinstance(error, RequestValidationError):
+        return Invalid(_field_error(one) for one in error.errors())
+    if isinstance(error, Invalid):
+        return Invalid(one._replace(field=_NAMES.get(one.field, one.field)) for one in error.errors)
+    return error
+
+
+def _field_error(error: Any) -> FieldError:
+    where = [str(part)[:100] for part in error["loc"]]
+    field = ".".join(where[1:] or where)
+    code, message = _CODES.get(error["type"], (error["type"], ""))
+    return FieldError(field, code, message or error["msg"])

@@ -1,0 +1,100 @@
+"""What requests may say, field by field. The engine has the last word on every value; here stands what JSON must be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import Header, Path, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+
+DAYS_MAX: Final = 36_500
+NAME: Final = r"^[^\x00-\x1F\x7F-\x9F]*$"
+SCOPE: Final = r"^[a-z0-9_.*:-]+$"
+
+
+def _moment(value: object) -> datetime:
+    """Read a moment as RFC 3339 writes it, and nothing else that a number or a text might mean."""
+    if isinstance(value, datetime):
+        return value
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) and len(value) >= 20 else None
+        if found is not None and found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("must be a moment with a time zone, such as 2026-12-31T18:00:00Z")
+
+
+class Body(BaseModel):
+    """A body, in which unknown fields and other types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields that the request has, as arguments of the library."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Days = Annotated[float, Field(gt=0, le=DAYS_MAX)]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=NAME)]
+Scope = Annotated[str, Field(min_length=1, max_length=64, pattern=SCOPE, examples=["read:projects"])]
+Scopes = Annotated[list[Scope], Field(max_length=1000)]
+RoleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", examples=["developer"])]
+Roles = Annotated[list[RoleName], Field(max_length=1000)]
+Environment = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,11}$", examples=["live"])]
+Prose = Annotated[str, Field(max_length=1000)]
+Reason = Annotated[str, Field(max_length=500)]
+Address = Annotated[str, Field(min_length=1, max_length=64, examples=["203.0.113.0/24"])]
+Addresses = Annotated[list[Address], Field(max_length=1000)]
+Owner = Annotated[str, Field(min_length=1, max_length=255, examples=["user-42"])]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["default"])]
+Metadata = dict[str, JsonValue]
+Credential = Annotated[str, Field(min_length=1, max_length=8192)]
+
+
+class LimitBody(Body):
+    """At most `limit` requests in every window of `window_seconds`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["per-minute"])]
+    limit: Annotated[int, Field(ge=1, le=10**12)]
+    window_seconds: Annotated[int, Field(ge=1, le=366 * 86_400)]
+
+
+Limits = Annotated[list[LimitBody], Field(max_length=8)]
+
+
+def days(value: float | None) -> timedelta | None:
+    """Return a number of days as a length, and None for never."""
+    return None if value is None else timedelta(days=value)
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="A repeat with the same one gets the same answer, secret included, for ten minutes.",
+    ),
+]
+IfMatch = Annotated[
+    str | None,
+    Header(alias="If-Match", pattern=r'^"[0-9]{1,15}"$', description="The `ETag` of the key that was read."),
+]
+KeyId = Annotated[str, Path(description="The id of a key.", examples=["key_01k9v5m0q2x8r7c4t6y3w1"])]
+Slugged = Annotated[str, Path(description="The slug of a tenant.", examples=["default"])]
+ExternalId = Annotated[str, Path(description="The owner's id in your own system.", examples=["user-42"])]
+RolePath = Annotated[str, Path(description="The name of a role.", examples=["developer"])]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many items a page has at most.")]
+Cursor = Annotated[str | None, Query(min_length=1, max_length=1024, description="`next_cursor` of the page before.")]
+Text = Annotated[str | None, Query(min_length=1, max_length=200)]
+Tenant = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=63,
+        description="The slug of the tenant; by default the caller's own, for operators of the installation `default`.",
+    ),
+]

@@ -1,0 +1,49 @@
+"""`/v1/self`: what a key may ask about itself, and do to itself."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from tokenry.types import FieldError, Invalid, Key
+
+from . import replies
+from .documents import IssuedDocument, SelfDocument
+from .keys import Revocation, Rotation, rotated
+from .rooms import Caller, Room
+from .schemas import IdempotencyKey
+
+room = Room("self", "With the key itself, any key.")
+
+_GRACE_SECONDS_MIN = 60
+
+
+@room.get("/v1/self", "self.get", tells=SelfDocument)
+def get(call: Caller) -> Response:
+    """Tell who presents the key, what it holds, and how its limits stand."""
+    valid = call.valid
+    told = {
+        "key": valid.key,
+        "owner": valid.owner,
+        "tenant": call.home,
+        "scopes": valid.scopes,
+        "limits": valid.limits,
+    }
+    return replies.limits(valid.limits, told)
+
+
+@room.post("/v1/self/rotate", "self.rotate", tells=IssuedDocument)
+def rotate(call: Caller, body: Rotation | None = None, idempotency_key: IdempotencyKey = None) -> Response:
+    """Replace the key's own secret, if the tenant allows it.
+
+    A lost answer must not lock the caller out: it needs an `Idempotency-Key`, or a grace of a minute.
+    """
+    if idempotency_key is None and (body is None or body.grace_seconds < _GRACE_SECONDS_MIN):
+        message = f"must be at least {_GRACE_SECONDS_MIN}, or send an Idempotency-Key: a lost answer is an outage"
+        raise Invalid([FieldError("grace_seconds", "out_of_range", message)])
+    return replies.issued(rotated(call.groups(call.home), call.valid.key.id, body, idempotency_key))
+
+
+@room.post("/v1/self/revoke", "self.revoke", tells=Key)
+def revoke(call: Caller, body: Revocation | None = None) -> Response:
+    """End the key that is presented, for good."""
+    return replies.key(call.groups(call.home).keys.revoke(call.valid.key.id, reason=body.reason if body else ""))

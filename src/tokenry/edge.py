@@ -1,17 +1,84 @@
-"""What an edge needs to put a verification on HTTP: the credential, the client, and how an answer looks."""
+"""What an edge needs to put a verification on HTTP: the credential, the client, the engine, and how an answer looks."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.presented import Presented, cookie_counts, is_too_long, of_authorization, read_presented
 from .core.proxies import Proxies
 from .core.statuses import challenge, limit_fields, status_of
+from .runtime.throttle import Throttle
+from .service.verify import Find, read_ask
+
+if TYPE_CHECKING:
+    from .aio import AsyncTokenry
+    from .core.grant import Grant
+    from .core.verdict import Taken, Valid, Verdict
+
+
+class Engine:
+    """Verification as an event loop drives it: at once where nothing has to wait, else awaited."""
+
+    def __init__(self, tk: AsyncTokenry) -> None:
+        self._tk = tk
+        self._verifying = tk._verifying
+        self.now = tk._sync._now
+        self.is_inline = tk._inline and not tk._inline_ticks
+        """Whether a lookup is so quick that the loop may wait for it."""
+
+    def recall(self, text: str, ask: Ask) -> Verdict | None:
+        """Answer at once, or return None, having counted and taken nothing: then `answer` has to be awaited."""
+        verdict = self._verifying.answer(text, ask)
+        if verdict is not None or not self.is_inline:
+            return verdict
+        return self._look_up(text, ask)
+
+    async def answer(self, text: str, ask: Ask) -> Verdict:
+        """Answer, waiting for the database if need be."""
+        verdict: Verdict = await self._tk._drive(self._verifying.steps(text, ask))
+        return verdict
+
+    def _look_up(self, text: str, ask: Ask) -> Verdict | None:
+        """Answer with a lookup inline; what has to write first, such as the lease of a limit, is left to `answer`."""
+        self._tk._sync._wake()
+        steps = self._verifying.steps(text, ask)
+        try:
+            wish = next(steps)
+            while wish.__class__ is Find:
+                wish = steps.send(self._verifying.store.find(wish.kid))
+        except StopIteration as end:
+            verdict: Verdict = end.value
+            return verdict
+        steps.close()
+        return None
+
+
+def grant_of(verdict: Valid) -> Grant:
+    """Return what a verdict was decided on, the same object as long as it is remembered: its records cost nothing."""
+    return verdict._grant
+
+
+def taken_of(verdict: Valid) -> Taken:
+    """Return how every limit stood: the limit, its window, and what remained."""
+    return verdict._taken
+
 
 __all__ = [
+    "OPERATOR_ENVIRONMENT",
+    "Ask",
+    "Engine",
     "Presented",
     "Proxies",
+    "Throttle",
     "challenge",
     "cookie_counts",
+    "grant_of",
     "is_too_long",
     "limit_fields",
     "of_authorization",
+    "read_ask",
     "read_presented",
     "status_of",
+    "taken_of",
 ]

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 import tokenry
 
 from . import audit, db, doctor, first_steps, init, issuing, keys, owners, secrets, serve, verify
-from .call import Database, Globals, Json, KeyringFile, NoColor
+from .call import Database, Globals, Json, KeyFile, KeyringFile, NoColor, Server
 from .credentials import refuse_arguments
 
 
@@ -33,7 +33,8 @@ app = typer.Typer(
     name="tokenry",
     cls=Root,
     help="Mint, check and revoke the credentials of an API.",
-    epilog="Exit codes: 0 ok, 1 failed, 2 called wrongly, 3 credential refused, 5 database cannot be reached.",
+    epilog="Exit codes: 0 ok, 1 failed, 2 called wrongly, 3 credential refused, 4 the server wants your key, "
+    "5 cannot be reached.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -52,13 +53,15 @@ def root(
     context: typer.Context,
     database: Database = None,
     keyring: KeyringFile = None,
+    server: Server = None,
+    key_file: KeyFile = None,
     json: Json = False,
     no_color: NoColor = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    context.obj = Globals(database, keyring, json, no_color)
+    context.obj = Globals(database, keyring, server, key_file, json, no_color)
 
 
 init.register(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,16 +12,20 @@ import typer
 
 from tokenry.types import NOT_GIVEN, ConfigError, Head
 
-from .call import FAILED, Call, TenantOption, command
+from .call import FAILED, Call, Managing, TenantOption, command
 from .credentials import usage
 from .documents import day, document
-from .keys import Cursor, Limit, Yes
+from .keys import Yes
 from .lengths import past
+from .pages import Cursor, Everything, Limit, listing
 
 if TYPE_CHECKING:
-    from tokenry.types import Entry
+    from collections.abc import Mapping
+
+    from tokenry.types import AuditReport, Entry
 
 group = typer.Typer(help="The audit log.", no_args_is_help=True)
+_COLUMNS = ("at", "action", "subject", "actor", "address")
 
 
 @command(group, "list")
@@ -35,22 +40,15 @@ def list_entries(
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-    tenant: TenantOption = "default",
+    every: Everything = False,
+    tenant: TenantOption = None,
 ) -> None:
     """List entries, the newest first."""
     asked = {"subject": subject, "actor": actor, "action": action}
     which: dict[str, Any] = {name: NOT_GIVEN if value is None else value for name, value in asked.items()}
-    with call.open() as tk:
-        page = tk.audit.list(**which, limit=limit, cursor=cursor, tenant=tenant)
-    if call.out.json:
-        call.out.document({"entries": document(page.items), "next_cursor": page.next_cursor})
-        return
-    if page.items:
-        call.out.table(("at", "action", "subject", "actor", "address"), [_row(entry) for entry in page])
-    else:
-        call.out.say("there are no such entries")
-    if page.next_cursor:
-        call.out.say(f"there are more: --cursor {page.next_cursor}")
+    with call.managing(tenant) as tk:
+        ask = partial(tk.audit.list, **which)
+        listing(call, "entries", ask, (_COLUMNS, _row), limit=limit, cursor=cursor, every=every)
 
 
 @command(group, "check")
@@ -62,14 +60,20 @@ def check(
     ] = None,
 ) -> None:
     """Check that no entry was changed, removed or added. Exits with 1 when one was."""
-    from tokenry.doctor import tenant_slugs
-
     kept = _read_head(head) if head else None
     if kept is not None and tenant not in (None, kept.tenant):
         usage(call.out, f"the head in {head} is of tenant {kept.tenant!r}")
-    with call.open() as tk:
-        wanted = [tenant] if tenant else [kept.tenant] if kept else list(tenant_slugs(tk))
-        reports = {slug: tk.audit.check(tenant=slug, head=kept) for slug in wanted}
+    with call.managing(tenant) as tk:
+        wanted = [tenant] if tenant else [kept.tenant] if kept else _slugs(tk)
+        with call.out.progress("checking", len(wanted)) as done:
+            reports = {}
+            for slug in wanted:
+                reports[slug] = tk.audit.check(tenant=slug, head=kept)
+                done(1)
+    _report(call, reports)
+
+
+def _report(call: Call, reports: Mapping[str, AuditReport]) -> None:
     whole = all(reports.values())
     if call.out.json:
         tenants = [{"tenant": slug, **document(report)} for slug, report in reports.items()]
@@ -85,10 +89,10 @@ def check(
 
 
 @command(group, "head")
-def head(call: Call, tenant: TenantOption = "default") -> None:
+def head(call: Call, tenant: TenantOption = None) -> None:
     """Write the signed end of the log as JSON. Kept elsewhere, it proves later that no tail was cut off."""
-    with call.open() as tk:
-        call.out.document(document(tk.audit.head(tenant=tenant)))
+    with call.managing(tenant) as tk:
+        call.out.document(document(tk.audit.head()))
 
 
 @command(group, "cut")
@@ -98,15 +102,25 @@ def cut(
         datetime, typer.Option("--before", parser=past, metavar="MOMENT", help="A moment, or a length ago: 365d.")
     ],
     yes: Yes = False,
-    tenant: TenantOption = "default",
+    tenant: TenantOption = None,
 ) -> None:
     """Remove old entries, up to a signed checkpoint that `audit check` begins at."""
-    with call.open() as tk:
-        call.confirm(f"Remove the audit entries of {tenant!r} from before {day(before)}?", yes)
-        count = tk.audit.cut(before=before, tenant=tenant)
+    with call.managing(tenant) as tk:
+        call.confirm(f"Remove the audit entries of tenant {tenant or 'default'!r} from before {day(before)}?", yes)
+        count = tk.audit.cut(before=before)
     call.out.say(f"{count} entries are gone")
     if call.out.json:
         call.out.document({"deleted_count": count})
+
+
+def _slugs(tk: Managing) -> list[str]:
+    found, cursor = [], None
+    while True:
+        page = tk.tenants.list(limit=100, cursor=cursor)
+        found += [tenant.slug for tenant in page]
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
 
 
 def _row(entry: Entry) -> tuple[str, ...]:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, Union
 
 import typer
 
 from .output import Output
 
 if TYPE_CHECKING:
+    from tokenry.client import Client
+    from tokenry.groups import Groups
     from tokenry.installation import Installation
     from tokenry.tokenry import Tokenry
 
-FAILED, USAGE, REFUSED, UNREACHABLE = 1, 2, 3, 5
-GLOBAL_PANEL = "Options of every command"
+FAILED, USAGE, REFUSED, SIGN_IN, UNREACHABLE = 1, 2, 3, 4, 5
+_TIMEOUT = timedelta(seconds=30)
 
 Database = Annotated[
     str | None,
@@ -33,10 +37,22 @@ KeyringFile = Annotated[
         "--keyring", metavar="FILE", help="Its keyring. Else TOKENRY_KEYRING; beside an SQLite file by itself."
     ),
 ]
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="A server, in place of a database. Else TOKENRY_SERVER says it."),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", metavar="FILE", help="A file of mode 0600 with your key for the server. Else TOKENRY_KEY."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR in the environment does the same.")]
-TenantOption = Annotated[str, typer.Option("--tenant", metavar="SLUG", help="The tenant.")]
+TenantOption = Annotated[
+    str | None, typer.Option("--tenant", metavar="SLUG", help="The tenant, else `default` or the only one of your key.")
+]
 
+Face: TypeAlias = Union["Tokenry", "Client"]
+Managing: TypeAlias = Union["Groups", "Client"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -46,27 +62,28 @@ class Globals:
 
     database: str | None = None
     keyring: str | None = None
+    server: str | None = None
+    key_file: Path | None = None
     json: bool = False
     no_color: bool = False
 
     def or_else(self, before: Globals) -> Globals:
         """Return these, and what was given before the command's name where these say nothing."""
-        return Globals(
-            self.database or before.database,
-            self.keyring or before.keyring,
-            self.json or before.json,
-            self.no_color or before.no_color,
-        )
+        names = [field.name for field in fields(self)]
+        return Globals(**{name: getattr(self, name) or getattr(before, name) for name in names})
 
 
+_OPTIONS: dict[str, Any] = {
+    "database": Database,
+    "keyring": KeyringFile,
+    "server": Server,
+    "key_file": KeyFile,
+    "json": Json,
+    "no_color": NoColor,
+}
 _PARAMETERS = [
-    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-    for name, default, annotation in (
-        ("database", None, Database),
-        ("keyring", None, KeyringFile),
-        ("json", False, Json),
-        ("no_color", False, NoColor),
-    )
+    inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=_OPTIONS[field.name])
+    for field in fields(Globals)
 ]
 
 
@@ -78,21 +95,56 @@ class Call:
         self.extra = extra
         self.out = Output(json=given.json, no_color=given.no_color)
 
-    def installation(self, *, fallback: bool = False, data: Path | None = None) -> Installation:
-        """Find the installation; with `fallback`, in `data` (./tokenry-data) when nothing says where."""
+    @property
+    def server(self) -> str | None:
+        """The server that is meant; None when it is a database. An option beats the environment."""
+        if self.given.server and self.given.database:
+            self.out.fail("--server and --database contradict each other: name one of them")
+            raise typer.Exit(USAGE)
+        return self.given.server or (None if self.given.database else os.environ.get("TOKENRY_SERVER")) or None
+
+    def installation(self, *, fallback: bool = False) -> Installation:
+        """Find the installation; with `fallback`, in ./tokenry-data when nothing says where."""
         from tokenry.installation import locate
 
         given = self.given
+        if given.server:
+            self.out.fail("this works on a database and its keyring only: run it where they are, with --database")
+            raise typer.Exit(USAGE)
         if given.database and _has_password(given.database):
             self.out.say("warning: everybody on this machine can read an argument. Put a URL with a password into")
             self.out.say("         TOKENRY_DATABASE_URL or tokenry.toml instead.")
-        return locate(given.database, given.keyring, data=data or data_directory(), fallback=fallback)
+        return locate(given.database, given.keyring, data=data_directory(), fallback=fallback)
 
     @contextmanager
-    def open(self) -> Iterator[Tokenry]:
-        """Open the installation for the time of a block."""
-        with self.installation().open() as tk:
-            yield tk
+    def open(self) -> Iterator[Face]:
+        """Open the installation, or talk to the server, for the time of a block."""
+        server = self.server
+        if server is None:
+            with self.installation().open() as tk:
+                yield tk
+            return
+        from tokenry.client import Client
+
+        with Client(server, self.key(), timeout=_TIMEOUT) as client:
+            yield client
+
+    @contextmanager
+    def managing(self, tenant: str | None) -> Iterator[Managing]:
+        """Open it for the management of one tenant."""
+        from tokenry.types import NOT_GIVEN
+
+        with self.open() as tk:
+            yield tk.scoped(tenant=NOT_GIVEN if tenant is None else tenant)
+
+    def key(self) -> str:
+        """Return the key for the server, from where nobody else can see it."""
+        named = self.given.key_file or os.environ.get("TOKENRY_KEY_FILE")
+        key = _key_of_file(Path(named)) if named else os.environ.get("TOKENRY_KEY", "")
+        if not key.strip():
+            self.out.fail("the server wants to know who asks: put your key into TOKENRY_KEY, or pass --key-file FILE")
+            raise typer.Exit(SIGN_IN)
+        return key
 
     def confirm(self, question: str, yes: bool) -> None:
         """Ask before something that cannot be undone; without a terminal --yes must say it."""
@@ -147,7 +199,7 @@ def _errors(out: Output) -> Iterator[None]:
     try:
         yield
     except TokenryError as error:
-        code = UNREACHABLE if isinstance(error, StoreUnavailable) else REFUSED if isinstance(error, Denied) else FAILED
+        code = UNREACHABLE if isinstance(error, StoreUnavailable) else SIGN_IN if isinstance(error, Denied) else FAILED
         fields = error.errors if isinstance(error, Invalid) else ()
         if out.json:
             told = {"code": error.code, "message": error.message, "details": _plain(error.details)}
@@ -174,6 +226,16 @@ def _plain(details: dict[str, Any]) -> dict[str, Any]:
         name: value if isinstance(value, (str, int, list, type(None))) else str(value)
         for name, value in details.items()
     }
+
+
+def _key_of_file(path: Path) -> str:
+    from tokenry.types import ConfigError
+
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        found = os.fstat(stream.fileno())
+        if stat.S_ISREG(found.st_mode) and found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ConfigError(f"others can read the key in {path}: run `chmod 600 {path}`, or better make a new key")
+        return stream.read(1024)
 
 
 def _has_password(url: str) -> bool:

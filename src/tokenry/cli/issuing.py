@@ -89,7 +89,7 @@ def issue(
     metadata: Metadata = None,
     idempotency_key: Repeats = None,
     secret_out: SecretOut = None,
-    tenant: TenantOption = "default",
+    tenant: TenantOption = None,
 ) -> None:
     """Issue a key. Its secret is shown this once: alone on stdout, or in the file of --secret-out.
 
@@ -106,10 +106,9 @@ def issue(
         "environment": environment,
         "metadata": {piece.name: piece.value for piece in metadata or ()},
         "idempotency_key": idempotency_key,
-        "tenant": tenant,
         **_lifetime(expires_in, expires_at),
     }
-    with call.open() as tk:
+    with call.managing(tenant) as tk:
         issued = hand_out(call, lambda: tk.keys.issue(owner, **asked), secret_out, _told)
     call.out.say(f"key {issued.key.id} ({issued.key.name!r} of {issued.key.owner!r}), expires {expiry(issued.key)}")
     call.out.say("its secret is shown this once" if secret_out is None else f"its secret is in {secret_out}")
@@ -137,7 +136,7 @@ def update(
     if_version: Annotated[
         int | None, typer.Option("--if-version", metavar="NUMBER", help="Only if nobody else changed it meanwhile.")
     ] = None,
-    tenant: TenantOption = "default",
+    tenant: TenantOption = None,
 ) -> None:
     """Change what is given and leave the rest. A list that is given replaces the one there was."""
     given: dict[str, Any] = {
@@ -155,8 +154,8 @@ def update(
         given["not_before"] = not_before.value
     if not given:
         usage(call.out, "say what to change; `tokenry keys update --help` lists what can be")
-    with call.open() as tk:
-        key = tk.keys.update(key_id, **given, if_version=if_version, tenant=tenant)
+    with call.managing(tenant) as tk:
+        key = tk.keys.update(key_id, **given, if_version=if_version)
     call.out.say(f"{key.name!r} is at version {key.version}, expires {expiry(key)}")
     if call.out.json:
         call.out.document({"key": document(key)})
@@ -171,11 +170,11 @@ def rotate(
     ] = None,
     idempotency_key: Repeats = None,
     secret_out: SecretOut = None,
-    tenant: TenantOption = "default",
+    tenant: TenantOption = None,
 ) -> None:
     """Give a key a new secret and change nothing else. Without --grace the old one ends at once."""
-    asked: dict[str, Any] = {"grace": grace or timedelta(0), "tenant": tenant, "idempotency_key": idempotency_key}
-    with call.open() as tk:
+    asked: dict[str, Any] = {"grace": grace or timedelta(0), "idempotency_key": idempotency_key}
+    with call.managing(tenant) as tk:
         issued = hand_out(call, lambda: tk.keys.rotate(key_id, **asked), secret_out, _told)
     until = f"works until {_old_ends_at(issued)}" if grace else "has ended"
     call.out.say(f"key {issued.key.id} has a new secret; the old one {until}. It expires {expiry(issued.key)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -13,15 +14,14 @@ from .call import Call, TenantOption, command
 from .credentials import SecretFile, presented, usage
 from .documents import KEY_COLUMNS, LIMIT_COLUMNS, document, key_pairs, key_row, limit_row
 from .lengths import length, past
+from .pages import Cursor, Everything, Limit, listing
 
 group = typer.Typer(help="The keys of a tenant.", no_args_is_help=True)
 
 KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="The id of the key, key_….")]
-Limit = Annotated[int, typer.Option("--limit", metavar="COUNT", help="How many at most, 1 to 100.")]
-Cursor = Annotated[str | None, typer.Option("--cursor", metavar="TEXT", help="Go on where the page before ended.")]
-Everything = Annotated[bool, typer.Option("--all", help="Every page, one after the other.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 KID_LENGTH = 16
+_SHOWN = (KEY_COLUMNS, key_row)
 
 
 @command(group, "list")
@@ -45,7 +45,7 @@ def list_keys(
     limit: Limit = 50,
     cursor: Cursor = None,
     every: Everything = False,
-    tenant: TenantOption = "default",
+    tenant: TenantOption = None,
 ) -> None:
     """List keys, the newest first, in all states unless --status says which."""
     asked = {
@@ -57,9 +57,10 @@ def list_keys(
         "expiring_within": expiring_within,
         "last_used_before": last_used_before,
     }
-    filters = {name: value for name, value in asked.items() if value is not None}
-    with call.open() as tk:
-        _list(call, tk.keys.list, {**filters, "tenant": tenant}, limit, cursor, every)
+    filters: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    with call.managing(tenant) as tk:
+        ask = partial(tk.keys.list, **filters)
+        listing(call, "keys", ask, _SHOWN, limit=limit, cursor=cursor, every=every)
 
 
 @command(group, "expiring")
@@ -73,20 +74,21 @@ def expiring(
     limit: Limit = 50,
     cursor: Cursor = None,
     every: Everything = False,
-    tenant: TenantOption = "default",
+    tenant: TenantOption = None,
 ) -> None:
     """List active keys that expire within 30 days (or --within), the most urgent first."""
     soon = timedelta(days=30) if within is None else within
-    filters = {"within": soon, "tenant": tenant, "owner": NOT_GIVEN if owner is None else owner}
-    with call.open() as tk:
-        _list(call, tk.keys.expiring, filters, limit, cursor, every)
+    filters: dict[str, Any] = {"within": soon, "owner": NOT_GIVEN if owner is None else owner}
+    with call.managing(tenant) as tk:
+        ask = partial(tk.keys.expiring, **filters)
+        listing(call, "keys", ask, _SHOWN, limit=limit, cursor=cursor, every=every)
 
 
 @command(group, "show")
-def show(call: Call, key_id: KeyId, tenant: TenantOption = "default") -> None:
+def show(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
     """Show everything about a key, except what is secret."""
-    with call.open() as tk:
-        _answer(call, tk.keys.get(key_id, tenant=tenant))
+    with call.managing(tenant) as tk:
+        _answer(call, tk.keys.get(key_id))
 
 
 @command(group, "find", context_settings={"allow_extra_args": True})
@@ -96,7 +98,7 @@ def find(
         str | None, typer.Option("--kid", metavar="KID", help="The public id of a secret, 16 characters.")
     ] = None,
     secret_file: SecretFile = None,
-    tenant: TenantOption = "default",
+    tenant: TenantOption = None,
 ) -> None:
     """Find the key that a secret belongs to, whatever its state.
 
@@ -105,15 +107,15 @@ def find(
     if kid is not None and len(kid) != KID_LENGTH:
         usage(call.out, f"a kid has {KID_LENGTH} characters. A whole key is passed on stdin or with --secret-file")
     wanted = presented(call, secret_file) if kid is None or call.extra else kid
-    with call.open() as tk:
-        _answer(call, tk.keys.find(wanted, tenant=tenant))
+    with call.managing(tenant) as tk:
+        _answer(call, tk.keys.find(wanted))
 
 
 @command(group, "limits")
-def limits(call: Call, key_id: KeyId, tenant: TenantOption = "default") -> None:
+def limits(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
     """Show how every limit of a key stands."""
-    with call.open() as tk:
-        states = tk.keys.limits(key_id, tenant=tenant)
+    with call.managing(tenant) as tk:
+        states = tk.keys.limits(key_id)
     if call.out.json:
         call.out.document({"limits": document(states)})
     elif states:
@@ -123,19 +125,19 @@ def limits(call: Call, key_id: KeyId, tenant: TenantOption = "default") -> None:
 
 
 @command(group, "disable")
-def disable(call: Call, key_id: KeyId, tenant: TenantOption = "default") -> None:
+def disable(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
     """Switch a key off until `keys enable`."""
-    with call.open() as tk:
-        key = tk.keys.disable(key_id, tenant=tenant)
+    with call.managing(tenant) as tk:
+        key = tk.keys.disable(key_id)
     call.out.say(f"{key.name!r} is disabled: nobody is told that it is valid any more")
     _brief(call, key)
 
 
 @command(group, "enable")
-def enable(call: Call, key_id: KeyId, tenant: TenantOption = "default") -> None:
+def enable(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
     """Switch a disabled key on again."""
-    with call.open() as tk:
-        key = tk.keys.enable(key_id, tenant=tenant)
+    with call.managing(tenant) as tk:
+        key = tk.keys.enable(key_id)
     call.out.say(f"{key.name!r} is {key.status}")
     _brief(call, key)
 
@@ -145,22 +147,22 @@ def revoke(
     call: Call,
     key_id: KeyId,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the key.")] = "",
-    tenant: TenantOption = "default",
+    tenant: TenantOption = None,
 ) -> None:
     """End a key for good, with every secret of it. Doing it twice is fine."""
-    with call.open() as tk:
-        key = tk.keys.revoke(key_id, reason=reason, tenant=tenant)
+    with call.managing(tenant) as tk:
+        key = tk.keys.revoke(key_id, reason=reason)
     call.out.say(f"{key.name!r} is revoked, for good")
     _brief(call, key)
 
 
 @command(group, "delete")
-def delete(call: Call, key_id: KeyId, yes: Yes = False, tenant: TenantOption = "default") -> None:
+def delete(call: Call, key_id: KeyId, yes: Yes = False, tenant: TenantOption = None) -> None:
     """Revoke a key and remove it; its audit entries stay."""
-    with call.open() as tk:
-        key = tk.keys.get(key_id, tenant=tenant)
+    with call.managing(tenant) as tk:
+        key = tk.keys.get(key_id)
         call.confirm(f"Remove the key {key.name!r} of {key.owner!r} for good?", yes)
-        tk.keys.delete(key_id, tenant=tenant)
+        tk.keys.delete(key_id)
     call.out.say(f"{key.name!r} is gone")
     if call.out.json:
         call.out.document({"deleted": key.id})
@@ -178,34 +180,17 @@ def purge(
         typer.Option("--revoked-before", parser=past, metavar="MOMENT", help="A moment, or a length ago: 90d."),
     ] = None,
     yes: Yes = False,
-    tenant: TenantOption = "default",
+    tenant: TenantOption = None,
 ) -> None:
     """Remove keys that expired or were revoked long ago."""
     if expired_before is None and revoked_before is None:
         usage(call.out, "say which keys: --expired-before 90d, --revoked-before 90d or both")
-    with call.open() as tk:
+    with call.managing(tenant) as tk:
         call.confirm("Remove these dead keys for good?", yes)
-        count = tk.keys.purge(expired_before=expired_before, revoked_before=revoked_before, tenant=tenant)
+        count = tk.keys.purge(expired_before=expired_before, revoked_before=revoked_before)
     call.out.say(f"{count} keys are gone")
     if call.out.json:
         call.out.document({"deleted_count": count})
-
-
-def _list(call: Call, ask: Any, filters: dict[str, Any], limit: int, cursor: str | None, every: bool) -> None:
-    page = ask(**filters, limit=100 if every else limit, cursor=cursor)
-    found, cursor = list(page), page.next_cursor
-    while every and cursor:
-        page = ask(**filters, limit=100, cursor=cursor)
-        found, cursor = [*found, *page], page.next_cursor
-    if call.out.json:
-        call.out.document({"keys": document(found), "next_cursor": cursor})
-        return
-    if found:
-        call.out.table(KEY_COLUMNS, [key_row(key) for key in found])
-    else:
-        call.out.say("there are no such keys")
-    if cursor:
-        call.out.say(f"there are more: --cursor {cursor}, or --all")
 
 
 def _answer(call: Call, key: Any) -> None:

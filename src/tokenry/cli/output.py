@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -43,6 +44,19 @@ class Output:
         width = max((len(name) for name, _ in pairs), default=0)
         for name, value in pairs:
             typer.echo(f"{name:<{width}}  {value}")
+
+    @contextmanager
+    def progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """Show how far long work is, on a terminal only; call what this yields with what was done since."""
+        if not sys.stderr.isatty():
+            yield lambda count: None
+            return
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True, no_color=self._colorless), transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda count: bar.advance(task, count)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write a table: fitted to the window on a terminal, else as plain aligned text."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from .call import USAGE, Call, TenantOption, command
 from .documents import OWNER_COLUMNS, day, document, owner_row
-from .keys import Cursor, Everything, Limit, Yes
+from .keys import Yes
+from .pages import Cursor, Everything, Limit, listing
 
 group = typer.Typer(help="The owners of keys.", no_args_is_help=True)
 
@@ -24,7 +26,7 @@ def put(
     role: Annotated[list[str] | None, typer.Option("--role", metavar="NAME", help="A role; may be repeated.")] = None,
     no_roles: Annotated[bool, typer.Option("--no-roles", help="Take away every role.")] = False,
     admin: Annotated[bool | None, typer.Option("--admin/--no-admin", help="Whether it administers the tenant.")] = None,
-    tenant: TenantOption = "default",
+    tenant: TenantOption = None,
 ) -> None:
     """Create an owner, or change only what is given. Its status stays as it is."""
     if role and no_roles:
@@ -33,8 +35,8 @@ def put(
     roles = [] if no_roles else role or None
     asked = {"name": name, "email": email, "roles": roles, "admin": admin}
     given: dict[str, Any] = {field: value for field, value in asked.items() if value is not None}
-    with call.open() as tk:
-        owner = tk.owners.put(external_id, **given, tenant=tenant)
+    with call.managing(tenant) as tk:
+        owner = tk.owners.put(external_id, **given)
     call.out.say(f"owner {owner.external_id!r} of tenant {owner.tenant!r} is {owner.status}")
     if call.out.json:
         call.out.document({"owner": document(owner)})
@@ -47,31 +49,19 @@ def list_owners(
     limit: Limit = 50,
     cursor: Cursor = None,
     every: Everything = False,
-    tenant: TenantOption = "default",
+    tenant: TenantOption = None,
 ) -> None:
     """List owners, by external id."""
-    with call.open() as tk:
-        page = tk.owners.list(text=text, limit=100 if every else limit, cursor=cursor, tenant=tenant)
-        found, cursor = list(page), page.next_cursor
-        while every and cursor:
-            page = tk.owners.list(text=text, limit=100, cursor=cursor, tenant=tenant)
-            found, cursor = [*found, *page], page.next_cursor
-    if call.out.json:
-        call.out.document({"owners": document(found), "next_cursor": cursor})
-        return
-    if found:
-        call.out.table(OWNER_COLUMNS, [owner_row(owner) for owner in found])
-    else:
-        call.out.say("there are no such owners")
-    if cursor:
-        call.out.say(f"there are more: --cursor {cursor}, or --all")
+    with call.managing(tenant) as tk:
+        ask = partial(tk.owners.list, text=text)
+        listing(call, "owners", ask, (OWNER_COLUMNS, owner_row), limit=limit, cursor=cursor, every=every)
 
 
 @command(group, "show")
-def show(call: Call, external_id: OwnerId, tenant: TenantOption = "default") -> None:
+def show(call: Call, external_id: OwnerId, tenant: TenantOption = None) -> None:
     """Show an owner."""
-    with call.open() as tk:
-        owner = tk.owners.get(external_id, tenant=tenant)
+    with call.managing(tenant) as tk:
+        owner = tk.owners.get(external_id)
     if call.out.json:
         call.out.document({"owner": document(owner)})
         return
@@ -80,32 +70,32 @@ def show(call: Call, external_id: OwnerId, tenant: TenantOption = "default") -> 
 
 
 @command(group, "disable")
-def disable(call: Call, external_id: OwnerId, tenant: TenantOption = "default") -> None:
+def disable(call: Call, external_id: OwnerId, tenant: TenantOption = None) -> None:
     """Disable an owner: from now on none of its credentials is valid."""
-    with call.open() as tk:
-        owner = tk.owners.disable(external_id, tenant=tenant)
+    with call.managing(tenant) as tk:
+        owner = tk.owners.disable(external_id)
     call.out.say(f"{owner.external_id!r} is disabled: none of its credentials is valid any more")
     if call.out.json:
         call.out.document({"owner": document(owner)})
 
 
 @command(group, "enable")
-def enable(call: Call, external_id: OwnerId, tenant: TenantOption = "default") -> None:
+def enable(call: Call, external_id: OwnerId, tenant: TenantOption = None) -> None:
     """Make a disabled owner active again."""
-    with call.open() as tk:
-        owner = tk.owners.enable(external_id, tenant=tenant)
+    with call.managing(tenant) as tk:
+        owner = tk.owners.enable(external_id)
     call.out.say(f"{owner.external_id!r} is active")
     if call.out.json:
         call.out.document({"owner": document(owner)})
 
 
 @command(group, "delete")
-def delete(call: Call, external_id: OwnerId, yes: Yes = False, tenant: TenantOption = "default") -> None:
+def delete(call: Call, external_id: OwnerId, yes: Yes = False, tenant: TenantOption = None) -> None:
     """Delete an owner and revoke its keys, for good."""
-    with call.open() as tk:
-        owner = tk.owners.get(external_id, tenant=tenant)
+    with call.managing(tenant) as tk:
+        owner = tk.owners.get(external_id)
         call.confirm(f"Delete the owner {owner.external_id!r} and revoke all its keys?", yes)
-        tk.owners.delete(external_id, tenant=tenant)
+        tk.owners.delete(external_id)
     call.out.say(f"{owner.external_id!r} is gone, and its keys are revoked")
     if call.out.json:
         call.out.document({"deleted": owner.external_id})

@@ -96,7 +96,16 @@ class Audit(Group):
     list = call(_of.list, "GET /v1/audit", records.page(record(Entry)))
     head = call(_of.head, "GET /v1/audit/head", record(Head))
     check = call(_of.check, "POST /v1/audit/check", record(AuditReport))
-    cut = call(_of.cut, "POST /v1/audit/cut", lambda found: int(found["deleted_count"]))
+
+    def cut(self, **kwargs: Any) -> int:
+        """Raise ConfigError: whoever reaches a server alone must not be able to shorten its log."""
+        raise ConfigError("an audit log is cut where its database is: run `tokenry audit cut --database …` there")
+
+    def seal(self, **kwargs: Any) -> None:
+        """Do nothing: a server seals by itself."""
+
+    def seal_all(self) -> None:
+        """Do nothing: a server seals by itself."""
 
 
 class Usage(Group):

@@ -65,8 +65,8 @@ def record(kind: type[T]) -> Callable[[Any], T]:
 
 
 def tenant(found: Any) -> Tenant:
-    """Read a tenant, whose lengths are numbers of seconds."""
-    lengths = {name: timedelta(seconds=found[f"{name}_seconds"]) for name in ("expires_in_default", "expires_in_max")}
+    """Read a tenant, whose lengths are numbers of days."""
+    lengths = {name: timedelta(days=found[f"{name}_days"]) for name in ("expires_in_default", "expires_in_max")}
     return Tenant(**{name: value for name, value in found.items() if name in Tenant.__slots__} | lengths)
 
 

@@ -22,6 +22,7 @@ from ..core.verdict import Refused
 
 PAUSE_MAX = 5.0
 _AGAIN = frozenset((429, 502, 503, 504))
+_LIBRARY = {"If-Match": "if_version", "Idempotency-Key": "idempotency_key", "credential": "presented"}
 _STANDARD = frozenset(("type", "title", "status", "detail", "instance", "code", "errors", "details", "request_id"))
 
 
@@ -113,7 +114,8 @@ def problem(status: int, found: Any, headers: Mapping[str, str]) -> TokenryError
         details["request_id"] = told["request_id"]
     if status in (400, 413, 415, 422) and told.get("errors"):
         return Invalid(
-            FieldError(*(str(one.get(name, "")) for name in ("field", "code", "message"))) for one in told["errors"]
+            FieldError(_field(str(one.get("field", ""))), str(one.get("code", "")), str(one.get("message", "")))
+            for one in told["errors"]
         )
     if status in (401, 429):
         return _denied(code, message, headers)
@@ -123,6 +125,11 @@ def problem(status: int, found: Any, headers: Mapping[str, str]) -> TokenryError
     if status >= 500:
         return StoreUnavailable(f"the server cannot do it now: {message}", **details)
     return Invalid.one("request", code or "invalid", message)
+
+
+def _field(name: str) -> str:
+    """Return how the library calls a field, since on the wire a length has its unit."""
+    return _LIBRARY.get(name) or name.removesuffix("_days").removesuffix("_seconds" * (name == "grace_seconds"))
 
 
 def _denied(code: str, message: str, headers: Mapping[str, str]) -> Denied:

@@ -49,6 +49,18 @@ class Generation:
         return self.derive("audit")
 
     @cached_property
+    def token_key(self) -> bytes:
+        return self.derive("token")
+
+    @cached_property
+    def refresh_key(self) -> bytes:
+        return self.derive("refresh")
+
+    @cached_property
+    def sealing_key(self) -> bytes:
+        return self.derive("signing-key")
+
+    @cached_property
     def canary(self) -> str:
         """A public value that tells this generation from any other without giving it away."""
         return self.derive("canary").hex()

@@ -135,6 +135,77 @@ class Issued:
     secret: Secret
 
 
+SessionStatus = Literal["active", "revoked", "expired"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One sign-in of an owner. `scopes` is None when it holds those of its owner's roles, as they are now.
+
+    It ends at `expires_at` whatever happens, and at `idle_expires_at` unless it is refreshed before.
+    """
+
+    id: str
+    tenant: str
+    owner: str
+    status: SessionStatus
+    scopes: tuple[str, ...] | None
+    audience: tuple[str, ...]
+    claims: Mapping[str, Any] = field(hash=False)
+    device: Mapping[str, Any] = field(hash=False)
+    client_id: str | None
+    generation: int
+    created_at: datetime
+    refreshed_at: datetime
+    idle_expires_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    revoke_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionTokens:
+    """A session with a new access token, and the refresh token that gets the next one. Both are shown this once."""
+
+    session: Session
+    access: Secret
+    refresh: Secret
+    scopes: tuple[str, ...]
+    access_expires_at: datetime
+    refresh_expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An access token that was derived from a key. It can do no more than the key, and ends with its secret."""
+
+    access: Secret
+    key: str
+    tenant: str
+    owner: str
+    scopes: tuple[str, ...]
+    audience: tuple[str, ...]
+    expires_at: datetime
+
+
+SigningKeyStatus = Literal["next", "active", "retiring", "removed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A key that signs access tokens (`active`), will (`next`), or whose tokens are still good (`retiring`)."""
+
+    kid: str
+    tenant: str
+    algorithm: str
+    status: SigningKeyStatus
+    created_at: datetime
+    active_at: datetime | None
+    retired_at: datetime | None
+    removed_at: datetime | None
+    jwk: Mapping[str, Any] | None = field(hash=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened. `sequence` orders the events of an installation for its readers.
@@ -254,7 +325,13 @@ __all__ = [
     "Role",
     "ScopeCheck",
     "SecretInfo",
+    "Session",
+    "SessionStatus",
+    "SessionTokens",
+    "SigningKey",
+    "SigningKeyStatus",
     "Tenant",
+    "Token",
     "UsageHour",
     "micros",
     "moment",

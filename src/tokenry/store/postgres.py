@@ -239,7 +239,7 @@ class Gathering:
                 finally:
                     self._asking -= 1
         finally:
-            self._tasks.discard(asyncio.current_task())  # type: ignore[arg-type]
+            self._tasks.discard(asyncio.current_task())
 
     def _take(self) -> dict[str, list[asyncio.Future[Row | None]]]:
         """Take what waits; only half of it when the other connection has nothing to do and will take the rest."""

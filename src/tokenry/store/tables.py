@@ -173,6 +173,53 @@ Index(
 )
 Index("tokenry_secret_key", secret.c.tenant_id, secret.c.key_id)
 
+session = _table(
+    "session",
+    _id("tenant_id"),
+    _id("id"),
+    _id("owner_id"),
+    _id("kid", unique=True),
+    Column("digest", LargeBinary, nullable=False),
+    _id("generation_id"),
+    Column("parent_digest", LargeBinary, nullable=True),
+    Column("parent_nonce", LargeBinary, nullable=True),
+    Column("elder_digest", LargeBinary, nullable=True),
+    Column("elder_nonce", LargeBinary, nullable=True),
+    Column("elder_generation_id", _ident, nullable=True),
+    Column("generation", Integer, nullable=False),
+    Column("scopes", Text, nullable=True),
+    _text("audience", "[]"),
+    _text("claims", "{}"),
+    _text("device", "{}"),
+    Column("client_id", Text, nullable=True),
+    _at("created_at"),
+    _at("rotated_at"),
+    _at("idle_expires_at"),
+    _at("expires_at"),
+    _at_or_null("revoked_at"),
+    _text("revoke_reason", ""),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    ForeignKeyConstraint(["tenant_id", "owner_id"], ["tokenry_owner.tenant_id", "tokenry_owner.id"]),
+)
+Index("tokenry_session_owner", session.c.tenant_id, session.c.owner_id, session.c.id)
+Index("tokenry_session_expires_at", session.c.expires_at)
+
+signing_key = _table(
+    "signing_key",
+    _id("kid", primary_key=True),
+    _id("tenant_id"),
+    _text("algorithm"),
+    Column("public", Text, nullable=True),
+    Column("sealed", LargeBinary, nullable=False),
+    _id("generation_id"),
+    _at("created_at"),
+    _at_or_null("active_at"),
+    _at_or_null("retired_at"),
+    _at_or_null("removed_at"),
+    ForeignKeyConstraint(["tenant_id"], ["tokenry_tenant.id"]),
+)
+Index("tokenry_signing_key_tenant", signing_key.c.tenant_id)
+
 keyring_canary = _table("keyring_canary", _id("generation", primary_key=True), _text("canary"))
 
 event = _table(

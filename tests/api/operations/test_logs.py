@@ -203,17 +203,28 @@ def test_the_access_log_tells_an_even_share_and_every_failure_of_ours(share: flo
 def test_a_slow_statement_is_logged_with_the_request_and_without_its_parameters(lines: Lines) -> None:
     ticks = iter(range(100))
     engine = create_engine("sqlite://")
-    with slow_statements(ServerSettings(slow_statement_ms=200), lambda: next(ticks) * 0.2), engine.connect() as connection:
+    with (
+        slow_statements(ServerSettings(slow_statement_ms=200), lambda: next(ticks) * 0.2),
+        engine.connect() as connection,
+    ):
         token = REQUEST_ID.set("req-7")
         connection.execute(text("SELECT\n  :it"), {"it": "hunter2"})
         REQUEST_ID.reset(token)
-    with slow_statements(ServerSettings(slow_statement_ms=201), lambda: next(ticks) * 0.2), engine.connect() as connection:
+    with (
+        slow_statements(ServerSettings(slow_statement_ms=201), lambda: next(ticks) * 0.2),
+        engine.connect() as connection,
+    ):
         connection.execute(text("SELECT 2"))
     with engine.connect() as connection:
         connection.execute(text("SELECT 3"))
     engine.dispose()
     (line,) = lines()
-    assert (line["event"], line["request_id"], line["ms"], line["statement"]) == ("slow statement", "req-7", 200, "SELECT ?")
+    assert (line["event"], line["request_id"], line["ms"], line["statement"]) == (
+        "slow statement",
+        "req-7",
+        200,
+        "SELECT ?",
+    )
     assert "hunter2" not in json.dumps(line)
 
 

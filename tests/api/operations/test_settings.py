@@ -18,8 +18,12 @@ def configured(tmp_path: Path, toml: str = "", **environment: str) -> tuple[Conf
 
 
 def test_the_environment_wins_over_the_file_and_both_are_typed(tmp_path: Path) -> None:
-    toml = 'port = 9000\nworkers = 3\nproduction = true\ntrusted_proxies = ["10.0.0.0/8", "::1"]\ndata_dir = "/var/lib/t"'
-    _, settings = configured(tmp_path, toml, PORT="9001", ACCESS_LOG_SHARE="0.5", TRUSTED_PROXIES="10.1.0.0/16, fd00::/8")
+    toml = (
+        'port = 9000\nworkers = 3\nproduction = true\ntrusted_proxies = ["10.0.0.0/8", "::1"]\ndata_dir = "/var/lib/t"'
+    )
+    _, settings = configured(
+        tmp_path, toml, PORT="9001", ACCESS_LOG_SHARE="0.5", TRUSTED_PROXIES="10.1.0.0/16, fd00::/8"
+    )
     assert settings == ServerSettings(
         port=9001,
         workers=3,
@@ -49,7 +53,9 @@ def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
 def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         configured(tmp_path, PORT="eighty", LANE="perhaps", ACCESS_LOG_SHARE="much")
-    assert [word for word in ("port must be", "lane must be", "access_log_share must be") if word in str(caught.value)] == [
+    assert [
+        word for word in ("port must be", "lane must be", "access_log_share must be") if word in str(caught.value)
+    ] == [
         "port must be",
         "lane must be",
         "access_log_share must be",
@@ -98,7 +104,10 @@ def test_a_secret_may_be_mounted_as_a_file(name: str, tmp_path: Path) -> None:
         configured(tmp_path, **{f"{name}_FILE": str(tmp_path / "missing")})
 
 
-SOUND = {"DATABASE_URL": "postgresql://tokenry:0gfq7Uv2nTz8wLxP@db/tokenry?sslmode=verify-full", "KEYRING": "/etc/keyring"}
+SOUND = {
+    "DATABASE_URL": "postgresql://tokenry:0gfq7Uv2nTz8wLxP@db/tokenry?sslmode=verify-full",
+    "KEYRING": "/etc/keyring",
+}
 
 UNFIT = {
     "unknown": ({"PROT": "8000"}, "TOKENRY_PROT: unknown; did you mean TOKENRY_PORT?"),

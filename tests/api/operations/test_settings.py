@@ -156,7 +156,7 @@ def test_a_private_key_that_others_can_read_is_named(tmp_path: Path) -> None:
     settings = ServerSettings(tls_certificate=key, tls_key=key)
     assert check(Configuration(None, None, Settings()), settings, {}) == []
     key.chmod(0o644)
-    assert ["tls_key"] == [finding.setting for finding in check(Configuration(None, None, Settings()), settings, {})]
+    assert [finding.setting for finding in check(Configuration(None, None, Settings()), settings, {})] == ["tls_key"]
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,11 @@ class IssuedDocument(BaseModel):
 
 
 class BulkResult(BaseModel):
-    """What became of one key: the key with its secret, or the problem that kept it from being issued."""
+    """What became of one key: the key with its secret, or the problem (`error`) that kept it from being issued."""
 
     key: Key | None = None
     secret: str | None = None
-    problem: ProblemDocument | None = None
+    error: ProblemDocument | None = None
 
 
 class RevokedItem(BaseModel):
@@ -77,7 +77,7 @@ class RevokedDocument(BaseModel):
 class CountDocument(BaseModel):
     """How many were removed."""
 
-    count: int
+    deleted_count: int
 
 
 class TenantDocument(BaseModel):

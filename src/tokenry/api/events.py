@@ -22,10 +22,9 @@ def list_events(
     here: Here,
     after: Annotated[int, Query(ge=0, lt=1 << 63, description="The `sequence` of the last event you have.")] = 0,
     types: Annotated[
-        str | None, Query(max_length=1000, description="Types or patterns, with commas between: `key.*,owner.deleted`.")
+        list[str] | None, Query(max_length=100, description="Types or patterns: `types=key.*&types=owner.deleted`.")
     ] = None,
     limit: Limit = 100,
 ) -> Response:
     """List events after a sequence number, the oldest first."""
-    chosen = None if types is None else types.split(",")
-    return replies.items(here.events.list(after=after, types=chosen, limit=limit).items)
+    return replies.items(here.events.list(after=after, types=types, limit=limit).items)

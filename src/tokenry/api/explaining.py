@@ -11,8 +11,8 @@ from tokenry.types import Explanation
 
 from . import replies
 from .documents import ExplanationDocument
-from .rooms import Caller, Here, Room
-from .schemas import Address, Body, Credential, Environment, KeyId, Scope, Slug
+from .rooms import Caller, Room
+from .schemas import Address, Body, Credential, Environment, Scope, Slug
 
 room = Room("explain", "Why a credential is, or is not, accepted.")
 

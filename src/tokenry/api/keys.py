@@ -59,14 +59,14 @@ WithinDays = Annotated[float | None, Query(ge=0, le=DAYS_MAX)]
 class KeyFields(Body):
     """What can be said of a key when it is issued, and later."""
 
-    scopes: Scopes = []
-    roles: Roles = []
+    scopes: Scopes = Field(default_factory=list)
+    roles: Roles = Field(default_factory=list)
     description: Prose = ""
     expires_in_days: Annotated[Days | None, Field(description="null is never, where the tenant allows it.")] = None
     expires_at: Annotated[Moment | None, Field(description="null is never, where the tenant allows it.")] = None
     not_before: Moment | None = None
-    allowed_ips: Addresses = []
-    limits: Limits = []
+    allowed_ips: Addresses = Field(default_factory=list)
+    limits: Limits = Field(default_factory=list)
     metadata: Metadata | None = None
 
     def given(self) -> dict[str, Any]:
@@ -206,8 +206,8 @@ def issue_many(here: Here, body: NewKeys) -> Response:
 
 def _result(one: Issued | types.TokenryError) -> dict[str, Any]:
     if isinstance(one, Issued):
-        return {**replies.issued_document(one), "problem": None}
-    return {"key": None, "secret": None, "problem": problems.of(one).document("")}
+        return {**replies.issued_document(one), "error": None}
+    return {"key": None, "secret": None, "error": problems.of(one).document("")}
 
 
 @room.post("/v1/keys/bulk-revoke", "keys.revoke_where", tells=RevokedDocument)
@@ -224,7 +224,7 @@ _NO_FILTERS = ("reason", "dry_run")
 @room.post("/v1/keys/purge", "keys.purge", tells=CountDocument)
 def purge(here: Here, body: Purge) -> Response:
     """Remove keys that ended before a moment."""
-    return replies.reply({"count": here.keys.purge(**body.given())})
+    return replies.reply({"deleted_count": here.keys.purge(**body.given())})
 
 
 @room.get("/v1/keys/{id}", "keys.get", tells=Key)

@@ -33,8 +33,9 @@ ROOMS: Final = (
 )
 
 _DESCRIPTION: Final = """\
-Management of API keys. Every call needs an operator's key (`tk_op_…`) with the scope that stands beside it; operators of a
-tenant see that tenant alone. `/v1/self` is for every key. Errors are `application/problem+json`; `type` explains the code.
+Management of API keys. Every call needs an operator's key (`tk_op_…`) with the scope that stands beside it; operators
+of a tenant see that tenant alone. `/v1/self` is for every key. Errors are `application/problem+json`, whose `type` is
+a page about the code.
 """
 
 _SCHEMES: Final = {

@@ -23,7 +23,7 @@ class OwnerFields(Body):
 
     name: Annotated[str, Field(max_length=320, pattern=NAME)] = ""
     email: Annotated[str | None, Field(max_length=320, pattern=NAME)] = None
-    roles: Roles = []
+    roles: Roles = Field(default_factory=list)
     admin: bool = False
 
 

@@ -1,4 +1,4 @@
-"""Who may call what: one line for every route. A route without a line does not start, a line without a route fails a test.
+"""Who may call what: one line for every route. A route without a line does not start.
 
 A caller is an operator's key of the installation (tenant `system`), an operator's key of one tenant, or, for
 `/v1/self` alone, any key. An application's key is never an operator, whatever it or its owner holds.

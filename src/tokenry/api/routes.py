@@ -29,6 +29,9 @@ _NAMES: Final = {
 }
 """Where the wire names a field otherwise than the library, since a length needs its unit here."""
 
+_REPEATED: Final = frozenset(("types",))
+"""The parameters that are lists: given once for every item."""
+
 _CODES: Final = {"extra_forbidden": ("unknown_field", "is not a field of this request"), "missing": ("missing", "")}
 
 
@@ -80,7 +83,7 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
     for name, _ in request.query_params.multi_items():
         if name not in known:
             errors.append(FieldError(name[:100], "unknown_field", "is not a parameter of this request"))
-        elif name in seen:
+        elif name in seen and name not in _REPEATED:
             errors.append(FieldError(name, "duplicate", "is given more than once"))
         seen.add(name)
     if errors:

@@ -62,7 +62,7 @@ class Keys(Group):
 
     _of = keys.Keys
     issue = call(_of.issue, "POST /v1/keys", records.issued)
-    issue_many = call(_of.issue_many, "POST /v1/keys/batch", records.items(records.issued_or_error))
+    issue_many = call(_of.issue_many, "POST /v1/keys/bulk", records.items(records.issued_or_error))
     get = call(_of.get, "GET /v1/keys/{id}", record(Key))
     list = call(_of.list, "GET /v1/keys", records.page(record(Key)))
     expiring = call(_of.expiring, "GET /v1/keys/expiring", records.page(record(Key)))
@@ -75,14 +75,14 @@ class Keys(Group):
     revoke = call(_of.revoke, "POST /v1/keys/{id}/revoke", record(Key))
     revoke_where = call(_of.revoke_where, "POST /v1/keys/bulk-revoke", records.items(records.bulk_item))
     delete = call(_of.delete, "DELETE /v1/keys/{id}", records.nothing)
-    purge = call(_of.purge, "POST /v1/keys/purge", lambda found: int(found["deleted_count"]))
+    purge = call(_of.purge, "POST /v1/keys/purge", lambda found: int(found["count"]))
 
 
 class Events(Group):
     """What happened in a tenant."""
 
     _of = events.Events
-    list = call(_of.list, "GET /v1/events", records.page(record(Event)), types="type")
+    list = call(_of.list, "GET /v1/events", records.page(record(Event)))
 
     def subscribe(self, *args: Any, **kwargs: Any) -> Any:
         """Raise ConfigError: subscribers hear of their own process only."""

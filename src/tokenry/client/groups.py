@@ -75,7 +75,7 @@ class Keys(Group):
     revoke = call(_of.revoke, "POST /v1/keys/{id}/revoke", record(Key))
     revoke_where = call(_of.revoke_where, "POST /v1/keys/bulk-revoke", records.items(records.bulk_item))
     delete = call(_of.delete, "DELETE /v1/keys/{id}", records.nothing)
-    purge = call(_of.purge, "POST /v1/keys/purge", lambda found: int(found["count"]))
+    purge = call(_of.purge, "POST /v1/keys/purge", lambda found: int(found["deleted_count"]))
 
 
 class Events(Group):

@@ -23,6 +23,7 @@ class Engine:
     def __init__(self, tk: AsyncTokenry) -> None:
         self._tk = tk
         self._verifying = tk._verifying
+        self.sync = tk._sync
         self.now = tk._sync._now
         self.is_inline = tk._inline and not tk._inline_ticks
         """Whether a lookup is so quick that the loop may wait for it."""

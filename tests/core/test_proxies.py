@@ -13,6 +13,7 @@ def test_without_a_forwarded_address_the_peer_is_the_client() -> None:
     assert PROXIES.client(CLIENT) == CLIENT
     assert PROXIES.client(PROXY) == PROXY
     assert PROXIES.client(None) is None
+    assert PROXIES.client("a name that some server gives") is None
 
 
 def test_a_forwarded_address_from_a_stranger_makes_the_client_unknown() -> None:

@@ -44,7 +44,7 @@ class Proxies:
         address is a claim of a stranger, and the client is unknown: it may well be behind a proxy that nobody listed.
         """
         if not forwarded:
-            return peer
+            return peer if peer is None else _address(peer)
         if not self.trusts(peer):
             return None
         hop = peer
@@ -61,6 +61,7 @@ class Proxies:
             return False
 
 
+@lru_cache(maxsize=4096)
 def _address(hop: str) -> str | None:
     """Return the address of a hop, which may carry a port, or None for what is none."""
     if hop.startswith("["):

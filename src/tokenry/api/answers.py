@@ -1,0 +1,140 @@
+"""Verdicts as the bytes that go out. What does not change between two verifications of a key is encoded once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from tokenry.edge import grant_of, taken_of
+from tokenry.types import Refused, Valid, Verdict
+
+ENTRIES = 4096
+_NOTHING = b',"key":null,"owner":null,"tenant":null,"scopes":[],"limits":'
+_encode = msgspec.json.Encoder().encode
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Kept:
+    """What is known of one grant: the beginning of its JSON, its identity headers, and its limits in one window."""
+
+    __slots__ = ("fields", "grant", "json", "limits")
+
+    def __init__(self, verdict: Valid) -> None:
+        self.grant = grant_of(verdict)
+        self.json = b""
+        self.fields = b""
+        self.limits: list[tuple[int, bytes, bytes]] = [(-1, b"", b"")] * len(self.grant.limits)
+
+    def state(self, place: int, limit: Any, window: int) -> tuple[int, bytes, bytes]:
+        """Encode a limit around what remains of it."""
+        ends_at = _EPOCH + timedelta(seconds=(window + 1) * limit.window_seconds)
+        told = {"name": limit.name, "limit": limit.limit, "window_seconds": limit.window_seconds}
+        before = _encode(told)[:-1] + b',"remaining":'
+        kept = self.limits[place] = (window, before, b',"reset_at":' + _encode(ends_at) + b"}")
+        return kept
+
+
+class Answers:
+    """Encodes verdicts, and keeps what it encoded for the grants that memory keeps, for at most `entries` of them."""
+
+    def __init__(self, entries: int = ENTRIES) -> None:
+        self._entries = entries
+        self._kept: dict[str, _Kept] = {}
+        self._ring: list[str] = []
+        self._hand = 0
+
+    def json(self, verdict: Verdict) -> bytes:
+        """Return the JSON of a verdict."""
+        if isinstance(verdict, Refused):
+            return _refused(verdict)
+        kept = self._of(verdict)
+        begin = kept.json
+        if not begin:
+            begin = kept.json = _beginning(verdict)
+        return b'%b%b,"retry_after":null}' % (begin, self._limits(kept, verdict))
+
+    def identity(self, verdict: Valid) -> bytes:
+        """Return the identity headers of a verdict, every one of them, as lines."""
+        kept = self._of(verdict)
+        if not kept.fields:
+            kept.fields = _identity(verdict)
+        return kept.fields
+
+    def _of(self, verdict: Valid) -> _Kept:
+        grant = grant_of(verdict)
+        kept = self._kept.get(grant.kid)
+        if kept is not None and kept.grant is grant:
+            return kept
+        fresh = _Kept(verdict)
+        if grant.proof:  # memory keeps it: it will come again
+            if kept is None:
+                self._make_room(grant.kid)
+            self._kept[grant.kid] = fresh
+        return fresh
+
+    def _make_room(self, kid: str) -> None:
+        if len(self._ring) < self._entries:
+            self._ring.append(kid)
+            return
+        del self._kept[self._ring[self._hand]]
+        self._ring[self._hand] = kid
+        self._hand = (self._hand + 1) % self._entries
+
+    def _limits(self, kept: _Kept, verdict: Valid) -> bytes:
+        taken = taken_of(verdict)
+        if not taken:
+            return b"[]"
+        parts = []
+        for place, (limit, window, remaining) in enumerate(taken):
+            known = kept.limits[place]
+            if known[0] != window:
+                known = kept.state(place, limit, window)
+            parts.append(b"%b%d%b" % (known[1], max(0, remaining), known[2]))
+        return b"[%b]" % b",".join(parts)
+
+
+def _refused(verdict: Refused) -> bytes:
+    known = _REFUSED.get(verdict.code)
+    if known is None:
+        known = _REFUSED[verdict.code] = b'{"valid":false,"code":%b%b' % (_encode(verdict.code), _NOTHING)
+    after = b"null" if verdict.retry_after is None else b"%d" % verdict.retry_after
+    return b'%b%b,"retry_after":%b}' % (known, _encode(verdict.limits) if verdict.limits else b"[]", after)
+
+
+_REFUSED: dict[str, bytes] = {}
+
+
+def _beginning(verdict: Valid) -> bytes:
+    """Return the JSON of a valid verdict up to its limits."""
+    return b'{"valid":true,"code":"valid","key":%b,"owner":%b,"tenant":%b,"scopes":%b,"limits":' % (
+        _encode(verdict.key),
+        _encode(verdict.owner),
+        tenant_json(verdict.tenant),
+        _encode(verdict.scopes),
+    )
+
+
+def tenant_json(tenant: Any) -> bytes:
+    """Return the JSON of a tenant, lengths in seconds."""
+    told = {}
+    for name in tenant.__slots__:
+        value = getattr(tenant, name)
+        if isinstance(value, timedelta):
+            name, value = f"{name}_seconds", int(value.total_seconds())
+        told[name] = value
+    return _encode(told)
+
+
+def _identity(verdict: Valid) -> bytes:
+    grant = grant_of(verdict)
+    fields = (
+        ("key-id", grant.key_id),
+        ("owner", grant.external_id),
+        ("tenant", grant.tenant),
+        ("scopes", " ".join(verdict.scopes)),
+        ("session", ""),
+    )
+    return "".join(f"x-auth-{name}: {quote(value, safe=' :@*')}\r\n" for name, value in fields).encode()

@@ -1,0 +1,220 @@
+"""The ASGI application: the hot routes as they are, then operations, then management."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from tokenry.aio import AsyncTokenry
+from tokenry.edge import Engine, Proxies, Throttle
+from tokenry.tokenry import Tokenry
+
+from . import problems
+from .counters import Counters
+from .hot import AUTH, Answer, Hot, Request, Steps, Wish
+from .logs import REQUEST_ID, AccessLog
+from .problems import problem
+from .settings import ServerSettings
+
+BODY_MAX = 1 << 20
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Served:
+    """What one process of the server holds."""
+
+    tk: AsyncTokenry
+    settings: ServerSettings
+    counters: Counters = field(default_factory=Counters)
+    access: AccessLog = field(init=False)
+    sync: Tokenry = field(init=False)
+    engine: Engine = field(init=False)
+    proxies: Proxies = field(init=False)
+    throttle: Throttle = field(init=False)
+    hot: Hot = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.access = AccessLog(settings.access_log_share)
+        self.engine = Engine(self.tk)
+        self.sync = self.engine.sync
+        self.proxies = Proxies(settings.trusted_proxies)
+        self.throttle = Throttle(self.engine.now, most=settings.failures_max, seconds=settings.failures_window_seconds)
+        self.hot = Hot(self.engine, settings, self.counters, self.throttle)
+
+
+def create_app(served: Served, operations: App | None = None) -> App:
+    """Return the application of a server; `operations` answers its three paths, if somebody does."""
+    from .management import management
+
+    return Application(served, management(served.sync, served.settings), operations)
+
+
+class Application:
+    """Gives every request an id and a client, bounds its body, and finds who answers it."""
+
+    def __init__(self, served: Served, management: App, operations: App | None) -> None:
+        self._served = served
+        self._hot = served.hot
+        self._rest = management
+        self._operations = dict.fromkeys(("/healthz", "/readyz", "/metrics"), operations) if operations else {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            route = self._hot.route(scope["path"])
+            if route is not None:
+                await self._answer_hot(route, scope, receive, send)
+            else:
+                await self._answer(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _answer_hot(self, route: str, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        resumed: tuple[Request, Steps, list[Wish]] | None = scope.setdefault("state", {}).pop("hot", None)
+        if resumed is not None:  # the lane has read it already
+            asked, steps, wishes = resumed
+            answer, close = await self._drive(steps, wishes), False
+        else:
+            asked = self._request(scope)
+            answer, close = await self._begin_hot(route, asked, scope["method"], receive)
+        request_id = asked.request_id.decode()
+        fields = [tuple(line.split(b": ", 1)) for line in answer.head.split(b"\r\n")[:-1]]
+        fields.append((b"content-length", b"%d" % len(answer.body)))
+        if close:
+            fields.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": fields})
+        await send({"type": "http.response.body", "body": answer.body})
+        seconds = time.perf_counter() - began
+        self._served.access(scope["method"], route, answer.status, seconds, request_id, asked.client or "")
+
+    async def _begin_hot(self, route: str, asked: Request, method: str, receive: Receive) -> tuple[Answer, bool]:
+        """Return the answer to a request on a hot route, and whether the connection ends with it."""
+        REQUEST_ID.set(asked.request_id.decode())
+        if route != AUTH and method != "POST":
+            return self._hot.failed(route, problem("method_not_allowed", headers=[("Allow", "POST")]), asked), False
+        body = await _read(receive, asked.length)
+        if body is None:
+            return self._hot.failed(route, problem("body_too_large"), asked), True
+        asked.body = body
+        return await self._drive(self._hot.routes[route](asked), []), False
+
+    async def _drive(self, steps: Steps, wishes: list[Wish]) -> Answer:
+        """Wait for what the steps of a hot route wish for, until they end."""
+        try:
+            if not wishes:
+                wishes = next(steps)
+            while True:
+                try:
+                    answers = [await self._served.engine.answer(text, ask) for text, ask in wishes]
+                except Exception as error:
+                    wishes = steps.throw(error)
+                else:
+                    wishes = steps.send(answers)
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+
+    def _request(self, scope: Scope) -> Request:
+        peer = scope["client"][0] if scope.get("client") else None
+        proxies = self._served.proxies
+        return Request(scope["query_string"], scope["headers"], proxies.client(peer), proxies)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let operations or management answer."""
+        began = time.perf_counter()
+        asked = self._request(scope)
+        request_id = asked.request_id.decode()
+        REQUEST_ID.set(request_id)
+        scope.setdefault("state", {}).update(request_id=request_id, client=asked.client)
+        bounded = _Bounded(receive, send, asked)
+        if asked.length is not None and int(asked.length) > BODY_MAX:
+            await bounded.refuse()
+        else:
+            app = self._operations.get(scope["path"]) or self._rest
+            await app(scope, bounded.receive, bounded.send)
+        seconds = time.perf_counter() - began
+        self._served.access(scope["method"], scope["path"], bounded.status, seconds, request_id, asked.client or "")
+
+
+class _Bounded:
+    """Both ends of a request whose body is counted, and whose answer carries its id."""
+
+    def __init__(self, receive: Receive, send: Send, asked: Request) -> None:
+        self._receive = receive
+        self._send = send
+        self._asked = asked
+        self._count = 0
+        self._refused = False
+        self.status = 0
+
+    async def receive(self) -> Message:
+        """Receive the next part of the body; once it is too large that is answered, and the client has gone."""
+        message = await self._receive()
+        self._count += len(message.get("body", b""))
+        if self._count <= BODY_MAX:
+            return message
+        if not self.status:
+            await self.refuse()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer."""
+        if self._refused:
+            return
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            fields = list(message.get("headers", ()))
+            if not any(name.lower() == b"x-request-id" for name, _ in fields):
+                fields.insert(0, (b"x-request-id", self._asked.request_id))
+            message = {**message, "headers": fields}
+        await self._send(message)
+
+    async def refuse(self) -> None:
+        """Answer that the body is too large."""
+        body = problem("body_too_large").body(self._asked.request_id.decode())
+        fields = [
+            (b"content-type", problems.MEDIA_TYPE.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        await self.send({"type": "http.response.start", "status": 413, "headers": fields})
+        await self.send({"type": "http.response.body", "body": body})
+        self._refused = True
+
+
+async def _read(receive: Receive, length: bytes | None) -> bytes | None:
+    """Read a whole body; None when it is too large. Of a client that has gone, what there is."""
+    if length is not None and int(length) > BODY_MAX:
+        return None
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size > BODY_MAX:
+            return None
+        parts.append(part)
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Begin and end with the server; what is served is opened and closed by who starts it."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,184 @@
+"""uvicorn's HTTP protocol within limits: how large a head, how large a body, how long a client may take.
+
+An error of the protocol is answered before the connection is closed, and never before the answers that are still due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from .app import BODY_MAX
+from .hot import new_request_id
+from .problems import MEDIA_TYPE, problem
+
+if TYPE_CHECKING:
+    from .app import Served
+
+HEAD_MAX = 16 * 1024
+_LINGER_SECONDS = 1.0
+_BEATS_HEAD = 2
+_BEATS_BODY = 6
+"""How many keep-alive times a client has for a head, and for a whole request; for reading an answer, too."""
+
+
+class Refused(Exception):
+    """Raised inside the parser to end a connection with an answer."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. `served` is set by the subclass that `protocol` makes."""
+
+    served: ClassVar[Served]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_head = False
+        self._in_body = False
+        self._large = False
+        self._head_count = 0
+        self._message_count = 0
+        self._failing = ""
+        self._over = False
+        self._beat: asyncio.TimerHandle | None = None
+        self._beat_message = -1
+        self._beats = 0
+        self._peer: str | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to watch a new connection."""
+        super().connection_made(transport)
+        self._peer = self.served.proxies.client(self.client[0] if self.client else None)
+        self._beat = self.loop.call_later(self.timeout_keep_alive, self._watch)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop watching."""
+        if self._beat is not None:
+            self._beat.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser."""
+        if self._failing or self._over:
+            return  # what follows on a connection that ends is nobody's
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        if self._in_head:
+            self._head_count += len(data)
+        else:
+            self._head_count = len(data)
+        self._large = self._head_count > HEAD_MAX
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # to nothing that we know: it is answered as if it had not asked
+        except httptools.HttpParserError:
+            if self._over:
+                return
+            self._fail(self._failing or "bad_request")
+            return
+        if self._in_head and self._large and self._head_count > 2 * HEAD_MAX:
+            self._fail("headers_too_large")
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer, unless the request is too large."""
+        self.check_head()
+        for name, value in self.headers:
+            if name == b"content-length" and len(value) > 6 and int(value) > BODY_MAX:
+                self.refuse("body_too_large")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._in_body = False
+        self._message_count += 1
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """End an answer; the last one that was due before an error is followed by that."""
+        if self._failing and not self.pipeline:
+            self.server_state.total_requests += 1
+            self._part()
+        else:
+            super().on_response_complete()
+
+    def check_head(self) -> None:
+        """End the head of a request; refuse one that is too large."""
+        self._in_head, self._in_body = False, True
+        if self._large:
+            size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
+            if size > HEAD_MAX:
+                self.refuse("headers_too_large")
+
+    def refuse(self, code: str) -> None:
+        """Leave the parser, to end the connection with this problem."""
+        self._failing = code
+        raise Refused
+
+    def is_due(self) -> bool:
+        """Tell whether an answer of the ordinary application is still due on this connection."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _fail(self, code: str) -> None:
+        """End the connection with a problem, after the answers that are due."""
+        self._failing = code
+        self.served.counters.refused_count += 1
+        if self.is_due() and self._in_body and self._is_handed():
+            if self.pipeline:
+                self.pipeline.popleft()  # the request that broke; the ones before it are answered first
+                return
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+        elif self.is_due():
+            return
+        self._part()
+
+    def _is_handed(self) -> bool:
+        """Tell whether the request that is being received is the ordinary application's already."""
+        return True
+
+    def _part(self) -> None:
+        """Say what was wrong, and close; what the client still sends is not read, and does not cost it the answer."""
+        told = problem(self._failing)
+        body = told.body(new_request_id().decode())
+        content = [STATUS_LINE[told.status]]
+        content += [b"%b: %b\r\n" % field for field in self.server_state.default_headers]
+        content.append(b"content-type: %b\r\ncontent-length: %d\r\n" % (MEDIA_TYPE.encode(), len(body)))
+        content.append(b"connection: close\r\n\r\n")
+        if not self.transport.is_closing():
+            self.transport.write(b"".join([*content, body]))
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+                self.flow.resume_reading()
+                self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+            else:
+                self.transport.close()
+
+    def _watch(self) -> None:
+        """Close a connection that is idle or too slow, every keep-alive time. Requests in between cost nothing."""
+        if self.transport.is_closing():
+            return
+        self._beats = self._beats + 1 if self._beat_message == self._message_count else 0
+        self._beat_message = self._message_count
+        self._beat = self.loop.call_later(self.timeout_keep_alive, self._watch)
+        if self._failing:
+            return
+        if self.flow.write_paused:
+            if self._beats >= _BEATS_BODY:
+                self.transport.abort()
+        elif self._in_head or self._in_body:
+            if self._beats >= (_BEATS_HEAD if self._in_head else _BEATS_BODY):
+                self._fail("too_slow")
+        elif self._beats and not self.is_due():
+            self.transport.close()

@@ -1,0 +1,287 @@
+"""The hot routes: `POST /v1/verify`, `POST /v1/verify/batch`, and any method on `/v1/auth` and below.
+
+Pure functions from a request to the bytes of its answer, the same for the fast lane and for the ordinary way. Each is a
+generator: what the engine can say at once it asks for at once, and what has to be waited for it yields.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Generator
+from functools import lru_cache
+from itertools import count
+from typing import NamedTuple, TypeAlias
+
+from tokenry.edge import (
+    OPERATOR_ENVIRONMENT,
+    Ask,
+    Engine,
+    Proxies,
+    Throttle,
+    grant_of,
+    is_too_long,
+    read_ask,
+    read_presented,
+)
+from tokenry.types import Invalid, Refused, TokenryError, Valid, Verdict
+
+from . import problems
+from .answers import Answers
+from .counters import Counters
+from .problems import Failed, Problem, problem
+from .questions import Question, read_batch, read_question, requirements
+from .settings import ServerSettings
+
+VERIFY_SCOPE = "tokenry:verify"
+VERIFY, BATCH, AUTH = "/v1/verify", "/v1/verify/batch", "/v1/auth"
+_SYSTEM = "system"
+_MALFORMED = Refused("malformed")
+_JSON = b"content-type: application/json\r\ncache-control: no-store\r\n"
+_PROBLEM = b"content-type: application/problem+json\r\ncache-control: no-store\r\n"
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+Wish: TypeAlias = tuple[str, Ask]
+Steps: TypeAlias = Generator[list[Wish], list[Verdict], "Answer"]
+
+
+class Answer(NamedTuple):
+    """The bytes of an answer but for its status line, its length, and what the protocol adds."""
+
+    status: int
+    head: bytes
+    body: bytes
+
+
+class Request:
+    """What a hot route reads of a request."""
+
+    __slots__ = (
+        "body",
+        "chunked",
+        "client",
+        "content_type",
+        "credentials",
+        "fields",
+        "length",
+        "peer",
+        "query",
+        "request_id",
+    )
+
+    def __init__(self, query: bytes, fields: list[tuple[bytes, bytes]], peer: str | None, proxies: Proxies) -> None:
+        """Take the fields with lower-case names; `client` is None when it is unknown, `peer` is who is connected."""
+        self.query = query
+        self.fields = fields
+        self.body: bytes | bytearray = b""
+        self.peer = peer
+        self.credentials: list[tuple[bytes, bytes]] = []
+        self.content_type = self.length = self.chunked = None
+        forwarded, request_id = None, None
+        for field in fields:
+            match field[0]:
+                case b"authorization" | b"x-api-key" | b"x-api-token":
+                    self.credentials.append(field)
+                case b"content-type":
+                    self.content_type = field[1]
+                case b"content-length":
+                    self.length = field[1]
+                case b"transfer-encoding":
+                    self.chunked = field[1]
+                case b"x-forwarded-for":
+                    forwarded = [*(forwarded or ()), field[1].decode("latin-1")]
+                case b"x-request-id":
+                    request_id = field[1]
+        self.client = peer if forwarded is None else proxies.client(peer, forwarded)
+        self.request_id = new_request_id() if request_id is None else checked_request_id(request_id)
+
+    def presented(self) -> str | None:
+        """Return the credential of a request; raise Failed for two that differ."""
+        if len(self.credentials) == 1:
+            value = self.credentials[0][1]
+            if value.startswith(b"Bearer ") and len(value) > 7 and value[7] > 32 and value[-1] > 32:
+                return value[7:].decode("latin-1")
+        found = read_presented([(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.credentials])
+        if found == "ambiguous":
+            raise Failed(problem("credential_ambiguous"))
+        return found.text if found is not None else None
+
+
+class _Ids:
+    """Ids of requests: random for the process, then counted."""
+
+    def __init__(self) -> None:
+        self.begin = os.urandom(6).hex().encode()
+        self.next = count(1).__next__
+
+
+def new_request_id() -> bytes:
+    """Return an id that no other request of the installation has."""
+    return b"%b-%x" % (_ids.begin, _ids.next())
+
+
+def checked_request_id(given: bytes) -> bytes:
+    """Return the id that a request came with, or a new one if that is not 1 to 64 of [A-Za-z0-9._-]."""
+    return given if _REQUEST_ID.fullmatch(given) else new_request_id()
+
+
+_ids = _Ids()
+os.register_at_fork(after_in_child=_ids.__init__)  # type: ignore[misc]
+
+
+@lru_cache(maxsize=4096)
+def _ask_of_caller(client: str | None) -> Ask:
+    return read_ask(VERIFY_SCOPE, client, 1, None, OPERATOR_ENVIRONMENT, None)
+
+
+class Hot:
+    """The hot routes of one server."""
+
+    def __init__(self, engine: Engine, settings: ServerSettings, counters: Counters, throttle: Throttle) -> None:
+        self._engine = engine
+        self._recall = engine.recall
+        self._settings = settings
+        self._counters = counters
+        self._throttle = throttle
+        self._answers = Answers()
+        self._nginx = settings.auth_answers == "nginx"
+        self.routes: dict[str, Callable[[Request], Steps]] = {
+            VERIFY: self.verify,
+            BATCH: self.batch,
+            AUTH: self.auth,
+        }
+
+    def route(self, path: str) -> str | None:
+        """Return the route that a path belongs to."""
+        if path in self.routes:
+            return path
+        return AUTH if path.startswith("/v1/auth/") else None
+
+    def verify(self, asked: Request) -> Steps:
+        """Answer one question."""
+        try:
+            on_http = _wants_status(asked.query)
+            tenant, known = yield from self._caller(asked)
+            question = read_question(asked.content_type, asked.body)
+            ask = question.ask(tenant)
+            verdict = None if is_too_long(question.credential) else self._recall(question.credential, ask)
+            if verdict is None:
+                verdict = (yield from self._judge([(question.credential, ask)]))[0]
+            verdict = self._judged(verdict, self._blamed(question, asked, known))
+        except (Failed, TokenryError) as error:
+            return self.failed(VERIFY, problems.of(error), asked)
+        body = self._answers.json(verdict)
+        if on_http and isinstance(verdict, Refused):
+            told = problems.refused(verdict)
+            return self._said(VERIFY, told.status, _JSON + _lines(told), body, asked)
+        return self._said(VERIFY, 200, _JSON, body, asked)
+
+    def batch(self, asked: Request) -> Steps:
+        """Answer several questions in their order."""
+        try:
+            if asked.query:
+                raise Invalid.one("query", "unknown", "a batch takes no query")
+            tenant, known = yield from self._caller(asked)
+            questions = read_batch(asked.content_type, asked.body)
+            wishes = [(question.credential, question.ask(tenant)) for question in questions]
+            verdicts = yield from self._judge(wishes)
+            told = [
+                self._answers.json(self._judged(verdict, self._blamed(question, asked, known)))
+                for question, verdict in zip(questions, verdicts, strict=True)
+            ]
+        except (Failed, TokenryError) as error:
+            return self.failed(BATCH, problems.of(error), asked)
+        return self._said(BATCH, 200, _JSON, b'{"verdicts":[%b]}' % b",".join(told), asked)
+
+    def auth(self, asked: Request) -> Steps:
+        """Answer a proxy that asks whether it may let a request through."""
+        try:
+            text = asked.presented()
+            scopes, environment = requirements(asked.query, asked.fields)
+            if text is None:
+                raise Failed(problems.missing_credential())
+            ask = read_ask(scopes, asked.client, 1, self._settings.auth_tenant, environment, None)
+            verdict = None if is_too_long(text) else self._recall(text, ask)
+            if verdict is None:
+                verdict = (yield from self._judge([(text, ask)]))[0]
+            verdict = self._judged(verdict, asked.client or asked.peer)
+        except (Failed, TokenryError) as error:
+            return self._unauthorized(problems.of(error), asked)
+        if isinstance(verdict, Valid):
+            lines = self._answers.identity(verdict)
+            if self._nginx:
+                lines += b"x-auth-status: 200\r\n"
+            return self._said(AUTH, 200, b"cache-control: no-store\r\n" + lines, b"", asked)
+        return self._unauthorized(problems.refused(verdict), asked)
+
+    def _caller(self, asked: Request) -> Generator[list[Wish], list[Verdict], tuple[str | None, bool]]:
+        """Return the tenant that the caller is confined to (None: to none), and whether it is known who it is."""
+        text = asked.presented()
+        if text is None:
+            if self._settings.verify_open:
+                return None, False
+            raise Failed(problems.missing_credential())
+        ask = _ask_of_caller(asked.client)
+        verdict = None if is_too_long(text) else self._recall(text, ask)
+        if verdict is None:
+            verdict = (yield from self._judge([(text, ask)]))[0]
+        if isinstance(verdict, Refused):
+            refused = self._judged(verdict, asked.client or asked.peer)
+            assert isinstance(refused, Refused)
+            raise Failed(problems.refused(refused, needs=VERIFY_SCOPE))
+        slug = grant_of(verdict).tenant
+        return (None if slug == _SYSTEM else slug), True
+
+    def _judge(self, wishes: list[Wish]) -> Generator[list[Wish], list[Verdict], list[Verdict]]:
+        """Return a verdict for each wish; what cannot be said at once is wished for together."""
+        found: list[Verdict | None] = []
+        for text, ask in wishes:
+            found.append(_MALFORMED if is_too_long(text) else self._recall(text, ask))
+        lacking = [place for place, verdict in enumerate(found) if verdict is None]
+        if lacking:
+            answers = yield [wishes[place] for place in lacking]
+            for place, verdict in zip(lacking, answers, strict=True):
+                found[place] = verdict
+        return found  # type: ignore[return-value]
+
+    def _judged(self, verdict: Verdict, blamed: str | None) -> Verdict:
+        """Count a verdict; a failure of an address that had too many is `throttled`, whatever it was."""
+        code = verdict.code
+        if code in ("malformed", "not_found"):
+            wait = self._throttle.failed(blamed)
+            if wait is not None:
+                verdict, code = Refused("throttled", wait), "throttled"
+        self._counters.judged(code)
+        return verdict
+
+    def _blamed(self, question: Question, asked: Request, known: bool) -> str | None:
+        """Return the address that a failure counts against: who is asked about if a known caller says so."""
+        return question.ip if known and question.ip is not None else asked.client or asked.peer
+
+    def _unauthorized(self, told: Problem, asked: Request) -> Answer:
+        status = told.status
+        if self._nginx:  # which makes a 500 of everything but 2xx, 401 and 403
+            shown = 401 if status == 401 else 403
+            told = told._replace(headers=(*told.headers, ("X-Auth-Status", str(status))))
+            return self.failed(AUTH, told, asked, shown)
+        return self.failed(AUTH, told, asked)
+
+    def failed(self, route: str, told: Problem, asked: Request, status: int | None = None) -> Answer:
+        return self._said(
+            route, status or told.status, _PROBLEM + _lines(told), told.body(asked.request_id.decode()), asked
+        )
+
+    def _said(self, route: str, status: int, lines: bytes, body: bytes, asked: Request) -> Answer:
+        self._counters.answered(route, status)
+        return Answer(status, b"x-request-id: %b\r\n%b" % (asked.request_id, lines), body)
+
+
+def _wants_status(query: bytes) -> bool:
+    """Tell whether refusals are asked for as HTTP statuses; raise Invalid for a query that asks for anything else."""
+    if query in (b"", b"status=http"):
+        return bool(query)
+    raise Invalid.one("query", "unknown", "the only query here is ?status=http")
+
+
+def _lines(told: Problem) -> bytes:
+    return "".join([f"{name.lower()}: {value}\r\n" for name, value in told.headers]).encode("latin-1", "replace")

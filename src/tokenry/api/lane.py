@@ -1,0 +1,169 @@
+"""The fast lane: hot routes are answered inside the parser's callback, everything else goes the ordinary way.
+
+A request is taken only in its plain form, and only when nothing else is due on its connection. Whatever the engine
+cannot answer at once is handed on, together with how far it got.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from .guard import GuardedProtocol, Refused
+from .hot import AUTH, BATCH, VERIFY, Answer, Request, Steps
+from .problems import of
+
+if TYPE_CHECKING:
+    from .app import Served
+
+_log = logging.getLogger("tokenry.api")
+_ROUTES = {route.encode(): route for route in (VERIFY, BATCH, AUTH)}
+_BELOW = AUTH.encode() + b"/"
+
+
+def protocol(served: Served) -> type[HttpToolsProtocol]:
+    """Return the HTTP protocol for uvicorn's `Config(http=…)`."""
+    kind = LaneProtocol if served.settings.lane and served.engine.is_inline else GuardedProtocol
+    return type(kind.__name__, (kind,), {"served": served})
+
+
+def _is_plain(asked: Request) -> bool:
+    """Tell whether a request has no body, or one of a length that is known and small."""
+    return asked.chunked is None and (asked.length is None or len(asked.length) <= 6)
+
+
+class LaneProtocol(GuardedProtocol):
+    """One connection whose hot requests are answered from memory."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._asked: Request | None = None
+        self._route = ""
+        self._defaults: Any = None
+        self._default_lines = b""
+        self._closing = False
+
+    def on_message_begin(self) -> None:
+        """Begin a request; the scope of the ordinary way is made when it is needed."""
+        if self._over:
+            raise Refused
+        self._in_head = True
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
+    def on_headers_complete(self) -> None:
+        """Take the request, or hand it over."""
+        url, _, query = self.url.partition(b"?")
+        route = _ROUTES.get(url) or (AUTH if url.startswith(_BELOW) else None)
+        if route is None or not self._is_free() or b"#" in self.url:
+            self._hand_over()
+            super().on_headers_complete()
+            return
+        asked = Request(query, self.headers, self._peer, self.served.proxies)
+        method = self.parser.get_method()
+        if not _is_plain(asked) or (method != b"POST" and route is not AUTH):
+            self._hand_over()
+            super().on_headers_complete()
+            return
+        self.check_head()
+        self._asked, self._route, self._method = asked, route, method
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        asked = self._asked
+        if asked is None:
+            super().on_body(body)
+        elif not asked.body:
+            asked.body = body
+        elif isinstance(asked.body, bytearray):
+            asked.body += body
+        else:
+            asked.body = bytearray(asked.body) + body
+
+    def on_message_complete(self) -> None:
+        """Answer, if the engine can do so at once."""
+        asked = self._asked
+        if asked is None:
+            super().on_message_complete()
+            return
+        self._asked = None
+        self._in_body = False
+        self._message_count += 1
+        counters = self.served.counters
+        steps = self.served.hot.routes[self._route](asked)
+        try:
+            wishes = next(steps)
+        except StopIteration as end:
+            counters.lane_count += 1
+            self._write(end.value, asked)
+        except Exception as error:
+            self._write(self.served.hot.failed(self._route, of(error), asked), asked)
+        else:
+            self._go_on(asked, steps, wishes)
+
+    def shutdown(self) -> None:
+        """End after the request that is being received, if there is one."""
+        if self._asked is not None:
+            self._closing = True
+        else:
+            super().shutdown()
+
+    def _is_free(self) -> bool:
+        """Tell whether an answer may be written now."""
+        return not (self.expect_100_continue or self.is_due() or self.flow.write_paused or self.parser.should_upgrade())
+
+    def _is_handed(self) -> bool:
+        return self._asked is None
+
+    def _hand_over(self) -> None:
+        """Begin the request again, the ordinary way."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        HttpToolsProtocol.on_message_begin(self)
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+
+    def _go_on(self, asked: Request, steps: Steps, wishes: Any) -> None:
+        """Hand over a request that has been read, with how far it got."""
+        self.served.counters.handed_over_count += 1
+        self._hand_over()
+        self.scope["state"]["hot"] = (asked, steps, wishes)
+        HttpToolsProtocol.on_headers_complete(self)
+        if self._closing:
+            self.cycle.keep_alive = False
+        HttpToolsProtocol.on_message_complete(self)
+
+    def _write(self, answer: Answer, asked: Request) -> None:
+        """Write an answer with one call."""
+        state = self.server_state
+        state.total_requests += 1
+        if state.default_headers is not self._defaults:
+            self._renew_defaults(state.default_headers)
+        status, head, body = answer
+        keep = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0" and not self._closing
+        length = len(body)
+        if self._method == b"HEAD":
+            body = b""
+        if keep:
+            self.transport.write(
+                b"%b%b%bcontent-length: %d\r\n\r\n%b" % (STATUS_LINE[status], self._default_lines, head, length, body)
+            )
+        else:
+            ending = b"" if b"connection: close" in self._default_lines else b"connection: close\r\n"
+            self.transport.write(
+                b"%b%b%bcontent-length: %d\r\n%b\r\n%b"
+                % (STATUS_LINE[status], self._default_lines, head, length, ending, body)
+            )
+            self._over = True
+            self.transport.close()
+        self.served.access(
+            self._method.decode(), self._route, status, 0.0, asked.request_id.decode(), asked.client or ""
+        )
+
+    def _renew_defaults(self, fields: list[tuple[bytes, bytes]]) -> None:
+        """Join uvicorn's default headers, which it replaces every second."""
+        self._defaults = fields
+        self._default_lines = b"".join([b"%b: %b\r\n" % field for field in fields])
+        self._closing = self._closing or b"connection: close\r\n" in self._default_lines

@@ -1,0 +1,128 @@
+"""What a verifier asks over HTTP, read and bounded: the body of `/v1/verify`, and the requirements of `/v1/auth`."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from tokenry.edge import OPERATOR_ENVIRONMENT, Ask, read_ask
+from tokenry.types import FieldError, Invalid
+
+from .problems import Failed, problem
+
+BATCH_MAX = 100
+NOBODY = "\0"
+"""A tenant, or an environment, that no credential is of: who asks for it is answered like for an unknown credential."""
+_SCOPES_FIELD, _ENVIRONMENT_FIELD = b"x-auth-require-scopes", b"x-auth-require-environment"
+_REMEMBERED_MAX = 512
+
+
+class Question(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """One credential and what is asked about it."""
+
+    credential: str
+    scopes: Any = None
+    ip: str | None = None
+    tenant: str | None = None
+    environment: str | None = None
+    cost: int = 1
+    audience: str | None = None
+
+    def __repr__(self) -> str:
+        return "Question(…)"
+
+    def ask(self, tenant: str | None) -> Ask:
+        """Return the ask for a caller, who belongs to `tenant` (None: to the installation); raise Invalid."""
+        about = self.tenant
+        if tenant is not None:
+            about = tenant if about is None or about == tenant else NOBODY
+        return read_ask(self.scopes, self.ip, self.cost, about, self.environment, self.audience)
+
+
+class Batch(msgspec.Struct, forbid_unknown_fields=True):
+    """Several questions, answered in their order."""
+
+    questions: list[Question]
+
+
+_decode_question = msgspec.json.Decoder(Question).decode
+_decode_batch = msgspec.json.Decoder(Batch).decode
+
+
+def read_question(content_type: bytes | None, body: bytes | bytearray) -> Question:
+    """Read the body of `/v1/verify`; raise Failed or Invalid."""
+    question: Question = _read(_decode_question, content_type, body)
+    return question
+
+
+def read_batch(content_type: bytes | None, body: bytes | bytearray) -> list[Question]:
+    """Read the body of `/v1/verify/batch`; raise Failed or Invalid."""
+    batch: Batch = _read(_decode_batch, content_type, body)
+    if not 1 <= len(batch.questions) <= BATCH_MAX:
+        raise Invalid.one("questions", "out_of_range", f"a batch holds 1 to {BATCH_MAX} questions")
+    return batch.questions
+
+
+def _read(decode: Any, content_type: bytes | None, body: bytes | bytearray) -> Any:
+    if content_type != b"application/json" and not _is_json(content_type):
+        raise Failed(problem("not_json"))
+    try:
+        return decode(body)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except (msgspec.DecodeError, ValueError, RecursionError):  # whose texts may show a part of the body
+        raise Failed(problem("bad_request", "The body is not well-formed JSON.")) from None
+
+
+def _is_json(content_type: bytes | None) -> bool:
+    return content_type is not None and content_type.partition(b";")[0].strip().lower() == b"application/json"
+
+
+def _invalid(message: str) -> Invalid:
+    """Return what is wrong with a body in our words; `message` names types and fields, and no value."""
+    place, missing = "body", re.match(r"Object missing required field `(\w+)`", message)
+    found = re.search(r" - at `\$\.?([^`]*)`$", message)
+    if found:
+        place = found.group(1)[:80] or place
+    if missing:
+        place = missing.group(1) if place == "body" else f"{place}.{missing.group(1)}"
+        return Invalid.one(place, "missing", "this is needed")
+    if message.startswith("Object contains unknown field"):
+        return Invalid.one(place, "unknown", "there is a field that this call does not know")
+    return Invalid.one(place, "bad_type", message.partition(" - at ")[0][:200].replace("`", "'"))
+
+
+def requirements(query: bytes, fields: list[tuple[bytes, bytes]]) -> tuple[tuple[str, ...], str | None]:
+    """Return the scopes and the environment that a request for `/v1/auth` requires; raise Invalid.
+
+    Everything found is joined by AND, wherever it stands and however often: who adds to it only narrows it.
+    """
+    asked = tuple([field for field in fields if field[0] in (_SCOPES_FIELD, _ENVIRONMENT_FIELD)])
+    if not query and not asked:
+        return (), None
+    size = len(query) + sum(len(value) for _, value in asked)
+    return (_remembered if size <= _REMEMBERED_MAX else _requirements)(query, asked)
+
+
+def _requirements(query: bytes, fields: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, ...], str | None]:
+    try:
+        given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=200)
+    except ValueError:
+        raise Invalid([FieldError("query", "bad_query", "the query cannot be read")]) from None
+    texts = [value for name, value in given if name == "scopes"]
+    places = [value for name, value in given if name == "environment"]
+    texts += [value.decode("latin-1") for name, value in fields if name == _SCOPES_FIELD]
+    places += [value.decode("latin-1").strip() for name, value in fields if name == _ENVIRONMENT_FIELD]
+    scopes = tuple(dict.fromkeys(" ".join(texts).replace(",", " ").split()))
+    wanted = set(places)
+    environment = None
+    if wanted:
+        environment = wanted.pop() if len(wanted) == 1 and OPERATOR_ENVIRONMENT not in wanted else NOBODY
+    return scopes, environment
+
+
+_remembered = lru_cache(maxsize=1024)(_requirements)

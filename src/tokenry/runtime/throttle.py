@@ -1,0 +1,60 @@
+"""How many failures an address may have before it learns nothing more about them.
+
+It only ever changes what a failure is called: whoever shares the address and shows a credential that verifies gets in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tokenry.core.addresses import read
+from tokenry.core.errors import Invalid
+
+_SECOND = 1_000_000
+_IPV6_NETWORK = 64  # the low bits, which whoever has one address has all of
+
+
+class Throttle:
+    """At most `most` evaluated failures per address (IPv6: per /64) in a window that begins with the first of them.
+
+    Of `entries` addresses at most; beyond that the ones that were quiet for longest are forgotten, half at a time.
+    """
+
+    def __init__(self, now: Callable[[], int], *, most: int = 100, seconds: int = 900, entries: int = 65_536) -> None:
+        self._now = now
+        self._most = most
+        self._span = seconds * _SECOND
+        self._half = max(1, entries // 2)
+        self._young: dict[tuple[int, int] | None, tuple[int, int]] = {}
+        self._old: dict[tuple[int, int] | None, tuple[int, int]] = {}
+
+    def failed(self, ip: str | None) -> int | None:
+        """Count a failure of an address; return None, or for how many seconds its failures are `throttled`.
+
+        Addresses that are unknown are counted together.
+        """
+        place, now = _place(ip), self._now()
+        count, began = self._young.get(place) or self._old.pop(place, (0, now))
+        if not 0 <= now - began < self._span:
+            count, began = 0, now
+        if count >= self._most:
+            wait: int | None = -((now - began - self._span) // _SECOND)
+        else:
+            count, wait = count + 1, None
+        if len(self._young) >= self._half and place not in self._young:
+            self._old, self._young = self._young, {}
+        self._young[place] = (count, began)
+        return wait
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+
+def _place(ip: str | None) -> tuple[int, int] | None:
+    if ip is None:
+        return None
+    try:
+        version, number = read(ip)
+    except Invalid:
+        return None
+    return (version, number) if version == 4 else (version, number >> _IPV6_NETWORK)

@@ -58,11 +58,13 @@ def covers(granted: str, asked: str) -> bool:
 class Requirement:
     """An ask that has been read once: `all` or `any` of scopes or of further requirements."""
 
-    __slots__ = ("every", "parts")
+    __slots__ = ("asks", "every", "parts")
 
     def __init__(self, every: bool, parts: tuple[str | Requirement, ...]) -> None:
         self.every = every
         self.parts = parts
+        self.asks: bool = bool(parts) and all(isinstance(part, str) or part.asks for part in parts)
+        """Whether it asks for something, at every depth: what asks for nothing is met by everybody."""
 
     def met_by(self, granted: Granted) -> bool:
         """Tell whether `granted` satisfies this requirement."""
@@ -105,7 +107,7 @@ def require(ask: ScopesAsked) -> Requirement:
     """Read an ask: a scope, a list (all of), or nested `{"all": […]}` and `{"any": […]}`; raise Invalid."""
     if isinstance(ask, str):
         return _require_all((ask,))
-    if isinstance(ask, Sequence):
+    if ask.__class__ is list or isinstance(ask, Sequence):
         try:
             return _require_all(tuple(ask))
         except TypeError:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hmac
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
+
+import msgspec
 
 from .base62 import encode, encode_checksum, encode_tag
 
@@ -51,7 +53,7 @@ class Secret:
         raise TypeError("a Secret cannot be pickled or copied: pass str(secret) on, knowingly")
 
 
-class Parsed(NamedTuple):
+class Parsed(msgspec.Struct, frozen=True, gc=False):
     """A well-formed key in its parts; says nothing yet about who made it."""
 
     prefix: str
@@ -61,6 +63,10 @@ class Parsed(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Parsed(kid={self.kid!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show the same in a console or a traceback that asks for it."""
+        return [("kid", self.kid)]
 
 
 @lru_cache(maxsize=1024)
@@ -79,17 +85,16 @@ def parse(text: str) -> Parsed | None:
     tail = text[cut:]
     if not (tail.isascii() and tail.isalnum() and is_prefix(text[: cut - 1])):
         return None
-    if text[-CRC:] != _checksum(text[:-CRC]):
+    if text[-CRC:] != encode_checksum(crc32(text[:-CRC].encode())):
         return None
-    kid = tail[1 : 1 + KID]
-    return Parsed(text[: cut - 1], kid, text[: -TAG - CRC], text[-TAG - CRC : -CRC])
+    return Parsed(text[: cut - 1], tail[1 : 1 + KID], text[: -TAG - CRC], text[-TAG - CRC : -CRC])
 
 
 def mint(prefix: str, kid: str, secret_bits: bytes, tag_key: bytes) -> str:
     """Return the text of a key made of 256 secret bits."""
     body = f"{prefix}_{VERSION}{kid}{encode(int.from_bytes(secret_bits, 'big'), SECRET)}"
     tagged = body + tag_of(tag_key, body)
-    return tagged + _checksum(tagged)
+    return tagged + encode_checksum(crc32(tagged.encode()))
 
 
 def make_kid(entropy: bytes) -> str:
@@ -132,7 +137,3 @@ def _pads(key: bytes) -> tuple[Any, Any]:
 def joined(*parts: str) -> bytes:
     """Join texts so that no two different lists give the same bytes: every part stands behind its length."""
     return "".join([f"{len(part)}:{part}" for part in parts]).encode("utf-8", "surrogatepass")
-
-
-def _checksum(text: str) -> str:
-    return encode_checksum(crc32(text.encode()))

@@ -11,7 +11,7 @@ import hmac
 import inspect
 import logging
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -21,7 +21,7 @@ from tokenry.core.errors import ConfigError, Denied, Invalid, StoreUnavailable
 from tokenry.core.grant import Grant, Row, compile_row, with_owner
 from tokenry.core.keyring import Keyring
 from tokenry.core.ports import Leases, Pepper, Remembers, Store, Tally, Want
-from tokenry.core.scopes import Requirement, ScopesAsked, require
+from tokenry.core.scopes import ScopesAsked, require
 from tokenry.core.secret import Parsed, Secret, digest_of, parse, same_tag
 from tokenry.core.verdict import CODES, Check, Explanation, Refused, Valid, Verdict
 
@@ -262,19 +262,11 @@ def read_ask(
         ip = str(ip)
         address = read_address(ip)
     asked = None
-    if scopes is not None and not (isinstance(scopes, (list, tuple)) and not scopes):
+    if scopes is not None and (scopes or not isinstance(scopes, (list, tuple))):
         asked = require(scopes)
-        if not _asks(asked):
+        if not asked.asks:
             raise Invalid.one("scopes", "bad_question", "a question about scopes names at least one, at every depth")
     return Ask(asked, address, ip, cost, tenant, environment, audience)
-
-
-def _asks(requirement: Requirement) -> bool:
-    """Tell whether every part of a requirement asks for something: what asks for nothing is met by everybody."""
-    for part in requirement.parts:
-        if part.__class__ is not str and not _asks(cast("Requirement", part)):
-            return False
-    return bool(requirement.parts)
 
 
 def checked_loader(load: OwnerLoader) -> OwnerLoader:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
-EVERYWHERE = {"--database", "--keyring", "--json", "--no-color", "--help", "-h"}
+EVERYWHERE = {"--database", "--keyring", "--server", "--key-file", "--json", "--no-color", "--help", "-h"}
 OF_THE_ROOT = {"--version", "--install-completion", "--show-completion"}
 
 

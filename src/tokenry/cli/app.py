@@ -11,7 +11,27 @@ from typer.core import TyperGroup
 
 import tokenry
 
-from . import audit, db, doctor, first_steps, init, issuing, keys, owners, secrets, serve, verify
+from . import (
+    audit,
+    bench,
+    bulk,
+    completions,
+    db,
+    doctor,
+    first_steps,
+    init,
+    inspecting,
+    issuing,
+    keys,
+    owners,
+    roles,
+    scan,
+    secrets,
+    serve,
+    tenants,
+    usage,
+    verify,
+)
 from .call import Database, Globals, Json, KeyFile, KeyringFile, NoColor, Server
 from .credentials import refuse_arguments
 
@@ -69,12 +89,21 @@ first_steps.register(app)
 serve.register(app)
 app.add_typer(keys.group, name="keys")
 issuing.register(keys.group)
+bulk.register(keys.group)
 app.add_typer(owners.group, name="owners")
+app.add_typer(tenants.group, name="tenants")
+app.add_typer(roles.catalogue, name="scopes")
+app.add_typer(roles.group, name="roles")
 verify.register(app)
+inspecting.register(app)
+scan.register(app)
+usage.register(app)
 app.add_typer(secrets.group, name="secrets")
 app.add_typer(db.group, name="db")
 app.add_typer(audit.group, name="audit")
 doctor.register(app)
+bench.register(app)
+completions.register(app)
 
 
 def run() -> None:

@@ -43,7 +43,7 @@ Server = Annotated[
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key-file", metavar="FILE", help="A file of mode 0600 with your key for the server. Else TOKENRY_KEY."),
+    typer.Option("--key-file", metavar="FILE", help="A file of mode 0600 with your key for it. Else TOKENRY_KEY."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR in the environment does the same.")]
@@ -82,8 +82,8 @@ _OPTIONS: dict[str, Any] = {
     "no_color": NoColor,
 }
 _PARAMETERS = [
-    inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=_OPTIONS[field.name])
-    for field in fields(Globals)
+    inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=_OPTIONS[one.name])
+    for one in fields(Globals)
 ]
 
 
@@ -103,8 +103,8 @@ class Call:
             raise typer.Exit(USAGE)
         return self.given.server or (None if self.given.database else os.environ.get("TOKENRY_SERVER")) or None
 
-    def installation(self, *, fallback: bool = False) -> Installation:
-        """Find the installation; with `fallback`, in ./tokenry-data when nothing says where."""
+    def installation(self, *, fallback: bool = False, data: Path | None = None) -> Installation:
+        """Find the installation; with `fallback`, in `data` (./tokenry-data) when nothing says where."""
         from tokenry.installation import locate
 
         given = self.given
@@ -114,7 +114,7 @@ class Call:
         if given.database and _has_password(given.database):
             self.out.say("warning: everybody on this machine can read an argument. Put a URL with a password into")
             self.out.say("         TOKENRY_DATABASE_URL or tokenry.toml instead.")
-        return locate(given.database, given.keyring, data=data_directory(), fallback=fallback)
+        return locate(given.database, given.keyring, data=data or data_directory(), fallback=fallback)
 
     @contextmanager
     def open(self) -> Iterator[Face]:

@@ -98,17 +98,21 @@ def new_secret_file(path: Path) -> Iterator[Callable[[str], None]]:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         raise ConfigError(f"{path} exists already; nothing was changed. Choose another file") from None
+    kept = False
     try:
         with os.fdopen(file, "w", encoding="utf-8") as stream:
 
             def keep(text: str) -> None:
+                nonlocal kept
                 stream.write(text + "\n")
                 stream.flush()
                 os.fsync(stream.fileno())
+                kept = True
 
             yield keep
     except BaseException:
-        path.unlink(missing_ok=True)
+        if not kept:
+            path.unlink(missing_ok=True)
         raise
 
 

@@ -46,15 +46,19 @@ class Output:
             typer.echo(f"{name:<{width}}  {value}")
 
     @contextmanager
-    def progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """Show how far long work is, on a terminal only; call what this yields with what was done since."""
-        if not sys.stderr.isatty():
+    def progress(self, what: str, total: int | None, *, talks: bool = False) -> Iterator[Callable[[int], None]]:
+        """Show how far long work is, on a terminal only; call what this yields with what was done since.
+
+        Work that `talks` meanwhile needs no bar where its own words are seen.
+        """
+        if not sys.stderr.isatty() or (talks and sys.stdout.isatty()):
             yield lambda count: None
             return
         from rich.console import Console
         from rich.progress import Progress
 
-        with Progress(console=Console(stderr=True, no_color=self._colorless), transient=True) as bar:
+        console = Console(stderr=True, no_color=self._colorless)
+        with Progress(console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
             task = bar.add_task(what, total=total)
             yield lambda count: bar.advance(task, count)
 

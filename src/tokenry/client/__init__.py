@@ -369,14 +369,10 @@ def _request(sending: Sending) -> dict[str, Any]:
     return {
         "method": sending.method,
         "url": sending.path,
-        "params": {name: _texts(value) for name, value in sending.query.items()},
+        "params": sending.query,
         "json": sending.body,
         "headers": sending.headers,
     }
-
-
-def _texts(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _answered(response: Any) -> Answer:

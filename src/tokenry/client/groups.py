@@ -68,6 +68,7 @@ class Keys(Group):
     expiring = call(_of.expiring, "GET /v1/keys/expiring", records.page(record(Key)))
     find = call(_of.find, "POST /v1/keys/find", record(Key), secret_or_kid="credential")
     limits = call(_of.limits, "GET /v1/keys/{id}/limits", records.items(record(LimitState)))
+    explain = call(_of.explain, "POST /v1/keys/{id}/explain", records.explanation)
     update = call(_of.update, "PATCH /v1/keys/{id}", record(Key))
     disable = call(_of.disable, "POST /v1/keys/{id}/disable", record(Key))
     enable = call(_of.enable, "POST /v1/keys/{id}/enable", record(Key))

@@ -65,9 +65,12 @@ def record(kind: type[T]) -> Callable[[Any], T]:
 
 
 def tenant(found: Any) -> Tenant:
-    """Read a tenant, whose lengths are numbers of days."""
-    lengths = {name: timedelta(days=found[f"{name}_days"]) for name in ("expires_in_default", "expires_in_max")}
-    return Tenant(**{name: value for name, value in found.items() if name in Tenant.__slots__} | lengths)
+    """Read a tenant, whose lengths are numbers with their unit."""
+    told = {name: value for name, value in found.items() if name in Tenant.__slots__}
+    for name in ("expires_in_default", "expires_in_max"):
+        days = found.get(f"{name}_days")
+        told[name] = timedelta(seconds=found[f"{name}_seconds"]) if days is None else timedelta(days=days)
+    return msgspec.convert(told, Tenant)
 
 
 def issued(found: Any) -> Issued:
@@ -77,7 +80,8 @@ def issued(found: Any) -> Issued:
 
 def issued_or_error(found: Any) -> Issued | TokenryError:
     """Read what became of one key of many that were to be issued."""
-    return problem(int(found["error"]["status"]), found["error"], {}) if found.get("error") else issued(found)
+    told = found.get("problem")
+    return problem(int(told["status"]), told, {}) if told else issued(found)
 
 
 def page(item: Callable[[Any], T]) -> Callable[[Any], Page[T]]:

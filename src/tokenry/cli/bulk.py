@@ -1,0 +1,176 @@
+"""`tokenry keys issue-many` and `bulk-revoke`: many keys at once, with a result for each."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .call import FAILED, Call, TenantOption, command
+from .credentials import new_secret_file, usage
+from .documents import KEY_COLUMNS, document, key_row
+from .keys import Yes
+from .lengths import lasting, length, moment, past
+
+if TYPE_CHECKING:
+    from tokenry.types import Issued, TokenryError
+
+_BATCH = 100  # so that a request stays below the server's 1 MiB, whatever stands in the metadata
+_LINE_MAX = 65_536
+_Line = tuple[int, dict[str, Any]]
+
+
+def issue_many(
+    call: Call,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="One JSON object a line; - is stdin.")],
+    secret_out: Annotated[
+        Path | None,
+        typer.Option("--secret-out", metavar="FILE", help="Write the results into a new file only you can read."),
+    ] = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Issue a key for every line of a file: {"owner": "user-42", "name": "CI", "scopes": ["read:projects"]}.
+
+    Fields are those of `POST /v1/keys`; `expires_in` may also be written as 30d. Each result is a line of JSON with
+    the line's number and `key` and `secret`, or `error`. Exits with 1 when a line failed; the others are issued.
+    """
+    lines = list(_read(call, file))
+    failed = 0
+    with (
+        call.managing(tenant) as tk,
+        _results(call, secret_out) as tell,
+        call.out.progress("issuing", len(lines), talks=secret_out is None) as done,
+    ):
+        for start in range(0, len(lines), _BATCH):
+            batch = lines[start : start + _BATCH]
+            for (number, _), result in zip(batch, tk.keys.issue_many([one for _, one in batch]), strict=True):
+                told = _result(result)
+                failed += "error" in told
+                tell({"line": number, **told})
+            done(len(batch))
+    call.out.say(f"{len(lines) - failed} keys are issued" + (f", {failed} lines failed" if failed else ""))
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def bulk_revoke(
+    call: Call,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="ID", help="Only of this owner.")] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", metavar="STATUS", help="active, disabled or expired.")
+    ] = None,
+    scope: Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="Only with this scope.")] = None,
+    environment: Annotated[str | None, typer.Option("--environment", metavar="NAME", help="live, test, ….")] = None,
+    text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="In name or description.")] = None,
+    expiring_within: Annotated[
+        timedelta | None,
+        typer.Option("--expiring-within", parser=length, metavar="LENGTH", help="Only what expires so soon."),
+    ] = None,
+    last_used_before: Annotated[
+        datetime | None,
+        typer.Option("--last-used-before", parser=past, metavar="MOMENT", help="A moment, or a length ago: 90d."),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with every key.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which keys it would be.")] = False,
+    yes: Yes = False,
+    tenant: TenantOption = None,
+) -> None:
+    """Revoke all living keys that every given filter means; at least one filter is needed."""
+    asked = {
+        "owner": owner,
+        "status": status,
+        "scope": scope,
+        "environment": environment,
+        "text": text,
+        "expiring_within": expiring_within,
+        "last_used_before": last_used_before,
+    }
+    filters: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    if not filters:
+        usage(call.out, "say which keys: with no filter at all every key of the tenant would be revoked")
+    with call.managing(tenant) as tk:
+        items = tk.keys.revoke_where(**filters, reason=reason, dry_run=True)
+        if not dry_run and items:
+            call.confirm(f"Revoke {len(items)} keys for good?", yes)
+            items = tk.keys.revoke_where(**filters, reason=reason, dry_run=False)
+    left = sum(not item for item in items)
+    if call.out.json:
+        call.out.document({"dry_run": dry_run, "items": document(items)})
+    elif items:
+        rows = [(*key_row(item.key), item.error or "") for item in items]
+        call.out.table((*KEY_COLUMNS, "problem"), rows)
+    call.out.say(f"{len(items) - left} keys {'would be' if dry_run else 'are'} revoked, {left} cannot be")
+    if left and not dry_run:
+        raise typer.Exit(FAILED)
+
+
+def register(group: typer.Typer) -> None:
+    """Put these commands into the group of keys."""
+    command(group, "issue-many")(issue_many)
+    command(group, "bulk-revoke")(bulk_revoke)
+
+
+def _read(call: Call, file: Path) -> Iterator[_Line]:
+    stream = sys.stdin if str(file) == "-" else file.open(encoding="utf-8")
+    with stream if stream is not sys.stdin else _kept_open(stream) as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                try:
+                    yield number, _line(line)
+                except (ValueError, TypeError, typer.BadParameter) as error:
+                    usage(call.out, f"line {number} cannot be read, and nothing was issued: {error}")
+
+
+@contextmanager
+def _kept_open(stream: Any) -> Iterator[Any]:
+    yield stream
+
+
+def _line(line: str) -> dict[str, Any]:
+    """Read one key to issue, in the names of the HTTP API or in those of the library."""
+    if len(line) > _LINE_MAX:
+        raise ValueError("it is too long")
+    told = json.loads(line)
+    if not isinstance(told, dict):
+        raise ValueError("it is not a JSON object")
+    for field in ("expires_at", "not_before"):
+        if isinstance(told.get(field), str):
+            told[field] = moment(told[field])
+    if isinstance(told.get("expires_in"), str):
+        told["expires_in"] = lasting(told["expires_in"]).value
+    if "expires_in_days" in told:
+        days = told.pop("expires_in_days")
+        told["expires_in"] = None if days is None else timedelta(days=days)
+    return told
+
+
+@contextmanager
+def _results(call: Call, secret_out: Path | None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Write results as they come: into a file, as lines on stdout, or at the end as one document."""
+    if secret_out is not None:
+        with new_secret_file(secret_out) as keep:
+            yield lambda told: keep(json.dumps(told, ensure_ascii=False))
+        if call.out.json:
+            call.out.document({"results_file": str(secret_out)})
+        return
+    told_all: list[Mapping[str, Any]] = []
+    try:
+        yield told_all.append if call.out.json else lambda told: call.out.text(json.dumps(told, ensure_ascii=False))
+    finally:
+        if call.out.json and told_all:  # whatever went wrong then: these secrets exist, and are told only here
+            call.out.document({"results": told_all})
+
+
+def _result(result: Issued | TokenryError) -> dict[str, Any]:
+    from tokenry.types import Invalid, TokenryError
+
+    if isinstance(result, TokenryError):
+        fields = [field._asdict() for field in result.errors] if isinstance(result, Invalid) else []
+        return {"error": {"code": result.code, "message": result.message, "errors": fields}}
+    return {"key": document(result.key), "secret": str(result.secret)}

@@ -98,6 +98,7 @@ class AsyncKeys(_Group):
     expiring = awaited(Keys.expiring)
     find = awaited(Keys.find)
     limits = awaited(Keys.limits)
+    explain = awaited(Keys.explain)
     update = awaited(Keys.update)
     disable = awaited(Keys.disable)
     enable = awaited(Keys.enable)

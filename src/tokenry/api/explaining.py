@@ -11,8 +11,8 @@ from tokenry.types import Explanation
 
 from . import replies
 from .documents import ExplanationDocument
-from .rooms import Caller, Room
-from .schemas import Address, Body, Credential, Environment, Scope, Slug
+from .rooms import Caller, Here, Room
+from .schemas import Address, Body, Credential, Environment, KeyId, Scope, Slug
 
 room = Room("explain", "Why a credential is, or is not, accepted.")
 
@@ -43,6 +43,12 @@ def explain(call: Caller, body: CredentialQuestion) -> Response:
     tenant = body.tenant if call.everywhere else call.tenant(body.tenant)
     asked = {**body.given(), "tenant": tenant}
     return _told(call.tk.explain(asked.pop("credential"), **asked))
+
+
+@room.post("/v1/keys/{id}/explain", "keys.explain", tells=ExplanationDocument, may=(413, 415))
+def explain_key(here: Here, id: KeyId, body: Question | None = None) -> Response:
+    """Tell what a verifier would say to a key's current secret, check by check."""
+    return _told(here.keys.explain(id, **(body.given() if body else {})))
 
 
 def _told(explanation: Explanation) -> Response:

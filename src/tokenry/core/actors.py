@@ -74,6 +74,10 @@ class Actor:
         """Tell whether what belongs to an owner is this actor's own."""
         return self.operator is None and self.owner is not None and self.owner.external_id == external_id
 
+    def is_key(self, id: str) -> bool:
+        """Tell whether this actor is a certain key itself."""
+        return self.by_key and self.identity[0] == "key" and self.identity[-1] == id
+
     def sees(self, external_id: str, scope: str) -> bool:
         """Tell whether what belongs to an owner is open to this actor."""
         return self.may(scope) or self.owns(external_id)

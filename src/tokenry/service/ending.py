@@ -20,14 +20,14 @@ _BATCH = 500
 
 def revoke(context: Context, id: str, reason: str, tenant: Any, by: By) -> Key:
     """End one key for good. A repeat finds it ended, and still waits for what the first one promised."""
-    reason = _reason(reason)
+    reason = reason_of(reason)
     with context.changing(tenant, by) as change:
-        key = seeing.changeable(change, id)
+        key = seeing.endable(change, id)
         if key.status == "revoked":
             change.turns_keys(key.id)
             return key
         end(change, KeyFilter(), [key], reason)
-        return seeing.visible(change, id)
+        return change.rows.keys.get(change.tenant, key.id, change.now) or key
 
 
 def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) -> list[Key]:
@@ -61,7 +61,7 @@ def revoke_where(
     context: Context, asked: tuple[object, ...], reason: str, dry_run: bool, tenant: Any, by: By
 ) -> tuple[BulkItem, ...]:
     """End all living keys that a filter means, in batches."""
-    reason, items, before = _reason(reason), [], None
+    reason, items, before = reason_of(reason), [], None
     if all(value is NOT_GIVEN for value in asked):
         raise Invalid.one("filter", "missing", "say which keys: with no filter at all every key would be revoked")
     while True:
@@ -123,7 +123,8 @@ def purge(
             return count
 
 
-def _reason(reason: object) -> str:
+def reason_of(reason: object) -> str:
+    """Return why something is ended, as it is written down; raise Invalid."""
     errors: list[FieldError] = []
     clean = fields.prose("reason", reason, errors, most=500)
     fields.refuse(errors)

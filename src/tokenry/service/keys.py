@@ -12,9 +12,11 @@ from tokenry.core.errors import Invalid, TokenryError
 from tokenry.core.limits import Limit, LimitState, state, window_of
 from tokenry.core.model import NOT_GIVEN, BulkItem, Issued, Key, NotGiven, Page, micros
 from tokenry.core.ports import Want
+from tokenry.core.scopes import ScopesAsked
 from tokenry.core.secret import KID, Secret, parse
+from tokenry.core.verdict import Explanation
 
-from . import changing, ending, issuing
+from . import changing, ending, explaining, issuing
 from .context import By, Context
 from .paging import page, place_of
 from .seeing import read_filter, seen, visible
@@ -155,6 +157,20 @@ class Keys:
                 held = self._context.held(key.id, limit, window)
                 states.append(state(limit, window, limit.limit - taken + held))
             return tuple(states)
+
+    def explain(
+        self,
+        id: str,
+        *,
+        scopes: ScopesAsked | None = None,
+        ip: object = None,
+        cost: int = 1,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Explanation:
+        """Tell what a verifier would say to the key's current secret, check by check, without it and taking nothing."""
+        key, limits = self.get(id, tenant=tenant, by=by), self.limits(id, tenant=tenant, by=by)
+        return explaining.explain(self._context, key, limits, scopes, ip, cost)
 
     def update(
         self,

@@ -30,6 +30,16 @@ def changeable(change: Change, id: object) -> Key:
     return key
 
 
+def endable(change: Change, id: object) -> Key:
+    """Return a key that the actor may end, which is also the key that it is itself; raise NotFound."""
+    if not (is_id("key", id) and change.actor.is_key(str(id))):
+        return changeable(change, id)
+    key = change.rows.keys.get(change.tenant, str(id), change.now, lock=True)
+    if key is None:
+        raise NotFound("there is no such key here")
+    return key
+
+
 def read_filter(
     scene: Scene,
     owner: object,

@@ -1,0 +1,45 @@
+"""Explaining a key without its secret: what a verifier who was presented it would say, check by check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokenry.core.decide import failures
+from tokenry.core.errors import NotFound
+from tokenry.core.grant import Row, compile_row, with_owner
+from tokenry.core.limits import LimitState
+from tokenry.core.model import Key, micros
+from tokenry.core.scopes import ScopesAsked
+from tokenry.core.verdict import CODES, Check, Explanation
+
+from .context import Context
+from .verify import read_ask
+
+
+def explain(
+    context: Context, key: Key, limits: tuple[LimitState, ...], scopes: ScopesAsked | None, ip: object, cost: int
+) -> Explanation:
+    """Evaluate every check for the current secret of a key that the actor sees, and take nothing."""
+    ask = read_ask(scopes, ip, cost, key.tenant, key.environment, None)
+    row = context.store.find(key.secrets[0].kid) if key.secrets else None
+    if row is None:
+        raise NotFound("there is no such key here")
+    failed = set(failures(compile_row(_as_host_says(context, row)), ask, micros(context.now())))
+    if any(limit.remaining < ask.cost for limit in limits):
+        failed.add("rate_limited")
+    checks = tuple([Check(code, code not in failed) for code in CODES])
+    return Explanation(next((code for code in CODES if code in failed), "valid"), checks)
+
+
+def _as_host_says(context: Context, row: Row) -> Row:
+    """Return a row with what the host says about its owner."""
+    load = context.owner_loader()
+    if load is None:
+        return row
+    facts: Any = load(str(compile_row(row).external_id), row.slug)
+    if isinstance(facts, Mapping):
+        return with_owner(row, *(facts.get(name) for name in ("name", "email", "roles", "admin")))
+    if facts is None or facts is False:
+        row.owner_status = "disabled"
+    return row

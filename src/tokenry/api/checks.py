@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from tokenry.config import Configuration, known_names
@@ -15,7 +15,7 @@ from tokenry.types import ConfigError
 from .settings import ServerSettings
 
 _PASSWORD_MIN = 12
-_OTHERS = {"server", "api_key", "api_key_file", "database_url_file", "keyring_file"}
+_OTHERS = {"server", "key", "key_file", "complete", "database_url_file", "keyring_file"}
 """What commands and files know besides settings."""
 _KUBERNETES = re.compile(r"TOKENRY_(SERVICE_|PORT)")
 _PLACEHOLDER = re.compile(
@@ -90,7 +90,7 @@ def _doors(settings: ServerSettings) -> Iterator[Finding]:
     if settings.verify_open and not inside:
         yield Finding("verify_open", "whoever reaches the server may ask it about credentials: turn it off")
     for network in settings.trusted_proxies:
-        if ip_network(network).prefixlen == 0:
+        if network.endswith("/0"):
             yield Finding("trusted_proxies", f"{network} trusts everybody's X-Forwarded-For: name your proxies")
     for origin in settings.allowed_origins:
         if origin.startswith("http://") and not _is_loopback(urlsplit(origin).hostname or ""):

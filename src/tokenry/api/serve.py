@@ -12,6 +12,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,7 +24,10 @@ from tokenry.aio import AsyncTokenry
 from tokenry.installation import Installation
 from tokenry.types import ConfigError
 
+from .app import Served, create_app
+from .lane import protocol
 from .logs import configure, slow_statements
+from .metrics import Metrics
 from .operations import Operations, Readiness
 from .settings import ServerSettings
 
@@ -73,20 +77,29 @@ def _unix_socket(path: Path) -> socket.socket:
     return listener
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a process stands among those that answer on the same sockets."""
+
+    worker: int = 0
+    lifeline: int | None = None
+    """The end of a pipe that closes when the parent has gone."""
+    meeting: Path | None = None
+    """The directory where the workers find one another."""
+
+
 def serve_process(
     installation: Installation,
     settings: ServerSettings,
     sockets: Sequence[socket.socket],
-    *,
     started: Callable[[], None] = lambda: None,
-    worker: int = 0,
-    lifeline: int | None = None,
+    place: Place | None = None,
 ) -> None:
-    """Answer on `sockets` until SIGTERM or SIGINT, or until the other end of the pipe `lifeline` is gone."""
+    """Answer on `sockets` until SIGTERM or SIGINT, or until the parent has gone."""
     configure(settings)
     config = _config(settings)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner, slow_statements(settings):
-        runner.run(_serve(installation, settings, config, sockets, started, worker, lifeline))
+        runner.run(_serve(installation, settings, config, sockets, started, place or Place()))
 
 
 async def _serve(
@@ -95,34 +108,35 @@ async def _serve(
     config: uvicorn.Config,
     sockets: Sequence[socket.socket],
     started: Callable[[], None],
-    worker: int,
-    lifeline: int | None,
+    place: Place,
 ) -> None:
     alone = installation.database_file is not None
     engine = dataclasses.replace(installation.settings, exclusive=alone, background=True)
-    tk = AsyncTokenry(installation.database_url, keyring=installation.keyring, settings=engine)
-    try:
-        readiness = Readiness(tk)
-        config.app = Operations(readiness, _no_metrics)
+    async with AsyncTokenry(installation.database_url, keyring=installation.keyring, settings=engine) as tk:
+        served, readiness = Served(tk, settings), Readiness(tk)
         server = Server(config, settings, readiness, sockets, started)
-        if lifeline is not None:
-            asyncio.get_running_loop().add_reader(lifeline, server.end)
+        metrics = Metrics(
+            served.counters,
+            connections=lambda: len(server.server_state.connections),
+            ready=readiness.last,
+            worker=place.worker,
+            workers=settings.workers,
+            meeting=place.meeting,
+        )
+        config.app = create_app(served, Operations(readiness, metrics))
+        config.http = protocol(served)
+        if place.lifeline is not None:
+            asyncio.get_running_loop().add_reader(place.lifeline, server.end)
         gc.collect()
         gc.freeze()  # what is here now stays to the end: the collector need not look at it again
-        await server.serve(list(sockets))
-    finally:
-        await tk.close()
-    _log.info("stopped", worker=worker)
-
-
-async def _no_metrics() -> bytes:
-    return b""
+        async with metrics.shared():
+            await server.serve(list(sockets))
+    _log.info("stopped", worker=place.worker)
 
 
 def _config(settings: ServerSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app="",
-        http="httptools",
         ws="none",
         lifespan="off",
         log_config=None,

@@ -6,12 +6,12 @@ import dataclasses
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from tokenry.types import ConfigError
+from tokenry.edge import Proxies
+from tokenry.types import ConfigError, Invalid
 
 _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
@@ -60,6 +60,8 @@ def server_settings(found: Mapping[str, Any]) -> ServerSettings:
     kinds = typing.get_type_hints(ServerSettings)
     values, wrong = {}, []
     for name, value in found.items():
+        if value == "":  # how a template leaves what nobody has said
+            continue
         try:
             values[name] = _typed(kinds[name], value)
         except ValueError as error:
@@ -91,8 +93,8 @@ def _typed(kind: Any, value: object) -> Any:
         parts = value if isinstance(value, list) else str(value).split(",")
         return tuple(str(part).strip() for part in parts if str(part).strip())
     if Path in (kind, *typing.get_args(kind)):
-        return Path(str(value)).expanduser() if value else None
-    return str(value) if value or kind is str else None
+        return Path(str(value)).expanduser()
+    return str(value)
 
 
 def _wrong(settings: ServerSettings) -> typing.Iterator[str]:
@@ -115,11 +117,10 @@ def _wrong(settings: ServerSettings) -> typing.Iterator[str]:
             yield f"{name} must be between {least} and {most}"
     if bool(settings.tls_certificate) != bool(settings.tls_key):
         yield "tls_certificate and tls_key belong together: give both, or neither"
-    for network in settings.trusted_proxies:
-        try:
-            ip_network(network)
-        except ValueError:
-            yield f"trusted_proxies: {network[:60]!r} is no address and no network"
+    try:
+        Proxies(settings.trusted_proxies)
+    except Invalid as error:
+        yield str(error)
     for origin in settings.allowed_origins:
         parts = urlsplit(origin)
         if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":

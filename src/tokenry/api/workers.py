@@ -7,8 +7,10 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -17,7 +19,7 @@ from tokenry.installation import Installation
 from tokenry.types import ConfigError, TokenryError
 
 from .logs import configure
-from .serve import serve_process
+from .serve import Place, serve_process
 from .settings import ServerSettings
 
 _HASTY_SECONDS = 2.0
@@ -33,7 +35,7 @@ def serve_workers(
 ) -> int:
     """Answer with as many processes as the settings say until SIGTERM or SIGINT; return the exit code."""
     if settings.workers == 1:
-        serve_process(installation, settings, sockets, started=started)
+        serve_process(installation, settings, sockets, started)
         return 0
     if installation.database_file is not None:
         raise ConfigError(
@@ -41,7 +43,8 @@ def serve_workers(
             "that share the file. Run with workers = 1"
         )
     configure(settings)
-    return Workers(installation, settings, sockets, started).run()
+    with tempfile.TemporaryDirectory(prefix="tokenry-workers-") as meeting:
+        return Workers(installation, settings, sockets, started, Path(meeting)).run()
 
 
 class Workers:
@@ -53,7 +56,9 @@ class Workers:
         settings: ServerSettings,
         sockets: Sequence[socket.socket],
         started: Callable[[], None],
+        meeting: Path,
     ) -> None:
+        self._meeting = meeting
         self._installation = installation
         self._settings = settings
         self._sockets = sockets
@@ -94,14 +99,9 @@ class Workers:
             for number in blocked:
                 signal.signal(number, signal.SIG_DFL if number != signal.SIGHUP else signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
-            serve_process(
-                self._installation,
-                self._settings,
-                self._sockets,
-                started=self._started if slot == 0 else lambda: None,
-                worker=slot,
-                lifeline=self._lifeline[0],
-            )
+            started = self._started if slot == 0 else lambda: None
+            place = Place(slot, self._lifeline[0], self._meeting)
+            serve_process(self._installation, self._settings, self._sockets, started, place)
             code = 0
         except TokenryError as error:
             _log.error("a worker cannot start", worker=slot, reason=error.message)

@@ -40,6 +40,11 @@ def test_nothing_said_is_the_defaults(tmp_path: Path) -> None:
     assert found.settings == Settings()
 
 
+def test_an_empty_variable_says_nothing(tmp_path: Path) -> None:
+    empty = dict.fromkeys(("PORT", "DATA_DIR", "AUTH_TENANT", "TRUSTED_PROXIES", "LANE", "TLS_KEY"), "")
+    assert configured(tmp_path, **empty)[1] == ServerSettings()
+
+
 def test_a_library_ignores_the_settings_of_a_server_in_the_same_file(tmp_path: Path) -> None:
     found, _ = configured(tmp_path, 'port = 9000\nmemory_entries = 7\ndatabase_url = "sqlite:///k.db"')
     assert (found.settings.memory_entries, found.database_url) == (7, "sqlite:///k.db")
@@ -72,8 +77,8 @@ def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
         ({"log_format": "xml"}, "log_format must be one of json, text"),
         ({"auth_answers": "apache"}, "auth_answers must be one of"),
         ({"tls_certificate": Path("a.pem")}, "belong together"),
-        ({"trusted_proxies": ("10.0.0.300",)}, "no address and no network"),
-        ({"trusted_proxies": ("10.0.0.1/8",)}, "no address and no network"),
+        ({"trusted_proxies": ("10.0.0.300",)}, "trusted_proxies: '10.0.0.300'"),
+        ({"trusted_proxies": ("10.0.0.1/8",)}, "trusted_proxies: '10.0.0.1/8'"),
         ({"allowed_origins": ("app.example.com",)}, "no origin"),
         ({"allowed_origins": ("https://app.example.com/",)}, "no origin"),
         ({"allowed_origins": ("*",)}, "no origin"),

@@ -36,7 +36,6 @@ from .settings import ServerSettings
 VERIFY_SCOPE = "tokenry:verify"
 VERIFY, BATCH, AUTH = "/v1/verify", "/v1/verify/batch", "/v1/auth"
 _SYSTEM = "system"
-_MALFORMED = Refused("malformed")
 _JSON = b"content-type: application/json\r\ncache-control: no-store\r\n"
 _PROBLEM = b"content-type: application/problem+json\r\ncache-control: no-store\r\n"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -57,12 +56,14 @@ class Request:
     """What a hot route reads of a request."""
 
     __slots__ = (
+        "about",
         "body",
         "chunked",
         "client",
         "content_type",
         "credentials",
         "fields",
+        "has_id",
         "length",
         "peer",
         "query",
@@ -76,6 +77,7 @@ class Request:
         self.body: bytes | bytearray = b""
         self.peer = peer
         self.credentials: list[tuple[bytes, bytes]] = []
+        self.about: Wish | None = None
         self.content_type = self.length = self.chunked = None
         forwarded, request_id = None, None
         for field in fields:
@@ -93,7 +95,17 @@ class Request:
                 case b"x-request-id":
                     request_id = field[1]
         self.client = peer if forwarded is None else proxies.client(peer, forwarded)
-        self.request_id = new_request_id() if request_id is None else checked_request_id(request_id)
+        self.has_id = False
+        if request_id is not None and _REQUEST_ID.fullmatch(request_id):
+            self.has_id, self.request_id = True, request_id
+        else:
+            self.request_id = new_request_id()
+
+    def again(self, body: bytes) -> None:
+        """Stand for the next request, whose head is the same byte for byte: what was read of it holds for this one."""
+        self.body = body
+        if not self.has_id:
+            self.request_id = new_request_id()
 
     def presented(self) -> str | None:
         """Return the credential of a request; raise Failed for two that differ."""
@@ -118,11 +130,6 @@ class _Ids:
 def new_request_id() -> bytes:
     """Return an id that no other request of the installation has."""
     return b"%b-%x" % (_ids.begin, _ids.next())
-
-
-def checked_request_id(given: bytes) -> bytes:
-    """Return the id that a request came with, or a new one if that is not 1 to 64 of [A-Za-z0-9._-]."""
-    return given if _REQUEST_ID.fullmatch(given) else new_request_id()
 
 
 _ids = _Ids()
@@ -164,9 +171,10 @@ class Hot:
             tenant, known = yield from self._caller(asked)
             question = read_question(asked.content_type, asked.body)
             ask = question.ask(tenant)
-            verdict = None if is_too_long(question.credential) else self._recall(question.credential, ask)
+            text = _bounded(question.credential)
+            verdict = self._recall(text, ask)
             if verdict is None:
-                verdict = (yield from self._judge([(question.credential, ask)]))[0]
+                [verdict] = yield [(text, ask)]
             verdict = self._judged(verdict, self._blamed(question, asked, known))
         except (Failed, TokenryError) as error:
             return self.failed(VERIFY, problems.of(error), asked)
@@ -183,7 +191,7 @@ class Hot:
                 raise Invalid.one("query", "unknown", "a batch takes no query")
             tenant, known = yield from self._caller(asked)
             questions = read_batch(asked.content_type, asked.body)
-            wishes = [(question.credential, question.ask(tenant)) for question in questions]
+            wishes = [(_bounded(question.credential), question.ask(tenant)) for question in questions]
             verdicts = yield from self._judge(wishes)
             told = [
                 self._answers.json(self._judged(verdict, self._blamed(question, asked, known)))
@@ -196,14 +204,10 @@ class Hot:
     def auth(self, asked: Request) -> Steps:
         """Answer a proxy that asks whether it may let a request through."""
         try:
-            text = asked.presented()
-            scopes, environment = requirements(asked.query, asked.fields)
-            if text is None:
-                raise Failed(problems.missing_credential())
-            ask = read_ask(scopes, asked.client, 1, self._settings.auth_tenant, environment, None)
-            verdict = None if is_too_long(text) else self._recall(text, ask)
+            about = asked.about or self._asked_by_proxy(asked)
+            verdict = self._recall(*about)
             if verdict is None:
-                verdict = (yield from self._judge([(text, ask)]))[0]
+                [verdict] = yield [about]
             verdict = self._judged(verdict, asked.client or asked.peer)
         except (Failed, TokenryError) as error:
             return self._unauthorized(problems.of(error), asked)
@@ -216,15 +220,12 @@ class Hot:
 
     def _caller(self, asked: Request) -> Generator[list[Wish], list[Verdict], tuple[str | None, bool]]:
         """Return the tenant that the caller is confined to (None: to none), and whether it is known who it is."""
-        text = asked.presented()
-        if text is None:
-            if self._settings.verify_open:
-                return None, False
-            raise Failed(problems.missing_credential())
-        ask = _ask_of_caller(asked.client)
-        verdict = None if is_too_long(text) else self._recall(text, ask)
+        about = asked.about or self._asked_by_caller(asked)
+        if about is None:
+            return None, False
+        verdict = self._recall(*about)
         if verdict is None:
-            verdict = (yield from self._judge([(text, ask)]))[0]
+            [verdict] = yield [about]
         if isinstance(verdict, Refused):
             refused = self._judged(verdict, asked.client or asked.peer)
             assert isinstance(refused, Refused)
@@ -232,11 +233,30 @@ class Hot:
         slug = grant_of(verdict).tenant
         return (None if slug == _SYSTEM else slug), True
 
+    def _asked_by_caller(self, asked: Request) -> Wish | None:
+        """Return what is asked about a caller; None about nobody, where that is allowed. Raise Failed."""
+        text = asked.presented()
+        if text is not None:
+            asked.about = (_bounded(text), _ask_of_caller(asked.client))
+        elif not self._settings.verify_open:
+            raise Failed(problems.missing_credential())
+        return asked.about
+
+    def _asked_by_proxy(self, asked: Request) -> Wish:
+        """Return what a proxy asks; raise Failed or Invalid."""
+        text = asked.presented()
+        scopes, environment = requirements(asked.query, asked.fields)
+        if text is None:
+            raise Failed(problems.missing_credential())
+        ask = read_ask(scopes, asked.client, 1, self._settings.auth_tenant, environment, None)
+        asked.about = about = (_bounded(text), ask)
+        return about
+
     def _judge(self, wishes: list[Wish]) -> Generator[list[Wish], list[Verdict], list[Verdict]]:
         """Return a verdict for each wish; what cannot be said at once is wished for together."""
         found: list[Verdict | None] = []
         for text, ask in wishes:
-            found.append(_MALFORMED if is_too_long(text) else self._recall(text, ask))
+            found.append(self._recall(text, ask))
         lacking = [place for place, verdict in enumerate(found) if verdict is None]
         if lacking:
             answers = yield [wishes[place] for place in lacking]
@@ -274,6 +294,11 @@ class Hot:
     def _said(self, route: str, status: int, lines: bytes, body: bytes, asked: Request) -> Answer:
         self._counters.answered(route, status)
         return Answer(status, b"x-request-id: %b\r\n%b" % (asked.request_id, lines), body)
+
+
+def _bounded(text: str) -> str:
+    """Return a credential, or for one that is longer than any an empty one: nothing is computed to refuse it."""
+    return text if len(text) <= 512 or not is_too_long(text) else ""
 
 
 def _wants_status(query: bytes) -> bool:

@@ -2,6 +2,9 @@
 
 A request is taken only in its plain form, and only when nothing else is due on its connection. Whatever the engine
 cannot answer at once is handed on, together with how far it got.
+
+A client that keeps its connection sends the same head again and again. One that is the same byte for byte is not parsed
+a second time: it cannot mean anything else.
 """
 
 from __future__ import annotations
@@ -44,6 +47,30 @@ class LaneProtocol(GuardedProtocol):
         self._defaults: Any = None
         self._default_lines = b""
         self._closing = False
+        self._head: bytes | None = None  # while it is set, the connection is idle and has answered this head before
+        self._size = 0
+        self._answered: Request | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Answer the same again, or feed the parser."""
+        head, asked = self._head, self._answered
+        if head is not None and asked is not None and len(data) == self._size and data.startswith(head):
+            self._message_count += 1
+            asked.again(data[len(head) :])
+            self._respond(asked, keep=True)
+            return
+        self._head = self._answered = None
+        begins = not (self._in_head or self._in_body)
+        count = self._message_count
+        super().data_received(data)
+        asked = self._answered
+        if asked is not None and begins and self._message_count == count + 1 and not self._in_head:
+            self._head, self._size = data[: len(data) - len(asked.body)], len(data)
+
+    def pause_writing(self) -> None:
+        """Leave everything to the ordinary way while the client does not read."""
+        self._head = None
+        super().pause_writing()
 
     def on_message_begin(self) -> None:
         """Begin a request; the scope of the ordinary way is made when it is needed."""
@@ -92,15 +119,20 @@ class LaneProtocol(GuardedProtocol):
         self._asked = None
         self._in_body = False
         self._message_count += 1
-        counters = self.served.counters
-        steps = self.served.hot.routes[self._route](asked)
+        keep = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0" and not self._closing
+        self._respond(asked, keep=keep)
+
+    def _respond(self, asked: Request, *, keep: bool) -> None:
+        """Answer a request that has been read, or hand it over with how far it got."""
+        served = self.served
+        steps = served.hot.routes[self._route](asked)
         try:
             wishes = next(steps)
         except StopIteration as end:
-            counters.lane_count += 1
-            self._write(end.value, asked)
+            served.counters.lane_count += 1
+            self._write(end.value, asked, keep)
         except Exception as error:
-            self._write(self.served.hot.failed(self._route, of(error), asked), asked)
+            self._write(served.hot.failed(self._route, of(error), asked), asked, keep)
         else:
             self._go_on(asked, steps, wishes)
 
@@ -115,6 +147,10 @@ class LaneProtocol(GuardedProtocol):
         """Tell whether an answer may be written now."""
         return not (self.expect_100_continue or self.is_due() or self.flow.write_paused or self.parser.should_upgrade())
 
+    def _fail(self, code: str) -> None:
+        self._head = None
+        super()._fail(code)
+
     def _is_handed(self) -> bool:
         return self._asked is None
 
@@ -128,6 +164,7 @@ class LaneProtocol(GuardedProtocol):
     def _go_on(self, asked: Request, steps: Steps, wishes: Any) -> None:
         """Hand over a request that has been read, with how far it got."""
         self.served.counters.handed_over_count += 1
+        self._head = self._answered = None
         self._hand_over()
         self.scope["state"]["hot"] = (asked, steps, wishes)
         HttpToolsProtocol.on_headers_complete(self)
@@ -135,28 +172,26 @@ class LaneProtocol(GuardedProtocol):
             self.cycle.keep_alive = False
         HttpToolsProtocol.on_message_complete(self)
 
-    def _write(self, answer: Answer, asked: Request) -> None:
+    def _write(self, answer: Answer, asked: Request, keep: bool) -> None:
         """Write an answer with one call."""
         state = self.server_state
         state.total_requests += 1
         if state.default_headers is not self._defaults:
             self._renew_defaults(state.default_headers)
         status, head, body = answer
-        keep = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0" and not self._closing
         length = len(body)
         if self._method == b"HEAD":
             body = b""
-        if keep:
-            self.transport.write(
-                b"%b%b%bcontent-length: %d\r\n\r\n%b" % (STATUS_LINE[status], self._default_lines, head, length, body)
-            )
+        ending = b"\r\n"
+        if not keep or self._closing:
+            ending = b"\r\n" if b"connection: close" in self._default_lines else b"connection: close\r\n\r\n"
+        self.transport.write(
+            b"%b%b%bcontent-length: %d\r\n%b%b" % (STATUS_LINE[status], self._default_lines, head, length, ending, body)
+        )
+        if keep and not self._closing:
+            self._answered = asked
         else:
-            ending = b"" if b"connection: close" in self._default_lines else b"connection: close\r\n"
-            self.transport.write(
-                b"%b%b%bcontent-length: %d\r\n%b\r\n%b"
-                % (STATUS_LINE[status], self._default_lines, head, length, ending, body)
-            )
-            self._over = True
+            self._over, self._head = True, None
             self.transport.close()
         self.served.access(
             self._method.decode(), self._route, status, 0.0, asked.request_id.decode(), asked.client or ""

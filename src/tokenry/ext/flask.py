@@ -1,0 +1,224 @@
+"""Flask: protect views by keys and sessions, sign users in and out.
+
+app = Flask(__name__)
+auth = FlaskTokenry(app, Tokenry("sqlite:///keys.db"))
+
+@app.get("/projects")
+@auth.key_required("read:projects")
+def projects():
+    return {"owner": current_credential.owner.external_id}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, cast
+
+from flask import Blueprint, Flask, Response, current_app, g, make_response, request
+from werkzeug.local import LocalProxy
+
+from tokenry import Tokenry
+from tokenry.types import ConfigError
+
+from . import cookies, steps
+from .answers import Problem, limits_of, problem
+from .facts import of_environ
+from .guard import Guard, Kind, Need
+from .hooks import ACCESS, Hooks, refresh_steps
+from .options import NAMES, read_options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+current_credential: Any = LocalProxy(lambda: g.get("_tokenry_credential"))
+"""The verdict of the credential that was presented; falsy where none is needed and none came."""
+
+current_user: Any = LocalProxy(lambda: g.get("_tokenry_user"))
+"""What the `user_loader` returned for the owner of the credential."""
+
+
+class _State(NamedTuple):
+    tk: Tokenry
+    guard: Guard
+
+
+class FlaskTokenry(Hooks):
+    """Tokenry in Flask applications: `FlaskTokenry(app, tk)`, or `init_app` in an application factory."""
+
+    def __init__(self, app: Flask | None = None, tk: Tokenry | None = None) -> None:
+        super().__init__()
+        self._load_user: Callable[[str], Any] | None = None
+        if app is not None:
+            self.init_app(app, tk)
+
+    def init_app(self, app: Flask, tk: Tokenry | None = None) -> None:
+        """Set an application up. Without `tk`, open what `TOKENRY_DATABASE_URL` and `TOKENRY_KEYRING` say."""
+        names = {f"TOKENRY_{name.upper()}": name for name in NAMES}
+        options = read_options({names[key]: value for key, value in app.config.items() if key in names})
+        if tk is None:
+            tk = Tokenry(app.config.get("TOKENRY_DATABASE_URL"), keyring=app.config.get("TOKENRY_KEYRING"))
+        app.extensions["tokenry"] = _State(tk, Guard(options))
+
+    @property
+    def tk(self) -> Tokenry:
+        """The engine of the current application."""
+        return _state().tk
+
+    def user_loader(self, load: F) -> F:
+        """Register what returns the host's user by an owner's external id; None refuses the credential."""
+        self._load_user = load
+        return load
+
+    def key_required(self, scopes: Any = None, **asked: Any) -> Any:
+        """Let in who brings a key (or a token derived from one) with these scopes; `asked` is what `verify` takes."""
+        return self._required(scopes, ("key",), asked)
+
+    def session_required(self, scopes: Any = None, **asked: Any) -> Any:
+        """Let in who is signed in."""
+        return self._required(scopes, ("session",), asked)
+
+    def credential_required(self, scopes: Any = None, *, optional: bool = False, **asked: Any) -> Any:
+        """Let in who brings a key or is signed in; with `optional` also who brings nothing, but never a bad one."""
+        return self._required(scopes, ("key", "session"), asked, optional)
+
+    def _required(self, scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any], optional: bool = False) -> Any:
+        if callable(scopes):  # the decorator without parentheses
+            return self._required(None, kinds, asked)(scopes)
+        Need(scopes, kinds=kinds, **asked)  # a mistake shows when the module is loaded
+        needs: dict[Guard, Need] = {}
+
+        def decorate(view: F) -> F:
+            @wraps(view)
+            def guarded(*args: Any, **kwargs: Any) -> Any:
+                state = _state()
+                need = needs.get(state.guard)
+                if need is None:
+                    need = needs[state.guard] = state.guard.need(scopes, kinds, **asked)
+                stopped = self._admit(state, need, optional)
+                if stopped is not None:
+                    return stopped
+                answer = current_app.ensure_sync(view)(*args, **kwargs)
+                return _with_limits(answer, g._tokenry_credential)
+
+            return cast("F", guarded)
+
+        return decorate
+
+    def _admit(self, state: _State, need: Need, optional: bool) -> Any:
+        """Put the credential of this request into `g`; return the answer to one that must not pass."""
+        g._tokenry_credential = g._tokenry_user = None
+        found = steps.run(steps.admit(state.tk, state.guard, of_environ(request.environ), need, optional=optional))
+        if found is None:
+            return None
+        if not isinstance(found, Problem) and self._load_user is not None:
+            g._tokenry_user = self._load_user(found.owner.external_id)
+            if g._tokenry_user is None:
+                found = problem("unknown_user")
+        if isinstance(found, Problem):
+            return self._answer(found, ACCESS)
+        g._tokenry_credential = found
+        return None
+
+    def sign_in(self, response: Any, owner: object, claims: Any = None, **asked: Any) -> Response:
+        """Start a session for an owner (made if there is none) and put its cookies on a response.
+
+        `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
+        """
+        try:
+            tokens = steps.run(steps.start(self.tk, self, owner, {"claims": claims, **asked}))
+        except steps.Stopped as stopped:
+            return make_response(stopped.answer)
+        return _hand_out(response, tokens, by_cookie=True)
+
+    def sign_out(self, response: Any, *, everywhere: bool = False) -> Response:
+        """End the session of this request, or all sessions of its owner, and take the cookies back."""
+        state = _state()
+        facts = of_environ(request.environ)
+        found = steps.run(steps.sign_out(state.tk, state.guard, facts, _token_of_body(), everywhere=everywhere))
+        if found is not None:
+            return self._answer(found, ACCESS)
+        answer = make_response(response)
+        cookies.clear(answer, state.guard.options, request.root_path)
+        return answer
+
+    def refresh_session(self, view: F) -> F:
+        """Refresh the session of a request before a view of your own, which is called with `tokens=`."""
+
+        @wraps(view)
+        def refreshed(*args: Any, **kwargs: Any) -> Any:
+            found = self._refresh()
+            if isinstance(found, Response):
+                return found
+            answer = current_app.ensure_sync(view)(*args, tokens=found, **kwargs)
+            return _hand_out(answer, found, by_cookie=_token_of_body() is None)
+
+        return cast("F", refreshed)
+
+    def blueprint(self, url_prefix: str = "/auth") -> Blueprint:
+        """Return `POST …/refresh`, `POST …/sign-out` and `POST …/sign-out/everywhere`; see `TOKENRY_REFRESH_PATH`."""
+        room = Blueprint("tokenry", __name__, url_prefix=url_prefix)
+
+        @room.post("/refresh")
+        @self.refresh_session
+        def refresh(tokens: Any) -> Any:
+            return cookies.told(tokens, with_secrets=_token_of_body() is not None)
+
+        @room.post("/sign-out")
+        def sign_out() -> Response:
+            return self.sign_out(("", 204))
+
+        @room.post("/sign-out/everywhere")
+        def sign_out_everywhere() -> Response:
+            return self.sign_out(("", 204), everywhere=True)
+
+        return room
+
+    def _refresh(self) -> Any:
+        state = _state()
+        facts = of_environ(request.environ)
+        try:
+            found = steps.run(steps.refresh(state.tk, state.guard, self, facts, _token_of_body()))
+        except steps.Stopped as stopped:
+            return make_response(stopped.answer)
+        if not isinstance(found, Problem):
+            return found
+        response = self._answer(found, refresh_steps(found.code))
+        if cookies.are_spent(found):
+            cookies.clear(response, state.guard.options, request.root_path)
+        return response
+
+    def _answer(self, found: Problem, names: tuple[str, ...]) -> Response:
+        answer = steps.run(steps.answered(self, found, names))
+        return Response(found.body(), found.status, found.fields()) if answer is None else make_response(answer)
+
+
+def _state() -> _State:
+    try:
+        state: _State = current_app.extensions["tokenry"]
+    except KeyError:
+        raise ConfigError("this application has no Tokenry: call FlaskTokenry.init_app(app)") from None
+    return state
+
+
+def _token_of_body() -> str | None:
+    """Return the refresh token that an application without cookies sends as JSON."""
+    body = request.get_json(silent=True) if request.is_json else None
+    token = body.get("refresh_token") if isinstance(body, dict) else None
+    return token if isinstance(token, str) else None
+
+
+def _hand_out(answer: Any, tokens: Any, *, by_cookie: bool) -> Response:
+    response = make_response(answer)
+    if by_cookie:
+        cookies.put(response, tokens, _state().guard.options, request.root_path)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _with_limits(answer: Any, credential: Any) -> Any:
+    fields = limits_of(credential) if credential is not None else []
+    if not fields:
+        return answer
+    response = make_response(answer)
+    response.headers.extend(fields)
+    return response

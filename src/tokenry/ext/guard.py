@@ -1,0 +1,115 @@
+"""Who may pass: one reading of a request and one judgement, whatever the framework. Nothing here waits.
+
+text = guard.presented(facts)        # a credential, None for none, or a Problem
+verdict = tk.verify(text, ip=guard.client(facts), **need.ask)
+guard.judged(verdict, facts, need)   # the Valid, or a Problem
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal, TypeAlias
+
+from tokenry.edge import Proxies, Throttle, cookie_counts, is_too_long, read_ask, read_presented
+from tokenry.types import Refused, Valid, Verdict
+
+from .answers import Problem, problem, refused
+from .facts import Facts
+from .options import Options
+
+Kind: TypeAlias = Literal["key", "session"]
+_GUESSES = ("malformed", "not_found")
+
+
+class Need:
+    """What one route demands of a credential, checked when the route is made."""
+
+    __slots__ = ("ask", "kinds", "scopes")
+    ask: dict[str, Any]
+
+    def __init__(
+        self,
+        scopes: Any = None,
+        *,
+        kinds: tuple[Kind, ...] = ("key",),
+        cost: int = 1,
+        tenant: str | None = None,
+        environment: str | None = None,
+        audience: str | None = None,
+    ) -> None:
+        """Take what `verify` takes, and the kinds of credentials that will do; raise Invalid for a malformed demand."""
+        read_ask(scopes, None, cost, tenant, environment, audience)
+        self.kinds = kinds
+        self.scopes = _named(scopes)
+        given = {"scopes": scopes, "tenant": tenant, "environment": environment, "audience": audience}
+        self.ask = {name: value for name, value in given.items() if value is not None}
+        if cost != 1:
+            self.ask["cost"] = cost
+
+    def accepts(self, verdict: Valid) -> bool:
+        """Tell whether a credential is of a kind that will do."""
+        return ("key" if verdict.session is None else "session") in self.kinds
+
+
+def _named(scopes: Any) -> tuple[str, ...]:
+    """Return the scopes that a challenge may name: those that are needed for sure."""
+    if isinstance(scopes, str):
+        return (scopes,)
+    if isinstance(scopes, (list, tuple)):
+        return tuple(scope for scope in scopes if isinstance(scope, str))
+    return ()
+
+
+class Guard:
+    """Reads credentials and judges verdicts for one application."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        trusted = options.trusted_proxies
+        self._proxies = Proxies(trusted) if trusted is not None else None
+        self._throttle = Throttle(
+            lambda: time.monotonic_ns() // 1000,
+            most=options.failures_max,
+            seconds=int(options.failures_window.total_seconds()),
+        )
+
+    def need(self, scopes: Any, kinds: tuple[Kind, ...], **asked: Any) -> Need:
+        """Return what a route demands: what it says itself, and what the options say for all routes."""
+        options = self.options
+        for name in ("tenant", "environment", "audience"):
+            asked.setdefault(name, getattr(options, name))
+        return Need(scopes, kinds=kinds, **asked)
+
+    def presented(self, facts: Facts) -> str | Problem | None:
+        """Return the credential of a request, None for none, or why it cannot be read."""
+        found = read_presented(facts.credentials, facts.cookie(self.options.access_name))
+        if found is None:
+            return None
+        if found == "ambiguous":
+            return problem("credential_ambiguous")
+        assert not isinstance(found, str)
+        if found.by_cookie and not self.trusts_cookie(facts):
+            return problem("cross_site")
+        return "" if is_too_long(found.text) else found.text
+
+    def trusts_cookie(self, facts: Facts) -> bool:
+        """Tell whether a cookie of a request speaks for its sender."""
+        return cookie_counts(facts.method, facts.fetch_site, facts.origin, self.options.allowed_origins)
+
+    def client(self, facts: Facts) -> str | None:
+        """Return the client's address: what the server says, or what the trusted proxies say."""
+        return facts.peer if self._proxies is None else self._proxies.client(facts.peer, facts.forwarded)
+
+    def judged(self, verdict: Verdict, facts: Facts, need: Need) -> Valid | Problem:
+        """Return the verdict if it will do, or the problem that it is."""
+        if isinstance(verdict, Refused):
+            return refused(self.throttled(verdict, facts), need.scopes)
+        return verdict if need.accepts(verdict) else problem("wrong_kind")
+
+    def throttled(self, verdict: Refused, facts: Facts) -> Refused:
+        """Count a guess; beyond so many of an address they are `throttled`, whatever they were."""
+        if verdict.code in _GUESSES:
+            wait = self._throttle.failed(self.client(facts) or facts.peer)
+            if wait is not None:
+                return Refused("throttled", wait)
+        return verdict

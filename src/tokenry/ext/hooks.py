@@ -1,0 +1,66 @@
+"""Where an application has a say: functions that it registers for a step, by the same names in every framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ACCESS = ("access_refused", "error_answer")
+"""The hooks that a refused request is told to."""
+
+
+class Hooks:
+    """The steps. Each decorator registers one function and returns it.
+
+    `before_new_access(owner)` is called before a session starts (its owner) or is refreshed (None); what it returns,
+    unless None, is answered instead. `after_new_access(tokens)` is called with the new tokens. The others are given a
+    `Problem` and may return a response in place of ours: `access_refused`, `refresh_refused`, `theft_detected`,
+    `not_yet_expired`, and `error_answer` for whatever no other one has answered.
+    """
+
+    def __init__(self) -> None:
+        self._steps: dict[str, Callable[..., Any]] = {}
+
+    def before_new_access(self, fn: F) -> F:
+        """Register what is asked before a new access token."""
+        return self._keep("before_new_access", fn)
+
+    def after_new_access(self, fn: F) -> F:
+        """Register what is told of new tokens."""
+        return self._keep("after_new_access", fn)
+
+    def access_refused(self, fn: F) -> F:
+        """Register what answers a request whose credential is missing, bad or insufficient."""
+        return self._keep("access_refused", fn)
+
+    def refresh_refused(self, fn: F) -> F:
+        """Register what answers a refresh that was refused."""
+        return self._keep("refresh_refused", fn)
+
+    def theft_detected(self, fn: F) -> F:
+        """Register what answers a refresh token that was used before: its session has been ended."""
+        return self._keep("theft_detected", fn)
+
+    def not_yet_expired(self, fn: F) -> F:
+        """Register what answers a refresh that came too early."""
+        return self._keep("not_yet_expired", fn)
+
+    def error_answer(self, fn: F) -> F:
+        """Register what answers every problem that no other hook has answered."""
+        return self._keep("error_answer", fn)
+
+    def step(self, name: str) -> Callable[..., Any] | None:
+        """Return what is registered for a step."""
+        return self._steps.get(name)
+
+    def _keep(self, name: str, fn: F) -> F:
+        self._steps[name] = fn
+        return fn
+
+
+def refresh_steps(code: str) -> tuple[str, ...]:
+    """Return the hooks that a refused refresh of this code is told to, the most fitting first."""
+    first = {"reused": "theft_detected", "too_early": "not_yet_expired"}.get(code)
+    return (first, "refresh_refused", "error_answer") if first else ("refresh_refused", "error_answer")

@@ -1,0 +1,161 @@
+"""What happens at an edge, written once for frameworks that wait and for those that await.
+
+Each function is a generator. It yields what a call of `Tokenry` returned, or of `AsyncTokenry`; `run` gives it back as
+it is, and `run_async` awaits it first. Hooks may be asynchronous where the framework is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Generator, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+from tokenry.offline import tell
+from tokenry.types import NotFound, Refused, StoreUnavailable, Valid
+
+from .answers import Problem, problem, refused
+from .facts import Facts
+from .guard import Guard, Need
+from .hooks import Hooks
+
+R = TypeVar("R")
+Steps: TypeAlias = Generator[Any, Any, R]
+
+
+class Stopped(Exception):
+    """A hook has answered in place of what was about to happen."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__("a hook has answered")
+        self.answer = answer
+
+
+def run(steps: Steps[R]) -> R:
+    """Take steps whose calls have answered already."""
+    try:
+        answer = next(steps)
+        while True:
+            answer = steps.send(answer)
+    except StopIteration as end:
+        found: R = end.value
+        return found
+
+
+async def run_async(steps: Steps[R]) -> R:
+    """Take steps, awaiting the answers of their calls."""
+    try:
+        answer = next(steps)
+        while True:
+            try:
+                if inspect.isawaitable(answer):
+                    answer = await answer
+            except Exception as error:
+                answer = steps.throw(error)
+            else:
+                answer = steps.send(answer)
+    except StopIteration as end:
+        found: R = end.value
+        return found
+
+
+def admit(tk: Any, guard: Guard, facts: Facts, need: Need, *, optional: bool = False) -> Steps[Valid | Problem | None]:
+    """Judge the credential of a request. Only where none is needed and none came the answer is None."""
+    text = guard.presented(facts)
+    if text is None:
+        return None if optional else problem("credential_missing")
+    if isinstance(text, Problem):
+        return text
+    try:
+        verdict = yield tk.verify(text, ip=guard.client(facts), **need.ask)
+    except StoreUnavailable:
+        return problem("store_unavailable")
+    return guard.judged(verdict, facts, need)
+
+
+def start(tk: Any, hooks: Hooks, owner: object, asked: Mapping[str, Any]) -> Steps[Any]:
+    """Start a session for an owner, who is made if there is none; raise Stopped when a hook answers."""
+    yield from _before(hooks, str(owner))
+    within = {"tenant": asked["tenant"]} if "tenant" in asked else {}
+    yield tk.owners.put(owner, **within)
+    tokens = yield tk.sessions.start(owner, **asked)
+    yield from _after(hooks, tokens)
+    return tokens
+
+
+def refresh(tk: Any, guard: Guard, hooks: Hooks, facts: Facts, token: str | None) -> Steps[Any]:
+    """Refresh by a token, or by the cookies of a request; raise Stopped when a hook answers."""
+    text = token or facts.cookie(guard.options.refresh_name)
+    if not text:
+        return problem("credential_missing")
+    if not token and not guard.trusts_cookie(facts._replace(method="POST")):  # a refresh changes things by any method
+        return problem("cross_site")
+    access = None if token else facts.cookie(guard.options.access_name)
+    for name, value in facts.credentials:
+        if name == "authorization" and value[:7].lower() == "bearer ":
+            access = value[7:].strip(" \t")
+    yield from _before(hooks, None)
+    try:
+        found = yield tk.sessions.refresh(text, access, tenant=guard.options.tenant)
+    except StoreUnavailable:
+        return problem("store_unavailable")
+    if isinstance(found, Refused):
+        return refused(guard.throttled(found, facts))
+    yield from _after(hooks, found)
+    return found
+
+
+def sign_out(tk: Any, guard: Guard, facts: Facts, token: str | None, *, everywhere: bool) -> Steps[Problem | None]:
+    """End the session of a refresh token, of a request's cookies, or of its Bearer token; or all of its owner's."""
+    text = token or facts.cookie(guard.options.refresh_name)
+    access = guard.presented(facts)
+    if not token and text and not guard.trusts_cookie(facts._replace(method="POST")):
+        return problem("cross_site")
+    if isinstance(access, Problem):
+        return access
+    tenant = _tenant_of(access) or guard.options.tenant or "default"
+    try:
+        if text:
+            session = yield tk.sessions.revoke(text, tenant=tenant)
+        elif access:
+            verdict = yield tk.verify(access)
+            session = verdict.session if verdict else None
+            if session is not None:
+                session = yield tk.sessions.revoke(session.id, tenant=tenant)
+        else:
+            session = None
+        if everywhere and session is not None:
+            yield tk.sessions.revoke_all(session.owner, tenant=tenant)
+    except NotFound:
+        return None  # nothing to end any more, which is what was wanted
+    except StoreUnavailable:
+        return problem("store_unavailable")
+    return None
+
+
+def _before(hooks: Hooks, owner: str | None) -> Steps[None]:
+    step = hooks.step("before_new_access")
+    answer = (yield step(owner)) if step is not None else None
+    if answer is not None:
+        raise Stopped(answer)
+
+
+def _after(hooks: Hooks, tokens: Any) -> Steps[None]:
+    step = hooks.step("after_new_access")
+    if step is not None:
+        yield step(tokens)
+
+
+def _tenant_of(access: str | None) -> str | None:
+    """Return the tenant that an access token names. It only says where to look: the refresh token is what proves."""
+    tenant = tell(access).claims.get("tid") if access else None
+    return tenant if isinstance(tenant, str) else None
+
+
+def answered(hooks: Hooks, found: Problem, names: tuple[str, ...]) -> Steps[Any]:
+    """Return what the first of some hooks answers to a problem; None when ours has to do."""
+    for name in names:
+        step = hooks.step(name)
+        answer = (yield step(found)) if step is not None else None
+        if answer is not None:
+            return answer
+    return None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from tokenry.config import Configuration, known_names
+from tokenry.installation import Installation
 from tokenry.types import ConfigError
 
 from .settings import ServerSettings
@@ -45,6 +47,21 @@ def check(found: Configuration, settings: ServerSettings, environment: Mapping[s
             told = "".join(f"\n  {finding}" for finding in findings)
             raise ConfigError(f"these settings are not fit for production, so the server does not start:{told}")
     return findings
+
+
+def fits(installation: Installation, settings: ServerSettings) -> None:
+    """Raise ConfigError for what cannot work on this database or this machine, before anything is made."""
+    if settings.workers > 1 and installation.database_file is not None:
+        raise ConfigError(
+            "several workers need PostgreSQL: on SQLite one process answers from memory, and is faster than many "
+            "that share the file. Run with workers = 1"
+        )
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
+        except OSError as error:  # ssl.SSLError is one, too
+            pair = f"{settings.tls_certificate} and {settings.tls_key}"
+            raise ConfigError(f"TLS cannot be spoken with {pair}: {error.strerror or error}") from None
 
 
 def _unknown(environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from types import FrameType
 import structlog
 
 from tokenry.installation import Installation
-from tokenry.types import ConfigError, TokenryError
+from tokenry.types import TokenryError
 
 from .logs import configure
 from .serve import Place, serve_process
@@ -37,11 +37,6 @@ def serve_workers(
     if settings.workers == 1:
         serve_process(installation, settings, sockets, started)
         return 0
-    if installation.database_file is not None:
-        raise ConfigError(
-            "several workers need PostgreSQL: on SQLite one process answers from memory, and is faster than many "
-            "that share the file. Run with workers = 1"
-        )
     configure(settings)
     with tempfile.TemporaryDirectory(prefix="tokenry-workers-") as meeting:
         return Workers(installation, settings, sockets, started, Path(meeting)).run()

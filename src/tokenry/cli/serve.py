@@ -63,12 +63,14 @@ def register(app: typer.Typer) -> None:
 
 def _run(call: Call, given: dict[str, Any]) -> None:
     try:
+        from tokenry.api.checks import fits
         from tokenry.api.serve import listen
         from tokenry.api.workers import serve_workers
     except ImportError as error:
         raise ConfigError(f"the server needs more packages ({error.name}): install 'tokenry[server]'") from None
     settings = _settings(call, given)
     installation = call.installation(fallback=True, data=settings.data_dir)
+    fits(installation, settings)
     sockets = listen(settings)
     curl = _prepare(call, installation, settings.data_dir)
     if settings.unix_socket is None:

@@ -13,7 +13,7 @@ from tokenry.types import NOT_GIVEN, Entry, Head
 from . import replies
 from .documents import AuditReportDocument, PageOf
 from .rooms import Here, Room
-from .schemas import Body, Cursor, Limit, Moment, Text
+from .schemas import Body, Cursor, Limit, Moment, Text, Whole
 
 room = Room("audit", "What was done, by whom, and the proof that the record of it is whole.")
 
@@ -22,7 +22,7 @@ class HeadBody(Body):
     """A head as `GET /v1/audit/head` told it."""
 
     tenant: Annotated[str, Field(max_length=64)]
-    position: Annotated[int, Field(ge=0, lt=1 << 53)]
+    position: Annotated[Whole, Field(ge=0, lt=1 << 53)]
     chain: Annotated[str, Field(max_length=200)]
     at: Moment
     signature: Annotated[str, Field(max_length=200)]

@@ -12,7 +12,7 @@ from tokenry.types import Explanation
 from . import replies
 from .documents import ExplanationDocument
 from .rooms import Caller, Here, Room
-from .schemas import Address, Body, Credential, Environment, KeyId, Scope, Slug
+from .schemas import Address, Body, Credential, Environment, KeyId, Scope, Slug, Whole
 
 room = Room("explain", "Why a credential is, or is not, accepted.")
 
@@ -25,7 +25,7 @@ class Question(Body):
         Field(description='One scope, a list (all of), or nested `{"all": […]}` and `{"any": […]}`.'),
     ] = None
     ip: Address | None = None
-    cost: Annotated[int, Field(ge=0, le=10**9)] = 1
+    cost: Annotated[Whole, Field(ge=0, le=10**9)] = 1
 
 
 class CredentialQuestion(Question):

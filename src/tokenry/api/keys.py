@@ -46,6 +46,7 @@ from .schemas import (
     Scope,
     Scopes,
     Text,
+    Whole,
     days,
 )
 
@@ -102,7 +103,7 @@ class NewKeys(Body):
 class Rotation(Body):
     """How a secret is replaced: the old one works until its grace is over."""
 
-    grace_seconds: Annotated[int, Field(ge=0, le=365 * 86_400)] = 0
+    grace_seconds: Annotated[Whole, Field(ge=0, le=365 * 86_400)] = 0
 
 
 class Revocation(Body):

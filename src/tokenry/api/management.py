@@ -39,8 +39,11 @@ a page about the code.
 """
 
 _SCHEMES: Final = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer tk_op_…`"},
-    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "`Authorization: Bearer tk_op_…`; `Authorization: Token …` and `X-API-Key: …` do as well.",
+    },
 }
 
 
@@ -88,5 +91,17 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             tags=app.openapi_tags,
         )
         told["components"]["securitySchemes"] = _SCHEMES
+        for item in told["paths"].values():
+            for operation in item.values():
+                for parameter in operation.get("parameters", ()):
+                    parameter["schema"] = _left_out(parameter["schema"])
         app.openapi_schema = told
     return app.openapi_schema
+
+
+def _left_out(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter that may be left out, but cannot be null: there is no null in a URL."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"]
+    if len(kinds) != 1:
+        return schema
+    return {**{name: value for name, value in schema.items() if name not in ("anyOf", "default")}, **kinds[0]}

@@ -73,6 +73,7 @@ KINDS: Final[dict[str, Kind]] = {
     "method_not_allowed": Kind(405, "The method is not allowed here", "`Allow` names those that are."),
     "body_too_large": Kind(413, "The body is too large", "A body has at most 1 MiB."),
     "headers_too_large": Kind(431, "The headers are too large", "Headers have at most 16 KiB."),
+    "too_slow": Kind(408, "The request took too long", "Send a request in one go: its head within seconds."),
     "not_json": Kind(415, "The body is not JSON", "Send it with `Content-Type: application/json`."),
     "store_unavailable": Kind(503, "The database cannot be used", "Nothing was changed. Try again after a moment."),
     "store_full": Kind(507, "The disk is full", "Nothing was changed. Make room on the disk of the database."),

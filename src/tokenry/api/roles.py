@@ -9,7 +9,7 @@ from tokenry.types import Role
 from . import replies
 from .documents import PageOf
 from .rooms import Here, Room
-from .schemas import Body, Cursor, Limit, RolePath, Scopes
+from .schemas import Body, Cursor, Limit, NewRolePath, RolePath, Scopes
 
 room = Room("roles", "Named sets of scopes. A key or owner that names a role holds its scopes as they are now.")
 
@@ -33,7 +33,7 @@ def get(here: Here, name: RolePath) -> Response:
 
 
 @room.put("/v1/roles/{name}", "roles.put", tells=Role)
-def put(here: Here, name: RolePath, body: RoleFields) -> Response:
+def put(here: Here, name: NewRolePath, body: RoleFields) -> Response:
     """Create a role or replace its scopes; keys with the role hold the new ones at once."""
     return replies.reply(here.roles.put(name, scopes=body.scopes))
 

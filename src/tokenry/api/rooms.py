@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Response])
 
 _ALWAYS: Final = (400, 401, 403, 404, 422, 429, 500, 503)
 _CHANGING: Final = (409, 413, 415, 507)
-SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"header": []}]
+SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
 
 
 class Operation(NamedTuple):

@@ -9,8 +9,13 @@ from fastapi import Header, Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
 DAYS_MAX: Final = 36_500
-NAME: Final = r"^[^\x00-\x1F\x7F-\x9F]*$"
-SCOPE: Final = r"^[a-z0-9_.*:-]+$"
+_TURNING: Final = r"\u2028-\u202E\u2066-\u2069"
+_LINE: Final = rf"[^\x00-\x1F\x7F-\x9F{_TURNING}]"
+LINE: Final = rf"^{_LINE}*$"
+_NAME: Final = rf"^{_LINE}*[^\x00-\x20\x7F-\xA0\s{_TURNING}]{_LINE}*$"
+_PROSE: Final = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F\u2028\u2029]*$"
+_SCOPE: Final = r"^([a-z0-9_.-]+|\*)(:([a-z0-9_.-]+|\*))*$"
+_ROLE: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
 def _moment(value: object) -> datetime:
@@ -26,6 +31,11 @@ def _moment(value: object) -> datetime:
     raise ValueError("must be a moment with a time zone, such as 2026-12-31T18:00:00Z")
 
 
+def _whole(value: object) -> object:
+    """Read 5.0 as 5: to JSON they are the same number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Body(BaseModel):
     """A body, in which unknown fields and other types are refused."""
 
@@ -37,18 +47,19 @@ class Body(BaseModel):
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-Days = Annotated[float, Field(gt=0, le=DAYS_MAX)]
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=NAME)]
-Scope = Annotated[str, Field(min_length=1, max_length=64, pattern=SCOPE, examples=["read:projects"])]
+Days = Annotated[float, Field(ge=0.0000116, le=DAYS_MAX, description="A number of days; a second is 0.0000116.")]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=_NAME)]
+Scope = Annotated[str, Field(min_length=1, max_length=64, pattern=_SCOPE, examples=["read:projects"])]
 Scopes = Annotated[list[Scope], Field(max_length=1000)]
-RoleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", examples=["developer"])]
+RoleName = Annotated[str, Field(pattern=_ROLE, examples=["developer"])]
 Roles = Annotated[list[RoleName], Field(max_length=1000)]
 Environment = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,11}$", examples=["live"])]
-Prose = Annotated[str, Field(max_length=1000)]
-Reason = Annotated[str, Field(max_length=500)]
+Prose = Annotated[str, Field(max_length=1000, pattern=_PROSE)]
+Reason = Annotated[str, Field(max_length=500, pattern=_PROSE)]
 Address = Annotated[str, Field(min_length=1, max_length=64, examples=["203.0.113.0/24"])]
 Addresses = Annotated[list[Address], Field(max_length=1000)]
-Owner = Annotated[str, Field(min_length=1, max_length=255, examples=["user-42"])]
+Owner = Annotated[str, Field(min_length=1, max_length=255, pattern=LINE, examples=["user-42"])]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["default"])]
 Metadata = dict[str, JsonValue]
 Credential = Annotated[str, Field(min_length=1, max_length=8192)]
@@ -58,8 +69,8 @@ class LimitBody(Body):
     """At most `limit` requests in every window of `window_seconds`."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["per-minute"])]
-    limit: Annotated[int, Field(ge=1, le=10**12)]
-    window_seconds: Annotated[int, Field(ge=1, le=366 * 86_400)]
+    limit: Annotated[Whole, Field(ge=1, le=10**12)]
+    window_seconds: Annotated[Whole, Field(ge=1, le=366 * 86_400)]
 
 
 Limits = Annotated[list[LimitBody], Field(max_length=8)]
@@ -86,9 +97,16 @@ IfMatch = Annotated[
 KeyId = Annotated[str, Path(description="The id of a key.", examples=["key_01k9v5m0q2x8r7c4t6y3w1"])]
 Slugged = Annotated[str, Path(description="The slug of a tenant.", examples=["default"])]
 ExternalId = Annotated[str, Path(description="The owner's id in your own system.", examples=["user-42"])]
+NewExternalId = Annotated[
+    str,
+    Path(min_length=1, max_length=255, pattern=LINE, description="The owner's id in your own system."),
+]
 RolePath = Annotated[str, Path(description="The name of a role.", examples=["developer"])]
+NewRolePath = Annotated[str, Path(pattern=_ROLE, description="The name of a role.", examples=["developer"])]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many items a page has at most.")]
-Cursor = Annotated[str | None, Query(min_length=1, max_length=1024, description="`next_cursor` of the page before.")]
+Cursor = Annotated[
+    str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,1024}$", description="`next_cursor` of the page before.")
+]
 Text = Annotated[str | None, Query(min_length=1, max_length=200)]
 Tenant = Annotated[
     str | None,

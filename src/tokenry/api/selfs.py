@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
 from starlette.responses import Response
 
-from tokenry.types import FieldError, Invalid, Key
+from tokenry.types import Invalid, Key
 
 from . import replies
 from .documents import IssuedDocument, SelfDocument
 from .keys import Revocation, Rotation, rotated
 from .rooms import Caller, Room
-from .schemas import IdempotencyKey
+from .schemas import IdempotencyKey, Whole
 
 room = Room("self", "With the key itself, any key.")
 
 _GRACE_SECONDS_MIN = 60
+
+
+class SelfRotation(Rotation):
+    """How a key's own secret is replaced: the old one works until its grace is over."""
+
+    grace_seconds: Annotated[Whole, Field(ge=0, le=365 * 86_400)] = _GRACE_SECONDS_MIN
 
 
 @room.get("/v1/self", "self.get", tells=SelfDocument)
@@ -32,14 +41,15 @@ def get(call: Caller) -> Response:
 
 
 @room.post("/v1/self/rotate", "self.rotate", tells=IssuedDocument)
-def rotate(call: Caller, body: Rotation | None = None, idempotency_key: IdempotencyKey = None) -> Response:
+def rotate(call: Caller, body: SelfRotation | None = None, idempotency_key: IdempotencyKey = None) -> Response:
     """Replace the key's own secret, if the tenant allows it.
 
     A lost answer must not lock the caller out: it needs an `Idempotency-Key`, or a grace of a minute.
     """
-    if idempotency_key is None and (body is None or body.grace_seconds < _GRACE_SECONDS_MIN):
+    body = body or SelfRotation()
+    if idempotency_key is None and body.grace_seconds < _GRACE_SECONDS_MIN:
         message = f"must be at least {_GRACE_SECONDS_MIN}, or send an Idempotency-Key: a lost answer is an outage"
-        raise Invalid([FieldError("grace_seconds", "out_of_range", message)])
+        raise Invalid.one("grace_seconds", "out_of_range", message)
     return replies.issued(rotated(call.groups(call.home), call.valid.key.id, body, idempotency_key))
 
 

@@ -216,7 +216,7 @@ threads = [threading.Thread(target=work, args=(f"t{n}",)) for n in range(4)]
 for thread in threads: thread.start()
 
 def child():
-    faulthandler.dump_traceback_later(20, exit=True)  # a child that is locked up says where
+    faulthandler.dump_traceback_later(60, exit=True)  # a child that is locked up says where
     for secret in secrets: assert tk.verify(secret)
     tk.keys.issue(owner="u", name=f"child {os.getpid()}")
     assert tk.keys.list(limit=1).items
@@ -233,6 +233,7 @@ assert tk.audit.check()
 tk.close()
 """,
         background,
+        timeout=200,
     )
 
 

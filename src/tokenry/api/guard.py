@@ -38,6 +38,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._in_head = False
         self._in_body = False
+        self._is_handed = False  # whether the ordinary application has begun with the request that is being received
         self._large = False
         self._head_count = 0
         self._message_count = 0
@@ -85,7 +86,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._in_head = True
+        self._in_head, self._is_handed = True, False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -95,6 +96,7 @@ class GuardedProtocol(HttpToolsProtocol):
             if name == b"content-length" and len(value) > 6 and int(value) > BODY_MAX:
                 self.refuse("body_too_large")
         super().on_headers_complete()
+        self._is_handed = True
 
     def on_message_complete(self) -> None:
         """End a request."""
@@ -131,7 +133,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """End the connection with a problem, after the answers that are due."""
         self._failing = code
         self.served.counters.refused_count += 1
-        if self.is_due() and self._in_body and self._is_handed():
+        if self.is_due() and self._in_body and self._is_handed:
             if self.pipeline:
                 self.pipeline.popleft()  # the request that broke; the ones before it are answered first
                 return
@@ -143,10 +145,6 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self.is_due():
             return
         self._part()
-
-    def _is_handed(self) -> bool:
-        """Tell whether the request that is being received is the ordinary application's already."""
-        return True
 
     def _part(self) -> None:
         """Say what was wrong, and close; what the client still sends is not read, and does not cost it the answer."""

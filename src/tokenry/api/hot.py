@@ -129,7 +129,7 @@ class _Ids:
 
 def new_request_id() -> bytes:
     """Return an id that no other request of the installation has."""
-    return b"%b-%x" % (_ids.begin, _ids.next())
+    return b"%b-%08x" % (_ids.begin, _ids.next())
 
 
 _ids = _Ids()

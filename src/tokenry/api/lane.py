@@ -76,7 +76,7 @@ class LaneProtocol(GuardedProtocol):
         """Begin a request; the scope of the ordinary way is made when it is needed."""
         if self._over:
             raise Refused
-        self._in_head = True
+        self._in_head, self._is_handed = True, False
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -150,9 +150,6 @@ class LaneProtocol(GuardedProtocol):
     def _fail(self, code: str) -> None:
         self._head = None
         super()._fail(code)
-
-    def _is_handed(self) -> bool:
-        return self._asked is None
 
     def _hand_over(self) -> None:
         """Begin the request again, the ordinary way."""

@@ -1,0 +1,206 @@
+"""FastAPI: dependencies that let keys and sessions in, and stand in OpenAPI as security schemes.
+
+app = FastAPI()
+auth = FastAPITokenry(app, AsyncTokenry("sqlite:///keys.db"))
+
+@app.get("/projects")
+async def projects(credential: Annotated[Valid, Depends(auth.key_required("read:projects"))]):
+    return {"owner": credential.owner.external_id}
+"""
+
+from __future__ import annotations
+
+from inspect import Parameter, Signature
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response, WebSocketException
+from fastapi.openapi.models import APIKey, APIKeyIn, HTTPBearer
+from fastapi.security.base import SecurityBase
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+from tokenry import AsyncTokenry
+from tokenry.types import ConfigError, Valid
+
+from . import cookies, steps
+from .answers import Problem, limits_of
+from .facts import of_scope
+from .guard import Guard, Kind
+from .hooks import ACCESS, Hooks, refresh_steps
+from .options import read_options
+
+_POLICY_VIOLATION = 1008
+_BEARER = HTTPBearer(description="An API key, or the access token of a session.")
+
+
+class Refusal(HTTPException):
+    """Raised in place of an answer: `problem` says why, and `response` is what the caller gets."""
+
+    def __init__(self, problem: Problem | None, response: Any) -> None:
+        status, detail = (problem.status, problem.detail) if problem else (response.status_code, None)
+        super().__init__(status, detail, dict(problem.headers) if problem else None)
+        self.problem = problem
+        self.response = response
+
+
+class FastAPITokenry(Hooks):
+    """Tokenry in a FastAPI application. Hooks may be asynchronous."""
+
+    def __init__(self, app: FastAPI | None, tk: AsyncTokenry, **options: Any) -> None:
+        """Take the application (None: call `init_app` later), the engine and the options of `docs/fastapi.md`."""
+        super().__init__()
+        if not isinstance(tk, AsyncTokenry):
+            raise ConfigError("FastAPITokenry takes an AsyncTokenry, which never blocks the event loop")
+        self.tk = tk
+        self.guard = Guard(read_options(options))
+        self._cookie = _Cookie(self.guard.options.access_name)
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: FastAPI) -> None:
+        """Let an application answer refusals as problems."""
+        app.add_exception_handler(Refusal, _response_of)
+
+    def key_required(self, scopes: Any = None, **asked: Any) -> Any:
+        """Return a dependency that lets in who brings a key (or a token derived from one) with these scopes."""
+        return _Required(self, scopes, ("key",), asked)
+
+    def session_required(self, scopes: Any = None, **asked: Any) -> Any:
+        """Return a dependency that lets in who is signed in."""
+        return _Required(self, scopes, ("session",), asked)
+
+    def credential_required(self, scopes: Any = None, *, optional: bool = False, **asked: Any) -> Any:
+        """Return a dependency that lets in either; with `optional` also who brings nothing, never who brings a bad one."""
+        return _Required(self, scopes, ("key", "session"), asked, optional=optional)
+
+    async def sign_in(
+        self, request: Request, response: Response, owner: object, claims: Any = None, **asked: Any
+    ) -> Any:
+        """Start a session for an owner (made if there is none), put its cookies on a response and return its tokens.
+
+        `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
+        """
+        try:
+            tokens = await steps.run_async(steps.start(self.tk, self, owner, {"claims": claims, **asked}))
+        except steps.Stopped as stopped:
+            raise Refusal(None, stopped.answer) from None
+        self._hand_out(request, response, tokens)
+        return tokens
+
+    async def sign_out(self, request: Request, response: Response, *, everywhere: bool = False) -> None:
+        """End the session of a request, or all sessions of its owner, and take the cookies back."""
+        token, facts = await _token_of_body(request), of_scope(request.scope)
+        found = await steps.run_async(steps.sign_out(self.tk, self.guard, facts, token, everywhere=everywhere))
+        if found is not None:
+            raise await self.refusal(found, ACCESS)
+        cookies.clear(response, self.guard.options, request.scope.get("root_path", ""))
+
+    async def refresh_session(self, request: Request, response: Response) -> Any:
+        """Refresh the session of a request and put the new cookies on the response; a dependency, too."""
+        token, facts = await _token_of_body(request), of_scope(request.scope)
+        try:
+            found = await steps.run_async(steps.refresh(self.tk, self.guard, self, facts, token))
+        except steps.Stopped as stopped:
+            raise Refusal(None, stopped.answer) from None
+        if isinstance(found, Problem):
+            refusal = await self.refusal(found, refresh_steps(found.code))
+            if cookies.are_spent(found):
+                cookies.clear(refusal.response, self.guard.options, request.scope.get("root_path", ""))
+            raise refusal
+        if token is None:
+            self._hand_out(request, response, found)
+        response.headers["Cache-Control"] = "no-store"
+        return found
+
+    def router(self, prefix: str = "/auth") -> APIRouter:
+        """Return `POST …/refresh`, `POST …/sign-out` and `POST …/sign-out/everywhere`; see `refresh_path`."""
+        room = APIRouter(prefix=prefix, tags=["sessions"])
+        refreshed = Depends(self.refresh_session)
+
+        @room.post("/refresh")
+        async def refresh(request: Request, tokens: Any = refreshed) -> dict[str, Any]:
+            return cookies.told(tokens, with_secrets=await _token_of_body(request) is not None)
+
+        @room.post("/sign-out", status_code=204)
+        async def sign_out(request: Request, response: Response) -> None:
+            await self.sign_out(request, response)
+
+        @room.post("/sign-out/everywhere", status_code=204)
+        async def sign_out_everywhere(request: Request, response: Response) -> None:
+            await self.sign_out(request, response, everywhere=True)
+
+        return room
+
+    async def refusal(self, found: Problem, names: tuple[str, ...]) -> Refusal:
+        """Return what is raised for a problem, with the answer of the first hook that has one."""
+        answer = await steps.run_async(steps.answered(self, found, names))
+        return Refusal(found, Response(found.body(), found.status, dict(found.fields())) if answer is None else answer)
+
+    def _hand_out(self, request: Request, response: Response, tokens: Any) -> None:
+        cookies.put(response, tokens, self.guard.options, request.scope.get("root_path", ""))
+        response.headers["Cache-Control"] = "no-store"
+
+
+class _Required(SecurityBase):
+    """A dependency: the verdict of the credential that a request or a WebSocket presents."""
+
+    def __init__(
+        self, auth: FastAPITokenry, scopes: Any, kinds: tuple[Kind, ...], asked: Any, *, optional: bool = False
+    ) -> None:
+        self.model = _BEARER
+        self.scheme_name = "Bearer"
+        self._auth = auth
+        self._need = auth.guard.need(scopes, kinds, **asked)
+        self._optional = optional
+        self.__signature__ = _signature(auth._cookie if "session" in kinds else None)
+
+    async def __call__(self, connection: HTTPConnection, response: Response, cookie: None = None) -> Valid | None:
+        auth = self._auth
+        facts = of_scope(connection.scope)
+        found = await steps.run_async(steps.admit(auth.tk, auth.guard, facts, self._need, optional=self._optional))
+        if isinstance(found, Problem):
+            if connection.scope["type"] == "websocket":
+                raise WebSocketException(_POLICY_VIOLATION, found.code)
+            raise await auth.refusal(found, ACCESS)
+        if found is not None:
+            response.headers.raw.extend([(name.lower().encode(), value.encode()) for name, value in limits_of(found)])
+        return found
+
+
+class _Cookie(SecurityBase):
+    """Stands in OpenAPI for the cookie of who is signed in; the dependency that needs it reads it itself."""
+
+    def __init__(self, name: str) -> None:
+        self.model = APIKey(**{"in": APIKeyIn.cookie, "name": name, "description": "Set by signing in."})  # type: ignore[arg-type]
+        self.scheme_name = "Session"
+
+    async def __call__(self) -> None:
+        return None
+
+
+def _signature(cookie: _Cookie | None) -> Signature:
+    """Return what FastAPI is to hand to a dependency: only where sessions are let in, the scheme of their cookie."""
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [
+        Parameter("connection", kind, annotation=HTTPConnection),
+        Parameter("response", kind, annotation=Response),
+    ]
+    if cookie is not None:
+        parameters.append(Parameter("cookie", kind, annotation=Annotated[None, Depends(cookie)]))
+    return Signature(parameters)
+
+
+async def _response_of(request: Request, refusal: Any) -> Any:
+    return refusal.response
+
+
+async def _token_of_body(request: Request) -> str | None:
+    """Return the refresh token that an application without cookies sends as JSON."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        return None
+    try:
+        body = await request.json()
+    except (ValueError, RecursionError):
+        return None
+    token = body.get("refresh_token") if isinstance(body, dict) else None
+    return token if isinstance(token, str) else None

@@ -30,9 +30,11 @@ from .service.events import Events
 from .service.keys import Keys
 from .service.owners import Owners
 from .service.roles import Roles, Scopes
+from .service.sessions import Sessions
+from .service.signing_keys import SigningKeys
 from .service.tenants import Tenants
 from .service.usage import Usage
-from .service.verify import Find, Lease, OwnerLoader, read_ask, required, text_of
+from .service.verify import Find, Lease, OwnerLoader, Wait, read_ask, required, text_of
 from .store import open as stores
 from .tokenry import Tokenry
 
@@ -109,6 +111,25 @@ class AsyncKeys(_Group):
     purge = awaited(Keys.purge)
 
 
+class AsyncSessions(_Group):
+    """`Sessions`, awaited."""
+
+    start = awaited(Sessions.start)
+    refresh = awaited(Sessions.refresh)
+    get = awaited(Sessions.get)
+    list = awaited(Sessions.list)
+    revoke = awaited(Sessions.revoke)
+    revoke_all = awaited(Sessions.revoke_all)
+
+
+class AsyncSigningKeys(_Group):
+    """`SigningKeys`, awaited."""
+
+    list = awaited(SigningKeys.list)
+    rotate = awaited(SigningKeys.rotate)
+    remove = awaited(SigningKeys.remove)
+
+
 class AsyncEvents(_Group):
     """`Events`, awaited. Subscribers stay plain functions; they are called where the change ran."""
 
@@ -144,6 +165,8 @@ class AsyncGroups:
         self.roles = AsyncRoles(sync.roles, run)
         self.scopes = AsyncScopes(sync.scopes, run)
         self.keys = AsyncKeys(sync.keys, run)
+        self.sessions = AsyncSessions(sync.sessions, run)
+        self.signing_keys = AsyncSigningKeys(sync.signing_keys, run)
         self.events = AsyncEvents(sync.events, run)
         self.audit = AsyncAudit(sync.audit, run)
         self.usage = AsyncUsage(sync.usage, run)
@@ -300,7 +323,7 @@ class AsyncTokenry(AsyncGroups):
             await self._sync._database.close_async()
         await (_in_greenlet if self._greenlets else asyncio.to_thread)(self._sync.close)
 
-    async def _drive(self, steps: Generator[Find | Lease, Any, Any]) -> Any:
+    async def _drive(self, steps: Generator[Find | Lease | Wait, Any, Any]) -> Any:
         if self._greenlets:
             await self._wake()
         else:
@@ -308,8 +331,8 @@ class AsyncTokenry(AsyncGroups):
         try:
             wish = next(steps)
             while True:
-                if isinstance(wish, Lease):
-                    answer: Any = await self._call(self._verifying.lease, wish)
+                if not isinstance(wish, Find):
+                    answer: Any = await self._call(self._verifying.done, wish)
                 elif self._inline:
                     answer = self._verifying.store.find(wish.kid)
                 elif self._find is not None:

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .core.errors import ConfigError
+from .core.jwt import ALGORITHMS, is_strong_secret
 from .core.keyring import Keyring, new_generation, parse_keyring
+from .core.policy import TokenPolicy
+from .core.refresh import Rules
 
 _FILE = "tokenry.toml"
 _PLACES = ("database_url", "keyring")
@@ -41,6 +44,17 @@ class Settings:
     limits_when_down: Literal["closed", "open"] = "closed"
     store_timeout: timedelta = timedelta(seconds=5)
     migrate: bool = True
+    issuer: str = "urn:tokenry"
+    access_life: timedelta = timedelta(minutes=5)
+    session_idle_life: timedelta = timedelta(days=7)
+    session_life: timedelta = timedelta(days=30)
+    refresh_grace: timedelta = timedelta(seconds=10)
+    sessions_per_owner: Literal["many", "one"] = "many"
+    early_refresh: Literal["allow", "refuse"] = "allow"
+    bind_access: bool = False
+    algorithm: Literal["ES256", "RS256", "Ed25519", "HS256"] = "ES256"
+    shared_secret: str = field(default="", repr=False)
+    signing_key_life: timedelta = timedelta(days=90)
 
     def __post_init__(self) -> None:
         if self.memory_entries < 0:
@@ -50,6 +64,49 @@ class Settings:
         for name in ("flush_interval", "owner_max_age", "store_timeout"):
             if getattr(self, name) <= timedelta(0):
                 raise ConfigError(f"{name} must be longer than nothing")
+        _check_tokens(self)
+
+    def token_policy(self) -> TokenPolicy:
+        """Return what these settings say about sessions and access tokens."""
+        unit = timedelta(microseconds=1)
+        rules = Rules(
+            grace=self.refresh_grace // unit,
+            idle=self.session_idle_life // unit,
+            absolute=self.session_life // unit,
+            refuse_before=self.access_life // unit if self.early_refresh == "refuse" else None,
+        )
+        return TokenPolicy(
+            issuer=self.issuer.rstrip("/"),
+            access_life=self.access_life // unit,
+            rules=rules,
+            one_session=self.sessions_per_owner == "one",
+            bind_access=self.bind_access,
+            algorithm=self.algorithm,
+            shared_secret=self.shared_secret.encode(),
+            signing_key_life=self.signing_key_life // unit,
+        )
+
+
+def _check_tokens(settings: Settings) -> None:
+    """Raise ConfigError for lives, words and secrets that sessions and tokens cannot have."""
+    bounds = (
+        ("access_life", timedelta(seconds=10), timedelta(hours=24)),
+        ("session_idle_life", settings.access_life, settings.session_life),
+        ("session_life", settings.access_life, timedelta(days=3650)),
+        ("refresh_grace", timedelta(0), timedelta(seconds=60)),
+        ("signing_key_life", timedelta(hours=1), timedelta(days=3650)),
+    )
+    for name, least, most in bounds:
+        if not least <= getattr(settings, name) <= most:
+            raise ConfigError(f"{name} must be from {least} to {most}")
+    words = (("sessions_per_owner", ("many", "one")), ("early_refresh", ("allow", "refuse")))
+    for name, known in (*words, ("algorithm", tuple(ALGORITHMS))):
+        if getattr(settings, name) not in known:
+            raise ConfigError(f"{name} must be one of {', '.join(known)}")
+    if not settings.issuer.isprintable() or not 1 <= len(settings.issuer.strip()) <= 255:
+        raise ConfigError("issuer must be the URL (or another name) that tokens name as their issuer")
+    if settings.algorithm == "HS256" and not is_strong_secret(settings.shared_secret.encode()):
+        raise ConfigError("HS256 needs shared_secret: at least 32 random characters that the verifiers have too")
 
 
 @dataclass(frozen=True, slots=True)

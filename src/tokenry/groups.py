@@ -1,4 +1,4 @@
-"""The groups of calls that manage tenants, owners, roles, scopes, keys, events, audit and usage."""
+"""The groups of calls: tenants, owners, roles, scopes, keys, sessions, signing keys, events, audit and usage."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from .service.events import Events, Subscribers
 from .service.keys import Keys
 from .service.owners import Owners
 from .service.roles import Roles, Scopes
+from .service.sessions import Sessions
+from .service.signing_keys import SigningKeys
 from .service.tenants import Tenants
 from .service.usage import Usage
 
 
 class Groups:
-    """The management of tenants, owners, roles, scopes, keys, events, audit and usage."""
+    """The management of tenants, owners, roles, scopes, keys, sessions, signing keys, events, audit and usage."""
 
     def __init__(self, context: Context, subscribers: Subscribers) -> None:
         self._context = context
@@ -26,6 +28,8 @@ class Groups:
         self.roles = Roles(context)
         self.scopes = Scopes(context)
         self.keys = Keys(context)
+        self.sessions = Sessions(context)
+        self.signing_keys = SigningKeys(context)
         self.events = Events(context, subscribers)
         self.audit = Audit(context)
         self.usage = Usage(context)

@@ -27,10 +27,12 @@ from .runtime.heads import HeadFile
 from .runtime.leases import Leases
 from .runtime.memory import Memory
 from .runtime.tally import Tally
+from .runtime.tokens import TokenMemory
 from .runtime.worker import Worker
 from .service import canary, usage
 from .service.context import Context, Done, NoHeads
 from .service.events import Subscribers
+from .service.signing_keys import Signers
 from .service.verify import OwnerLoader, Verifying, checked_loader, read_ask, required, text_of
 from .store import open as stores
 
@@ -83,6 +85,14 @@ class Tokenry(Groups):
         self._memory = Memory(*self._trust())
         self._leases = Leases()
         self._tally = Tally()
+        self._remembered = TokenMemory(self.settings.memory_entries)
+        self._signers = Signers(
+            self._database,
+            self.settings.token_policy(),
+            self._keyring.get,
+            self._now,
+            lambda: self._memory.clears,
+        )
         self._verifying = self._make_verifying()
         super().__init__(self._make_context(), Subscribers())
         self._closed = self._prepared = False
@@ -237,6 +247,8 @@ class Tokenry(Groups):
             now=self._now,
             limits_open=self.settings.limits_when_down == "open",
             owner_max_age=self.settings.owner_max_age // timedelta(microseconds=1),
+            signers=self._signers,
+            remembered=self._remembered,
         )
 
     def _make_context(self) -> Context:
@@ -250,6 +262,7 @@ class Tokenry(Groups):
             owner_loader=lambda: self._verifying.owner_loader,
             held=self._leases.held,
             heads=HeadFile(keyring.with_name(keyring.name + ".heads")) if keyring else NoHeads(),
+            signers=self._signers,
         )
 
     def _trust(self) -> tuple[int, Any]:
@@ -332,7 +345,7 @@ class Tokenry(Groups):
     def _after_fork(self) -> None:
         self._database.after_fork()
         self._flushing = threading.RLock()
-        for part in (self._memory, self._leases, self._tally, self._worker):
+        for part in (self._memory, self._remembered, self._signers, self._leases, self._tally, self._worker):
             part.forget()
 
 

@@ -43,8 +43,8 @@ TURNS = [
 ]
 RULES = ["sqlite-memory-sync", "postgres-url-async"]
 # In the order that foreign keys allow.
-WIPED = ["secret", "usage_hour", "limit_counter", "idempotency", "key", "owner", "role", "scope", "event"]
-WIPED += ["audit_entry", "audit_head"]
+WIPED = ["secret", "session", "signing_key", "usage_hour", "limit_counter", "idempotency", "key", "owner", "role"]
+WIPED += ["scope", "event", "audit_entry", "audit_head"]
 
 
 class Installation:

@@ -15,7 +15,7 @@ from tokenry.config import SERVER_NAMES, known_names
 from tokenry.types import CODES, EVENT_TYPES
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
-GROUPS = ["tenants", "owners", "roles", "scopes", "keys", "events", "audit", "usage"]
+GROUPS = ["tenants", "owners", "roles", "scopes", "keys", "sessions", "signing_keys", "events", "audit", "usage"]
 
 
 def page(name: str) -> str:

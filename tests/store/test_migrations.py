@@ -90,9 +90,11 @@ def test_down_with_data_and_up_again_at_every_revision(url: str) -> None:
                 tk.roles.put("r", scopes=["a"], tenant=tenant)
                 tk.scopes.define(["a"], tenant=tenant)
                 limits = [{"name": "a", "limit": 5, "window_seconds": 60}]
-                issued = tk.keys.issue("ada", name=f"k-{down}", tenant=tenant, limits=limits, idempotency_key="i")
+                issued = tk.keys.issue("ada", name=f"k-{down}", tenant=tenant, limits=limits, idempotency_key=down)
                 assert tk.verify(issued.secret)
                 tk.keys.rotate(issued.key.id, tenant=tenant)
+                started = tk.sessions.start("ada", tenant=tenant)
+                assert tk.verify(tk.sessions.refresh(started.refresh, tenant=tenant).access)
         with connected(url) as connection:
             connection.execute(sa.text("CREATE TABLE IF NOT EXISTS host_table (id integer)"))
             migrate.downgrade(connection, down)
@@ -103,6 +105,7 @@ def test_down_with_data_and_up_again_at_every_revision(url: str) -> None:
     with Tokenry(url, keyring=keyring, settings=QUIET) as tk:
         tk.owners.put("ada")
         assert tk.verify(tk.keys.issue("ada", name="k").secret)
+        assert tk.verify(tk.sessions.start("ada").access)
 
 
 def test_upgrading_twice_changes_nothing(url: str) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from tokenry.store.tables import PREFIX, metadata
 
 WITHOUT_TENANT = {"tenant", "keyring_canary", "fence", "node"}
+DIGESTS_OF_SESSIONS = ("digest", "parent_digest", "elder_digest")
 TABLES = [pytest.param(table, id=table.name) for table in metadata.sorted_tables]
 
 
@@ -42,4 +43,6 @@ def test_names_of_times_and_counts_say_what_they_are(table: sa.Table) -> None:
 
 def test_no_column_could_hold_a_secret() -> None:
     binary = {(t.name, c.name) for t in metadata.sorted_tables for c in t.columns if isinstance(c.type, sa.LargeBinary)}
-    assert binary == {("tokenry_secret", "digest"), ("tokenry_idempotency", "nonce")}
+    digests = {("tokenry_secret", "digest"), *(("tokenry_session", name) for name in DIGESTS_OF_SESSIONS)}
+    nonces = {("tokenry_idempotency", "nonce"), ("tokenry_session", "parent_nonce"), ("tokenry_session", "elder_nonce")}
+    assert binary == digests | nonces | {("tokenry_signing_key", "sealed")}

@@ -42,6 +42,7 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
         "tenant": verdict.tenant.slug,
         "owner": document(verdict.owner),
         "key": document(verdict.key),
+        "session": document(verdict.session),
         "scopes": list(verdict.scopes),
         "limits": document(verdict.limits),
     }

@@ -66,9 +66,10 @@ def _answer(call: Call, verdict: Verdict) -> None:
         return
     pairs = [("verdict", verdict.code)]
     if isinstance(verdict, Valid):
-        key = verdict.key
-        pairs += [("key", f"{key.id} ({key.name})"), ("owner", verdict.owner.external_id)]
-        pairs += [("tenant", verdict.tenant.slug), ("scopes", ", ".join(verdict.scopes)), ("expires", expiry(key))]
+        key, session = verdict.key, verdict.session
+        pairs += [("key", f"{key.id} ({key.name})" if key else ""), ("session", session.id if session else "")]
+        pairs += [("owner", verdict.owner.external_id), ("tenant", verdict.tenant.slug)]
+        pairs += [("scopes", ", ".join(verdict.scopes)), ("expires", expiry(key) if key else "")]
     elif verdict.retry_after is not None:
         pairs.append(("retry after", f"{verdict.retry_after} s"))
     pairs += [("limit", f"{state.name}: {state.remaining} of {state.limit} left") for state in verdict.limits]

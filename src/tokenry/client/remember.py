@@ -46,6 +46,8 @@ class Remembered:
         """Remember a verdict from the moment it was asked for, at most until the key or its secret ends."""
         if not self._age or not isinstance(verdict, Valid) or verdict.limits:
             return
+        if verdict.key is None:  # a session's token: there is no telling from here when it ends
+            return
         ends = [verdict.key.expires_at, *(info.ends_at for info in verdict.key.secrets)]
         left = [(end - datetime.now(UTC)).total_seconds() for end in ends if end is not None]
         with self._lock:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from .grant import Grant
 from .limits import Limit, LimitState, state
-from .model import Key, Owner, Tenant
+from .model import Key, Owner, Session, Tenant
 
 CODES: Final = {
     "malformed": "The credential is not one of ours: a typing error, a made-up key, or another kind of text.",
@@ -33,10 +34,9 @@ class Valid:
 
     __slots__ = ("_grant", "_taken")
 
-    kind: Final = "key"
+    kind: Literal["key", "session", "token"] = "key"
     code: Final = "valid"
-    online: Final = True
-    session: Final = None
+    online: bool = True
 
     def __init__(self, grant: Grant, taken: Taken = ()) -> None:
         self._grant = grant
@@ -49,9 +49,19 @@ class Valid:
         return f"Valid(key={self._grant.key_id!r}, owner={self._grant.external_id!r}, tenant={self._grant.tenant!r})"
 
     @property
-    def key(self) -> Key:
-        """The key as it was when the verdict's grant was read."""
+    def key(self) -> Key | None:
+        """The key as it was when the verdict's grant was read; None for a session."""
         return self._grant.key("active")
+
+    @property
+    def session(self) -> Session | None:
+        """The session of an access token; None for a key, and for a token that was derived from one."""
+        return None
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """Everything that a token says; a key says nothing."""
+        return {}
 
     @property
     def owner(self) -> Owner:

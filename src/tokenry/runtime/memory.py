@@ -42,6 +42,7 @@ class Memory:
         self._version = self._fence = -1
         self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)
         self.drops = 0
+        self.clears = 0
 
     def watch(self, signal: Signal) -> None:
         """Trust memory from now on only while `signal` stands still."""
@@ -59,6 +60,12 @@ class Memory:
         if grant is None or not hmac.compare_digest(grant.proof, self._proof(text)):
             return None
         return grant
+
+    def known(self, kid: str) -> Grant | None:
+        """Return the grant of a kid, whoever asks: a token that hangs on it was proved by its signature."""
+        if self._signal is not None:
+            self._look(self._signal)
+        return self._grants.get(kid)
 
     def remember(self, grant: Grant, text: str, drops: int) -> None:
         """Keep a grant that was looked up when the drop counter stood at `drops`; not if it has moved since."""
@@ -109,6 +116,7 @@ class Memory:
         """Forget all grants. A million of them are set free in slices, by `sweep`, and not in one long pause."""
         with self._lock:
             self.drops += 1
+            self.clears += 1
             old, self._grants, self._dropped, self._ring, self._hand = self._grants, {}, 0, [], 0
         if old:
             self._attic.append(old)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -66,10 +66,12 @@ class Acting:
         if by is NOT_GIVEN:
             return PROGRAM
         if isinstance(by, Valid):
-            return self._key(by)
+            return self._session(by) if by.kind == "session" else self._key(by)
         if isinstance(by, Owner):
             home = by.tenant
-        external_id = external(by)
+        return self._named(external(by), home)
+
+    def _named(self, external_id: str, home: str) -> Actor:
         name = name_of(home, external_id, self.tenant.slug)
         if home not in (self.tenant.slug, SYSTEM):
             return Actor(name)
@@ -104,8 +106,8 @@ class Acting:
 
     def _key(self, by: Valid) -> Actor:
         """Return the actor behind a verdict, as its key and owner are now: a verdict may have been kept for a while."""
-        name, home = by.key.id, self.rows.tenants.get(by.tenant.slug)
-        key = self.rows.keys.get(home, name, self.now) if home else None
+        name, home = by.key.id if by.key else "", self.rows.tenants.get(by.tenant.slug)
+        key = self.rows.keys.get(home, name, self.now) if home and name else None
         owner = self.rows.owners.get(home, key.owner) if home and key else None
         if home is None or key is None or owner is None:
             return Actor(name, by_key=True)
@@ -117,7 +119,19 @@ class Acting:
             return Actor(name, identity, operator=granted(key.scopes), everywhere=everywhere, by_key=True)
         if key.environment == OPERATOR_ENVIRONMENT or home.slug != self.tenant.slug:
             return Actor(name, by_key=True)
-        return self._ordinary_key(key, identity, owner)
+        actor = self._ordinary_key(key, identity, owner)
+        return replace(actor, within=granted(by.scopes)) if by.kind == "token" else actor
+
+    def _session(self, by: Valid) -> Actor:
+        """Return the owner who is signed in; with scopes of its own a session does what a key with them would."""
+        home = self.rows.tenants.get(by.tenant.slug)
+        session = self.rows.sessions.get(home, by.session.id, self.now) if home and by.session else None
+        if home is None or session is None or session.status != "active" or home.status != "active":
+            return Actor(by.owner.external_id, by_key=True)
+        actor = self._named(session.owner, home.slug)
+        if session.scopes is None:
+            return actor
+        return replace(actor, admin=False, operator=None, within=granted(session.scopes), by_key=True)
 
     def _ordinary_key(self, key: Key, identity: tuple[str, ...], owner: Owner) -> Actor:
         """Return what a key of an application is: never an admin, whoever owns it, and never more than it says."""

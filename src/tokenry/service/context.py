@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tokenry.core.actors import PROGRAM, Actor
 from tokenry.core.actors import SYSTEM as SYSTEM
@@ -21,6 +21,9 @@ from tokenry.core.ports import Rows, Sealed, Store
 from .acting import Acting, check_by
 from .acting import By as By
 from .acting import external as external
+
+if TYPE_CHECKING:
+    from .signing_keys import Signers
 
 
 @dataclass(slots=True)
@@ -69,6 +72,7 @@ class Context:
     held: Callable[[str, Limit, int], int] = lambda key_id, limit, window: 0
     heads: Heads = field(default_factory=lambda: NoHeads())
     seals: bool = True
+    signers: Signers | None = None
     ids: Ids = field(default_factory=Ids)
 
     def scoped(self, **defaults: Any) -> Context:

@@ -10,20 +10,25 @@ from __future__ import annotations
 import hmac
 import inspect
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
-
-import msgspec
 
 from tokenry.core.addresses import read as read_address
 from tokenry.core.decide import Ask, failures
 from tokenry.core.errors import ConfigError, Denied, Invalid, StoreUnavailable
 from tokenry.core.grant import Grant, Row, compile_row, with_owner
 from tokenry.core.keyring import Keyring
-from tokenry.core.ports import Leases, Pepper, Remembers, Store, Tally, Want
+from tokenry.core.ports import Leases, Pepper, Remembers, Store, Tally
 from tokenry.core.scopes import ScopesAsked, require
 from tokenry.core.secret import Parsed, Secret, digest_of, parse, same_tag
+from tokenry.core.token import Checked, TokenValid
 from tokenry.core.verdict import CODES, Check, Explanation, Refused, Valid, Verdict
+
+from .signing_keys import Signers
+from .tokens import RemembersTokens, Tokens
+from .wishes import Find as Find
+from .wishes import Lease as Lease
+from .wishes import Wait as Wait
 
 _log = logging.getLogger("tokenry.verify")
 
@@ -36,19 +41,7 @@ COST_MAX = 10**9
 _ROUNDS = 8
 
 
-class Find(msgspec.Struct, gc=False):
-    """The wish for one row by its kid."""
-
-    kid: str
-
-
-class Lease(msgspec.Struct):
-    """The wish for shares of limits; answered with None when the store is down and limits are open."""
-
-    wants: list[Want]
-
-
-Steps: TypeAlias = Generator[Find | Lease, Any, Verdict]
+Steps: TypeAlias = Generator[Find | Lease | Wait, Any, Verdict]
 
 
 class Verifying:
@@ -65,9 +58,12 @@ class Verifying:
         now: Callable[[], int],
         limits_open: bool,
         owner_max_age: int,
+        signers: Signers,
+        remembered: RemembersTokens,
     ) -> None:
         self.store = store
         self.owner_loader: OwnerLoader | None = None
+        self.tokens: Tokens = Tokens(self, signers, remembered, keyring, now)
         self._memory = memory
         self._leases = leases
         self._tally = tally
@@ -80,7 +76,7 @@ class Verifying:
         """Answer from memory alone, or return None when something must be looked up or leased."""
         grant = self._memory.recall(text[-73:-57], text)
         if grant is None:
-            return None
+            return self.tokens.answer(text, ask) if "." in text else None
         now = self._now()
         if grant.read_at is not None and now - grant.read_at > self._owner_max_age:
             return None
@@ -98,6 +94,8 @@ class Verifying:
 
     def steps(self, text: str, ask: Ask) -> Steps:
         """Answer, yielding every wish that may have to wait."""
+        if "." in text:  # as in a token, and in no key
+            return (yield from self.tokens.steps(text, ask))
         parsed = parse(text)
         if parsed is None or not self._tagged(parsed):
             self._tally.count_unknown("malformed")
@@ -126,17 +124,21 @@ class Verifying:
         self._tally.count(grant, "valid", now, ask.ip)
         return Valid(grant, taken)
 
-    def explain_steps(self, text: str, ask: Ask) -> Generator[Find | Lease, Any, Explanation]:
+    def explain_steps(self, text: str, ask: Ask) -> Generator[Find | Lease | Wait, Any, Explanation]:
         """Evaluate every check and take nothing."""
-        failed: dict[str, None] = {}
+        if "." in text:
+            return (yield from self.tokens.explain_steps(text, ask))
         parsed = parse(text)
-        grant = None
         if parsed is None or not self._tagged(parsed):
-            failed["malformed"] = None
-        else:
-            grant = self._proved((yield Find(parsed.kid)), parsed, text, self._now())
-            if grant is None:
-                failed["not_found"] = None
+            return (yield from self.explained(None, ["malformed"], ask))
+        grant = self._proved((yield Find(parsed.kid)), parsed, text, self._now())
+        return (yield from self.explained(grant, [] if grant else ["not_found"], ask))
+
+    def explained(
+        self, grant: Grant | None, found: Sequence[str], ask: Ask
+    ) -> Generator[Find | Lease | Wait, Any, Explanation]:
+        """Explain what was found to fail already, and everything that a grant decides."""
+        failed = dict.fromkeys(found)
         if grant is not None:
             failed.update(dict.fromkeys(failures(grant, ask, self._now())))
             peek = Ask(cost=0)
@@ -150,14 +152,18 @@ class Verifying:
             checks.append(Check(code, code not in failed if known else None))
         return Explanation(next((code for code in CODES if code in failed), "valid"), tuple(checks))
 
-    def run(self, steps: Generator[Find | Lease, Any, Any]) -> Any:
+    def run(self, steps: Generator[Find | Lease | Wait, Any, Any]) -> Any:
         """Drive steps to their end, doing what they wish for at once."""
         try:
             wish = next(steps)
             while True:
-                wish = steps.send(self.store.find(wish.kid) if isinstance(wish, Find) else self.lease(wish))
+                wish = steps.send(self.store.find(wish.kid) if isinstance(wish, Find) else self.done(wish))
         except StopIteration as end:
             return end.value
+
+    def done(self, wish: Lease | Wait) -> Any:
+        """Do what steps wish for besides a lookup."""
+        return wish.call() if isinstance(wish, Wait) else self.lease(wish)
 
     def lease(self, wish: Lease) -> list[tuple[int, int, int]] | None:
         """Lease shares from the store in one transaction."""
@@ -184,6 +190,51 @@ class Verifying:
             now = self._now()  # however long that took: what the store has just said is not asked again
             self._leases.fill(grant, taken, shares, now)
         raise StoreUnavailable("the limits of this key are leased too slowly to count a verification; try again")
+
+    def known(self, kid: str) -> Grant | None:
+        """Return what is remembered of a secret or session without its text: for who was proved by a signature."""
+        grant = self._memory.known(kid)
+        if grant is not None and grant.read_at is not None and self._now() - grant.read_at > self._owner_max_age:
+            return None
+        return grant
+
+    def find(self, kid: str) -> Generator[Find, Any, Grant | None]:
+        """Return the grant of a secret or session, from memory or the store."""
+        grant = self.known(kid)
+        if grant is None:
+            drops = self._memory.prepare()
+            row: Row | None = yield Find(kid)
+            grant = self._granted(row) if row is not None else None
+            if grant is not None:
+                self._memory.remember(grant, "", drops)
+        return grant
+
+    def answer_for(self, grant: Grant, ask: Ask, token: Checked) -> Verdict | None:
+        """Answer for a token from memory alone, or return None when limits must be leased."""
+        now = self._now()
+        for code in failures(grant, ask, now):
+            return self._refuse(grant, code, now)
+        taken = self._leases.take(grant, ask.cost, now) if grant.limits else ()
+        return None if isinstance(taken, list) else self._answered(grant, ask, token, taken, now)
+
+    def steps_for(self, grant: Grant, ask: Ask, token: Checked) -> Steps:
+        """Answer for a token, leasing limits of the key behind it."""
+        now = self._now()
+        for code in failures(grant, ask, now):
+            return self._refuse(grant, code, now)
+        taken = (yield from self._take(grant, ask)) if grant.limits else ()
+        return self._answered(grant, ask, token, taken, now)
+
+    def _answered(self, grant: Grant, ask: Ask, token: Checked, taken: Any, now: int) -> Verdict:
+        if isinstance(taken, Refused):
+            return self._limited(grant, taken, now, ask)
+        if token.kind == "token":  # a use of the secret that it was derived from
+            self._tally.count(grant, "valid", now, ask.ip)
+        return TokenValid(token, grant, taken)
+
+    def count_unknown(self, code: str) -> None:
+        """Count one refusal of a credential that belongs to nobody we know."""
+        self._tally.count_unknown(code)
 
     def _refuse(self, grant: Grant, code: str, now: int) -> Refused:
         if code == "not_found":
@@ -218,6 +269,9 @@ class Verifying:
         if signing.id != generation.id:
             newer = digest_of(signing.pepper, row.kid, row.tenant_id, row.key_id, text)
             self._tally.note_pepper(Pepper(row.kid, row.digest, newer, signing.id))
+        return self._granted(row)
+
+    def _granted(self, row: Row) -> Grant | None:
         if self.owner_loader is not None:
             return self._with_owner(row, self.owner_loader)
         return self._compiled(row)

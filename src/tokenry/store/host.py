@@ -20,9 +20,9 @@ from tokenry.core.grant import Row
 
 from .failures import translated, unavailable
 from .locks import presence
-from .lookup import lookup_sql, read
+from .lookup import is_session, lookup_sql, read, session_sql
 from .rows import SqlRows
-from .sqlite import _FENCE, _FIND
+from .sqlite import _FENCE, _FIND, _FIND_SESSION
 
 _TAKE_WRITE_LOCK = text("UPDATE tokenry_fence SET counter = counter WHERE id = 1")
 
@@ -37,7 +37,7 @@ class HostDatabase:
         self.dialect = engine.dialect.name
         self.path = _file_of(engine)
         self._timeout = timeout
-        self._find = text(lookup_sql(self.dialect, "= :kid"))
+        self._find = (text(lookup_sql(self.dialect, "= :kid")), text(session_sql(self.dialect, "= :kid")))
         self._open()
 
     def _open(self) -> None:
@@ -74,10 +74,10 @@ class HostDatabase:
     def find(self, kid: str) -> Row | None:
         """Look one secret up: inline on SQLite, on a connection of the host's pool elsewhere."""
         if self.path:
-            row: Any = self._ask(_FIND, (kid,))
+            row: Any = self._ask(_FIND_SESSION if is_session(kid) else _FIND, (kid,))
         else:
             with translated(), self.engine.connect() as connection:
-                row = connection.execute(self._find, {"kid": kid}).first()
+                row = connection.execute(self._find[is_session(kid)], {"kid": kid}).first()
         return read(row)
 
     def version(self) -> int:
@@ -164,7 +164,8 @@ class JoinedDatabase:
     def find(self, kid: str) -> Row | None:
         """Look one secret up inside the host's transaction."""
         with translated():
-            row = self._connection.execute(text(lookup_sql(self.dialect, "= :kid")), {"kid": kid}).first()
+            sql = (session_sql if is_session(kid) else lookup_sql)(self.dialect, "= :kid")
+            row = self._connection.execute(text(sql), {"kid": kid}).first()
         return read(row)
 
 

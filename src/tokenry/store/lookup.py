@@ -52,6 +52,38 @@ _ROLE_SCOPES = {
 }
 
 
+_SESSION = """
+    SELECT x.digest, {array}(
+        x.id, '', NULL, x.id, x.tenant_id,
+        COALESCE(x.scopes, '[]'), {role_scopes}, '[]', '[]', '',
+        NULL, x.expires_at, NULL, x.revoked_at, 1, o.status, t.slug, t.status,
+        {array}(x.id, x.audience, x.claims, x.device, x.client_id, x.generation, x.created_at, x.rotated_at,
+            x.idle_expires_at, x.expires_at, x.scopes),
+        {array}(o.id, o.external_id, o.name, o.email, o.roles, o.admin, o.created_at),
+        {array}(t.id, t.name, t.prefix, t.expires_in_default, t.expires_in_max, t.never_allowed, t.created_at)
+    ){text}
+    FROM tokenry_session x
+    JOIN tokenry_owner o ON o.tenant_id = x.tenant_id AND o.id = x.owner_id
+    JOIN tokenry_tenant t ON t.id = x.tenant_id
+    WHERE x.id {where}
+"""
+
+
+def is_session(kid: str) -> bool:
+    """Tell whether what is looked up is a session, by its id: a kid has no underscore."""
+    return kid[3:4] == "_"
+
+
+def session_sql(dialect: str, where: str) -> str:
+    """Return the statement that looks a session up in the form of a key: what decides on one decides on the other.
+
+    A session without scopes of its own holds those of its owner's roles.
+    """
+    roles = _ROLE_SCOPES[dialect].replace("k.roles = '[]'", "x.scopes IS NOT NULL OR o.roles = '[]'")
+    roles = roles.replace("k.roles", "o.roles").replace("k.tenant_id", "x.tenant_id")
+    return _SESSION.format(where=where, role_scopes=roles, **_WORDS[dialect])
+
+
 def lookup_sql(dialect: str, where: str) -> str:
     """Return the statement for a dialect; `where` is the condition on `s.kid` in the driver's own style."""
     return _SELECT.format(where=where, role_scopes=_ROLE_SCOPES[dialect], **_WORDS[dialect])

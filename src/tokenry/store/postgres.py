@@ -22,12 +22,14 @@ from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Row
 
 from .failures import translated, unavailable
-from .lookup import lookup_sql, lookup_without_roles_sql, read
+from .lookup import is_session, lookup_sql, lookup_without_roles_sql, read, session_sql
 from .rows import SqlRows
 
 _FIND = lookup_sql("postgresql", "= %s")
 _FIND_WITHOUT_ROLES = lookup_without_roles_sql("postgresql", "= %s")
 _FIND_MANY = lookup_sql("postgresql", "= any(%s)")
+_FIND_SESSION = session_sql("postgresql", "= %s")
+_FIND_SESSIONS = session_sql("postgresql", "= any(%s)")
 _BATCH = 256
 _LANES = 2
 _WORTH_A_LANE = 16
@@ -97,6 +99,8 @@ class PostgresDatabase:
         if not self._held.acquire(timeout=self._timeout):
             raise StoreUnavailable(f"all {_HELD} connections for lookups have been busy for {self._timeout:g} s")
         try:
+            if is_session(kid):
+                return self._ask(_FIND_SESSION, kid)
             row = self._ask(_FIND_WITHOUT_ROLES, kid)
             if row is not None and row.role_scopes is not None:
                 row = self._ask(_FIND, kid)
@@ -257,15 +261,14 @@ class Gathering:
             fresh = not self._idle
             cursor = self._idle.pop() if self._idle else await self._connect()
             try:
-                await cursor.execute(_FIND_MANY, (kids,), prepare=True)
-                rows = [row for found in await cursor.fetchall() if (row := read(found)) is not None]
+                rows = await _find_many(cursor, kids)
             except psycopg.Error as error:
                 await cursor.connection.close()
                 if fresh or time.monotonic() - began >= self._patience or not isinstance(error, _BROKEN):
                     raise
             else:
                 self._idle.append(cursor)
-                return {row.kid: row for row in rows}
+                return rows
 
     async def _connect(self) -> Any:
         connection = await _ImpatientAsync.connect(self._conninfo, autocommit=True, **self._settings)
@@ -278,6 +281,18 @@ class Gathering:
             await asyncio.wait(self._tasks)
         while self._idle:
             await self._idle.pop().connection.close()
+
+
+async def _find_many(cursor: Any, kids: list[str]) -> dict[str, Row]:
+    """Look secrets up in one statement, and in another one sessions, if there are any."""
+    sessions = [kid for kid in kids if is_session(kid)]
+    secrets = [kid for kid in kids if not is_session(kid)] if sessions else kids
+    rows: dict[str, Row] = {}
+    for statement, wanted in ((_FIND_MANY, secrets), (_FIND_SESSIONS, sessions)):
+        if wanted:
+            await cursor.execute(statement, (wanted,), prepare=True)
+            rows.update((row.kid, row) for found in await cursor.fetchall() if (row := read(found)) is not None)
+    return rows
 
 
 def _answer(

@@ -18,6 +18,8 @@ from .limits import LimitRows
 from .owners import OwnerRows
 from .roles import RoleRows, ScopeRows
 from .secrets import SecretRows
+from .sessions import SessionRows
+from .signing_keys import SigningKeyRows
 from .tables import fence, idempotency, keyring_canary
 from .tenants import TenantRows
 from .usage import UsageRows
@@ -101,6 +103,14 @@ class SqlRows:
     @cached_property
     def secrets(self) -> SecretRows:
         return SecretRows(self.connection)
+
+    @cached_property
+    def sessions(self) -> SessionRows:
+        return SessionRows(self.connection)
+
+    @cached_property
+    def signing_keys(self) -> SigningKeyRows:
+        return SigningKeyRows(self.connection)
 
     @cached_property
     def events(self) -> EventRows:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, union_all, update
 
 from tokenry.core.model import Tenant, micros
 from tokenry.core.ports import Pepper, SecretRow
 
-from .tables import key, secret
+from .tables import key, secret, session
 
 _INSERT = insert(secret)
 _END_CURRENT = (
@@ -73,12 +73,14 @@ class SecretRows:
         return self._connection.execute(query).scalars().all()
 
     def kids_of_owner(self, tenant: Tenant, owner_id: str) -> Sequence[str]:
-        query = (
+        """Return what verdicts about an owner are remembered by: kids of secrets, and ids of sessions."""
+        kids = (
             select(secret.c.kid)
             .join(key, (key.c.tenant_id == secret.c.tenant_id) & (key.c.id == secret.c.key_id))
             .where(key.c.tenant_id == tenant.id, key.c.owner_id == owner_id)
         )
-        return self._connection.execute(query).scalars().all()
+        sessions = select(session.c.id).where(session.c.tenant_id == tenant.id, session.c.owner_id == owner_id)
+        return self._connection.execute(union_all(kids, sessions)).scalars().all()
 
     def move_peppers(self, peppers: Sequence[Pepper]) -> None:
         """Write digests under a newer pepper, where the row still is what was read."""

@@ -28,10 +28,11 @@ from tokenry.core.grant import Row
 
 from .failures import refuse, translated, unavailable
 from .locks import lock_file, make_private, presence, wait_for
-from .lookup import lookup_sql, read
+from .lookup import is_session, lookup_sql, read, session_sql
 from .rows import SqlRows
 
 _FIND = lookup_sql("sqlite", "= ?")
+_FIND_SESSION = session_sql("sqlite", "= ?")
 _FENCE = "SELECT counter FROM tokenry_fence WHERE id = 1"
 _READERS = 4
 _MAPPED_BYTES = 0x7FFF0000  # SQLite's own maximum: pages are read where the system keeps them, not copied
@@ -152,8 +153,8 @@ class SqliteDatabase:
             yield rows
 
     def find(self, kid: str) -> Row | None:
-        """Look one secret up, inline: about 10 microseconds, a hop to a thread would cost more."""
-        row = self._ask(_FIND, (kid,))
+        """Look one secret (or session) up, inline: about 10 microseconds, a hop to a thread would cost more."""
+        row = self._ask(_FIND_SESSION if is_session(kid) else _FIND, (kid,))
         return read(row)
 
     def version(self) -> int:

@@ -175,8 +175,8 @@ Index("tokenry_secret_key", secret.c.tenant_id, secret.c.key_id)
 
 session = _table(
     "session",
+    _id("id", primary_key=True),
     _id("tenant_id"),
-    _id("id"),
     _id("owner_id"),
     _id("kid", unique=True),
     Column("digest", LargeBinary, nullable=False),
@@ -198,7 +198,6 @@ session = _table(
     _at("expires_at"),
     _at_or_null("revoked_at"),
     _text("revoke_reason", ""),
-    PrimaryKeyConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["tokenry_owner.tenant_id", "tokenry_owner.id"]),
 )
 Index("tokenry_session_owner", session.c.tenant_id, session.c.owner_id, session.c.id)
@@ -209,7 +208,6 @@ signing_key = _table(
     _id("kid", primary_key=True),
     _id("tenant_id"),
     _text("algorithm"),
-    Column("public", Text, nullable=True),
     Column("sealed", LargeBinary, nullable=False),
     _id("generation_id"),
     _at("created_at"),

@@ -11,14 +11,27 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from tokenry.core.model import Tenant, moment
 
-from .tables import event, idempotency, key, limit_counter, owner, role, scope, secret, tenant, usage_hour
+from .tables import (
+    event,
+    idempotency,
+    key,
+    limit_counter,
+    owner,
+    role,
+    scope,
+    secret,
+    session,
+    signing_key,
+    tenant,
+    usage_hour,
+)
 from .values import stored_row
 
 _BY_SLUG = select(tenant).where(tenant.c.slug == bindparam("slug"))
 _LOCKED = {None: _BY_SLUG, "shared": _BY_SLUG.with_for_update(read=True), "alone": _BY_SLUG.with_for_update()}
 _BY_ID = select(tenant).where(tenant.c.id == bindparam("id"))
 _PAGE = select(tenant).order_by(tenant.c.slug)
-_OF_TENANT = (secret, limit_counter, usage_hour, idempotency, key, owner, role, scope, event)
+_OF_TENANT = (secret, session, signing_key, limit_counter, usage_hour, idempotency, key, owner, role, scope, event)
 
 
 def tenant_of(row: Any) -> Tenant:

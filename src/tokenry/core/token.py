@@ -1,0 +1,239 @@
+"""A verified access token joined with what it hangs on: a session, or the secret that it was derived from.
+
+The grant of a token is that of its parent as it is now, narrowed to what the token says. So everything that ends the
+parent ends the token, and one decision serves keys, sessions and derived tokens alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, Literal
+
+import msgspec
+
+from .grant import Grant, texts
+from .jwt import Claims, all_claims
+from .model import Key, Owner, Session, Tenant, moment
+from .policy import SECOND
+from .scopes import Granted, covers, granted
+from .verdict import Taken, Valid
+
+Kind = Literal["key", "session", "token"]
+
+
+class Checked(msgspec.Struct, gc=False):
+    """A token whose signature holds. `parent` and `grant` keep the last join."""
+
+    claims: Claims
+    payload: bytes
+    kid: str
+    scopes: Granted
+    audience: tuple[str, ...]
+    parent: Grant | None = None
+    grant: Grant | None = None
+
+    @property
+    def parent_id(self) -> str:
+        """What the token hangs on: the id of a session, or the kid of a secret."""
+        return self.claims.sid or self.claims.key or ""
+
+    @property
+    def kind(self) -> Kind:
+        """`session`, or `token` for one that was derived from a key."""
+        return "session" if self.claims.sid is not None else "token"
+
+    def __repr__(self) -> str:
+        return f"Checked({self.parent_id!r})"
+
+
+class Narrowed(Granted):
+    """The scopes of a token and of its parent: what both cover."""
+
+    __slots__ = ("_own", "_parent")
+
+    def __init__(self, own: Granted, parent: Granted) -> None:
+        super().__init__(_met(own.scopes, parent.scopes))
+        self._own = own
+        self._parent = parent
+
+    def covers(self, asked: str) -> bool:
+        """Tell whether one scope (or pattern) is covered by both."""
+        return self._own.covers(asked) and self._parent.covers(asked)
+
+
+class TokenValid(Valid):
+    """An access token that holds, and who it is. Offline, nothing but the token itself was asked."""
+
+    __slots__ = ("_token", "kind", "online")
+
+    def __init__(self, token: Checked, grant: Grant, taken: Taken = ()) -> None:
+        super().__init__(grant, taken)
+        self._token = token
+        self.kind = token.kind
+        self.online = True
+
+    def __repr__(self) -> str:
+        claims = self._token.claims
+        return f"Valid({self.kind}={claims.sid or claims.client_id!r}, owner={claims.sub!r}, tenant={claims.tid!r})"
+
+    @property
+    def key(self) -> Key | None:
+        """The key that the token was derived from; None for a session's."""
+        return self._grant.key("active") if self.kind == "token" else None
+
+    @property
+    def session(self) -> Session | None:
+        """The session of the token as it was when its grant was read; None for a derived token."""
+        return session_of(self._grant) if self.kind == "session" else None
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """Everything that the token says."""
+        return all_claims(self._token.payload)
+
+
+class OfflineValid(TokenValid):
+    """A token that holds by its signature and its times. Its owner and tenant are what it says of them."""
+
+    __slots__ = ()
+
+    def __init__(self, token: Checked, grant: Grant) -> None:
+        super().__init__(token, grant)
+        self.online = False
+
+    @property
+    def key(self) -> Key | None:
+        """None: nobody asked."""
+        return None
+
+    @property
+    def session(self) -> Session | None:
+        """None: nobody asked. The id of the session is `claims["sid"]`."""
+        return None
+
+    @property
+    def owner(self) -> Owner:
+        """The owner as the token tells of it, without an id."""
+        claims = self._token.claims
+        return Owner(
+            id="",
+            tenant=claims.tid,
+            external_id=claims.sub,
+            name="",
+            email=None,
+            roles=claims.roles,
+            admin=False,
+            status="active",
+            created_at=moment(0),
+        )
+
+    @property
+    def tenant(self) -> Tenant:
+        """The tenant as the token tells of it, without an id."""
+        slug = self._token.claims.tid
+        return Tenant(
+            id="",
+            slug=slug,
+            name=slug,
+            prefix="",
+            status="active",
+            expires_in_default=timedelta(0),
+            expires_in_max=timedelta(0),
+            never_allowed=False,
+            created_at=moment(0),
+        )
+
+
+def checked(claims: Claims, payload: bytes, kid: str) -> Checked | None:
+    """Return a token whose signature holds; None when it does not say, or says twice, what it hangs on."""
+    if (claims.sid is None) == (claims.key is None):
+        return None
+    audience = (claims.aud,) if isinstance(claims.aud, str) else claims.aud
+    return Checked(claims, payload, kid, granted(tuple(claims.scope.split())), audience)
+
+
+def joined(token: Checked, parent: Grant) -> Grant:
+    """Return the grant of a token: its parent's, narrowed. The last join is kept, since tokens come again and again."""
+    if token.parent is parent and token.grant is not None:
+        return token.grant
+    ends, begins = token.claims.exp * SECOND, token.claims.iat * SECOND
+    grant = msgspec.structs.replace(
+        parent,
+        scopes=narrowed(token.scopes, parent.scopes),
+        expires_at=ends if parent.expires_at is None else min(ends, parent.expires_at),
+        not_before=begins if parent.not_before is None else max(begins, parent.not_before),
+        counters=None,
+    )
+    token.parent, token.grant = parent, grant
+    return grant
+
+
+def alone(token: Checked) -> Grant:
+    """Return the grant of a token of which nothing is known but what it says itself."""
+    claims = token.claims
+    return Grant(
+        kid=token.parent_id,
+        tenant=claims.tid,
+        environment="",
+        suspended=False,
+        revoked=False,
+        ends_at=None,
+        disabled=False,
+        not_before=claims.iat * SECOND,
+        expires_at=claims.exp * SECOND,
+        owner_disabled=False,
+        scopes=token.scopes,
+        own_scopes=token.scopes.scopes,
+        addresses=None,
+        limits=(),
+        key_record=b"",
+        owner_record=b"",
+        tenant_record=b"",
+    )
+
+
+def session_of(grant: Grant) -> Session:
+    """Build the public record of a session from its grant."""
+    id, audience, claims, device, client_id, generation, created_at, rotated_at, idle, absolute, own = _decode(
+        grant.key_record
+    )
+    return Session(
+        id=id,
+        tenant=grant.tenant,
+        owner=grant.external_id,
+        status="active",
+        scopes=None if own is None else texts(own),
+        audience=texts(audience),
+        claims=_decode(claims.encode()),
+        device=_decode(device.encode()),
+        client_id=client_id,
+        generation=generation,
+        created_at=moment(created_at),
+        refreshed_at=moment(rotated_at),
+        idle_expires_at=moment(idle),
+        expires_at=moment(absolute),
+        revoked_at=None,
+        revoke_reason="",
+    )
+
+
+@lru_cache(maxsize=16384)
+def narrowed(own: Granted, parent: Granted) -> Granted:
+    """Return what two sets of scopes both cover, the same object for the same sets."""
+    return own if own is parent else Narrowed(own, parent)
+
+
+def _met(own: tuple[str, ...], parent: tuple[str, ...]) -> tuple[str, ...]:
+    met: dict[str, None] = {}
+    for mine in own:
+        for theirs in parent:
+            if covers(theirs, mine):
+                met[mine] = None
+            elif covers(mine, theirs):
+                met[theirs] = None
+    return tuple(met)
+
+
+_decode: Any = msgspec.json.Decoder().decode

@@ -1,0 +1,99 @@
+"""Minting access tokens: what they say, for how long, and what a caller may add."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tokenry.core import fields, jwt
+from tokenry.core.errors import FieldError, Invalid
+from tokenry.core.model import Tenant
+from tokenry.core.policy import SECOND
+from tokenry.core.secret import Secret, make_kid
+
+from .context import Context
+
+CLAIMS_MAX = 4096
+_AUDIENCES_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Grantee:
+    """Whom an access token is for and what it may do. `extra` says what it hangs on: a session, or a secret."""
+
+    owner: str
+    scopes: tuple[str, ...]
+    roles: tuple[str, ...]
+    audience: tuple[str, ...]
+    client_id: str
+    claims: Mapping[str, Any]
+    extra: Mapping[str, Any]
+
+
+def mint(context: Context, key: jwt.JoseKey, tenant: Tenant, who: Grantee, life: int, most: int) -> tuple[Secret, int]:
+    """Return a token that lives for `life`, but not beyond `most`, and when it expires. All in microseconds."""
+    assert context.signers is not None
+    now = context.clock()
+    issuer = context.signers.policy.issuer_of(tenant.slug)
+    expires = min(now + life, most) // SECOND
+    claims = {
+        **who.claims,
+        "iss": issuer,
+        "sub": who.owner,
+        "aud": _audience(who.audience, issuer),
+        "iat": now // SECOND,
+        "exp": expires,
+        "client_id": who.client_id,
+        "tid": tenant.slug,
+        "scope": " ".join(who.scopes),
+        "roles": who.roles,
+        **who.extra,
+    }
+    text = jwt.write(claims, make_kid(context.entropy(16)), key, context.keyring().signing(now).token_key)
+    return Secret(text), expires * SECOND
+
+
+def read_claims(value: object, errors: list[FieldError]) -> Mapping[str, Any]:
+    """Return a caller's own claims; those that Tokenry makes are refused by name."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        errors.append(FieldError("claims", "not_a_mapping", "claims are a mapping with texts as keys"))
+        return {}
+    taken = sorted(set(value) & jwt.RESERVED)
+    errors.extend(FieldError("claims", "reserved_claim", f"{name!r} is said by Tokenry itself") for name in taken)
+    clean = fields.metadata("claims", value, errors)
+    if len(json.dumps(clean, ensure_ascii=False).encode()) > CLAIMS_MAX:
+        errors.append(FieldError("claims", "too_long", f"claims may have at most {CLAIMS_MAX} bytes as JSON"))
+    return clean
+
+
+def read_audience(value: object, errors: list[FieldError]) -> tuple[str, ...]:
+    """Return for whom a token is meant: one text or several; none means the tenant itself."""
+    if value is None:
+        return ()
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, Sequence) or not 1 <= len(listed) <= _AUDIENCES_MAX:
+        message = f"audience is a text, or a list of 1 to {_AUDIENCES_MAX} of them"
+        errors.append(FieldError("audience", "not_an_audience", message))
+        return ()
+    return tuple(dict.fromkeys(fields.text("audience", one, errors, least=1, most=255) for one in listed))
+
+
+def read_client(value: object) -> str | None:
+    """Return the id of the client that a session or token belongs to; raise Invalid."""
+    if value is None:
+        return None
+    errors: list[FieldError] = []
+    clean = fields.text("client_id", value, errors, least=1, most=255)
+    if errors:
+        raise Invalid(errors)
+    return clean
+
+
+def _audience(named: tuple[str, ...], issuer: str) -> str | tuple[str, ...]:
+    if not named:
+        return issuer
+    return named[0] if len(named) == 1 else named

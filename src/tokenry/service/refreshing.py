@@ -1,0 +1,271 @@
+"""One refresh, from the presented token to the next pair: one conditional update, and nothing when nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tokenry.core import fields, jwt
+from tokenry.core.actors import Actor, name_of
+from tokenry.core.errors import FieldError, StoreUnavailable
+from tokenry.core.model import NOT_GIVEN, Owner, Session, SessionTokens, Tenant, micros, moment
+from tokenry.core.policy import TokenPolicy
+from tokenry.core.ports import Presented, Rows
+from tokenry.core.refresh import Family, Place, generation_of, is_of, is_over, place_of, repeat, rotate, step
+from tokenry.core.scopes import check_list, granted
+from tokenry.core.secret import Parsed, Secret, parse, same_tag
+from tokenry.core.verdict import Refused
+
+from . import access as tokens
+from .acting import told_by_host
+from .context import Change, Context
+from .owners import put
+from .signing_keys import Signers
+
+_ROUNDS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One refresh as it is asked for: the token in its parts, and what was said beside it."""
+
+    text: str
+    parsed: Parsed
+    access: jwt.Claims | None
+    has_access: bool
+    scopes: tuple[str, ...] | None
+    client_id: Any
+    tenant: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a refresh has led to, before the access token is signed."""
+
+    presented: Presented
+    session: Session
+    refresh: str
+    generation: int
+    held: tuple[str, ...]
+
+
+class _Moved(Exception):
+    """Somebody else has changed the session since it was read."""
+
+
+def refresh(
+    context: Context, presented: object, access: object, scopes: Sequence[str] | None, client_id: Any, tenant: Any
+) -> SessionTokens | Refused:
+    """Take a refresh token for the next pair."""
+    signers = context.signers
+    assert signers is not None
+    asked = _read(context, signers, presented, access, scopes, client_id, tenant)
+    if isinstance(asked, Refused):
+        return asked
+    for _ in range(_ROUNDS):
+        try:
+            answered = _attempt(context, signers.policy, asked)
+        except _Moved:  # by another one that presents the same token, or by a revocation: look again
+            continue
+        if isinstance(answered, Refused):
+            return answered
+        found = answered.presented
+        key = signers.signer(context, found.tenant.slug)
+        return answer(
+            context,
+            key,
+            found.tenant,
+            found.owner,
+            answered.session,
+            answered.held,
+            Secret(answered.refresh),
+            generation=answered.generation,
+        )
+    raise StoreUnavailable("this session is changed faster than it can be refreshed; try again")
+
+
+def answer(
+    context: Context,
+    key: jwt.JoseKey,
+    tenant: Tenant,
+    owner: Owner,
+    session: Session,
+    held: tuple[str, ...],
+    refresh: Secret,
+    *,
+    generation: int = 1,
+) -> SessionTokens:
+    """Return a session with a new access token."""
+    assert context.signers is not None
+    who = tokens.Grantee(
+        owner=owner.external_id,
+        scopes=held,
+        roles=owner.roles,
+        audience=session.audience,
+        client_id=session.client_id or tenant.slug,
+        claims=session.claims,
+        extra={"sid": session.id, "gen": generation},
+    )
+    most = micros(min(session.expires_at, session.idle_expires_at))
+    text, expires = tokens.mint(context, key, tenant, who, context.signers.policy.access_life, most)
+    return SessionTokens(
+        session=session,
+        access=text,
+        refresh=refresh,
+        scopes=held,
+        access_expires_at=moment(expires),
+        refresh_expires_at=session.idle_expires_at,
+    )
+
+
+def renewed(session: Session, family: Family) -> Session:
+    """Return a session as it is after its family has changed."""
+    return replace(
+        session,
+        generation=family.generation,
+        refreshed_at=moment(family.rotated_at),
+        idle_expires_at=moment(family.idle_expires_at),
+        expires_at=moment(family.expires_at),
+    )
+
+
+def _read(
+    context: Context, signers: Signers, presented: object, access: object, scopes: Any, client_id: Any, tenant: Any
+) -> Asked | Refused:
+    errors: list[FieldError] = []
+    narrowed = None if scopes is None else check_list("scopes", scopes, errors)
+    fields.refuse(errors)
+    text = str(presented) if isinstance(presented, (str, Secret)) else ""
+    parsed = parse(text)
+    if parsed is None or not is_of(parsed) or not _is_tagged(context, parsed):
+        return Refused("malformed")
+    claims = None
+    if access is not None:
+        claims = signed_here(context, signers, str(access) if isinstance(access, (str, Secret)) else "")
+        if claims is None:
+            return Refused("malformed")
+    slug = context.tenant if tenant is NOT_GIVEN else tenant
+    return Asked(text, parsed, claims, access is not None, narrowed, client_id, slug)
+
+
+def signed_here(context: Context, signers: Signers, text: str) -> jwt.Claims | None:
+    """Return the claims of an access token that this installation has signed, expired or not."""
+    parts = jwt.read(text)
+    if parts is None or parts.header.kid is None or parts.header.typ != jwt.TYPE:
+        return None
+    generations = context.keyring().generations
+    if not any([jwt.is_tagged(parts, generation.token_key) for generation in generations]):  # noqa: C419 all, always
+        return None
+    kid = parts.header.kid
+    ring = signers.ring_of(kid) or signers.read_ring_of(kid, context.store)
+    key = signers.verifier(ring, kid) if ring else None
+    return jwt.claims_of(parts) if key is not None and key.verifies(parts) else None
+
+
+def _attempt(context: Context, policy: TokenPolicy, asked: Asked) -> Answered | Refused:
+    with context.store.change() as rows:
+        now = context.now()
+        found = rows.sessions.by_kid(asked.parsed.kid, now)
+        if found is None or asked.tenant not in (None, found.tenant.slug):
+            return Refused("not_found")
+        name = name_of(found.tenant.slug, found.owner.external_id, found.tenant.slug)
+        change = Change(context, rows, found.tenant, Actor(name), now)
+        answered = _decide(change, policy, asked, found)
+        done = change.finish()
+    context.announce(done)
+    return answered
+
+
+def _decide(change: Change, policy: TokenPolicy, asked: Asked, found: Presented) -> Answered | Refused:
+    """Decide in the order of `REFRESH_CODES`, and write what follows."""
+    now, family = micros(change.now), found.family
+    place = place_of(family, asked.text, change.context.keyring())
+    if found.tenant.status != "active":
+        return Refused("tenant_suspended")
+    over = is_over(family, now)
+    if over is not None:
+        return Refused(over)
+    living = _living(change, found)
+    if living is None:
+        return Refused("owner_disabled")
+    if asked.client_id is not NOT_GIVEN and asked.client_id != found.session.client_id:
+        return Refused("not_found")
+    what = step(family, place, now, policy.rules)
+    if what == "reused":
+        return _end(change, found)
+    if what == "too_early":
+        return Refused(what)
+    return _beside(asked, policy, family, place) or _go_on(change, policy, asked, living, place, what)
+
+
+def _go_on(
+    change: Change, policy: TokenPolicy, asked: Asked, found: Presented, place: Place, what: str
+) -> Answered | Refused:
+    family, keyring = found.family, change.context.keyring()
+    held = found.session.scopes if found.session.scopes is not None else found.role_scopes
+    if asked.scopes is not None:
+        mine = granted(held)
+        if not all(mine.covers(scope) for scope in asked.scopes):
+            return Refused("insufficient_scope")
+        held = asked.scopes
+    generation = generation_of(family, place) + 1
+    if what == "repeat":
+        successor = repeat(family, place, asked.text, asked.parsed.prefix, keyring)
+        if successor is None:  # made under a generation of the keyring that was dropped
+            return Refused("not_found")
+        return Answered(found, found.session, successor, generation, held)
+    now = micros(change.now)
+    signing, nonce = keyring.signing(now), change.context.entropy(16)
+    rotation = rotate(family, asked.text, asked.parsed.prefix, nonce, signing, now, policy.rules.idle)
+    if not change.rows.sessions.rotate(rotation.family, family.generation):
+        raise _Moved
+    session = renewed(found.session, rotation.family)
+    told = {"owner": session.owner, "generation": session.generation, "idle_expires_at": session.idle_expires_at}
+    change.record("session.refreshed", session.id, None, told)
+    return Answered(found, session, rotation.text, generation, held)
+
+
+def _beside(asked: Asked, policy: TokenPolicy, family: Family, place: Place) -> Refused | None:
+    """Refuse an access token of another session, and, where they are bound, a missing one or another generation's."""
+    claims = asked.access
+    if claims is None:
+        return Refused("malformed") if policy.bind_access else None
+    same = claims.sid == family.session_id
+    if policy.bind_access:
+        same = same and claims.gen == generation_of(family, place)
+    return None if same else Refused("not_found")
+
+
+def _end(change: Change, found: Presented) -> Refused:
+    """End a session of which an old token was presented. Of many who see that, one raises the event."""
+    change.turns((found.session.id,))
+    if not change.rows.sessions.revoke(change.tenant, found.session.id, change.now, "reuse detected"):
+        return Refused("revoked")
+    told = {"status": "revoked", "reason": "reuse detected", "owner": found.session.owner}
+    change.record("session.reuse_detected", found.session.id, {"status": "active"}, told)
+    return Refused("reused")
+
+
+def _living(change: Change, found: Presented) -> Presented | None:
+    """Return what was found with its owner as the host knows it now; None when the owner is disabled."""
+    if found.owner.status != "active":
+        return None
+    load = change.context.owner_loader()
+    if load is None:
+        return found
+    told = told_by_host(load, found.owner.external_id, found.tenant.slug)
+    if told is None:
+        return None
+    owner = put(change, found.owner.external_id, told)
+    roles = _by_name(change.rows, found.tenant, owner)
+    return replace(found, owner=owner, role_scopes=tuple(dict.fromkeys(scope for role in roles for scope in role)))
+
+
+def _by_name(rows: Rows, tenant: Tenant, owner: Owner) -> list[tuple[str, ...]]:
+    return [role.scopes for role in rows.roles.get(tenant, owner.roles)]
+
+
+def _is_tagged(context: Context, parsed: Parsed) -> bool:
+    generations = context.keyring().generations
+    return any([same_tag(parsed, generation.tag_key) for generation in generations])  # noqa: C419 all, always

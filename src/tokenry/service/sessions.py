@@ -1,0 +1,264 @@
+"""Sessions: signing in, staying signed in, signing out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from tokenry.core import fields, scopes
+from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound
+from tokenry.core.ids import is_id
+from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page, Session, SessionTokens, micros
+from tokenry.core.refresh import Rotation, begin, is_of, prefix_of
+from tokenry.core.secret import Secret, make_kid, parse, same_tag
+from tokenry.core.verdict import Refused
+
+from . import access, issuing, refreshing
+from .context import By, Change, Context, Scene, external
+from .ending import reason_of
+from .owners import answered_by_host
+from .paging import page, place_of
+
+READ = "tokenry:sessions:read"
+WRITE = "tokenry:sessions:write"
+_BATCH = 500
+_KEPT = timedelta(days=30)
+
+
+class Sessions:
+    """The sessions of a tenant: each is one sign-in of an owner."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def start(
+        self,
+        owner: object,
+        *,
+        claims: Mapping[str, Any] | None = None,
+        audience: str | Sequence[str] | None = None,
+        scopes: Sequence[str] | None = None,
+        device: Mapping[str, Any] | None = None,
+        client_id: str | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> SessionTokens:
+        """Sign an owner in: return a session with its first access and refresh token.
+
+        Without `scopes` the session holds those of the owner's roles, as they are at any time. `claims` go into every
+        access token, `device` is kept for the owner to recognise. Raise Conflict when owner or tenant is not active.
+        """
+        asked = {"claims": claims, "audience": audience, "scopes": scopes, "device": device, "client_id": client_id}
+        return start(self._context, owner, asked, tenant, by)
+
+    def refresh(
+        self,
+        refresh: str | Secret,
+        access: str | Secret | None = None,
+        *,
+        scopes: Sequence[str] | None = None,
+        client_id: str | NotGiven | None = NOT_GIVEN,
+        tenant: str | NotGiven | None = NOT_GIVEN,
+    ) -> SessionTokens | Refused:
+        """Take a refresh token for the next pair, or return a falsy `Refused` with a code.
+
+        All who present the same token get the same successor, for as long as its grace lasts; after that the session
+        ends. `access` is the access token that came with it, demanded by `bind_access`. `scopes` narrow the new access
+        token alone. `tenant=None` means whichever the token belongs to.
+        """
+        return refreshing.refresh(self._context, refresh, access, scopes, client_id, tenant)
+
+    def get(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Session:
+        """Return a session; raise NotFound."""
+        with self._context.reading(tenant, by) as scene:
+            return _visible(scene, id, READ)
+
+    def list(
+        self,
+        owner: object = NOT_GIVEN,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Page[Session]:
+        """Return one page of sessions, the newest first; of one owner, or of all that the actor may see."""
+        limit, before = fields.limit_of_page(limit), place_of("session", cursor, lambda id: is_id("ses", id))
+        with self._context.reading(tenant, by) as scene:
+            owner_id = None if owner is NOT_GIVEN else scene.owner(owner).id
+            if owner_id is None and not scene.actor.may(READ):
+                if scene.actor.owner is None or scene.actor.operator is not None:
+                    return Page(())
+                owner_id = scene.actor.owner.id
+            found = scene.rows.sessions.list(scene.tenant, scene.now, owner_id, before=before, limit=limit + 1)
+        return page("session", found, limit, lambda session: session.id)
+
+    def revoke(
+        self,
+        session: str | Secret,
+        *,
+        reason: str = "",
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Session:
+        """End a session for good, by its id or by a refresh token of it. Doing it twice is fine. Raise NotFound."""
+        why = reason_of(reason)
+        with self._context.changing(tenant, by) as change:
+            found = _meant(change, session)
+            change.turns((found.id,))
+            if found.status != "revoked" and change.rows.sessions.revoke(change.tenant, found.id, change.now, why):
+                change.record("session.revoked", found.id, {"status": found.status}, _ended(found, why))
+            return change.rows.sessions.get(change.tenant, found.id, change.now) or found
+
+    def revoke_all(
+        self,
+        owner: object,
+        *,
+        except_: str | Sequence[str] | None = None,
+        reason: str = "",
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> tuple[str, ...]:
+        """End all sessions of an owner but those named by id; return the ids of those that this call ended."""
+        why, kept = reason_of(reason), _ids(except_)
+        with self._context.changing(tenant, by) as change:
+            holder = change.owner(owner, lock=True)
+            change.actor.must_see(holder.external_id, WRITE, "owner")
+            return tuple(end_all(change, holder, why, kept))
+
+
+def start(context: Context, owner: object, asked: Mapping[str, Any], tenant: Any, by: By) -> SessionTokens:
+    """Sign an owner in."""
+    assert context.signers is not None
+    policy = context.signers.policy
+    key = context.signers.signer(context, context.tenant if tenant is NOT_GIVEN else tenant)
+    with context.changing(tenant, by) as change:
+        holder = _holder(change, owner)
+        session, held = _read(change, holder, asked)
+        rotation = _begun(change, session, policy.rules)
+        session = refreshing.renewed(session, rotation.family)
+        if policy.one_session:
+            end_all(change, holder, "replaced by a new sign-in", ())
+        change.rows.sessions.insert(change.tenant, holder.id, session, rotation.family)
+        change.record("session.started", session.id, None, _told(session))
+        found = change.tenant
+    return refreshing.answer(context, key, found, holder, session, held, Secret(rotation.text))
+
+
+def end_all(change: Change, owner: Owner, reason: str, kept: Sequence[str]) -> list[str]:
+    """End the living sessions of an owner within a change; return those that it was who ended."""
+    ended = []
+    for id in change.rows.sessions.living(change.tenant, owner.id, change.now):
+        if id in kept:
+            continue
+        change.turns((id,))
+        if change.rows.sessions.revoke(change.tenant, id, change.now, reason):
+            told = {"status": "revoked", "reason": reason, "owner": owner.external_id}
+            change.record("session.revoked", id, {"status": "active"}, told)
+            ended.append(id)
+    return ended
+
+
+def purge(context: Context) -> None:
+    """Remove sessions that ended long ago, in batches."""
+    while True:
+        with context.store.change(durable=False) as rows:
+            count = rows.sessions.purge(context.now() - _KEPT, _BATCH)
+        if count < _BATCH:
+            return
+
+
+def _holder(change: Change, asked: object) -> Owner:
+    """Return the owner who signs in, locked: nobody disables it at this very moment."""
+    external_id = external(asked)
+    if not change.actor.sees(external_id, WRITE):
+        raise NotFound("there is no such owner here")
+    change.actor.must_mint()
+    owner = change.rows.owners.get(change.tenant, external_id, lock=True) or answered_by_host(change, external_id)
+    if owner is None:
+        raise NotFound("there is no such owner here")
+    if owner.status != "active" or change.tenant.status != "active":
+        what = "owner" if owner.status != "active" else "tenant"
+        raise Conflict(f"the {what} is not active, so no session can be started", field="owner")
+    return owner
+
+
+def _read(change: Change, owner: Owner, asked: Mapping[str, Any]) -> tuple[Session, tuple[str, ...]]:
+    """Read what a session is to be; return it with the scopes that it holds now."""
+    errors: list[FieldError] = []
+    own = None if asked["scopes"] is None else scopes.check_list("scopes", asked["scopes"], errors)
+    claims, audience = access.read_claims(asked["claims"], errors), access.read_audience(asked["audience"], errors)
+    device = fields.metadata("device", asked["device"], errors)
+    if own:
+        issuing.check_scopes(change, own, "", errors)
+    fields.refuse(errors)
+    change.actor.must_hold(own or ())
+    held = own
+    if held is None:
+        roles = change.rows.roles.get(change.tenant, owner.roles)
+        held = tuple(dict.fromkeys(scope for role in roles for scope in role.scopes))
+    session = Session(
+        id=change.context.new_id("ses"),
+        tenant=change.tenant.slug,
+        owner=owner.external_id,
+        status="active",
+        scopes=own,
+        audience=audience,
+        claims=claims,
+        device=device,
+        client_id=access.read_client(asked["client_id"]),
+        generation=1,
+        created_at=change.now,
+        refreshed_at=change.now,
+        idle_expires_at=change.now,
+        expires_at=change.now,
+        revoked_at=None,
+        revoke_reason="",
+    )
+    return session, held
+
+
+def _begun(change: Change, session: Session, rules: Any) -> Rotation:
+    context = change.context
+    generation = context.keyring().signing(micros(change.now))
+    ids = (make_kid(context.entropy(16)), change.tenant.id, session.id)
+    return begin(ids, prefix_of(change.tenant.prefix), context.entropy(32), generation, micros(change.now), rules)
+
+
+def _visible(scene: Scene, id: object, scope: str) -> Session:
+    found = scene.rows.sessions.get(scene.tenant, str(id), scene.now) if is_id("ses", id) else None
+    if found is None or not scene.actor.sees(found.owner, scope):
+        raise NotFound("there is no such session here")
+    return found
+
+
+def _meant(change: Change, session: object) -> Session:
+    """Return the session that an id or a refresh token means; who holds a token of it may end it."""
+    if isinstance(session, str) and is_id("ses", session):
+        return _visible(change, session, WRITE)
+    parsed = parse(str(session)) if isinstance(session, (str, Secret)) else None
+    if parsed is None or not is_of(parsed):
+        raise NotFound("there is no such session here")
+    keyring = change.context.keyring()
+    presented = change.rows.sessions.by_kid(parsed.kid, change.now)
+    mine = any([same_tag(parsed, generation.tag_key) for generation in keyring.generations])  # noqa: C419 all, always
+    if presented is None or not mine or presented.tenant.id != change.tenant.id:
+        raise NotFound("there is no such session here")
+    return presented.session
+
+
+def _ids(named: str | Sequence[str] | None) -> tuple[str, ...]:
+    listed = [named] if isinstance(named, str) else list(named or ())
+    if not all(is_id("ses", id) for id in listed):
+        raise Invalid.one("except_", "bad_id", "names sessions by their ids")
+    return tuple(listed)
+
+
+def _told(session: Session) -> dict[str, Any]:
+    names = ("owner", "scopes", "audience", "claims", "device", "client_id", "expires_at")
+    return {name: getattr(session, name) for name in names}
+
+
+def _ended(session: Session, reason: str) -> dict[str, Any]:
+    return {"status": "revoked", "reason": reason, "owner": session.owner}

@@ -1,0 +1,338 @@
+"""The keys that sign access tokens: made at first use, encrypted at rest, rotated by command and by age.
+
+A key is verified with as it was encrypted: what a writer in the database could plant opens nothing.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from tokenry.core import jwt, signing
+from tokenry.core.errors import Conflict, NotFound
+from tokenry.core.keyring import Generation, Keyring
+from tokenry.core.model import NOT_GIVEN, NotGiven, SigningKey, Tenant, moment, moment_or_none
+from tokenry.core.policy import TokenPolicy
+from tokenry.core.ports import Rows, Store
+from tokenry.core.secret import joined, make_kid
+from tokenry.core.signing import RETIRING, SHARED, SigningRow
+
+from .context import By, Change, Context
+
+READ = "tokenry:signing_keys:read"
+WRITE = "tokenry:signing_keys:write"
+_NONCE = 12
+_BATCH = 100
+_MAX_AGE = 5_000_000
+_log = logging.getLogger("tokenry.signing")
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """The signing keys of one tenant as they were when they were read."""
+
+    tenant_id: str
+    slug: str
+    rows: tuple[SigningRow, ...]
+    keys: Mapping[str, jwt.JoseKey]
+    mark: int
+    read_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """What one instance knows of signing keys. It reads them again when anything may have changed, and now and then.
+
+    `mark` moves whenever another process may have changed something, where there is something that tells.
+    """
+
+    store: Store
+    policy: TokenPolicy
+    keyring: Callable[[], Keyring]
+    now: Callable[[], int]
+    mark: Callable[[], int]
+    _rings: dict[str, Ring] = field(default_factory=dict)
+    _by_kid: dict[str, Ring] = field(default_factory=dict)
+
+    def signer(self, context: Context, slug: str) -> jwt.JoseKey:
+        """Return the key that signs for a tenant, making it at first use. Call this outside of any transaction."""
+        ring = self._rings.get(slug)
+        if ring is None or context.store is not self.store or not self.is_fresh(ring):
+            ring = self._read(context, slug)
+        row = self._signing(ring.tenant_id, ring.rows)
+        if row is None:
+            ring = self._keep(context.store, *_begin(context, slug, self))
+            row = self._signing(ring.tenant_id, ring.rows)
+        if row is None or row.kid not in ring.keys:
+            raise Conflict("the signing key of this tenant cannot be read with this keyring: rotate the signing keys")
+        return ring.keys[row.kid]
+
+    def ring_of(self, kid: str) -> Ring | None:
+        """Return the keys among which one is, from memory alone; None when they must be read."""
+        ring = self._by_kid.get(kid)
+        return ring if ring is not None and self.is_fresh(ring) else None
+
+    def read_ring_of(self, kid: str, store: Store | None = None) -> Ring | None:
+        """Read the keys among which one is; None when there is no such key."""
+        store = store or self.store
+        with store.read() as rows:
+            found = rows.signing_keys.of_kid(kid)
+        return self._keep(store, *found) if found else None
+
+    def verifier(self, ring: Ring, kid: str) -> jwt.JoseKey | None:
+        """Return a key whose tokens are good now."""
+        row = next((row for row in ring.rows if row.kid == kid), None)
+        return ring.keys.get(kid) if row is not None and signing.verifies(row, self.now()) else None
+
+    def is_fresh(self, ring: Ring) -> bool:
+        """Tell whether what was read may still be believed."""
+        return ring.mark == self.mark() and 0 <= self.now() - ring.read_at < _MAX_AGE
+
+    def forget(self) -> None:
+        """Read everything again when it is needed."""
+        self._rings.clear()
+        self._by_kid.clear()
+
+    def expected_kid(self, tenant_id: str) -> str | None:
+        """Return which key the configured shared secret is; None for key pairs, which are made here."""
+        if self.policy.algorithm != SHARED:
+            return None
+        return make_kid(hmac.digest(self.policy.shared_secret, joined("kid", tenant_id), "sha256"))
+
+    def _signing(self, tenant_id: str, rows: Sequence[SigningRow]) -> SigningRow | None:
+        expected = self.expected_kid(tenant_id)
+        possible = [row for row in rows if expected in (None, row.kid)]
+        return signing.signer(possible, self.policy.algorithm, self.now())
+
+    def _read(self, context: Context, slug: str) -> Ring:
+        with context.store.read() as rows:
+            tenant = rows.tenants.get(slug)
+            if tenant is None:
+                raise NotFound(f"there is no tenant {slug[:64]!r}")
+            listed = rows.signing_keys.list(tenant)
+        return self._keep(context.store, tenant, listed)
+
+    def _keep(self, store: Store, tenant: Tenant, rows: Sequence[SigningRow]) -> Ring:
+        keys = opened(rows, self.keyring())
+        ring = Ring(tenant.id, tenant.slug, tuple(rows), keys, self.mark(), self.now())
+        if store is self.store:  # inside a host's transaction nothing is certain yet
+            self._rings[tenant.slug] = ring
+            self._by_kid.update(dict.fromkeys(keys, ring))
+        return ring
+
+
+class SigningKeys:
+    """The keys that sign the access tokens of a tenant."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def list(self, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> tuple[SigningKey, ...]:
+        """Return the keys of a tenant, the oldest first; a removed one stays in the list."""
+        with self._context.reading(tenant, by) as scene:
+            scene.actor.must(READ, "listing signing keys")
+            rows = scene.rows.signing_keys.list(scene.tenant)
+            return _told(rows, scene.tenant, self._context)
+
+    def rotate(self, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> SigningKey:
+        """Let the next key sign from now on, and make another next one. What the last one signed stays good.
+
+        Raise Conflict for HS256, whose secret is configured.
+        """
+        with self._context.changing(tenant, by, alone=True) as change:
+            change.actor.must(WRITE, "rotating signing keys")
+            kid = rotate(change, _signers(self._context).policy.algorithm)
+            rows = change.rows.signing_keys.list(change.tenant)
+            return next(key for key in _told(rows, change.tenant, self._context) if key.kid == kid)
+
+    def remove(self, kid: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> SigningKey:
+        """Remove a key that has become known: nothing that it signed is accepted any more. Another one signs."""
+        with self._context.changing(tenant, by, alone=True) as change:
+            change.actor.must(WRITE, "removing signing keys")
+            found = [row for row in change.rows.signing_keys.list(change.tenant) if row.kid == kid]
+            if not found:
+                raise NotFound("there is no such signing key here")
+            now = self._context.clock()
+            if signing.status(found[0], now) == "active" and found[0].algorithm != SHARED:
+                rotate(change, found[0].algorithm)
+            if signing.status(found[0], now) != "removed":
+                change.rows.signing_keys.update(kid, {"removed_at": now, "retired_at": found[0].retired_at or now})
+                change.record("signing_key.removed", kid)
+                change.turns_all()
+            rows = change.rows.signing_keys.list(change.tenant)
+            return next(key for key in _told(rows, change.tenant, self._context) if key.kid == kid)
+
+
+def jwks(context: Context, slug: str) -> dict[str, Any]:
+    """Return the public keys of a tenant, as its JWKS endpoint shows them."""
+    signers = _signers(context)
+    signers.signer(context, slug)  # a set without keys would be remembered by whoever asks too early
+    with context.store.read() as rows:
+        tenant = rows.tenants.get(slug)
+        listed = rows.signing_keys.list(tenant) if tenant else ()
+    now = context.clock()
+    keys = opened(listed, context.keyring())
+    shown = [keys[row.kid] for row in listed if signing.is_shown(row, now) and row.kid in keys]
+    return {"keys": [key.public() for key in shown]}
+
+
+def rotate(change: Change, algorithm: str) -> str:
+    """Go over to the next key within a change; return its kid."""
+    if algorithm == SHARED:
+        raise Conflict("the secret of HS256 is configured: set another `shared_secret`", field="algorithm")
+    now = change.context.clock()
+    listed = change.rows.signing_keys.list(change.tenant)
+    coming = signing.successor(listed, algorithm, now) or _made(change, algorithm, None)
+    for row in listed:
+        if row.algorithm == algorithm and signing.status(row, now) == "active":
+            _retire(change, row, now)
+    change.rows.signing_keys.update(coming.kid, {"active_at": now})
+    change.record("signing_key.activated", coming.kid, None, {"algorithm": algorithm})
+    _made(change, algorithm, None)
+    change.turns_all()
+    return coming.kid
+
+
+def upkeep(context: Context) -> None:
+    """Rotate the keys that have signed for long enough."""
+    signers = _signers(context)
+    before = context.now() - timedelta(microseconds=signers.policy.signing_key_life)
+    with context.store.read() as rows:
+        due = rows.signing_keys.older(before, _BATCH)
+    for tenant, algorithm in due:
+        with suppress(NotFound), context.changing(tenant.slug, NOT_GIVEN, alone=True) as change:
+            listed = change.rows.signing_keys.list(change.tenant)
+            active = signing.signer(listed, algorithm, context.clock())
+            if active is not None and moment(active.active_at or 0) < before:  # nobody else was faster
+                rotate(change, algorithm)
+
+
+def reseal(rows: Rows, keyring: Keyring, old: str, now: int) -> None:
+    """Encrypt anew what is encrypted under a generation that is going to be dropped."""
+    newest = keyring.signing(now)
+    generation = keyring.get(old)
+    if generation is None or newest.id == old:
+        return
+    for row in rows.signing_keys.sealed_under(old):
+        private = _unsealed(row, generation)
+        if private is not None:
+            sealed = _seal(newest, row.sealed[:_NONCE], private, row)
+            rows.signing_keys.update(row.kid, {"sealed": sealed, "generation_id": newest.id})
+
+
+def opened(rows: Sequence[SigningRow], keyring: Keyring) -> dict[str, jwt.JoseKey]:
+    """Return the keys of rows by kid. One that cannot be decrypted, or was moved, is as good as none."""
+    found: dict[bool, list[Mapping[str, Any]]] = {True: [], False: []}
+    for row in rows:
+        generation = keyring.get(row.generation_id)
+        private = _unsealed(row, generation) if generation else None
+        if private is None:
+            _log.error("the signing key %s cannot be decrypted with this keyring and is not used", row.kid)
+        else:
+            found[row.algorithm == SHARED].append(json.loads(private))
+    return {**jwt.key_set(found[False]), **jwt.key_set(found[True])}
+
+
+def _begin(context: Context, slug: str, signers: Signers) -> tuple[Tenant, Sequence[SigningRow]]:
+    """Make the first keys of a tenant, unless somebody else has just done so."""
+    done = None
+    with context.store.change() as rows:
+        tenant = rows.tenants.get(slug, lock="alone")
+        if tenant is None:
+            raise NotFound(f"there is no tenant {slug[:64]!r}")
+        listed = rows.signing_keys.list(tenant)
+        if signers._signing(tenant.id, listed) is None:
+            change = context.recording(rows, tenant)
+            _begin_with(change, signers, listed)
+            change.turns_all()
+            done = change.finish()
+            listed = rows.signing_keys.list(tenant)
+    if done is not None:
+        context.announce(done)
+    return tenant, listed
+
+
+def _begin_with(change: Change, signers: Signers, listed: Sequence[SigningRow]) -> None:
+    now, algorithm = change.context.clock(), signers.policy.algorithm
+    expected = signers.expected_kid(change.tenant.id)
+    if expected is None:
+        first = _made(change, algorithm, now)
+        _made(change, algorithm, None)
+        change.record("signing_key.activated", first.kid, None, {"algorithm": algorithm})
+        return
+    for row in listed:  # the secret that was configured before
+        if row.algorithm == SHARED and signing.status(row, now) == "active":
+            _retire(change, row, now)
+    if any(row.kid == expected for row in listed):  # and now is again
+        change.rows.signing_keys.update(expected, {"active_at": now, "retired_at": None, "removed_at": None})
+    else:
+        _write(change, jwt.shared(expected, signers.policy.shared_secret), now)
+    change.record("signing_key.activated", expected, None, {"algorithm": SHARED})
+
+
+def _made(change: Change, algorithm: str, active_at: int | None) -> SigningRow:
+    return _write(change, jwt.generate(make_kid(change.context.entropy(16)), algorithm), active_at)
+
+
+def _write(change: Change, key: jwt.JoseKey, active_at: int | None) -> SigningRow:
+    context = change.context
+    generation = context.keyring().signing(context.clock())
+    row = SigningRow(change.tenant.id, key.kid, key.algorithm, b"", generation.id, context.clock(), active_at)
+    row = replace(row, sealed=_seal(generation, context.entropy(_NONCE), key.private(), row))
+    change.rows.signing_keys.insert(row)
+    change.record("signing_key.created", key.kid, None, {"algorithm": key.algorithm})
+    return row
+
+
+def _retire(change: Change, row: SigningRow, now: int) -> None:
+    change.rows.signing_keys.update(row.kid, {"retired_at": now, "removed_at": now + RETIRING})
+    change.record("signing_key.retired", row.kid, None, {"algorithm": row.algorithm})
+
+
+def _seal(generation: Generation, nonce: bytes, private: bytes, row: SigningRow) -> bytes:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return nonce + AESGCM(generation.sealing_key).encrypt(nonce, private, _bound(row))
+
+
+def _unsealed(row: SigningRow, generation: Generation) -> bytes | None:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    try:
+        return AESGCM(generation.sealing_key).decrypt(row.sealed[:_NONCE], row.sealed[_NONCE:], _bound(row))
+    except (InvalidTag, ValueError):
+        return None
+
+
+def _bound(row: SigningRow) -> bytes:
+    return joined("tokenry/signing-key/1", row.tenant_id, row.kid, row.algorithm)
+
+
+def _told(rows: Sequence[SigningRow], tenant: Tenant, context: Context) -> tuple[SigningKey, ...]:
+    now, keys = context.clock(), opened(rows, context.keyring())
+    return tuple(
+        SigningKey(
+            kid=row.kid,
+            tenant=tenant.slug,
+            algorithm=row.algorithm,
+            status=signing.status(row, now),
+            created_at=moment(row.created_at),
+            active_at=moment_or_none(row.active_at),
+            retired_at=moment_or_none(row.retired_at),
+            removed_at=moment_or_none(row.removed_at),
+            jwk=keys[row.kid].public() if signing.is_shown(row, now) and row.kid in keys else None,
+        )
+        for row in rows
+    )
+
+
+def _signers(context: Context) -> Signers:
+    assert context.signers is not None
+    return context.signers

@@ -1,0 +1,139 @@
+"""Verifying access tokens: the cheap doubts first, then the signature once, then whatever the token hangs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tokenry.core import jwt
+from tokenry.core.decide import Ask, failures
+from tokenry.core.keyring import Keyring
+from tokenry.core.token import Checked, OfflineValid, alone, checked, joined
+from tokenry.core.verdict import Explanation, Refused, Verdict
+
+from .signing_keys import Ring, Signers
+from .wishes import Wait
+
+if TYPE_CHECKING:
+    from .verify import Verifying
+
+MALFORMED = Refused("malformed")
+NOT_FOUND = Refused("not_found")
+
+
+class RemembersTokens(Protocol):
+    """What a process remembers of tokens whose signature it has checked."""
+
+    def get(self, text: str) -> Checked | None: ...
+    def put(self, text: str, token: Checked) -> None: ...
+
+
+class Tokens:
+    """The part of a verification that knows access tokens. Keys, and what is remembered of grants, it leaves alone."""
+
+    def __init__(
+        self,
+        verifying: Verifying,
+        signers: Signers,
+        remembered: RemembersTokens,
+        keyring: Callable[[], Keyring],
+        now: Callable[[], int],
+    ) -> None:
+        self._verifying = verifying
+        self._signers = signers
+        self._remembered = remembered
+        self._keyring = keyring
+        self._now = now
+
+    def answer(self, text: str, ask: Ask) -> Verdict | None:
+        """Answer from memory alone, or return None when something must be checked, looked up or leased."""
+        token = self._remembered.get(text)
+        if token is None:
+            return None
+        parent = self._verifying.known(token.parent_id)
+        if parent is None:
+            return None
+        ring = self._signers.ring_of(token.kid)
+        if ring is None:
+            return None
+        if self._signers.verifier(ring, token.kid) is None:
+            return self._refuse(MALFORMED)
+        if not _is_meant(token, ask):
+            return self._refuse(NOT_FOUND)
+        return self._verifying.answer_for(joined(token, parent), ask, token)
+
+    def steps(self, text: str, ask: Ask) -> Generator[Any, Any, Verdict]:
+        """Answer, yielding every wish that may have to wait."""
+        token = yield from self._check(text)
+        if token is None:
+            return self._refuse(MALFORMED)
+        parent = yield from self._verifying.find(token.parent_id)
+        if parent is None or not _is_meant(token, ask):
+            return self._refuse(NOT_FOUND)
+        verdict: Verdict = yield from self._verifying.steps_for(joined(token, parent), ask, token)
+        return verdict
+
+    def explain_steps(self, text: str, ask: Ask) -> Generator[Any, Any, Explanation]:
+        """Evaluate every check and take nothing."""
+        token = yield from self._check(text)
+        if token is None:
+            return (yield from self._verifying.explained(None, ["malformed"], ask))
+        parent = yield from self._verifying.find(token.parent_id)
+        if parent is None:
+            return (yield from self._verifying.explained(None, ["not_found"], ask))
+        failed = [] if _is_meant(token, ask) else ["not_found"]
+        return (yield from self._verifying.explained(joined(token, parent), failed, ask))
+
+    def offline_steps(self, text: str, ask: Ask) -> Generator[Any, Any, Verdict]:
+        """Answer by signature, times and claims alone. A key, which says nothing by itself, is malformed here."""
+        token = (yield from self._check(text)) if "." in text else None
+        if token is None:
+            return self._refuse(MALFORMED)
+        if not _is_meant(token, ask):
+            return self._refuse(NOT_FOUND)
+        grant = alone(token)
+        for code in failures(grant, ask, self._now()):
+            return self._refuse(Refused(code))
+        return OfflineValid(token, grant)
+
+    def _check(self, text: str) -> Generator[Any, Any, Checked | None]:
+        """Return a token that a good key of the right tenant has signed."""
+        token = self._remembered.get(text)
+        parts = None
+        if token is None:
+            parts = jwt.read(text)
+            if parts is None or parts.header.typ != jwt.TYPE or parts.header.kid is None or not self._is_tagged(parts):
+                return None
+        kid = token.kid if token is not None else parts.header.kid if parts is not None else None
+        assert kid is not None
+        ring = self._signers.ring_of(kid)
+        if ring is None:
+            ring = yield Wait(lambda: self._signers.read_ring_of(kid))
+        key = self._signers.verifier(ring, kid) if ring is not None else None
+        if ring is None or key is None:
+            return None
+        if parts is not None:
+            token = self._proved(parts, key, ring)
+            if token is not None and token.claims.exp * 1_000_000 > self._now():
+                self._remembered.put(text, token)
+        return token
+
+    def _proved(self, parts: jwt.Parts, key: jwt.JoseKey, ring: Ring) -> Checked | None:
+        if not key.verifies(parts):
+            return None
+        claims = jwt.claims_of(parts)
+        if claims is None or claims.tid != ring.slug or claims.iss != self._signers.policy.issuer_of(ring.slug):
+            return None
+        return checked(claims, parts.payload, key.kid)
+
+    def _is_tagged(self, parts: jwt.Parts) -> bool:
+        generations = self._keyring().generations
+        return any([jwt.is_tagged(parts, generation.token_key) for generation in generations])  # noqa: C419 all, always
+
+    def _refuse(self, refused: Refused) -> Refused:
+        self._verifying.count_unknown(refused.code)
+        return refused
+
+
+def _is_meant(token: Checked, ask: Ask) -> bool:
+    return ask.audience is None or ask.audience in token.audience

@@ -1,0 +1,28 @@
+"""What a verification may have to wait for. It says so, and whoever drives it does it: at once, or awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tokenry.core.ports import Want
+
+
+class Find(msgspec.Struct, gc=False):
+    """The wish for one row by its kid."""
+
+    kid: str
+
+
+class Lease(msgspec.Struct):
+    """The wish for shares of limits; answered with None when the store is down and limits are open."""
+
+    wants: list[Want]
+
+
+class Wait(msgspec.Struct):
+    """The wish for the answer of a call that may have to wait."""
+
+    call: Callable[[], Any]

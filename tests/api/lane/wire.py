@@ -126,4 +126,4 @@ _ID = re.compile(rb"[0-9a-f]{12}-[0-9a-f]+")
 
 def normal(answers: bytes) -> bytes:
     """Return answers without what differs from one request to the next."""
-    return _ID.sub(b"(id)", answers)
+    return _ID.sub(lambda found: b"i" * len(found[0]), answers)

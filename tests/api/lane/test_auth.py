@@ -1,0 +1,140 @@
+"""`/v1/auth`, by which proxies ask."""
+
+from collections.abc import Callable
+from urllib.parse import unquote
+
+import pytest
+
+from tokenry import Limit
+
+from .answer import Read, read
+from .conftest import KEY_IP, Place, Way
+from .requests import auth, request
+
+PROXY = "10.0.0.1"
+IDENTITY = ("x-auth-key-id", "x-auth-owner", "x-auth-tenant", "x-auth-scopes", "x-auth-session")
+
+
+@pytest.fixture(params=["lane", "plain"])
+def way(request: pytest.FixtureRequest) -> Way:
+    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+
+
+def ask(way: Way, data: bytes, peer: str | None = PROXY) -> Read:
+    [answer] = read(way.answer(data, peer=peer)[0])
+    return answer
+
+
+def test_a_good_key_is_told_by_every_identity_header_and_no_body(way: Way, place: Place) -> None:
+    answer = ask(way, auth(place.key))
+    verdict = place.sync.verify(place.key)
+    assert verdict
+    assert (answer.status, answer.body) == (200, b"")
+    assert [answer.fields[name] for name in IDENTITY] == [verdict.key.id, "user-42", "default", "read:projects", ""]
+
+
+def test_identity_is_percent_encoded(way: Way, place: Place) -> None:
+    owner = f"Grüße,%\u20ac {way.served.settings.lane}"
+    place.sync.owners.put(owner)
+    answer = ask(way, auth(place.issue("named", owner=owner)))
+    assert answer.fields["x-auth-owner"].isascii()
+    assert unquote(answer.fields["x-auth-owner"]) == owner
+    assert answer.fields["x-auth-scopes"] == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "status"),
+    [
+        ("/v1/auth?scopes=read:projects", [], 200),
+        ("/v1/auth?scopes=read:projects,read:projects", [], 200),
+        ("/v1/auth?scopes=read%3Aprojects&scopes=", [], 200),
+        ("/v1/auth?scopes=read:projects&scopes=write:projects", [], 403),
+        ("/v1/auth?scopes=read:projects+write:projects", [], 403),
+        ("/v1/auth?scopes=read:projects", ["X-Auth-Require-Scopes: write:projects"], 403),
+        ("/v1/auth", ["X-Auth-Require-Scopes: read:projects", "X-Auth-Require-Scopes: write:projects"], 403),
+        ("/v1/auth", ["X-Auth-Require-Scopes: read:projects", "x-auth-require-scopes:"], 200),
+        ("/v1/auth?environment=live", [], 200),
+        ("/v1/auth?environment=live", ["X-Auth-Require-Environment: test"], 401),
+        ("/v1/auth?environment=live&environment=op", [], 401),
+        ("/v1/auth/orders/7?scopes=read:projects", [], 200),
+        ("/v1/auth/orders?scopes=write:projects", [], 403),
+        ("/v1/auth?scopes=NOT A SCOPE".replace(" ", "%20"), [], 422),
+        ("/v1/auth?cost=0&tenant=acme&answers=nginx&ip=1.2.3.4", [], 200),
+    ],
+)
+def test_every_requirement_that_is_found_has_to_be_met(
+    way: Way, place: Place, target: str, fields: list[str], status: int
+) -> None:
+    assert ask(way, auth(place.key, *fields, target=target)).status == status
+
+
+def test_an_operators_key_never_passes(way: Way, place: Place) -> None:
+    for target in ("/v1/auth", "/v1/auth?environment=op", "/v1/auth?scopes=tokenry:verify"):
+        assert ask(way, auth(place.operator, target=target)).status == 401
+
+
+def test_the_tenant_is_the_servers_and_not_the_requests(way: Way, place: Place) -> None:
+    own = place.way(lane=way.served.settings.lane, auth_tenant="acme")
+    assert ask(own, auth(place.acme_key)).fields["x-auth-tenant"] == "acme"
+    for target in ("/v1/auth", "/v1/auth?tenant=default"):
+        assert ask(own, auth(place.key, target=target)).json["code"] == "not_found"
+
+
+def test_the_client_is_who_a_trusted_proxy_says(way: Way, place: Place) -> None:
+    own = place.way(lane=way.served.settings.lane, trusted_proxies=("10.0.0.0/8",))
+    forwarded = auth(place.bound, f"X-Forwarded-For: 1.2.3.4, {KEY_IP}")
+    assert ask(own, forwarded).status == 200
+    assert ask(own, forwarded, peer="192.0.2.1").json["code"] == "ip_not_allowed"
+    assert ask(own, auth(place.bound, f"X-Forwarded-For: {KEY_IP}, 1.2.3.4")).status == 403
+    assert ask(own, auth(place.bound), peer=KEY_IP).status == 200
+    assert ask(own, auth(place.bound), peer=None).status == 403
+
+
+def test_refusals_say_what_they_are(way: Way, place: Place) -> None:
+    missing = ask(way, request("GET", "/v1/auth"))
+    assert (missing.status, missing.fields["www-authenticate"]) == (401, "Bearer")
+    junk = ask(way, auth("junk"))
+    assert (junk.status, junk.fields["www-authenticate"]) == (401, 'Bearer error="invalid_token"')
+    spent = ask(way, auth(place.spent))
+    assert (spent.status, spent.fields["retry-after"]) == (429, "86400")
+    assert spent.fields["ratelimit"] == '"day";r=0;t=86400' or "ratelimit" in spent.fields
+    assert ask(way, auth(place.key, "X-API-Key: other")).status == 400
+
+
+def test_nginx_is_told_only_what_it_understands(way: Way, place: Place) -> None:
+    own = place.way(lane=way.served.settings.lane, auth_answers="nginx")
+    for data, status, shown in (
+        (auth(place.key), "200", 200),
+        (auth("junk"), "401", 401),
+        (request("GET", "/v1/auth"), "401", 401),
+        (auth(place.key, target="/v1/auth?scopes=write:x"), "403", 403),
+        (auth(place.spent), "429", 403),
+        (auth(place.key, "X-API-Key: other"), "400", 403),
+        (auth(place.key, target="/v1/auth?scopes=!"), "422", 403),
+    ):
+        answer = ask(own, data)
+        assert (answer.status, answer.fields["x-auth-status"]) == (shown, status)
+    assert ask(own, auth(place.spent)).fields["retry-after"] == "86400"
+
+
+def test_what_the_database_cannot_say_is_refused(way: Way, fresh: Callable[..., Place]) -> None:
+    place = fresh()
+    lane = way.served.settings.lane
+    own, nginx = place.way(lane=lane), place.way(lane=lane, auth_answers="nginx")
+    unknown = place.issue("unknown", limits=[Limit("day", 5, 86_400)])
+    place.tk._verifying.store.close()
+    for data in (auth(unknown),):
+        assert ask(own, data).status == 503
+        answer = ask(nginx, data)
+        assert (answer.status, answer.fields["x-auth-status"]) == (403, "503")
+
+
+def test_failures_are_counted_by_client_and_a_good_key_passes(way: Way, fresh: Callable[..., Place]) -> None:
+    place = fresh(failures_max=5, trusted_proxies=("10.0.0.0/8",))
+    own = place.way(lane=way.served.settings.lane)
+    attacker, other = f"X-Forwarded-For: {KEY_IP}", "X-Forwarded-For: 192.0.2.1"
+    assert [ask(own, auth("junk", attacker)).status for _ in range(7)] == [401] * 5 + [429] * 2
+    assert ask(own, auth("junk", other)).status == 401
+    assert ask(own, auth(place.key, attacker)).status == 200
+    throttled = ask(own, auth("junk", attacker))
+    assert (throttled.json["code"], throttled.fields["retry-after"]) == ("throttled", "900")

@@ -1,0 +1,235 @@
+"""`POST /v1/verify` and `/v1/verify/batch`, the lane on and off."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tokenry import Limit
+
+from .answer import Read, read
+from .conftest import KEY_IP, Place, Way
+from .requests import verify
+from .wire import PEER
+
+
+@pytest.fixture(params=["lane", "plain"])
+def way(request: pytest.FixtureRequest) -> Way:
+    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+
+
+def ask(way: Way, caller: str, question: Any, target: str = "/v1/verify", **about: Any) -> Read:
+    answers, _ = way.answer(verify(caller, question, target=target), **about)
+    [answer] = read(answers)
+    return answer
+
+
+def test_a_valid_credential_is_answered_with_the_records_of_the_library(way: Way, place: Place) -> None:
+    answer = ask(way, place.operator, {"credential": place.key, "scopes": ["read:projects"], "ip": KEY_IP})
+    told, verdict = answer.json, place.sync.verify(place.key)
+    assert verdict
+    assert list(told) == ["valid", "code", "key", "owner", "tenant", "scopes", "limits", "retry_after"]
+    assert (answer.status, told["valid"], told["code"], told["retry_after"]) == (200, True, "valid", None)
+    assert set(told["key"]) == set(verdict.key.__slots__)
+    assert told["key"]["id"] == verdict.key.id
+    assert (told["owner"]["external_id"], told["tenant"]["slug"]) == ("user-42", "default")
+    assert told["scopes"] == ["read:projects"]
+    assert answer.fields["cache-control"] == "no-store"
+    assert answer.fields["content-type"] == "application/json"
+
+
+def test_neither_a_secret_nor_a_digest_is_in_an_answer(way: Way, place: Place) -> None:
+    body = ask(way, place.operator, {"credential": place.key}).body.decode()
+    assert place.key not in body
+    assert place.key[-40:] not in body
+    assert "digest" not in body
+
+
+@pytest.mark.parametrize(
+    ("about", "code", "status"),
+    [
+        ({"credential": "junk"}, "malformed", 401),
+        ({"credential": ""}, "malformed", 401),
+        ({"credential": "k" * 100_000}, "malformed", 401),
+        ({"credential": "\0\r\n\u2028ключ"}, "malformed", 401),
+        ({"tenant": "acme"}, "not_found", 401),
+        ({"environment": "test"}, "not_found", 401),
+        ({"scopes": ["write:projects"]}, "insufficient_scope", 403),
+        ({"scopes": {"any": ["write:projects", "x:y"]}}, "insufficient_scope", 403),
+    ],
+)
+def test_a_refusal_is_a_verdict_and_on_request_a_status(
+    way: Way, place: Place, about: dict[str, Any], code: str, status: int
+) -> None:
+    question = {"credential": place.key, **about}
+    answer = ask(way, place.operator, question)
+    assert answer.status == 200
+    assert answer.json == {
+        "valid": False,
+        "code": code,
+        "key": None,
+        "owner": None,
+        "tenant": None,
+        "scopes": [],
+        "limits": [],
+        "retry_after": None,
+    }
+    mapped = ask(way, place.operator, question, target="/v1/verify?status=http")
+    assert (mapped.status, mapped.json) == (status, answer.json)
+    assert mapped.fields["www-authenticate"].startswith("Bearer error=")
+
+
+def test_a_limit_is_told_with_what_is_left_and_when_to_try_again(way: Way, fresh: Callable[..., Place]) -> None:
+    place = fresh()
+    key = place.issue("limited", limits=[Limit("minute", 2, 60), Limit("day", 10, 86_400)])
+    own = place.way(lane=way.served.settings.lane)
+    for left in (1, 0):
+        told = ask(own, place.operator, {"credential": key}).json
+        assert [(limit["name"], limit["remaining"]) for limit in told["limits"]] == [
+            ("minute", left),
+            ("day", 8 + left),
+        ]
+    assert ask(own, place.operator, {"credential": key, "cost": 0}).json["valid"] is True
+    answer = ask(own, place.operator, {"credential": key}, target="/v1/verify?status=http")
+    assert (answer.status, answer.json["code"], answer.json["retry_after"]) == (429, "rate_limited", 60)
+    assert answer.fields["retry-after"] == "60"
+    assert answer.fields["ratelimit-policy"] == '"minute";q=2;w=60, "day";q=10;w=86400'
+    place.clock.advance(timedelta(seconds=60))
+    told = ask(own, place.operator, {"credential": key}).json
+    assert told["limits"][0]["remaining"] == 1
+    assert told["limits"][0]["reset_at"] == "2026-01-01T00:02:00Z"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (b"", 400, None),
+        (b"{", 400, None),
+        (b"\xff", 400, None),
+        (b'{"credential": "\\ud800"}', 400, None),
+        (b'{"credential": "' + b"x" * 10 + b'"} x', 400, None),
+        (b"[" * 100_000, 422, "body"),
+        (b"[]", 422, "body"),
+        (b"null", 422, "body"),
+        (b"{}", 422, "credential"),
+        (b'{"credential": 1}', 422, "credential"),
+        (b'{"credential": "x", "credentials": "y"}', 422, "body"),
+        (b'{"credential": "x", "cost": -1}', 422, "cost"),
+        (b'{"credential": "x", "cost": 1e400}', 422, "cost"),
+        (b'{"credential": "x", "cost": 99999999999999999999999999}', 422, "cost"),
+        (b'{"credential": "x", "cost": true}', 422, "cost"),
+        (b'{"credential": "x", "ip": "nonsense"}', 422, "ip"),
+        (b'{"credential": "x", "ip": "1.2.3.4\\u0000"}', 422, "ip"),
+        (b'{"credential": "x", "scopes": "Read"}', 422, "scopes"),
+        (b'{"credential": "x", "scopes": [1]}', 422, "scopes"),
+        (b'{"credential": "x", "scopes": 7}', 422, "scopes"),
+        (b'{"credential": "x", "scopes": {"none": ["a"]}}', 422, "scopes"),
+        (b'{"credential": "x", "scopes": ' + b"[" * 40 + b"]" * 40 + b"}", 422, "scopes"),
+    ],
+)
+def test_a_malformed_question_is_named_and_never_an_error_of_the_server(
+    way: Way, place: Place, body: bytes, status: int, field: str | None
+) -> None:
+    answer = ask(way, place.operator, body)
+    assert answer.fields["content-type"] == "application/problem+json"
+    if body == b'{"credential": "x", "cost": 1e400}' and answer.status == 400:
+        return
+    assert answer.status == status
+    if field:
+        assert answer.json["errors"][0]["field"] == field
+
+
+def test_a_caller_of_a_tenant_knows_its_own_tenants_credentials_only(way: Way, place: Place) -> None:
+    own, foreign = {"credential": place.acme_key}, {"credential": place.key}
+    assert ask(way, place.acme_operator, own).json["valid"] is True
+    assert ask(way, place.acme_operator, {**own, "tenant": "acme"}).json["valid"] is True
+    for question in (foreign, {**foreign, "tenant": "default"}, {**own, "tenant": "default"}, {**own, "tenant": ""}):
+        assert ask(way, place.acme_operator, question).json["code"] == "not_found"
+    assert ask(way, place.operator, own).json["tenant"]["slug"] == "acme"
+
+
+def test_only_operators_keys_with_the_scope_may_ask(way: Way, place: Place) -> None:
+    star = place.issue(f"star {way.served.settings.lane}", scopes=["*"])
+    for caller in ("", "junk", star, place.key):
+        answer = ask(way, caller, {"credential": place.key})
+        assert answer.status == 401
+        assert answer.fields["www-authenticate"].startswith("Bearer")
+    answer = ask(way, place.helpless, {"credential": place.key})
+    assert (answer.status, answer.json["code"]) == (403, "insufficient_scope")
+
+
+def test_an_open_server_asks_for_no_caller_but_checks_one_that_is_presented(way: Way, place: Place) -> None:
+    own = place.way(lane=way.served.settings.lane, verify_open=True)
+    assert ask(own, "", {"credential": place.key}).json["valid"] is True
+    assert ask(own, "junk", {"credential": place.key}).status == 401
+    assert ask(own, place.acme_operator, {"credential": place.key}).json["code"] == "not_found"
+
+
+def test_a_batch_is_answered_in_its_order(way: Way, place: Place) -> None:
+    credentials = [place.key, "junk", place.acme_key, place.key[:-1]]
+    question = {"questions": [{"credential": credential} for credential in credentials]}
+    told = ask(way, place.operator, question, target="/v1/verify/batch").json["verdicts"]
+    assert [one["code"] for one in told] == ["valid", "malformed", "valid", "malformed"]
+    alone = ask(way, place.operator, {"credential": place.key}).json
+    assert told[0] == alone
+    many = {"questions": [{"credential": "x"}] * 101}
+    assert ask(way, place.operator, many, target="/v1/verify/batch").status == 422
+
+
+def test_a_revoked_caller_and_a_revoked_key_are_refused_at_once(way: Way, fresh: Callable[..., Place]) -> None:
+    place = fresh()
+    own = place.way(lane=way.served.settings.lane)
+    data = verify(place.operator, {"credential": place.key})
+    keys = place.sync.keys
+    [found] = [key for key in keys.list() if key.name == "key"]
+    assert read(own.answer(data, data)[0])[1].json["valid"] is True
+    keys.revoke(found.id)
+    assert [answer.json["code"] for answer in read(own.answer(data, data)[0])] == ["revoked"] * 2
+    [gateway] = [key for key in keys.list(tenant="system") if key.name == "gateway"]
+    keys.revoke(gateway.id, tenant="system")
+    assert [answer.status for answer in read(own.answer(data, data)[0])] == [401, 401]
+
+
+def test_a_hundred_failures_of_an_address_are_told_and_a_good_key_always_passes(
+    way: Way, fresh: Callable[..., Place]
+) -> None:
+    place = fresh()
+    own = place.way(lane=way.served.settings.lane)
+
+    def codes(count: int, **about: str) -> list[str]:
+        return [ask(own, place.operator, {"credential": "junk", **about}).json["code"] for _ in range(count)]
+
+    assert codes(100, ip=KEY_IP) == ["malformed"] * 100
+    assert codes(2, ip=KEY_IP) == ["throttled"] * 2
+    assert codes(1, ip="203.0.113.8") == codes(1) == ["malformed"]
+    assert ask(own, place.operator, {"credential": place.bound, "ip": KEY_IP}).json["valid"] is True
+    revoked = place.issue("revoked")
+    place.sync.keys.revoke(next(key.id for key in place.sync.keys.list() if key.name == "revoked"))
+    assert ask(own, place.operator, {"credential": revoked, "ip": KEY_IP}).json["code"] == "revoked"
+    answer = ask(own, place.operator, {"credential": "junk", "ip": KEY_IP}, target="/v1/verify?status=http")
+    assert (answer.status, answer.fields["retry-after"]) == (429, "900")
+    place.clock.advance(timedelta(minutes=15))
+    assert codes(1, ip=KEY_IP) == ["malformed"]
+
+
+def test_who_is_not_known_cannot_choose_the_address_that_is_blamed(way: Way, fresh: Callable[..., Place]) -> None:
+    place = fresh(verify_open=True, failures_max=3)
+    own = place.way(lane=way.served.settings.lane)
+    codes = [ask(own, "", {"credential": "junk", "ip": f"10.0.0.{n}"}).json["code"] for n in range(4)]
+    assert codes == ["malformed"] * 3 + ["throttled"]
+    other = ask(own, "", {"credential": "junk"}, peer="192.0.2.77").json["code"]
+    assert (other, PEER) == ("malformed", PEER)
+
+
+def test_junk_never_reaches_the_database(way: Way, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[str] = []
+    verifying = place.tk._verifying
+    find = verifying.store.find
+    monkeypatch.setattr(verifying.store, "find", lambda kid: found.append(kid) or find(kid))  # type: ignore[func-returns-value]
+    made_up = place.key[:-20] + "A" * 20
+    for junk in ("junk", made_up, place.key.swapcase(), "", "k" * 5000):
+        for _ in range(20):
+            assert ask(way, place.operator, {"credential": junk}).json["code"] == "malformed"
+            assert ask(way, junk or "x", {"credential": place.key}).status == 401
+    assert found == []

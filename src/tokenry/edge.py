@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .aio import AsyncTokenry
     from .core.grant import Grant
     from .core.verdict import Taken, Valid, Verdict
+    from .tokenry import Tokenry
 
 
 class Engine:
@@ -55,6 +56,11 @@ class Engine:
         return None
 
 
+def from_memory(tk: Tokenry, text: str, ask: Ask) -> Verdict | None:
+    """Answer at once from memory, or return None, having counted and taken nothing."""
+    return tk._verifying.answer(text, ask)
+
+
 def grant_of(verdict: Valid) -> Grant:
     """Return what a verdict was decided on, the same object as long as it is remembered: its records cost nothing."""
     return verdict._grant
@@ -74,6 +80,7 @@ __all__ = [
     "Throttle",
     "challenge",
     "cookie_counts",
+    "from_memory",
     "grant_of",
     "is_too_long",
     "limit_fields",

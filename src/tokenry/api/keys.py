@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tokenry import types
@@ -22,7 +24,7 @@ from .documents import (
     PageOf,
     RevokedDocument,
 )
-from .rooms import Here, Room
+from .rooms import Caller, Here, Room
 from .schemas import (
     DAYS_MAX,
     Addresses,
@@ -45,6 +47,7 @@ from .schemas import (
     Roles,
     Scope,
     Scopes,
+    Tenant,
     Text,
     Whole,
     days,
@@ -173,9 +176,13 @@ def list_keys(
 
 
 @room.post("/v1/keys", "keys.issue", tells=IssuedDocument, status=201)
-def issue(here: Here, body: NewKey, idempotency_key: IdempotencyKey = None) -> Response:
+async def issue(call: Caller, body: NewKey, tenant: Tenant = None, idempotency_key: IdempotencyKey = None) -> Response:
     """Issue a key; its secret is in the answer this once."""
-    return replies.issued(here.keys.issue(**body.given(), idempotency_key=idempotency_key), 201)
+    slug = call.tenant(tenant)
+    if idempotency_key is None:
+        return replies.issued(await call.gatherer.issue(call, slug, body.given()), 201)
+    issue = partial(call.groups(slug).keys.issue, **body.given(), idempotency_key=idempotency_key)
+    return replies.issued(await run_in_threadpool(issue), 201)
 
 
 @room.get("/v1/keys/expiring", "keys.expiring", tells=PageOf[Key])

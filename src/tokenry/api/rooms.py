@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from fastapi import Depends, FastAPI
@@ -17,7 +17,7 @@ from .policy import POLICY, Reach
 from .problems import KINDS, MEDIA_TYPE
 from .schemas import Tenant
 
-F = TypeVar("F", bound=Callable[..., Response])
+F = TypeVar("F", bound=Callable[..., Response | Awaitable[Response]])
 
 _ALWAYS: Final = (400, 401, 403, 404, 422, 429, 500, 503)
 _CHANGING: Final = (409, 413, 415, 507)
@@ -28,7 +28,7 @@ class Operation(NamedTuple):
     """One operation, as the application will serve it."""
 
     path: str
-    endpoint: Callable[..., Response]
+    endpoint: Callable[..., Response | Awaitable[Response]]
     options: dict[str, Any]
 
 

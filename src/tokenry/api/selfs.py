@@ -50,10 +50,10 @@ def rotate(call: Caller, body: SelfRotation | None = None, idempotency_key: Idem
     if idempotency_key is None and body.grace_seconds < _GRACE_SECONDS_MIN:
         message = f"must be at least {_GRACE_SECONDS_MIN}, or send an Idempotency-Key: a lost answer is an outage"
         raise Invalid.one("grace_seconds", "out_of_range", message)
-    return replies.issued(rotated(call.groups(call.home), call.valid.key.id, body, idempotency_key))
+    return replies.issued(rotated(call.groups(call.home), call.key_id, body, idempotency_key))
 
 
 @room.post("/v1/self/revoke", "self.revoke", tells=Key)
 def revoke(call: Caller, body: Revocation | None = None) -> Response:
     """End the key that is presented, for good."""
-    return replies.key(call.groups(call.home).keys.revoke(call.valid.key.id, reason=body.reason if body else ""))
+    return replies.key(call.groups(call.home).keys.revoke(call.key_id, reason=body.reason if body else ""))

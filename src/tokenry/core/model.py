@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from .limits import Limit, LimitState
 from .secret import Secret
@@ -125,13 +125,6 @@ class Key:
     version: int
     metadata: Mapping[str, Any] = field(hash=False)
     secrets: tuple[SecretInfo, ...]
-
-
-class Origin(NamedTuple):
-    """Where one of many that are asked for at once comes from: what the audit log says of it."""
-
-    ip: str | None = None
-    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +320,6 @@ __all__ = [
     "Limit",
     "LimitState",
     "NotGiven",
-    "Origin",
     "Owner",
     "Page",
     "Role",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from tokenry.core import addresses, fields, limits, scopes
 from tokenry.core.actors import OPERATOR_SCOPES
@@ -22,6 +22,10 @@ from .repeats import Repeatable, repeatable
 from .seeing import told
 
 BATCH_MAX = 1000
+
+Origins: TypeAlias = Sequence[tuple[str | None, str | None]] | None
+"""Whence each of many keys is asked for: the client's address and the id of its request, for the audit log."""
+
 DEFAULTS: dict[str, Any] = {
     "scopes": (),
     "roles": (),
@@ -60,7 +64,7 @@ def issue(context: Context, asked: Mapping[str, Any], tenant: Any, by: By, idemp
                 if repeat is not None and repeat.saved is not None:
                     return reissued(repeat)
                 draft = read(change, asked, _owner(change, asked["owner"]), repeat)
-                _write(change, [draft])
+                _write(change, [draft], [context])
                 if repeat is not None:
                     repeat.save(draft.key, prefix_of(change, draft.key.environment))
             return draft.issued()
@@ -70,20 +74,27 @@ def issue(context: Context, asked: Mapping[str, Any], tenant: Any, by: By, idemp
     raise AssertionError("unreachable")
 
 
-def issue_many(context: Context, asked: list[Mapping[str, Any]], tenant: Any, by: By) -> list[Issued | TokenryError]:
+def issue_many(
+    context: Context, asked: list[Mapping[str, Any]], tenant: Any, by: By, origins: Origins
+) -> list[Issued | TokenryError]:
     """Issue up to 1,000 keys with a result each, in one transaction."""
     if len(asked) > BATCH_MAX:
         raise Invalid.one("keys", "too_many", f"at most {BATCH_MAX} keys can be issued at once, these are {len(asked)}")
+    if origins is not None and len(origins) != len(asked):
+        raise Invalid.one("origins", "bad_length", "there is one origin for each key, or none at all")
+    contexts = [context] * len(asked)
+    if origins is not None:
+        contexts = [context.scoped(ip=ip, request_id=request_id) for ip, request_id in origins]
     try:
         with context.changing(tenant, by) as change:
             change.actor.must_mint()
             results = _read_many(change, asked)
-            drafts = [result for result in results if isinstance(result, Draft)]
+            drafts = [(draft, own) for draft, own in zip(results, contexts, strict=True) if isinstance(draft, Draft)]
             if drafts:
-                _write(change, drafts)
+                _write(change, [draft for draft, _ in drafts], [own for _, own in drafts])
         return [result.issued() if isinstance(result, Draft) else result for result in results]
     except Clash:  # a name was taken at this very moment: find out whose, one by one
-        return [_issue_or_error(context, one, tenant, by) for one in asked]
+        return [_issue_or_error(own, one, tenant, by) for one, own in zip(asked, contexts, strict=True)]
 
 
 def _issue_or_error(context: Context, asked: Mapping[str, Any], tenant: Any, by: By) -> Issued | TokenryError:
@@ -270,8 +281,9 @@ def _owner(change: Change, asked: object) -> Owner:
     return owner
 
 
-def _write(change: Change, drafts: list[Draft]) -> None:
+def _write(change: Change, drafts: list[Draft], contexts: list[Context]) -> None:
+    """Write keys, each told of in the context of who asked for it."""
     change.rows.keys.insert(change.tenant, [(draft.owner_id, draft.key) for draft in drafts])
     change.rows.secrets.insert(change.tenant, [draft.row for draft in drafts])
-    for draft in drafts:
+    for draft, change.context in zip(drafts, contexts, strict=True):
         change.record("key.issued", draft.key.id, None, told(draft.key))

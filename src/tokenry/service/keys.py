@@ -72,15 +72,21 @@ class Keys:
         return issuing.issue(self._context, asked, tenant, by, idempotency_key)
 
     def issue_many(
-        self, keys: Iterable[Mapping[str, Any]], *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN
+        self,
+        keys: Iterable[Mapping[str, Any]],
+        *,
+        origins: issuing.Origins = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
     ) -> list[Issued | TokenryError]:
         """Issue up to 1,000 keys in one transaction, each given as the arguments of `issue`.
 
-        Return for each, in order, what was issued or the error that kept it from being issued.
+        Return for each, in order, what was issued or the error that kept it from being issued. `origins` tell the audit
+        log whence each comes, as (ip, request_id), if not all from the same request.
         """
         if not isinstance(keys, Iterable) or isinstance(keys, (str, Mapping)):
             raise Invalid.one("keys", "not_a_list", "issue_many takes a list of mappings, one for each key")
-        return issuing.issue_many(self._context, list(keys), tenant, by)
+        return issuing.issue_many(self._context, list(keys), tenant, by, origins)
 
     def get(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:
         """Return a key; raise NotFound."""

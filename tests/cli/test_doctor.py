@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from tests.cli.conftest import Answer, Run, Shell
+from tests.cli.conftest import Answer, Shell
 
 DATABASE = Path("tokenry-data/tokenry.db")
 KEYRING = Path("tokenry-data/tokenry.db.keyring")
@@ -14,7 +14,7 @@ def findings(answer: Answer) -> dict[str, Any]:
     return {finding["check"]: finding for finding in answer.json["findings"]}
 
 
-def test_a_healthy_installation_passes(run: Run) -> None:
+def test_a_healthy_installation_passes(run: Shell) -> None:
     found = findings(run("doctor", "--json"))
     assert not [finding for finding in found.values() if finding["status"] == "failed"]
     assert found["keyring place"]["status"] == "warning"
@@ -28,7 +28,7 @@ def test_a_keyring_elsewhere_is_not_warned_about(ready: Shell) -> None:
     assert "keyring place" not in findings(ready("doctor", "--json", "--keyring", "keys/keyring"))
 
 
-def test_a_keyring_that_others_can_read_fails(run: Run) -> None:
+def test_a_keyring_that_others_can_read_fails(run: Shell) -> None:
     KEYRING.chmod(0o644)
     answer = run("doctor", "--json", code=1)
     assert "chmod 600" in findings(answer)["keyring file"]["message"]
@@ -41,7 +41,7 @@ def test_another_keyring_fails(ready: Shell) -> None:
     assert "not the keyring" in found["keyring"]["message"]
 
 
-def test_a_changed_audit_log_fails(run: Run) -> None:
+def test_a_changed_audit_log_fails(run: Shell) -> None:
     connection = sqlite3.connect(DATABASE)
     connection.execute("UPDATE tokenry_audit_entry SET actor = 'somebody else' WHERE action = 'owner.created'")
     connection.commit()
@@ -52,7 +52,7 @@ def test_a_changed_audit_log_fails(run: Run) -> None:
     assert "changed or forged" in answer.err
 
 
-def test_a_head_from_earlier_finds_a_cut_tail(run: Run) -> None:
+def test_a_head_from_earlier_finds_a_cut_tail(run: Shell) -> None:
     run("owners", "put", "second")
     Path("head.json").write_text(run("audit", "head").out)
     run("audit", "check", "--head", "head.json")
@@ -85,7 +85,7 @@ def test_an_installation_without_operators_is_remarked_on(shell: Shell) -> None:
     assert "tokenry init" in found["operator key"]["message"]
 
 
-def test_entries_that_nobody_seals_are_remarked_on(run: Run) -> None:
+def test_entries_that_nobody_seals_are_remarked_on(run: Shell) -> None:
     connection = sqlite3.connect(DATABASE)
     connection.execute("UPDATE tokenry_audit_entry SET position = NULL, chain = NULL, at = at - 3600000000")
     connection.commit()

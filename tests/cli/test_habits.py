@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import tokenry
-from tests.cli.conftest import Run, Shell, clean_environment
+from tests.cli.conftest import Shell, clean_environment
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
@@ -47,13 +47,13 @@ def test_without_typer_it_says_what_to_install() -> None:
         ("verify",),
     ],
 )
-def test_a_wrong_call_exits_with_2_and_says_so_on_stderr(run: Run, arguments: tuple[str, ...]) -> None:
+def test_a_wrong_call_exits_with_2_and_says_so_on_stderr(run: Shell, arguments: tuple[str, ...]) -> None:
     answer = run(*arguments, code=2)
     assert answer.out == ""
     assert answer.err
 
 
-def test_a_failure_exits_with_1_and_names_every_field(run: Run) -> None:
+def test_a_failure_exits_with_1_and_names_every_field(run: Shell) -> None:
     answer = run("keys", "issue", "--owner", "user-42", "--name", " ", "--expires-in", "99999d", code=1)
     assert answer.out == ""
     assert "name:" in answer.err
@@ -64,7 +64,7 @@ def test_a_failure_exits_with_1_and_names_every_field(run: Run) -> None:
 @pytest.mark.parametrize(
     "arguments", [("keys", "show", "key_x"), ("owners", "show", "nobody"), ("keys", "revoke", "x")]
 )
-def test_what_does_not_exist_exits_with_1(run: Run, arguments: tuple[str, ...]) -> None:
+def test_what_does_not_exist_exits_with_1(run: Shell, arguments: tuple[str, ...]) -> None:
     answer = run(*arguments, "--json", code=1)
     assert answer.json["error"]["code"] == "not_found"
     assert answer.err.startswith("error: ")
@@ -105,7 +105,7 @@ def test_a_file_of_settings_is_read(ready: Shell) -> None:
     ready("owners", "show", "user-42")
 
 
-def test_every_command_answers_one_document(run: Run) -> None:
+def test_every_command_answers_one_document(run: Shell) -> None:
     issued = run("keys", "issue", "--owner", "user-42", "--name", "a", "--limit", "burst=10/1s", "--json").json
     key, secret = issued["key"], issued["secret"]
     answers = [
@@ -143,7 +143,7 @@ def test_every_command_answers_one_document(run: Run) -> None:
     assert all(isinstance(answer.json, dict) for answer in answers)
 
 
-def test_lists_go_on_where_they_ended(run: Run) -> None:
+def test_lists_go_on_where_they_ended(run: Shell) -> None:
     for name in "abc":
         run("keys", "issue", "--owner", "user-42", "--name", name)
     first = run("keys", "list", "--limit", "2", "--json").json
@@ -173,7 +173,7 @@ def test_what_cannot_be_undone_is_asked_for(ready: Shell) -> None:
     ready("owners", "show", "user-42", code=1)
 
 
-def test_settings_of_a_key_are_read_as_people_write_them(run: Run) -> None:
+def test_settings_of_a_key_are_read_as_people_write_them(run: Shell) -> None:
     options = ["--allow-ip", "10.0.0.0/8", "--limit", "1000/1h", "--limit", "burst=10/1s", "--metadata", "team=a=b"]
     named = ["--not-before", "2026-01-01", "--expires-in", "never", "--description", "d", "--role", "dev"]
     key = run("keys", "issue", "--owner", "user-42", "--name", "a", *options, *named, "--json").json["key"]
@@ -188,7 +188,7 @@ def test_settings_of_a_key_are_read_as_people_write_them(run: Run) -> None:
     assert after["description"] == "d"
 
 
-def test_any_of_several_scopes_is_enough(run: Run) -> None:
+def test_any_of_several_scopes_is_enough(run: Shell) -> None:
     secret = run("keys", "issue", "--owner", "user-42", "--name", "a", "--scope", "read:a", "--scope", "x").out
     run("verify", "--any-scope", "read:a", "--any-scope", "read:b", "--scope", "x", stdin=secret)
     run("verify", "--any-scope", "read:a", "--scope", "y", stdin=secret, code=3)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import OPERATORS_KEY, Run, Shell
+from tests.cli.conftest import OPERATORS_KEY, Shell
 
 LOOKS_LIKE_A_KEY = "tk_live_1" + "A" * 73
 
@@ -30,7 +30,7 @@ def mode(path: Path) -> int:
         ("keys", "list", "--keyring", "tokenry-keyring 1; abc AAAA 1970-01-01T00:00:00+00:00"),
     ],
 )
-def test_a_credential_as_argument_is_refused_and_not_repeated(run: Run, arguments: tuple[str, ...]) -> None:
+def test_a_credential_as_argument_is_refused_and_not_repeated(run: Shell, arguments: tuple[str, ...]) -> None:
     answer = run(*arguments, stdin="x", code=2)
     assert answer.out == ""
     assert "argument" in answer.err
@@ -44,7 +44,7 @@ def test_the_real_command_refuses_an_argument_before_anything_else(shell: Shell)
     assert "stdin" in answer.err
 
 
-def test_an_issued_secret_is_alone_on_stdout_and_never_on_stderr(run: Run) -> None:
+def test_an_issued_secret_is_alone_on_stdout_and_never_on_stderr(run: Shell) -> None:
     for extra in ((), ("--json",)):
         answer = run("keys", "issue", "--owner", "user-42", "--name", f"a{len(extra)}", *extra)
         secret = answer.json["secret"] if extra else answer.out.removesuffix("\n")
@@ -53,7 +53,7 @@ def test_an_issued_secret_is_alone_on_stdout_and_never_on_stderr(run: Run) -> No
         assert secret[30:60] not in answer.err
 
 
-def test_nothing_else_shows_a_secret(run: Run) -> None:
+def test_nothing_else_shows_a_secret(run: Shell) -> None:
     secret = run("keys", "issue", "--owner", "user-42", "--name", "a").out.strip()
     shown = [run("keys", "list", "--json"), run("keys", "list"), run("audit", "list", "--json"), run("secrets", "list")]
     shown += [run("verify", "--json", stdin=secret), run("verify", stdin=secret), run("keys", "find", stdin=secret)]
@@ -65,7 +65,7 @@ def test_nothing_else_shows_a_secret(run: Run) -> None:
         assert material not in answer.out + answer.err
 
 
-def test_a_secret_file_is_for_its_owner_alone_and_never_over_another(run: Run) -> None:
+def test_a_secret_file_is_for_its_owner_alone_and_never_over_another(run: Shell) -> None:
     os.umask(0)
     out = Path("secret")
     answer = run("keys", "issue", "--owner", "user-42", "--name", "a", "--secret-out", "secret")
@@ -87,14 +87,14 @@ def test_a_secret_file_is_for_its_owner_alone_and_never_over_another(run: Run) -
     run("verify", stdin=Path("new").read_text())
 
 
-def test_a_secret_file_is_gone_when_nothing_was_issued(run: Run) -> None:
+def test_a_secret_file_is_gone_when_nothing_was_issued(run: Shell) -> None:
     run("keys", "issue", "--owner", "nobody", "--name", "a", "--secret-out", "secret", code=1)
     assert not Path("secret").exists()
     run("keys", "issue", "--owner", "user-42", "--name", "a", "--secret-out", "no/such/place", code=1)
     assert run("keys", "list", "--json").json["keys"] == []
 
 
-def test_a_file_that_others_can_read_is_remarked_on(run: Run) -> None:
+def test_a_file_that_others_can_read_is_remarked_on(run: Shell) -> None:
     secret = run("keys", "issue", "--owner", "user-42", "--name", "a").out
     Path("loose").write_text(secret)
     Path("loose").chmod(0o644)

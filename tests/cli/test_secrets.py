@@ -4,12 +4,12 @@ import stat
 import subprocess
 from pathlib import Path
 
-from tests.cli.conftest import Run, Shell
+from tests.cli.conftest import Shell
 
 KEYRING = Path("tokenry-data/tokenry.db.keyring")
 
 
-def issue(run: Run | Shell, name: str) -> str:
+def issue(run: Shell | Shell, name: str) -> str:
     return run("keys", "issue", "--owner", "user-42", "--name", name).out
 
 
@@ -34,7 +34,7 @@ def test_after_a_rotation_old_and_new_keys_verify(ready: Shell) -> None:
     assert ready("audit", "check", "--json").json["ok"]
 
 
-def test_a_new_generation_signs_only_after_a_while(run: Run) -> None:
+def test_a_new_generation_signs_only_after_a_while(run: Shell) -> None:
     assert [g["status"] for g in run("secrets", "rotate", "--json").json["generations"]] == ["signs", "next"]
 
 
@@ -42,11 +42,11 @@ def test_rotations_at_once_lose_no_generation(ready: Shell) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: ready("secrets", "rotate"), range(4)))
+        list(pool.map(lambda _: ready.process("secrets", "rotate"), range(4)))
     assert len(ready("secrets", "list", "--json").json["generations"]) == 5
 
 
-def test_a_generation_is_dropped_when_nothing_needs_it(run: Run) -> None:
+def test_a_generation_is_dropped_when_nothing_needs_it(run: Shell) -> None:
     key_id = run("keys", "issue", "--owner", "user-42", "--name", "a", "--json").json["key"]["id"]
     [first] = [generation["id"] for generation in run("secrets", "list", "--json").json["generations"]]
     assert "signs now" in run("secrets", "rotate", "--drop", first, code=1).err
@@ -66,7 +66,7 @@ def test_a_generation_is_dropped_when_nothing_needs_it(run: Run) -> None:
     assert "no generation" in run("secrets", "rotate", "--drop", first, code=1).err
 
 
-def test_a_process_with_the_older_file_does_not_undo_a_drop(run: Run) -> None:
+def test_a_process_with_the_older_file_does_not_undo_a_drop(run: Shell) -> None:
     yesterday = KEYRING.read_text()
     run("secrets", "rotate", "--activate-after", "0s")
     run("init", "--new-operator-key", "--json")
@@ -102,7 +102,7 @@ def test_a_missing_keyring_is_never_made_anew(ready: Shell) -> None:
     ready("keys", "list")
 
 
-def test_a_keyring_that_is_a_link_stays_one(run: Run) -> None:
+def test_a_keyring_that_is_a_link_stays_one(run: Shell) -> None:
     real = KEYRING.rename(KEYRING.with_name("real")).absolute()
     KEYRING.symlink_to(real)
     run("secrets", "rotate")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tokenry.types import NOT_GIVEN, ConfigError, Head
+from tokenry.types import NOT_GIVEN, ConfigError, Head, NotAllowed
 
 from .call import FAILED, Call, Managing, TenantOption, command
 from .credentials import usage
@@ -114,9 +114,13 @@ def cut(
 
 
 def _slugs(tk: Managing) -> list[str]:
+    """Return every tenant; for an operator of one tenant that one."""
     found, cursor = [], None
     while True:
-        page = tk.tenants.list(limit=100, cursor=cursor)
+        try:
+            page = tk.tenants.list(limit=100, cursor=cursor)
+        except NotAllowed:
+            return [tk.audit.head().tenant]
         found += [tenant.slug for tenant in page]
         cursor = page.next_cursor
         if cursor is None:

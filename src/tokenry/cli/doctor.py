@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import typer
 
 from .call import FAILED, UNREACHABLE, Call, command
-from .documents import document
+from .documents import document, expiry
+
+if TYPE_CHECKING:
+    from tokenry.doctor import Finding
+
+_EXPIRES_SOON = timedelta(days=14)
 
 
 def doctor(call: Call) -> None:
     """Look the installation over and say what should be done. Exits with 1 when something must be repaired."""
-    from tokenry.doctor import examine
+    if call.server:
+        findings = tuple(_of_server(call))
+    else:
+        from tokenry.doctor import examine
 
-    findings = examine(call.installation())
+        findings = examine(call.installation())
     failed = [finding for finding in findings if finding.status == "failed"]
     if call.out.json:
         call.out.document({"ok": not failed, "findings": document(findings)})
@@ -26,6 +37,28 @@ def doctor(call: Call) -> None:
         raise typer.Exit(UNREACHABLE)
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _of_server(call: Call) -> Iterator[Finding]:
+    """Look at a server from where its callers stand: is it there and ready, and does it accept their key."""
+    from tokenry.client import Client
+    from tokenry.doctor import Finding
+    from tokenry.types import StoreUnavailable, TokenryError
+
+    address = str(call.server)
+    with Client(address, call.key()) as client:
+        try:
+            client.ready()
+            yield Finding("server", "ok", f"{address} is ready")
+            key = client.me.get()
+        except StoreUnavailable as error:
+            yield Finding("server", "failed", error.message, unreachable=True)
+        except TokenryError as error:
+            yield Finding("key", "failed", error.message)
+        else:
+            soon = key.expires_at is not None and key.expires_at - datetime.now(UTC) < _EXPIRES_SOON
+            told = f"yours is {key.name!r} of tenant {key.tenant!r}, expires {expiry(key)}"
+            yield Finding("key", "warning" if soon else "ok", told)
 
 
 def register(app: typer.Typer) -> None:

@@ -51,6 +51,7 @@ class Client:
     events: Events
     audit: Audit
     usage: Usage
+    me: groups.Own
 
     def __init__(
         self,
@@ -254,6 +255,14 @@ class _Later(Client):
             return Answer(failure=type(error).__name__)
 
 
+class AsyncOwn:
+    """`Own`, awaited."""
+
+    get = awaited(groups.Own.get)
+    rotate = awaited(groups.Own.rotate)
+    revoke = awaited(groups.Own.revoke)
+
+
 class AsyncClient:
     """The same calls, awaited."""
 
@@ -265,6 +274,7 @@ class AsyncClient:
     events: aio.AsyncEvents
     audit: aio.AsyncAudit
     usage: aio.AsyncUsage
+    me: AsyncOwn
     verify = awaited(Client.verify)
     require = awaited(Client.require)
     explain = awaited(Client.explain)

@@ -71,7 +71,7 @@ class call:
         rest = {name: value for name, value in given.items() if name not in ("idempotency_key", "if_version")}
         fields = dict(self._field(name, value) for name, value in rest.items())
         if self._verb in ("GET", "DELETE"):
-            query |= {name: _parameter(value) for name, value in fields.items() if value is not None}
+            query |= {name: value for name, value in fields.items() if value is not None}
             return Sending(self._verb, path, query, None, headers, self._read)
         return Sending(self._verb, path, query, fields, headers, self._read)
 
@@ -101,13 +101,6 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): jsonable(part) for name, part in value.items()}
     return [jsonable(part) for part in value] if isinstance(value, (list, tuple, set, frozenset)) else str(value)
-
-
-def _parameter(value: Any) -> Any:
-    """Return a value as a query has it: lists with commas between."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _text(value: Any) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from datetime import timedelta
+from typing import Any, Final, Protocol
 
 from ..core.errors import ConfigError
 from ..core.limits import LimitState
-from ..core.model import AuditReport, Entry, Event, Head, Key, Owner, Role, ScopeCheck, UsageHour
+from ..core.model import AuditReport, Entry, Event, Head, Issued, Key, Owner, Role, ScopeCheck, UsageHour
 from ..service import audit, events, keys, owners, roles, tenants, usage
 from . import records
 from .calls import Group, call
@@ -116,7 +117,35 @@ class Usage(Group):
     get = call(_of.get, "GET /v1/usage", records.items(record(UsageHour)))
 
 
+class Own(Protocol):
+    """What a client may ask about its own key, and do to it."""
+
+    def get(self) -> Key:
+        """Return the key that this client presents."""
+        ...
+
+    def rotate(self, *, grace: timedelta = timedelta(seconds=60), idempotency_key: str | None = None) -> Issued:
+        """Replace the secret of this client's key: the old one works until `grace` is over, at least a minute.
+
+        With an idempotency key the grace may be shorter: then a lost answer can be asked for again. This client goes on
+        with the old secret: make another one with the new.
+        """
+        ...
+
+    def revoke(self, *, reason: str = "") -> Key:
+        """End this client's key, for good."""
+        ...
+
+
+class Me(Group):
+    """The key that this client presents."""
+
+    get = call(Own.get, "GET /v1/self", lambda found: record(Key)(found["key"]))
+    rotate = call(Own.rotate, "POST /v1/self/rotate", records.issued)
+    revoke = call(Own.revoke, "POST /v1/self/revoke", record(Key))
+
+
 GROUPS: Final[dict[str, type[Group]]] = {
-    group.__name__.lower(): group for group in (Tenants, Owners, Roles, Scopes, Keys, Events, Audit, Usage)
+    group.__name__.lower(): group for group in (Tenants, Owners, Roles, Scopes, Keys, Events, Audit, Usage, Me)
 }
 """Every group by its name."""

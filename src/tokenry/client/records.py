@@ -27,12 +27,13 @@ class RemoteValid(Valid):
         self._told = told
 
     def __repr__(self) -> str:
-        return f"Valid(key={self.key.id!r}, owner={self.owner.external_id!r}, tenant={self.tenant.slug!r})"
+        key = self._told["key"] or {}
+        return f"Valid(key={key.get('id')!r}, owner={self.owner.external_id!r}, tenant={self.tenant.slug!r})"
 
     @property
-    def key(self) -> Key:
-        """The key as the server knew it."""
-        return record(Key)(self._told["key"])
+    def key(self) -> Key | None:
+        """The key as the server knew it; None for a session."""
+        return record(Key)(self._told["key"]) if self._told["key"] else None
 
     @property
     def owner(self) -> Owner:
@@ -80,7 +81,7 @@ def issued(found: Any) -> Issued:
 
 def issued_or_error(found: Any) -> Issued | TokenryError:
     """Read what became of one key of many that were to be issued."""
-    told = found.get("problem")
+    told = found.get("error")
     return problem(int(told["status"]), told, {}) if told else issued(found)
 
 

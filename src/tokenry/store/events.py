@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, text
+import msgspec
+from sqlalchemy import Connection, bindparam, func, literal_column, select, text
 
 from tokenry.core.model import Event, Tenant, micros, moment
 
@@ -21,6 +22,21 @@ _TXID = {"postgresql": text("SELECT pg_current_xact_id()::text::bigint"), "sqlit
 _VISIBLE = {
     "postgresql": event.c.txid < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
     "sqlite": event.c.txid == 0,
+}
+# All rows travel as one JSON text: there may be thousands, while verifications go on beside.
+_INSERT = {
+    "sqlite": text("""
+        INSERT INTO tokenry_event (txid, tenant_id, id, type, at, subject, actor, data)
+        SELECT :txid, :tenant_id, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+            json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]')
+        FROM json_each(:rows) ORDER BY key
+    """),
+    "postgresql": text("""
+        INSERT INTO tokenry_event (txid, tenant_id, id, type, at, subject, actor, data)
+        SELECT CAST(:txid AS bigint), :tenant_id, value->>0, value->>1, CAST(value->>2 AS bigint), value->>3,
+            value->>4, value->>5
+        FROM json_array_elements(CAST(:rows AS json)) WITH ORDINALITY AS row(value, place) ORDER BY place
+    """),
 }
 _KNOWN = select(event.c.id).where(
     event.c.tenant_id == bindparam("tenant_id"), event.c.id.in_(bindparam("ids", expanding=True))
@@ -36,20 +52,11 @@ class EventRows:
 
     def insert(self, tenant: Tenant, events: Sequence[Event]) -> None:
         txid = self._connection.execute(_TXID[self._dialect]).scalar_one()
-        rows = [
-            {
-                "txid": txid,
-                "tenant_id": tenant.id,
-                "id": e.id,
-                "type": e.type,
-                "at": micros(e.at),
-                "subject": e.subject,
-                "actor": e.actor,
-                "data": stored(e.data),
-            }
-            for e in events
-        ]
-        self._connection.execute(insert(event), rows)
+        rows = [(e.id, e.type, micros(e.at), e.subject, e.actor, stored(e.data)) for e in events]
+        self._connection.execute(
+            _INSERT[self._dialect],
+            {"txid": txid, "tenant_id": tenant.id, "rows": msgspec.json.encode(rows).decode()},
+        )
 
     def list(self, tenant: Tenant, *, after: int, types: Sequence[str] | None, limit: int) -> Sequence[Event]:
         query = select(event).where(event.c.tenant_id == tenant.id, _VISIBLE[self._dialect])

@@ -60,16 +60,20 @@ _FRESH = {
     "sqlite": "SELECT value AS kid FROM json_each(:kids)",
     "postgresql": "SELECT json_array_elements_text(CAST(:kids AS json)) AS kid",
 }
-# Of the keys of some secrets: every secret that was ever used, with its uses.
+# Of the keys of some secrets: every secret that was ever used, with its uses. One row of JSON, as above.
 _USES = """
-    SELECT DISTINCT s.tenant_id, s.key_id, s.kid, s.use_count
+    SELECT CAST({array_of}({array}(s.tenant_id, s.key_id, s.kid, s.use_count)) AS text)
     FROM ({fresh}) AS fresh JOIN tokenry_secret f ON f.kid = fresh.kid
     JOIN tokenry_secret s ON s.tenant_id = f.tenant_id AND s.key_id = f.key_id
     WHERE s.use_count > 0
 """
+_JSON = {
+    "sqlite": {"array": "json_array", "array_of": "json_group_array"},
+    "postgresql": {"array": "json_build_array", "array_of": "json_agg"},
+}
 _USED = {dialect: text(_USE.format(spent=spent)) for dialect, spent in _SPENT.items()}
 _HOURLY = {dialect: text(_COUNT.format(counted=counted)) for dialect, counted in _COUNTED.items()}
-_FIRST = {dialect: text(_USES.format(fresh=fresh)) for dialect, fresh in _FRESH.items()}
+_FIRST = {dialect: text(_USES.format(fresh=fresh, **_JSON[dialect])) for dialect, fresh in _FRESH.items()}
 _HOURS = (
     select(usage_hour.c.at, usage_hour.c.code, usage_hour.c.count)
     .where(usage_hour.c.tenant_id == bindparam("tenant_id"), usage_hour.c.key_id == bindparam("key_id"))
@@ -119,9 +123,8 @@ class UsageRows:
         if not fresh:
             return ()
         first: dict[FirstUse, bool] = {}
-        for tenant_id, key_id, kid, count in self._connection.execute(
-            _FIRST[self._connection.dialect.name], {"kids": _json(fresh)}
-        ):
+        found = self._connection.execute(_FIRST[self._connection.dialect.name], {"kids": _json(fresh)}).scalar()
+        for tenant_id, key_id, kid, count in json.decode(found or "[]"):
             key = FirstUse(tenant_id, key_id)
             first[key] = first.get(key, True) and uses.get(kid) == count
         return [key for key, is_first in first.items() if is_first]

@@ -12,7 +12,7 @@ from tokenry.edge import grant_of, taken_of
 from tokenry.types import Refused, Valid, Verdict
 
 ENTRIES = 4096
-_NOTHING = b',"key":null,"owner":null,"tenant":null,"scopes":[],"limits":'
+_NOTHING = b',"kind":null,"key":null,"session":null,"owner":null,"tenant":null,"scopes":[],"limits":'
 _encode = msgspec.json.Encoder().encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -109,11 +109,16 @@ _REFUSED: dict[str, bytes] = {}
 
 def _beginning(verdict: Valid) -> bytes:
     """Return the JSON of a valid verdict up to its limits."""
-    return b'{"valid":true,"code":"valid","key":%b,"owner":%b,"tenant":%b,"scopes":%b,"limits":' % (
-        _encode(verdict.key),
-        _encode(verdict.owner),
-        tenant_json(verdict.tenant),
-        _encode(verdict.scopes),
+    return (
+        b'{"valid":true,"code":"valid","kind":"%b","key":%b,"session":%b,"owner":%b,"tenant":%b,"scopes":%b,"limits":'
+        % (
+            verdict.kind.encode(),
+            _encode(verdict.key),
+            _encode(verdict.session),
+            _encode(verdict.owner),
+            tenant_json(verdict.tenant),
+            _encode(verdict.scopes),
+        )
     )
 
 
@@ -129,12 +134,12 @@ def tenant_json(tenant: Any) -> bytes:
 
 
 def _identity(verdict: Valid) -> bytes:
-    grant = grant_of(verdict)
+    grant, of_session = grant_of(verdict), verdict.kind == "session"
     fields = (
-        ("key-id", grant.key_id),
+        ("key-id", "" if of_session else grant.key_id),
         ("owner", grant.external_id),
         ("tenant", grant.tenant),
         ("scopes", " ".join(verdict.scopes)),
-        ("session", ""),
+        ("session", grant.key_id if of_session else ""),  # what stands for the key in the grant of a session
     )
     return "".join(f"x-auth-{name}: {quote(value, safe=' :@*')}\r\n" for name, value in fields).encode()

@@ -89,14 +89,15 @@ class Application:
             asked = self._request(scope)
             answer, close = await self._begin_hot(route, asked, scope["method"], receive)
         request_id = asked.request_id.decode()
-        fields = [tuple(line.split(b": ", 1)) for line in answer.head.split(b"\r\n")[:-1]]
-        fields.append((b"content-length", b"%d" % len(answer.body)))
+        status, head, body = answer
+        fields = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")[:-1]]
+        fields.append((b"content-length", b"%d" % len(body)))
         if close:
             fields.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": answer.status, "headers": fields})
-        await send({"type": "http.response.body", "body": answer.body})
+        await send({"type": "http.response.start", "status": status, "headers": fields})
+        await send({"type": "http.response.body", "body": body})
         seconds = time.perf_counter() - began
-        self._served.access(scope["method"], route, answer.status, seconds, request_id, asked.client or "")
+        self._served.access(scope["method"], route, status, seconds, request_id, asked.client or "")
 
     async def _begin_hot(self, route: str, asked: Request, method: str, receive: Receive) -> tuple[Answer, bool]:
         """Return the answer to a request on a hot route, and whether the connection ends with it."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Generator
 from functools import lru_cache
 from itertools import count
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from tokenry.edge import (
     OPERATOR_ENVIRONMENT,
@@ -41,15 +41,10 @@ _PROBLEM = b"content-type: application/problem+json\r\ncache-control: no-store\r
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 Wish: TypeAlias = tuple[str, Ask]
-Steps: TypeAlias = Generator[list[Wish], list[Verdict], "Answer"]
+Answer: TypeAlias = tuple[int, bytes, bytes]
+"""The bytes of an answer but for its status line, its length, and what the protocol adds: status, fields, body."""
 
-
-class Answer(NamedTuple):
-    """The bytes of an answer but for its status line, its length, and what the protocol adds."""
-
-    status: int
-    head: bytes
-    body: bytes
+Steps: TypeAlias = Generator[list[Wish], list[Verdict], Answer]
 
 
 class Request:
@@ -293,7 +288,7 @@ class Hot:
 
     def _said(self, route: str, status: int, lines: bytes, body: bytes, asked: Request) -> Answer:
         self._counters.answered(route, status)
-        return Answer(status, b"x-request-id: %b\r\n%b" % (asked.request_id, lines), body)
+        return status, b"x-request-id: %b\r\n%b" % (asked.request_id, lines), body
 
 
 def _bounded(text: str) -> str:

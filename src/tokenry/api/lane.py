@@ -190,9 +190,9 @@ class LaneProtocol(GuardedProtocol):
         else:
             self._over, self._head = True, None
             self.transport.close()
-        self.served.access(
-            self._method.decode(), self._route, status, 0.0, asked.request_id.decode(), asked.client or ""
-        )
+        access = self.served.access
+        if access.is_due(status):
+            access.tell(self._method.decode(), self._route, status, 0.0, asked.request_id.decode(), asked.client or "")
 
     def _renew_defaults(self, fields: list[tuple[bytes, bytes]]) -> None:
         """Join uvicorn's default headers, which it replaces every second."""

@@ -157,13 +157,21 @@ class AccessLog:
         self._share = share
         self._credit = 0.0
 
-    def __call__(self, method: str, path: str, status: int, seconds: float, request_id: str, client: str) -> None:
-        """Count a request, and tell it when it is its turn."""
+    def is_due(self, status: int) -> bool:
+        """Count a request, and return whether it is its turn to be told."""
         self._credit += self._share
-        if self._credit < 1.0 and status < 500:
-            return
         if self._credit >= 1.0:
             self._credit -= 1.0
+            return True
+        return status >= 500
+
+    def __call__(self, method: str, path: str, status: int, seconds: float, request_id: str, client: str) -> None:
+        """Count a request, and tell it when it is its turn."""
+        if self.is_due(status):
+            self.tell(method, path, status, seconds, request_id, client)
+
+    def tell(self, method: str, path: str, status: int, seconds: float, request_id: str, client: str) -> None:
+        """Tell a request."""
         _access.info(
             "request",
             method=method,

@@ -29,7 +29,18 @@ def test_a_valid_credential_is_answered_with_the_records_of_the_library(way: Way
     answer = ask(way, place.operator, {"credential": place.key, "scopes": ["read:projects"], "ip": KEY_IP})
     told, verdict = answer.json, place.sync.verify(place.key)
     assert verdict
-    assert list(told) == ["valid", "code", "key", "owner", "tenant", "scopes", "limits", "retry_after"]
+    assert list(told) == [
+        "valid",
+        "code",
+        "kind",
+        "key",
+        "session",
+        "owner",
+        "tenant",
+        "scopes",
+        "limits",
+        "retry_after",
+    ]
     assert (answer.status, told["valid"], told["code"], told["retry_after"]) == (200, True, "valid", None)
     assert set(told["key"]) == set(verdict.key.__slots__)
     assert told["key"]["id"] == verdict.key.id
@@ -68,7 +79,9 @@ def test_a_refusal_is_a_verdict_and_on_request_a_status(
     assert answer.json == {
         "valid": False,
         "code": code,
+        "kind": None,
         "key": None,
+        "session": None,
         "owner": None,
         "tenant": None,
         "scopes": [],

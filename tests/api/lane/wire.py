@@ -79,7 +79,7 @@ class Talk:
         """Feed pieces, as the loop would: none while reading is paused or after the end."""
         for piece in pieces:
             for _ in range(400):
-                if not self.wire.is_paused:
+                if not self.wire.is_paused or self.protocol.flow.write_paused:
                     break
                 await self._tasks()
             if self.wire.is_ended:
@@ -99,7 +99,7 @@ class Talk:
                 await asyncio.sleep(0)
             cycle = self.protocol.cycle
             waits = cycle is not None and not cycle.response_complete and cycle.more_body
-            if not self.state.tasks or (waits and not self.protocol.pipeline):
+            if not self.state.tasks or self.protocol.flow.write_paused or (waits and not self.protocol.pipeline):
                 break
             await self._tasks()
         return bytes(self.wire.written)

@@ -9,7 +9,6 @@ import gc
 import os
 import signal
 import socket
-import stat
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,59 +21,24 @@ import uvicorn
 
 from tokenry.aio import AsyncTokenry
 from tokenry.installation import Installation
-from tokenry.types import ConfigError
 
 from .app import Served, create_app
 from .lane import protocol
+from .listening import turn_away
 from .logs import configure, slow_statements
 from .metrics import Metrics
 from .operations import Operations, Readiness
 from .settings import ServerSettings
 
 _BACKLOG = 2048
+_ARRIVING_SECONDS = 0.1
+"""How long connections that are being made may take to arrive, after newcomers are turned away."""
 _FAREWELL_SECONDS = 1.0
 """How long connections that are kept alive are told to close before those that stay silent are closed."""
 _STEP_SECONDS = 0.02
 _LAST_WORDS_SECONDS = 2.0
 """What is left of `shutdown_seconds` to write what was counted, after requests have had their time."""
 _log = structlog.stdlib.get_logger("tokenry.server")
-
-
-def listen(settings: ServerSettings) -> list[socket.socket]:
-    """Take the address, so that nobody else can; connections are accepted when there is something to answer them."""
-    if settings.unix_socket is not None:
-        return [_unix_socket(settings.unix_socket)]
-    try:
-        found = socket.getaddrinfo(
-            settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        family, kind, protocol, _, address = found[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        raise ConfigError(
-            f"cannot listen on {where}: {error.strerror}. Choose another with --host and --port"
-        ) from None
-    return [listener]
-
-
-def _unix_socket(path: Path) -> socket.socket:
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(path.stat().st_mode):
-            raise ConfigError(f"{path} is there already and is no socket")
-        with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
-            probe.connect(str(path))
-            raise ConfigError(f"another server listens on {path}")
-        path.unlink()  # left over by a server that was killed
-    listener = socket.socket(socket.AF_UNIX)
-    try:
-        listener.bind(str(path))
-        path.chmod(0o660)
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {path}: {error.strerror}") from None
-    return listener
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +128,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._settings = settings
         self._readiness = readiness
+        self._listeners = list(sockets)
         self._queues = [listener.dup() for listener in sockets]
         self._tell_started = started
 
@@ -192,17 +157,20 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, answer what has arrived, and part from every client in its own time.
 
-        Closing a listening socket resets the connections that wait in its queue, and closing a connection that is kept
-        alive may cross the next request on it. So the queue is emptied first, and every answer says `Connection: close`
-        for a while before the silent connections are closed.
+        Closing a listening socket resets the connections that wait in its queue, so newcomers are turned away first and
+        the queue is emptied. Closing a connection that is kept alive may cross the next request on it, so every answer
+        says `Connection: close` for a while before the silent connections are closed.
         """
         _log.info("shutting down", connections=len(self.server_state.connections))
         self._readiness.draining = True
-        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        if self._settings.workers == 1:  # else the parent does it: the others go on listening when one of them ends
+            turn_away(self._listeners)
+        await asyncio.sleep(_ARRIVING_SECONDS)
         for server in self.servers:
             server.close()
         await asyncio.sleep(0)
         await self._take_queued()
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         await self._see_off()
         await super().shutdown(sockets)
 

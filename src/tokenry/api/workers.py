@@ -18,6 +18,7 @@ import structlog
 from tokenry.installation import Installation
 from tokenry.types import TokenryError
 
+from .listening import turn_away
 from .logs import configure
 from .serve import Place, serve_process
 from .settings import ServerSettings
@@ -129,6 +130,7 @@ class Workers:
 
     def _end(self, number: int) -> None:
         self._ending = True
+        turn_away(self._sockets)
         for listener in self._sockets:
             listener.close()  # the children still hold them; the last one empties the queue
         self._tell(number)

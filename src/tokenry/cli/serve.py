@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
 def _run(call: Call, given: dict[str, Any]) -> None:
     try:
         from tokenry.api.checks import fits
-        from tokenry.api.serve import listen
+        from tokenry.api.listening import listen
         from tokenry.api.workers import serve_workers
     except ImportError as error:
         raise ConfigError(f"the server needs more packages ({error.name}): install 'tokenry[server]'") from None

@@ -193,6 +193,8 @@ class AsyncTokenry(AsyncGroups):
     """`Tokenry`, awaited. Also takes SQLAlchemy's AsyncEngine."""
 
     flush = awaited(Tokenry.flush)
+    exchange = awaited(Tokenry.exchange)
+    jwks = awaited(Tokenry.jwks)
 
     def __init__(
         self,
@@ -240,12 +242,15 @@ class AsyncTokenry(AsyncGroups):
         tenant: str | None = None,
         environment: str | None = None,
         audience: str | None = None,
+        offline: bool = False,
     ) -> Verdict:
         """Answer whether a credential holds; from memory without waiting."""
         text = presented if presented.__class__ is str else text_of(presented)
         ask = read_ask(scopes, ip, cost, tenant, environment, audience)
         if self._inline_ticks and self._sync._is_due():
             await self._call(self._sync._tick_if_due)
+        if offline:
+            return await self._drive(self._verifying.tokens.offline_steps(text, ask))  # type: ignore[no-any-return]
         verdict = self._verifying.answer(text, ask)
         if verdict is None:
             verdict = await self._drive(self._verifying.steps(text, ask))
@@ -261,6 +266,7 @@ class AsyncTokenry(AsyncGroups):
         tenant: str | None = None,
         environment: str | None = None,
         audience: str | None = None,
+        offline: bool = False,
     ) -> Valid:
         """Verify, and raise Denied in place of a refusal."""
         verdict = await self.verify(
@@ -271,6 +277,7 @@ class AsyncTokenry(AsyncGroups):
             tenant=tenant,
             environment=environment,
             audience=audience,
+            offline=offline,
         )
         return required(verdict)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
 import time
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +15,12 @@ from typing import Any
 from .config import KeyringSource, Settings, load
 from .core.errors import ConfigError, TokenryError
 from .core.keyring import Keyring
-from .core.model import micros
+from .core.model import NOT_GIVEN, NotGiven, Token, micros
 from .core.scopes import ScopesAsked
 from .core.secret import Secret
 from .core.verdict import Explanation, Valid, Verdict
 from .groups import Groups, Joined
+from .runtime import instances
 from .runtime.clock import SystemClock
 from .runtime.heads import HeadFile
 from .runtime.leases import Leases
@@ -29,10 +28,11 @@ from .runtime.memory import Memory
 from .runtime.tally import Tally
 from .runtime.tokens import TokenMemory
 from .runtime.worker import Worker
-from .service import canary, usage
+from .service import canary, sessions, signing_keys, usage
 from .service.context import Context, Done, NoHeads
 from .service.events import Subscribers
-from .service.signing_keys import Signers
+from .service.exchange import exchange
+from .service.signing_keys import Signers, jwks
 from .service.verify import OwnerLoader, Verifying, checked_loader, read_ask, required, text_of
 from .store import open as stores
 
@@ -75,7 +75,7 @@ class Tokenry(Groups):
         except BaseException:
             self._database.close()
             raise
-        _instances.add(self)
+        instances.add(self)
 
     def _assemble(self, clock: Any, keyring: str | Path | Keyring | None) -> None:
         self._now: Callable[[], int] = _clock(clock)
@@ -120,16 +120,20 @@ class Tokenry(Groups):
         tenant: str | None = None,
         environment: str | None = None,
         audience: str | None = None,
+        offline: bool = False,
     ) -> Verdict:
         """Answer whether a credential holds: a `Valid` that says who it is, or a falsy `Refused` with a code.
 
-        `scopes` are a scope, a list (all of), or `{"any": […]}`; `ip` is the client's address, None when unknown. Raise
+        `scopes` are a scope, a list (all of), or `{"any": […]}`; `ip` is the client's address, None when unknown.
+        `offline` checks an access token by its signature and claims alone, so what was revoked still holds. Raise
         Invalid for a malformed question and StoreUnavailable when nothing can be said; never for a bad credential.
         """
         text = presented if presented.__class__ is str else text_of(presented)
         ask = read_ask(scopes, ip, cost, tenant, environment, audience)
         if self._inline:
             self._tick_if_due()
+        if offline:
+            return self._verifying.run(self._verifying.tokens.offline_steps(text, ask))  # type: ignore[no-any-return]
         verdict = self._verifying.answer(text, ask)
         if verdict is None:
             self._wake()
@@ -146,6 +150,7 @@ class Tokenry(Groups):
         tenant: str | None = None,
         environment: str | None = None,
         audience: str | None = None,
+        offline: bool = False,
     ) -> Valid:
         """Verify, and raise Denied in place of a refusal."""
         verdict = self.verify(
@@ -156,8 +161,33 @@ class Tokenry(Groups):
             tenant=tenant,
             environment=environment,
             audience=audience,
+            offline=offline,
         )
         return required(verdict)
+
+    def exchange(
+        self,
+        secret: str | Secret,
+        *,
+        scopes: Sequence[str] | None = None,
+        audience: str | Sequence[str] | None = None,
+        expires_in: timedelta | NotGiven = NOT_GIVEN,
+        ip: object = None,
+        tenant: str | None = None,
+        environment: str | None = None,
+    ) -> Token:
+        """Derive a short-lived access token from a key, which does at most what the key does and ends with its secret.
+
+        Without `scopes` it holds all of the key's. Raise Denied for a bad key, NotAllowed for more than it holds.
+        """
+        ask = read_ask(None, ip, 1, tenant, environment, None)
+        asked = {"scopes": scopes, "audience": audience, "expires_in": expires_in}
+        self._wake()
+        return exchange(self._context, self._verifying, text_of(secret), ask, asked)
+
+    def jwks(self, *, tenant: str = "default") -> dict[str, Any]:
+        """Return the public keys that a tenant's access tokens are verified with, as a JWKS."""
+        return jwks(self._context, tenant)
 
     def explain(
         self,
@@ -187,17 +217,17 @@ class Tokenry(Groups):
 
     @contextmanager
     def using(self, connection: Any) -> Iterator[Joined]:
-        """Offer the groups inside a host's transaction: a SQLAlchemy Connection or Session.
+        """Offer the groups inside a host's transaction: a SQLAlchemy Connection or Session, or Django's connection.
 
-        Nothing is promised until the host commits; call `settle()` on what this yields after the commit.
+        Nothing is promised until the host commits; after that call `settle()` on what this yields (Django does).
         """
         pending: list[Done] = []
-        store = stores.joined(connection)
-        signal = stores.signal_of(self._database)
-        if signal is not None:
-            self._memory.watch(signal)  # somebody else writes to our file now: look, and never assume
-        context = self._context.scoped(store=store, announce=pending.append, heads=NoHeads(), seals=False)
-        yield Joined(context, self._subscribers, pending, lambda: self._settle(pending))
+        with stores.joined(connection, lambda: self._settle(pending)) as store:
+            signal = stores.signal_of(self._database)
+            if signal is not None:
+                self._memory.watch(signal)  # somebody else writes to our file now: look, and never assume
+            context = self._context.scoped(store=store, announce=pending.append, heads=NoHeads(), seals=False)
+            yield Joined(context, self._subscribers, pending, lambda: self._settle(pending))
 
     def migrate(self) -> None:
         """Bring Tokenry's tables up to date. With a host's engine this is never done without being asked."""
@@ -220,7 +250,7 @@ class Tokenry(Groups):
         if self._closed:
             return
         self._closed = True
-        _instances.discard(self)
+        instances.discard(self)
         self._worker.stop()
         try:
             if self._prepared:
@@ -336,6 +366,8 @@ class Tokenry(Groups):
         if failed:
             usage.tell_failed(self._context, failed)
         usage.tell_expiring(self._context)
+        signing_keys.upkeep(self._context)
+        sessions.purge(self._context)
 
     def _give_back(self, *, everything: bool = False) -> None:
         wants = self._leases.idle(self._now(), everything=everything)
@@ -349,50 +381,9 @@ class Tokenry(Groups):
             part.forget()
 
 
-_instances: weakref.WeakSet[Tokenry] = weakref.WeakSet()
-
-
 def _clock(clock: Any) -> Callable[[], int]:
     if clock is None:
         return SystemClock()
     if not hasattr(clock, "now"):
         raise ConfigError("clock= takes an object whose now() returns an aware datetime, such as a FakeClock")
     return lambda: micros(clock.now())
-
-
-_forking = threading.Lock()
-_resting: list[Tokenry] = []
-
-
-def _before_fork() -> None:
-    _forking.acquire()
-    _resting[:] = sorted(_instances, key=id)
-    for instance in _resting:
-        instance._database.before_fork()
-
-
-def _after_fork_in_parent() -> None:
-    for instance in _resting:
-        instance._database.after_fork_in_parent()
-    _resting.clear()
-    _forking.release()
-
-
-def _after_fork_in_child() -> None:
-    for instance in list(_instances):
-        instance._after_fork()
-    _resting.clear()
-    if _forking.locked():  # not by a fork outside Python, which only the children hear of
-        _forking.release()
-
-
-def _close_all() -> None:
-    for instance in list(_instances):
-        try:
-            instance.close()
-        except Exception as error:  # such as an engine of an event loop that has ended: the others must still close
-            _log.warning("an instance was not closed, and what it counted last is lost: %s", type(error).__name__)
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
-atexit.register(_close_all)

@@ -60,7 +60,20 @@ def test_a_group_offers_the_same_names_with_the_same_parameters(faces: tuple[Any
 
 
 @pytest.mark.parametrize(
-    "name", ["verify", "require", "explain", "scoped", "using", "owner_loader", "migrate", "flush", "close"]
+    "name",
+    [
+        "verify",
+        "require",
+        "explain",
+        "exchange",
+        "jwks",
+        "scoped",
+        "using",
+        "owner_loader",
+        "migrate",
+        "flush",
+        "close",
+    ],
 )
 def test_a_call_of_the_instances_has_the_same_parameters(faces: tuple[Any, Any], name: str) -> None:
     sync, asynchronous = (getattr(face, name) for face in faces)

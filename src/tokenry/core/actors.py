@@ -22,6 +22,8 @@ OPERATOR_SCOPES = tuple(
         "roles:read", "roles:write",
         "scopes:read", "scopes:write",
         "keys:read", "keys:write",
+        "sessions:read", "sessions:write",
+        "signing_keys:read", "signing_keys:write",
         "usage:read", "audit:read", "events:read",
     )
 )  # fmt: skip

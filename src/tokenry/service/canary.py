@@ -8,7 +8,10 @@ from datetime import datetime
 from tokenry.core.chain import same
 from tokenry.core.errors import ConfigError, Conflict, NotFound
 from tokenry.core.keyring import Keyring
+from tokenry.core.model import micros
 from tokenry.core.ports import Clash, Rows, Store
+
+from . import signing_keys
 
 _DROPPED = "dropped"
 """Stands in place of a canary for ever: a process with yesterday's keyring does not note the generation anew."""
@@ -37,6 +40,7 @@ def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:
     if keyring.get(id) is None:
         raise NotFound(f"the keyring has no generation {id!r}")
     with store.change() as rows:
+        signing_keys.reseal(rows, keyring, id, micros(now))
         needing = _needing(rows, id, now)
         if needing:
             raise Conflict(f"generation {id} is still needed by {needing}", field="generation")
@@ -48,9 +52,14 @@ def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:
 
 def _needing(rows: Rows, id: str, now: datetime) -> str:
     secrets, (entries, ends) = rows.secrets.needing(id, now), rows.audit.needing(id)
+    sessions, sealed = rows.sessions.needing(id, now), len(rows.signing_keys.sealed_under(id))
     parts = []
     if secrets:
         parts.append(f"{secrets} living secret{'s'[: secrets > 1]} (rotate or revoke their keys)")
+    if sealed:
+        parts.append(f"{sealed} signing key{'s'[: sealed > 1]} that cannot be decrypted (remove or restore them)")
+    if sessions:
+        parts.append(f"{sessions} session{'s'[: sessions > 1]} (they move on when they are refreshed, or end)")
     if entries:
         parts.append(f"{entries} audit entr{'ies' if entries > 1 else 'y'} (cut them with audit.cut once they are old)")
     elif ends:

@@ -1,4 +1,4 @@
-"""Ending keys: revoking, deleting, clearing away."""
+"""Ending keys and sessions: revoking, deleting, clearing away."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, Invalid
-from tokenry.core.model import NOT_GIVEN, BulkItem, Key
+from tokenry.core.model import NOT_GIVEN, BulkItem, Key, Owner
 from tokenry.core.ports import KeyFilter
 
 from . import seeing
@@ -121,6 +121,20 @@ def purge(
         count += len(dead)
         if len(dead) < _BATCH:
             return count
+
+
+def end_sessions(change: Change, owner: Owner, reason: str, kept: Sequence[str]) -> list[str]:
+    """End the living sessions of an owner within a change; return those that it was who ended."""
+    ended = []
+    for id in change.rows.sessions.living(change.tenant, owner.id, change.now):
+        if id in kept:
+            continue
+        change.turns((id,))
+        if change.rows.sessions.revoke(change.tenant, id, change.now, reason):
+            told = {"status": "revoked", "reason": reason, "owner": owner.external_id}
+            change.record("session.revoked", id, {"status": "active"}, told)
+            ended.append(id)
+    return ended
 
 
 def reason_of(reason: object) -> str:

@@ -101,6 +101,7 @@ class Owners:
                 if len(found) < _BATCH:
                     break
                 before = found[-1].id
+            ending.end_sessions(change, owner, "owner deleted", ())
             values = {"status": "deleted", "name": "", "email": None, "roles": (), "admin": False}
             change.rows.owners.update(change.tenant, owner.id, values)
             change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))
@@ -118,6 +119,8 @@ class Owners:
                 change.actor.must_make_operators()
             change.rows.owners.update(change.tenant, owner.id, {"status": status})
             change.record(type, owner.external_id)
+            if status == "disabled":
+                ending.end_sessions(change, owner, "owner disabled", ())
             change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))
             return replace(owner, status=status)
 

@@ -16,7 +16,7 @@ from tokenry.core.verdict import Refused
 
 from . import access, issuing, refreshing
 from .context import By, Change, Context, Scene, external
-from .ending import reason_of
+from .ending import end_sessions, reason_of
 from .owners import answered_by_host
 from .paging import page, place_of
 
@@ -125,7 +125,7 @@ class Sessions:
         with self._context.changing(tenant, by) as change:
             holder = change.owner(owner, lock=True)
             change.actor.must_see(holder.external_id, WRITE, "owner")
-            return tuple(end_all(change, holder, why, kept))
+            return tuple(end_sessions(change, holder, why, kept))
 
 
 def start(context: Context, owner: object, asked: Mapping[str, Any], tenant: Any, by: By) -> SessionTokens:
@@ -139,25 +139,11 @@ def start(context: Context, owner: object, asked: Mapping[str, Any], tenant: Any
         rotation = _begun(change, session, policy.rules)
         session = refreshing.renewed(session, rotation.family)
         if policy.one_session:
-            end_all(change, holder, "replaced by a new sign-in", ())
+            end_sessions(change, holder, "replaced by a new sign-in", ())
         change.rows.sessions.insert(change.tenant, holder.id, session, rotation.family)
         change.record("session.started", session.id, None, _told(session))
         found = change.tenant
     return refreshing.answer(context, key, found, holder, session, held, Secret(rotation.text))
-
-
-def end_all(change: Change, owner: Owner, reason: str, kept: Sequence[str]) -> list[str]:
-    """End the living sessions of an owner within a change; return those that it was who ended."""
-    ended = []
-    for id in change.rows.sessions.living(change.tenant, owner.id, change.now):
-        if id in kept:
-            continue
-        change.turns((id,))
-        if change.rows.sessions.revoke(change.tenant, id, change.now, reason):
-            told = {"status": "revoked", "reason": reason, "owner": owner.external_id}
-            change.record("session.revoked", id, {"status": "active"}, told)
-            ended.append(id)
-    return ended
 
 
 def purge(context: Context) -> None:

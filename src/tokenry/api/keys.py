@@ -24,7 +24,7 @@ from .documents import (
     PageOf,
     RevokedDocument,
 )
-from .rooms import Caller, Here, Room
+from .rooms import Caller, Here, Room, Slug
 from .schemas import (
     DAYS_MAX,
     Addresses,
@@ -47,7 +47,6 @@ from .schemas import (
     Roles,
     Scope,
     Scopes,
-    Tenant,
     Text,
     Whole,
     days,
@@ -176,9 +175,8 @@ def list_keys(
 
 
 @room.post("/v1/keys", "keys.issue", tells=IssuedDocument, status=201)
-async def issue(call: Caller, body: NewKey, tenant: Tenant = None, idempotency_key: IdempotencyKey = None) -> Response:
+async def issue(call: Caller, slug: Slug, body: NewKey, idempotency_key: IdempotencyKey = None) -> Response:
     """Issue a key; its secret is in the answer this once."""
-    slug = call.tenant(tenant)
     if idempotency_key is None:
         return replies.issued(await call.gatherer.issue(call, slug, body.given()), 201)
     issue = partial(call.groups(slug).keys.issue, **body.given(), idempotency_key=idempotency_key)

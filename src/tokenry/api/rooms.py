@@ -107,9 +107,18 @@ async def _call(request: Request) -> Call:
     return call
 
 
-async def _here(request: Request, tenant: Tenant = None) -> Groups:
+async def _slug(request: Request, tenant: Tenant = None) -> str:
     call: Call = request.state.call
-    return call.groups(call.tenant(tenant))
+    return call.tenant(tenant)
+
+
+Slug = Annotated[str, Depends(_slug)]
+"""The tenant that the caller means."""
+
+
+async def _here(request: Request, slug: Slug) -> Groups:
+    call: Call = request.state.call
+    return call.groups(slug)
 
 
 Caller = Annotated[Call, Depends(_call)]

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
 from tokenry.edge import grant_of, taken_of
-from tokenry.types import Refused, Valid, Verdict
+from tokenry.types import Limit, Refused, Valid, Verdict
 
 ENTRIES = 4096
 _NOTHING = b',"kind":null,"key":null,"session":null,"owner":null,"tenant":null,"scopes":[],"limits":'
+_END = b'],"retry_after":null}'
 _encode = msgspec.json.Encoder().encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Shown(NamedTuple):
+    """One limit in one window, encoded around what remains of it."""
+
+    limit: Limit | None
+    window: int
+    before: bytes
+    after: bytes
 
 
 class _Kept:
@@ -26,15 +36,14 @@ class _Kept:
         self.grant = grant_of(verdict)
         self.json = b""
         self.fields = b""
-        self.limits: list[tuple[int, bytes, bytes]] = [(-1, b"", b"")] * len(self.grant.limits)
+        self.limits = [_Shown(None, 0, b"", b"")] * len(self.grant.limits)
 
-    def state(self, place: int, limit: Any, window: int) -> tuple[int, bytes, bytes]:
-        """Encode a limit around what remains of it."""
+    def show(self, place: int, limit: Limit, window: int) -> _Shown:
+        """Encode a limit for a window."""
         ends_at = _EPOCH + timedelta(seconds=(window + 1) * limit.window_seconds)
-        told = {"name": limit.name, "limit": limit.limit, "window_seconds": limit.window_seconds}
-        before = _encode(told)[:-1] + b',"remaining":'
-        kept = self.limits[place] = (window, before, b',"reset_at":' + _encode(ends_at) + b"}")
-        return kept
+        before = b"," * (place > 0) + _encode(limit)[:-1] + b',"remaining":'
+        shown = self.limits[place] = _Shown(limit, window, before, b',"reset_at":%b}' % _encode(ends_at))
+        return shown
 
 
 class Answers:
@@ -54,7 +63,14 @@ class Answers:
         begin = kept.json
         if not begin:
             begin = kept.json = _beginning(verdict)
-        return b'%b%b,"retry_after":null}' % (begin, self._limits(kept, verdict))
+        parts = [begin]
+        for place, (limit, window, remaining) in enumerate(taken_of(verdict)):
+            shown = kept.limits[place]
+            if shown[0] is not limit or shown[1] != window:
+                shown = kept.show(place, limit, window)
+            parts += (shown[2], b"%d" % remaining, shown[3])
+        parts.append(_END)
+        return b"".join(parts)
 
     def identity(self, verdict: Valid) -> bytes:
         """Return the identity headers of a verdict, every one of them, as lines."""
@@ -83,18 +99,6 @@ class Answers:
         self._ring[self._hand] = kid
         self._hand = (self._hand + 1) % self._entries
 
-    def _limits(self, kept: _Kept, verdict: Valid) -> bytes:
-        taken = taken_of(verdict)
-        if not taken:
-            return b"[]"
-        parts = []
-        for place, (limit, window, remaining) in enumerate(taken):
-            known = kept.limits[place]
-            if known[0] != window:
-                known = kept.state(place, limit, window)
-            parts.append(b"%b%d%b" % (known[1], max(0, remaining), known[2]))
-        return b"[%b]" % b",".join(parts)
-
 
 def _refused(verdict: Refused) -> bytes:
     known = _REFUSED.get(verdict.code)
@@ -110,7 +114,7 @@ _REFUSED: dict[str, bytes] = {}
 def _beginning(verdict: Valid) -> bytes:
     """Return the JSON of a valid verdict up to its limits."""
     return (
-        b'{"valid":true,"code":"valid","kind":"%b","key":%b,"session":%b,"owner":%b,"tenant":%b,"scopes":%b,"limits":'
+        b'{"valid":true,"code":"valid","kind":"%b","key":%b,"session":%b,"owner":%b,"tenant":%b,"scopes":%b,"limits":['
         % (
             verdict.kind.encode(),
             _encode(verdict.key),

@@ -288,7 +288,7 @@ class Hot:
 
     def _said(self, route: str, status: int, lines: bytes, body: bytes, asked: Request) -> Answer:
         self._counters.answered(route, status)
-        return status, b"x-request-id: %b\r\n%b" % (asked.request_id, lines), body
+        return status, b"x-request-id: " + asked.request_id + b"\r\n" + lines, body
 
 
 def _bounded(text: str) -> str:

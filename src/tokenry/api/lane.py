@@ -182,9 +182,8 @@ class LaneProtocol(GuardedProtocol):
         ending = b"\r\n"
         if not keep or self._closing:
             ending = b"\r\n" if b"connection: close" in self._default_lines else b"connection: close\r\n\r\n"
-        self.transport.write(
-            b"%b%b%bcontent-length: %d\r\n%b%b" % (STATUS_LINE[status], self._default_lines, head, length, ending, body)
-        )
+        content = (STATUS_LINE[status], self._default_lines, head, b"content-length: %d\r\n" % length, ending, body)
+        self.transport.write(b"".join(content))
         if keep and not self._closing:
             self._answered = asked
         else:

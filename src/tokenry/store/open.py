@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -75,13 +76,24 @@ def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -
     raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {kind[:40]!r}")
 
 
-def joined(connection: Any) -> JoinedDatabase:
-    """Return a store inside a host's transaction."""
+@contextmanager
+def joined(connection: Any, settle: Callable[[], None]) -> Iterator[JoinedDatabase]:
+    """Open a store inside a host's transaction; `settle` is for hosts that tell when they have committed."""
+    if hasattr(connection, "on_commit"):  # Django's; it is not imported for it
+        from .django import borrowed
+
+        with borrowed(connection) as inner:
+            connection.on_commit(settle)
+            yield JoinedDatabase(inner)
+        return
     if hasattr(connection, "get_bind"):  # a Session; sqlalchemy.orm is not imported for it
         connection = connection.connection()
     if not isinstance(connection, Connection):
-        raise ConfigError("using() takes a SQLAlchemy Connection or Session (AsyncTokenry: also their async kinds)")
-    return JoinedDatabase(connection)
+        raise ConfigError(
+            "using() takes a SQLAlchemy Connection or Session (AsyncTokenry: also their async kinds), or Django's "
+            "connection"
+        )
+    yield JoinedDatabase(connection)
 
 
 def signal_of(database: Database) -> SqliteDatabase | HostDatabase | None:

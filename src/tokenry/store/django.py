@@ -1,0 +1,77 @@
+"""Django's own connection, as SQLAlchemy can use it: inside `atomic()`, and without ending or changing anything.
+
+Django is not imported; what its connection wrapper offers is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.pool import NullPool
+
+from tokenry.core.errors import ConfigError
+
+_raw: ContextVar[Any] = ContextVar("tokenry_borrowed")
+
+
+class _Borrowed:
+    """What a dialect must not do to a connection that is somebody else's."""
+
+    driver = "tokenry"
+    supports_statement_cache = True
+
+    def connect(self, *args: Any, **options: Any) -> Any:
+        """Return the connection that was lent."""
+        return _raw.get()
+
+    def on_connect(self) -> Any:
+        """Set nothing up: functions, adapters and handlers on it are Django's."""
+        return None
+
+    def _leave(self, connection: Any) -> None:
+        """Leave the end of the transaction, and of the connection, to Django."""
+
+    do_begin = do_commit = do_rollback = do_close = do_terminate = _leave
+
+
+class BorrowedSqlite(_Borrowed, SQLiteDialect_pysqlite):
+    """SQLite on a connection of Django's."""
+
+
+class BorrowedPostgres(_Borrowed, PGDialect_psycopg):
+    """PostgreSQL on a connection of Django's."""
+
+
+registry.register("sqlite.tokenry", __name__, "BorrowedSqlite")
+registry.register("postgresql.tokenry", __name__, "BorrowedPostgres")
+
+
+@contextmanager
+def borrowed(connection: Any) -> Iterator[Connection]:
+    """Lend Django's connection to SQLAlchemy; raise ConfigError outside of `atomic()`."""
+    if connection.vendor not in ("sqlite", "postgresql"):
+        raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {connection.vendor}")
+    if connection.Database.__name__ == "psycopg2":
+        raise ConfigError("using() needs psycopg 3: install psycopg, which Django then prefers to psycopg2")
+    if not connection.in_atomic_block:
+        raise ConfigError("using(connection) joins a transaction: open one with transaction.atomic() around it")
+    lent = _raw.set(connection.connection)
+    try:
+        with _engine(connection.vendor).connect() as inner:
+            yield inner
+    finally:
+        _raw.reset(lent)
+
+
+@cache
+def _engine(vendor: str) -> Engine:
+    options: dict[str, Any] = {"use_native_hstore": False} if vendor == "postgresql" else {}
+    return create_engine(f"{vendor}+tokenry://", poolclass=NullPool, pool_reset_on_return=None, **options)

@@ -70,7 +70,7 @@ class FastAPITokenry(Hooks):
         return _Required(self, scopes, ("session",), asked)
 
     def credential_required(self, scopes: Any = None, *, optional: bool = False, **asked: Any) -> Any:
-        """Return a dependency that lets in either; with `optional` also who brings nothing, never who brings a bad one."""
+        """Return a dependency that lets in either; with `optional` also who brings nothing, never with a bad one."""
         return _Required(self, scopes, ("key", "session"), asked, optional=optional)
 
     async def sign_in(

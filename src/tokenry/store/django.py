@@ -26,7 +26,6 @@ class _Borrowed:
     """What a dialect must not do to a connection that is somebody else's."""
 
     driver = "tokenry"
-    supports_statement_cache = True
 
     def connect(self, *args: Any, **options: Any) -> Any:
         """Return the connection that was lent."""
@@ -45,9 +44,13 @@ class _Borrowed:
 class BorrowedSqlite(_Borrowed, SQLiteDialect_pysqlite):
     """SQLite on a connection of Django's."""
 
+    supports_statement_cache = True
+
 
 class BorrowedPostgres(_Borrowed, PGDialect_psycopg):
     """PostgreSQL on a connection of Django's."""
+
+    supports_statement_cache = True
 
 
 registry.register("sqlite.tokenry", __name__, "BorrowedSqlite")

@@ -1,0 +1,27 @@
+"""Django: the project's own database, views and DRF endpoints behind keys and sessions, users signed in and out.
+
+INSTALLED_APPS = [..., "tokenry.ext.django"]
+
+@key_required("read:projects")
+def projects(request):
+    return JsonResponse({"owner": request.credential.owner.external_id})
+"""
+
+from .admitting import Refusal, credential_required, key_required, session_required
+from .engine import close, get_tokenry, hooks
+from .middleware import TokenryMiddleware
+from .sessions import refresh_session, sign_in, sign_out
+
+__all__ = [
+    "Refusal",
+    "TokenryMiddleware",
+    "close",
+    "credential_required",
+    "get_tokenry",
+    "hooks",
+    "key_required",
+    "refresh_session",
+    "session_required",
+    "sign_in",
+    "sign_out",
+]

@@ -1,0 +1,113 @@
+"""Who is let in to a view, and what everybody else is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponse
+
+from tokenry.types import Valid
+
+from .. import steps
+from ..answers import Problem, limits_of, problem
+from ..facts import of_environ
+from ..guard import Kind, Need
+from ..hooks import ACCESS
+from .engine import get_tokenry, guard, hooks, user_loader
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Refusal(Exception):
+    """Raised where a credential is read that is no good; the middleware answers it. `problem` says why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+def admitted(request: HttpRequest, need: Need, *, optional: bool) -> Valid | None:
+    """Put the credential of a request on it, and the user if the project loads users; raise Refusal."""
+    request.credential = None
+    admitting = steps.admit(get_tokenry(), guard(), of_environ(request.META), need, optional=optional)
+    found = steps.run(admitting)
+    if isinstance(found, Problem):
+        raise Refusal(found)
+    if found is None:
+        return None
+    load = user_loader()
+    if load is not None:
+        user = load(found.owner.external_id)
+        if user is None:
+            raise Refusal(problem("unknown_user"))
+        request.user = user
+    request.credential = found
+    return found
+
+
+def answer(found: Problem, names: tuple[str, ...] = ACCESS) -> Any:
+    """Return the response to a problem: that of the first hook that has one, or ours."""
+    answered = steps.run(steps.answered(hooks, found, names))
+    return (
+        HttpResponse(found.body(), status=found.status, headers=dict(found.fields())) if answered is None else answered
+    )
+
+
+def with_limits(response: Any, credential: Valid | None) -> Any:
+    """Tell on a response what is left of a credential's limits."""
+    for name, value in limits_of(credential) if credential is not None else ():
+        response.headers[name] = value
+    return response
+
+
+def key_required(scopes: Any = None, **asked: Any) -> Any:
+    """Let in who brings a key (or a token derived from one) with these scopes; `asked` is what `verify` takes."""
+    return _required(scopes, ("key",), asked)
+
+
+def session_required(scopes: Any = None, **asked: Any) -> Any:
+    """Let in who is signed in."""
+    return _required(scopes, ("session",), asked)
+
+
+def credential_required(scopes: Any = None, *, optional: bool = False, **asked: Any) -> Any:
+    """Let in who brings a key or is signed in; with `optional` also who brings nothing, but never a bad one."""
+    return _required(scopes, ("key", "session"), asked, optional)
+
+
+def _required(scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any], optional: bool = False) -> Any:
+    if callable(scopes):  # the decorator without parentheses
+        return _required(None, kinds, asked)(scopes)
+    Need(scopes, kinds=kinds, **asked)  # a mistake shows when the module is loaded
+
+    def decorate(view: F) -> F:
+        def admit(request: HttpRequest) -> Any:
+            try:
+                return admitted(request, guard().need(scopes, kinds, **asked), optional=optional)
+            except Refusal as refusal:
+                return answer(refusal.problem)
+
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            found = admit(request)
+            if found is not None and not isinstance(found, Valid):
+                return found
+            return with_limits(view(request, *args, **kwargs), found)
+
+        @wraps(view)
+        async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            found = await sync_to_async(admit, thread_sensitive=False)(request)
+            if found is not None and not isinstance(found, Valid):
+                return found
+            return with_limits(await view(request, *args, **kwargs), found)
+
+        chosen: Any = guarded_async if iscoroutinefunction(view) else guarded
+        # The guard has its own answer to forged requests, and a Bearer credential cannot be forged. Where none is
+        # needed Django's own session may decide, and with it Django's own check.
+        chosen.csrf_exempt = not optional
+        return cast("F", chosen)
+
+    return decorate

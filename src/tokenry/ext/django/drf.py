@@ -1,0 +1,104 @@
+"""Django REST framework: an authentication class, a permission, and problems as answers.
+
+class Projects(APIView):
+    authentication_classes = [TokenryAuthentication]
+    permission_classes = [CredentialRequired]
+    required_scopes = {"GET": ["read:projects"], "POST": ["write:projects"]}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import BasePermission
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from tokenry.types import Valid
+
+from ..answers import Problem, problem
+from ..guard import Need
+from .admitting import Refusal, admitted, answer
+from .engine import guard
+
+_UNSAID = object()
+
+
+class Refused(APIException):
+    """A credential that was refused, as DRF can answer it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail, problem.code)
+        self.status_code = problem.status
+        self.problem = problem
+        self.wait = problem.retry_after
+        self.auth_header = dict(problem.headers).get("WWW-Authenticate")
+
+
+class Holder:
+    """The user of a request whose project loads none: the owner of the credential, and nothing more."""
+
+    is_authenticated = is_active = True
+    is_anonymous = is_staff = is_superuser = False
+
+    def __init__(self, credential: Valid) -> None:
+        self.pk = self.id = self.username = credential.owner.external_id
+
+    def __str__(self) -> str:
+        return self.username
+
+
+class TokenryAuthentication(BaseAuthentication):
+    """Verifies the credential of a request, with the scopes that its view names.
+
+    A view says `required_scopes`, for all methods or as a mapping by method, and `credential_kinds` (`("key",)`, …).
+    `request.user` is what the project loads, else a `Holder`; `request.auth` is the verdict.
+    """
+
+    def authenticate(self, request: Any) -> tuple[Any, Valid] | None:
+        """Return the user and the verdict, None when no credential came; raise Refused."""
+        wanted = _need_of((request.parser_context or {}).get("view"), request.method)
+        try:
+            found = admitted(request._request, wanted, optional=True)
+        except Refusal as refusal:
+            raise Refused(refusal.problem) from None
+        if found is None:
+            return None
+        user = getattr(request._request, "user", None)
+        return (user if getattr(user, "is_authenticated", False) else Holder(found)), found
+
+    def authenticate_header(self, request: Any) -> str:
+        """Return the challenge to a request without a credential."""
+        return "Bearer"
+
+
+class CredentialRequired(BasePermission):
+    """Lets in who was let in by a credential, not who is known in some other way."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        """Tell whether the request carries a verdict; raise Refused when nothing came at all."""
+        if isinstance(request.auth, Valid):
+            return True
+        if not request.successful_authenticator:
+            raise Refused(problem("credential_missing"))
+        return False
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
+    """Answer refusals as problems and with their hooks; for `EXCEPTION_HANDLER` of `REST_FRAMEWORK`."""
+    if isinstance(error, Refused):
+        response: HttpResponse = answer(error.problem)
+        return response
+    return drf_exception_handler(error, context)
+
+
+def _need_of(view: Any, method: str) -> Need:
+    """Return what a view demands. A mapping that does not know the method demands nothing that anybody could have."""
+    scopes = getattr(view, "required_scopes", None)
+    if isinstance(scopes, dict) and "any" not in scopes and "all" not in scopes:
+        scopes = scopes.get("GET" if method in ("HEAD", "OPTIONS") and method not in scopes else method, _UNSAID)
+        if scopes is _UNSAID:
+            raise Refused(problem("wrong_kind"))
+    return guard().need(scopes, getattr(view, "credential_kinds", ("key", "session")))

@@ -1,0 +1,149 @@
+"""The one engine of a project, on the database that Django's settings name, and what the settings say of its edge.
+
+TOKENRY = {
+    "DATABASE": "default",                # an alias of DATABASES, or instead "DATABASE_URL": "postgresql://…"
+    "KEYRING": "/etc/project/keyring",    # an SQLite file has one beside it
+    "USER_LOADER": "project.users.load",  # returns a user by an owner's external id
+    "ACCESS_COOKIE": …                    # and every option of `docs/django.md`
+}
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.db import connections
+from django.utils.module_loading import import_string
+from sqlalchemy import URL
+
+from tokenry import Tokenry
+from tokenry.types import ConfigError
+
+from ..guard import Guard
+from ..hooks import Hooks
+from ..options import read_options
+
+hooks = Hooks()
+"""Where a project registers its hooks, such as `@hooks.theft_detected`; `AppConfig.ready` is the place for it."""
+
+_OWN = ("DATABASE", "DATABASE_URL", "KEYRING", "USER_LOADER")
+_LIBPQ = (
+    "application_name",
+    "connect_timeout",
+    "options",
+    "passfile",
+    "service",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+)
+_lock = threading.Lock()
+_open: dict[str, Tokenry] = {}
+
+
+def get_tokenry() -> Tokenry:
+    """Return the engine, opened at its first use; another one when Django's database has changed, as in tests."""
+    url = database_url()
+    tk = _open.get(url)
+    if tk is None:
+        with _lock:
+            if url not in _open:
+                _close_all()
+                _open[url] = Tokenry(url, keyring=project_settings().get("KEYRING"))
+            tk = _open[url]
+    return tk
+
+
+def close() -> None:
+    """Close the engine; the next use opens it again."""
+    with _lock:
+        _close_all()
+
+
+@cache
+def guard() -> Guard:
+    """Return the guard of the project's options."""
+    return Guard(read_options({name.lower(): value for name, value in project_settings().items() if name not in _OWN}))
+
+
+@cache
+def user_loader() -> Callable[[str], Any] | None:
+    """Return what loads a user by an owner's external id, if the project has one."""
+    named = project_settings().get("USER_LOADER")
+    loader: Callable[[str], Any] | None = import_string(named) if isinstance(named, str) else named
+    return loader
+
+
+def alias() -> str | None:
+    """Return the alias of the database that Tokenry shares with Django; None when it has one of its own."""
+    return None if "DATABASE_URL" in project_settings() else str(project_settings().get("DATABASE", "default"))
+
+
+def is_in_memory(using: str) -> bool:
+    """Tell whether a database of Django's lives in memory, where nobody else can reach it."""
+    told = connections[using].settings_dict
+    name = str(told["NAME"])
+    return connections[using].vendor == "sqlite" and (name == ":memory:" or "mode=memory" in name or not name)
+
+
+def project_settings() -> dict[str, Any]:
+    """Return what the project's settings say under TOKENRY."""
+    found: dict[str, Any] = getattr(settings, "TOKENRY", {})
+    return found
+
+
+def database_url() -> str:
+    """Return the URL of the database that the project's settings name."""
+    using = alias()
+    return str(project_settings()["DATABASE_URL"]) if using is None else _url_of(using)
+
+
+def _url_of(using: str) -> str:
+    """Return the URL of a database of Django's."""
+    told, vendor = connections[using].settings_dict, connections[using].vendor
+    if is_in_memory(using):
+        raise ConfigError(
+            f"the database {using!r} lives in memory, and nothing but Django can reach it. In tests give it a file: "
+            '"TEST": {"NAME": BASE_DIR / "test.db"}'
+        )
+    if vendor == "sqlite":
+        return f"sqlite:///{Path(str(told['NAME'])).absolute()}"
+    if vendor != "postgresql":
+        raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {vendor}: set TOKENRY['DATABASE_URL']")
+    host = str(told["HOST"] or "")
+    query = {name: str(value) for name, value in told["OPTIONS"].items() if name in _LIBPQ}
+    if host.startswith("/"):
+        query["host"] = host
+    url = URL.create(
+        "postgresql",
+        username=told["USER"] or None,
+        password=told["PASSWORD"] or None,
+        host=None if host.startswith("/") else host or None,
+        port=int(told["PORT"]) if told["PORT"] else None,
+        database=str(told["NAME"]) if told["NAME"] else None,
+        query=query,
+    )
+    return url.render_as_string(hide_password=False)
+
+
+def _close_all() -> None:
+    while _open:
+        _open.popitem()[1].close()
+
+
+def _forget(setting: str, **_: Any) -> None:
+    """Read the settings again after a test has changed them."""
+    if setting == "TOKENRY":
+        guard.cache_clear()
+        user_loader.cache_clear()
+        close()
+
+
+setting_changed.connect(_forget)

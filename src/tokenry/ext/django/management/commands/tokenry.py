@@ -1,0 +1,38 @@
+"""`manage.py tokenry …`: the whole command line, on the project's database."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+
+class Command(BaseCommand):
+    """Hand the words behind it to the command line."""
+
+    help = "Issue, list and revoke keys, and everything else that `tokenry` does: see `manage.py tokenry -- --help`."
+    requires_system_checks = ()
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Leave the options to the command line, which has its own."""
+        self._hand_over(argv[2:], f"{os.path.basename(argv[0])} {argv[1]}")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take any words, when called with `call_command`."""
+        parser.add_argument("words", nargs="*")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run with the words of `call_command("tokenry", "keys", "list")`."""
+        self._hand_over(list(options["words"]), "tokenry")
+
+    def _hand_over(self, words: list[str], name: str) -> None:
+        from tokenry.cli.app import app
+
+        from ...engine import database_url, project_settings
+
+        os.environ["TOKENRY_DATABASE_URL"] = database_url()  # not as an option: it may hold a password
+        keyring = project_settings().get("KEYRING")
+        if keyring is not None:
+            os.environ["TOKENRY_KEYRING"] = str(keyring)
+        app(args=words, prog_name=name)

@@ -6,12 +6,23 @@ import platform
 import sqlite3
 import sys
 
+from . import server
 from .measure import Report
 from .postgres import on_postgres
 from .verifying import from_memory, remembered, without_memory
 from .writing import issuing, weight
 
-PARTS = ("memory", "lookup", "remembered", "postgres", "issuing", "weight")
+PARTS = (
+    "memory",
+    "lookup",
+    "remembered",
+    "postgres",
+    "issuing",
+    "weight",
+    "server",
+    "server-lookup",
+    "server-postgres",
+)
 
 
 def main() -> int:
@@ -30,6 +41,9 @@ def main() -> int:
         "postgres": lambda: on_postgres(report),
         "issuing": lambda: issuing(report),
         "weight": lambda: weight(report),
+        "server": lambda: server.on_server(report),
+        "server-lookup": lambda: server.without_memory(report, asked.keys),
+        "server-postgres": lambda: server.on_postgres(report),
     }
     for part in chosen:
         runs[part]()

@@ -1,0 +1,106 @@
+"""What a server is measured with: `wrk`, and an nginx beside it that answers the same bytes from its configuration."""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+SECONDS = 3
+_MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+
+class Load(NamedTuple):
+    """What one run of wrk measured."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    failed: bool
+
+    def better(self, other: "Load") -> "Load":
+        """Return the faster of two runs."""
+        return max(self, other)
+
+
+NONE = Load(0.0, 0.0, 0.0, False)
+
+
+def request_bytes(method: str, path: str, fields: dict[str, str], body: bytes = b"") -> bytes:
+    """Return a request as wrk sends it."""
+    about = {"Host": "127.0.0.1", **fields, **({"Content-Length": str(len(body))} if body else {})}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in about.items()), "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def load(port: int, requests: Iterable[bytes], *, connections: int = 64, seconds: float = SECONDS) -> Load:
+    """Send the requests round and round over kept connections, and measure."""
+    with tempfile.TemporaryDirectory() as folder:
+        texts = ",\n".join(_lua(request) for request in requests)
+        script = Path(folder, "load.lua")
+        script.write_text(
+            f"local all = {{{texts}}}\nlocal i, n = 0, #all\nrequest = function() i = i % n + 1; return all[i] end\n"
+        )
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)]
+        out = subprocess.run([*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"Requests/sec:\s+([\d.]+)", out)
+    assert found, out
+    return Load(float(found[1]), _latency(out, 50), _latency(out, 99), "Non-2xx" in out or "Socket errors" in out)
+
+
+def _lua(request: bytes) -> str:
+    return json.dumps(request.decode("latin-1"))
+
+
+def _latency(out: str, share: int) -> float:
+    found = re.search(rf"\s{share}%\s+([\d.]+)(us|ms|s)", out)
+    assert found, out
+    return float(found[1]) * _MILLISECONDS[found[2]]
+
+
+@contextmanager
+def nginx(port: int, locations: str, upstreams: str = "") -> Iterator[None]:
+    """Run one nginx worker with these locations."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "nginx.conf")
+        config.write_text(
+            f"daemon off; master_process off; pid {folder}/pid; error_log stderr crit;\n"
+            "events { worker_connections 1024; }\n"
+            f"http {{ access_log off; keepalive_requests 100000000; {upstreams}\n"
+            f"client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};\n"
+            f"uwsgi_temp_path {folder}; scgi_temp_path {folder};\n"
+            f"server {{ listen 127.0.0.1:{port}; default_type application/json; {locations} }} }}\n"
+        )
+        with running(["nginx", "-c", str(config)], port):
+            yield
+
+
+@contextmanager
+def running(command: list[str], port: int, **about: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends; it begins when the port is open."""
+    process = subprocess.Popen(command, **about)  # type: ignore[call-overload]
+    try:
+        _wait_for(port)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"nothing answers on port {port}: {sys.argv}")

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from tokenry.groups import Groups
 
 from .callers import Call
-from .documents import ProblemDocument
 from .policy import POLICY, Reach
 from .problems import KINDS, MEDIA_TYPE
 from .schemas import Tenant
@@ -97,7 +96,6 @@ def _documented(status: int) -> dict[str, Any]:
         codes.append("`not_found`")
     return {
         "description": f"A problem with the code {' or '.join(codes)}.",
-        "model": ProblemDocument,
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
     }
 

@@ -1,0 +1,129 @@
+"""Requests that are no good, and an engine that cannot answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.api.management.conftest import Api
+from tokenry.api.problems import KINDS
+from tokenry.types import StoreUnavailable
+
+DEEP = '{"owner": "ada", "name": "n", "metadata": {"a": ' + "[" * 40 + "]" * 40 + "}}"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "code"),
+    [
+        ("{", "application/json", 400, "bad_request"),
+        ("", "application/json", 422, "invalid"),
+        ("[]", "application/json", 422, "invalid"),
+        ('{"owner": "\\ud800", "name": "n"}', "application/json", 400, "bad_request"),
+        ('{"owner": "a\\u0000", "name": "n"}', "application/json", 422, "invalid"),
+        (DEEP, "application/json", 400, "bad_request"),
+        ("[" * 100_000, "application/json", 400, "bad_request"),
+        ('{"owner": NaN}', "application/json", 400, "bad_request"),
+        ("owner=ada&name=n", "application/x-www-form-urlencoded", 415, "not_json"),
+        ("{}", "text/plain", 415, "not_json"),
+        (" " * ((1 << 20) + 1), "application/json", 413, "body_too_large"),
+    ],
+    ids=[
+        "cut off",
+        "empty",
+        "list",
+        "lone surrogate",
+        "NUL",
+        "too deep",
+        "endless nesting",
+        "NaN",
+        "form",
+        "text",
+        "too large",
+    ],
+)
+def test_a_body_that_is_no_good_is_refused_with_a_problem(
+    client: TestClient, body: str, kind: str, status: int, code: str
+) -> None:
+    answer = client.post("/v1/keys", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_body_that_grows_beyond_its_limit_is_not_read_on(client: TestClient) -> None:
+    read = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal read
+        for _ in range(1000):
+            read += 1 << 16
+            yield b" " * (1 << 16)
+
+    answer = client.post("/v1/keys", content=endless(), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_a_body_where_none_is_read_is_refused(client: TestClient) -> None:
+    answer = client.post("/v1/keys/key_x/disable", json={"reason": "x"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "reason")
+    assert client.post("/v1/keys/key_x/disable", json={}).status_code == 404
+
+
+def test_nothing_is_read_of_who_may_not_call(api: Api) -> None:
+    answer = api.client(None).post("/v1/keys", content="{", headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("credential", ["", "nonsense", "tk_op_1" + "a" * 73, "a" * 100_000, "tk_op_1\u00e9", "a.b.c"])
+def test_a_bad_credential_is_told_nothing(api: Api, credential: str) -> None:
+    headers = [(b"authorization", b"Bearer " + credential.encode())]
+    answer = api.client(None).get("/v1/keys", headers=headers)
+    assert answer.status_code == 401
+    assert not credential or credential not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (StoreUnavailable("private", cause="OperationalError"), 503, "store_unavailable"),
+        (StoreUnavailable("private", cause="SQLITE_FULL"), 507, "store_full"),
+        (RuntimeError("tk_live_1secret in an unexpected place"), 500, "internal"),
+    ],
+)
+def test_a_failing_engine_is_a_problem_that_tells_nothing_private(
+    api: Api, client: TestClient, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str
+) -> None:
+    def fail() -> Callable[..., None]:
+        raise error
+
+    client.get("/v1/self")  # from now on the operator is remembered
+    monkeypatch.setattr(api.tk._database, "change", fail)
+    answer = client.put("/v1/owners/u", json={})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert ("Retry-After" in answer.headers) == (status != 500)
+    assert str(error) not in answer.text
+
+
+def test_every_code_has_a_page(client: TestClient) -> None:
+    for code, kind in KINDS.items():
+        page = client.get(f"/docs/problems/{code}")
+        assert page.status_code == 200
+        assert kind.title in page.text
+    assert client.get("/docs/problems/nonsense").status_code == 404
+
+
+def test_the_reference_needs_no_other_host_and_runs_under_a_strict_policy(client: TestClient) -> None:
+    page = client.get("/docs")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "<script" not in page.text
+    for path in ("/docs", "/docs/reference.css", "/docs/problems"):
+        text = client.get(path).text
+        assert "http://" not in text
+        assert "https://" not in text
+        assert "style=" not in text
+    document = json.loads(client.get("/openapi.json").text)
+    assert document["openapi"].startswith("3.1")

@@ -113,17 +113,28 @@ _REFUSED: dict[str, bytes] = {}
 
 def _beginning(verdict: Valid) -> bytes:
     """Return the JSON of a valid verdict up to its limits."""
+    grant = grant_of(verdict)
+    kind, session = verdict.kind.encode(), _encode(verdict.session)
+    owner = _remembered(_OWNERS, (grant.owner_record, grant.tenant, grant.owner_disabled), verdict)
+    tenant = _remembered(_TENANTS, (grant.tenant_record, grant.tenant, grant.suspended), verdict)
     return (
         b'{"valid":true,"code":"valid","kind":"%b","key":%b,"session":%b,"owner":%b,"tenant":%b,"scopes":%b,"limits":['
-        % (
-            verdict.kind.encode(),
-            _encode(verdict.key),
-            _encode(verdict.session),
-            _encode(verdict.owner),
-            tenant_json(verdict.tenant),
-            _encode(verdict.scopes),
-        )
+        % (kind, _encode(verdict.key), session, owner, tenant, _encode(verdict.scopes))
     )
+
+
+def _remembered(known: dict[Any, bytes], of: Any, verdict: Valid) -> bytes:
+    """Return the JSON of an owner or a tenant, whom many keys share."""
+    found = known.get(of)
+    if found is None:
+        if len(known) >= ENTRIES:
+            known.clear()
+        found = known[of] = _encode(verdict.owner) if known is _OWNERS else tenant_json(verdict.tenant)
+    return found
+
+
+_OWNERS: dict[Any, bytes] = {}
+_TENANTS: dict[Any, bytes] = {}
 
 
 def tenant_json(tenant: Any) -> bytes:

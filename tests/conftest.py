@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.servers.postgres import Postgres
+from tests.servers.serving import Serving, serving
 
 # The leg with the lowest dependencies sets this; the header of the report says what runs.
 STORES = os.environ.get("TOKENRY_TEST_STORES", "sqlite,postgres").split(",")
@@ -32,6 +33,13 @@ def postgres_server() -> Iterator[Postgres]:
         yield server.start()
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def tokenry_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """Run one server for the session, on SQLite; who uses it makes a tenant of their own."""
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

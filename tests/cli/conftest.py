@@ -4,13 +4,10 @@ import hashlib
 import json
 import os
 import pty
-import re
 import select
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests.servers.serving import Serving
 from tokenry.types import OPERATOR_SCOPES
 
 OPERATORS_KEY = "tokenry-data/tokenry.operator-key"
@@ -50,6 +48,12 @@ class Shell:
     environment: dict[str, str] = field(default_factory=clean_environment)
 
     def __call__(self, *arguments: str, stdin: str = "", code: int = 0, **environment: str) -> Answer:
+        """Run and expect an exit code."""
+        answer = self.ask(*arguments, stdin=stdin, **environment)
+        assert answer.code == code, answer
+        return answer
+
+    def ask(self, *arguments: str, stdin: str = "", **environment: str) -> Answer:
         """Run in this process, which is quick: nothing is shared with the command but its modules."""
         from tokenry.cli.app import app
 
@@ -63,10 +67,9 @@ class Shell:
             os.chdir(here)
             os.environ.clear()
             os.environ.update(before)
-        answer = Answer(done.exit_code, done.stdout, done.stderr)
-        assert answer.code == code, (answer, done.exception)
-        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-        return answer
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Answer(done.exit_code, done.stdout, done.stderr)
 
     def process(self, *arguments: str, stdin: str = "", code: int = 0, **environment: str) -> Answer:
         """Run as a process of its own, as people do."""
@@ -143,51 +146,28 @@ def run(ready: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
     return ready
 
 
-@dataclass
-class Server:
-    """A real server, and the key of its operator."""
+def operators_key(shell: Shell, slug: str) -> str:
+    """Make an operator of one tenant, and return its key."""
+    shell("owners", "put", "operator", "--tenant", slug)
+    scopes = [part for scope in OPERATOR_SCOPES for part in ("--scope", scope)]
+    who = ("--owner", "operator", "--name", "operator", "--environment", "op", "--tenant", slug)
+    return shell("keys", "issue", *who, *scopes).out.strip()
 
-    address: str
-    key: str
-    database_url: str
 
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run one real server for the session; every test has a tenant of its own in it."""
-    directory = tmp_path_factory.mktemp("server")
-    out, err = directory / "out", directory / "err"
-    with out.open("w") as to_out, err.open("w") as to_err:
-        arguments = [sys.executable, "-m", "tokenry.cli", "serve", "--port", "0"]
-        process = subprocess.Popen(arguments, cwd=directory, env=clean_environment(), stdout=to_out, stderr=to_err)
-    try:
-        deadline = time.monotonic() + 30
-        while not (found := re.search(r"http://\S+", out.read_text())):
-            assert process.poll() is None, err.read_text()
-            assert time.monotonic() < deadline, err.read_text()
-            time.sleep(0.02)
-        key = (directory / OPERATORS_KEY).read_text().strip()
-        yield Server(found[0], key, f"sqlite:///{directory}/tokenry-data/tokenry.db")
-    finally:
-        process.terminate()
-        process.wait(30)
+@pytest.fixture
+def served(tokenry_server: Serving, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Shell:
+    """A shell that talks to a real server, as the operator of a tenant that nobody else has; with an owner."""
+    shell = Shell(tmp_path_factory.mktemp("served"))
+    shell.environment |= {"TOKENRY_SERVER": tokenry_server.url, "TOKENRY_KEY": tokenry_server.operator_key}
+    slug = "t-" + hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]
+    shell("tenants", "create", slug, "--never-allowed")
+    shell.environment["TOKENRY_KEY"] = operators_key(shell, slug)
+    shell("owners", "put", "user-42")
+    return shell
 
 
 @pytest.fixture(params=["database", "server"])
 def face(request: pytest.FixtureRequest) -> Shell:
     """Run the same commands on a database and on a server; both have the owner `user-42`."""
-    if request.param == "database":
-        ready: Shell = request.getfixturevalue("ready")
-        return ready
-    server: Server = request.getfixturevalue("server")
-    shell: Shell = request.getfixturevalue("shell")
-    shell.environment |= {"TOKENRY_SERVER": server.address, "TOKENRY_KEY": server.key}
-    slug = "t-" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
-    shell("tenants", "create", slug, "--never-allowed")
-    operator = ("--environment", "op", "--tenant", slug)
-    shell("owners", "put", "operator", "--tenant", slug)
-    scopes = [part for scope in OPERATOR_SCOPES for part in ("--scope", scope)]
-    issued = shell("keys", "issue", "--owner", "operator", "--name", "operator", *scopes, *operator)
-    shell.environment["TOKENRY_KEY"] = issued.out.strip()
-    shell("owners", "put", "user-42")
+    shell: Shell = request.getfixturevalue("ready" if request.param == "database" else "served")
     return shell

@@ -359,7 +359,7 @@ def _asked(
     asked = {
         "credential": str(presented) if isinstance(presented, (str, Secret)) else "",
         "scopes": jsonable(scopes),
-        "ip": None if ip is None else str(ip),
+        "ip": jsonable(ip),
         "tenant": tenant,
         "environment": environment,
         "audience": audience,

@@ -7,11 +7,15 @@ import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import update_wrapper
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from ..core.errors import Invalid
-from ..core.model import NOT_GIVEN, Owner
+from ..core.limits import Limit
+from ..core.model import NOT_GIVEN, Head, Owner
+from ..core.secret import Secret
 from .wire import Sending
 
 Send = Callable[[Sending], Any]
@@ -77,6 +81,8 @@ class call:
 
     def _field(self, name: str, value: Any) -> tuple[str, Any]:
         written = self._names.get(name, name)
+        if isinstance(value, Secret) and name == "secret_or_kid":
+            return written, str(value)
         if name == "keys":  # many, each with the arguments of `issue`
             return written, [dict(self._field(*pair) for pair in one.items()) for one in map(dict, value)]
         if name in _IN_DAYS and (value is None or isinstance(value, timedelta)):
@@ -87,20 +93,24 @@ class call:
 
 
 def jsonable(value: Any) -> Any:
-    """Return an argument as JSON can hold it."""
+    """Return an argument as JSON can hold it; raise Invalid for what no call takes, a secret above all."""
     if value is None or isinstance(value, (str, int, float)):
         return value
+    if isinstance(value, (UUID, IPv4Address, IPv6Address, IPv4Network, IPv6Network)):
+        return str(value)
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise Invalid.one("time", "not_a_moment", "a moment must be a datetime with a time zone")
         return value.isoformat()
     if isinstance(value, Owner):
         return value.external_id
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, (Limit, Head)):
         return {name: jsonable(part) for name, part in dataclasses.asdict(value).items()}
     if isinstance(value, Mapping):
         return {str(name): jsonable(part) for name, part in value.items()}
-    return [jsonable(part) for part in value] if isinstance(value, (list, tuple, set, frozenset)) else str(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [jsonable(part) for part in value]
+    raise Invalid.one("arguments", "bad_type", f"a {type(value).__name__} can be no part of a call")
 
 
 def _text(value: Any) -> str:

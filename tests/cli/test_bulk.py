@@ -1,0 +1,59 @@
+"""Many keys at once: a result for each, and no secret that was made is lost."""
+
+import json
+import stat
+
+from tests.cli.conftest import Shell
+
+
+def test_every_line_of_a_file_becomes_a_key_or_an_error(face: Shell) -> None:
+    lines = [
+        {"owner": "user-42", "name": "one", "scopes": ["read:a"], "expires_in": "30d"},
+        {"owner": "nobody", "name": "two"},
+        {"owner": "user-42", "name": "three", "expires_in_days": 2, "metadata": {"within": None}},
+        {"owner": "user-42", "name": "ONE"},
+        {"owner": "user-42", "name": "four", "limits": [{"name": "a", "limit": 3, "window_seconds": 60}]},
+    ]
+    text = "\n\n".join(map(json.dumps, lines))
+    answer = face("keys", "issue-many", "-", stdin=text, code=1)
+    results = [json.loads(line) for line in answer.out.splitlines()]
+    assert [result["line"] for result in results] == [1, 3, 5, 7, 9]
+    assert ["secret" in result for result in results] == [True, False, True, False, True]
+    assert [result["error"]["code"] for result in results if "error" in result] == ["not_found", "conflict"]
+    assert results[2]["key"]["metadata"] == {"within": None}
+    assert "3 keys are issued, 2 lines failed" in answer.err
+    face("verify", "--scope", "read:a", stdin=results[0]["secret"])
+
+
+def test_results_go_into_a_file_for_its_owner_alone(face: Shell) -> None:
+    lines = "".join(json.dumps({"owner": "user-42", "name": f"key {number}"}) + "\n" for number in range(120))
+    (face.directory / "keys.jsonl").write_text(lines)
+    answer = face("keys", "issue-many", "keys.jsonl", "--secret-out", "made", "--json")
+    assert answer.json == {"results_file": "made"}
+    made = face.directory / "made"
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    assert len({json.loads(line)["secret"] for line in made.read_text().splitlines()}) == 120
+    assert "exists already" in face("keys", "issue-many", "keys.jsonl", "--secret-out", "made", code=1).err
+
+
+def test_a_line_that_cannot_be_read_changes_nothing(face: Shell) -> None:
+    good = json.dumps({"owner": "user-42", "name": "good"})
+    for bad in ("nonsense", "[]", '{"expires_at": "soon"}', '{"owner": 1e999}x'):
+        assert "line 2" in face("keys", "issue-many", "-", stdin=f"{good}\n{bad}\n", code=2).err
+    assert face("keys", "list", "--text", "good", "--json").json["keys"] == []
+
+
+def test_only_what_every_filter_means_is_revoked(face: Shell) -> None:
+    for name in ("ci one", "ci two", "other"):
+        face("keys", "issue", "--owner", "user-42", "--name", name)
+    which = ("keys", "bulk-revoke", "--owner", "user-42", "--text", "ci")
+    assert len(face(*which, "--dry-run", "--json").json["items"]) == 2
+    assert face("keys", "list", "--status", "revoked", "--json").json["keys"] == []
+    assert "--yes" in face(*which, code=2).err
+    done = face(*which, "--yes", "--reason", "tidy", "--json").json
+    assert [item["error"] for item in done["items"]] == [None, None]
+    ended = face("keys", "list", "--status", "revoked", "--json").json["keys"]
+    assert {(key["name"], key["revoke_reason"]) for key in ended} == {("ci one", "tidy"), ("ci two", "tidy")}
+    left = face("keys", "list", "--owner", "user-42", "--status", "active", "--json").json["keys"]
+    assert [key["name"] for key in left] == ["other"]
+    assert "every key" in face("keys", "bulk-revoke", "--yes", code=2).err

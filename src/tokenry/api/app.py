@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
@@ -117,7 +118,7 @@ class Application:
                 wishes = next(steps)
             while True:
                 try:
-                    answers = [await self._served.engine.answer(text, ask) for text, ask in wishes]
+                    answers = await asyncio.gather(*[self._served.engine.answer(text, ask) for text, ask in wishes])
                 except Exception as error:
                     wishes = steps.throw(error)
                 else:
@@ -137,7 +138,7 @@ class Application:
         asked = self._request(scope)
         request_id = asked.request_id.decode()
         REQUEST_ID.set(request_id)
-        scope.setdefault("state", {}).update(request_id=request_id, client=asked.client)
+        scope.setdefault("state", {}).update(request_id=request_id, client=asked.client, throttle=self._served.throttle)
         bounded = _Bounded(receive, send, asked)
         if asked.length is not None and int(asked.length) > BODY_MAX:
             await bounded.refuse()

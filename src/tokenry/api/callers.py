@@ -14,6 +14,7 @@ from tokenry.edge import (
     OPERATOR_ENVIRONMENT,
     Presented,
     Proxies,
+    Throttle,
     from_memory,
     is_too_long,
     read_ask,
@@ -21,7 +22,7 @@ from tokenry.edge import (
 )
 from tokenry.groups import Groups
 from tokenry.tokenry import Tokenry
-from tokenry.types import NotFound, Refused, Valid
+from tokenry.types import NotFound, Refused, Valid, Verdict
 
 from .gathering import Gatherer
 from .policy import Reach, Rule
@@ -85,15 +86,12 @@ class Callers:
             raise Failed(missing_credential())
         if not isinstance(presented, Presented):
             raise Failed(problem("credential_ambiguous"))
-        if is_too_long(presented.text):
-            raise Failed(refused(Refused("malformed")))
-        ip = self._ip(request)
-        ask = _ask(rule, presented.text, ip)
-        verdict = from_memory(self._tk, presented.text, read_ask(tenant=None, audience=None, **ask))
-        if verdict is None:  # it may have to wait for the database
-            verdict = await run_in_threadpool(self._tk.verify, presented.text, **ask)
+        state = request.scope["state"]
+        ip = state["client"] if "client" in state else self._ip(request)
+        verdict = await self._verdict(presented.text, _ask(rule, presented.text, ip))
         if isinstance(verdict, Refused):
-            raise Failed(refused(verdict, needs=rule.scope or ""))
+            blamed = ip or (request.client.host if request.client else None)
+            raise Failed(refused(_throttled(verdict, state.get("throttle"), blamed), needs=rule.scope or ""))
         if verdict.key is None:  # a token, which cannot end or renew itself
             raise Failed(refused(Refused("not_found")))
         call = Call(self._tk, self._gatherer, verdict, verdict.key.id, ip, request_id)
@@ -101,9 +99,23 @@ class Callers:
             raise Failed(problem("not_allowed", "This is for operators of the installation."))
         return call
 
+    async def _verdict(self, text: str, ask: dict[str, Any]) -> Verdict:
+        if is_too_long(text):
+            return Refused("malformed")
+        verdict = from_memory(self._tk, text, read_ask(tenant=None, audience=None, **ask))
+        if verdict is None:  # it may have to wait for the database
+            verdict = await run_in_threadpool(self._tk.verify, text, **ask)
+        return verdict
+
     def _ip(self, request: Request) -> str | None:
         peer = _address(request.client.host) if request.client else None
         return self._proxies.client(peer, request.headers.getlist("x-forwarded-for"))
+
+
+def _throttled(refusal: Refused, throttle: Throttle | None, ip: str | None) -> Refused:
+    """Count the failure of an address that guesses; one that had too many is told nothing but to wait."""
+    wait = throttle.failed(ip) if throttle is not None and refusal.code in ("malformed", "not_found") else None
+    return refusal if wait is None else Refused("throttled", wait)
 
 
 def _ask(rule: Rule, text: str, ip: str | None) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def _operations(document: Document, tag: str) -> Iterator[tuple[str, str, Docume
 
 
 def _operation(document: Document, method: str, path: str, operation: Document) -> str:
-    parts = [f"<p>{_prose(operation.get('description', ''))}</p>"]
+    more = operation.get("description", "").removeprefix(operation.get("summary", ""))
+    parts = [f"<p>{_prose(more)}</p>"] if more.strip() else []
     if "x-tokenry-policy" in operation:
         parts.append(f"<p>For <code>{escape(operation['x-tokenry-policy'])}</code></p>")
     parameters = operation.get("parameters", [])
@@ -106,9 +107,9 @@ def _shape(document: Document, schema: Document, depth: int = 0) -> str:
 def _field(document: Document, name: str, schema: Document, needed: bool, about: Document, depth: int = 0) -> str:
     inner = _shape(document, schema, depth + 1)
     folded = f"<details><summary>fields</summary>{inner}</details>" if inner else ""
-    told = _prose(about.get("description", ""))
+    told = f". {_prose(about['description'])}" if about.get("description") else ""
     mark = " <em>required</em>" if needed else ""
-    return f"<dt><code>{escape(name)}</code>{mark}</dt><dd>{_kind_of(document, schema)} {told}{folded}</dd>"
+    return f"<dt><code>{escape(name)}</code>{mark}</dt><dd>{_kind_of(document, schema)}{told}{folded}</dd>"
 
 
 def _kind_of(document: Document, schema: Document) -> str:
@@ -121,7 +122,8 @@ def _kind_of(document: Document, schema: Document) -> str:
     if schema.get("type") == "array":
         return f"list of {_kind_of(document, schema.get('items', {}))}"
     bounds = [f"{word} {schema[name]}" for name, word in _BOUNDS.items() if name in schema]
-    return escape(", ".join([schema.get("format", schema.get("type", "any JSON")), *bounds]))
+    kind = str(schema.get("format") or schema.get("type") or "any JSON")
+    return escape(", ".join([kind, *bounds]))
 
 
 _BOUNDS: Final = {
@@ -129,7 +131,6 @@ _BOUNDS: Final = {
     "maximum": "at most",
     "minLength": "length from",
     "maxLength": "length to",
-    "pattern": "like",
 }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.api.management.conftest import Api
 from tokenry.api.problems import KINDS
+from tokenry.edge import Throttle
 from tokenry.types import StoreUnavailable
 
 DEEP = '{"owner": "ada", "name": "n", "metadata": {"a": ' + "[" * 40 + "]" * 40 + "}}"
@@ -127,3 +129,20 @@ def test_the_reference_needs_no_other_host_and_runs_under_a_strict_policy(client
         assert "style=" not in text
     document = json.loads(client.get("/openapi.json").text)
     assert document["openapi"].startswith("3.1")
+
+
+def test_the_outer_application_says_who_the_client_is_and_how_often_it_may_guess(api: Api) -> None:
+    throttle = Throttle(lambda: 0, most=2)
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        scope["state"] = {"request_id": "req-7", "client": "192.0.2.77", "throttle": throttle}
+        await api.app(scope, receive, send)
+
+    guess = TestClient(outer, headers={"Authorization": "Bearer tk_op_guess"})
+    told = [guess.get("/v1/keys") for _ in range(3)]
+    assert [answer.json()["code"] for answer in told] == ["malformed", "malformed", "throttled"]
+    assert (told[2].status_code, told[2].headers["Retry-After"]) == (429, "900")
+    client = TestClient(outer, headers={"Authorization": f"Bearer {api.operator}"})
+    assert client.put("/v1/owners/u", json={}).headers["X-Request-Id"] == "req-7"
+    entry = client.get("/v1/audit", params={"subject": "u"}).json()["items"][0]
+    assert (entry["ip"], entry["request_id"]) == ("192.0.2.77", "req-7")

@@ -15,35 +15,20 @@ from typing import Any, TextIO
 import structlog
 from sqlalchemy import Engine, event
 
+from .redaction import HIDDEN, redacted
 from .settings import ServerSettings
 
 REQUEST_ID: ContextVar[str] = ContextVar("tokenry_request_id", default="")
 """The id of the request that this code runs for; threads that work for a request inherit it."""
 
-_HIDDEN = "[hidden]"
 _FIELD_MAX, _ITEMS_MAX, _DEPTH_MAX, _INTEGER_MAX = 8192, 100, 5, 2**53
-_CREDENTIALS = re.compile(
-    r"(?<![A-Za-z0-9])[a-z][a-z0-9]*(?:_[a-z0-9]+)*_[0-9][0-9A-Za-z]{40,}"  # our keys, whole, mistyped or cut
-    r"|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}"  # a JWT
-    r"|(?i:(?<=bearer )|(?<=basic )|(?<=token )|(?<=digest ))[^\s'\",;]+"
-    r"|(?i:\b(?:set-)?cookie['\"]?\s*[:=]\s*)[^\r\n]+"
-    r"|(?i:\b(?:authorization|x-api-key|x-api-token|password|secret)['\"]?\s*[:=]\s*)"
-    r"(?!(?i:bearer|basic|token|digest) )['\"]?[^\s'\",;&]+"
-    r"|(?<=://)[^\s/@]*:[^\s/]*(?=@)"  # the user and the password of a URL
-    r"|tokenry-keyring\s[^\0]*",
-)
 _NAMES = re.compile(
     r"authorization|cookie|password|passwd|secret|credential|api.?key|api.?token|keyring|presented", re.I
 )
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(0x80, 0xA0), 0x2028, 0x2029)}
-_log = structlog.stdlib.get_logger("tokenry.server")
+log = structlog.stdlib.get_logger("tokenry.server")
 _access = structlog.stdlib.get_logger("tokenry.access")
 _statements = structlog.stdlib.get_logger("tokenry.statements")
-
-
-def redacted(text: str) -> str:
-    """Return a text without anything in it that looks like a credential."""
-    return _CREDENTIALS.sub(_HIDDEN, text)
 
 
 def plain(value: object, depth: int = 0) -> Any:
@@ -51,29 +36,31 @@ def plain(value: object, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if -_INTEGER_MAX <= value <= _INTEGER_MAX else _cut(hex(value))
+        return value if -_INTEGER_MAX <= value <= _INTEGER_MAX else _said(hex(value))
     if isinstance(value, float):
         return value if value - value == 0 else str(value)  # JSON has neither infinities nor NaN
     if isinstance(value, str):
-        return _cut(redacted(value))
+        return _said(value)
     if depth < _DEPTH_MAX:
         if isinstance(value, Mapping):
             items = list(value.items())[:_ITEMS_MAX]
-            return {_named(key): _HIDDEN if _NAMES.search(str(key)) else plain(one, depth + 1) for key, one in items}
+            return {_named(key): HIDDEN if _NAMES.search(str(key)) else plain(one, depth + 1) for key, one in items}
         if isinstance(value, (list, tuple, set, frozenset)):
             return [plain(one, depth + 1) for one in list(value)[:_ITEMS_MAX]]
     try:
-        return _cut(redacted(repr(value)))
+        return _said(repr(value))
     except Exception as error:  # a log line must not fail for what it tells of
         return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
 
 
 def _named(key: object) -> str:
-    return _cut(redacted(str(key)))
+    return _said(str(key))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _FIELD_MAX else f"{text[:_FIELD_MAX]}… ({len(text)} characters)"
+def _said(text: str) -> str:
+    if len(text) <= _FIELD_MAX:
+        return redacted(text)
+    return f"{redacted(text[:_FIELD_MAX])}… ({len(text)} characters)"
 
 
 def _with_request_id(logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

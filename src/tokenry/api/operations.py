@@ -8,10 +8,10 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import structlog
-
 from tokenry.aio import AsyncTokenry
 from tokenry.types import TokenryError
+
+from .logs import log
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -22,7 +22,6 @@ PATHS = ("/healthz", "/readyz", "/metrics")
 _ANSWER_SECONDS = 2.0
 _REMEMBER_SECONDS = 0.5
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_log = structlog.stdlib.get_logger("tokenry.server")
 
 
 class Readiness:
@@ -59,10 +58,10 @@ class Readiness:
         except TokenryError:  # whose cause is in the log of `tokenry.store`
             answer = "the database cannot be used"
         except Exception as error:
-            _log.error("readiness cannot be told", error=type(error).__name__)
+            log.error("readiness cannot be told", error=type(error).__name__)
             answer = "the database cannot be used"
         if bool(answer) != bool(self._answer):
-            _log.warning("not ready" if answer else "ready again", reason=answer)
+            log.warning("not ready" if answer else "ready again", reason=answer)
         self._answer, self._answered_at = answer, time.monotonic()
         return answer
 

@@ -26,6 +26,8 @@ from tokenry.types import (
     StoreUnavailable,
 )
 
+from .redaction import unrepeated
+
 MEDIA_TYPE: Final = "application/problem+json"
 PAGE: Final = "/docs/problems"
 """Where the server explains every code; `type` is this and the code."""
@@ -97,12 +99,15 @@ class Problem(NamedTuple):
             "type": f"{PAGE}/{self.code}",
             "title": KINDS[self.code].title,
             "status": self.status,
-            "detail": self.detail,
+            "detail": unrepeated(self.detail),
             "code": self.code,
             "request_id": request_id,
         }
         if self.errors:
-            told["errors"] = [error._asdict() for error in self.errors]
+            told["errors"] = [
+                {"field": unrepeated(field), "code": code, "message": unrepeated(message)}
+                for field, code, message in self.errors
+            ]
         return told
 
     def body(self, request_id: str) -> bytes:

@@ -16,7 +16,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import structlog
 import uvicorn
 
 from tokenry.aio import AsyncTokenry
@@ -25,7 +24,7 @@ from tokenry.installation import Installation
 from .app import Served, create_app
 from .lane import protocol
 from .listening import turn_away
-from .logs import configure, slow_statements
+from .logs import configure, log, slow_statements
 from .metrics import Metrics
 from .operations import Operations, Readiness
 from .settings import ServerSettings
@@ -38,7 +37,6 @@ _FAREWELL_SECONDS = 1.0
 _STEP_SECONDS = 0.02
 _LAST_WORDS_SECONDS = 2.0
 """What is left of `shutdown_seconds` to write what was counted, after requests have had their time."""
-_log = structlog.stdlib.get_logger("tokenry.server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ async def _serve(
         gc.freeze()  # what is here now stays to the end: the collector need not look at it again
         async with metrics.shared():
             await server.serve(list(sockets))
-    _log.info("stopped", worker=place.worker)
+    log.info("stopped", worker=place.worker)
 
 
 def _config(settings: ServerSettings) -> uvicorn.Config:
@@ -161,7 +159,7 @@ class Server(uvicorn.Server):
         the queue is emptied. Closing a connection that is kept alive may cross the next request on it, so every answer
         says `Connection: close` for a while before the silent connections are closed.
         """
-        _log.info("shutting down", connections=len(self.server_state.connections))
+        log.info("shutting down", connections=len(self.server_state.connections))
         self._readiness.draining = True
         if self._settings.workers == 1:  # else the parent does it: the others go on listening when one of them ends
             turn_away(self._listeners)
@@ -204,11 +202,11 @@ class Server(uvicorn.Server):
             assert self.config.ssl is not None
             assert certificate is not None
             self.config.ssl.load_cert_chain(certificate, key)
-            _log.info("certificate renewed")
+            log.info("certificate renewed")
         except OSError as error:  # ssl.SSLError is one, too
-            _log.error("the new certificate cannot be used, the old one stays", reason=str(error))
+            log.error("the new certificate cannot be used, the old one stays", reason=str(error))
 
 
 def _give_up() -> None:
-    _log.error("did not end in time: gone without writing what was counted last")
+    log.error("did not end in time: gone without writing what was counted last")
     os._exit(1)

@@ -13,19 +13,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-import structlog
-
 from tokenry.installation import Installation
 from tokenry.types import TokenryError
 
 from .listening import turn_away
-from .logs import configure
+from .logs import configure, log
 from .serve import Place, serve_process
 from .settings import ServerSettings
 
 _HASTY_SECONDS = 2.0
 _HASTY_MAX = 5
-_log = structlog.stdlib.get_logger("tokenry.server")
 
 
 def serve_workers(
@@ -100,9 +97,9 @@ class Workers:
             serve_process(self._installation, self._settings, self._sockets, started, place)
             code = 0
         except TokenryError as error:
-            _log.error("a worker cannot start", worker=slot, reason=error.message)
+            log.error("a worker cannot start", worker=slot, reason=error.message)
         except Exception:
-            _log.exception("a worker has failed", worker=slot)
+            log.exception("a worker has failed", worker=slot)
         finally:
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()
@@ -114,11 +111,11 @@ class Workers:
             return
         self._hasty = self._hasty + 1 if time.monotonic() - began < _HASTY_SECONDS else 0
         if self._hasty >= _HASTY_MAX:
-            _log.error("workers end as soon as they start: giving up", worker=slot, code=code)
+            log.error("workers end as soon as they start: giving up", worker=slot, code=code)
             self._failed = True
             self._end(signal.SIGTERM)
             return
-        _log.warning("a worker has ended and is replaced", worker=slot, code=code)
+        log.warning("a worker has ended and is replaced", worker=slot, code=code)
         self._started = lambda: None
         self._start(slot)
 

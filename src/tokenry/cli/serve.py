@@ -91,6 +91,7 @@ def _settings(call: Call, given: dict[str, Any]) -> ServerSettings:
     import os
 
     from tokenry.api.checks import check
+    from tokenry.api.logs import configure, log
     from tokenry.api.settings import server_settings
     from tokenry.config import load
 
@@ -100,8 +101,10 @@ def _settings(call: Call, given: dict[str, Any]) -> ServerSettings:
     located = dataclasses.replace(
         found, database_url=call.given.database or found.database_url, keyring=call.given.keyring or found.keyring
     )
-    for finding in check(located, settings, os.environ):
-        call.out.say(f"warning: {finding}")
+    findings = check(located, settings, os.environ)
+    configure(settings)
+    for finding in findings:
+        log.warning("unfit setting", setting=finding.setting, reason=finding.message)
     return settings
 
 

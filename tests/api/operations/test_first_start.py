@@ -133,7 +133,9 @@ def test_what_keeps_it_from_starting_is_said_in_a_line_and_nothing_is_made(
 
 def test_outside_production_it_warns_and_starts(tmp_path: Path) -> None:
     with serving(tmp_path, TOKENRY_PROT="1") as server:
-        assert "warning: TOKENRY_PROT: unknown; did you mean TOKENRY_PORT?" in server.err
+        (told,) = server.lines()
+        assert (told["level"], told["setting"]) == ("warning", "TOKENRY_PROT")
+        assert told["reason"] == "unknown; did you mean TOKENRY_PORT?"
         assert server.call("GET", "/readyz") == {"status": "ready"}
 
 

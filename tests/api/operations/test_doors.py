@@ -1,0 +1,107 @@
+"""How a server is reached: TLS, a unix socket, and clients that are slow on purpose."""
+
+import datetime
+import http.client
+import json
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.deploy.proxies import program
+from tests.servers.serving import serving
+
+
+def certificate(directory: Path, name: str) -> tuple[Path, Path]:
+    """Write a self-signed certificate for 127.0.0.1 and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(who)
+        .issuer_name(who)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    chain, private = directory / "tls.pem", directory / "tls.key"
+    chain.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
+    private.chmod(0o600)
+    return chain, private
+
+
+def peer_name(port: int) -> str:
+    """Speak TLS and return the name on the certificate that the server shows."""
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), 10) as plain, trusting.wrap_socket(plain) as connection:
+        connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+        shown = x509.load_der_x509_certificate(connection.getpeercert(True) or b"")
+        return str(shown.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
+def test_tls_is_spoken_and_a_renewed_certificate_is_taken_over(tmp_path: Path) -> None:
+    chain, key = certificate(tmp_path, "first")
+    with serving(tmp_path, "--tls-certificate", str(chain), "--tls-key", str(key)) as server:
+        assert server.url.startswith("https://127.0.0.1:")
+        assert peer_name(server.port) == "first"
+        chain.write_text("no certificate")
+        server.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 5
+        while "the old one stays" not in server.err and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert peer_name(server.port) == "first"
+        certificate(tmp_path, "second")
+        server.process.send_signal(signal.SIGHUP)
+        while "certificate renewed" not in server.err and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert peer_name(server.port) == "second"
+        assert server.end() == 0
+
+
+def test_it_listens_on_a_unix_socket_and_replaces_one_that_was_left_over(tmp_path: Path) -> None:
+    place = tmp_path / "socket"
+    for how in (signal.SIGKILL, signal.SIGTERM):
+        with serving(tmp_path, "--unix-socket", str(place)) as server:
+            assert server.url == f"unix:{place}"
+            assert place.stat().st_mode & 0o777 == 0o660
+            line = re.search(r"curl .*", server.out)
+            assert line is not None
+            done = subprocess.run(["sh", "-c", line[0]], capture_output=True, text=True, check=True)
+            assert '"first operator key"' in done.stdout
+            server.end(how)
+
+
+def test_slow_clients_do_not_hurt_others(tmp_path: Path) -> None:
+    attack = [program("slowhttptest"), "-H", "-c", "300", "-i", "1", "-r", "300", "-l", "3", "-x", "8"]
+    told = tmp_path / "attack"
+    with serving(tmp_path, TOKENRY_ACCESS_LOG_SHARE="0") as server, told.open("wb") as out:
+        secret, times = server.issue("k"), []
+        body = json.dumps({"credential": secret})
+        fields = {"Authorization": f"Bearer {server.operator_key}", "Content-Type": "application/json"}
+        attacker = subprocess.Popen([*attack, "-u", f"{server.url}/v1/verify"], cwd=tmp_path, stdout=out, stderr=out)
+        while attacker.poll() is None:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+            began = time.perf_counter()
+            connection.request("POST", "/v1/verify", body, fields)
+            assert json.loads(connection.getresponse().read())["valid"]
+            times.append(time.perf_counter() - began)
+            connection.close()
+            time.sleep(0.01)
+    assert "connected" in told.read_text()
+    assert len(times) > 50
+    assert sorted(times)[int(len(times) * 0.95)] < 0.25

@@ -1,0 +1,117 @@
+"""A full or read-only disk under the server: changes are refused clearly, verification goes on, and it heals."""
+
+import asyncio
+import resource
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.servers.serving import Serving, serving
+from tokenry import AsyncTokenry, Settings
+from tokenry.api.app import Served, create_app
+from tokenry.api.counters import Counters
+from tokenry.api.metrics import Metrics
+from tokenry.api.operations import Operations, Readiness
+from tokenry.api.settings import ServerSettings
+from tokenry.installation import make_operator_key
+
+UNLIMITED = resource.RLIM_INFINITY
+
+
+@contextmanager
+def full_disk(server: Serving) -> Iterator[None]:
+    """Let every write of the server to a file that grows fail, its log aside."""
+    size = (server.directory / "tokenry-data" / "tokenry.db").stat().st_size
+    log = (server.directory / "serve.err").stat().st_size
+    assert log < size
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (max(log * 2, 8192), UNLIMITED))
+    try:
+        yield
+    finally:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (UNLIMITED, UNLIMITED))
+
+
+@contextmanager
+def no_more_files(server: Serving) -> Iterator[None]:
+    """Let the server open no file and accept no connection that it does not have yet."""
+    before = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, before)
+
+
+FAULTS: dict[str, Callable[[Serving], AbstractContextManager[None]]] = {"full disk": full_disk}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_changes_are_refused_clearly_and_verification_goes_on(fault: str, tmp_path: Path) -> None:
+    with serving(tmp_path, TOKENRY_ACCESS_LOG_SHARE="0") as server:
+        warm, cold = server.issue("warm"), server.issue("cold")
+        assert server.verify(warm)[1]["valid"]
+        before = server.call("GET", "/v1/keys")["items"]
+        with FAULTS[fault](server):
+            for method, path, body in (
+                ("PUT", "/v1/owners/bob", {"name": "Bob" * 30}),
+                ("POST", "/v1/keys", {"owner": "ada", "name": "new"}),
+                ("POST", f"/v1/keys/{before[0]['id']}/revoke", {"reason": "test"}),
+                ("POST", f"/v1/keys/{before[0]['id']}/rotate", {}),
+            ):
+                status, problem = server.try_call(method, path, body)
+                assert status in (503, 507), (path, problem)
+                assert problem["code"] == "store_unavailable"
+                assert "Nothing was changed" in problem["detail"]
+                assert "sqlite" not in str(problem).lower()
+            for _ in range(20):
+                assert server.verify(warm)[1]["valid"]
+            assert server.verify(cold)[1]["valid"]
+            assert server.call("GET", "/healthz") == {"status": "ok"}
+            assert server.try_call("GET", "/readyz")[0] == 200, "it can verify, which is what it is for"
+        assert [key["status"] for key in server.call("GET", "/v1/keys")["items"]] == ["active", "active"]
+        fresh = server.issue("new")
+        assert server.verify(fresh)[1]["valid"]
+        assert server.end() == 0
+        told = [line for line in server.lines() if line["logger"] == "tokenry.store"]
+        assert told
+        assert not any("Traceback" in str(line) for line in server.lines())
+
+
+def test_a_server_that_has_run_out_of_files_goes_on_when_it_has_some_again(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        secret = server.issue("k")
+        with no_more_files(server):
+            waiting = socket.create_connection(("127.0.0.1", server.port), 10)
+            waiting.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            time.sleep(0.2)  # long enough for it to fail at accepting
+        with waiting:
+            assert waiting.recv(15) == b"HTTP/1.1 200 OK"
+        assert server.verify(secret)[1]["valid"]
+
+
+def test_a_read_only_database_refuses_changes_and_goes_on_verifying(tmp_path: Path) -> None:
+    async def live() -> None:
+        async with AsyncTokenry(f"sqlite:///{tmp_path}/keys.db", settings=Settings(exclusive=True)) as tk:
+            await asyncio.to_thread(lambda: tk._sync.owners.put("ada"))
+            operator = (await asyncio.to_thread(make_operator_key, tk._sync)).secret
+            secret = (await tk.keys.issue("ada", name="k")).secret
+            app = create_app(Served(tk, ServerSettings()), Operations(Readiness(tk), Metrics(Counters())))
+            fields = {"Authorization": f"Bearer {operator}"}
+            client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://x", headers=fields)
+            async with client:
+                raw = tk._sync._database._writer.connect().connection.dbapi_connection
+                raw.execute("PRAGMA query_only = ON")
+                change = await client.put("/v1/owners/bob", json={})
+                assert (change.status_code, change.json()["code"]) == (503, "store_unavailable")
+                verdict = await client.post("/v1/verify", json={"credential": str(secret)})
+                assert verdict.json()["valid"]
+                assert (await client.get("/readyz")).status_code == 200
+                raw.execute("PRAGMA query_only = OFF")
+                assert (await client.put("/v1/owners/bob", json={})).status_code in (200, 201)
+
+    asyncio.run(live())

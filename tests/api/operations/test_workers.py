@@ -1,0 +1,170 @@
+"""Several workers on PostgreSQL, and what they and one alone say when it goes away, hangs and comes back."""
+
+import os
+import signal
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from tests.servers.postgres import Postgres
+from tests.servers.serving import Serving, serving
+from tokenry.config import fresh_keyring, write_keyring_file
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Postgres]:
+    """A PostgreSQL that these tests stop, freeze and start again."""
+    server = Postgres(fsync=True).start()  # what is acknowledged must outlive a kill
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def on_postgres(database: Postgres, *arguments: str, **environment: str) -> Iterator[Serving]:
+    """Run a server on a new database."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        write_keyring_file(directory / "keyring", fresh_keyring())
+        (directory / "url").write_text(database.create_database())
+        (directory / "tokenry-data").mkdir()
+        places = {"TOKENRY_DATABASE_URL_FILE": f"{name}/url", "TOKENRY_KEYRING": f"{name}/keyring"}
+        with serving(directory, *arguments, **places, **environment) as server:
+            (directory / "tokenry.operator-key").rename(directory / "tokenry-data" / "tokenry.operator-key")
+            yield server
+
+
+def until(true: Callable[[], object], seconds: float = 10) -> float:
+    """Wait until something is true; return how long that took."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < seconds, "in vain"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def readiness(server: Serving) -> int:
+    return server.try_call("GET", "/readyz")[0]
+
+
+def scrape(server: Serving) -> str:
+    with urllib.request.urlopen(f"{server.url}/metrics", timeout=10) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+def workers_of(server: Serving) -> list[psutil.Process]:
+    return psutil.Process(server.process.pid).children()
+
+
+def test_several_workers_answer_as_one(database: Postgres) -> None:
+    with on_postgres(database, "--workers", "2") as server:
+        secret = server.issue("k", scopes=["read:projects"])
+        for _ in range(20):
+            status, verdict = server.verify(secret)
+            assert (status, verdict["valid"]) == (200, True)
+        shown = scrape(server)
+        assert 'tokenry_worker_up{worker="0"} 1.0' in shown
+        assert 'tokenry_worker_up{worker="1"} 1.0' in shown
+        valid = [line for line in shown.splitlines() if line.startswith('tokenry_verdicts_total{code="valid"')]
+        assert sum(float(line.split()[-1]) for line in valid) == 20
+
+        victim = workers_of(server)[0]
+        victim.kill()
+        until(lambda: any("replaced" in line["event"] for line in server.lines()))
+        until(lambda: scrape(server).count("tokenry_ready{") == 2)
+        assert server.verify(secret)[1]["valid"]
+
+        children = workers_of(server)
+        assert len(children) == 2
+        began = time.monotonic()
+        assert server.end() == 0
+        assert time.monotonic() - began < 5
+        assert not any(child.is_running() for child in children)
+        assert server.out.count("Tokenry listens on") == 1
+
+
+def test_workers_end_when_their_parent_is_killed(database: Postgres) -> None:
+    with on_postgres(database, "--workers", "2") as server:
+        children = workers_of(server)
+        server.end(signal.SIGKILL)
+        assert psutil.wait_procs(children, timeout=5)[1] == []
+
+
+def test_readiness_is_honest_when_the_database_goes_away_hangs_and_comes_back(database: Postgres) -> None:
+    with on_postgres(database, TOKENRY_STORE_TIMEOUT="1") as server:
+        secret = server.issue("k")
+        assert readiness(server) == 200
+
+        database.kill()
+        assert until(lambda: readiness(server) == 503) < 4
+        assert server.call("GET", "/healthz") == {"status": "ok"}
+        assert server.verify(secret)[0] == 503
+        assert server.try_call("PUT", "/v1/owners/bob", {})[0] == 503
+        assert 'tokenry_ready{worker="0"} 0.0' in scrape(server)
+        database.start()
+        until(lambda: readiness(server) == 200)
+        assert server.verify(secret)[1].get("valid"), server.err
+
+        freeze(database, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            until(lambda: readiness(server) == 503)
+            assert time.monotonic() - began < 4
+            began = time.monotonic()
+            assert [readiness(server) for _ in range(3)] == [503] * 3
+            assert server.call("GET", "/healthz") == {"status": "ok"}
+            assert time.monotonic() - began < 7, "each question is answered within two seconds"
+        finally:
+            freeze(database, signal.SIGCONT)
+        until(lambda: readiness(server) == 200)
+        assert server.verify(secret)[1]["valid"]
+
+
+def test_a_slow_statement_is_logged_with_the_id_of_its_request(database: Postgres) -> None:
+    with on_postgres(database, TOKENRY_SLOW_STATEMENT_MS="150") as server:
+        server.call("PUT", "/v1/owners/ada", {})
+        url = (server.directory / "url").read_text()
+        with psycopg.connect(url) as connection:
+            connection.execute("LOCK TABLE tokenry_audit_entry IN ACCESS EXCLUSIVE MODE")
+            pid = os.fork()
+            if pid == 0:
+                fields = {"Authorization": f"Bearer {server.operator_key}", "X-Request-Id": "slow-7"}
+                urllib.request.urlopen(urllib.request.Request(f"{server.url}/v1/audit", headers=fields), timeout=10)
+                os._exit(0)
+            time.sleep(0.4)  # the statement must be slow: this is what it waits for
+            connection.rollback()
+        assert os.waitpid(pid, 0)[1] == 0
+        slow = [line for line in server.lines() if line["event"] == "slow statement"]
+        assert slow
+        assert slow[0]["request_id"] == "slow-7"
+        assert "tokenry_audit_entry" in slow[0]["statement"]
+        assert slow[0]["ms"] >= 150
+
+
+def freeze(database: Postgres, how: signal.Signals) -> None:
+    """Stop or continue every process of a database."""
+    parent = psutil.Process(database.pid)
+    for process in [parent, *parent.children(recursive=True)]:
+        process.send_signal(how)
+
+
+def test_it_ends_in_time_when_the_database_hangs(database: Postgres) -> None:
+    with on_postgres(database, TOKENRY_SHUTDOWN_SECONDS="3") as server:
+        server.issue("k")
+        freeze(database, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(10)
+            assert time.monotonic() - began < 4
+        finally:
+            freeze(database, signal.SIGCONT)

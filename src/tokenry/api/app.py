@@ -83,13 +83,16 @@ class Application:
     async def _answer_hot(self, route: str, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         resumed: tuple[Request, Steps, list[Wish]] | None = scope.setdefault("state", {}).pop("hot", None)
-        if resumed is not None:  # the lane has read it already
-            asked, steps, wishes = resumed
-            answer, close = await self._drive(steps, wishes), False
-        else:
-            asked = self._request(scope)
-            answer, close = await self._begin_hot(route, asked, scope["method"], receive)
-        request_id = asked.request_id.decode()
+        asked = resumed[0] if resumed is not None else self._request(scope)
+        request_id, close = asked.request_id.decode(), False
+        REQUEST_ID.set(request_id)
+        try:
+            if resumed is not None:  # the lane has read it already
+                answer = await self._drive(*resumed[1:])
+            else:
+                answer, close = await self._begin_hot(route, asked, scope["method"], receive)
+        except Exception as error:
+            answer = self._hot.failed(route, problems.of(error), asked)
         status, head, body = answer
         fields = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")[:-1]]
         fields.append((b"content-length", b"%d" % len(body)))
@@ -102,7 +105,6 @@ class Application:
 
     async def _begin_hot(self, route: str, asked: Request, method: str, receive: Receive) -> tuple[Answer, bool]:
         """Return the answer to a request on a hot route, and whether the connection ends with it."""
-        REQUEST_ID.set(asked.request_id.decode())
         if route != AUTH and method != "POST":
             return self._hot.failed(route, problem("method_not_allowed", headers=[("Allow", "POST")]), asked), False
         body = await _read(receive, asked.length)

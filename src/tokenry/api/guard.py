@@ -43,6 +43,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_count = 0
         self._message_count = 0
         self._failing = ""
+        self._leaves = False  # whether the request asks for another protocol
         self._over = False
         self._beat: asyncio.TimerHandle | None = None
         self._beat_message = -1
@@ -74,15 +75,30 @@ class GuardedProtocol(HttpToolsProtocol):
         self._large = self._head_count > HEAD_MAX
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # to nothing that we know: it is answered as if it had not asked
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            if self._over:
-                return
-            self._fail(self._failing or "bad_request")
+            if not self._over:
+                self._fail(self._failing or "bad_request")
             return
         if self._in_head and self._large and self._head_count > 2 * HEAD_MAX:
             self._fail("headers_too_large")
+
+    def _stay(self, rest: bytes) -> None:
+        """Read a request again as if it had not asked for another protocol, since we speak none.
+
+        The parser has left its body unread, to be taken for the next request.
+        """
+        version = self.parser.get_http_version().encode()
+        head = [b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)]
+        head += [b"%b: %b\r\n" % field for field in self.headers if field[0] not in (b"upgrade", b"connection")]
+        asked = b",".join(value for name, value in self.headers if name == b"connection").lower()
+        if b"close" in [token.strip() for token in asked.split(b",")]:
+            head.append(b"connection: close\r\n")
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._leaves = False
+        self.data_received(b"".join(head) + b"\r\n" + rest)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -92,6 +108,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin to answer, unless the request is too large."""
         self.check_head()
+        self._leaves = self.parser.should_upgrade()
+        if self._leaves:
+            if self.parser.get_method() == b"CONNECT":
+                self.refuse("bad_request")
+            return
         for name, value in self.headers:
             if name == b"content-length" and len(value) > 6 and int(value) > BODY_MAX:
                 self.refuse("body_too_large")
@@ -101,6 +122,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End a request."""
         self._in_body = False
+        if self._leaves:
+            return
         self._message_count += 1
         super().on_message_complete()
 

@@ -142,7 +142,7 @@ def test_the_lane_answers_as_the_ordinary_way(case: str, place: Place, lane: Way
 
 
 @pytest.mark.parametrize(
-    "case", ["verify", "auth", "verify, chunked", "batch", "verify, HTTP/1.0", "smuggling: bad chunk"]
+    "case", ["verify", "auth", "verify, chunked", "batch", "verify, HTTP/1.0", "verify, h2c", "smuggling: bad chunk"]
 )
 def test_it_answers_the_same_wherever_a_request_is_split(case: str, place: Place, lane: Way, plain: Way) -> None:
     data = CASES[case](place) + (auth(place.key) if case in ("verify", "auth") else b"")
@@ -169,6 +169,22 @@ def test_pipelined_requests_are_answered_in_their_order(place: Place, lane: Way,
         found = [part.split(b"\r\n")[0].decode() for part in answers.split(b"x-request-id: ")[1:]]
         assert found == [names[number] for number in order]
         assert (answers, closed) == plain.answer(data)
+
+
+def test_a_request_for_another_protocol_is_answered_in_ours_and_its_body_is_never_a_request(
+    place: Place, lane: Way, plain: Way
+) -> None:
+    inner = request("GET", "/v1/self", f"X-API-Key: {place.key}")
+    for way in (lane, plain):
+        for fields in (["Connection: upgrade", "Upgrade: websocket"], ["Connection: Upgrade, close", "Upgrade: h2c"]):
+            question = verify(place.operator, q(place), *fields)
+            answers, closed = way.answer(question)
+            assert (answers.count(b"HTTP/1.1 "), b'"valid":true' in answers, closed) == (1, True, "close" in fields[0])
+            smuggled = request("POST", "/v1/auth", f"X-API-Key: {place.key}", *fields, body=inner)
+            cut = len(smuggled) - len(inner)
+            for pieces in ([smuggled], [smuggled[:cut], inner], [smuggled[: cut - 9], smuggled[cut - 9 :]]):
+                answers, _ = way.answer(*pieces)
+                assert answers.count(b"HTTP/1.1 ") == 1
 
 
 def test_the_same_head_again_is_answered_again_in_pieces_too(place: Place, lane: Way, plain: Way) -> None:

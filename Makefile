@@ -4,6 +4,8 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 UV := $(BIN)/uv
 LOWEST := .venv-lowest
+# What tests and benchmarks run for real, as PROGRAM=PACKAGE of Debian.
+PROGRAMS := nginx=nginx-light caddy=caddy chromium=chromium slowhttptest=slowhttptest curl=curl
 PYTEST := python -m pytest -n auto --maxprocesses 8
 
 # A stamp says that a step is done; it lies inside what it speaks of, so that deleting that undoes it.
@@ -33,6 +35,7 @@ serve: $(RUN_READY) ## start the server on ./tokenry-data
 test: test-main test-lowest ## every test, then the contract suite on the lowest allowed dependencies
 
 test-main: $(DEV_READY)
+	.ci/debian $(PROGRAMS)
 	$(BIN)/$(PYTEST)
 
 test-lowest: $(LOWEST_READY) | test-main
@@ -49,6 +52,7 @@ fix: $(DEV_READY) ## repair what ruff can repair
 	$(BIN)/ruff format
 
 bench: $(DEV_READY) ## measure
+	.ci/debian $(PROGRAMS) wrk=wrk
 	$(BIN)/python -m bench
 
 chaos: $(DEV_READY) ## kills, freezes and races, with the long counts

@@ -85,7 +85,7 @@ class Tokenry(Groups):
         self._memory = Memory(*self._trust())
         self._leases = Leases()
         self._tally = Tally()
-        self._remembered = TokenMemory(self.settings.memory_entries)
+        self._remembered = TokenMemory(self.settings.memory_entries // 5)
         self._signers = Signers(
             self._database,
             self.settings.token_policy(),

@@ -24,15 +24,14 @@ Kind = Literal["key", "session", "token"]
 
 
 class Checked(msgspec.Struct, gc=False):
-    """A token whose signature holds. `parent` and `grant` keep the last join."""
+    """A token whose signature holds. `last` is the grant that it hung on last, and the join of both."""
 
     claims: Claims
     payload: bytes
     kid: str
     scopes: Granted
     audience: tuple[str, ...]
-    parent: Grant | None = None
-    grant: Grant | None = None
+    last: tuple[Grant, Grant] | None = None
 
     @property
     def parent_id(self) -> str:
@@ -156,8 +155,9 @@ def checked(claims: Claims, payload: bytes, kid: str) -> Checked | None:
 
 def joined(token: Checked, parent: Grant) -> Grant:
     """Return the grant of a token: its parent's, narrowed. The last join is kept, since tokens come again and again."""
-    if token.parent is parent and token.grant is not None:
-        return token.grant
+    last = token.last
+    if last is not None and last[0] is parent:
+        return last[1]
     ends, begins = token.claims.exp * SECOND, token.claims.iat * SECOND
     grant = msgspec.structs.replace(
         parent,
@@ -166,7 +166,7 @@ def joined(token: Checked, parent: Grant) -> Grant:
         not_before=begins if parent.not_before is None else max(begins, parent.not_before),
         counters=None,
     )
-    token.parent, token.grant = parent, grant
+    token.last = (parent, grant)  # at once: another thread may be joining it with another parent
     return grant
 
 

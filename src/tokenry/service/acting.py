@@ -127,7 +127,7 @@ class Acting:
         home = self.rows.tenants.get(by.tenant.slug)
         session = self.rows.sessions.get(home, by.session.id, self.now) if home and by.session else None
         if home is None or session is None or session.status != "active" or home.status != "active":
-            return Actor(by.owner.external_id, by_key=True)
+            return Actor(by.owner.external_id)
         actor = self._named(session.owner, home.slug)
         if session.scopes is None:
             return actor

@@ -90,7 +90,7 @@ class Context:
     @contextmanager
     def reading(self, tenant: str | NotGiven, by: By | NotGiven, *, home: str | None = None) -> Iterator[Scene]:
         """Open a scene that only reads. An external id as actor names an owner of `home`, by default of the tenant."""
-        slug, by = self._slug(tenant), self.by if by is NOT_GIVEN else by
+        slug, by = self.slug_of(tenant), self.by if by is NOT_GIVEN else by
         check_by(by)
         with self.store.read() as rows:
             found = self._tenant(rows, slug, None)
@@ -106,7 +106,7 @@ class Context:
         The tenant stays as it is until the end; with `alone` nobody else changes anything in it meanwhile. `home` is as
         for `reading`.
         """
-        slug, by = self._slug(tenant), self.by if by is NOT_GIVEN else by
+        slug, by = self.slug_of(tenant), self.by if by is NOT_GIVEN else by
         check_by(by)
         with self.store.change() as rows:
             found = self._tenant(rows, slug, "alone" if alone else "shared")
@@ -120,7 +120,8 @@ class Context:
         """Open a change of the program itself inside a transaction that is already open; `finish` it before its end."""
         return Change(self, rows, tenant, PROGRAM, self.now())
 
-    def _slug(self, tenant: str | NotGiven) -> str:
+    def slug_of(self, tenant: str | NotGiven) -> str:
+        """Return the slug of the tenant that is meant; raise Invalid."""
         slug = self.tenant if tenant is NOT_GIVEN else tenant
         if not slug or not isinstance(slug, str):
             raise Invalid.one("tenant", "not_a_text", "tenant is the slug of a tenant, such as 'default'")

@@ -33,7 +33,6 @@ class Asked:
     text: str
     parsed: Parsed
     access: jwt.Claims | None
-    has_access: bool
     scopes: tuple[str, ...] | None
     client_id: Any
     tenant: str | None
@@ -146,7 +145,7 @@ def _read(
         if claims is None:
             return Refused("malformed")
     slug = context.tenant if tenant is NOT_GIVEN else tenant
-    return Asked(text, parsed, claims, access is not None, narrowed, client_id, slug)
+    return Asked(text, parsed, claims, narrowed, client_id, slug)
 
 
 def signed_here(context: Context, signers: Signers, text: str) -> jwt.Claims | None:
@@ -196,7 +195,8 @@ def _decide(change: Change, policy: TokenPolicy, asked: Asked, found: Presented)
         return _end(change, found)
     if what == "too_early":
         return Refused(what)
-    return _beside(asked, policy, family, place) or _go_on(change, policy, asked, living, place, what)
+    refused = _beside(asked, policy, family, place)
+    return _go_on(change, policy, asked, living, place, what) if refused is None else refused
 
 
 def _go_on(

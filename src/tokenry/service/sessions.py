@@ -132,7 +132,7 @@ def start(context: Context, owner: object, asked: Mapping[str, Any], tenant: Any
     """Sign an owner in."""
     assert context.signers is not None
     policy = context.signers.policy
-    key = context.signers.signer(context, context.tenant if tenant is NOT_GIVEN else tenant)
+    key = context.signers.signer(context, context.slug_of(tenant))
     with context.changing(tenant, by) as change:
         holder = _holder(change, owner)
         session, held = _read(change, holder, asked)

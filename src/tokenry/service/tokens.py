@@ -98,6 +98,7 @@ class Tokens:
 
     def _check(self, text: str) -> Generator[Any, Any, Checked | None]:
         """Return a token that a good key of the right tenant has signed."""
+        self._verifying.look()
         token = self._remembered.get(text)
         parts = None
         if token is None:

@@ -191,6 +191,10 @@ class Verifying:
             self._leases.fill(grant, taken, shares, now)
         raise StoreUnavailable("the limits of this key are leased too slowly to count a verification; try again")
 
+    def look(self) -> None:
+        """Learn what others did, where there is something that tells."""
+        self._memory.prepare()
+
     def known(self, kid: str) -> Grant | None:
         """Return what is remembered of a secret or session without its text: for who was proved by a signature."""
         grant = self._memory.known(kid)

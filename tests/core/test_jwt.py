@@ -1,0 +1,261 @@
+"""Access tokens are read as strictly as they are written (RFC 8725): what was not written here is refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokenry.core import jwt
+
+TAG_KEY = b"k" * 32
+CLAIMS = {
+    "iss": "urn:tokenry/t/default", "sub": "ada", "aud": "api", "iat": 100, "exp": 200, "client_id": "default",
+    "tid": "default", "scope": "read:x write:x", "roles": ["dev"], "sid": "ses_1", "gen": 1,
+}  # fmt: skip
+KEYS = {algorithm: jwt.generate("k1", algorithm) for algorithm in ("ES256", "Ed25519", "RS256")}
+KEYS["HS256"] = jwt.shared("k1", bytes(range(32)))
+KEY = KEYS["ES256"]
+
+
+def b64(raw: bytes | dict[str, Any]) -> str:
+    raw = raw if isinstance(raw, bytes) else json.dumps(raw, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def signed(header: dict[str, Any] | bytes, payload: bytes, key: jwt.JoseKey = KEY) -> str:
+    """Return a text with any header, signed as it stands."""
+    head = f"{b64(header)}.{b64(payload)}"
+    return f"{head}.{b64(key.sign(head.encode()))}"
+
+
+def good(key: jwt.JoseKey = KEY, **more: Any) -> str:
+    return jwt.write({**CLAIMS, **more}, "u" * 16, key, TAG_KEY)
+
+
+def is_accepted(text: str, key: jwt.JoseKey = KEY) -> bool:
+    parts = jwt.read(text)
+    return parts is not None and parts.header.typ == jwt.TYPE and jwt.is_tagged(parts, TAG_KEY) and key.verifies(parts)
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_what_is_written_is_read_again(algorithm: str) -> None:
+    key = KEYS[algorithm]
+    text = good(key, mine={"a": ["ü"]})
+    assert is_accepted(text, key)
+    parts = jwt.read(text)
+    assert parts is not None
+    claims = jwt.claims_of(parts)
+    assert claims is not None
+    assert (claims.sub, claims.exp, claims.scope, claims.sid) == ("ada", 200, "read:x write:x", "ses_1")
+    assert jwt.all_claims(parts.payload)["mine"] == {"a": ["ü"]}
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_a_key_comes_back_from_its_stored_form(algorithm: str) -> None:
+    key = jwt.key_of(json.loads(KEYS[algorithm].private()))
+    assert key is not None
+    assert is_accepted(good(KEYS[algorithm]), key)
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "Ed25519", "RS256"])
+def test_a_public_key_verifies_and_holds_nothing_private(algorithm: str) -> None:
+    public = KEYS[algorithm].public()
+    assert not set(public) & {"d", "p", "q", "dp", "dq", "qi", "k"}
+    assert {public["kid"], public["use"], public["alg"]} == {"k1", "sig", jwt.ALGORITHMS[algorithm][0]}
+    key = jwt.key_of(public)
+    assert key is not None
+    assert is_accepted(good(KEYS[algorithm]), key)
+
+
+def test_the_repr_of_a_key_shows_no_part_of_it() -> None:
+    assert repr(KEY) == "JoseKey('k1', 'ES256')"
+
+
+@pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", "", "HS256", "ES384", "RS256", "EdDSA", "es256"])
+def test_another_algorithm_is_refused(alg: str) -> None:
+    payload = jwt.read(good()).payload  # type: ignore[union-attr]
+    header = {"alg": alg, "typ": "at+jwt", "kid": "k1"}
+    assert not is_accepted(signed(header, payload))
+    assert not is_accepted(f"{b64(header)}.{b64(payload)}.")
+
+
+def test_a_mac_with_the_public_key_as_its_secret_is_refused() -> None:
+    payload = jwt.read(good()).payload  # type: ignore[union-attr]
+    for material in (json.dumps(KEY.public()).encode(), KEY.public()["x"].encode()):
+        forger = jwt.shared("k1", material)
+        text = signed({"alg": "HS256", "typ": "at+jwt", "kid": "k1"}, payload, forger)
+        assert not is_accepted(text)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"crit": ["exp"]}, {"crit": []}, {"b64": False}, {"b64": True}, {"zip": "DEF"}, {"enc": "A256GCM"},
+        {"jwk": KEY.public()}, {"jku": "https://evil.example"}, {"x5u": "https://evil.example"}, {"x5c": ["MII"]},
+        {"x5t": "a"}, {"cty": "JWT"}, {"unknown": 1},
+    ],
+    ids=lambda extra: next(iter(extra)),
+)  # fmt: skip
+def test_a_header_with_anything_more_is_refused(extra: dict[str, Any]) -> None:
+    payload = jwt.read(good()).payload  # type: ignore[union-attr]
+    assert jwt.read(signed({"alg": "ES256", "typ": "at+jwt", "kid": "k1", **extra}, payload)) is None
+
+
+@pytest.mark.parametrize("typ", ["JWT", "jwt", "AT+JWT", "application/at+jwt", "dpop+jwt", None])
+def test_another_type_is_refused(typ: str | None) -> None:
+    payload = jwt.read(good()).payload  # type: ignore[union-attr]
+    header = {"alg": "ES256", "kid": "k1"} | ({} if typ is None else {"typ": typ})
+    assert not is_accepted(signed(header, payload))
+
+
+@pytest.mark.parametrize("kid", ["", "k2", "../../etc/passwd", "' OR 1=1 --", "k1\0", "k" * 5000, 1, None, ["k1"]])
+def test_a_hostile_kid_is_refused(kid: object) -> None:
+    payload = jwt.read(good()).payload  # type: ignore[union-attr]
+    assert not is_accepted(signed({"alg": "ES256", "typ": "at+jwt", "kid": kid}, payload))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"alg":"none","alg":"ES256","typ":"at+jwt","kid":"k1"}',
+        b'{"alg":"ES256","typ":"at+jwt","kid":"k1","kid":"k1"}',
+        b'["alg"]', b"null", b"", b"{", b'{"alg":1,"typ":"at+jwt","kid":"k1"}', b"[" * 3000, b"\xff\xfe",
+    ],
+)  # fmt: skip
+def test_a_header_that_says_things_twice_or_is_no_object_is_refused(header: bytes) -> None:
+    payload = jwt.read(good()).payload  # type: ignore[union-attr]
+    assert jwt.read(signed(header, payload)) is None
+
+
+def test_json_serialisation_and_encrypted_tokens_are_refused() -> None:
+    head, payload, signature = good().split(".")
+    flat = json.dumps({"protected": head, "payload": payload, "signature": signature})
+    general = json.dumps({"payload": payload, "signatures": [{"protected": head, "signature": signature}]})
+    for text in (
+        flat,
+        general,
+        f"{head}.{payload}.{signature}.{signature}.{signature}",
+        f"{head}.{payload}",
+        "..",
+        ".",
+    ):
+        assert jwt.read(text) is None
+
+
+def test_padding_and_other_ways_to_write_the_same_bytes_are_refused() -> None:
+    head, payload, signature = good().split(".")
+    wrong = []
+    for place, segment in enumerate((head, payload, signature)):
+        for other in (segment + "=", segment + "==", " " + segment, segment + "\n", segment[:3] + "\r\n" + segment[3:],
+                      segment.replace("-", "+").replace("_", "/") + "+", "\u2014" + segment):  # fmt: skip
+            wrong.append(
+                ".".join(other if place == where else one for where, one in enumerate((head, payload, signature)))
+            )
+    # The last character of a signature of 64 bytes holds four bits that mean nothing.
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    last = alphabet.index(signature[-1])
+    wrong += [f"{head}.{payload}.{signature[:-1]}{alphabet[last ^ bit]}" for bit in (1, 2, 4, 8)]
+    assert [text for text in wrong if is_accepted(text)] == []
+
+
+def test_every_changed_character_is_refused() -> None:
+    text = good()
+    for place, character in enumerate(text):
+        for other in ("A" if character != "A" else "B", "."):
+            if other != character:
+                assert not is_accepted(text[:place] + other + text[place + 1 :]), place
+
+
+def test_claims_that_another_key_signed_have_no_tag_of_ours() -> None:
+    payload = json.dumps({**CLAIMS, "jti": "u" * 24}).encode()
+    header = {"alg": "ES256", "typ": "at+jwt", "kid": "k1"}
+    for body in (payload, b"", b"{}", b'"}', b'xxxxxxxx"}', json.dumps({"jti": "u" * 24, **CLAIMS}).encode()):
+        parts = jwt.read(signed(header, body))
+        assert parts is not None
+        assert not jwt.is_tagged(parts, TAG_KEY)
+
+
+def test_the_tag_covers_the_header_too() -> None:
+    text = good()
+    other = jwt.generate("k2", "ES256")
+    head, payload, _ = text.split(".")
+    moved = f"{other.first}.{payload}"
+    parts = jwt.read(f"{moved}.{b64(other.sign(moved.encode()))}")
+    assert parts is not None
+    assert other.verifies(parts)
+    assert not jwt.is_tagged(parts, TAG_KEY)
+    assert head != other.first
+
+
+@pytest.mark.parametrize("claim", ["iss", "sub", "aud", "exp", "iat", "client_id", "tid", "scope", "jti"])
+def test_a_missing_claim_is_refused(claim: str) -> None:
+    whole = {**CLAIMS, "jti": "u"}
+    del whole[claim]
+    parts = jwt.read(signed({"alg": "ES256"}, json.dumps(whole).encode()))
+    assert parts is not None
+    assert jwt.claims_of(parts) is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [
+        *((claim, value) for claim in ("exp", "iat") for value in ("200", 200.0, 2e2, True, None, [200], {})),
+        ("aud", 1), ("aud", [1]), ("aud", None), ("sub", 1), ("iss", None), ("tid", 1), ("scope", ["a"]),
+        ("roles", "dev"), ("sid", 1), ("gen", "1"), ("jti", 1),
+    ],
+)  # fmt: skip
+def test_a_claim_of_another_type_is_refused(claim: str, value: object) -> None:
+    parts = jwt.read(signed({"alg": "ES256"}, json.dumps({**CLAIMS, "jti": "u", claim: value}).encode()))
+    assert parts is not None
+    assert jwt.claims_of(parts) is None
+
+
+def test_a_text_that_is_too_long_is_refused_unread() -> None:
+    assert jwt.read(good(much="x" * 8192)) is None
+    assert jwt.read("a." * 1_000_000) is None
+    assert jwt.read("ä" + good()) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"use": "enc"}, {"alg": "ES512"}, {"alg": None}, {"kid": None}, {"kid": 1}, {"kty": "RSA"}, {"crv": "P-384"},
+        {"y": "AAAA"}, {"x": None}, {"key_ops": ["encrypt"]},
+    ],
+)  # fmt: skip
+def test_a_key_that_we_would_not_have_made_is_none(change: dict[str, Any]) -> None:
+    assert jwt.key_of({**KEY.public(), **change}) is None
+
+
+def test_weak_keys_are_none() -> None:
+    oct_key = {"kty": "oct", "kid": "k", "alg": "HS256"}
+    assert jwt.key_of({**oct_key, "k": b64(bytes(range(31)))}) is None
+    assert jwt.key_of({**oct_key, "k": b64(bytes(64))}) is None
+    assert jwt.key_of({**oct_key, "k": b64(bytes(range(32)))}) is not None
+
+
+def test_a_set_with_doubtful_keys_is_no_set() -> None:
+    other = jwt.generate("k1", "ES256").public()
+    secret = {"kty": "oct", "kid": "s", "alg": "HS256", "k": b64(bytes(range(32)))}
+    assert jwt.key_set([KEY.public(), other]) == {}
+    assert jwt.key_set([KEY.public(), secret]) == {}
+    assert set(jwt.key_set([KEY.public(), {**other, "kid": "k2"}])) == {"k1", "k2"}
+
+
+@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: f"{b64(raw)}.{b64(raw)}.{b64(raw)}"))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    parts = jwt.read(text)
+    if parts is not None:
+        assert not is_accepted(text)
+        jwt.claims_of(parts)
+
+
+@given(st.binary(max_size=64))
+def test_there_is_one_way_to_write_bytes(raw: bytes) -> None:
+    assert jwt._encode(raw) == b64(raw)
+    assert jwt._decode(b64(raw)) == raw

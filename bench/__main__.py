@@ -9,6 +9,7 @@ import sys
 from . import server
 from .measure import Report
 from .postgres import on_postgres
+from .serving import starting
 from .verifying import from_memory, remembered, without_memory
 from .writing import issuing, weight
 
@@ -19,6 +20,7 @@ PARTS = (
     "postgres",
     "issuing",
     "weight",
+    "starting",
     "server",
     "server-lookup",
     "server-postgres",
@@ -41,6 +43,7 @@ def main() -> int:
         "postgres": lambda: on_postgres(report),
         "issuing": lambda: issuing(report),
         "weight": lambda: weight(report),
+        "starting": lambda: starting(report),
         "server": lambda: server.on_server(report),
         "server-lookup": lambda: server.without_memory(report, asked.keys),
         "server-postgres": lambda: server.on_postgres(report),

@@ -1,0 +1,68 @@
+"""On PostgreSQL memory is off: the ordinary way answers the hot routes, without any framework and many at once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.servers.postgres import Postgres
+from tokenry import AsyncTokenry
+from tokenry.api.app import Served, create_app
+from tokenry.api.guard import GuardedProtocol
+from tokenry.api.lane import LaneProtocol, protocol
+from tokenry.api.settings import ServerSettings
+from tokenry.config import fresh_keyring
+from tokenry.store import postgres
+
+from .answer import read
+from .requests import auth, verify
+from .wire import Talk
+
+CALLERS = 40
+
+
+def test_lookups_of_many_callers_are_gathered_and_every_one_is_answered(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+    find_many = postgres._find_many
+
+    async def counted(cursor: Any, kids: list[str]) -> Any:
+        batches.append(len(kids))
+        return await find_many(cursor, kids)
+
+    monkeypatch.setattr(postgres, "_find_many", counted)
+    asyncio.run(_many(postgres_server.create_database()))
+    assert sum(batches) <= 4 * CALLERS + 1
+    assert len(batches) <= CALLERS
+
+
+async def _many(url: str) -> None:
+    async with AsyncTokenry(url, keyring=fresh_keyring()) as tk:
+        await tk.owners.put("user")
+        await tk.owners.put("ops", tenant="system", admin=True)
+        about: dict[str, Any] = {"environment": "op", "scopes": ["tokenry:verify"]}
+        caller = str((await tk.keys.issue("ops", tenant="system", name="gateway", **about)).secret)
+        texts = [str((await tk.keys.issue("user", name=f"key {number}")).secret) for number in range(CALLERS)]
+        served = Served(tk, ServerSettings(failures_max=1))
+        app, kind = create_app(served), protocol(served)
+        assert issubclass(kind, GuardedProtocol)
+        assert not issubclass(kind, LaneProtocol)
+        talks = [Talk(kind, app) for _ in texts]
+        await asyncio.gather(
+            *(
+                talk.send([verify(caller, {"credential": text}), auth(text)])
+                for talk, text in zip(talks, texts, strict=True)
+            )
+        )
+        for talk in talks:
+            answers = read(await talk.answers())
+            assert [answer.status for answer in answers] == [200, 200]
+            assert answers[0].json["valid"] is True
+            await talk.end()
+        question = {"questions": [{"credential": text} for text in [*texts, "junk"]]}
+        talk = Talk(kind, app)
+        await talk.send([verify(caller, question, target="/v1/verify/batch")])
+        [answer] = read(await talk.answers())
+        assert [one["code"] for one in answer.json["verdicts"]] == ["valid"] * CALLERS + ["malformed"]
+        await talk.end()

@@ -69,7 +69,9 @@ COMMANDS: list[tuple[str, ...]] = [
 
 def plain(text: str) -> str:
     """Return what does not differ from one installation to the next, nor with the second in which use is written."""
-    text = re.sub(r'"(kid|sequence|after|actor|ip|request_id|next_cursor|last_used_\w+|use_count)": ("[^"]*"|\d+|null)', "…", text)
+    text = re.sub(
+        r'"(kid|sequence|after|actor|ip|request_id|next_cursor|last_used_\w+|use_count)": ("[^"]*"|\d+|null)', "…", text
+    )
     text = re.sub(r'"details": \{[^}]*\}', "…", text)
     text = re.sub(r"--cursor \S+|\(in [^)]*\)", "…", text)
     text = text.replace("the program", "…").replace("127.0.0.1", "-")  # who asked, and from where

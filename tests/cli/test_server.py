@@ -85,7 +85,9 @@ def test_the_doctor_looks_at_a_server(served: Shell) -> None:
 
 def test_an_operator_of_the_installation_reaches_every_tenant(tokenry_server: Serving, shell: Shell) -> None:
     shell.environment |= {"TOKENRY_SERVER": tokenry_server.url, "TOKENRY_KEY": tokenry_server.operator_key}
-    made = shell("tenants", "create", "wide", "--prefix", "wide", "--expires-in-default", "36h", "--json").json["tenant"]
+    made = shell("tenants", "create", "wide", "--prefix", "wide", "--expires-in-default", "36h", "--json").json[
+        "tenant"
+    ]
     assert (made["expires_in_default"], made["expires_in_max"]) == (36 * 3600, 3650 * 86_400)
     assert shell("tenants", "show", "wide", "--json").json["tenant"] == made
     assert shell("tenants", "update", "wide", "--name", "Wide", "--json").json["tenant"]["name"] == "Wide"

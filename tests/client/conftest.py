@@ -100,5 +100,3 @@ def scripted() -> Iterator[Scripted]:
     server = Scripted()
     yield server
     server.close()
-
-

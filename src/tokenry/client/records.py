@@ -19,41 +19,45 @@ T = TypeVar("T")
 
 
 class RemoteValid(Valid):
-    """A `Valid` that a server told of."""
+    """A `Valid` that a server told of, whole or not at all."""
 
-    __slots__ = ("_told",)
+    __slots__ = ("_key", "_limits", "_owner", "_scopes", "_tenant")
 
     def __init__(self, told: dict[str, Any]) -> None:
-        self._told = told
+        self._key = record(Key)(told["key"]) if told["key"] is not None else None
+        self._owner = record(Owner)(told["owner"])
+        self._tenant = tenant(told["tenant"])
+        self._scopes = record(tuple[str, ...])(told["scopes"])
+        self._limits = record(tuple[LimitState, ...])(told["limits"])
 
     def __repr__(self) -> str:
-        key = self._told["key"] or {}
-        return f"Valid(key={key.get('id')!r}, owner={self.owner.external_id!r}, tenant={self.tenant.slug!r})"
+        key = self._key.id if self._key else None
+        return f"Valid(key={key!r}, owner={self._owner.external_id!r}, tenant={self._tenant.slug!r})"
 
     @property
     def key(self) -> Key | None:
         """The key as the server knew it; None for a session."""
-        return record(Key)(self._told["key"]) if self._told["key"] else None
+        return self._key
 
     @property
     def owner(self) -> Owner:
         """The owner of the key."""
-        return record(Owner)(self._told["owner"])
+        return self._owner
 
     @property
     def tenant(self) -> Tenant:
         """The tenant of the key."""
-        return tenant(self._told["tenant"])
+        return self._tenant
 
     @property
     def scopes(self) -> tuple[str, ...]:
         """All scopes the credential holds."""
-        return tuple(self._told["scopes"])
+        return self._scopes
 
     @property
     def limits(self) -> tuple[LimitState, ...]:
         """How the limits stand after this verification."""
-        return record(tuple[LimitState, ...])(self._told["limits"])
+        return self._limits
 
 
 def record(kind: type[T]) -> Callable[[Any], T]:
@@ -112,14 +116,14 @@ def verdict(found: Any) -> Verdict:
     """Read a verdict."""
     if found["valid"] is True:
         return RemoteValid(found)
-    return Refused(
-        str(found["code"]), found.get("retry_after"), record(tuple[LimitState, ...])(found.get("limits") or ())
-    )
+    if found["valid"] is not False:
+        raise ValueError("neither valid nor refused")
+    return record(Refused)({name: found[name] for name in ("code", "retry_after", "limits") if name in found})
 
 
 def explanation(found: Any) -> Explanation:
     """Read an explanation."""
-    return Explanation(str(found["code"]), tuple(Check(one["code"], one["passed"]) for one in found["checks"]))
+    return Explanation(str(found["code"]), record(tuple[Check, ...])(found["checks"]))
 
 
 def nothing(found: Any) -> None:

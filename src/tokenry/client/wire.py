@@ -23,6 +23,7 @@ from ..core.verdict import Refused
 PAUSE_MAX = 5.0
 _AGAIN = frozenset((429, 502, 503, 504))
 _LIBRARY = {"If-Match": "if_version", "Idempotency-Key": "idempotency_key", "credential": "presented"}
+_KINDS: dict[int, type[TokenryError]] = {403: NotAllowed, 404: NotFound, 409: Conflict, 412: Conflict, 422: Conflict}
 _STANDARD = frozenset(("type", "title", "status", "detail", "instance", "code", "errors", "details", "request_id"))
 
 
@@ -108,23 +109,29 @@ def problem(status: int, found: Any, headers: Mapping[str, str]) -> TokenryError
     """Return the library's error for an answer that is none (RFC 9457)."""
     told = found if isinstance(found, dict) else {}
     code, message = str(told.get("code", "")), str(told.get("detail") or told.get("title") or f"HTTP status {status}")
-    details = {name: value for name, value in told.items() if name not in _STANDARD}
-    details |= told.get("details") or {}
-    if told.get("request_id"):
-        details["request_id"] = told["request_id"]
-    if status in (400, 413, 415, 422) and told.get("errors"):
-        return Invalid(
-            FieldError(_field(str(one.get("field", ""))), str(one.get("code", "")), str(one.get("message", "")))
-            for one in told["errors"]
-        )
+    details = {str(name): value for name, value in told.items() if name not in _STANDARD}
+    if isinstance(told.get("details"), dict):
+        details |= told["details"]
+    if status in (400, 413, 415, 422) and code != "idempotency_mismatch":
+        errors = [one for one in _list(told.get("errors")) if isinstance(one, dict)]
+        return Invalid(map(_field_error, errors)) if errors else Invalid.one("request", code or "invalid", message)
     if status in (401, 429):
         return _denied(code, message, headers)
-    known = {403: NotAllowed, 404: NotFound, 409: Conflict, 412: Conflict, 422: Conflict}
-    if status in known:
-        return known[status](message, **details)
     if status >= 500:
-        return StoreUnavailable(f"the server cannot do it now: {message}", **details)
-    return Invalid.one("request", code or "invalid", message)
+        message = f"the server cannot do it now: {message}"
+    elif status not in _KINDS:
+        return Invalid.one("request", code or "invalid", message)
+    error = _KINDS.get(status, StoreUnavailable)(message)
+    error.details.update(details)
+    return error
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _field_error(one: dict[str, Any]) -> FieldError:
+    return FieldError(_field(str(one.get("field", ""))), str(one.get("code", "")), str(one.get("message", "")))
 
 
 def _field(name: str) -> str:

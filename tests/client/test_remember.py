@@ -1,0 +1,79 @@
+"""Verdicts are remembered by who asks for it alone, for a bounded time, and never where something would be taken."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from tests.servers.serving import Serving
+from tokenry.client import Client
+from tokenry.client.remember import Remembered
+from tokenry.types import ConfigError, Limit
+
+
+def test_nothing_is_remembered_unless_it_is_asked_for(client: Client) -> None:
+    issued = client.keys.issue("ada", name="a")
+    assert client.verify(issued.secret)
+    client.keys.revoke(issued.key.id)
+    assert client.verify(issued.secret).code == "revoked"
+
+
+@pytest.fixture
+def remembering(tokenry_server: Serving, key: str) -> Client:
+    return Client(tokenry_server.url, key, remember=timedelta(seconds=30))
+
+
+def test_a_verdict_is_given_again_until_it_is_forgotten(remembering: Client, client: Client) -> None:
+    issued = client.keys.issue("ada", name="a", scopes=["read:a"])
+    with remembering as tk:
+        assert tk.verify(issued.secret, scopes="read:a")
+        client.keys.revoke(issued.key.id)
+        assert tk.verify(issued.secret, scopes="read:a")
+        assert tk.verify(issued.secret).code == "revoked", "another question"
+        tk.forget()
+        assert tk.verify(issued.secret, scopes="read:a").code == "revoked"
+
+
+def test_refusals_and_limits_are_never_remembered(remembering: Client, client: Client) -> None:
+    issued = client.keys.issue("ada", name="a")
+    limited = client.keys.issue("ada", name="b", limits=[Limit("h", 1, 86_400 * 366)])
+    client.keys.disable(issued.key.id)
+    with remembering as tk:
+        assert tk.verify(issued.secret).code == "disabled"
+        client.keys.enable(issued.key.id)
+        assert tk.verify(issued.secret)
+        assert tk.verify(limited.secret)
+        assert tk.verify(limited.secret).code == "rate_limited"
+
+
+def test_a_verdict_grows_old_with_its_key(remembering: Client, client: Client) -> None:
+    soon = client.keys.issue("ada", name="a", expires_in=timedelta(hours=1))
+    asked = {"credential": str(soon.secret)}
+    with remembering as tk:
+        verdict = tk.verify(soon.secret)
+        memory = Remembered(timedelta(seconds=30))
+        memory.keep(asked, verdict, time.monotonic() - 29.9)
+        assert memory.get(asked)
+        memory.keep(asked, verdict, time.monotonic() - 30)
+        assert memory.get(asked) is None
+        memory.keep(asked, verdict, time.monotonic())
+        assert memory.get({**asked, "ip": "192.0.2.1"}) is None
+        assert str(soon.secret) not in repr(memory.__dict__)
+
+
+def test_what_is_remembered_is_bounded(remembering: Client, client: Client) -> None:
+    issued = client.keys.issue("ada", name="a")
+    memory = Remembered(timedelta(seconds=30))
+    with remembering as tk:
+        verdict = tk.verify(issued.secret)
+    for number in range(10_100):
+        memory.keep({"credential": str(number)}, verdict, time.monotonic())
+    assert memory.get({"credential": "10099"})
+    assert memory.get({"credential": "0"}) is None
+    assert len(memory._known) == 10_000
+
+
+@pytest.mark.parametrize("seconds", [61, 3600, -1])
+def test_nobody_remembers_for_long(seconds: int) -> None:
+    with pytest.raises(ConfigError, match="revoked"):
+        Client("http://localhost", "x", remember=timedelta(seconds=seconds))

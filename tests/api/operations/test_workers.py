@@ -1,5 +1,6 @@
 """Several workers on PostgreSQL, and what they and one alone say when it goes away, hangs and comes back."""
 
+import json
 import os
 import signal
 import tempfile
@@ -13,6 +14,7 @@ import psutil
 import psycopg
 import pytest
 
+from tests.servers.load import Load
 from tests.servers.postgres import Postgres
 from tests.servers.serving import Serving, serving
 from tokenry.config import fresh_keyring, write_keyring_file
@@ -90,6 +92,19 @@ def test_several_workers_answer_as_one(database: Postgres) -> None:
         assert time.monotonic() - began < 5
         assert not any(child.is_running() for child in children)
         assert server.out.count("Tokenry listens on") == 1
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["kept alive", "one each"])
+def test_no_verification_fails_when_workers_end_under_load(database: Postgres, keeps: bool) -> None:
+    with on_postgres(database, "--workers", "2") as server:
+        fields = {"Authorization": f"Bearer {server.operator_key}", "Content-Type": "application/json"}
+        body = json.dumps({"credential": server.issue("k")})
+        load = Load(server.port, "POST", "/v1/verify", fields, body, keeps=keeps)
+        time.sleep(0.4)
+        assert server.end() == 0
+        load.join()
+    assert load.failures == []
+    assert load.answered > 100
 
 
 def test_workers_end_when_their_parent_is_killed(database: Postgres) -> None:

@@ -31,6 +31,13 @@ class SigningRow:
     removed_at: int | None = None
 
 
+def by_age(row: SigningRow) -> tuple[float, float, float, str]:
+    """Return what keys are sorted by: the oldest first, and of those made together the one that is further on."""
+    never = float("inf")
+    active_at, retired_at = (never if at is None else at for at in (row.active_at, row.retired_at))
+    return row.created_at, active_at, retired_at, row.kid
+
+
 def status(row: SigningRow, now: int) -> SigningKeyStatus:
     """Return where a key is in its life."""
     if row.removed_at is not None and now >= row.removed_at:
@@ -41,8 +48,8 @@ def status(row: SigningRow, now: int) -> SigningKeyStatus:
 
 
 def verifies(row: SigningRow, now: int) -> bool:
-    """Tell whether tokens of a key are good: of one that signs, or did a while ago."""
-    return status(row, now) in ("active", "retiring")
+    """Tell whether tokens of a key are good: also of the next one, which may sign elsewhere already."""
+    return status(row, now) != "removed"
 
 
 def is_shown(row: SigningRow, now: int) -> bool:

@@ -54,10 +54,8 @@ class Tokens:
         if parent is None:
             return None
         ring = self._signers.ring_of(token.kid)
-        if ring is None:
+        if ring is None or self._signers.verifier(ring, token.kid) is None:
             return None
-        if self._signers.verifier(ring, token.kid) is None:
-            return self._refuse(MALFORMED)
         if not _is_meant(token, ask):
             return self._refuse(NOT_FOUND)
         return self._verifying.answer_for(joined(token, parent), ask, token)
@@ -108,7 +106,7 @@ class Tokens:
         kid = token.kid if token is not None else parts.header.kid if parts is not None else None
         assert kid is not None
         ring = self._signers.ring_of(kid)
-        if ring is None:
+        if ring is None or self._signers.verifier(ring, kid) is None:
             ring = yield Wait(lambda: self._signers.read_ring_of(kid))
         key = self._signers.verifier(ring, kid) if ring is not None else None
         if ring is None or key is None:

@@ -10,17 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tokenry.core.model import Tenant, micros
-from tokenry.core.signing import SigningRow
+from tokenry.core.signing import SigningRow, by_age
 
 from .tables import signing_key, tenant
 from .tenants import tenant_of
 
 _COLUMNS = [signing_key.c[field.name] for field in fields(SigningRow)]
-_OF_TENANT = (
-    select(*_COLUMNS)
-    .where(signing_key.c.tenant_id == bindparam("tenant_id"))
-    .order_by(signing_key.c.created_at, signing_key.c.kid)
-)
+_OF_TENANT = select(*_COLUMNS).where(signing_key.c.tenant_id == bindparam("tenant_id"))
 _TENANT_OF = select(tenant).join(signing_key, signing_key.c.tenant_id == tenant.c.id)
 
 
@@ -37,7 +33,8 @@ class SigningKeyRows:
         return self._list(tenant.id)
 
     def _list(self, tenant_id: str) -> Sequence[SigningRow]:
-        return [SigningRow(*row) for row in self._connection.execute(_OF_TENANT, {"tenant_id": tenant_id})]
+        rows = [SigningRow(*row) for row in self._connection.execute(_OF_TENANT, {"tenant_id": tenant_id})]
+        return sorted(rows, key=by_age)
 
     def of_kid(self, kid: str) -> tuple[Tenant, Sequence[SigningRow]] | None:
         """Return whose key a kid is, and all keys of that tenant."""

@@ -44,9 +44,9 @@ class Nursery:
             [sys.executable, "-m", "tests.chaos.nursery"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
-    def start(self, url: str, keyring: str | None, round_: int) -> Child:
+    def start(self, url: str, keyring: str | None, round_: int, task: str = "work") -> Child:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([url, keyring, round_]).encode() + b"\n")
+        self._process.stdin.write(json.dumps([task, url, keyring, round_]).encode() + b"\n")
         self._process.stdin.flush()
         return Child(self, self.read()["pid"])
 
@@ -96,12 +96,28 @@ def work(url: str, keyring: str | None, round_: int) -> None:
             tk.verify(secret)
 
 
+def refresh(url: str, keyring: str | None, round_: int) -> None:
+    """Refresh one session without end."""
+    tk = Tokenry(url, keyring=keyring, settings=Settings(flush_interval=timedelta(milliseconds=3)))
+    tk.owners.put("u")
+    started = tk.sessions.start("u")
+    tell(done="start", id=started.session.id, token=str(started.refresh), access=str(started.access))
+    while True:
+        tell(begin="refresh")
+        started = tk.sessions.refresh(started.refresh)
+        tell(done="refresh", token=str(started.refresh), access=str(started.access))
+
+
+TASKS = {"work": work, "refresh": refresh}
+
+
 def _main() -> None:
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
             try:
-                work(*json.loads(line))
+                task, *args = json.loads(line)
+                TASKS[task](*args)
             finally:
                 os._exit(1)
         tell(pid=pid)

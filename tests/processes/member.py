@@ -80,6 +80,48 @@ def race(board: str, place: int, group: str, method: str, calls: list[tuple[list
     return answers
 
 
+def refresh_at_once(board: str, place: int, tokens: list[str], threads: int) -> list[list[str]]:
+    """Present each token in turn, in all threads at once, when everybody has come so far; return what each one got."""
+    shared, answers = Board(board), []
+    for number, token in enumerate(tokens, 1):
+
+        def refresh(token: str = token) -> str:
+            answer = tk().sessions.refresh(token)
+            return str(answer.refresh) if answer else answer.code
+
+        shared[place] = number
+        for other in range(shared[0]):
+            shared.wait(1 + other, number)
+        answers.append([str(answer) for answer in races.at_once([refresh] * threads)])
+    return answers
+
+
+def refresh_until_ended(board: str, place: int, tokens: list[str]) -> list[list[str]]:
+    """Refresh each session until that is refused; return the code, the last refresh token and all access tokens."""
+    shared, seen = Board(board), []
+    for number, token in enumerate(tokens, 1):
+        shared[place] = number
+        got, code = [], ""
+        while not code:
+            answer = tk().sessions.refresh(token)
+            if answer:
+                token = str(answer.refresh)
+                got.append(str(answer.access))
+            else:
+                code = answer.code
+        seen.append([code, token, *got])
+    return seen
+
+
+def revoke_each(board: str, watched: int, ids: list[str]) -> list[float]:
+    """End one session after the other while somebody is busy refreshing it."""
+    shared = Board(board)
+    for number, id in enumerate(ids, 1):
+        shared.wait(watched, number)
+        tk().sessions.revoke(id)
+    return []
+
+
 def witness(board: str, secrets: list[str], **asked: Any) -> list[Any]:
     return races.witness(tk(), Board(board), secrets, **asked)
 

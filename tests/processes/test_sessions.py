@@ -1,0 +1,100 @@
+"""Sessions under races: a refresh token is spent once, however many present it, and an end is an end everywhere."""
+
+import pytest
+
+from tests.chaos.counts import times
+from tests.processes.places import Place
+from tests.processes.races import at_once
+
+PROCESSES, THREADS = 4, 13
+
+
+@pytest.mark.parametrize("trials", [times(6, 200)])
+def test_fifty_who_present_the_same_token_get_the_same_successor(place: Place, trials: int) -> None:
+    tk = place.open()
+    tk.owners.put("u")
+    started = [tk.sessions.start("u") for _ in range(trials)]
+    members, board = place.members(PROCESSES), place.board()
+    board[0] = PROCESSES
+    for number, member in enumerate(members):
+        member.begin("refresh_at_once", board.path, 1 + number, [str(one.refresh) for one in started], THREADS)
+    answers = [member.answer() for member in members]
+    for number, one in enumerate(started):
+        got = {answer for process in answers for answer in process[number]}
+        assert len(got) == 1, got
+        [successor] = got
+        assert successor.startswith("tk_rt_")
+        assert tk.sessions.get(one.session.id).generation == 2
+        assert [entry.action for entry in tk.audit.list(subject=one.session.id)].count("session.refreshed") == 1
+        assert tk.sessions.refresh(successor).session.generation == 3
+
+
+@pytest.mark.parametrize("trials", [times(25, 1000)])
+def test_after_a_revocation_no_token_of_the_session_lives_however_fast_it_was_refreshed(
+    place: Place, trials: int
+) -> None:
+    tk = place.open()
+    tk.owners.put("u")
+    started = [tk.sessions.start("u") for _ in range(trials)]
+    (refresher, revoker), board = place.members(2), place.board()
+    refresher.begin("refresh_until_ended", board.path, 1, [str(one.refresh) for one in started])
+    revoker.ask("revoke_each", board.path, 1, [one.session.id for one in started])
+    for one, (code, last, *access) in zip(started, refresher.answer(), strict=True):
+        assert code == "revoked"
+        assert {tk.verify(token).code for token in [str(one.access), *access]} == {"revoked"}
+        assert tk.sessions.refresh(last).code == "revoked"
+        actions = [entry.action for entry in tk.audit.list(subject=one.session.id, limit=100)]
+        assert actions[0] == "session.revoked"
+        assert "session.reuse_detected" not in actions
+
+
+@pytest.mark.parametrize("trials", [times(10, 200)])
+def test_many_who_see_a_reuse_at_once_raise_one_event(place: Place, trials: int) -> None:
+    one, other = place.open(), place.open()
+    one.owners.put("u")
+    for _ in range(trials):
+        first = one.sessions.start("u")
+        newest = first
+        for _ in range(3):
+            newest = one.sessions.refresh(newest.refresh)
+        tries = [lambda who=who, first=first: who.sessions.refresh(first.refresh).code for who in (one, other) * 4]
+        codes = at_once(tries)
+        assert codes.count("reused") == 1
+        assert codes.count("revoked") == 7
+        assert not one.verify(newest.access)
+        assert not other.verify(newest.access)
+        entries = [entry.action for entry in one.audit.list(subject=first.session.id)]
+        assert entries.count("session.reuse_detected") == 1
+
+
+@pytest.mark.parametrize("trials", [times(10, 200)])
+def test_an_owner_who_is_disabled_at_this_very_moment_keeps_no_session(place: Place, trials: int) -> None:
+    one, other = place.open(), place.open()
+    one.owners.put("u")
+    for _ in range(trials):
+        started = one.sessions.start("u")
+        answers = at_once(
+            [
+                lambda: one.owners.disable("u"),
+                lambda started=started: other.sessions.refresh(started.refresh),
+                lambda: other.sessions.start("u"),
+            ]
+        )
+        tokens = [answer for answer in answers[1:] if hasattr(answer, "access")]
+        for pair in [started, *tokens]:
+            assert not other.verify(pair.access)
+            assert not other.sessions.refresh(pair.refresh)
+        one.owners.enable("u")
+        assert [session.status for session in one.sessions.list("u", limit=100)].count("active") == 0
+
+
+@pytest.mark.parametrize("trials", [times(3, 30)])
+def test_processes_that_sign_for_the_first_time_at_once_make_one_key(place: Place, trials: int) -> None:
+    tk = place.open()
+    for number in range(trials):
+        slug = f"t{number}"
+        tk.tenants.create(slug)
+        instances = [place.open() for _ in range(3)]
+        sets = at_once([lambda who=who, slug=slug: who.jwks(tenant=slug) for who in instances])
+        assert sets[0] == sets[1] == sets[2]
+        assert [key.status for key in tk.signing_keys.list(tenant=slug)] == ["active", "next"]

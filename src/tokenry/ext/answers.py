@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -12,14 +12,13 @@ from tokenry.edge import challenge, limit_fields, status_of, taken_of
 from tokenry.types import CODES, Refused, Valid
 
 MEDIA_TYPE: Final = "application/problem+json"
+_STATUSES: Final = {"too_early": 409}
 OWN: Final[dict[str, tuple[int, str]]] = {
     "credential_missing": (401, "This needs a credential: send `Authorization: Bearer …`, or sign in."),
     "credential_ambiguous": (400, "Two different credentials were sent: send one, in one header."),
     "cross_site": (403, "The cookie does not count: this request may have been caused by another site."),
     "wrong_kind": (403, "The credential is good, and of a kind that is not accepted here."),
     "unknown_user": (401, "The user that the credential belongs to does not exist any more."),
-    "reused": (401, "The refresh token was used before: it may be stolen, so the session was ended."),
-    "too_early": (409, "The access token has not expired yet: keep using it."),
     "throttled": (429, "Too many bad credentials came from this address."),
     "store_unavailable": (503, "Credentials cannot be checked right now: try again."),
 }
@@ -66,16 +65,16 @@ def problem(code: str) -> Problem:
     return Problem(code, status, detail, headers)
 
 
-def refused(verdict: Refused, scopes: Iterable[str] = ()) -> Problem:
+def refused(verdict: Refused, meanings: Mapping[str, str] = CODES, scopes: Iterable[str] = ()) -> Problem:
     """Return the problem of a refusal; `scopes` are what was asked for, to be told to who lacks them."""
     code = verdict.code
-    status = OWN[code][0] if code in OWN else status_of(code)
+    status = _STATUSES.get(code) or status_of(code)
     headers = limit_fields(verdict.limits, datetime.now(UTC))
     if status in (401, 403):
         headers.append(("WWW-Authenticate", challenge(code, scopes)))
     if verdict.retry_after is not None:
         headers.append(("Retry-After", str(verdict.retry_after)))
-    detail = OWN[code][1] if code in OWN else CODES.get(code, "The credential was refused.")
+    detail = OWN[code][1] if code in OWN else meanings.get(code, "The credential was refused.")
     return Problem(code, status, detail, tuple(headers), verdict.retry_after)
 
 

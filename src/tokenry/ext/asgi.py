@@ -16,7 +16,7 @@ from tokenry.types import ConfigError
 from . import steps
 from .answers import Problem, limits_of
 from .facts import of_scope
-from .guard import Guard, Kind
+from .guard import ALL, Guard, Kind
 from .options import read_options
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -35,7 +35,7 @@ class TokenryMiddleware:
         tk: AsyncTokenry,
         *,
         scopes: Any = None,
-        kinds: tuple[Kind, ...] = ("key", "session"),
+        kinds: tuple[Kind, ...] = ALL,
         optional: bool = False,
         options: dict[str, Any] | None = None,
         **asked: Any,

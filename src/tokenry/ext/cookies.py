@@ -7,8 +7,10 @@ that nobody can read would spoil the refresh that it comes along with.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
+
+from tokenry.types import SessionTokens
 
 from .answers import Problem
 from .options import Options
@@ -16,9 +18,9 @@ from .options import Options
 _ACCESS_LIFE_MAX = timedelta(days=1)
 
 
-def put(response: Any, tokens: Any, options: Options, root: str = "") -> None:
+def put(response: Any, tokens: SessionTokens, options: Options, root: str = "") -> None:
     """Hand a browser its tokens; `root` is where the application is mounted."""
-    stays = tokens.refresh_expires_at - datetime.now(UTC)
+    stays = tokens.refresh_expires_at - tokens.session.refreshed_at
     _set(
         response,
         options,
@@ -42,7 +44,7 @@ def are_spent(found: Problem) -> bool:
     return found.status == 401 and found.code != "credential_missing"
 
 
-def told(tokens: Any, *, with_secrets: bool) -> dict[str, Any]:
+def told(tokens: SessionTokens, *, with_secrets: bool) -> dict[str, Any]:
     """Return what a page may know of its tokens; they themselves go only to who keeps them without cookies."""
     shown: dict[str, Any] = {
         "session": tokens.session.id,

@@ -20,12 +20,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from tokenry import AsyncTokenry
-from tokenry.types import ConfigError, Valid
+from tokenry.types import ConfigError, SessionTokens, Valid
 
 from . import cookies, steps
 from .answers import Problem, limits_of
 from .facts import of_scope
-from .guard import Guard, Kind
+from .guard import ALL, KEYS, SESSIONS, Guard, Kind
 from .hooks import ACCESS, Hooks, refresh_steps
 from .options import read_options
 
@@ -63,19 +63,19 @@ class FastAPITokenry(Hooks):
 
     def key_required(self, scopes: Any = None, **asked: Any) -> Any:
         """Return a dependency that lets in who brings a key (or a token derived from one) with these scopes."""
-        return _Required(self, scopes, ("key",), asked)
+        return _Required(self, scopes, KEYS, asked)
 
     def session_required(self, scopes: Any = None, **asked: Any) -> Any:
         """Return a dependency that lets in who is signed in."""
-        return _Required(self, scopes, ("session",), asked)
+        return _Required(self, scopes, SESSIONS, asked)
 
     def credential_required(self, scopes: Any = None, *, optional: bool = False, **asked: Any) -> Any:
         """Return a dependency that lets in either; with `optional` also who brings nothing, never with a bad one."""
-        return _Required(self, scopes, ("key", "session"), asked, optional=optional)
+        return _Required(self, scopes, ALL, asked, optional=optional)
 
     async def sign_in(
         self, request: Request, response: Response, owner: object, claims: Any = None, **asked: Any
-    ) -> Any:
+    ) -> SessionTokens:
         """Start a session for an owner (made if there is none), put its cookies on a response and return its tokens.
 
         `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
@@ -95,7 +95,7 @@ class FastAPITokenry(Hooks):
             raise await self.refusal(found, ACCESS)
         cookies.clear(response, self.guard.options, request.scope.get("root_path", ""))
 
-    async def refresh_session(self, request: Request, response: Response) -> Any:
+    async def refresh_session(self, request: Request, response: Response) -> SessionTokens:
         """Refresh the session of a request and put the new cookies on the response; a dependency, too."""
         token, facts = await _token_of_body(request), of_scope(request.scope)
         try:
@@ -118,7 +118,7 @@ class FastAPITokenry(Hooks):
         refreshed = Depends(self.refresh_session)
 
         @room.post("/refresh")
-        async def refresh(request: Request, tokens: Any = refreshed) -> dict[str, Any]:
+        async def refresh(request: Request, tokens: SessionTokens = refreshed) -> dict[str, Any]:
             return cookies.told(tokens, with_secrets=await _token_of_body(request) is not None)
 
         @room.post("/sign-out", status_code=204)
@@ -136,7 +136,7 @@ class FastAPITokenry(Hooks):
         answer = await steps.run_async(steps.answered(self, found, names))
         return Refusal(found, Response(found.body(), found.status, dict(found.fields())) if answer is None else answer)
 
-    def _hand_out(self, request: Request, response: Response, tokens: Any) -> None:
+    def _hand_out(self, request: Request, response: Response, tokens: SessionTokens) -> None:
         cookies.put(response, tokens, self.guard.options, request.scope.get("root_path", ""))
         response.headers["Cache-Control"] = "no-store"
 

@@ -19,12 +19,12 @@ from flask import Blueprint, Flask, Response, current_app, g, make_response, req
 from werkzeug.local import LocalProxy
 
 from tokenry import Tokenry
-from tokenry.types import ConfigError
+from tokenry.types import ConfigError, SessionTokens
 
 from . import cookies, steps
 from .answers import Problem, limits_of, problem
 from .facts import of_environ
-from .guard import Guard, Kind, Need
+from .guard import ALL, KEYS, SESSIONS, Guard, Kind, Need
 from .hooks import ACCESS, Hooks, refresh_steps
 from .options import NAMES, read_options
 
@@ -71,15 +71,15 @@ class FlaskTokenry(Hooks):
 
     def key_required(self, scopes: Any = None, **asked: Any) -> Any:
         """Let in who brings a key (or a token derived from one) with these scopes; `asked` is what `verify` takes."""
-        return self._required(scopes, ("key",), asked)
+        return self._required(scopes, KEYS, asked)
 
     def session_required(self, scopes: Any = None, **asked: Any) -> Any:
         """Let in who is signed in."""
-        return self._required(scopes, ("session",), asked)
+        return self._required(scopes, SESSIONS, asked)
 
     def credential_required(self, scopes: Any = None, *, optional: bool = False, **asked: Any) -> Any:
         """Let in who brings a key or is signed in; with `optional` also who brings nothing, but never a bad one."""
-        return self._required(scopes, ("key", "session"), asked, optional)
+        return self._required(scopes, ALL, asked, optional)
 
     def _required(self, scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any], optional: bool = False) -> Any:
         if callable(scopes):  # the decorator without parentheses
@@ -160,7 +160,7 @@ class FlaskTokenry(Hooks):
 
         @room.post("/refresh")
         @self.refresh_session
-        def refresh(tokens: Any) -> Any:
+        def refresh(tokens: SessionTokens) -> Any:
             return cookies.told(tokens, with_secrets=_token_of_body() is not None)
 
         @room.post("/sign-out")
@@ -207,7 +207,7 @@ def _token_of_body() -> str | None:
     return token if isinstance(token, str) else None
 
 
-def _hand_out(answer: Any, tokens: Any, *, by_cookie: bool) -> Response:
+def _hand_out(answer: Any, tokens: SessionTokens, *, by_cookie: bool) -> Response:
     response = make_response(answer)
     if by_cookie:
         cookies.put(response, tokens, _state().guard.options, request.root_path)

@@ -8,7 +8,7 @@ guard.judged(verdict, facts, need)   # the Valid, or a Problem
 from __future__ import annotations
 
 import time
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from tokenry.edge import Proxies, Throttle, cookie_counts, is_too_long, read_ask, read_presented
 from tokenry.types import Refused, Valid, Verdict
@@ -17,7 +17,12 @@ from .answers import Problem, problem, refused
 from .facts import Facts
 from .options import Options
 
-Kind: TypeAlias = Literal["key", "session"]
+Kind: TypeAlias = Literal["key", "session", "token"]
+"""What a credential is: a key, the access token of a session, or a token that was derived from a key."""
+
+KEYS: Final[tuple[Kind, ...]] = ("key", "token")
+SESSIONS: Final[tuple[Kind, ...]] = ("session",)
+ALL: Final[tuple[Kind, ...]] = ("key", "token", "session")
 _GUESSES = ("malformed", "not_found")
 
 
@@ -31,7 +36,7 @@ class Need:
         self,
         scopes: Any = None,
         *,
-        kinds: tuple[Kind, ...] = ("key",),
+        kinds: tuple[Kind, ...] = KEYS,
         cost: int = 1,
         tenant: str | None = None,
         environment: str | None = None,
@@ -48,7 +53,7 @@ class Need:
 
     def accepts(self, verdict: Valid) -> bool:
         """Tell whether a credential is of a kind that will do."""
-        return ("key" if verdict.session is None else "session") in self.kinds
+        return verdict.kind in self.kinds
 
 
 def _named(scopes: Any) -> tuple[str, ...]:
@@ -103,7 +108,7 @@ class Guard:
     def judged(self, verdict: Verdict, facts: Facts, need: Need) -> Valid | Problem:
         """Return the verdict if it will do, or the problem that it is."""
         if isinstance(verdict, Refused):
-            return refused(self.throttled(verdict, facts), need.scopes)
+            return refused(self.throttled(verdict, facts), scopes=need.scopes)
         return verdict if need.accepts(verdict) else problem("wrong_kind")
 
     def throttled(self, verdict: Refused, facts: Facts) -> Refused:

@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from tokenry.offline import tell
-from tokenry.types import NotFound, Refused, StoreUnavailable, Valid
+from tokenry.types import REFRESH_CODES, NotFound, Refused, SessionTokens, StoreUnavailable, Valid
 
 from .answers import Problem, problem, refused
 from .facts import Facts
@@ -72,17 +72,17 @@ def admit(tk: Any, guard: Guard, facts: Facts, need: Need, *, optional: bool = F
     return guard.judged(verdict, facts, need)
 
 
-def start(tk: Any, hooks: Hooks, owner: object, asked: Mapping[str, Any]) -> Steps[Any]:
+def start(tk: Any, hooks: Hooks, owner: object, asked: Mapping[str, Any]) -> Steps[SessionTokens]:
     """Start a session for an owner, who is made if there is none; raise Stopped when a hook answers."""
     yield from _before(hooks, str(owner))
     within = {"tenant": asked["tenant"]} if "tenant" in asked else {}
     yield tk.owners.put(owner, **within)
-    tokens = yield tk.sessions.start(owner, **asked)
+    tokens: SessionTokens = yield tk.sessions.start(owner, **asked)
     yield from _after(hooks, tokens)
     return tokens
 
 
-def refresh(tk: Any, guard: Guard, hooks: Hooks, facts: Facts, token: str | None) -> Steps[Any]:
+def refresh(tk: Any, guard: Guard, hooks: Hooks, facts: Facts, token: str | None) -> Steps[SessionTokens | Problem]:
     """Refresh by a token, or by the cookies of a request; raise Stopped when a hook answers."""
     text = token or facts.cookie(guard.options.refresh_name)
     if not text:
@@ -95,11 +95,11 @@ def refresh(tk: Any, guard: Guard, hooks: Hooks, facts: Facts, token: str | None
             access = value[7:].strip(" \t")
     yield from _before(hooks, None)
     try:
-        found = yield tk.sessions.refresh(text, access, tenant=guard.options.tenant)
+        found: SessionTokens | Refused = yield tk.sessions.refresh(text, access, tenant=guard.options.tenant)
     except StoreUnavailable:
         return problem("store_unavailable")
     if isinstance(found, Refused):
-        return refused(guard.throttled(found, facts))
+        return refused(guard.throttled(found, facts), REFRESH_CODES)
     yield from _after(hooks, found)
     return found
 
@@ -139,7 +139,7 @@ def _before(hooks: Hooks, owner: str | None) -> Steps[None]:
         raise Stopped(answer)
 
 
-def _after(hooks: Hooks, tokens: Any) -> Steps[None]:
+def _after(hooks: Hooks, tokens: SessionTokens) -> Steps[None]:
     step = hooks.step("after_new_access")
     if step is not None:
         yield step(tokens)

@@ -16,7 +16,7 @@ from tokenry import Tokenry
 from . import steps
 from .answers import Problem, limits_of
 from .facts import of_environ
-from .guard import Guard, Kind
+from .guard import ALL, Guard, Kind
 from .options import read_options
 
 
@@ -29,7 +29,7 @@ class TokenryMiddleware:
         tk: Tokenry,
         *,
         scopes: Any = None,
-        kinds: tuple[Kind, ...] = ("key", "session"),
+        kinds: tuple[Kind, ...] = ALL,
         optional: bool = False,
         options: dict[str, Any] | None = None,
         **asked: Any,

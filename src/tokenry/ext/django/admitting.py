@@ -14,7 +14,7 @@ from tokenry.types import Valid
 from .. import steps
 from ..answers import Problem, limits_of, problem
 from ..facts import of_environ
-from ..guard import Kind, Need
+from ..guard import ALL, KEYS, SESSIONS, Kind, Need
 from ..hooks import ACCESS
 from .engine import get_tokenry, guard, hooks, user_loader
 
@@ -65,17 +65,17 @@ def with_limits(response: Any, credential: Valid | None) -> Any:
 
 def key_required(scopes: Any = None, **asked: Any) -> Any:
     """Let in who brings a key (or a token derived from one) with these scopes; `asked` is what `verify` takes."""
-    return _required(scopes, ("key",), asked)
+    return _required(scopes, KEYS, asked)
 
 
 def session_required(scopes: Any = None, **asked: Any) -> Any:
     """Let in who is signed in."""
-    return _required(scopes, ("session",), asked)
+    return _required(scopes, SESSIONS, asked)
 
 
 def credential_required(scopes: Any = None, *, optional: bool = False, **asked: Any) -> Any:
     """Let in who brings a key or is signed in; with `optional` also who brings nothing, but never a bad one."""
-    return _required(scopes, ("key", "session"), asked, optional)
+    return _required(scopes, ALL, asked, optional)
 
 
 def _required(scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any], optional: bool = False) -> Any:

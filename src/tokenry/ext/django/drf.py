@@ -19,7 +19,7 @@ from rest_framework.views import exception_handler as drf_exception_handler
 from tokenry.types import Valid
 
 from ..answers import Problem, problem
-from ..guard import Need
+from ..guard import ALL, Need
 from .admitting import Refusal, admitted, answer
 from .engine import guard
 
@@ -101,4 +101,4 @@ def _need_of(view: Any, method: str) -> Need:
         scopes = scopes.get("GET" if method in ("HEAD", "OPTIONS") and method not in scopes else method, _UNSAID)
         if scopes is _UNSAID:
             raise Refused(problem("wrong_kind"))
-    return guard().need(scopes, getattr(view, "credential_kinds", ("key", "session")))
+    return guard().need(scopes, getattr(view, "credential_kinds", ALL))

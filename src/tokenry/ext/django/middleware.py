@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 
 from tokenry.types import Valid
 
+from ..guard import ALL
 from .admitting import Refusal, admitted, answer, with_limits
 from .engine import guard
 
@@ -46,7 +47,7 @@ class TokenryMiddleware:
 
     def _prepare(self, request: Any) -> None:
         def read() -> Valid | None:
-            return admitted(request, guard().need(None, ("key", "session")), optional=True)
+            return admitted(request, guard().need(None, ALL), optional=True)
 
         async def read_async() -> Valid | None:
             return await sync_to_async(read, thread_sensitive=False)()

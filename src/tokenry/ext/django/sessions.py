@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from tokenry.types import SessionTokens
+
 from .. import cookies, steps
 from ..answers import Problem
 from ..facts import of_environ
@@ -66,7 +68,7 @@ def refresh_session(view: F) -> F:
 
 @require_POST
 @refresh_session
-def refresh_view(request: HttpRequest, tokens: Any) -> Any:
+def refresh_view(request: HttpRequest, tokens: SessionTokens) -> Any:
     """Answer with when the new tokens expire, and with themselves if the old one came in the body."""
     return JsonResponse(cookies.told(tokens, with_secrets=_token_of_body(request) is not None))
 
@@ -78,7 +80,7 @@ def sign_out_view(request: HttpRequest, *, everywhere: bool = False) -> Any:
     return sign_out(request, HttpResponse(status=204), everywhere=everywhere)
 
 
-def _hand_out(request: HttpRequest, response: Any, tokens: Any, *, by_cookie: bool) -> Any:
+def _hand_out(request: HttpRequest, response: Any, tokens: SessionTokens, *, by_cookie: bool) -> Any:
     if by_cookie:
         cookies.put(response, tokens, guard().options, _root(request))
     response.headers["Cache-Control"] = "no-store"

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psutil
 
@@ -177,9 +177,9 @@ def _issue(tk: Tokenry) -> Keys:
     tk.owners.put("user")
     tk.owners.put("ops", tenant="system", admin=True)
     caller = tk.keys.issue("ops", tenant="system", environment="op", name="gateway", scopes=["tokenry:verify"])
-    about: dict[str, Any] = {"scopes": ["read:projects"], "limits": [Limit("default", 10**9, 3600)]}
-    asked = tk.keys.issue("user", name="asked", allowed_ips=["203.0.113.0/24"], **about)
-    presented = tk.keys.issue("user", name="presented", **about)
+    limits = [Limit("default", 10**9, 3600)]
+    asked = tk.keys.issue("user", name="asked", scopes=["read:projects"], allowed_ips=["203.0.113.0/24"], limits=limits)
+    presented = tk.keys.issue("user", name="presented", scopes=["read:projects"])
     return Keys(str(caller.secret), str(asked.secret), str(presented.secret))
 
 

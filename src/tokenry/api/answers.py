@@ -25,6 +25,12 @@ class _Shown(NamedTuple):
     window: int
     before: bytes
     after: bytes
+    left: bytes
+    ends_at: int
+    policy: bytes
+
+
+_NOT_SHOWN = _Shown(None, 0, b"", b"", b"", 0, b"")
 
 
 class _Kept:
@@ -36,14 +42,29 @@ class _Kept:
         self.grant = grant_of(verdict)
         self.json = b""
         self.fields = b""
-        self.limits = [_Shown(None, 0, b"", b"")] * len(self.grant.limits)
+        self.limits = [_NOT_SHOWN] * len(self.grant.limits)
 
     def show(self, place: int, limit: Limit, window: int) -> _Shown:
         """Encode a limit for a window."""
-        ends_at = _EPOCH + timedelta(seconds=(window + 1) * limit.window_seconds)
-        before = b"," * (place > 0) + _encode(limit)[:-1] + b',"remaining":'
-        shown = self.limits[place] = _Shown(limit, window, before, b',"reset_at":%b}' % _encode(ends_at))
+        ends_at, comma, name = (window + 1) * limit.window_seconds, b"," * (place > 0), limit.name.encode()
+        shown = self.limits[place] = _Shown(
+            limit,
+            window,
+            b'%b%b,"remaining":' % (comma, _encode(limit)[:-1]),
+            b',"reset_at":%b}' % _encode(_EPOCH + timedelta(seconds=ends_at)),
+            b'%b"%b";r=' % (comma, name),
+            ends_at,
+            b'%b"%b";q=%d;w=%d' % (comma, name, limit.limit, limit.window_seconds),
+        )
+        self.fields = b""
         return shown
+
+    def name(self, verdict: Valid) -> bytes:
+        """Encode the identity fields, and those of the limits up to what is left."""
+        self.fields = _identity(verdict)
+        if self.limits:
+            self.fields += b"ratelimit-policy: %b\r\nratelimit: " % b"".join([shown.policy for shown in self.limits])
+        return self.fields
 
 
 class Answers:
@@ -72,12 +93,20 @@ class Answers:
         parts.append(_END)
         return b"".join(parts)
 
-    def identity(self, verdict: Valid) -> bytes:
-        """Return the identity headers of a verdict, every one of them, as lines."""
-        kept = self._of(verdict)
-        if not kept.fields:
-            kept.fields = _identity(verdict)
-        return kept.fields
+    def fields(self, verdict: Valid, now: int) -> bytes:
+        """Return the identity fields of a verdict, every one of them, and those of its limits, as lines.
+
+        `now` is in microseconds; windows end at whole seconds.
+        """
+        kept, parts, seconds = self._of(verdict), [b""], now // 1_000_000
+        for place, (limit, window, remaining) in enumerate(taken_of(verdict)):
+            shown = kept.limits[place]
+            if shown[0] is not limit or shown[1] != window:
+                shown = kept.show(place, limit, window)
+            parts.append(b"%b%d;t=%d" % (shown[4], remaining, max(0, shown[5] - seconds)))
+        parts[0] = kept.fields or kept.name(verdict)
+        parts.append(b"\r\n")
+        return b"".join(parts) if len(parts) > 2 else parts[0]
 
     def _of(self, verdict: Valid) -> _Kept:
         grant = grant_of(verdict)

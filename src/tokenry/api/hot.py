@@ -207,7 +207,7 @@ class Hot:
         except (Failed, TokenryError) as error:
             return self._unauthorized(problems.of(error), asked)
         if isinstance(verdict, Valid):
-            lines = self._answers.identity(verdict)
+            lines = self._answers.fields(verdict, self._engine.now())
             if self._nginx:
                 lines += b"x-auth-status: 200\r\n"
             return self._said(AUTH, 200, b"cache-control: no-store\r\n" + lines, b"", asked)

@@ -1,6 +1,7 @@
 """`/v1/auth`, by which proxies ask."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from urllib.parse import unquote
 
 import pytest
@@ -99,6 +100,23 @@ def test_refusals_say_what_they_are(way: Way, place: Place) -> None:
     assert (spent.status, spent.fields["retry-after"]) == (429, "86400")
     assert spent.fields["ratelimit"] == '"day";r=0;t=86400' or "ratelimit" in spent.fields
     assert ask(way, auth(place.key, "X-API-Key: other")).status == 400
+
+
+def test_what_is_left_of_the_limits_is_told_with_every_answer(way: Way, fresh: Callable[..., Place]) -> None:
+    place = fresh()
+    own = place.way(lane=way.served.settings.lane)
+    key = place.issue("limited", limits=[Limit("minute", 2, 60), Limit("day", 9, 86_400)])
+    place.clock.advance(timedelta(milliseconds=1500))
+    policy = '"minute";q=2;w=60,"day";q=9;w=86400'
+    for left, status in ((1, 200), (0, 200), (0, 429)):
+        answer = ask(own, auth(key))
+        assert (answer.status, answer.fields["ratelimit-policy"].replace(", ", ",")) == (status, policy)
+        if status == 200:
+            assert answer.fields["ratelimit"] == f'"minute";r={left};t=59,"day";r={7 + left};t=86399'
+    [found] = [one for one in place.sync.keys.list() if one.name == "limited"]
+    place.sync.keys.update(found.id, limits=[Limit("minute", 5, 60)])
+    assert ask(own, auth(key)).fields["ratelimit-policy"] == '"minute";q=5;w=60'
+    assert "ratelimit" not in ask(own, auth(place.key)).fields
 
 
 def test_nginx_is_told_only_what_it_understands(way: Way, place: Place) -> None:

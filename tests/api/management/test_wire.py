@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.api.management.conftest import Api
+from tokenry.api.policy import POLICY
 from tokenry.api.problems import KINDS
 from tokenry.edge import Throttle
 from tokenry.types import StoreUnavailable
@@ -146,3 +148,16 @@ def test_the_outer_application_says_who_the_client_is_and_how_often_it_may_guess
     assert client.put("/v1/owners/u", json={}).headers["X-Request-Id"] == "req-7"
     entry = client.get("/v1/audit", params={"subject": "u"}).json()["items"][0]
     assert (entry["ip"], entry["request_id"]) == ("192.0.2.77", "req-7")
+
+
+def test_every_code_is_documented_with_its_status() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "problems.md").read_text(encoding="utf-8")
+    lines = [f'| <a id="{c}"></a>`{c}` | {k.status} | {k.title} | {k.help} |' for c, k in KINDS.items()]
+    assert [line for line in lines if line not in text] == []
+
+
+def test_every_route_is_documented(api: Api) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
+    nouns = {path.split("/")[2] for path in api.app.openapi()["paths"]}
+    assert [noun for noun in nouns if f"/v1/{noun}" not in text] == []
+    assert [rule.scope for rule in POLICY.values() if rule.scope and rule.scope not in text] == []

@@ -87,7 +87,7 @@ def test_it_listens_on_a_unix_socket_and_replaces_one_that_was_left_over(tmp_pat
 
 
 def test_slow_clients_do_not_hurt_others(tmp_path: Path) -> None:
-    attack = [program("slowhttptest"), "-H", "-c", "300", "-i", "1", "-r", "300", "-l", "3", "-x", "8"]
+    attack = [program("slowhttptest"), "-H", "-c", "300", "-i", "1", "-r", "300", "-l", "2", "-x", "8"]
     told = tmp_path / "attack"
     with serving(tmp_path, TOKENRY_ACCESS_LOG_SHARE="0") as server, told.open("wb") as out:
         secret, times = server.issue("k"), []
@@ -103,5 +103,5 @@ def test_slow_clients_do_not_hurt_others(tmp_path: Path) -> None:
             connection.close()
             time.sleep(0.01)
     assert "connected" in told.read_text()
-    assert len(times) > 50
+    assert len(times) > 20
     assert sorted(times)[int(len(times) * 0.95)] < 0.25

@@ -131,17 +131,11 @@ def test_what_keeps_it_from_starting_is_said_in_a_line_and_nothing_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_outside_production_it_warns_and_starts(tmp_path: Path) -> None:
-    with serving(tmp_path, TOKENRY_PROT="1") as server:
-        (told,) = server.lines()
-        assert (told["level"], told["setting"]) == ("warning", "TOKENRY_PROT")
-        assert told["reason"] == "unknown; did you mean TOKENRY_PORT?"
-        assert server.call("GET", "/readyz") == {"status": "ready"}
-
-
-def test_settings_of_the_file_count_and_the_place_of_the_data_too(tmp_path: Path) -> None:
+def test_settings_of_the_file_count_and_outside_production_an_unfit_one_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "tokenry.toml").write_text('data_dir = "elsewhere"\nlog_level = "warning"\n')
-    with serving(tmp_path) as server:
+    with serving(tmp_path, TOKENRY_PROT="1") as server:
         assert (tmp_path / "elsewhere" / "tokenry.db").exists()
         assert server.end() == 0
-        assert server.err == ""
+        (told,) = server.lines()
+    assert (told["level"], told["setting"]) == ("warning", "TOKENRY_PROT")
+    assert told["reason"] == "unknown; did you mean TOKENRY_PORT?"

@@ -9,14 +9,20 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.testing
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from tests.servers.serving import Serving
 from tokenry.types import OPERATOR_SCOPES
+
+# Else the whole tree of commands is built anew for every call, which takes most of its time.
+typer.testing._get_command = cache(get_command)
 
 OPERATORS_KEY = "tokenry-data/tokenry.operator-key"
 

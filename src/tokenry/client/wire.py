@@ -150,5 +150,5 @@ def _denied(code: str, message: str, headers: Mapping[str, str]) -> Denied:
 def _json(content: bytes) -> Any:
     try:
         return json.loads(content) if content else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -152,10 +152,12 @@ def test_errors_are_the_librarys(tk: Face) -> None:
     for call in (tk.keys.get, tk.keys.revoke, tk.keys.limits, tk.usage.get, tk.roles.get, tk.owners.get):
         with pytest.raises(NotFound):
             call("nothing")
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict) as taken:
         tk.keys.issue("ada", name="A")
-    with pytest.raises(Conflict):
+    assert taken.value.details["field"] == "name"
+    with pytest.raises(Conflict) as changed:
         tk.keys.update(key.id, name="b", if_version=7)
+    assert changed.value.details["field"] == "version"
     with pytest.raises(Invalid) as caught:
         tk.keys.issue("ada", name=" ", allowed_ips=["nonsense"])
     assert {error.field for error in caught.value.errors} <= {"name", "allowed_ips"}

@@ -159,8 +159,9 @@ def of(error: BaseException) -> Problem:
         case NotFound():
             return problem("not_found", error.message)
         case Conflict():
-            code = {"idempotency_key": "idempotency_mismatch"}.get(error.details.get("field", ""), "conflict")
-            return problem(code, error.message)
+            field = str(error.details.get("field", ""))
+            code = {"idempotency_key": "idempotency_mismatch"}.get(field, "conflict")
+            return problem(code, error.message, errors=[FieldError(field, code, error.message)] if field else ())
         case Invalid():
             return problem("invalid", _counted(error.errors), errors=error.errors)
         case NotAllowed():

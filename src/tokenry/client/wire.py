@@ -112,9 +112,9 @@ def problem(status: int, found: Any, headers: Mapping[str, str]) -> TokenryError
     details = {str(name): value for name, value in told.items() if name not in _STANDARD}
     if isinstance(told.get("details"), dict):
         details |= told["details"]
+    errors = [_field_error(one) for one in _list(told.get("errors")) if isinstance(one, dict)]
     if status in (400, 413, 415, 422) and code != "idempotency_mismatch":
-        errors = [one for one in _list(told.get("errors")) if isinstance(one, dict)]
-        return Invalid(map(_field_error, errors)) if errors else Invalid.one("request", code or "invalid", message)
+        return Invalid(errors) if errors else Invalid.one("request", code or "invalid", message)
     if status in (401, 429):
         return _denied(code, message, headers)
     if status >= 500:
@@ -122,6 +122,8 @@ def problem(status: int, found: Any, headers: Mapping[str, str]) -> TokenryError
     elif status not in _KINDS:
         return Invalid.one("request", code or "invalid", message)
     error = _KINDS.get(status, StoreUnavailable)(message)
+    if status == 412 or errors:
+        details["field"] = "version" if status == 412 else errors[0].field
     error.details.update(details)
     return error
 

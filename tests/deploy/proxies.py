@@ -21,6 +21,7 @@ from typing import Any
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 KINDS = ("nginx", "caddy", "envoy")
+CLIENT = "127.0.0.2"
 START_SECONDS_MAX = 20
 
 
@@ -78,9 +79,9 @@ class Proxy:
     port: int
 
     def ask(self, *lines: str, target: str = "/projects", method: str = "GET") -> Reply:
-        """Send a request with exactly these header lines."""
+        """Send a request with exactly these header lines, from an address that is not the proxy's."""
         head = [f"{method} {target} HTTP/1.1", "Host: api.example.com", "Connection: close", *lines, "", ""]
-        with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), 10, (CLIENT, 0)) as connection:
             connection.sendall("\r\n".join(head).encode("latin-1"))
             received = b"".join(iter(lambda: connection.recv(65536), b""))
         top, _, body = received.partition(b"\r\n\r\n")

@@ -1,13 +1,13 @@
 """The shipped configurations, with the real nginx, Caddy and Envoy, in front of the real server."""
 
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.deploy.proxies import KINDS, Proxy, api, free_port, proxy
+from tests.deploy.proxies import CLIENT, KINDS, Proxy, api, free_port, proxy
 from tests.servers.serving import Serving, serving
 
 IDENTITY = ["x-auth-key-id", "x-auth-owner", "x-auth-tenant", "x-auth-scopes", "x-auth-session"]
@@ -21,6 +21,8 @@ class Keys(NamedTuple):
     narrow: str
     limited: str
     revoked: str
+    here: str
+    elsewhere: str
 
 
 class Site(NamedTuple):
@@ -31,9 +33,9 @@ class Site(NamedTuple):
     keys: Keys
 
 
-def issue(server: Serving, name: str, *scopes: str, limit: int = 0) -> str:
+def issue(server: Serving, name: str, *scopes: str, limit: int = 0, ips: Sequence[str] = ()) -> str:
     limits = [{"name": "all", "limit": limit, "window_seconds": 86400}] if limit else []
-    body = {"owner": OWNER, "name": name, "scopes": list(scopes), "limits": limits}
+    body = {"owner": OWNER, "name": name, "scopes": list(scopes), "limits": limits, "allowed_ips": list(ips)}
     secret: str = server.call("POST", "/v1/keys", body)["secret"]
     return secret
 
@@ -51,6 +53,8 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             narrow=issue(server, "narrow", "read:people"),
             limited=issue(server, "limited", "read:projects", limit=1),
             revoked=issue(server, "revoked", "read:projects"),
+            here=issue(server, "here", "read:projects", ips=[CLIENT]),
+            elsewhere=issue(server, "elsewhere", "read:projects", ips=["203.0.113.7"]),
         )
         found = server.call("GET", "/v1/keys?text=revoked")["items"]
         server.call("POST", f"/v1/keys/{found[0]['id']}/revoke", {"reason": "test"})
@@ -100,6 +104,21 @@ def test_a_limit_is_429_and_retry_after_arrives_at_the_client(site: Site) -> Non
         reply = site.proxy.ask(bearer(site.keys.limited))
         assert reply.status == 429
         assert 0 < int(reply.fields["retry-after"]) <= 86400
+
+
+FORWARDED = [
+    [],
+    ["X-Forwarded-For: 203.0.113.7"],
+    ["X-Forwarded-For: 203.0.113.7, 203.0.113.7"],
+    ["X-Forwarded-For: 203.0.113.7", "X-Forwarded-For: 203.0.113.7"],
+    ["X_Forwarded_For: 203.0.113.7", "X-Real-IP: 203.0.113.7", "Forwarded: for=203.0.113.7"],
+]
+
+
+@pytest.mark.parametrize("lines", FORWARDED)
+def test_the_address_of_a_client_is_what_the_proxy_sees_and_not_what_it_says(site: Site, lines: list[str]) -> None:
+    assert site.proxy.ask(*lines, bearer(site.keys.here)).status == 200
+    assert site.proxy.ask(*lines, bearer(site.keys.elsewhere)).status == 403
 
 
 SPOOFS = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,13 +73,16 @@ def _run(call: Call, given: dict[str, Any]) -> None:
     installation = call.installation(fallback=True, data=settings.data_dir)
     fits(installation, settings)
     sockets = listen(settings)
-    curl = _prepare(call, installation, settings.data_dir)
+    first = _prepare(call, installation, settings.data_dir)
     if settings.unix_socket is None:
         settings = dataclasses.replace(settings, port=sockets[0].getsockname()[1])
 
     def started() -> None:
         where = f"unix:{settings.unix_socket}" if settings.unix_socket else settings.address
-        call.out.text(f"Tokenry listens on {where}\nTry        {_curl(settings, curl)}")
+        if call.out.json:
+            call.out.document({"address": where, **first.told})
+        else:
+            call.out.text(f"Tokenry listens on {where}\nTry        {_curl(settings, first.header)}")
         sys.stdout.flush()
 
     code = serve_workers(installation, settings, sockets, started)
@@ -108,31 +112,41 @@ def _settings(call: Call, given: dict[str, Any]) -> ServerSettings:
     return settings
 
 
-def _prepare(call: Call, installation: Installation, data: Path) -> str:
-    """Make the database and the operator's key at the first start; return the header that a first call needs."""
+@dataclass(frozen=True, slots=True)
+class First:
+    """What a first call to the server needs, and what --json says of the operator's key; empty when it is not here."""
+
+    header: str = ""
+    told: dict[str, str] = field(default_factory=dict)
+
+
+def _prepare(call: Call, installation: Installation, data: Path) -> First:
+    """Make the database and the operator's key at the first start."""
     from tokenry.installation import operator_keys
 
     if not installation.settings.migrate:
         installation.open().close()
-        return _from_file(installation)
+        return _left_over(installation)
     with opened(installation, data) as tk:
         if operator_keys(tk):
-            return _from_file(installation)
+            return _left_over(installation)
         issued, place = hand_out_operator_key(call, installation, tk)
         if place is None:
-            return f"Authorization: Bearer {issued.secret}"
-        call.out.text(f"The first operator's key is in {place}: keep it somewhere safe, then remove the file.")
-        return _read_from(place)
+            return First(f"Authorization: Bearer {issued.secret}", {"operator_key": str(issued.secret)})
+        if not call.out.json:
+            call.out.text(f"The first operator's key is in {place}: keep it somewhere safe, then remove the file.")
+        return _in_file(place)
 
 
-def _from_file(installation: Installation) -> str:
+def _left_over(installation: Installation) -> First:
     file = installation.database_file
     place = file.with_name(f"{file.stem}.operator-key") if file else Path("tokenry.operator-key")
-    return _read_from(place) if place.exists() else ""
+    return _in_file(place) if place.exists() else First()
 
 
-def _read_from(place: Path) -> str:
-    return f"Authorization: Bearer $(cat {shlex.quote(str(place))})"
+def _in_file(place: Path) -> First:
+    told = {"operator_key_file": str(place)}
+    return First(f"Authorization: Bearer $(cat {shlex.quote(str(place))})", told)
 
 
 def _curl(settings: ServerSettings, header: str) -> str:

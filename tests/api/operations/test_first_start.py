@@ -1,5 +1,6 @@
 """`tokenry serve` as a person meets it: the first start, the next one, and what it says when something is wrong."""
 
+import json
 import os
 import pty
 import re
@@ -84,6 +85,20 @@ def test_on_a_terminal_the_key_is_shown_once_and_in_no_file(tmp_path: Path) -> N
         code = process.wait(15)
         os.close(ours)
     assert code == 0
+
+
+def test_with_json_it_says_where_it_listens_and_the_key_in_one_document(tmp_path: Path) -> None:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("TOKENRY_")}
+    command = [sys.executable, "-m", "tokenry.cli", "serve", "--port", "0", "--json"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=ours, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        process.terminate()
+        assert process.stdout.read() == b""
+    assert told["address"].startswith("http://127.0.0.1:")
+    assert told["operator_key"].startswith("tk_op_1")
 
 
 def test_a_database_command_beside_a_running_server_says_to_use_it(tmp_path: Path) -> None:

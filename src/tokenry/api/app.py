@@ -14,6 +14,7 @@ from tokenry.tokenry import Tokenry
 
 from . import problems
 from .counters import Counters
+from .described import described
 from .hot import AUTH, Answer, Hot, Request, Steps, Wish
 from .logs import REQUEST_ID, AccessLog
 from .problems import problem
@@ -55,7 +56,10 @@ def create_app(served: Served, operations: App | None = None) -> App:
     """Return the application of a server; `operations` answers its three paths, if somebody does."""
     from .management import management
 
-    return Application(served, management(served.sync, served.settings), operations)
+    rest = management(served.sync, served.settings)
+    document = described(rest.openapi())
+    rest.openapi = lambda: document  # type: ignore[method-assign]
+    return Application(served, rest, operations)
 
 
 class Application:

@@ -148,7 +148,7 @@ def django_site(folder: Path, options: dict[str, Any], given: dict[str, Any]) ->
         override_settings(TOKENRY=told),
         Tokenry(engine.database_url(), keyring=KEYRING, settings=settings(**given), clock=clock) as tk,
     ):
-        engine._open[engine.database_url()] = tk
+        engine._open[engine._place()] = tk
         yield Site(tk, engine.hooks, clock, _wsgi(get_wsgi_application()))
         engine.hooks._steps.clear()
 

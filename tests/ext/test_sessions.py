@@ -79,16 +79,16 @@ def test_for_development_the_prefixes_fall_away_with_secure(make: Make) -> None:
     assert browser.get("/signed-in").status == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/auth/refresh", "/auth/own", "/auth/sign-out", "/auth/sign-out/everywhere", "/signed-in"]
-)
-@pytest.mark.parametrize(
-    "origin", [OTHER, {}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "null"}, {"Origin": "https://x"}]
-)
-def test_a_request_from_another_site_changes_nothing(site: Site, path: str, origin: dict[str, str]) -> None:
+CHANGING = ["/auth/refresh", "/auth/own", "/auth/sign-out", "/auth/sign-out/everywhere", "/signed-in"]
+FOREIGN = [OTHER, {}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "null"}, {"Origin": "https://x"}]
+
+
+def test_a_request_from_another_site_changes_nothing(site: Site) -> None:
     browser = signed_in(site)
     jar = dict(browser.jar)
-    assert code(browser.post(path, origin)) == (403, "cross_site")
+    for path in CHANGING:
+        for origin in FOREIGN:
+            assert code(browser.post(path, origin)) == (403, "cross_site"), (path, origin)
     assert browser.jar == jar
     assert browser.get("/signed-in").status == 200
     [session] = site.tk.sessions.list("ada").items
@@ -127,17 +127,18 @@ def test_a_key_is_no_session_and_a_session_no_key(site: Site) -> None:
     assert browser.get("/signed-in").status == 200
 
 
-@pytest.mark.parametrize("garbage", ["x", "a.b.c", "..", "ey.ey.ey", "%00", "x" * 9000])
-def test_garbage_in_a_cookie_is_401_and_never_500(site: Site, garbage: str) -> None:
-    for path, method in (("/signed-in", "GET"), ("/auth/refresh", "POST")):
-        browser = signed_in(site)
-        browser.put("access", garbage)
-        assert browser.ask(method, path, SAME).status == 401, path
-        assert "set-cookie" not in str(browser.get("/signed-in").headers).lower()
-    browser = signed_in(site)
-    browser.put("refresh", garbage)
-    assert code(browser.post("/auth/refresh")) == (401, "malformed")
-    assert browser.jar == {}
+def test_garbage_in_a_cookie_is_401_and_never_500(site: Site) -> None:
+    whole = signed_in(site)
+    for garbage in ["x", "a.b.c", "..", "ey.ey.ey", "%00", "x" * 9000]:
+        for path, method in (("/signed-in", "GET"), ("/auth/refresh", "POST")):
+            browser = whole.copy()
+            browser.put("access", garbage)
+            assert code(browser.ask(method, path, SAME)) == (401, "malformed"), (path, garbage)
+        browser = whole.copy()
+        browser.put("refresh", garbage)
+        assert code(browser.post("/auth/refresh")) == (401, "malformed"), garbage
+        assert browser.jar == {}
+    assert whole.post("/auth/refresh").status == 200
 
 
 def test_an_early_refresh_with_a_valid_pair_succeeds(site: Site) -> None:
@@ -232,9 +233,9 @@ def test_a_bearer_alone_signs_out_too(site: Site) -> None:
     assert site.browser().get("/signed-in", **bearer).status == 401
 
 
-@pytest.mark.parametrize("body", [{"refresh_token": 7}, {"refresh_token": None}, [], "text", {"other": "x"}, None])
-def test_a_strange_body_is_no_token(site: Site, body: Any) -> None:
-    assert code(site.browser().post("/auth/refresh", SAME, body)) == (401, "credential_missing")
+def test_a_strange_body_is_no_token(site: Site) -> None:
+    for body in ({"refresh_token": 7}, {"refresh_token": None}, [], "text", {"other": "x"}, None):
+        assert code(site.browser().post("/auth/refresh", SAME, body)) == (401, "credential_missing"), body
 
 
 def test_the_steps_of_a_new_access_token_are_told(site: Site) -> None:

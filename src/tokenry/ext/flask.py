@@ -24,7 +24,7 @@ from tokenry.types import ConfigError, SessionTokens
 from . import cookies, steps
 from .answers import Problem, limits_of, problem
 from .facts import of_environ
-from .guard import ALL, KEYS, SESSIONS, Guard, Kind, Need
+from .guard import ALL, KEYS, SESSIONS, Demand, Guard, Kind, Need
 from .hooks import ACCESS, Hooks, refresh_steps
 from .options import NAMES, read_options
 
@@ -84,17 +84,13 @@ class FlaskTokenry(Hooks):
     def _required(self, scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any], optional: bool = False) -> Any:
         if callable(scopes):  # the decorator without parentheses
             return self._required(None, kinds, asked)(scopes)
-        Need(scopes, kinds=kinds, **asked)  # a mistake shows when the module is loaded
-        needs: dict[Guard, Need] = {}
+        demand = Demand(scopes, kinds, asked)
 
         def decorate(view: F) -> F:
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Any:
                 state = _state()
-                need = needs.get(state.guard)
-                if need is None:
-                    need = needs[state.guard] = state.guard.need(scopes, kinds, **asked)
-                stopped = self._admit(state, need, optional)
+                stopped = self._admit(state, demand.at(state.guard), optional)
                 if stopped is not None:
                     return stopped
                 answer = current_app.ensure_sync(view)(*args, **kwargs)

@@ -65,6 +65,23 @@ def _named(scopes: Any) -> tuple[str, ...]:
     return ()
 
 
+class Demand:
+    """What a decorator demands before it is known of which application: a mistake shows when the module is loaded."""
+
+    def __init__(self, scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any]) -> None:
+        Need(scopes, kinds=kinds, **asked)
+        self._given = scopes, kinds, asked
+        self._needs: dict[Guard, Need] = {}
+
+    def at(self, guard: Guard) -> Need:
+        """Return the demand with what an application says for all its routes."""
+        need = self._needs.get(guard)
+        if need is None:
+            scopes, kinds, asked = self._given
+            need = self._needs[guard] = guard.need(scopes, kinds, **asked)
+        return need
+
+
 class Guard:
     """Reads credentials and judges verdicts for one application."""
 

@@ -14,7 +14,7 @@ from tokenry.types import Valid
 from .. import steps
 from ..answers import Problem, limits_of, problem
 from ..facts import of_environ
-from ..guard import ALL, KEYS, SESSIONS, Kind, Need
+from ..guard import ALL, KEYS, SESSIONS, Demand, Kind, Need
 from ..hooks import ACCESS
 from .engine import get_tokenry, guard, hooks, user_loader
 
@@ -81,12 +81,12 @@ def credential_required(scopes: Any = None, *, optional: bool = False, **asked: 
 def _required(scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any], optional: bool = False) -> Any:
     if callable(scopes):  # the decorator without parentheses
         return _required(None, kinds, asked)(scopes)
-    Need(scopes, kinds=kinds, **asked)  # a mistake shows when the module is loaded
+    demand = Demand(scopes, kinds, asked)
 
     def decorate(view: F) -> F:
         def admit(request: HttpRequest) -> Any:
             try:
-                return admitted(request, guard().need(scopes, kinds, **asked), optional=optional)
+                return admitted(request, demand.at(guard()), optional=optional)
             except Refusal as refusal:
                 return answer(refusal.problem)
 

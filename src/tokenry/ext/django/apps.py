@@ -17,11 +17,11 @@ class TokenryConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen for the end of a migration."""
-        post_migrate.connect(_migrate, sender=self)
+        post_migrate.connect(_migrate, dispatch_uid="tokenry")
 
 
 def _migrate(using: str, **_: Any) -> None:
     from .engine import alias, get_tokenry, is_in_memory
 
     if using == alias() and not is_in_memory(using):
-        get_tokenry().migrate()
+        get_tokenry()  # which brings its tables up to date when it opens, so the next applications' signals cost nothing

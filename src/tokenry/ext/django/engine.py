@@ -50,14 +50,14 @@ _open: dict[str, Tokenry] = {}
 
 def get_tokenry() -> Tokenry:
     """Return the engine, opened at its first use; another one when Django's database has changed, as in tests."""
-    url = database_url()
-    tk = _open.get(url)
+    place = _place()
+    tk = _open.get(place)
     if tk is None:
         with _lock:
-            if url not in _open:
+            if place not in _open:
                 _close_all()
-                _open[url] = Tokenry(url, keyring=project_settings().get("KEYRING"))
-            tk = _open[url]
+                _open[place] = Tokenry(database_url(), keyring=project_settings().get("KEYRING"))
+            tk = _open[place]
     return tk
 
 
@@ -88,8 +88,7 @@ def alias() -> str | None:
 
 def is_in_memory(using: str) -> bool:
     """Tell whether a database of Django's lives in memory, where nobody else can reach it."""
-    told = connections[using].settings_dict
-    name = str(told["NAME"])
+    name = str(connections.settings[using]["NAME"])
     return connections[using].vendor == "sqlite" and (name == ":memory:" or "mode=memory" in name or not name)
 
 
@@ -105,9 +104,15 @@ def database_url() -> str:
     return str(project_settings()["DATABASE_URL"]) if using is None else _url_of(using)
 
 
+def _place() -> str:
+    """Return what changes when the database does. Django renames it for tests, and each thread's connection later."""
+    using = alias()
+    return database_url() if using is None else f"{using} {connections.settings[using]['NAME']}"
+
+
 def _url_of(using: str) -> str:
     """Return the URL of a database of Django's."""
-    told, vendor = connections[using].settings_dict, connections[using].vendor
+    told, vendor = connections.settings[using], connections[using].vendor
     if is_in_memory(using):
         raise ConfigError(
             f"the database {using!r} lives in memory, and nothing but Django can reach it. In tests give it a file: "

@@ -11,9 +11,11 @@ from django.utils.functional import SimpleLazyObject
 
 from tokenry.types import Valid
 
-from ..guard import ALL
+from ..guard import ALL, Demand
 from .admitting import Refusal, admitted, answer, with_limits
 from .engine import guard
+
+_ANY = Demand(None, ALL, {})
 
 
 class TokenryMiddleware:
@@ -47,7 +49,7 @@ class TokenryMiddleware:
 
     def _prepare(self, request: Any) -> None:
         def read() -> Valid | None:
-            return admitted(request, guard().need(None, ALL), optional=True)
+            return admitted(request, _ANY.at(guard()), optional=True)
 
         async def read_async() -> Valid | None:
             return await sync_to_async(read, thread_sensitive=False)()

@@ -72,10 +72,10 @@ def plain(text: str) -> str:
     text = re.sub(
         r'"(kid|sequence|after|actor|ip|request_id|next_cursor|last_used_\w+|use_count)": ("[^"]*"|\d+|null)', "…", text
     )
-    text = re.sub(r'"details": \{[^}]*\}', "…", text)
     text = re.sub(r"--cursor \S+|\(in [^)]*\)", "…", text)
     text = text.replace("the program", "…").replace("127.0.0.1", "-")  # who asked, and from where
     lines = (re.sub(r"^ *\d+ ", "", line) for line in MADE.sub("…", text).splitlines())
+    text = re.sub(r'(, )?"request_id": "[^"]*"(?=\})', "", text)  # which only a server has
     varying = re.compile(r"secret +\w{16} |last used|use count")
     return "\n".join(re.sub(r" +", " ", line) for line in lines if not varying.match(line))
 

@@ -18,7 +18,6 @@ from tokenry.core.model import Event, Tenant, micros, moment
 from .tables import event
 from .values import stored
 
-_TXID = {"postgresql": text("SELECT pg_current_xact_id()::text::bigint"), "sqlite": text("SELECT 0")}
 _VISIBLE = {
     "postgresql": event.c.txid < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
     "sqlite": event.c.txid == 0,
@@ -27,14 +26,14 @@ _VISIBLE = {
 _INSERT = {
     "sqlite": text("""
         INSERT INTO tokenry_event (txid, tenant_id, id, type, at, subject, actor, data)
-        SELECT :txid, :tenant_id, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+        SELECT 0, :tenant_id, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
             json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]')
         FROM json_each(:rows) ORDER BY key
     """),
     "postgresql": text("""
         INSERT INTO tokenry_event (txid, tenant_id, id, type, at, subject, actor, data)
-        SELECT CAST(:txid AS bigint), :tenant_id, value->>0, value->>1, CAST(value->>2 AS bigint), value->>3,
-            value->>4, value->>5
+        SELECT pg_current_xact_id()::text::bigint, :tenant_id, value->>0, value->>1, CAST(value->>2 AS bigint),
+            value->>3, value->>4, value->>5
         FROM json_array_elements(CAST(:rows AS json)) WITH ORDINALITY AS row(value, place) ORDER BY place
     """),
 }
@@ -51,11 +50,10 @@ class EventRows:
         self._dialect = connection.dialect.name
 
     def insert(self, tenant: Tenant, events: Sequence[Event]) -> None:
-        txid = self._connection.execute(_TXID[self._dialect]).scalar_one()
         rows = [(e.id, e.type, micros(e.at), e.subject, e.actor, stored(e.data)) for e in events]
         self._connection.execute(
             _INSERT[self._dialect],
-            {"txid": txid, "tenant_id": tenant.id, "rows": msgspec.json.encode(rows).decode()},
+            {"tenant_id": tenant.id, "rows": msgspec.json.encode(rows).decode()},
         )
 
     def list(self, tenant: Tenant, *, after: int, types: Sequence[str] | None, limit: int) -> Sequence[Event]:

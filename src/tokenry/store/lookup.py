@@ -79,9 +79,14 @@ def session_sql(dialect: str, where: str) -> str:
 
     A session without scopes of its own holds those of its owner's roles.
     """
+    return _SESSION.format(where=where, **session_words(dialect))
+
+
+def session_words(dialect: str) -> dict[str, str]:
+    """Return the parts of a statement about sessions (`x`) and their owners (`o`) in which dialects differ."""
     roles = _ROLE_SCOPES[dialect].replace("k.roles = '[]'", "x.scopes IS NOT NULL OR o.roles = '[]'")
     roles = roles.replace("k.roles", "o.roles").replace("k.tenant_id", "x.tenant_id")
-    return _SESSION.format(where=where, role_scopes=roles, **_WORDS[dialect])
+    return {"role_scopes": roles, **_WORDS[dialect]}
 
 
 def lookup_sql(dialect: str, where: str) -> str:

@@ -2,39 +2,57 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+import msgspec
+from sqlalchemy import Connection, TextClause, bindparam, delete, func, insert, or_, select, text, update
 
 from tokenry.core.grant import texts
 from tokenry.core.model import Owner, Session, SessionStatus, Tenant, micros, moment, moment_or_none
 from tokenry.core.ports import Presented
 from tokenry.core.refresh import Family, Token, is_over
 
-from .owners import owner_of
-from .tables import owner, role, session, tenant
-from .tenants import tenant_of
+from .lookup import session_words
+from .tables import session
 from .values import stored
 
-_OF_SESSION = [column.label(f"session_{column.name}") for column in session.c]
-_OF_TENANT = [column.label(f"tenant_{column.name}") for column in tenant.c]
-_PRESENTED = (
-    select(*_OF_SESSION, *_OF_TENANT, *owner.c)
-    .join_from(session, owner, (owner.c.tenant_id == session.c.tenant_id) & (owner.c.id == session.c.owner_id))
-    .join(tenant, tenant.c.id == session.c.tenant_id)
-    .where(session.c.kid == bindparam("wanted"))
-)
-_ROLE_SCOPES = select(role.c.name, role.c.scopes).where(
-    role.c.tenant_id == bindparam("tenant_id"), role.c.name.in_(bindparam("names", expanding=True))
-)
-_WITH_OWNER = select(*_OF_SESSION, owner.c.external_id).join_from(
-    session, owner, (owner.c.tenant_id == session.c.tenant_id) & (owner.c.id == session.c.owner_id)
-)
-_GET = _WITH_OWNER.where(session.c.tenant_id == bindparam("tenant_id"), session.c.id == bindparam("wanted"))
+# A session with its owner and tenant, and the scopes of the owner's roles where the session has none of its own. All
+# but the digests travels as one JSON array: one column costs less than forty.
+_SELECT = """
+    SELECT x.digest, x.parent_digest, x.parent_nonce, x.elder_digest, x.elder_nonce, {array}(
+        x.id, x.kid, x.generation_id, x.elder_generation_id, x.generation, x.scopes, x.audience, x.claims, x.device,
+        x.client_id, x.created_at, x.rotated_at, x.idle_expires_at, x.expires_at, x.revoked_at, x.revoke_reason,
+        {role_scopes},
+        {array}(o.id, o.external_id, o.name, o.email, o.roles, o.admin, o.status, o.created_at),
+        {array}(t.id, t.slug, t.name, t.prefix, t.status, t.expires_in_default, t.expires_in_max, t.never_allowed,
+            t.created_at)
+    ){text}
+    FROM tokenry_session x
+    JOIN tokenry_owner o ON o.tenant_id = x.tenant_id AND o.id = x.owner_id
+    JOIN tokenry_tenant t ON t.id = x.tenant_id
+"""
+_OF_TENANT = " WHERE x.tenant_id = :tenant_id"
+_OF_OWNER = " AND x.owner_id = :owner_id"
+_BEFORE = " AND x.id < :before"
+_NEWEST = " ORDER BY x.id DESC LIMIT :most"
+
+
+def _statements(where: str) -> dict[str, TextClause]:
+    """Return the statement for each dialect; `where` is one of the conditions above."""
+    return {dialect: text(_SELECT.format(**session_words(dialect)) + where) for dialect in ("sqlite", "postgresql")}
+
+
+_BY_KID = _statements(" WHERE x.kid = :kid")
+_GET = _statements(f"{_OF_TENANT} AND x.id = :id")
+_LIST = {
+    (owner, before): _statements(_OF_TENANT + _OF_OWNER * owner + _BEFORE * before + _NEWEST)
+    for owner in (False, True)
+    for before in (False, True)
+}
 _ROTATE = (
     update(session)
     .where(session.c.tenant_id == bindparam("of_tenant"), session.c.id == bindparam("of_id"))
@@ -64,6 +82,7 @@ class SessionRows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._dialect = connection.dialect.name
 
     def insert(self, tenant: Tenant, owner_id: str, record: Session, family: Family) -> None:
         row = {
@@ -83,37 +102,21 @@ class SessionRows:
         self._connection.execute(_INSERT, row)
 
     def get(self, tenant: Tenant, id: str, now: datetime) -> Session | None:
-        row = self._connection.execute(_GET, {"tenant_id": tenant.id, "wanted": id}).first()
-        return _session_of(row, tenant.slug, now) if row else None
+        row = self._connection.execute(_GET[self._dialect], {"tenant_id": tenant.id, "id": id}).first()
+        return _presented(row, now).session if row else None
 
     def by_kid(self, kid: str, now: datetime) -> Presented | None:
         """Return everything that a refresh decides on."""
-        row: Any = self._connection.execute(_PRESENTED, {"wanted": kid}).first()
-        if row is None:
-            return None
-        of_tenant = tenant_of(_Part(row, "tenant_"))
-        holder = owner_of(of_tenant, row)
-        record = _session_of(row, of_tenant.slug, now)
-        held = self._scopes(of_tenant, holder) if record.scopes is None else ()
-        return Presented(record, _family_of(row), holder, of_tenant, held)
-
-    def _scopes(self, tenant: Tenant, owner: Owner) -> tuple[str, ...]:
-        if not owner.roles:
-            return ()
-        rows = self._connection.execute(_ROLE_SCOPES, {"tenant_id": tenant.id, "names": owner.roles})
-        scopes = {row.name: texts(row.scopes) for row in rows}
-        return tuple(dict.fromkeys(chain.from_iterable(scopes.get(name, ()) for name in owner.roles)))
+        row = self._connection.execute(_BY_KID[self._dialect], {"kid": kid}).first()
+        return _presented(row, now) if row else None
 
     def list(
         self, tenant: Tenant, now: datetime, owner_id: str | None, *, before: str | None, limit: int
     ) -> Sequence[Session]:
-        query = _WITH_OWNER.where(session.c.tenant_id == tenant.id)
-        if owner_id is not None:
-            query = query.where(session.c.owner_id == owner_id)
-        if before is not None:
-            query = query.where(session.c.id < before)
-        rows = self._connection.execute(query.order_by(session.c.id.desc()).limit(limit))
-        return [_session_of(row, tenant.slug, now) for row in rows]
+        wanted = {"tenant_id": tenant.id, "owner_id": owner_id, "before": before, "most": limit}
+        named = {name: value for name, value in wanted.items() if value is not None}
+        statement = _LIST[owner_id is not None, before is not None][self._dialect]
+        return [_presented(row, now).session for row in self._connection.execute(statement, named)]
 
     def living(self, tenant: Tenant, owner_id: str, now: datetime) -> Sequence[str]:
         """Return the ids of the sessions of an owner that have not ended, in one order everywhere."""
@@ -151,17 +154,6 @@ class SessionRows:
         return int(self._connection.execute(query).scalar_one())
 
 
-class _Part:
-    """The columns of one table in a row that holds those of several, by their own names."""
-
-    def __init__(self, row: Any, prefix: str) -> None:
-        self._row = row
-        self._prefix = prefix
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._row, self._prefix + name)
-
-
 def _tokens(family: Family) -> dict[str, Any]:
     parent, elder = family.parent, family.elder
     return {
@@ -178,44 +170,114 @@ def _tokens(family: Family) -> dict[str, Any]:
     }
 
 
-def _family_of(row: Any) -> Family:
-    part = _Part(row, "session_")
-    parent = None if part.parent_digest is None else Token(part.parent_digest, part.generation_id, part.parent_nonce)
-    elder = None if part.elder_digest is None else Token(part.elder_digest, part.elder_generation_id, part.elder_nonce)
+class _Body(msgspec.Struct, array_like=True, gc=False):
+    """The JSON array of a row, in the order of `_SELECT`."""
+
+    id: str
+    kid: str
+    generation_id: str
+    elder_generation_id: str | None
+    generation: int
+    scopes: str | None
+    audience: str
+    claims: str
+    device: str
+    client_id: str | None
+    created_at: int
+    rotated_at: int
+    idle_expires_at: int
+    expires_at: int
+    revoked_at: int | None
+    revoke_reason: str
+    role_scopes: str | None
+    owner: list[Any]
+    tenant: list[Any]
+
+
+def _presented(row: Any, now: datetime) -> Presented:
+    """Build what one row tells: the session and its family, their owner and tenant, the scopes of the roles."""
+    body: _Body = _decode_body(row[5])
+    tenant = _tenant_of(*body.tenant)
+    owner = _owner_of(tenant.slug, *body.owner)
+    family = _family_of(row, body, tenant.id)
+    over = is_over(family, micros(now))
+    status: SessionStatus = "revoked" if over == "revoked" else "expired" if over else "active"
+    session = Session(
+        id=body.id,
+        tenant=tenant.slug,
+        owner=owner.external_id,
+        status=status,
+        scopes=None if body.scopes is None else texts(body.scopes),
+        audience=texts(body.audience),
+        claims=_decode(body.claims),
+        device=_decode(body.device),
+        client_id=body.client_id,
+        generation=body.generation,
+        created_at=moment(body.created_at),
+        refreshed_at=moment(body.rotated_at),
+        idle_expires_at=moment(body.idle_expires_at),
+        expires_at=moment(body.expires_at),
+        revoked_at=moment_or_none(body.revoked_at),
+        revoke_reason=body.revoke_reason,
+    )
+    held = tuple(dict.fromkeys(chain.from_iterable(_decode(body.role_scopes)))) if body.role_scopes else ()
+    return Presented(session, family, owner, tenant, held)
+
+
+def _family_of(row: Any, body: _Body, tenant_id: str) -> Family:
+    digest, parent_digest, parent_nonce, elder_digest, elder_nonce, _ = row
+    parent = elder = None
+    if parent_digest is not None:
+        parent = Token(bytes(parent_digest), body.generation_id, bytes(parent_nonce))
+    if elder_digest is not None:
+        elder = Token(bytes(elder_digest), body.elder_generation_id or "", bytes(elder_nonce))
     return Family(
-        kid=part.kid,
-        tenant_id=part.tenant_id,
-        session_id=part.id,
-        generation=part.generation,
-        rotated_at=part.rotated_at,
-        idle_expires_at=part.idle_expires_at,
-        expires_at=part.expires_at,
-        revoked=part.revoked_at is not None,
-        current=Token(part.digest, part.generation_id),
+        kid=body.kid,
+        tenant_id=tenant_id,
+        session_id=body.id,
+        generation=body.generation,
+        rotated_at=body.rotated_at,
+        idle_expires_at=body.idle_expires_at,
+        expires_at=body.expires_at,
+        revoked=body.revoked_at is not None,
+        current=Token(bytes(digest), body.generation_id),
         parent=parent,
         elder=elder,
     )
 
 
-def _session_of(row: Any, slug: str, now: datetime) -> Session:
-    part = _Part(row, "session_")
-    over = is_over(_family_of(row), micros(now))
-    status: SessionStatus = "revoked" if over == "revoked" else "expired" if over else "active"
-    return Session(
-        id=part.id,
+def _owner_of(
+    slug: str, id: str, external_id: str, name: str, email: str | None, roles: str, admin: Any, status: Any, at: int
+) -> Owner:
+    return Owner(
+        id=id,
         tenant=slug,
-        owner=row.external_id,
+        external_id=external_id,
+        name=name,
+        email=email,
+        roles=texts(roles),
+        admin=bool(admin),
         status=status,
-        scopes=None if part.scopes is None else texts(part.scopes),
-        audience=texts(part.audience),
-        claims=json.loads(part.claims),
-        device=json.loads(part.device),
-        client_id=part.client_id,
-        generation=part.generation,
-        created_at=moment(part.created_at),
-        refreshed_at=moment(part.rotated_at),
-        idle_expires_at=moment(part.idle_expires_at),
-        expires_at=moment(part.expires_at),
-        revoked_at=moment_or_none(part.revoked_at),
-        revoke_reason=part.revoke_reason,
+        created_at=moment(at),
     )
+
+
+@lru_cache(maxsize=256)
+def _tenant_of(
+    id: str, slug: str, name: str, prefix: str, status: Any, default: int, most: int, never: Any, at: int
+) -> Tenant:
+    return Tenant(
+        id=id,
+        slug=slug,
+        name=name,
+        prefix=prefix,
+        status=status,
+        expires_in_default=timedelta(microseconds=default),
+        expires_in_max=timedelta(microseconds=most),
+        never_allowed=bool(never),
+        created_at=moment(at),
+    )
+
+
+_decode: Any = msgspec.json.Decoder().decode
+_decode_body: Any = msgspec.json.Decoder(_Body).decode

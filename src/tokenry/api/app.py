@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeAlias
 
 from tokenry.aio import AsyncTokenry
@@ -57,8 +58,8 @@ def create_app(served: Served, operations: App | None = None) -> App:
     from .management import management
 
     rest = management(served.sync, served.settings)
-    document = described(rest.openapi())
-    rest.openapi = lambda: document  # type: ignore[method-assign]
+    document = rest.openapi
+    rest.openapi = cache(lambda: described(document()))  # type: ignore[method-assign]
     return Application(served, rest, operations)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import tokenry
 
 from .counters import Counters
 
-_SIBLING_SECONDS = 1.0
+_SIBLING_SECONDS = 3.0  # longer than the database has to answer
 _SIBLING_BYTES_MAX = 1 << 20
 _PROCESS = ProcessCollector(registry=CollectorRegistry())
 
@@ -44,7 +44,7 @@ class Metrics:
     """The numbers of one process, and of those beside it when several answer on one address.
 
     A scrape reaches whichever process takes it. That one asks its siblings, so that every scrape shows all of them,
-    told apart by the label `worker`; one that does not answer within a second is missing, as `tokenry_worker_up` says.
+    told apart by the label `worker`; one that does not answer in time is missing, as `tokenry_worker_up` says.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Metrics:
         counters: Counters,
         *,
         connections: Callable[[], int] = lambda: 0,
-        ready: Callable[[], bool] = lambda: True,
+        ready: Callable[[], Awaitable[str]],
         worker: int = 0,
         workers: int = 1,
         meeting: Path | None = None,
@@ -67,12 +67,15 @@ class Metrics:
 
     async def __call__(self) -> bytes:
         """Return the text of a scrape."""
-        shared = dict(zip(self._siblings, await asyncio.gather(*map(self._ask, self._siblings)), strict=True))
-        everybody = {self._worker: list(self.own()), **shared}
-        return _text(_merged(everybody))
+        own, *theirs = await asyncio.gather(self.own(), *map(self._ask, self._siblings))
+        return _text(_merged({self._worker: own, **dict(zip(self._siblings, theirs, strict=True))}))
 
-    def own(self) -> Iterator[Family]:
-        """Yield the numbers of this process."""
+    async def own(self) -> list[Family]:
+        """Return the numbers of this process."""
+        missing = await self._ready()
+        return list(self._families(ready=not missing))
+
+    def _families(self, *, ready: bool) -> Iterator[Family]:
         counted = self._counters
         answers = [Sample({"route": route, "status": str(status)}, n) for (route, status), n in counted.answers.items()]
         verdicts = [Sample({"code": code}, n) for code, n in counted.verdicts.items()]
@@ -86,7 +89,7 @@ class Metrics:
             yield Family(f"tokenry_{name}", "counter", about, [Sample({}, count)])
         for name, about, value in (
             ("connections", "Connections that are open.", self._connections()),
-            ("ready", "1 when the last question to the database was answered.", int(self._ready())),
+            ("ready", "1 when the database answers in time.", int(ready)),
         ):
             yield Family(f"tokenry_{name}", "gauge", about, [Sample({}, value)])
         yield Family("tokenry_info", "gauge", "The version that runs.", [Sample({"version": tokenry.__version__}, 1)])
@@ -108,7 +111,7 @@ class Metrics:
 
     async def _tell(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            writer.write(_encode(list(self.own())))
+            writer.write(_encode(await self.own()))
             await writer.drain()
             writer.close()
 

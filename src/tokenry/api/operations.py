@@ -47,10 +47,6 @@ class Readiness:
             return "the database does not answer"
         return self._asking.result()
 
-    def last(self) -> bool:
-        """Return whether the last question was answered."""
-        return not self._answer
-
     async def _ask(self) -> str:
         try:
             await self._tk.tenants.get("default")

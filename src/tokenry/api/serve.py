@@ -80,7 +80,7 @@ async def _serve(
         metrics = Metrics(
             served.counters,
             connections=lambda: len(server.server_state.connections),
-            ready=readiness.last,
+            ready=readiness,
             worker=place.worker,
             workers=settings.workers,
             meeting=place.meeting,

@@ -100,7 +100,9 @@ def test_a_read_only_database_refuses_changes_and_goes_on_verifying(tmp_path: Pa
             await asyncio.to_thread(lambda: tk._sync.owners.put("ada"))
             operator = (await asyncio.to_thread(make_operator_key, tk._sync)).secret
             secret = (await tk.keys.issue("ada", name="k")).secret
-            app = create_app(Served(tk, ServerSettings()), Operations(Readiness(tk), Metrics(Counters())))
+            readiness = Readiness(tk)
+            operations = Operations(readiness, Metrics(Counters(), ready=readiness))
+            app = create_app(Served(tk, ServerSettings()), operations)
             fields = {"Authorization": f"Bearer {operator}"}
             client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://x", headers=fields)
             async with client:

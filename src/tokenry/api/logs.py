@@ -135,22 +135,36 @@ def configure(settings: ServerSettings, stream: TextIO | None = None) -> None:
         logger.setLevel(logging.WARNING)
 
 
-class AccessLog:
-    """Says a share of the requests, evenly, and every one that failed on our side."""
+_LINES_MAX = 200
 
-    __slots__ = ("_credit", "_share")
+
+class AccessLog:
+    """Says a share of the requests, evenly, and every one that failed on our side.
+
+    A line costs ten times what a verification does. So of a share, not of all, at most 200 lines are said in a second.
+    """
+
+    __slots__ = ("_count", "_credit", "_second", "_share")
 
     def __init__(self, share: float) -> None:
         self._share = share
         self._credit = 0.0
+        self._second = self._count = 0
 
     def is_due(self, status: int) -> bool:
         """Count a request, and return whether it is its turn to be told."""
         self._credit += self._share
-        if self._credit >= 1.0:
-            self._credit -= 1.0
-            return True
-        return status >= 500
+        if self._credit < 1.0:
+            return status >= 500
+        self._credit -= 1.0
+        return status >= 500 or self._share == 1.0 or self._has_room()
+
+    def _has_room(self) -> bool:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._count = second, 0
+        self._count += 1
+        return self._count <= _LINES_MAX
 
     def __call__(self, method: str, path: str, status: int, seconds: float, request_id: str, client: str) -> None:
         """Count a request, and tell it when it is its turn."""

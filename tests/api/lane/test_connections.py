@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import uvicorn
 
+from tokenry.api.logs import AccessLog
+
 from .answer import read
 from .conftest import Place, Way, run
 from .requests import auth, chunked, request, verify
@@ -219,3 +221,10 @@ def test_on_a_real_socket_too_errors_are_answered_before_the_end(serving: Servin
     head, body = verify(place.operator, question, ending).split(b"\r\n\r\n", 1)
     head = b"\r\n".join(line for line in head.split(b"\r\n") if not line.startswith(b"Content-Length"))
     assert statuses(chunked(head + b"\r\n\r\n", body, 9)) == [200]
+
+
+def test_of_a_share_of_a_flood_few_lines_are_logged_and_of_all_requests_all() -> None:
+    some, every = AccessLog(0.5), AccessLog(1.0)
+    assert sum(some.is_due(200) for _ in range(10_000)) <= 400  # a second may end while they are counted
+    assert all(some.is_due(503) for _ in range(1000))
+    assert all(every.is_due(200) for _ in range(10_000))

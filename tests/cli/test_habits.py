@@ -218,3 +218,8 @@ def test_what_try_prints_works(shell: Shell) -> None:
         ["bash", "-c", script], cwd=shell.directory, env=clean_environment(), capture_output=True, text=True, check=True
     )
     assert "verdict  valid" in done.stdout
+
+
+def test_long_work_shows_how_far_it_is_on_a_terminal_only(ready: Shell) -> None:
+    assert "100%" in ready.on_terminal("audit", "check")
+    assert ready("audit", "check").err == ""

@@ -14,6 +14,7 @@ from tokenry.aio import AsyncTokenry
 from tokenry.client import AsyncClient, Client
 from tokenry.types import (
     OPERATOR_SCOPES,
+    ConfigError,
     Conflict,
     Denied,
     Event,
@@ -248,8 +249,11 @@ def test_who_may_not_verify_is_told(client: Client, tokenry_server: Serving) -> 
     other = client.keys.issue("operator", name="no verify", scopes=scopes, environment="op").secret
     with Client(tokenry_server.url, other) as blind, pytest.raises(NotAllowed):
         blind.verify("x")
-    with Client(tokenry_server.url, "nonsense") as stranger, pytest.raises(Denied):
-        stranger.verify("x")
+    with Client(tokenry_server.url, "nonsense") as stranger:
+        with pytest.raises(Denied):
+            stranger.verify("x")
+        with pytest.raises(ConfigError):  # Denied would tell that it is "x" that is refused
+            stranger.require("x")
 
 
 GROUPS = ["tenants", "owners", "roles", "scopes", "keys", "events", "audit", "usage"]

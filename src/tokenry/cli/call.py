@@ -199,7 +199,8 @@ def _errors(out: Output) -> Iterator[None]:
     try:
         yield
     except TokenryError as error:
-        code = UNREACHABLE if isinstance(error, StoreUnavailable) else SIGN_IN if isinstance(error, Denied) else FAILED
+        signed_out = isinstance(error, Denied) and error.verdict.retry_after is None
+        code = UNREACHABLE if isinstance(error, StoreUnavailable) else SIGN_IN if signed_out else FAILED
         fields = error.errors if isinstance(error, Invalid) else ()
         if out.json:
             told = {"code": error.code, "message": error.message, "details": _plain(error.details)}

@@ -120,7 +120,7 @@ class Client:
         environment: str | None = None,
         audience: str | None = None,
     ) -> Valid:
-        """Verify, and raise Denied in place of a refusal."""
+        """Verify, and raise Denied in place of a refusal; ConfigError when the key of this client is refused."""
         asked = _asked(presented, scopes, ip, cost, tenant, environment, audience)
         valid: Valid = self._drive(self._requiring(asked))
         return valid
@@ -177,7 +177,10 @@ class Client:
         return verdict
 
     def _requiring(self, asked: Mapping[str, Any]) -> Steps:
-        verdict: Verdict = yield from self._verifying(asked)
+        try:
+            verdict: Verdict = yield from self._verifying(asked)
+        except Denied as error:  # nobody may take the client's own key for the one that was presented
+            raise ConfigError(error.message) from None
         if not verdict:
             raise Denied(verdict)
         return verdict

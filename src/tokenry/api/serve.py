@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections, and say so."""
         await super().startup(sockets)
-        if self._settings.tls_certificate is not None:
+        if self._settings.tls_certificate is not None or not sys.stdin.isatty():  # on a terminal it ends with that
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._renew_certificate)
         if self.started:
             self._tell_started()
@@ -198,9 +199,9 @@ class Server(uvicorn.Server):
     def _renew_certificate(self) -> None:
         """Take a renewed certificate over, on SIGHUP; connections that exist keep theirs."""
         certificate, key = self._settings.tls_certificate, self._settings.tls_key
+        if certificate is None or self.config.ssl is None:
+            return  # `systemctl reload` finds nothing to do
         try:
-            assert self.config.ssl is not None
-            assert certificate is not None
             self.config.ssl.load_cert_chain(certificate, key)
             log.info("certificate renewed")
         except OSError as error:  # ssl.SSLError is one, too

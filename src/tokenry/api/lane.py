@@ -43,7 +43,7 @@ class LaneProtocol(GuardedProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._asked: Request | None = None
-        self._route = ""
+        self._route, self._method = "", b""
         self._defaults: Any = None
         self._default_lines = b""
         self._closing = False
@@ -64,7 +64,8 @@ class LaneProtocol(GuardedProtocol):
         count = self._message_count
         super().data_received(data)
         asked = self._answered
-        if asked is not None and begins and self._message_count == count + 1 and not self._in_head:
+        alone = begins and self._message_count == count + 1 and not self._in_head
+        if asked is not None and alone and not self.flow.write_paused:
             self._head, self._size = data[: len(data) - len(asked.body)], len(data)
 
     def pause_writing(self) -> None:
@@ -83,20 +84,26 @@ class LaneProtocol(GuardedProtocol):
 
     def on_headers_complete(self) -> None:
         """Take the request, or hand it over."""
-        url, _, query = self.url.partition(b"?")
-        route = _ROUTES.get(url) or (AUTH if url.startswith(_BELOW) else None)
-        if route is None or not self._is_free() or b"#" in self.url:
-            self._hand_over()
-            super().on_headers_complete()
+        path, _, query = self.url.partition(b"?")
+        route = _ROUTES.get(path) or (AUTH if path.startswith(_BELOW) else None)
+        if route is not None and self._takes(route, query):
+            self.check_head()
             return
-        asked = Request(query, self.headers, self._peer, self.served.proxies)
+        if route is not None:
+            self.served.counters.handed_over_count += 1
+        self._hand_over()
+        super().on_headers_complete()
+
+    def _takes(self, route: str, query: bytes) -> bool:
+        """Take a request in its plain form, if its answer may be written at once."""
+        if self.expect_100_continue or self.is_due() or self.flow.write_paused or self.parser.should_upgrade():
+            return False
         method = self.parser.get_method()
-        if not _is_plain(asked) or (method != b"POST" and route is not AUTH):
-            self._hand_over()
-            super().on_headers_complete()
-            return
-        self.check_head()
+        asked = Request(query, self.headers, self._peer, self.served.proxies)
+        if not _is_plain(asked) or b"#" in self.url or (method != b"POST" and route is not AUTH):
+            return False
         self._asked, self._route, self._method = asked, route, method
+        return True
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -142,10 +149,6 @@ class LaneProtocol(GuardedProtocol):
             self._closing = True
         else:
             super().shutdown()
-
-    def _is_free(self) -> bool:
-        """Tell whether an answer may be written now."""
-        return not (self.expect_100_continue or self.is_due() or self.flow.write_paused or self.parser.should_upgrade())
 
     def _fail(self, code: str) -> None:
         self._head = None

@@ -61,8 +61,13 @@ class FlaskTokenry(Hooks):
 
     @property
     def tk(self) -> Tokenry:
-        """The engine of the current application."""
+        """The engine of the current application; outside of requests see `tk_of`."""
         return _state().tk
+
+    def tk_of(self, app: Flask) -> Tokenry:
+        """Return the engine of an application."""
+        with app.app_context():
+            return self.tk
 
     def user_loader(self, load: F) -> F:
         """Register what returns the host's user by an owner's external id; None refuses the credential."""

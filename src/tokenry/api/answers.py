@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from tokenry.types import Limit, Refused, Valid, Verdict
 ENTRIES = 4096
 _NOTHING = b',"kind":null,"key":null,"session":null,"owner":null,"tenant":null,"scopes":[],"limits":'
 _END = b'],"retry_after":null}'
+_PLAIN = re.compile(r"[A-Za-z0-9_.~:@*-]+")
 _encode = msgspec.json.Encoder().encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -179,11 +181,11 @@ def tenant_json(tenant: Any) -> bytes:
 
 def _identity(verdict: Valid) -> bytes:
     grant, of_session = grant_of(verdict), verdict.kind == "session"
-    fields = (
-        ("key-id", "" if of_session else grant.key_id),
-        ("owner", grant.external_id),
-        ("tenant", grant.tenant),
-        ("scopes", " ".join(verdict.scopes)),
-        ("session", grant.key_id if of_session else ""),  # what stands for the key in the grant of a session
-    )
-    return "".join(f"x-auth-{name}: {quote(value, safe=' :@*')}\r\n" for name, value in fields).encode()
+    key, session = ("", grant.key_id) if of_session else (grant.key_id, "")  # what stands for the key of a session
+    owner = grant.external_id
+    if not _PLAIN.fullmatch(owner):
+        owner = quote(owner, safe=" :@*")
+    return (  # of ids, slugs and scopes every character stands for itself
+        f"x-auth-key-id: {key}\r\nx-auth-owner: {owner}\r\nx-auth-tenant: {grant.tenant}\r\n"
+        f"x-auth-scopes: {' '.join(verdict.scopes)}\r\nx-auth-session: {session}\r\n"
+    ).encode()

@@ -95,6 +95,13 @@ def test_a_request_from_another_site_changes_nothing(site: Site) -> None:
     assert (session.status, session.generation) == ("active", 1)
 
 
+def test_another_site_cannot_sign_its_visitor_in_here_as_somebody_else(site: Site) -> None:
+    browser = site.browser()
+    assert code(browser.post("/sign-in", {**OTHER, "X-Demo-User": "eve"})) == (403, "cross_site")
+    assert browser.jar == {}
+    assert len(site.tk.sessions.list()) == 0
+
+
 def test_an_unknown_method_counts_as_one_that_changes(site: Site) -> None:
     browser = signed_in(site)
     assert code(browser.ask("PURGE", "/signed-in", OTHER)) == (403, "cross_site")

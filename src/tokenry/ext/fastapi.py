@@ -80,12 +80,15 @@ class FastAPITokenry(Hooks):
 
         `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
         """
+        starting = steps.start(self.tk, self.guard, self, of_scope(request.scope), owner, {"claims": claims, **asked})
         try:
-            tokens = await steps.run_async(steps.start(self.tk, self, owner, {"claims": claims, **asked}))
+            found = await steps.run_async(starting)
         except steps.Stopped as stopped:
             raise Refusal(None, stopped.answer) from None
-        self._hand_out(request, response, tokens)
-        return tokens
+        if isinstance(found, Problem):
+            raise await self.refusal(found, ACCESS)
+        self._hand_out(request, response, found)
+        return found
 
     async def sign_out(self, request: Request, response: Response, *, everywhere: bool = False) -> None:
         """End the session of a request, or all sessions of its owner, and take the cookies back."""

@@ -125,11 +125,12 @@ class FlaskTokenry(Hooks):
 
         `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
         """
+        state, facts = _state(), of_environ(request.environ)
         try:
-            tokens = steps.run(steps.start(self.tk, self, owner, {"claims": claims, **asked}))
+            found = steps.run(steps.start(state.tk, state.guard, self, facts, owner, {"claims": claims, **asked}))
         except steps.Stopped as stopped:
             return make_response(stopped.answer)
-        return _hand_out(response, tokens, by_cookie=True)
+        return self._answer(found, ACCESS) if isinstance(found, Problem) else _hand_out(response, found, by_cookie=True)
 
     def sign_out(self, response: Any, *, everywhere: bool = False) -> Response:
         """End the session of this request, or all sessions of its owner, and take the cookies back."""

@@ -118,6 +118,10 @@ class Guard:
         """Tell whether a cookie of a request speaks for its sender."""
         return cookie_counts(facts.method, facts.fetch_site, facts.origin, self.options.allowed_origins)
 
+    def is_foreign(self, facts: Facts) -> bool:
+        """Tell whether the browser says that another site caused a request that changes something."""
+        return facts.fetch_site in ("cross-site", "same-site") and not self.trusts_cookie(facts)
+
     def client(self, facts: Facts) -> str | None:
         """Return the client's address: what the server says, or what the trusted proxies say."""
         return facts.peer if self._proxies is None else self._proxies.client(facts.peer, facts.forwarded)

@@ -72,8 +72,12 @@ def admit(tk: Any, guard: Guard, facts: Facts, need: Need, *, optional: bool = F
     return guard.judged(verdict, facts, need)
 
 
-def start(tk: Any, hooks: Hooks, owner: object, asked: Mapping[str, Any]) -> Steps[SessionTokens]:
+def start(
+    tk: Any, guard: Guard, hooks: Hooks, facts: Facts, owner: object, asked: Mapping[str, Any]
+) -> Steps[SessionTokens | Problem]:
     """Start a session for an owner, who is made if there is none; raise Stopped when a hook answers."""
+    if guard.is_foreign(facts):  # or another site signs its visitor in here as somebody of its choice
+        return problem("cross_site")
     yield from _before(hooks, str(owner))
     within = {"tenant": asked["tenant"]} if "tenant" in asked else {}
     yield tk.owners.put(owner, **within)

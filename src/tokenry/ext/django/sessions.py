@@ -29,10 +29,11 @@ def sign_in(request: HttpRequest, response: Any, owner: object, claims: Any = No
     `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
     """
     try:
-        tokens = steps.run(steps.start(get_tokenry(), hooks, owner, {"claims": claims, **asked}))
+        facts = of_environ(request.META)
+        found = steps.run(steps.start(get_tokenry(), guard(), hooks, facts, owner, {"claims": claims, **asked}))
     except steps.Stopped as stopped:
         return stopped.answer
-    return _hand_out(request, response, tokens, by_cookie=True)
+    return answer(found) if isinstance(found, Problem) else _hand_out(request, response, found, by_cookie=True)
 
 
 def sign_out(request: HttpRequest, response: Any, *, everywhere: bool = False) -> Any:

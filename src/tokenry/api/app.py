@@ -120,12 +120,16 @@ class Application:
 
     async def _drive(self, steps: Steps, wishes: list[Wish]) -> Answer:
         """Wait for what the steps of a hot route wish for, until they end."""
+        answer_to = self._served.engine.answer
         try:
             if not wishes:
                 wishes = next(steps)
             while True:
                 try:
-                    answers = await asyncio.gather(*[self._served.engine.answer(text, ask) for text, ask in wishes])
+                    if len(wishes) == 1:
+                        answers = [await answer_to(*wishes[0])]
+                    else:
+                        answers = await asyncio.gather(*[answer_to(*wish) for wish in wishes])
                 except Exception as error:
                     wishes = steps.throw(error)
                 else:

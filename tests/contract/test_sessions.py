@@ -377,6 +377,8 @@ def test_a_changed_a_made_up_and_a_foreign_kind_of_token_is_malformed(tk: Any, s
     ids = (parse(text).kid, "ten_x", "ses_x")  # type: ignore[union-attr]
     forged = begin(ids, "tk_rt", bytes(32), forger, 0, Rules(0, 1, 1)).text
     assert tk.sessions.refresh(forged).code == "malformed"
+    with pytest.raises(NotFound):
+        tk.sessions.revoke(forged)
     assert tk.sessions.refresh(tk.keys.issue("dev-1", name="k").secret).code == "malformed"
     assert tk.sessions.refresh(started.access).code == "malformed"
     assert tk.sessions.refresh(started.refresh)

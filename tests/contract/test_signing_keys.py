@@ -207,6 +207,19 @@ def test_what_lies_in_the_database_signs_nothing_and_cannot_be_moved(
 
 
 @pytest.mark.lasting
+def test_a_signing_key_that_was_moved_to_another_tenant_is_none(
+    installation: Installation, tk: Any, ada: Owner, acme: str
+) -> None:
+    kid = kid_of(tk.sessions.start("ada").access)
+    there = "(SELECT id FROM tokenry_tenant WHERE slug = 'acme')"
+    installation.sql(f"UPDATE tokenry_signing_key SET tenant_id = {there} WHERE kid = :kid", kid=kid)
+    tk = installation.reopen(tk)
+    theirs = tk.sessions.start("ada", tenant="acme")
+    assert kid_of(theirs.access) != kid
+    assert kid not in {key["kid"] for key in tk.jwks(tenant="acme")["keys"]}
+
+
+@pytest.mark.lasting
 def test_a_rotation_counts_in_every_instance(installation: Installation, tk: Any, ada: Owner) -> None:
     other = installation.open()
     started = tk.sessions.start("ada")

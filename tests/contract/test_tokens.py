@@ -146,15 +146,35 @@ def test_a_token_of_a_session_that_never_was_is_not_found(
 
 
 def test_a_forged_token_is_refused_without_a_lookup(
-    tk: Any, started: SessionTokens, installation: Installation
+    tk: Any, started: SessionTokens, installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = jwt.generate("forged", "ES256")
-    text = jwt.write({**claims_of(started.access), "jti": "x"}, "u" * 16, key, b"x" * 32)
     sync = tk.thing._sync if installation.face == "async" else tk
+
+    def looked_up(*asked: Any) -> None:
+        raise AssertionError("a forged token reached the database")
+
+    forged = [
+        jwt.write({**claims_of(started.access), "jti": "x"}, "u" * 16, jwt.generate(kid, "ES256"), b"x" * 32)
+        for kid in ("forged", sync._signers.signer(sync._context, "default").kid)
+    ]
     sync._signers.forget()
-    sync._signers._by_kid["forged"] = None  # looked at, it would break
+    for call in ("read", "find", "find_async"):
+        monkeypatch.setattr(sync._database, call, looked_up, raising=False)
+    for text in forged:
+        assert tk.verify(text).code == "malformed"
+        assert tk.verify(text, offline=True).code == "malformed"
+    monkeypatch.undo()
+
+
+def test_a_tag_of_ours_does_not_make_up_for_a_foreign_signature(
+    tk: Any, started: SessionTokens, signing: tuple[jwt.JoseKey, bytes]
+) -> None:
+    key, tag_key = signing
+    text = resigned(started.access, (jwt.generate(key.kid, "ES256"), tag_key), {})
     assert tk.verify(text).code == "malformed"
     assert tk.verify(text, offline=True).code == "malformed"
+    assert tk.sessions.refresh(started.refresh, text).code == "malformed"
+    assert tk.verify(resigned(started.access, signing, {}))
 
 
 def test_a_token_of_another_installation_is_refused(tk: Any, started: SessionTokens, tmp_path: Any) -> None:

@@ -11,7 +11,7 @@ from tokenry.core.keyring import Keyring
 from tokenry.core.model import micros
 from tokenry.core.ports import Clash, Rows, Store
 
-from . import signing_keys
+from .sealed_keys import reseal
 
 _DROPPED = "dropped"
 """Stands in place of a canary for ever: a process with yesterday's keyring does not note the generation anew."""
@@ -40,7 +40,7 @@ def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:
     if keyring.get(id) is None:
         raise NotFound(f"the keyring has no generation {id!r}")
     with store.change() as rows:
-        signing_keys.reseal(rows, keyring, id, micros(now))
+        reseal(rows, keyring, id, micros(now))
         needing = _needing(rows, id, now)
         if needing:
             raise Conflict(f"generation {id} is still needed by {needing}", field="generation")

@@ -6,8 +6,6 @@ A key is verified with as it was encrypted: what a writer in the database could 
 from __future__ import annotations
 
 import hmac
-import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,21 +14,20 @@ from typing import Any
 
 from tokenry.core import jwt, signing
 from tokenry.core.errors import Conflict, NotFound
-from tokenry.core.keyring import Generation, Keyring
+from tokenry.core.keyring import Keyring
 from tokenry.core.model import NOT_GIVEN, NotGiven, SigningKey, Tenant, moment, moment_or_none
 from tokenry.core.policy import TokenPolicy
-from tokenry.core.ports import Rows, Store
+from tokenry.core.ports import Store
 from tokenry.core.secret import joined, make_kid
 from tokenry.core.signing import RETIRING, SHARED, SigningRow
 
 from .context import By, Change, Context
+from .sealed_keys import NONCE, opened, seal
 
 READ = "tokenry:signing_keys:read"
 WRITE = "tokenry:signing_keys:write"
-_NONCE = 12
 _BATCH = 100
 _MAX_AGE = 5_000_000
-_log = logging.getLogger("tokenry.signing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +62,15 @@ class Signers:
         ring = self._rings.get(slug)
         if ring is None or context.store is not self.store or not self.is_fresh(ring):
             ring = self._read(context, slug)
-        row = self._signing(ring.tenant_id, ring.rows)
+        row = self.signing(ring.tenant_id, ring.rows)
         if row is None:
-            ring = self._keep(context.store, *_begin(context, slug, self))
-            row = self._signing(ring.tenant_id, ring.rows)
-        if row is None or row.kid not in ring.keys:
-            raise Conflict("the signing key of this tenant cannot be read with this keyring: rotate the signing keys")
+            mark = self.mark()
+            ring = self._keep(context.store, mark, *_begin(context, slug, self))
+            row = self.signing(ring.tenant_id, ring.rows)
+        if row is None:
+            raise Conflict(
+                "the signing key of this tenant is spoiled: set another `shared_secret`", field="signing_key"
+            )
         return ring.keys[row.kid]
 
     def ring_of(self, kid: str) -> Ring | None:
@@ -80,10 +80,10 @@ class Signers:
 
     def read_ring_of(self, kid: str, store: Store | None = None) -> Ring | None:
         """Read the keys among which one is; None when there is no such key."""
-        store = store or self.store
+        store, mark = store or self.store, self.mark()
         with store.read() as rows:
             found = rows.signing_keys.of_kid(kid)
-        return self._keep(store, *found) if found else None
+        return self._keep(store, mark, *found) if found else None
 
     def verifier(self, ring: Ring, kid: str) -> jwt.JoseKey | None:
         """Return a key whose tokens are good now."""
@@ -105,22 +105,26 @@ class Signers:
             return None
         return make_kid(hmac.digest(self.policy.shared_secret, joined("kid", tenant_id), "sha256"))
 
-    def _signing(self, tenant_id: str, rows: Sequence[SigningRow]) -> SigningRow | None:
+    def signing(self, tenant_id: str, rows: Sequence[SigningRow]) -> SigningRow | None:
+        """Return the key that signs now, by the algorithm and the secret that are configured."""
         expected = self.expected_kid(tenant_id)
         possible = [row for row in rows if expected in (None, row.kid)]
         return signing.signer(possible, self.policy.algorithm, self.now())
 
     def _read(self, context: Context, slug: str) -> Ring:
+        mark = self.mark()
         with context.store.read() as rows:
             tenant = rows.tenants.get(slug)
             if tenant is None:
                 raise NotFound(f"there is no tenant {slug[:64]!r}")
             listed = rows.signing_keys.list(tenant)
-        return self._keep(context.store, tenant, listed)
+        return self._keep(context.store, mark, tenant, listed)
 
-    def _keep(self, store: Store, tenant: Tenant, rows: Sequence[SigningRow]) -> Ring:
+    def _keep(self, store: Store, mark: int, tenant: Tenant, rows: Sequence[SigningRow]) -> Ring:
+        """Keep what was read when the mark stood at `mark`: a change since then must not be overlooked."""
         keys = opened(rows, self.keyring())
-        ring = Ring(tenant.id, tenant.slug, tuple(rows), keys, self.mark(), self.now())
+        good = tuple(row for row in rows if row.kid in keys)
+        ring = Ring(tenant.id, tenant.slug, good, keys, mark, self.now())
         if store is self.store:  # inside a host's transaction nothing is certain yet
             self._rings[tenant.slug] = ring
             self._by_kid.update(dict.fromkeys(keys, ring))
@@ -213,32 +217,6 @@ def upkeep(context: Context) -> None:
                 rotate(change, algorithm)
 
 
-def reseal(rows: Rows, keyring: Keyring, old: str, now: int) -> None:
-    """Encrypt anew what is encrypted under a generation that is going to be dropped."""
-    newest = keyring.signing(now)
-    generation = keyring.get(old)
-    if generation is None or newest.id == old:
-        return
-    for row in rows.signing_keys.sealed_under(old):
-        private = _unsealed(row, generation)
-        if private is not None:
-            sealed = _seal(newest, row.sealed[:_NONCE], private, row)
-            rows.signing_keys.update(row.kid, {"sealed": sealed, "generation_id": newest.id})
-
-
-def opened(rows: Sequence[SigningRow], keyring: Keyring) -> dict[str, jwt.JoseKey]:
-    """Return the keys of rows by kid. One that cannot be decrypted, or was moved, is as good as none."""
-    found: dict[bool, list[Mapping[str, Any]]] = {True: [], False: []}
-    for row in rows:
-        generation = keyring.get(row.generation_id)
-        private = _unsealed(row, generation) if generation else None
-        if private is None:
-            _log.error("the signing key %s cannot be decrypted with this keyring and is not used", row.kid)
-        else:
-            found[row.algorithm == SHARED].append(json.loads(private))
-    return {**jwt.key_set(found[False]), **jwt.key_set(found[True])}
-
-
 def _begin(context: Context, slug: str, signers: Signers) -> tuple[Tenant, Sequence[SigningRow]]:
     """Make the first keys of a tenant, unless somebody else has just done so."""
     done = None
@@ -247,7 +225,8 @@ def _begin(context: Context, slug: str, signers: Signers) -> tuple[Tenant, Seque
         if tenant is None:
             raise NotFound(f"there is no tenant {slug[:64]!r}")
         listed = rows.signing_keys.list(tenant)
-        if signers._signing(tenant.id, listed) is None:
+        keys = opened(listed, context.keyring())
+        if signers.signing(tenant.id, [row for row in listed if row.kid in keys]) is None:
             change = context.recording(rows, tenant)
             _begin_with(change, signers, listed)
             change.turns_all()
@@ -284,7 +263,7 @@ def _write(change: Change, key: jwt.JoseKey, active_at: int | None) -> SigningRo
     context = change.context
     generation = context.keyring().signing(context.clock())
     row = SigningRow(change.tenant.id, key.kid, key.algorithm, b"", generation.id, context.clock(), active_at)
-    row = replace(row, sealed=_seal(generation, context.entropy(_NONCE), key.private(), row))
+    row = replace(row, sealed=seal(generation, context.entropy(NONCE), key.private(), row))
     change.rows.signing_keys.insert(row)
     change.record("signing_key.created", key.kid, None, {"algorithm": key.algorithm})
     return row
@@ -293,26 +272,6 @@ def _write(change: Change, key: jwt.JoseKey, active_at: int | None) -> SigningRo
 def _retire(change: Change, row: SigningRow, now: int) -> None:
     change.rows.signing_keys.update(row.kid, {"retired_at": now, "removed_at": now + RETIRING})
     change.record("signing_key.retired", row.kid, None, {"algorithm": row.algorithm})
-
-
-def _seal(generation: Generation, nonce: bytes, private: bytes, row: SigningRow) -> bytes:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    return nonce + AESGCM(generation.sealing_key).encrypt(nonce, private, _bound(row))
-
-
-def _unsealed(row: SigningRow, generation: Generation) -> bytes | None:
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    try:
-        return AESGCM(generation.sealing_key).decrypt(row.sealed[:_NONCE], row.sealed[_NONCE:], _bound(row))
-    except (InvalidTag, ValueError):
-        return None
-
-
-def _bound(row: SigningRow) -> bytes:
-    return joined("tokenry/signing-key/1", row.tenant_id, row.kid, row.algorithm)
 
 
 def _told(rows: Sequence[SigningRow], tenant: Tenant, context: Context) -> tuple[SigningKey, ...]:

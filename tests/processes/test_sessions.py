@@ -1,10 +1,14 @@
 """Sessions under races: a refresh token is spent once, however many present it, and an end is an end everywhere."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tests.chaos.counts import times
 from tests.processes.places import Place
-from tests.processes.races import at_once
+from tests.processes.races import at_once, end_in_turn, witness
+from tokenry import Tokenry
 
 PROCESSES, THREADS = 4, 13
 
@@ -98,3 +102,74 @@ def test_processes_that_sign_for_the_first_time_at_once_make_one_key(place: Plac
         sets = at_once([lambda who=who, slug=slug: who.jwks(tenant=slug) for who in instances])
         assert sets[0] == sets[1] == sets[2]
         assert [key.status for key in tk.signing_keys.list(tenant=slug)] == ["active", "next"]
+
+
+def sessions(tk: Tokenry, count: int) -> tuple[list[str], list[Callable[[], Any]]]:
+    """Return access tokens of sessions, and how each ends: by its id, by a refresh token, or all of its owner's."""
+    tokens, ends = [], []
+    for number in range(count):
+        tk.owners.put(f"u{number}")
+        started = tk.sessions.start(f"u{number}")
+        tokens.append(str(started.access))
+        ends.append(
+            [
+                lambda started=started: tk.sessions.revoke(started.session.id),
+                lambda started=started: tk.sessions.revoke(started.refresh),
+                lambda number=number: tk.sessions.revoke_all(f"u{number}"),
+            ][number % 3]
+        )
+    return tokens, ends
+
+
+def derived(tk: Tokenry, count: int) -> tuple[list[str], list[Callable[[], Any]]]:
+    """Return tokens derived from keys, and how each key ends."""
+    tk.owners.put("u")
+    issued = [tk.keys.issue("u", name=f"k{number}") for number in range(count)]
+    return (
+        [str(tk.exchange(one.secret).access) for one in issued],
+        [lambda one=one: tk.keys.revoke(one.key.id) for one in issued],
+    )
+
+
+@pytest.mark.parametrize("make", [sessions, derived])
+@pytest.mark.parametrize("trials", [times(60, 1000)])
+def test_no_verification_of_a_token_that_begins_after_its_end_is_valid(
+    place: Place, make: Callable[[Tokenry, int], Any], trials: int
+) -> None:
+    tk = place.open()
+    tokens, ends = make(tk, trials)
+    [member], board = place.members(1), place.board()
+    member.begin("witness", board.path, tokens)
+    end_in_turn(board, ends)
+    assert member.answer() == [[], ["revoked"]]
+
+
+@pytest.mark.parametrize("make", [sessions, derived])
+@pytest.mark.parametrize("trials", [times(60, 1000)])
+def test_no_thread_of_the_same_process_remembers_a_token_beyond_its_end(
+    place: Place, make: Callable[[Tokenry, int], Any], trials: int
+) -> None:
+    tk = place.open()
+    tokens, ends = make(tk, trials)
+    board = place.board()
+    answers: list[Any] = at_once([lambda: witness(tk, board, tokens), lambda: end_in_turn(board, ends)])
+    assert answers[0] == [[], ["revoked"]]
+
+
+def test_a_lookup_that_a_revocation_overtook_is_not_remembered(file_place: Place) -> None:
+    tk = file_place.open()
+    tk.owners.put("u")
+    started = tk.sessions.start("u")
+    looked_up, original = [], tk._database.find
+
+    def find(kid: str) -> Any:
+        row = original(kid)
+        if not looked_up:
+            looked_up.append(kid)
+            tk.sessions.revoke(started.session.id)
+        return row
+
+    tk._database.find = find  # type: ignore[method-assign, union-attr]
+    assert tk.verify(started.access)  # it began before the end
+    assert looked_up == [started.session.id]
+    assert tk.verify(started.access).code == "revoked"

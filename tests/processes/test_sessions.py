@@ -48,7 +48,7 @@ def test_after_a_revocation_no_token_of_the_session_lives_however_fast_it_was_re
         assert {tk.verify(token).code for token in [str(one.access), *access]} == {"revoked"}
         assert tk.sessions.refresh(last).code == "revoked"
         actions = [entry.action for entry in tk.audit.list(subject=one.session.id, limit=100)]
-        assert actions[0] == "session.revoked"
+        assert actions.count("session.revoked") == 1
         assert "session.reuse_detected" not in actions
 
 

@@ -42,8 +42,15 @@ def resigned(token: object, signing: tuple[jwt.JoseKey, bytes], changed: dict[st
 @pytest.fixture
 def signing(installation: Installation, tk: Any, started: SessionTokens) -> tuple[jwt.JoseKey, bytes]:
     """The signing key and the tag key of the installation, which nobody outside has."""
-    sync = tk.thing._sync if installation.face == "async" else tk
-    return sync._signers.signer(sync._context, "default"), installation.keyring.generations[0].token_key
+    return signer_of(tk), installation.keyring.generations[0].token_key
+
+
+def signer_of(tk: Any) -> jwt.JoseKey:
+    """Return the signing key, read where the instance may wait."""
+    sync = tk.thing._sync if hasattr(tk, "thing") else tk
+    arguments = (sync._signers.signer, sync._context, "default")
+    key: jwt.JoseKey = tk.wait(tk.thing._call(*arguments)) if hasattr(tk, "thing") else arguments[0](*arguments[1:])
+    return key
 
 
 def test_a_token_says_what_the_profile_of_access_tokens_asks_for(
@@ -155,7 +162,7 @@ def test_a_forged_token_is_refused_without_a_lookup(
 
     forged = [
         jwt.write({**claims_of(started.access), "jti": "x"}, "u" * 16, jwt.generate(kid, "ES256"), b"x" * 32)
-        for kid in ("forged", sync._signers.signer(sync._context, "default").kid)
+        for kid in ("forged", signer_of(tk).kid)
     ]
     sync._signers.forget()
     for call in ("read", "find", "find_async"):

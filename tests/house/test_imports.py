@@ -7,7 +7,18 @@ import pytest
 
 import tokenry
 
-HEAVY = ["sqlalchemy", "alembic", "psycopg", "typer", "rich", "questionary", "pydantic", "flask", "joserfc", "cryptography"]
+HEAVY = [
+    "sqlalchemy",
+    "alembic",
+    "psycopg",
+    "typer",
+    "rich",
+    "questionary",
+    "pydantic",
+    "flask",
+    "joserfc",
+    "cryptography",
+]
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,6 @@ class Tokens:
 
     def _check(self, text: str) -> Generator[Any, Any, Checked | None]:
         """Return a token that a good key of the right tenant has signed."""
-        self._verifying.look()
         token = self._remembered.get(text)
         parts = None
         if token is None:
@@ -105,6 +104,7 @@ class Tokens:
                 return None
         kid = token.kid if token is not None else parts.header.kid if parts is not None else None
         assert kid is not None
+        self._verifying.look()  # so that a key that somebody else has removed is not taken from memory
         ring = self._signers.ring_of(kid)
         if ring is None or self._signers.verifier(ring, kid) is None:
             ring = yield Wait(lambda: self._signers.read_ring_of(kid))

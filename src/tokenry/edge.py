@@ -9,9 +9,13 @@ from .core.presented import Presented, cookie_counts, is_too_long, of_authorizat
 from .core.proxies import Proxies
 from .core.statuses import challenge, limit_fields, status_of
 from .runtime.throttle import Throttle
+from .service.refreshing_together import Refreshing, Result
+from .service.refreshing_together import refresh_together as _refresh_together
 from .service.verify import Find, read_ask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .aio import AsyncTokenry
     from .core.grant import Grant
     from .core.verdict import Taken, Valid, Verdict
@@ -61,6 +65,12 @@ def from_memory(tk: Tokenry, text: str, ask: Ask) -> Verdict | None:
     return tk._verifying.answer(text, ask)
 
 
+def refresh_together(tk: Tokenry, asks: Sequence[Refreshing]) -> list[Result]:
+    """Do many refreshes with one commit; return for each what `sessions.refresh` returns, or the error it raises."""
+    tk._wake()
+    return _refresh_together(tk._context, asks)
+
+
 def grant_of(verdict: Valid) -> Grant:
     """Return what a verdict was decided on, the same object as long as it is remembered: its records cost nothing."""
     return verdict._grant
@@ -77,6 +87,8 @@ __all__ = [
     "Engine",
     "Presented",
     "Proxies",
+    "Refreshing",
+    "Result",
     "Throttle",
     "challenge",
     "cookie_counts",
@@ -87,6 +99,7 @@ __all__ = [
     "of_authorization",
     "read_ask",
     "read_presented",
+    "refresh_together",
     "status_of",
     "taken_of",
 ]

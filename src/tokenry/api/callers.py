@@ -27,6 +27,7 @@ from tokenry.types import NotFound, Refused, Valid, Verdict
 from .gathering import Gatherer
 from .policy import Reach, Rule
 from .problems import Failed, missing_credential, problem, refused
+from .refreshing import Refresher
 
 SYSTEM: Final = "system"
 DEFAULT: Final = "default"
@@ -38,6 +39,7 @@ class Call:
 
     tk: Tokenry
     gatherer: Gatherer
+    refresher: Refresher
     valid: Valid
     key_id: str
     ip: str | None
@@ -77,6 +79,7 @@ class Callers:
     def __init__(self, tk: Tokenry, trusted_proxies: tuple[str, ...]) -> None:
         self._tk = tk
         self._gatherer = Gatherer()
+        self.refresher = Refresher(tk)
         self._proxies = Proxies(trusted_proxies)
 
     async def admit(self, request: Request, rule: Rule, request_id: str) -> Call:
@@ -94,7 +97,7 @@ class Callers:
             raise Failed(refused(_throttled(verdict, state.get("throttle"), blamed), needs=rule.scope or ""))
         if verdict.key is None:  # a token, which cannot end or renew itself
             raise Failed(refused(Refused("not_found")))
-        call = Call(self._tk, self._gatherer, verdict, verdict.key.id, ip, request_id)
+        call = Call(self._tk, self._gatherer, self.refresher, verdict, verdict.key.id, ip, request_id)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:
             raise Failed(problem("not_allowed", "This is for operators of the installation."))
         return call

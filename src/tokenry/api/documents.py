@@ -7,7 +7,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from tokenry.types import Key, LimitState, Owner
+from tokenry.types import Key, LimitState, Owner, Session
 
 T = TypeVar("T")
 
@@ -138,3 +138,28 @@ class AuditReportDocument(BaseModel):
     whole: bool
     entry_count: int
     problems: list[str]
+
+
+class SessionTokensDocument(BaseModel):
+    """A session with its access token and the refresh token that gets the next one. Both are shown this once."""
+
+    session: Session
+    access: str
+    refresh: str
+    scopes: list[str]
+    access_expires_at: datetime
+    refresh_expires_at: datetime
+
+
+class RefreshDocument(BaseModel):
+    """The next pair, or with `valid` false and `tokens` null the code that says why there is none."""
+
+    valid: bool
+    code: str
+    tokens: SessionTokensDocument | None
+
+
+class RevokedSessionsDocument(BaseModel):
+    """The ids of the sessions that this call has ended."""
+
+    sessions: list[str]

@@ -13,7 +13,22 @@ from starlette.responses import Response
 from tokenry import __version__
 from tokenry.tokenry import Tokenry
 
-from . import audit, docs, events, explaining, keys, owners, replies, roles, scopes, selfs, tenants, usage
+from . import (
+    audit,
+    docs,
+    events,
+    explaining,
+    keys,
+    owners,
+    replies,
+    roles,
+    scopes,
+    selfs,
+    sessions,
+    signing_keys,
+    tenants,
+    usage,
+)
 from .callers import Callers
 from .problems import problem
 from .routes import Route, request_id_of
@@ -25,6 +40,8 @@ ROOMS: Final = (
     roles.room,
     scopes.room,
     keys.room,
+    sessions.room,
+    signing_keys.room,
     selfs.room,
     explaining.room,
     usage.room,

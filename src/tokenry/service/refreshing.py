@@ -19,7 +19,7 @@ from tokenry.core.verdict import Refused
 
 from . import access as tokens
 from .acting import told_by_host
-from .context import Change, Context
+from .context import Change, Context, Done
 from .owners import put
 from .signing_keys import Signers
 
@@ -49,7 +49,7 @@ class Answered:
     held: tuple[str, ...]
 
 
-class _Moved(Exception):
+class Moved(Exception):
     """Somebody else has changed the session since it was read."""
 
 
@@ -59,29 +59,35 @@ def refresh(
     """Take a refresh token for the next pair."""
     signers = context.signers
     assert signers is not None
-    asked = _read(context, signers, presented, access, scopes, client_id, tenant)
-    if isinstance(asked, Refused):
-        return asked
+    asked = read(context, signers, presented, access, scopes, client_id, tenant)
+    return asked if isinstance(asked, Refused) else refresh_alone(context, signers, asked)
+
+
+def refresh_alone(context: Context, signers: Signers, asked: Asked) -> SessionTokens | Refused:
+    """Do one refresh in a transaction of its own."""
     for _ in range(_ROUNDS):
         try:
             answered = _attempt(context, signers.policy, asked)
-        except _Moved:  # by another one that presents the same token, or by a revocation: look again
+        except Moved:  # by another one that presents the same token, or by a revocation: look again
             continue
-        if isinstance(answered, Refused):
-            return answered
-        found = answered.presented
-        key = signers.signer(context, found.tenant.slug)
-        return answer(
-            context,
-            key,
-            found.tenant,
-            found.owner,
-            answered.session,
-            answered.held,
-            Secret(answered.refresh),
-            generation=answered.generation,
-        )
+        return answered if isinstance(answered, Refused) else signed(context, signers, answered)
     raise StoreUnavailable("this session is changed faster than it can be refreshed; try again")
+
+
+def signed(context: Context, signers: Signers, answered: Answered) -> SessionTokens:
+    """Return the pair that a refresh has led to; what it did is committed by now."""
+    found = answered.presented
+    key = signers.signer(context, found.tenant.slug)
+    return answer(
+        context,
+        key,
+        found.tenant,
+        found.owner,
+        answered.session,
+        answered.held,
+        Secret(answered.refresh),
+        generation=answered.generation,
+    )
 
 
 def answer(
@@ -129,9 +135,10 @@ def renewed(session: Session, family: Family) -> Session:
     )
 
 
-def _read(
+def read(
     context: Context, signers: Signers, presented: object, access: object, scopes: Any, client_id: Any, tenant: Any
 ) -> Asked | Refused:
+    """Read what a refresh is asked with; refuse what is no token of ours. Raise Invalid for malformed scopes."""
     errors: list[FieldError] = []
     narrowed = None if scopes is None else check_list("scopes", scopes, errors)
     fields.refuse(errors)
@@ -164,16 +171,21 @@ def signed_here(context: Context, signers: Signers, text: str) -> jwt.Claims | N
 
 def _attempt(context: Context, policy: TokenPolicy, asked: Asked) -> Answered | Refused:
     with context.store.change() as rows:
-        now = context.now()
-        found = rows.sessions.by_kid(asked.parsed.kid, now)
-        if found is None or asked.tenant not in (None, found.tenant.slug):
-            return Refused("not_found")
-        name = name_of(found.tenant.slug, found.owner.external_id, found.tenant.slug)
-        change = Change(context, rows, found.tenant, Actor(name), now)
-        answered = _decide(change, policy, asked, found)
-        done = change.finish()
+        answered, done = attempt(context, rows, policy, asked)
     context.announce(done)
     return answered
+
+
+def attempt(context: Context, rows: Rows, policy: TokenPolicy, asked: Asked) -> tuple[Answered | Refused, Done]:
+    """Decide within a transaction that is open, and write what follows. Raise Moved when somebody else was faster."""
+    now = context.now()
+    found = rows.sessions.by_kid(asked.parsed.kid, now)
+    if found is None or asked.tenant not in (None, found.tenant.slug):
+        return Refused("not_found"), Done()
+    name = name_of(found.tenant.slug, found.owner.external_id, found.tenant.slug)
+    change = Change(context, rows, found.tenant, Actor(name), now)
+    answered = _decide(change, policy, asked, found)
+    return answered, change.finish()
 
 
 def _decide(change: Change, policy: TokenPolicy, asked: Asked, found: Presented) -> Answered | Refused:
@@ -219,7 +231,7 @@ def _go_on(
     signing, nonce = keyring.signing(now), change.context.entropy(16)
     rotation = rotate(family, asked.text, asked.parsed.prefix, nonce, signing, now, policy.rules.idle)
     if not change.rows.sessions.rotate(rotation.family, family.generation):
-        raise _Moved
+        raise Moved
     session = renewed(found.session, rotation.family)
     told = {"owner": session.owner, "generation": session.generation, "idle_expires_at": session.idle_expires_at}
     change.record("session.refreshed", session.id, None, told)

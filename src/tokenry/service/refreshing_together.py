@@ -1,0 +1,88 @@
+"""Refreshes that are asked for at the same time, in one transaction: a commit costs as much for one as for many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from tokenry.core.errors import TokenryError
+from tokenry.core.model import NOT_GIVEN, NotGiven, SessionTokens
+from tokenry.core.verdict import Refused
+
+from .context import Context, Done
+from .refreshing import Answered, Asked, Moved, attempt, read, refresh_alone, signed
+from .signing_keys import Signers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshing:
+    """One refresh with what `sessions.refresh` takes, and whence it comes, for the audit log."""
+
+    refresh: str
+    access: str | None = None
+    scopes: Sequence[str] | None = None
+    client_id: str | NotGiven | None = NOT_GIVEN
+    tenant: str | None = None
+    ip: str | None = None
+    request_id: str | None = None
+
+    def __repr__(self) -> str:
+        return "Refreshing(…)"
+
+
+Result: TypeAlias = SessionTokens | Refused | TokenryError
+_Place: TypeAlias = tuple[int, Context, Asked]
+
+
+def refresh_together(context: Context, asks: Sequence[Refreshing]) -> list[Result]:
+    """Do many refreshes; return for each, in order, what `sessions.refresh` returns or the error that it raises."""
+    signers = context.signers
+    assert signers is not None
+    results: list[Any] = [None] * len(asks)
+    places: list[_Place] = []
+    for place, ask in enumerate(asks):
+        own = context.scoped(ip=ask.ip, request_id=ask.request_id)
+        try:
+            asked = read(own, signers, ask.refresh, ask.access, ask.scopes, ask.client_id, ask.tenant)
+        except TokenryError as error:
+            results[place] = error
+            continue
+        if isinstance(asked, Refused):
+            results[place] = asked
+        else:
+            places.append((place, own, asked))
+    # In one order everywhere: two processes that refresh the same sessions must not wait for each other.
+    places.sort(key=lambda one: one[2].parsed.kid)
+    answers = _commit(context, signers, places)
+    for (place, own, asked), answered in zip(places, answers, strict=True):
+        results[place] = _result(own, signers, asked, answered)
+    return results
+
+
+def _commit(context: Context, signers: Signers, places: Sequence[_Place]) -> list[Answered | Refused | None]:
+    """Decide all in one transaction; None is one where somebody else was faster, to be done again by itself."""
+    answers: list[Answered | Refused | None] = []
+    all_done: list[Done] = []
+    if not places:
+        return answers
+    with context.store.change() as rows:
+        for _, own, asked in places:
+            answered = None
+            with suppress(Moved):
+                answered, done = attempt(own, rows, signers.policy, asked)
+                all_done.append(done)
+            answers.append(answered)
+    for done in all_done:
+        context.announce(done)
+    return answers
+
+
+def _result(context: Context, signers: Signers, asked: Asked, answered: Answered | Refused | None) -> Result:
+    try:
+        if answered is None:
+            return refresh_alone(context, signers, asked)
+        return answered if isinstance(answered, Refused) else signed(context, signers, answered)
+    except TokenryError as error:
+        return error

@@ -91,6 +91,8 @@ def test_an_operator_of_the_installation_reaches_every_tenant(tokenry_server: Se
     assert (made["expires_in_default"], made["expires_in_max"]) == (36 * 3600, 3650 * 86_400)
     assert shell("tenants", "show", "wide", "--json").json["tenant"] == made
     assert shell("tenants", "update", "wide", "--name", "Wide", "--json").json["tenant"]["name"] == "Wide"
+    updated = shell("tenants", "update", "wide", "--self-rotation-allowed", "--json").json["tenant"]
+    assert updated["self_rotation_allowed"] is True
     assert "wide" in shell("tenants", "list", "--all").out
     shell("owners", "put", "ada", "--tenant", "wide")
     assert shell("keys", "issue", "--owner", "ada", "--name", "a", "--tenant", "wide").out.startswith("wide_live_1")

@@ -18,6 +18,7 @@ def test_default_and_system_always_exist(tk: Any) -> None:
     assert [tenant.slug for tenant in tk.tenants.list()] == ["default", "system"]
     default = tk.tenants.get("default")
     assert (default.prefix, default.status, default.never_allowed) == ("tk", "active", True)
+    assert not default.self_rotation_allowed
     assert (default.expires_in_default, default.expires_in_max) == (90 * DAY, 3650 * DAY)
 
 
@@ -65,6 +66,7 @@ def test_a_taken_slug_is_a_conflict(tk: Any, acme: str) -> None:
         {"expires_in_default": 3651 * DAY},
         {"expires_in_max": DAY},
         {"never_allowed": None},
+        {"self_rotation_allowed": 1},
     ],
     ids=repr,
 )

@@ -86,6 +86,7 @@ def tenant(**fields_: Any) -> Tenant:
     values: dict[str, Any] = {
         "id": "t", "slug": "s", "name": "n", "prefix": "tk", "status": "active", "created_at": NOW,
         "expires_in_default": timedelta(days=90), "expires_in_max": timedelta(days=3650), "never_allowed": True,
+        "self_rotation_allowed": False,
     }  # fmt: skip
     return Tenant(**(values | fields_))
 

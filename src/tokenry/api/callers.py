@@ -95,7 +95,7 @@ class Callers:
         if isinstance(verdict, Refused):
             blamed = ip or (request.client.host if request.client else None)
             raise Failed(refused(_throttled(verdict, state.get("throttle"), blamed), needs=rule.scope or ""))
-        if verdict.key is None:  # a token, which cannot end or renew itself
+        if verdict.key is None or verdict.kind != "key":  # a token, which cannot end or renew what it comes from
             raise Failed(refused(Refused("not_found")))
         call = Call(self._tk, self._gatherer, self.refresher, verdict, verdict.key.id, ip, request_id)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:

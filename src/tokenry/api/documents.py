@@ -91,6 +91,7 @@ class TenantDocument(BaseModel):
     expires_in_default_days: float
     expires_in_max_days: float
     never_allowed: bool
+    self_rotation_allowed: bool
     created_at: datetime
 
 

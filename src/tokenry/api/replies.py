@@ -77,6 +77,7 @@ def tenant_document(record: Tenant) -> dict[str, Any]:
         "expires_in_default_days": _days(record.expires_in_default),
         "expires_in_max_days": _days(record.expires_in_max),
         "never_allowed": record.never_allowed,
+        "self_rotation_allowed": record.self_rotation_allowed,
         "created_at": record.created_at,
     }
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from starlette.responses import Response
 
-from tokenry.types import Invalid, Key
+from tokenry.types import Key
 
 from . import replies
 from .documents import IssuedDocument, SelfDocument
@@ -17,13 +17,11 @@ from .schemas import IdempotencyKey, Whole
 
 room = Room("self", "With the key itself, any key.")
 
-_GRACE_SECONDS_MIN = 60
-
 
 class SelfRotation(Rotation):
     """How a key's own secret is replaced: the old one works until its grace is over."""
 
-    grace_seconds: Annotated[Whole, Field(ge=0, le=365 * 86_400)] = _GRACE_SECONDS_MIN
+    grace_seconds: Annotated[Whole, Field(ge=0, le=365 * 86_400)] = 60
 
 
 @room.get("/v1/self", "self.get", tells=SelfDocument)
@@ -44,13 +42,10 @@ def get(call: Caller) -> Response:
 def rotate(call: Caller, body: SelfRotation | None = None, idempotency_key: IdempotencyKey = None) -> Response:
     """Replace the key's own secret, if the tenant allows it.
 
-    A lost answer must not lock the caller out: it needs an `Idempotency-Key`, or a grace of a minute.
+    A lost answer must not lock the caller out: it needs a grace of a minute, or an `Idempotency-Key`. Either is of use
+    while the old secret lives: with a grace of 0 nobody can repeat the call with it.
     """
-    body = body or SelfRotation()
-    if idempotency_key is None and body.grace_seconds < _GRACE_SECONDS_MIN:
-        message = f"must be at least {_GRACE_SECONDS_MIN}, or send an Idempotency-Key: a lost answer is an outage"
-        raise Invalid.one("grace_seconds", "out_of_range", message)
-    return replies.issued(rotated(call.groups(call.home), call.key_id, body, idempotency_key))
+    return replies.issued(rotated(call.groups(call.home), call.key_id, body or SelfRotation(), idempotency_key))
 
 
 @room.post("/v1/self/revoke", "self.revoke", tells=Key)

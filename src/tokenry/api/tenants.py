@@ -25,6 +25,7 @@ class TenantFields(Body):
     expires_in_default_days: Days = 90
     expires_in_max_days: Days = 3650
     never_allowed: bool = False
+    self_rotation_allowed: bool = False
 
     def given(self) -> dict[str, Any]:
         """Return the fields that the request has, as arguments of the library."""

@@ -33,6 +33,10 @@ Most = Annotated[
 Never = Annotated[
     bool | None, typer.Option("--never-allowed/--no-never-allowed", help="Whether keys may live for ever.")
 ]
+SelfRotation = Annotated[
+    bool | None,
+    typer.Option("--self-rotation-allowed/--no-self-rotation-allowed", help="Whether keys may rotate themselves."),
+]
 
 
 @command(group, "create")
@@ -44,9 +48,10 @@ def create(
     expires_in_default: Default = None,
     expires_in_max: Most = None,
     never_allowed: Never = None,
+    self_rotation_allowed: SelfRotation = None,
 ) -> None:
     """Create a tenant."""
-    given = _given(name, prefix, expires_in_default, expires_in_max, never_allowed)
+    given = _given(name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
     with call.open() as tk:
         tenant = tk.tenants.create(slug, **given)
     call.out.say(f"tenant {tenant.slug!r} is {tenant.status}; its keys begin with {tenant.prefix}_")
@@ -68,8 +73,9 @@ def show(call: Call, slug: Slug) -> None:
     if call.out.json:
         call.out.document({"tenant": document(tenant)})
         return
-    never = "allowed" if tenant.never_allowed else "not allowed"
-    pairs = [("id", tenant.id), *zip(_COLUMNS, _row(tenant), strict=True), ("keys for ever", never)]
+    rules = (("keys for ever", tenant.never_allowed), ("keys rotate themselves", tenant.self_rotation_allowed))
+    pairs = [("id", tenant.id), *zip(_COLUMNS, _row(tenant), strict=True)]
+    pairs += [(rule, "allowed" if allowed else "not allowed") for rule, allowed in rules]
     call.out.pairs([*pairs, ("created", day(tenant.created_at))])
 
 
@@ -82,9 +88,10 @@ def update(
     expires_in_default: Default = None,
     expires_in_max: Most = None,
     never_allowed: Never = None,
+    self_rotation_allowed: SelfRotation = None,
 ) -> None:
     """Change what is given. Keys that exist keep their prefix and their expiry."""
-    given = _given(name, prefix, expires_in_default, expires_in_max, never_allowed)
+    given = _given(name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
     if not given:
         usage(call.out, "say what to change; `tokenry tenants update --help` lists what can be")
     with call.open() as tk:
@@ -132,7 +139,7 @@ def _row(tenant: Tenant) -> tuple[str, ...]:
 
 
 def _given(*values: Any) -> dict[str, Any]:
-    names = ("name", "prefix", "expires_in_default", "expires_in_max", "never_allowed")
+    names = ("name", "prefix", "expires_in_default", "expires_in_max", "never_allowed", "self_rotation_allowed")
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 

@@ -127,8 +127,8 @@ class Own(Protocol):
     def rotate(self, *, grace: timedelta = timedelta(seconds=60), idempotency_key: str | None = None) -> Issued:
         """Replace the secret of this client's key: the old one works until `grace` is over, at least a minute.
 
-        With an idempotency key the grace may be shorter: then a lost answer can be asked for again. This client goes on
-        with the old secret: make another one with the new.
+        The key's tenant has to allow it. With an idempotency key the grace may be shorter, and while it lasts a lost
+        answer can be asked for again. This client goes on with the old secret: make another one with the new.
         """
         ...
 

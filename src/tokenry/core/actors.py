@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .errors import NotAllowed, NotFound
+from .errors import Conflict, NotAllowed, NotFound
 from .ids import is_id
-from .model import Owner
+from .model import Key, Owner, Tenant
 from .scopes import Granted, for_admins, granted, is_operator
 
 SYSTEM = "system"
@@ -37,7 +37,7 @@ class Actor:
     """Who asks. The trusted program itself is `PROGRAM`; somebody unknown here sees nothing at all.
 
     `name` is how audit entries tell of it, `identity` is what nobody else ever has. What it may grant is what it
-    `holds`, and of that only what its key covers too (`within`).
+    `holds`, and of that only what its key covers too (`within`). `kid` is that of the secret which a key presented.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Actor:
     within: Granted | None = None
     trusted: bool = False
     by_key: bool = False
+    kid: str = ""
 
     def may(self, scope: str) -> bool:
         """Tell whether the whole tenant is open to this actor for the matter of an operator scope."""
@@ -95,6 +96,16 @@ class Actor:
             raise NotAllowed(
                 "a key cannot make, renew, change or remove keys; ask as its owner, or with an operator's key"
             )
+
+    def must_renew_itself(self, tenant: Tenant) -> None:
+        """Raise NotAllowed unless the tenant lets keys renew themselves, and this actor is one, not a token of it."""
+        if not (self.kid and tenant.self_rotation_allowed):
+            raise NotAllowed("this tenant does not let keys renew themselves; ask as its owner, or as an operator")
+
+    def must_be_current(self, key: Key) -> None:
+        """Raise Conflict for a key that would renew itself by an older secret: who stole that must not outlive it."""
+        if self.is_key(key.id) and self.kid not in [info.kid for info in key.secrets if info.ends_at is None]:
+            raise Conflict("this secret has been replaced already; only the newest may renew its key", field="version")
 
     def must_hold(self, scopes: Iterable[str]) -> None:
         """Raise NotAllowed for scopes beyond what this actor holds, naming them."""

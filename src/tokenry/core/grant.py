@@ -172,7 +172,7 @@ class Grant(msgspec.Struct, gc=False):
 
     def tenant_of(self) -> Tenant:
         """Build the public record of the tenant."""
-        id, name, prefix, default, most, never, created_at = _decode(self.tenant_record)
+        id, name, prefix, default, most, never, self_rotation, created_at = _decode(self.tenant_record)
         return Tenant(
             id=id,
             slug=self.tenant,
@@ -182,6 +182,7 @@ class Grant(msgspec.Struct, gc=False):
             expires_in_default=timedelta(microseconds=default),
             expires_in_max=timedelta(microseconds=most),
             never_allowed=bool(never),
+            self_rotation_allowed=bool(self_rotation),
             created_at=moment(created_at),
         )
 

@@ -60,6 +60,7 @@ class Tenant:
     expires_in_default: timedelta
     expires_in_max: timedelta
     never_allowed: bool
+    self_rotation_allowed: bool
     created_at: datetime
 
 

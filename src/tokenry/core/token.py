@@ -141,6 +141,7 @@ class OfflineValid(TokenValid):
             expires_in_default=timedelta(0),
             expires_in_max=timedelta(0),
             never_allowed=False,
+            self_rotation_allowed=False,
             created_at=moment(0),
         )
 

@@ -113,14 +113,10 @@ class Acting:
             return Actor(name, by_key=True)
         if key.status != "active" or owner.status != "active" or home.status != "active":
             return Actor(name, by_key=True)
-        identity = ("key", home.id, key.id)
-        if key.environment == OPERATOR_ENVIRONMENT and home.slug in (SYSTEM, self.tenant.slug):
-            everywhere = home.slug == SYSTEM
-            return Actor(name, identity, operator=granted(key.scopes), everywhere=everywhere, by_key=True)
-        if key.environment == OPERATOR_ENVIRONMENT or home.slug != self.tenant.slug:
-            return Actor(name, by_key=True)
-        actor = self._ordinary_key(key, identity, owner)
-        return replace(actor, within=granted(by.scopes)) if by.kind == "token" else actor
+        actor = self._of_key(home, key, owner)
+        if by.kind == "token":
+            return _narrowed(actor, by.scopes)
+        return replace(actor, kid=by.key.secrets[0].kid) if by.key else actor
 
     def _session(self, by: Valid) -> Actor:
         """Return the owner who is signed in; with scopes of its own a session does what a key with them would."""
@@ -133,8 +129,14 @@ class Acting:
             return actor
         return replace(actor, admin=False, operator=None, within=granted(session.scopes), by_key=True)
 
-    def _ordinary_key(self, key: Key, identity: tuple[str, ...], owner: Owner) -> Actor:
-        """Return what a key of an application is: never an admin, whoever owns it, and never more than it says."""
+    def _of_key(self, home: Tenant, key: Key, owner: Owner) -> Actor:
+        """Return what a key is: one of an application never an admin, whoever owns it, and never more than it says."""
+        identity = ("key", home.id, key.id)
+        if key.environment == OPERATOR_ENVIRONMENT and home.slug in (SYSTEM, self.tenant.slug):
+            everywhere = home.slug == SYSTEM
+            return Actor(key.id, identity, operator=granted(key.scopes), everywhere=everywhere, by_key=True)
+        if key.environment == OPERATOR_ENVIRONMENT or home.slug != self.tenant.slug:
+            return Actor(key.id, by_key=True)
         covered = self._scopes(key.scopes, key.roles)
         holds = covered if owner.admin else self._scopes((), owner.roles)
         return Actor(key.id, identity, owner, holds=holds, within=covered, by_key=True)
@@ -142,3 +144,10 @@ class Acting:
     def _scopes(self, own: tuple[str, ...], roles: tuple[str, ...]) -> Granted:
         found = self.rows.roles.get(self.tenant, roles)
         return granted(tuple(dict.fromkeys((*own, *(scope for role in found for scope in role.scopes)))))
+
+
+def _narrowed(actor: Actor, scopes: tuple[str, ...]) -> Actor:
+    """Return an actor who came with a token: it may what both the token and its key may."""
+    if actor.operator is None:
+        return replace(actor, within=granted(scopes))
+    return replace(actor, operator=granted(tuple(scope for scope in scopes if actor.operator.covers(scope))))

@@ -167,6 +167,7 @@ def _found(scene: Scene, id: str) -> Tenant:
         expires_in_default=timedelta(0),
         expires_in_max=timedelta(0),
         never_allowed=False,
+        self_rotation_allowed=False,
         created_at=scene.now,
     )
     if not scene.rows.audit.list(gone, {}, before=None, limit=1) and scene.rows.audit.head(id) is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tokenry.core import addresses, fields, limits, scopes
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
-from tokenry.core.errors import Conflict, FieldError
+from tokenry.core.errors import Conflict, FieldError, Invalid
 from tokenry.core.model import NOT_GIVEN, Issued, Key, SecretInfo
 from tokenry.core.ports import Clash
 
@@ -17,6 +17,8 @@ from . import seeing
 from .context import By, Change, Context
 from .issuing import check_scopes, check_window, must_grant, name_taken, new_secret, prefix_of, reissued
 from .repeats import repeatable
+
+_SELF_GRACE_MIN = timedelta(seconds=60)
 
 
 def update(context: Context, id: str, given: Mapping[str, Any], if_version: int | None, tenant: Any, by: By) -> Key:
@@ -66,7 +68,12 @@ def rotate(context: Context, id: str, grace: object, tenant: Any, by: By, idempo
     lasts = fields.length("grace", grace, errors, least=timedelta(0), most=fields.GRACE_MAX)
     fields.refuse(errors)
     with context.reading(tenant, by) as scene:
-        seen = seeing.visible(scene, id)
+        seen = seeing.renewable(scene, id)
+        if scene.actor.is_key(seen.id) and idempotency_key is None and lasts < _SELF_GRACE_MIN:
+            message = (
+                f"a key that renews itself needs an idempotency key, or {_SELF_GRACE_MIN}: a lost answer is an outage"
+            )
+            raise Invalid.one("grace", "out_of_range", message)
     for last in (idempotency_key is None, True):
         try:
             return _rotate(context, seen, lasts, tenant, by, idempotency_key)
@@ -78,14 +85,14 @@ def rotate(context: Context, id: str, grace: object, tenant: Any, by: By, idempo
 
 def _rotate(context: Context, seen: Key, grace: timedelta, tenant: Any, by: By, idempotency_key: str | None) -> Issued:
     with context.changing(tenant, by) as change:
-        key = seeing.changeable(change, seen.id)
-        change.actor.must_mint()
+        key = seeing.renewable(change, seen.id, lock=True)
         if key.environment == OPERATOR_ENVIRONMENT and not change.actor.owns(key.owner):
             change.actor.must_hold(key.scopes)  # its secret is handed out, and with it all that it may
         arguments = {"id": key.id, "grace": grace}
         repeat = repeatable(change, "keys.rotate", idempotency_key, arguments)
         if repeat is not None and repeat.saved is not None:
             return reissued(repeat)
+        change.actor.must_be_current(key)
         if key.status != "active":
             raise Conflict(f"only a live key can be rotated, this one is {key.status}", field="status")
         if not change.rows.keys.update(change.tenant, key.id, {}, version=seen.version):
@@ -96,7 +103,7 @@ def _rotate(context: Context, seen: Key, grace: timedelta, tenant: Any, by: By, 
         after = {"kid": row.kid, "replaces": [info.kid for info in key.secrets], "grace_seconds": grace}
         change.record("key.rotated", key.id, None, after)
         change.turns_keys(key.id)
-        rotated = _with_secret(seeing.visible(change, key.id), row.kid)
+        rotated = _with_secret(seeing.renewable(change, key.id), row.kid)
         if repeat is not None:
             repeat.save(rotated, prefix_of(change, key.environment))
     return Issued(rotated, secret)

@@ -234,7 +234,8 @@ class Keys:
     ) -> Issued:
         """Give a live key a new secret and change nothing else; the old one works until `grace` is over.
 
-        Of two at a time one wins, the other gets Conflict. A secret that still had its grace ends at once.
+        Of two at a time one wins, the other gets Conflict. A secret that still had its grace ends at once. A key may do
+        it itself (`by` its verdict) if its tenant allows that, with an idempotency key or a grace of at least 60 s.
         """
         return changing.rotate(self._context, id, grace, tenant, by, idempotency_key)
 

@@ -34,9 +34,18 @@ def endable(change: Change, id: object) -> Key:
     """Return a key that the actor may end, which is also the key that it is itself; raise NotFound."""
     if not (is_id("key", id) and change.actor.is_key(str(id))):
         return changeable(change, id)
-    key = change.rows.keys.get(change.tenant, str(id), change.now, lock=True)
-    if key is None:
-        raise NotFound("there is no such key here")
+    return _itself(change, str(id), lock=True)
+
+
+def renewable(scene: Scene, id: object, *, lock: bool = False) -> Key:
+    """Return a key whose secret the actor may replace: one that it may change, or itself where the tenant allows it."""
+    actor = scene.actor
+    if is_id("key", id) and actor.is_key(str(id)) and not actor.may(WRITE):
+        actor.must_renew_itself(scene.tenant)
+        return _itself(scene, str(id), lock=lock)
+    key = visible(scene, id, lock=lock)
+    actor.must_see(key.owner, WRITE, "key")
+    actor.must_mint()
     return key
 
 
@@ -90,6 +99,13 @@ def _belongs(scene: Scene, key: Key) -> bool:
         return False
     which = KeyFilter(owner_id=owner.id, ids=(key.id,))
     return bool(scene.rows.keys.list(scene.tenant, which, scene.now, before=None, limit=1))
+
+
+def _itself(scene: Scene, id: str, *, lock: bool) -> Key:
+    key = scene.rows.keys.get(scene.tenant, id, scene.now, lock=lock)
+    if key is None:
+        raise NotFound("there is no such key here")
+    return key
 
 
 def told(key: Key) -> dict[str, Any]:

@@ -41,12 +41,13 @@ class Tenants:
         expires_in_default: timedelta = timedelta(days=90),
         expires_in_max: timedelta = timedelta(days=3650),
         never_allowed: bool = False,
+        self_rotation_allowed: bool = False,
         by: By = NOT_GIVEN,
     ) -> Tenant:
         """Create a tenant; raise Conflict when the slug is taken.
 
         `prefix` begins its keys; keys live `expires_in_default` unless told otherwise, at most `expires_in_max`, and
-        for ever only if `never_allowed`.
+        for ever only if `never_allowed`. With `self_rotation_allowed` a key may rotate itself.
         """
         errors: list[FieldError] = []
         values = {
@@ -55,6 +56,7 @@ class Tenants:
             "expires_in_default": expires_in_default,
             "expires_in_max": expires_in_max,
             "never_allowed": never_allowed,
+            "self_rotation_allowed": self_rotation_allowed,
         }
         slug = fields.slug("slug", slug, errors)
         clean = _read(values, errors)
@@ -95,6 +97,7 @@ class Tenants:
         expires_in_default: timedelta | NotGiven = NOT_GIVEN,
         expires_in_max: timedelta | NotGiven = NOT_GIVEN,
         never_allowed: bool | NotGiven = NOT_GIVEN,
+        self_rotation_allowed: bool | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Tenant:
         """Change what is given. Keys that exist keep their prefix and their expiry."""
@@ -104,6 +107,7 @@ class Tenants:
             "expires_in_default": expires_in_default,
             "expires_in_max": expires_in_max,
             "never_allowed": never_allowed,
+            "self_rotation_allowed": self_rotation_allowed,
         }
         errors: list[FieldError] = []
         given = _read({name: value for name, value in asked.items() if value is not NOT_GIVEN}, errors)
@@ -188,7 +192,7 @@ def _read(values: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]
                 message = f"must be like 'acme' or 'acme_eu', at most {PREFIX_MAX - len('_live')} characters"
                 errors.append(FieldError(field, "bad_prefix", message))
             clean[field] = value
-        elif field == "never_allowed":
+        elif field in ("never_allowed", "self_rotation_allowed"):
             if not isinstance(value, bool):
                 errors.append(FieldError(field, "not_a_bool", "must be True or False"))
             clean[field] = value

@@ -23,7 +23,8 @@ _SELECT = """
         {array}(k.id, k.name, k.description, k.roles, k.created_at, k.version, k.metadata,
             s.created_at, s.last_used_at, s.last_used_ip, s.use_count),
         {array}(o.id, o.external_id, o.name, o.email, o.roles, o.admin, o.created_at),
-        {array}(t.id, t.name, t.prefix, t.expires_in_default, t.expires_in_max, t.never_allowed, t.created_at)
+        {array}(t.id, t.name, t.prefix, t.expires_in_default, t.expires_in_max, t.never_allowed,
+            t.self_rotation_allowed, t.created_at)
     ){text}
     FROM tokenry_secret s
     JOIN tokenry_key k ON k.tenant_id = s.tenant_id AND k.id = s.key_id
@@ -60,7 +61,8 @@ _SESSION = """
         {array}(x.id, x.audience, x.claims, x.device, x.client_id, x.generation, x.created_at, x.rotated_at,
             x.idle_expires_at, x.expires_at, x.scopes),
         {array}(o.id, o.external_id, o.name, o.email, o.roles, o.admin, o.created_at),
-        {array}(t.id, t.name, t.prefix, t.expires_in_default, t.expires_in_max, t.never_allowed, t.created_at)
+        {array}(t.id, t.name, t.prefix, t.expires_in_default, t.expires_in_max, t.never_allowed,
+            t.self_rotation_allowed, t.created_at)
     ){text}
     FROM tokenry_session x
     JOIN tokenry_owner o ON o.tenant_id = x.tenant_id AND o.id = x.owner_id

@@ -29,7 +29,7 @@ _SELECT = """
         {role_scopes},
         {array}(o.id, o.external_id, o.name, o.email, o.roles, o.admin, o.status, o.created_at),
         {array}(t.id, t.slug, t.name, t.prefix, t.status, t.expires_in_default, t.expires_in_max, t.never_allowed,
-            t.created_at)
+            t.self_rotation_allowed, t.created_at)
     ){text}
     FROM tokenry_session x
     JOIN tokenry_owner o ON o.tenant_id = x.tenant_id AND o.id = x.owner_id
@@ -264,7 +264,16 @@ def _owner_of(
 
 @lru_cache(maxsize=256)
 def _tenant_of(
-    id: str, slug: str, name: str, prefix: str, status: Any, default: int, most: int, never: Any, at: int
+    id: str,
+    slug: str,
+    name: str,
+    prefix: str,
+    status: Any,
+    default: int,
+    most: int,
+    never: Any,
+    self_rotation: Any,
+    at: int,
 ) -> Tenant:
     return Tenant(
         id=id,
@@ -275,6 +284,7 @@ def _tenant_of(
         expires_in_default=timedelta(microseconds=default),
         expires_in_max=timedelta(microseconds=most),
         never_allowed=bool(never),
+        self_rotation_allowed=bool(self_rotation),
         created_at=moment(at),
     )
 

@@ -67,6 +67,7 @@ tenant = _table(
     Column("expires_in_default", BigInteger, nullable=False),
     Column("expires_in_max", BigInteger, nullable=False),
     Column("never_allowed", Boolean, nullable=False),
+    Column("self_rotation_allowed", Boolean, nullable=False),
     _at("created_at"),
 )
 

@@ -45,6 +45,7 @@ def tenant_of(row: Any) -> Tenant:
         expires_in_default=timedelta(microseconds=row.expires_in_default),
         expires_in_max=timedelta(microseconds=row.expires_in_max),
         never_allowed=bool(row.never_allowed),
+        self_rotation_allowed=bool(row.self_rotation_allowed),
         created_at=moment(row.created_at),
     )
 

@@ -54,6 +54,8 @@ def test_a_tenant_lives_from_its_creation_to_its_end(api: Api, client: TestClien
     assert {name: tenant.json()[name] for name in asked} == asked
     assert client.post("/v1/tenants", json=asked).status_code == 409
     assert client.patch("/v1/tenants/beta", json={"name": "Beta"}).json()["name"] == "Beta"
+    assert tenant.json()["self_rotation_allowed"] is False
+    assert client.patch("/v1/tenants/beta", json={"self_rotation_allowed": True}).json()["self_rotation_allowed"]
     client.put("/v1/owners/u", params={"tenant": "beta"}, json={})
     issued = client.post("/v1/keys", params={"tenant": "beta"}, json={"owner": "u", "name": "n"}).json()
     assert issued["secret"].startswith("beta_live_1")

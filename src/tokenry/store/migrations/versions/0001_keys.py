@@ -43,6 +43,7 @@ TENANT = [
     "expires_in_default",
     "expires_in_max",
     "never_allowed",
+    "self_rotation_allowed",
     "created_at",
 ]
 
@@ -197,6 +198,7 @@ def _tenant() -> None:
         sa.Column("expires_in_default", sa.BigInteger(), nullable=False),
         sa.Column("expires_in_max", sa.BigInteger(), nullable=False),
         sa.Column("never_allowed", sa.Boolean(), nullable=False),
+        sa.Column("self_rotation_allowed", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("slug"),
@@ -360,6 +362,7 @@ def _first_rows() -> None:
             90 * DAY,
             3650 * DAY,
             True,
+            False,
             now,
         )
         for slug in ("default", "system")

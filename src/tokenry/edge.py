@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
+from .core.grant import Grant
 from .core.presented import Presented, cookie_counts, is_too_long, of_authorization, read_presented
 from .core.proxies import Proxies
 from .core.statuses import challenge, limit_fields, status_of
+from .core.token import TokenValid
 from .runtime.throttle import Throttle
 from .service.refreshing_together import Refreshing, Result
 from .service.refreshing_together import refresh_together as _refresh_together
 from .service.verify import Find, read_ask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .aio import AsyncTokenry
-    from .core.grant import Grant
     from .core.verdict import Taken, Valid, Verdict
     from .tokenry import Tokenry
 
@@ -76,6 +77,11 @@ def grant_of(verdict: Valid) -> Grant:
     return verdict._grant
 
 
+def claims_of(verdict: Valid) -> Mapping[str, Any] | None:
+    """Return everything that an access token says; None for a key."""
+    return verdict.claims if isinstance(verdict, TokenValid) else None
+
+
 def taken_of(verdict: Valid) -> Taken:
     """Return how every limit stood: the limit, its window, and what remained."""
     return verdict._taken
@@ -85,12 +91,14 @@ __all__ = [
     "OPERATOR_ENVIRONMENT",
     "Ask",
     "Engine",
+    "Grant",
     "Presented",
     "Proxies",
     "Refreshing",
     "Result",
     "Throttle",
     "challenge",
+    "claims_of",
     "cookie_counts",
     "from_memory",
     "grant_of",

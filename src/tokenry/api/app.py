@@ -18,6 +18,7 @@ from .counters import Counters
 from .described import described
 from .hot import AUTH, Answer, Hot, Request, Steps, Wish
 from .logs import REQUEST_ID, AccessLog
+from .oauth import OAuth, place_of
 from .problems import problem
 from .settings import ServerSettings
 
@@ -60,16 +61,18 @@ def create_app(served: Served, operations: App | None = None) -> App:
     rest = management(served.sync, served.settings)
     document = rest.openapi
     rest.openapi = cache(lambda: described(document()))  # type: ignore[method-assign]
-    return Application(served, rest, operations)
+    oauth = OAuth(served.sync, rest.state.callers.refresher, served.engine.now)
+    return Application(served, rest, oauth, operations)
 
 
 class Application:
     """Gives every request an id and a client, bounds its body, and finds who answers it."""
 
-    def __init__(self, served: Served, management: App, operations: App | None) -> None:
+    def __init__(self, served: Served, management: App, oauth: App, operations: App | None) -> None:
         self._served = served
         self._hot = served.hot
         self._rest = management
+        self._oauth = oauth
         self._operations = dict.fromkeys(("/healthz", "/readyz", "/metrics"), operations) if operations else {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,6 +92,7 @@ class Application:
         began = time.perf_counter()
         resumed: tuple[Request, Steps, list[Wish]] | None = scope.setdefault("state", {}).pop("hot", None)
         asked = resumed[0] if resumed is not None else self._request(scope)
+        asked.tenant = self._hot.tenant_of(scope["path"])
         request_id, close = asked.request_id.decode(), False
         REQUEST_ID.set(request_id)
         try:
@@ -154,7 +158,7 @@ class Application:
         if asked.length is not None and int(asked.length) > BODY_MAX:
             await bounded.refuse()
         else:
-            app = self._operations.get(scope["path"]) or self._rest
+            app = self._operations.get(scope["path"]) or (self._oauth if place_of(scope["path"]) else self._rest)
             await app(scope, bounded.receive, bounded.send)
         seconds = time.perf_counter() - began
         self._served.access(scope["method"], scope["path"], bounded.status, seconds, request_id, asked.client or "")

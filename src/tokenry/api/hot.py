@@ -20,7 +20,6 @@ from tokenry.edge import (
     Proxies,
     Throttle,
     grant_of,
-    is_too_long,
     read_ask,
     read_presented,
 )
@@ -29,8 +28,10 @@ from tokenry.types import Invalid, Refused, TokenryError, Valid, Verdict
 from . import problems
 from .answers import Answers
 from .counters import Counters
+from .introspecting import Introspection
+from .oauth import INTROSPECT, place_of
 from .problems import Failed, Problem, problem
-from .questions import Question, read_batch, read_question, requirements
+from .questions import Question, bounded, read_batch, read_question, requirements
 from .settings import ServerSettings
 
 VERIFY_SCOPE = "tokenry:verify"
@@ -63,6 +64,7 @@ class Request:
         "peer",
         "query",
         "request_id",
+        "tenant",
     )
 
     def __init__(self, query: bytes, fields: list[tuple[bytes, bytes]], peer: str | None, proxies: Proxies) -> None:
@@ -74,6 +76,7 @@ class Request:
         self.credentials: list[tuple[bytes, bytes]] = []
         self.about: Wish | None = None
         self.content_type = self.length = self.chunked = None
+        self.tenant: str | None = None  # that the path names, where one does
         forwarded, request_id = None, None
         for field in fields:
             match field[0]:
@@ -141,7 +144,8 @@ class Hot:
 
     def __init__(self, engine: Engine, settings: ServerSettings, counters: Counters, throttle: Throttle) -> None:
         self._engine = engine
-        self._recall = engine.recall
+        self.recall = engine.recall
+        self.is_open = settings.verify_open
         self._settings = settings
         self._counters = counters
         self._throttle = throttle
@@ -151,13 +155,25 @@ class Hot:
             VERIFY: self.verify,
             BATCH: self.batch,
             AUTH: self.auth,
+            INTROSPECT: Introspection(self, engine.sync.settings.issuer).introspect,
         }
 
     def route(self, path: str) -> str | None:
         """Return the route that a path belongs to."""
         if path in self.routes:
             return path
-        return AUTH if path.startswith("/v1/auth/") else None
+        if path.startswith("/v1/auth/"):
+            return AUTH
+        return INTROSPECT if path.startswith("/t/") and self.tenant_of(path) else None
+
+    def tenant_of(self, path: str) -> str | None:
+        """Return the tenant that the path of a hot route names."""
+        place = place_of(path) if path.startswith("/t/") else None
+        return place[1] if place is not None and place[0] == INTROSPECT else None
+
+    def about_caller(self, text: str, client: str | None) -> Wish:
+        """Return what is asked about a caller."""
+        return bounded(text), _ask_of_caller(client)
 
     def verify(self, asked: Request) -> Steps:
         """Answer one question."""
@@ -166,18 +182,18 @@ class Hot:
             tenant, known = yield from self._caller(asked)
             question = read_question(asked.content_type, asked.body)
             ask = question.ask(tenant)
-            text = _bounded(question.credential)
-            verdict = self._recall(text, ask)
+            text = bounded(question.credential)
+            verdict = self.recall(text, ask)
             if verdict is None:
                 [verdict] = yield [(text, ask)]
-            verdict = self._judged(verdict, self._blamed(question, asked, known))
+            verdict = self.judged(verdict, self._blamed(question, asked, known))
         except (Failed, TokenryError) as error:
             return self.failed(VERIFY, problems.of(error), asked)
         body = self._answers.json(verdict)
         if on_http and isinstance(verdict, Refused):
             told = problems.refused(verdict)
-            return self._said(VERIFY, told.status, _JSON + _lines(told), body, asked)
-        return self._said(VERIFY, 200, _JSON, body, asked)
+            return self.said(VERIFY, told.status, _JSON + _lines(told), body, asked)
+        return self.said(VERIFY, 200, _JSON, body, asked)
 
     def batch(self, asked: Request) -> Steps:
         """Answer several questions in their order."""
@@ -186,31 +202,31 @@ class Hot:
                 raise Invalid.one("query", "unknown", "a batch takes no query")
             tenant, known = yield from self._caller(asked)
             questions = read_batch(asked.content_type, asked.body)
-            wishes = [(_bounded(question.credential), question.ask(tenant)) for question in questions]
+            wishes = [(bounded(question.credential), question.ask(tenant)) for question in questions]
             verdicts = yield from self._judge(wishes)
             told = [
-                self._answers.json(self._judged(verdict, self._blamed(question, asked, known)))
+                self._answers.json(self.judged(verdict, self._blamed(question, asked, known)))
                 for question, verdict in zip(questions, verdicts, strict=True)
             ]
         except (Failed, TokenryError) as error:
             return self.failed(BATCH, problems.of(error), asked)
-        return self._said(BATCH, 200, _JSON, b'{"verdicts":[%b]}' % b",".join(told), asked)
+        return self.said(BATCH, 200, _JSON, b'{"verdicts":[%b]}' % b",".join(told), asked)
 
     def auth(self, asked: Request) -> Steps:
         """Answer a proxy that asks whether it may let a request through."""
         try:
             about = asked.about or self._asked_by_proxy(asked)
-            verdict = self._recall(*about)
+            verdict = self.recall(*about)
             if verdict is None:
                 [verdict] = yield [about]
-            verdict = self._judged(verdict, asked.client or asked.peer)
+            verdict = self.judged(verdict, asked.client or asked.peer)
         except (Failed, TokenryError) as error:
             return self._unauthorized(problems.of(error), asked)
         if isinstance(verdict, Valid):
             lines = self._answers.fields(verdict, self._engine.now())
             if self._nginx:
                 lines += b"x-auth-status: 200\r\n"
-            return self._said(AUTH, 200, b"cache-control: no-store\r\n" + lines, b"", asked)
+            return self.said(AUTH, 200, b"cache-control: no-store\r\n" + lines, b"", asked)
         return self._unauthorized(problems.refused(verdict), asked)
 
     def _caller(self, asked: Request) -> Generator[list[Wish], list[Verdict], tuple[str | None, bool]]:
@@ -218,11 +234,11 @@ class Hot:
         about = asked.about or self._asked_by_caller(asked)
         if about is None:
             return None, False
-        verdict = self._recall(*about)
+        verdict = self.recall(*about)
         if verdict is None:
             [verdict] = yield [about]
         if isinstance(verdict, Refused):
-            refused = self._judged(verdict, asked.client or asked.peer)
+            refused = self.judged(verdict, asked.client or asked.peer)
             assert isinstance(refused, Refused)
             raise Failed(problems.refused(refused, needs=VERIFY_SCOPE))
         slug = grant_of(verdict).tenant
@@ -232,7 +248,7 @@ class Hot:
         """Return what is asked about a caller; None about nobody, where that is allowed. Raise Failed."""
         text = asked.presented()
         if text is not None:
-            asked.about = (_bounded(text), _ask_of_caller(asked.client))
+            asked.about = (bounded(text), _ask_of_caller(asked.client))
         elif not self._settings.verify_open:
             raise Failed(problems.missing_credential())
         return asked.about
@@ -244,14 +260,14 @@ class Hot:
         if text is None:
             raise Failed(problems.missing_credential())
         ask = read_ask(scopes, asked.client, 1, self._settings.auth_tenant, environment, None)
-        asked.about = about = (_bounded(text), ask)
+        asked.about = about = (bounded(text), ask)
         return about
 
     def _judge(self, wishes: list[Wish]) -> Generator[list[Wish], list[Verdict], list[Verdict]]:
         """Return a verdict for each wish; what cannot be said at once is wished for together."""
         found: list[Verdict | None] = []
         for text, ask in wishes:
-            found.append(self._recall(text, ask))
+            found.append(self.recall(text, ask))
         lacking = [place for place, verdict in enumerate(found) if verdict is None]
         if lacking:
             answers = yield [wishes[place] for place in lacking]
@@ -259,7 +275,7 @@ class Hot:
                 found[place] = verdict
         return found  # type: ignore[return-value]
 
-    def _judged(self, verdict: Verdict, blamed: str | None) -> Verdict:
+    def judged(self, verdict: Verdict, blamed: str | None) -> Verdict:
         """Count a verdict; a failure of an address that had too many is `throttled`, whatever it was."""
         code = verdict.code
         if code in ("malformed", "not_found"):
@@ -282,18 +298,13 @@ class Hot:
         return self.failed(AUTH, told, asked)
 
     def failed(self, route: str, told: Problem, asked: Request, status: int | None = None) -> Answer:
-        return self._said(
+        return self.said(
             route, status or told.status, _PROBLEM + _lines(told), told.body(asked.request_id.decode()), asked
         )
 
-    def _said(self, route: str, status: int, lines: bytes, body: bytes, asked: Request) -> Answer:
+    def said(self, route: str, status: int, lines: bytes, body: bytes, asked: Request) -> Answer:
         self._counters.answered(route, status)
         return status, b"x-request-id: " + asked.request_id + b"\r\n" + lines, body
-
-
-def _bounded(text: str) -> str:
-    """Return a credential, or for one that is longer than any an empty one: nothing is computed to refuse it."""
-    return text if len(text) <= 512 or not is_too_long(text) else ""
 
 
 def _wants_status(query: bytes) -> bool:

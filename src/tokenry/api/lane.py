@@ -16,13 +16,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .guard import GuardedProtocol, Refused
 from .hot import AUTH, BATCH, VERIFY, Answer, Request, Steps
+from .oauth import INTROSPECT
 from .problems import of
 
 if TYPE_CHECKING:
     from .app import Served
 
 _log = logging.getLogger("tokenry.api")
-_ROUTES = {route.encode(): route for route in (VERIFY, BATCH, AUTH)}
+_ROUTES = {route.encode(): route for route in (VERIFY, BATCH, AUTH, INTROSPECT)}
 _BELOW = AUTH.encode() + b"/"
 
 
@@ -65,7 +66,9 @@ class LaneProtocol(GuardedProtocol):
         super().data_received(data)
         asked = self._answered
         alone = begins and self._message_count == count + 1 and not self._in_head
-        if asked is not None and alone and not self.flow.write_paused:
+        if asked is None or not alone or self.flow.write_paused:
+            return
+        if not asked.body or data[-1] not in b"\r\n":  # or lines that no request is may follow the body
             self._head, self._size = data[: len(data) - len(asked.body)], len(data)
 
     def pause_writing(self) -> None:
@@ -78,6 +81,7 @@ class LaneProtocol(GuardedProtocol):
         if self._over:
             raise Refused
         self._in_head, self._is_handed = True, False
+        self._late_count = 0
         self.url = b""
         self.headers = []
         self.expect_100_continue = False

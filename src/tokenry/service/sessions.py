@@ -99,13 +99,19 @@ class Sessions:
         session: str | Secret,
         *,
         reason: str = "",
+        client_id: str | NotGiven | None = NOT_GIVEN,
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Session:
-        """End a session for good, by its id or by a refresh token of it. Doing it twice is fine. Raise NotFound."""
+        """End a session for good, by its id or by a refresh token of it. Doing it twice is fine. Raise NotFound.
+
+        One of another client than `client_id`, if that is given, is not found.
+        """
         why = reason_of(reason)
         with self._context.changing(tenant, by) as change:
             found = _meant(change, session)
+            if client_id not in (NOT_GIVEN, found.client_id):
+                raise NotFound("there is no such session here")
             change.turns((found.id,))
             if found.status != "revoked" and change.rows.sessions.revoke(change.tenant, found.id, change.now, why):
                 change.record("session.revoked", found.id, {"status": found.status}, _ended(found, why))

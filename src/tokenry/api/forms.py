@@ -1,0 +1,169 @@
+"""What an OAuth client sends and is told: forms, who the client is, and errors as RFC 6749 writes them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl, unquote_plus
+
+import msgspec
+
+from tokenry.edge import Presented, read_presented
+from tokenry.types import REFRESH_CODES, Invalid, NotAllowed, NotFound, Refused, StoreUnavailable, TokenryError
+
+from . import problems
+
+_FIELDS_MAX: Final = 50
+_REPEATED: Final = frozenset(("audience", "resource"))
+_FORM: Final = b"application/x-www-form-urlencoded"
+_SPECIAL: Final = str.maketrans('"\\`', "'/'")
+
+Fields = list[tuple[bytes, bytes]]
+
+
+class OAuthError(Exception):
+    """An answer that is no success, as RFC 6749 (section 5.2) writes it."""
+
+    def __init__(self, error: str, description: str, status: int = 400, headers: Iterable[tuple[str, str]] = ()):
+        super().__init__(error)
+        self.error = error
+        self.description = description
+        self.status = status
+        self.headers = tuple(headers)
+
+    def body(self) -> bytes:
+        """Return the JSON of the answer."""
+        told = self.description.translate(_SPECIAL).encode("ascii", "replace").decode()
+        return msgspec.json.encode({"error": self.error, "error_description": told})
+
+
+class Client(NamedTuple):
+    """Who a client says it is, and the key that proves it, if it shows one."""
+
+    id: str | None
+    key: str | None
+    by_basic: bool = False
+
+    def __repr__(self) -> str:
+        return f"Client({self.id!r})"
+
+
+class Form:
+    """The parameters of a request; those without a value are left out."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._fields: dict[str, list[str]] = {}
+        for name, value in pairs:
+            if value:
+                self._fields.setdefault(name, []).append(value)
+        for name, values in self._fields.items():
+            if len(values) > 1 and name not in _REPEATED:
+                raise OAuthError("invalid_request", f"{name[:40]} is given more than once.")
+
+    def __repr__(self) -> str:
+        return f"Form({', '.join(self._fields)})"
+
+    def get(self, name: str) -> str | None:
+        """Return a parameter, or None."""
+        found = self._fields.get(name)
+        return found[0] if found else None
+
+    def need(self, name: str) -> str:
+        """Return a parameter that must be there."""
+        found = self.get(name)
+        if found is None:
+            raise OAuthError("invalid_request", f"{name} is missing.")
+        return found
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of a parameter that may be repeated."""
+        return self._fields.get(name, [])
+
+
+def read_form(content_type: bytes | None, body: bytes | bytearray) -> Form:
+    """Read the form of a request; raise OAuthError."""
+    if content_type != _FORM and (content_type or b"").partition(b";")[0].strip().lower() != _FORM:
+        raise OAuthError("invalid_request", f"Send a form: Content-Type: {_FORM.decode()}.")
+    try:
+        return Form(
+            parse_qsl(bytes(body).decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_MAX)
+        )
+    except ValueError:  # a UnicodeDecodeError is one, too
+        raise OAuthError("invalid_request", "The form cannot be read.") from None
+
+
+def read_client(fields: Fields, form: Form) -> Client:
+    """Return who the client is, by one way of saying so at most; raise OAuthError."""
+    basic = [value for name, value in fields if name == b"authorization" and value[:6].lower() == b"basic "]
+    found = read_presented([(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields])
+    ways = [*(_of_basic(value) for value in basic), *_of_header(found), *_of_form(form)]
+    if len(ways) > 1 or found == "ambiguous":
+        raise OAuthError("invalid_request", "The client authenticates in more than one way.")
+    named = form.get("client_id")
+    if not ways:
+        return Client(named, None)
+    client = ways[0]
+    if named is not None and client.id not in (None, named):
+        raise OAuthError("invalid_request", "client_id is not the one that authenticates.")
+    return client._replace(id=client.id or named)
+
+
+def _of_header(found: object) -> list[Client]:
+    return [Client(None, found.text)] if isinstance(found, Presented) else []
+
+
+def _of_form(form: Form) -> list[Client]:
+    secret = form.get("client_secret")
+    return [Client(form.get("client_id"), secret)] if secret is not None else []
+
+
+def _of_basic(value: bytes) -> Client:
+    """Read `client_secret_basic`, whose two parts are written as in a form (RFC 6749, section 2.3.1)."""
+    try:
+        user, colon, password = base64.b64decode(value[6:].strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        user, colon, password = "", "", ""
+    if not colon:
+        raise unknown_client("The credentials of Basic cannot be read.", by_basic=True)
+    return Client(unquote_plus(user) or None, unquote_plus(password) or None, by_basic=True)
+
+
+def unknown_client(description: str, *, by_basic: bool = False) -> OAuthError:
+    """Return the answer to a client that is not who it says."""
+    challenge = 'Basic realm="tokenry"' if by_basic else 'Bearer error="invalid_token"'
+    return OAuthError("invalid_client", description, 401, [("WWW-Authenticate", challenge)])
+
+
+def throttled(wait: int) -> OAuthError:
+    """Return the answer to an address that had too many failures."""
+    told = "There were too many failures from this address. Wait for the seconds in Retry-After."
+    return OAuthError("temporarily_unavailable", told, 429, [("Retry-After", str(wait))])
+
+
+def refused_refresh(refused: Refused) -> OAuthError:
+    """Return the answer to a refresh token that gets nothing."""
+    error = "invalid_scope" if refused.code == "insufficient_scope" else "invalid_grant"
+    return OAuthError(error, REFRESH_CODES[refused.code])
+
+
+def of(error: BaseException) -> OAuthError:
+    """Return the answer to an exception."""
+    match error:
+        case OAuthError():
+            return error
+        case Invalid():
+            field = error.errors[0].field if error.errors else ""
+            kind = {"scopes": "invalid_scope", "audience": "invalid_target"}.get(field, "invalid_request")
+            return OAuthError(kind, error.errors[0].message if error.errors else error.message)
+        case NotAllowed():
+            return OAuthError("invalid_scope", "The key does not hold every scope that was asked for.")
+        case NotFound():
+            return OAuthError("invalid_request", "There is no such tenant.", 404)
+        case StoreUnavailable():
+            return OAuthError("temporarily_unavailable", "Try again after a moment.", 503, [("Retry-After", "1")])
+        case TokenryError():
+            return OAuthError("invalid_request", error.message)
+    told = problems.of(error)  # which logs it
+    return OAuthError("server_error", told.detail, told.status)

@@ -1,0 +1,152 @@
+"""`POST /oauth/introspect` (RFC 7662): a verification as OAuth asks for it. Inactive is `{"active":false}` and no more.
+
+It takes from limits what one verification takes. Who needs more than yes and no asks `/v1/verify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from tokenry.edge import Ask, Grant, claims_of, grant_of, read_ask
+from tokenry.types import Refused, Valid, Verdict
+
+from . import forms, problems
+from .forms import OAuthError, read_client, read_form, unknown_client
+from .oauth import INTROSPECT
+from .questions import NOBODY, bounded
+
+if TYPE_CHECKING:
+    from .hot import Answer, Hot, Request, Steps, Wish
+
+ENTRIES: Final = 4096
+_FORM: Final = b"application/x-www-form-urlencoded"
+_JSON: Final = b"content-type: application/json\r\ncache-control: no-store\r\n"
+_INACTIVE: Final = b'{"active":false}'
+_encode = msgspec.json.Encoder().encode
+
+
+class Introspection:
+    """The introspection of one server."""
+
+    def __init__(self, hot: Hot, issuer: str) -> None:
+        self._hot = hot
+        self._issuer = issuer.rstrip("/")
+        self._kept: dict[int, tuple[Grant, bytes]] = {}
+
+    def introspect(self, asked: Request) -> Steps:
+        """Answer what a token is."""
+        try:
+            body = yield from self._answer(asked)
+        except Exception as error:
+            failed = forms.of(error)
+            lines = "".join([f"{name.lower()}: {value}\r\n" for name, value in failed.headers]).encode("latin-1")
+            return self._said(asked, failed.status, failed.body(), lines)
+        return self._said(asked, 200, body)
+
+    def _answer(self, asked: Request) -> Generator[list[Wish], list[Verdict], bytes]:
+        token, wish, named = self._read(asked)
+        slug = (yield from self._caller(asked, wish, named)) if wish is not None else None
+        about = (token, _ask(slug, asked.tenant))
+        verdict = self._hot.recall(*about)
+        if verdict is None:
+            [verdict] = yield [about]
+        verdict = self._hot.judged(verdict, asked.client or asked.peer)
+        return self._told(verdict) if isinstance(verdict, Valid) else _INACTIVE
+
+    def _read(self, asked: Request) -> tuple[str, Wish | None, str | None]:
+        """Return the token, what is asked about the caller (None: about nobody), and who that claims to be."""
+        if asked.query:
+            raise OAuthError("invalid_request", "Parameters belong into the body, never into the URL.")
+        if asked.about is not None:  # the head was read before, and said who asks
+            token = _only_token(asked.content_type, asked.body)
+            if token is not None:
+                return bounded(token), asked.about, None
+        form = read_form(asked.content_type, asked.body)
+        token = bounded(form.need("token"))
+        client = read_client(asked.credentials, form)
+        if client.key is None:
+            if not self._hot.is_open:
+                raise unknown_client("Introspection is for callers with a key that holds tokenry:verify.")
+            return token, None, None
+        wish = self._hot.about_caller(client.key, asked.client)
+        if form.get("client_secret") is None and form.get("client_id") is None and client.id is None:
+            asked.about = wish
+        return token, wish, client.id
+
+    def _caller(
+        self, asked: Request, wish: Wish, named: str | None
+    ) -> Generator[list[Wish], list[Verdict], str | None]:
+        """Return the tenant that the caller is confined to; raise OAuthError."""
+        verdict = self._hot.recall(*wish)
+        if verdict is None:
+            [verdict] = yield [wish]
+        if not isinstance(verdict, Refused):
+            grant = grant_of(verdict)
+            if named in (None, grant.key_id):
+                return None if grant.tenant == "system" else grant.tenant
+            raise unknown_client("The client is unknown, or its key is not valid.")
+        refused = self._hot.judged(verdict, asked.client or asked.peer)
+        assert isinstance(refused, Refused)
+        if refused.retry_after is not None:
+            raise forms.throttled(refused.retry_after)
+        if refused.code == "insufficient_scope":
+            told = problems.refused(refused, needs="tokenry:verify")
+            raise OAuthError("insufficient_scope", told.detail, 403, told.headers)
+        raise unknown_client("The client is unknown, or its key is not valid.")
+
+    def _told(self, verdict: Valid) -> bytes:
+        """Return the JSON of an active token, kept for as long as its grant is the same."""
+        grant = grant_of(verdict)
+        kept = self._kept.get(id(grant))
+        if kept is not None:
+            return kept[1]
+        if len(self._kept) >= ENTRIES:
+            self._kept.clear()
+        body = _encode({**(claims_of(verdict) or self._of_key(verdict)), **_always(verdict)})
+        self._kept[id(grant)] = (grant, body)  # which keeps the grant, too: no other one can have its id
+        return body
+
+    def _of_key(self, verdict: Valid) -> dict[str, Any]:
+        """Return of a key what a token would say."""
+        key = verdict.key
+        assert key is not None
+        ends = [end for end in (key.expires_at, *[info.ends_at for info in key.secrets]) if end is not None]
+        told: dict[str, Any] = {
+            "iss": f"{self._issuer}/t/{verdict.tenant.slug}",
+            "sub": key.owner,
+            "client_id": key.id,
+            "tid": verdict.tenant.slug,
+            "iat": int(key.created_at.timestamp()),
+        }
+        return {**told, **({"exp": int(min(ends).timestamp())} if ends else {})}
+
+    def _said(self, asked: Request, status: int, body: bytes, lines: bytes = b"") -> Answer:
+        return self._hot.said(INTROSPECT, status, _JSON + lines, body, asked)
+
+
+def _only_token(content_type: bytes | None, body: bytes | bytearray) -> str | None:
+    """Return the token of a form that says nothing else and escapes nothing; None for any other, to be read well."""
+    if content_type != _FORM or not body.startswith(b"token=") or b"%" in body or b"+" in body:
+        return None
+    token, more, rest = body[6:].partition(b"&")
+    if not token or not token.isascii() or (more and (not rest.startswith(b"token_type_hint=") or b"&" in rest)):
+        return None
+    return token.decode()
+
+
+def _always(verdict: Valid) -> dict[str, Any]:
+    """Return what no claim of a caller's own may say otherwise."""
+    return {"active": True, "token_type": "Bearer", "scope": " ".join(verdict.scopes)}
+
+
+@lru_cache(maxsize=1024)
+def _ask(slug: str | None, named: str | None) -> Ask:
+    """Return the ask of a caller who is confined to a tenant, on the endpoint of one."""
+    about = slug or named
+    if slug is not None and named not in (None, slug):
+        about = NOBODY
+    return read_ask(None, None, 1, about, None, None)

@@ -1,0 +1,341 @@
+"""The OAuth endpoints: tokens for refresh tokens and keys, their end, and what is public about a tenant's issuer.
+
+Every tenant is an issuer of its own below `/t/{slug}`; without that, the endpoints are those of the tenant `default`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+
+from tokenry.edge import OPERATOR_ENVIRONMENT, Refreshing, from_memory, is_too_long, read_ask
+from tokenry.tokenry import Tokenry
+from tokenry.types import NOT_GIVEN, Denied, Invalid, NotFound, NotGiven, Refused, Verdict
+
+from . import forms, problems
+from .forms import Client, Form, OAuthError, read_client, read_form
+from .problems import problem
+from .refreshing import Refresher
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+INTROSPECT: Final = "/oauth/introspect"
+_TOKEN, _REVOKE = "/oauth/token", "/oauth/revoke"
+_JWKS, _METADATA = "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"
+_DEFAULT, _SYSTEM = "default", "system"
+_JWKS_SECONDS = 1.0
+_REASON = "revoked by a token of it"
+_URN = "urn:ietf:params:oauth"
+EXCHANGE: Final = f"{_URN}:grant-type:token-exchange"
+ACCESS_TOKEN: Final = f"{_URN}:token-type:access_token"
+KEY: Final = "urn:tokenry:token-type:key"
+_AUTHENTICATIONS = ["client_secret_basic", "client_secret_post"]
+_encode = msgspec.json.Encoder().encode
+
+
+def place_of(path: str) -> tuple[str, str] | None:
+    """Return the endpoint that a path means, and its tenant; None for any other path."""
+    slug = _DEFAULT
+    if path.startswith("/t/"):
+        slug, slash, rest = path[3:].partition("/")
+        path = slash + rest
+    elif path.startswith(_METADATA + "/t/"):  # where RFC 8414 has it
+        path, slug = _METADATA, path[len(_METADATA) + 3 :]
+    known = path in (_TOKEN, _REVOKE, INTROSPECT, _JWKS, _METADATA)
+    return (path, slug) if known and slug and "/" not in slug else None
+
+
+class Asked:
+    """One request to an endpoint of a tenant."""
+
+    def __init__(self, scope: Scope, slug: str) -> None:
+        state = scope.get("state", {})
+        self.slug = slug
+        self.method: str = scope["method"]
+        self.has_query = bool(scope["query_string"])
+        self.fields: forms.Fields = scope["headers"]
+        self.ip: str | None = state.get("client")
+        self.request_id: str = state.get("request_id", "")
+        peer = scope.get("client")
+        self.blamed = self.ip or (peer[0] if peer else None)
+        self._throttle = state.get("throttle")
+
+    def field(self, name: bytes) -> bytes | None:
+        """Return the value of a header field."""
+        return next((value for found, value in self.fields if found == name), None)
+
+    def check(self, refused: Refused) -> None:
+        """Count a failure that may be a guess; raise OAuthError for an address that had too many."""
+        if self._throttle is not None and refused.code in ("malformed", "not_found"):
+            wait = self._throttle.failed(self.blamed)
+            if wait is not None:
+                raise forms.throttled(wait)
+
+
+class OAuth:
+    """The ASGI application of the OAuth endpoints but introspection, which is a hot route."""
+
+    def __init__(self, tk: Tokenry, refresher: Refresher, now: Callable[[], int]) -> None:
+        self._tk = tk
+        self._now = now
+        self._refresher = refresher
+        self._jwks: dict[str, tuple[float, asyncio.Task[bytes]]] = {}
+        self._public = {_JWKS: self._key_set, _METADATA: self._metadata}
+        self._grants = {"refresh_token": self._refresh, EXCHANGE: self._exchange}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request whose path is one of ours."""
+        place = place_of(scope["path"])
+        assert place is not None
+        path, asked = place[0], Asked(scope, place[1])
+        if path in self._public:
+            await self._tell(self._public[path], asked, send)
+            return
+        try:
+            if asked.method != "POST":
+                raise OAuthError("invalid_request", "Send it with POST.", 405, [("Allow", "POST")])
+            if asked.has_query:  # which would stand in every log on the way
+                raise OAuthError("invalid_request", "Parameters belong into the body, never into the URL.")
+            form = read_form(asked.field(b"content-type"), await _body(receive))
+            body = await (self._token if path == _TOKEN else self._revoke)(asked, form)
+        except Exception as error:
+            await _fail(send, forms.of(error))
+        else:
+            await _answer(send, 200, body, "application/json", [("Cache-Control", "no-store"), ("Pragma", "no-cache")])
+
+    async def _token(self, asked: Asked, form: Form) -> bytes:
+        grant = self._grants.get(form.need("grant_type"))
+        if grant is None:
+            raise OAuthError("unsupported_grant_type", f"Known are refresh_token and {EXCHANGE}.")
+        return _encode(await grant(asked, form))
+
+    async def _refresh(self, asked: Asked, form: Form) -> dict[str, Any]:
+        client = await self._client(asked, form)
+        found = await self._refresher.refresh(
+            Refreshing(
+                refresh=form.need("refresh_token"),
+                scopes=_scopes(form),
+                client_id=None if isinstance(client, NotGiven) else client,
+                tenant=asked.slug,
+                ip=asked.ip,
+                request_id=asked.request_id,
+            )
+        )
+        if isinstance(found, Refused):
+            asked.check(found)
+            raise forms.refused_refresh(found)
+        return {
+            "access_token": str(found.access),
+            "token_type": "Bearer",
+            "expires_in": self._seconds_to(found.access_expires_at),
+            "refresh_token": str(found.refresh),
+            "scope": " ".join(found.scopes),
+        }
+
+    async def _exchange(self, asked: Asked, form: Form) -> dict[str, Any]:
+        """Derive an access token from a key (RFC 8693), whose holder needs no other authentication."""
+        await self._client(asked, form)
+        subject = form.need("subject_token")
+        _check_exchange(form)
+        given: dict[str, Any] = {"scopes": _scopes(form), "ip": asked.ip, "tenant": asked.slug}
+        audience = [*form.all("audience"), *form.all("resource")]
+        try:
+            token = await run_in_threadpool(
+                self._tk.exchange, subject, **given, audience=audience or None, expires_in=_length(form)
+            )
+        except Denied as error:
+            asked.check(error.verdict)
+            raise _unfit(error.verdict) from None
+        return {
+            "access_token": str(token.access),
+            "issued_token_type": ACCESS_TOKEN,
+            "token_type": "Bearer",
+            "expires_in": self._seconds_to(token.expires_at),
+            "scope": " ".join(token.scopes),
+        }
+
+    async def _revoke(self, asked: Asked, form: Form) -> bytes:
+        """End the session of a token (RFC 7009). One that is unknown, or another client's, has nothing to be ended."""
+        client = await self._client(asked, form)
+        token = form.need("token")
+        groups = self._tk.scoped(tenant=asked.slug, ip=asked.ip, request_id=asked.request_id)
+        session, given = token, client
+        if not token.rpartition("_")[0].endswith("_rt"):  # no refresh token, least of all the mere id of a session
+            verdict = await self._verdict(token, tenant=asked.slug, environment=None, cost=0)
+            if isinstance(verdict, Refused):
+                asked.check(verdict)
+                return b"{}"
+            if verdict.session is None:
+                told = "A key is ended with /v1/self/revoke, and a derived token by that or by itself after minutes."
+                raise OAuthError("unsupported_token_type", told)
+            if client not in (NOT_GIVEN, verdict.session.client_id):
+                return b"{}"
+            session, given = verdict.session.id, NOT_GIVEN
+        try:
+            await run_in_threadpool(groups.sessions.revoke, session, reason=_REASON, client_id=given)
+        except NotFound:
+            asked.check(Refused("not_found"))
+        return b"{}"
+
+    async def _client(self, asked: Asked, form: Form) -> str | NotGiven | None:
+        """Return the client that a session must belong to: None to none, NOT_GIVEN when nobody says who it is.
+
+        A key authenticates the client that is called by the key's id, so that such a name is never believed alone.
+        """
+        client = read_client(asked.fields, form)
+        if client.key is None:
+            if client.id is None:
+                return NOT_GIVEN
+            if client.id.startswith("key_"):
+                raise forms.unknown_client("This client authenticates with its key.")
+            return None if client.id == asked.slug else client.id
+        return await self._authenticated(asked, client, client.key)
+
+    async def _authenticated(self, asked: Asked, client: Client, key: str) -> str:
+        is_operator = key.rpartition("_")[0].endswith(f"_{OPERATOR_ENVIRONMENT}")
+        environment, tenant = (OPERATOR_ENVIRONMENT, None) if is_operator else (None, asked.slug)
+        verdict = await self._verdict(key, tenant=tenant, environment=environment, ip=asked.ip, cost=0)
+        if isinstance(verdict, Refused):
+            asked.check(verdict)
+        elif (
+            verdict.kind == "key"
+            and verdict.key is not None
+            and verdict.tenant.slug in (asked.slug, _SYSTEM)
+            and client.id in (None, verdict.key.id)
+        ):
+            return verdict.key.id
+        raise forms.unknown_client("The client is unknown, or its key is not valid.", by_basic=client.by_basic)
+
+    async def _verdict(self, text: str, **ask: Any) -> Verdict:
+        if is_too_long(text):
+            return Refused("malformed")
+        full: dict[str, Any] = {"scopes": None, "ip": None, "cost": 1, "audience": None, **ask}
+        verdict = from_memory(self._tk, text, read_ask(**full))
+        if verdict is None:
+            verdict = await run_in_threadpool(self._tk.verify, text, **full)
+        return verdict
+
+    def _seconds_to(self, end: datetime) -> int:
+        now = datetime.fromtimestamp(self._now() / 1_000_000, UTC)
+        return max(0, int((end - now) / timedelta(seconds=1)))
+
+    async def _tell(self, make: Callable[[str], Awaitable[tuple[bytes, str]]], asked: Asked, send: Send) -> None:
+        """Answer with what everybody may know."""
+        try:
+            if asked.method not in ("GET", "HEAD"):
+                raise problems.Failed(problem("method_not_allowed", headers=[("Allow", "GET, HEAD")]))
+            body, kind = await make(asked.slug)
+        except Exception as error:
+            told = problems.of(error)
+            no_store = [("Cache-Control", "no-store"), *told.headers]
+            await _answer(send, told.status, told.body(asked.request_id), problems.MEDIA_TYPE, no_store)
+            return
+        fields = [("Cache-Control", "public, max-age=60"), ("Access-Control-Allow-Origin", "*")]
+        await _answer(send, 200, body, kind, fields, is_head=asked.method == "HEAD")
+
+    async def _key_set(self, slug: str) -> tuple[bytes, str]:
+        return await self._keys(slug), "application/jwk-set+json"
+
+    async def _keys(self, slug: str) -> bytes:
+        """Return the JWKS of a tenant, read once for all who ask within a second: anybody may."""
+        read_at, reading = self._jwks.get(slug, (0.0, None))
+        if reading is None or time.monotonic() - read_at > _JWKS_SECONDS:
+            if len(slug) > 63:
+                raise NotFound("there is no such tenant")
+            if len(self._jwks) >= 1024:
+                self._jwks.clear()
+            reading = asyncio.create_task(run_in_threadpool(self._read_keys, slug))
+            self._jwks[slug] = (time.monotonic(), reading)
+        return await asyncio.shield(reading)
+
+    def _read_keys(self, slug: str) -> bytes:
+        return _encode(self._tk.jwks(tenant=slug))
+
+    async def _metadata(self, slug: str) -> tuple[bytes, str]:
+        """Return what RFC 8414 wants to know. It names URLs, so the issuer has to be one."""
+        await self._keys(slug)
+        base = self._tk.settings.issuer.rstrip("/")
+        if not base.startswith(("https://", "http://")):
+            raise problems.Failed(problem("not_found", "Set `issuer` to the public URL of this server first."))
+        return _encode(metadata(f"{base}/t/{slug}")), "application/json"
+
+
+def metadata(issuer: str) -> dict[str, Any]:
+    """Return the metadata of an issuer."""
+    return {
+        "issuer": issuer,
+        "token_endpoint": issuer + _TOKEN,
+        "introspection_endpoint": issuer + INTROSPECT,
+        "revocation_endpoint": issuer + _REVOKE,
+        "jwks_uri": issuer + _JWKS,
+        "response_types_supported": [],
+        "grant_types_supported": ["refresh_token", EXCHANGE],
+        "token_endpoint_auth_methods_supported": ["none", *_AUTHENTICATIONS],
+        "revocation_endpoint_auth_methods_supported": ["none", *_AUTHENTICATIONS],
+        "introspection_endpoint_auth_methods_supported": _AUTHENTICATIONS,
+    }
+
+
+def _scopes(form: Form) -> list[str] | None:
+    found = form.get("scope")
+    return None if found is None else found.split(" ")
+
+
+def _length(form: Form) -> timedelta | NotGiven:
+    """Return how long the token is to live; RFC 8693 has no word for it, so we borrow that of the answer."""
+    found = form.get("expires_in")
+    if found is None:
+        return NOT_GIVEN
+    if not found.isdecimal() or len(found) > 9:
+        raise Invalid.one("expires_in", "not_a_number", "expires_in is a number of seconds")
+    return timedelta(seconds=int(found))
+
+
+def _check_exchange(form: Form) -> None:
+    if form.get("actor_token") is not None:
+        raise OAuthError("invalid_request", "Nobody acts for anybody else here: actor_token is not supported.")
+    if form.need("subject_token_type") not in (ACCESS_TOKEN, KEY):
+        raise OAuthError("invalid_request", f"The subject token is a key: its type is {KEY} or {ACCESS_TOKEN}.")
+    if form.get("requested_token_type") not in (None, ACCESS_TOKEN, f"{_URN}:token-type:jwt"):
+        raise OAuthError("invalid_request", f"What is issued is of the type {ACCESS_TOKEN}.")
+
+
+def _unfit(refused: Refused) -> OAuthError:
+    """Return the answer to a key that cannot be exchanged: RFC 8693 has one word for all of them."""
+    if refused.retry_after is not None:
+        after = [("Retry-After", str(refused.retry_after))]
+        return OAuthError("temporarily_unavailable", "The limits of the key are used up.", 429, after)
+    return OAuthError("invalid_request", f"The subject token is refused: {refused.code}.")
+
+
+async def _body(receive: Receive) -> bytes:
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise OAuthError("invalid_request", "The connection ended before the body.")
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _fail(send: Send, error: OAuthError) -> None:
+    fields = [("Cache-Control", "no-store"), ("Pragma", "no-cache"), *error.headers]
+    await _answer(send, error.status, error.body(), "application/json", fields)
+
+
+async def _answer(
+    send: Send, status: int, body: bytes, kind: str, fields: list[tuple[str, str]], *, is_head: bool = False
+) -> None:
+    about = [("Content-Type", kind), ("Content-Length", str(len(body))), *fields]
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in about]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if is_head else body})

@@ -41,6 +41,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_handed = False  # whether the ordinary application has begun with the request that is being received
         self._large = False
         self._head_count = 0
+        self._late_count = 0  # what came since the piece in which a head began
         self._message_count = 0
         self._failing = ""
         self._leaves = False  # whether the request asks for another protocol
@@ -73,19 +74,30 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._head_count = len(data)
         self._large = self._head_count > HEAD_MAX
+        self._late_count += len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._stay(data[upgrade.args[0] :])
+            self._feed(data)
         except httptools.HttpParserError:
             if not self._over:
                 self._fail(self._failing or "bad_request")
             return
-        if self._in_head and self._large and self._head_count > 2 * HEAD_MAX:
+        if self._in_head and self._late_count > 2 * HEAD_MAX:
             self._fail("headers_too_large")
 
-    def _stay(self, rest: bytes) -> None:
-        """Read a request again as if it had not asked for another protocol, since we speak none.
+    def _feed(self, data: bytes) -> None:
+        """Feed the parser, however often what is in a piece asks for another protocol."""
+        rest = memoryview(data)
+        while not self._over:
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = rest[upgrade.args[0] :]
+            else:
+                return
+            self._stay()
+
+    def _stay(self) -> None:
+        """Read a head again as if it had not asked for another protocol, since we speak none.
 
         The parser has left its body unread, to be taken for the next request.
         """
@@ -98,12 +110,18 @@ class GuardedProtocol(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._leaves = False
-        self.data_received(b"".join(head) + b"\r\n" + rest)
+        self.parser.feed_data(b"".join(head) + b"\r\n")
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._in_head, self._is_handed = True, False
+        self._late_count = 0
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the head. Those behind a body are passed over, where no proxy sets what it vouches for."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Begin to answer, unless the request is too large."""

@@ -14,7 +14,7 @@ from tokenry.api.logs import AccessLog
 from .answer import read
 from .conftest import Place, Way, run
 from .requests import auth, chunked, request, verify
-from .wire import Talk, normal
+from .wire import PEER, Talk, normal
 
 
 @pytest.fixture(params=["lane", "plain"])
@@ -203,6 +203,44 @@ def serving(way: Way, place: Place) -> Iterator[Serving]:
     serving = Serving(place, way)
     yield serving
     serving.stop()
+
+
+def test_what_is_pipelined_is_never_too_large_together(way: Way, place: Place) -> None:
+    one = auth(place.key, "X-Long: " + "x" * 800)
+    for before in (one * 50, verify(place.operator, b" " * 60_000)):
+        count = before.count(b"HTTP/1.1")
+        answers, closed = way.answer(before + one[:30], one[30:])
+        assert (answers.count(b"HTTP/1.1 "), b"HTTP/1.1 431" in answers, closed) == (count + 1, False, False)
+
+
+def test_a_head_that_never_ends_is_refused_when_it_is_too_large(way: Way, place: Place) -> None:
+    pieces = [auth(place.key)[:-2] + b"X-Long: ", *[b"x" * 8192] * 5]
+    assert way.answer(*pieces)[0].startswith(b"HTTP/1.1 431 ")
+
+
+def test_hundreds_of_requests_for_another_protocol_in_one_piece_are_all_answered(way: Way, place: Place) -> None:
+    async def work() -> None:
+        talk = open_talk(way)
+        await talk.send([auth(place.key, "Connection: upgrade", "Upgrade: h2c") * 600])
+        for _ in range(10):
+            answers = await talk.answers()
+        assert answers.count(b"HTTP/1.1 200 ") == 600
+        await talk.end()
+
+    run(work())
+
+
+def test_fields_behind_a_body_are_no_fields_of_the_request(place: Place) -> None:
+    """A proxy adds to the head what it vouches for, and may pass on what a client writes behind the body."""
+    for lane in (True, False):
+        way = place.way(lane=lane, trusted_proxies=(PEER,))
+        for credential, behind, status in (
+            (f"X-API-Key: {place.bound}", b"X-Forwarded-For: 203.0.113.7", 403),
+            ("X-Nothing: ", b"X-API-Key: " + place.key.encode(), 401),
+        ):
+            head = ["X-Forwarded-For: 192.0.2.1", "Transfer-Encoding: chunked", credential]
+            asked = request("POST", "/v1/auth", *head) + b"0\r\n" + behind + b"\r\n\r\n"
+            assert way.answer(asked)[0].startswith(b"HTTP/1.1 %d " % status)
 
 
 def test_on_a_real_socket_too_errors_are_answered_before_the_end(serving: Serving, place: Place) -> None:

@@ -198,6 +198,10 @@ def test_the_same_head_again_is_answered_again_in_pieces_too(place: Place, lane:
         [one, one[:-1] + b"]", one],
         [one, request("GET", "/v1/self", f"X-API-Key: {place.key}"), one, one],
         [one, one, b"\0" * len(one), one],
+        [one + b"\r\n", one + b"\r\n", one],
+        [one + b"\r\n", one[:-2] + b"\r\n" + one[-2:], one],
+        [one + b"\n", one + b"\n", one],
+        [b"\r\n" + one, b"\r\n" + one, one],
     ):
         assert lane.answer(*pieces) == plain.answer(*pieces)
 

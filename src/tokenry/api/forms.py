@@ -44,7 +44,7 @@ class Client(NamedTuple):
 
     id: str | None
     key: str | None
-    by_basic: bool = False
+    by_header: bool = False
 
     def __repr__(self) -> str:
         return f"Client({self.id!r})"
@@ -111,7 +111,7 @@ def read_client(fields: Fields, form: Form) -> Client:
 
 
 def _of_header(found: object) -> list[Client]:
-    return [Client(None, found.text)] if isinstance(found, Presented) else []
+    return [Client(None, found.text, by_header=True)] if isinstance(found, Presented) else []
 
 
 def _of_form(form: Form) -> list[Client]:
@@ -126,13 +126,13 @@ def _of_basic(value: bytes) -> Client:
     except (binascii.Error, ValueError):
         user, colon, password = "", "", ""
     if not colon:
-        raise unknown_client("The credentials of Basic cannot be read.", by_basic=True)
-    return Client(unquote_plus(user) or None, unquote_plus(password) or None, by_basic=True)
+        raise unknown_client("The credentials of Basic cannot be read.")
+    return Client(unquote_plus(user) or None, unquote_plus(password) or None)
 
 
-def unknown_client(description: str, *, by_basic: bool = False) -> OAuthError:
-    """Return the answer to a client that is not who it says."""
-    challenge = 'Basic realm="tokenry"' if by_basic else 'Bearer error="invalid_token"'
+def unknown_client(description: str, *, by_header: bool = False) -> OAuthError:
+    """Return the answer to a client that is not who it says, or does not say it; `by_header` with a Bearer token."""
+    challenge = 'Bearer error="invalid_token"' if by_header else 'Basic realm="tokenry"'
     return OAuthError("invalid_client", description, 401, [("WWW-Authenticate", challenge)])
 
 

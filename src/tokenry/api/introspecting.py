@@ -88,7 +88,7 @@ class Introspection:
             grant = grant_of(verdict)
             if named in (None, grant.key_id):
                 return None if grant.tenant == "system" else grant.tenant
-            raise unknown_client("The client is unknown, or its key is not valid.")
+            raise _unknown(asked)
         refused = self._hot.judged(verdict, asked.client or asked.peer)
         assert isinstance(refused, Refused)
         if refused.retry_after is not None:
@@ -96,7 +96,7 @@ class Introspection:
         if refused.code == "insufficient_scope":
             told = problems.refused(refused, needs="tokenry:verify")
             raise OAuthError("insufficient_scope", told.detail, 403, told.headers)
-        raise unknown_client("The client is unknown, or its key is not valid.")
+        raise _unknown(asked)
 
     def _told(self, verdict: Valid) -> bytes:
         """Return the JSON of an active token, kept for as long as its grant is the same."""
@@ -126,6 +126,11 @@ class Introspection:
 
     def _said(self, asked: Request, status: int, body: bytes, lines: bytes = b"") -> Answer:
         return self._hot.said(INTROSPECT, status, _JSON + lines, body, asked)
+
+
+def _unknown(asked: Request) -> OAuthError:
+    by_header = any(value[:6].lower() != b"basic " for _, value in asked.credentials)
+    return unknown_client("The client is unknown, or its key is not valid.", by_header=by_header)
 
 
 def _only_token(content_type: bytes | None, body: bytes | bytearray) -> str | None:

@@ -212,7 +212,7 @@ class OAuth:
             and client.id in (None, verdict.key.id)
         ):
             return verdict.key.id
-        raise forms.unknown_client("The client is unknown, or its key is not valid.", by_basic=client.by_basic)
+        raise forms.unknown_client("The client is unknown, or its key is not valid.", by_header=client.by_header)
 
     async def _verdict(self, text: str, **ask: Any) -> Verdict:
         if is_too_long(text):

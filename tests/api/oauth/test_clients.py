@@ -1,0 +1,91 @@
+"""OAuth clients that nobody here wrote find what they expect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.api.oauth.conftest import ACCESS_TOKEN, EXCHANGE, Issuer, node
+
+
+def asked(issuer: Issuer) -> dict[str, Any]:
+    """Return what a script is told of a tenant: sessions to refresh, and a key to exchange."""
+    id, secret = issuer.service
+    session = issuer.start()
+    return {
+        "issuer": issuer.url,
+        "refresh": session["refresh"],
+        "access": session["access"],
+        "wide": issuer.start()["refresh"],
+        "key": {"id": id, "secret": secret},
+        "subject": issuer.issue("ada", scopes=["read:*"])[1],
+    }
+
+
+# Their names for the tenant's own client are the tenant's.
+@pytest.fixture
+def of_default(server: Any) -> Issuer:
+    """Give the tenant `default`, made once."""
+    issuer = object.__new__(Issuer)
+    issuer.server, issuer.slug, issuer.url = server, "default", f"{server.url}/t/default"
+    issuer.call("PUT", "/v1/roles/developer", {"scopes": ["read:*"]})
+    issuer.call("PUT", "/v1/owners/ada", {"roles": ["developer"]})
+    issuer.service = issuer.issue("ada", environment="op", scopes=["tokenry:verify"])
+    return issuer
+
+
+def test_oauth4webapi_discovers_refreshes_exchanges_introspects_and_revokes(of_default: Issuer) -> None:
+    told = node("oauth4webapi.mjs", asked(of_default))
+    assert told["pair"]["token_type"] == "bearer" and told["pair"]["scope"] == "read:*"
+    assert told["again"]["refresh_token"] == told["pair"]["refresh_token"]
+    assert told["claims"]["sub"] == "ada" and told["claims"]["client_id"] == "default"
+    assert told["too_wide"] == {"error": "invalid_scope", "status": 400}
+    assert told["foreign_client"] == {"error": "invalid_grant", "status": 400}
+    assert told["derived"]["issued_token_type"] == ACCESS_TOKEN
+    assert told["derived_claims"]["scope"] == "read:projects"
+    assert told["beyond"] == {"error": "invalid_scope", "status": 400}
+    assert told["active"]["active"] is True and told["active"]["sub"] == "ada"
+    assert told["active_by_post"]["active"] is True
+    assert told["nonsense"] == told["revoked"] == {"active": False}
+    assert told["after"] == {"error": "invalid_grant", "status": 400}
+
+
+def test_openid_client_discovers_refreshes_exchanges_introspects_and_revokes(of_default: Issuer) -> None:
+    told = node("openid-client.mjs", asked(of_default))
+    assert told["pair"]["scope"] == "read:*" and told["pair"]["expires_in"] > 290
+    assert told["too_wide"] == {"error": "invalid_scope", "status": 400}
+    assert told["derived"]["scope"] == "read:projects"
+    assert told["active"]["active"] is True
+    assert told["wrong_client"] == {
+        "error": "OAUTH_WWW_AUTHENTICATE_CHALLENGE",
+        "status": 401,
+    }  # by which it means that
+    assert told["nonsense"] == told["revoked"] == {"active": False}
+    assert told["after"] == {"error": "invalid_grant", "status": 400}
+
+
+def test_authlib_refreshes_exchanges_introspects_and_revokes(issuer: Issuer) -> None:
+    from authlib.integrations.httpx_client import OAuth2Client
+    from authlib.oauth2.rfc6749 import OAuth2Token
+
+    session, subject = issuer.start(client_id="spa"), issuer.issue("ada", scopes=["read:*"])[1]
+    endpoints = {"token_endpoint": f"{issuer.url}/oauth/token"}
+    with OAuth2Client("spa", token_endpoint_auth_method="none", **endpoints) as browser:
+        pair = browser.refresh_token(f"{issuer.url}/oauth/token", session["refresh"])
+        assert isinstance(pair, OAuth2Token) and pair["scope"] == "read:*"
+        derived = browser.fetch_token(
+            grant_type=EXCHANGE, subject_token=subject, subject_token_type=ACCESS_TOKEN, scope="read:projects"
+        )
+        assert derived["scope"] == "read:projects"
+    id, secret = issuer.service
+    with OAuth2Client(id, secret, token_endpoint_auth_method="client_secret_basic") as service:
+        told = service.introspect_token(f"{issuer.url}/oauth/introspect", pair["access_token"]).json()
+        assert (told["active"], told["client_id"]) == (True, "spa")
+        # The session is another client's: there is nothing that this one could end.
+        assert service.revoke_token(f"{issuer.url}/oauth/revoke", pair["refresh_token"]).status_code == 200
+        assert issuer.session(session["session"]["id"])["status"] == "active"
+    with OAuth2Client("spa", token_endpoint_auth_method="none") as browser:
+        assert browser.revoke_token(f"{issuer.url}/oauth/revoke", pair["refresh_token"]).status_code == 200
+    assert issuer.session(session["session"]["id"])["status"] == "revoked"
+    assert issuer.introspect(pair["access_token"]).content == b'{"active":false}'

@@ -184,7 +184,7 @@ def _identity(verdict: Valid) -> bytes:
     key, session = ("", grant.key_id) if of_session else (grant.key_id, "")  # what stands for the key of a session
     owner = grant.external_id
     if not _PLAIN.fullmatch(owner):
-        owner = quote(owner, safe=" :@*")
+        owner = quote(owner, safe=":@*")
     return (  # of ids, slugs and scopes every character stands for itself
         f"x-auth-key-id: {key}\r\nx-auth-owner: {owner}\r\nx-auth-tenant: {grant.tenant}\r\n"
         f"x-auth-scopes: {' '.join(verdict.scopes)}\r\nx-auth-session: {session}\r\n"

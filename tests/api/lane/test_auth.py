@@ -43,6 +43,14 @@ def test_identity_is_percent_encoded(way: Way, place: Place) -> None:
     assert answer.fields["x-auth-scopes"] == ""
 
 
+@pytest.mark.parametrize("owner", [" user-42", "user-42 ", "user  42"])
+def test_spaces_make_another_owner_also_to_who_trims_what_a_field_holds(way: Way, place: Place, owner: str) -> None:
+    place.sync.owners.put(owner)
+    answer = ask(way, auth(place.issue(f"spaces {way.served.settings.lane}", owner=owner)))
+    assert " " not in answer.fields["x-auth-owner"]
+    assert unquote(answer.fields["x-auth-owner"]) == owner
+
+
 @pytest.mark.parametrize(
     ("target", "fields", "status"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 from pydantic import Field, JsonValue
@@ -42,13 +43,23 @@ def explain(call: Caller, body: CredentialQuestion) -> Response:
     """Evaluate every check for a credential and mark the first failure."""
     tenant = body.tenant if call.everywhere else call.tenant(body.tenant)
     asked = {**body.given(), "tenant": tenant}
-    return _told(call.tk.explain(asked.pop("credential"), **asked))
+    explanation = call.tk.explain(asked.pop("credential"), **asked)
+    return _told(explanation if call.everywhere else _confined(explanation))
 
 
 @room.post("/v1/keys/{id}/explain", "keys.explain", tells=ExplanationDocument, may=(413, 415))
 def explain_key(here: Here, id: KeyId, body: Question | None = None) -> Response:
     """Tell what a verifier would say to a key's current secret, check by check."""
     return _told(here.keys.explain(id, **(body.given() if body else {})))
+
+
+def _confined(explanation: Explanation) -> Explanation:
+    """Return what an operator of a tenant may know: of a credential that is not found, nothing more."""
+    if explanation.code != "not_found":
+        return explanation
+    found = ("malformed", "not_found")
+    checks = [one if one.code in found else dataclasses.replace(one, passed=None) for one in explanation.checks]
+    return dataclasses.replace(explanation, checks=tuple(checks))
 
 
 def _told(explanation: Explanation) -> Response:

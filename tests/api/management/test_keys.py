@@ -244,8 +244,12 @@ def test_an_explanation_names_the_first_failure(client: TestClient, with_secret:
 
 def test_an_operator_of_a_tenant_explains_no_foreign_credential(api: Api, client: TestClient) -> None:
     secret = issue(client)["secret"]
-    told = api.client(api.operator_of("acme")).post("/v1/explain", json={"credential": secret}).json()
-    assert told["code"] == "not_found"
+    stranger = api.client(api.operator_of("acme"))
+    gone = api.tk.keys.issue("ada", name="gone")
+    api.tk.keys.delete(gone.key.id)
+    told = [stranger.post("/v1/explain", json={"credential": str(one)}).json() for one in (secret, gone.secret)]
+    assert told[0]["code"] == "not_found"
+    assert told[0] == told[1], "a foreign credential is explained like one that does not exist"
 
 
 def test_a_page_costs_the_same_number_of_statements_whatever_it_holds(api: Api, client: TestClient) -> None:

@@ -60,7 +60,7 @@ def create_app(served: Served, operations: App | None = None) -> App:
 
     rest = management(served.sync, served.settings)
     document = rest.openapi
-    rest.openapi = cache(lambda: described(document()))  # type: ignore[method-assign]
+    rest.openapi = cache(lambda: described(document(), operations=operations is not None))  # type: ignore[method-assign]
     oauth = OAuth(served.sync, rest.state.callers.refresher, served.engine.now)
     return Application(served, rest, oauth, operations)
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the hot routes, which no framework describes."""
+"""What the OpenAPI document says of the hot routes and of operations, which no framework describes."""
 
 from __future__ import annotations
 
@@ -27,6 +27,19 @@ _QUESTION: Final = {
         "audience": {**_MAYBE, "description": "Refuse tokens that were made for another audience."},
     },
 }
+_YES_OR_NO: Final = {"type": "boolean"}
+_SECONDS: Final = {"type": "integer", "description": "In whole seconds."}
+_TENANT: Final = {
+    "type": "object",
+    "properties": {
+        **dict.fromkeys(("id", "slug", "name", "prefix"), _TEXT),
+        "status": {"type": "string", "enum": ["active", "suspended"]},
+        **dict.fromkeys(("expires_in_default_seconds", "expires_in_max_seconds"), _SECONDS),
+        **dict.fromkeys(("never_allowed", "self_rotation_allowed"), _YES_OR_NO),
+        "created_at": {"type": "string", "format": "date-time"},
+    },
+}
+_TENANT["required"] = list(_TENANT["properties"])
 _VERDICT: Final = {
     "type": "object",
     "required": ["valid", "code", "kind", "key", "session", "owner", "tenant", "scopes", "limits", "retry_after"],
@@ -35,9 +48,9 @@ _VERDICT: Final = {
         "code": {**_TEXT, "description": "`valid`, or why not."},
         "kind": {"anyOf": [{"type": "string", "enum": ["key", "session", "token"]}, {"type": "null"}]},
         "key": {"anyOf": [{"$ref": "#/components/schemas/Key"}, {"type": "null"}]},
-        "session": {"anyOf": [{"type": "object"}, {"type": "null"}]},
+        "session": {"anyOf": [{"$ref": "#/components/schemas/Session"}, {"type": "null"}]},
         "owner": {"anyOf": [{"$ref": "#/components/schemas/Owner"}, {"type": "null"}]},
-        "tenant": {"anyOf": [{"$ref": "#/components/schemas/TenantDocument"}, {"type": "null"}]},
+        "tenant": {"anyOf": [{"$ref": "#/components/schemas/VerdictTenant"}, {"type": "null"}]},
         "scopes": {"type": "array", "items": _TEXT},
         "limits": {"type": "array", "items": {"$ref": "#/components/schemas/LimitState"}},
         "retry_after": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
@@ -45,8 +58,8 @@ _VERDICT: Final = {
 }
 
 
-def described(document: dict[str, Any]) -> dict[str, Any]:
-    """Return an OpenAPI document with the hot routes in it."""
+def described(document: dict[str, Any], *, operations: bool) -> dict[str, Any]:
+    """Return an OpenAPI document with the hot routes in it, and with operations where they are served."""
     refused = {401: "The caller, or with `?status=http` the credential.", 403: "The same.", 429: "The same."}
     failed = {
         400: "No JSON.",
@@ -60,8 +73,11 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
     questions = {"type": "object", "additionalProperties": False, "required": ["questions"], "properties": {}}
     questions["properties"] = {"questions": _list(_ref("VerifyQuestion"), minItems=1, maxItems=BATCH_MAX)}
     status = {"name": "status", "in": "query", "required": False, "schema": {"type": "string", "enum": ["http"]}}
-    document["components"]["schemas"] |= {"VerifyQuestion": _QUESTION, "Verdict": _VERDICT}
+    document["components"]["schemas"] |= {"VerifyQuestion": _QUESTION, "Verdict": _VERDICT, "VerdictTenant": _TENANT}
     document["tags"] = [{"name": "verify", "description": "Whether a credential holds."}, *document.get("tags", ())]
+    if operations:
+        document["tags"].append({"name": "operations", "description": "For who runs the server; without a credential."})
+        document["paths"] |= _OPERATIONS
     document["paths"] |= {
         "/v1/verify": {
             "post": {
@@ -79,6 +95,32 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
         "/v1/auth": {"get": _auth(refused)},
     }
     return document
+
+
+def _asked(id: str, summary: str, answers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    told = {"tags": ["operations"], "operationId": id, "summary": summary, "security": [], "responses": answers}
+    return {"get": told}
+
+
+def _status(about: str, *values: str) -> dict[str, Any]:
+    fields = {"status": {"type": "string", "enum": list(values)}, "reason": _TEXT}
+    schema = {"type": "object", "required": ["status"], "properties": fields}
+    return {"description": about, "content": {"application/json": {"schema": schema}}}
+
+
+_OPERATIONS: Final = {
+    "/healthz": _asked("healthz", "Tell that the process answers.", {"200": _status("It does.", "ok")}),
+    "/readyz": _asked(
+        "readyz",
+        "Tell whether the database answers, too.",
+        {"200": _status("It does.", "ready"), "503": _status("Send requests elsewhere.", "unavailable")},
+    ),
+    "/metrics": _asked(
+        "metrics",
+        "Tell what was counted, in the text format of Prometheus.",
+        {"200": {"description": "The numbers.", "content": {"text/plain": {"schema": _TEXT}}}},
+    ),
+}
 
 
 def _auth(refused: dict[int, str]) -> dict[str, Any]:

@@ -50,6 +50,44 @@ def test_a_rotation_of_itself_must_survive_a_lost_answer(api: Api) -> None:
     assert again[1].status_code == 401, "with no grace, whoever repeats needs another credential"
 
 
+def test_a_key_of_an_application_renews_itself_where_its_tenant_allows_it(api: Api) -> None:
+    secret = api.key(scopes=["read:a"])
+    client = api.client(secret)
+    refused = client.post("/v1/self/rotate")
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    allowing = {"self_rotation_allowed": True}
+    assert api.client(api.operator).patch("/v1/tenants/default", json=allowing).status_code == 200
+    short = client.post("/v1/self/rotate", json={"grace_seconds": 59})
+    assert (short.status_code, short.json()["errors"][0]["field"]) == (422, "grace_seconds")
+    headers = {"Idempotency-Key": "once"}
+    lost, answer = (client.post("/v1/self/rotate", headers=headers).json() for _ in range(2))
+    assert answer["secret"] == lost["secret"] != secret
+    assert api.tk.verify(answer["secret"], scopes=["read:a"])
+    again = client.post("/v1/self/rotate", headers={"Idempotency-Key": "twice"})
+    assert (again.status_code, again.json()["code"]) == (409, "conflict"), "the old secret renews nothing"
+    assert len(api.tk.events.list(types=["key.rotated"])) == 1
+
+
+def test_without_grace_a_lost_answer_is_lost(api: Api) -> None:
+    api.tk.tenants.update("default", self_rotation_allowed=True)
+    client, headers = api.client(api.key()), {"Idempotency-Key": "once"}
+    first = client.post("/v1/self/rotate", json={"grace_seconds": 0}, headers=headers)
+    again = client.post("/v1/self/rotate", json={"grace_seconds": 0}, headers=headers)
+    assert (again.status_code, again.json()["code"]) == (401, "revoked")
+    successor = api.client(first.json()["secret"])
+    repeated = successor.post("/v1/self/rotate", json={"grace_seconds": 0}, headers=headers)
+    assert repeated.json() == first.json()
+
+
+def test_a_token_derived_from_a_key_neither_renews_nor_ends_it(api: Api) -> None:
+    api.tk.tenants.update("default", self_rotation_allowed=True)
+    secret = api.key(scopes=["read:a"])
+    client = api.client(str(api.tk.exchange(secret).access))
+    for path in ("rotate", "revoke"):
+        assert client.post(f"/v1/self/{path}").status_code == 401
+    assert api.tk.verify(secret)
+
+
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
 def test_both_headers_carry_a_credential_and_two_that_differ_are_refused(api: Api, header: str) -> None:
     value = f"Token {api.operator}" if header == "Authorization" else api.operator

@@ -6,7 +6,7 @@ import jsonwebtoken from 'jsonwebtoken'
 
 const [issuer, audience, algorithm] = process.argv.slice(2)
 const url = new URL(`${issuer}/.well-known/jwks.json`)
-const keySet = createRemoteJWKSet(url, { cooldownDuration: 0 })
+const keySet = createRemoteJWKSet(url)
 const cached = new Map()
 
 const pem = async (kid) => {

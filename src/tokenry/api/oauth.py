@@ -6,7 +6,6 @@ Every tenant is an issuer of its own below `/t/{slug}`; without that, the endpoi
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -31,7 +30,6 @@ INTROSPECT: Final = "/oauth/introspect"
 _TOKEN, _REVOKE = "/oauth/token", "/oauth/revoke"
 _JWKS, _METADATA = "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"
 _DEFAULT, _SYSTEM = "default", "system"
-_JWKS_SECONDS = 1.0
 _REASON = "revoked by a token of it"
 _URN = "urn:ietf:params:oauth"
 EXCHANGE: Final = f"{_URN}:grant-type:token-exchange"
@@ -87,7 +85,7 @@ class OAuth:
         self._tk = tk
         self._now = now
         self._refresher = refresher
-        self._jwks: dict[str, tuple[float, asyncio.Task[bytes]]] = {}
+        self._reading: dict[str, asyncio.Task[bytes]] = {}
         self._public = {_JWKS: self._key_set, _METADATA: self._metadata}
         self._grants = {"refresh_token": self._refresh, EXCHANGE: self._exchange}
 
@@ -245,15 +243,11 @@ class OAuth:
         return await self._keys(slug), "application/jwk-set+json"
 
     async def _keys(self, slug: str) -> bytes:
-        """Return the JWKS of a tenant, read once for all who ask within a second: anybody may."""
-        read_at, reading = self._jwks.get(slug, (0.0, None))
-        if reading is None or time.monotonic() - read_at > _JWKS_SECONDS:
-            if len(slug) > 63:
-                raise NotFound("there is no such tenant")
-            if len(self._jwks) >= 1024:
-                self._jwks.clear()
-            reading = asyncio.create_task(run_in_threadpool(self._read_keys, slug))
-            self._jwks[slug] = (time.monotonic(), reading)
+        """Return the JWKS of a tenant, read once for all who ask at the same time: anybody may."""
+        reading = self._reading.get(slug)
+        if reading is None:
+            reading = self._reading[slug] = asyncio.create_task(run_in_threadpool(self._read_keys, slug))
+            reading.add_done_callback(lambda _: self._reading.pop(slug, None))
         return await asyncio.shield(reading)
 
     def _read_keys(self, slug: str) -> bytes:

@@ -37,15 +37,18 @@ def of_default(server: Any) -> Issuer:
 
 def test_oauth4webapi_discovers_refreshes_exchanges_introspects_and_revokes(of_default: Issuer) -> None:
     told = node("oauth4webapi.mjs", asked(of_default))
-    assert told["pair"]["token_type"] == "bearer" and told["pair"]["scope"] == "read:*"
+    assert told["pair"]["token_type"] == "bearer"
+    assert told["pair"]["scope"] == "read:*"
     assert told["again"]["refresh_token"] == told["pair"]["refresh_token"]
-    assert told["claims"]["sub"] == "ada" and told["claims"]["client_id"] == "default"
+    assert told["claims"]["sub"] == "ada"
+    assert told["claims"]["client_id"] == "default"
     assert told["too_wide"] == {"error": "invalid_scope", "status": 400}
     assert told["foreign_client"] == {"error": "invalid_grant", "status": 400}
     assert told["derived"]["issued_token_type"] == ACCESS_TOKEN
     assert told["derived_claims"]["scope"] == "read:projects"
     assert told["beyond"] == {"error": "invalid_scope", "status": 400}
-    assert told["active"]["active"] is True and told["active"]["sub"] == "ada"
+    assert told["active"]["active"] is True
+    assert told["active"]["sub"] == "ada"
     assert told["active_by_post"]["active"] is True
     assert told["nonsense"] == told["revoked"] == {"active": False}
     assert told["after"] == {"error": "invalid_grant", "status": 400}
@@ -53,7 +56,8 @@ def test_oauth4webapi_discovers_refreshes_exchanges_introspects_and_revokes(of_d
 
 def test_openid_client_discovers_refreshes_exchanges_introspects_and_revokes(of_default: Issuer) -> None:
     told = node("openid-client.mjs", asked(of_default))
-    assert told["pair"]["scope"] == "read:*" and told["pair"]["expires_in"] > 290
+    assert told["pair"]["scope"] == "read:*"
+    assert told["pair"]["expires_in"] > 290
     assert told["too_wide"] == {"error": "invalid_scope", "status": 400}
     assert told["derived"]["scope"] == "read:projects"
     assert told["active"]["active"] is True
@@ -73,7 +77,8 @@ def test_authlib_refreshes_exchanges_introspects_and_revokes(issuer: Issuer) -> 
     endpoints = {"token_endpoint": f"{issuer.url}/oauth/token"}
     with OAuth2Client("spa", token_endpoint_auth_method="none", **endpoints) as browser:
         pair = browser.refresh_token(f"{issuer.url}/oauth/token", session["refresh"])
-        assert isinstance(pair, OAuth2Token) and pair["scope"] == "read:*"
+        assert isinstance(pair, OAuth2Token)
+        assert pair["scope"] == "read:*"
         derived = browser.fetch_token(
             grant_type=EXCHANGE, subject_token=subject, subject_token_type=ACCESS_TOKEN, scope="read:projects"
         )

@@ -106,6 +106,12 @@ def test_a_limit_is_429_and_retry_after_arrives_at_the_client(site: Site) -> Non
         assert 0 < int(reply.fields["retry-after"]) <= 86400
 
 
+def test_a_key_with_hundreds_of_scopes_is_told_with_all_of_them(site: Site) -> None:
+    scopes = ["read:projects", *(f"read:some-resource-{number}" for number in range(900))]
+    reply = site.proxy.ask(bearer(issue(site.server, "broad", *scopes)))
+    assert (reply.status, reply.seen("x-auth-scopes").split()) == (200, scopes)
+
+
 FORWARDED = [
     [],
     ["X-Forwarded-For: 203.0.113.7"],

@@ -233,6 +233,20 @@ def test_tenants_are_managed_by_operators_of_the_installation(operator: Client, 
         client.keys.list(tenant="default")
 
 
+def test_a_key_renews_itself_where_its_tenant_allows_it(
+    client: Client, operator: Client, tokenry_server: Serving
+) -> None:
+    issued = client.keys.issue("ada", name="a")
+    with Client(tokenry_server.url, issued.secret) as own:
+        with pytest.raises(NotAllowed):
+            own.me.rotate()
+        assert operator.tenants.update(issued.key.tenant, self_rotation_allowed=True).self_rotation_allowed
+        renewed = own.me.rotate(grace=timedelta(minutes=2), idempotency_key="once")
+        assert str(own.me.rotate(grace=timedelta(minutes=2), idempotency_key="once").secret) == str(renewed.secret)
+    verdict = client.require(renewed.secret)
+    assert verdict.tenant.self_rotation_allowed
+
+
 def test_a_key_knows_itself_and_can_end_itself(client: Client, tokenry_server: Serving) -> None:
     secret = client.keys.issue("ada", name="a").secret
     with Client(tokenry_server.url, secret) as own:

@@ -198,7 +198,7 @@ class LaneProtocol(GuardedProtocol):
             self.transport.close()
         access = self.served.access
         if access.is_due(status):
-            access.tell(self._method.decode(), self._route, status, 0.0, asked.request_id.decode(), asked.client or "")
+            access.tell(self._method.decode(), self._route, status, None, asked.request_id.decode(), asked.client or "")
 
     def _renew_defaults(self, fields: list[tuple[bytes, bytes]]) -> None:
         """Join uvicorn's default headers, which it replaces every second."""

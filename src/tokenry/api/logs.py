@@ -171,17 +171,11 @@ class AccessLog:
         if self.is_due(status):
             self.tell(method, path, status, seconds, request_id, client)
 
-    def tell(self, method: str, path: str, status: int, seconds: float, request_id: str, client: str) -> None:
-        """Tell a request."""
-        _access.info(
-            "request",
-            method=method,
-            path=path[:256],
-            status=status,
-            ms=round(seconds * 1000, 3),
-            request_id=request_id,
-            client=client,
-        )
+    def tell(self, method: str, path: str, status: int, seconds: float | None, request_id: str, client: str) -> None:
+        """Tell a request; without `seconds` nobody has measured how long it took."""
+        took = {} if seconds is None else {"ms": round(seconds * 1000, 3)}
+        path = redacted(path)[:256]  # in this order: of a credential that is cut in two the first half is none
+        _access.info("request", method=method, path=path, status=status, **took, request_id=request_id, client=client)
 
 
 @contextmanager

@@ -217,6 +217,20 @@ def test_the_access_log_tells_an_even_share_and_every_failure_of_ours(share: flo
     assert (last["status"], last["ms"], last["request_id"], last["path"]) == (500, 1500.0, "failed", "/v1/keys")
 
 
+@pytest.mark.parametrize("before", range(200, 256, 5))
+def test_a_credential_in_a_path_is_hidden_wherever_the_path_is_cut(before: int, lines: Lines) -> None:
+    secret = "tk_live_1" + "Q7x" * 20
+    AccessLog(1.0)("GET", "/" + "a" * (before - 1) + secret, 404, 0.001, "id", "")
+    [line] = lines()
+    assert "Q7xQ7x" not in line["path"]
+
+
+def test_what_nobody_measured_is_not_told(lines: Lines) -> None:
+    AccessLog(1.0).tell("GET", "/v1/auth", 200, None, "id", "192.0.2.1")
+    AccessLog(1.0).tell("GET", "/v1/self", 200, 0.0015, "id", "192.0.2.1")
+    assert [line.get("ms") for line in lines()] == [None, 1.5]
+
+
 def test_a_slow_statement_is_logged_with_the_request_and_without_its_parameters(lines: Lines) -> None:
     ticks = iter(range(100))
     engine = create_engine("sqlite://")

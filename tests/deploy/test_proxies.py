@@ -86,6 +86,22 @@ def test_the_other_ways_to_show_a_key_and_other_methods_work(site: Site, method:
         assert site.keys.good not in reply.body.decode()
 
 
+def test_the_cookie_of_a_session_counts_unless_another_site_may_have_caused_a_change(site: Site) -> None:
+    site.server.call("PUT", "/v1/roles/reader", {"scopes": ["read:*"]})
+    site.server.call("PUT", "/v1/owners/reader", {"roles": ["reader"]})
+    session = site.server.call("POST", "/v1/sessions", {"owner": "reader"})
+    cookie = f"Cookie: theme=dark; __Host-tokenry_access={session['access']}"
+    for fetched_from in ("none", "cross-site"):
+        reply = site.proxy.ask(cookie, f"Sec-Fetch-Site: {fetched_from}")
+        assert (reply.status, reply.seen("x-auth-session")) == (200, session["session"]["id"])
+        for lines in ([], ["X-Forwarded-Method: GET"], ["X-HTTP-Method-Override: GET"]):
+            told = [cookie, f"Sec-Fetch-Site: {fetched_from}", "Content-Length: 0", *lines]
+            assert site.proxy.ask(*told, method="POST").status == 403
+    assert site.proxy.ask(cookie, "Sec-Fetch-Site: same-origin", "Content-Length: 0", method="POST").status == 200
+    site.server.call("POST", f"/v1/sessions/{session['session']['id']}/revoke", {})
+    assert site.proxy.ask(cookie).status == 401
+
+
 def test_a_missing_or_bad_credential_is_401_with_a_challenge(site: Site) -> None:
     mistyped = site.keys.good[:-1] + ("0" if site.keys.good[-1] != "0" else "1")
     for credential in ("nonsense", site.keys.revoked, mistyped, None):

@@ -145,7 +145,9 @@ class Application:
     def _request(self, scope: Scope) -> Request:
         peer = scope["client"][0] if scope.get("client") else None
         proxies = self._served.proxies
-        return Request(scope["query_string"], scope["headers"], proxies.client(peer), proxies)
+        asked = Request(scope["query_string"], scope["headers"], proxies.client(peer), proxies)
+        asked.method = scope["method"].encode()
+        return asked
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let operations or management answer."""

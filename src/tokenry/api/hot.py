@@ -27,6 +27,7 @@ from tokenry.types import Invalid, Refused, TokenryError, Valid, Verdict
 
 from . import problems
 from .answers import Answers
+from .cookies import read_cookie
 from .counters import Counters
 from .introspecting import Introspection
 from .oauth import INTROSPECT, place_of
@@ -61,6 +62,7 @@ class Request:
         "fields",
         "has_id",
         "length",
+        "method",
         "peer",
         "query",
         "request_id",
@@ -76,6 +78,7 @@ class Request:
         self.credentials: list[tuple[bytes, bytes]] = []
         self.about: Wish | None = None
         self.content_type = self.length = self.chunked = None
+        self.method = b""
         self.tenant: str | None = None  # that the path names, where one does
         forwarded, request_id = None, None
         for field in fields:
@@ -256,6 +259,9 @@ class Hot:
     def _asked_by_proxy(self, asked: Request) -> Wish:
         """Return what a proxy asks; raise Failed or Invalid."""
         text = asked.presented()
+        if text is None:  # a header beats the cookie
+            origins = self._settings.allowed_origins
+            text = read_cookie(asked.method, asked.fields, self._settings.auth_cookie.encode(), origins)
         scopes, environment = requirements(asked.query, asked.fields)
         if text is None:
             raise Failed(problems.missing_credential())

@@ -107,6 +107,7 @@ class LaneProtocol(GuardedProtocol):
         if not _is_plain(asked) or b"#" in self.url or (method != b"POST" and route is not AUTH):
             return False
         self._asked, self._route, self._method = asked, route, method
+        asked.method = method
         return True
 
     def on_body(self, body: bytes) -> None:

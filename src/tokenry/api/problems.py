@@ -66,6 +66,12 @@ KINDS: Final[dict[str, Kind]] = {
     "insufficient_scope": Kind(403, "The scope does not suffice", "Use a key that holds the scope that was asked for."),
     "rate_limited": Kind(429, "Too many requests", "Wait for the seconds in `Retry-After`."),
     "throttled": Kind(429, "Too many failures", "Wait for the seconds in `Retry-After`."),
+    "cross_site": Kind(
+        403,
+        "Another site may have caused this",
+        "A cookie counts for a method that changes something with `Sec-Fetch-Site: same-origin` or an `Origin` in "
+        "`allowed_origins`, and the proxy has to say the method in `X-Forwarded-Method`.",
+    ),
     "not_allowed": Kind(403, "Not allowed", "Nobody grants, or changes, more than they hold."),
     "invalid": Kind(422, "Values cannot be accepted", "`errors` names every field, with a code and what to do."),
     "conflict": Kind(409, "The state stands in the way", "`detail` says what does: read the record again."),

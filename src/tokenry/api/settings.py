@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class ServerSettings:
     verify_open: bool = False
     auth_tenant: str | None = None
     auth_answers: Literal["standard", "nginx"] = "standard"
+    auth_cookie: str = "__Host-tokenry_access"
     failures_max: int = 100
     failures_window_seconds: int = 900
     tls_certificate: Path | None = None
@@ -117,6 +119,8 @@ def _wrong(settings: ServerSettings) -> typing.Iterator[str]:
             yield f"{name} must be between {least} and {most}"
     if bool(settings.tls_certificate) != bool(settings.tls_key):
         yield "tls_certificate and tls_key belong together: give both, or neither"
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", settings.auth_cookie):
+        yield "auth_cookie must be the name of a cookie, of letters, digits, _, . and -"
     try:
         Proxies(settings.trusted_proxies)
     except Invalid as error:

@@ -112,6 +112,13 @@ def test_pauses_grow_and_differ() -> None:
     assert len({tuple(pauses()) for _ in range(8)}) > 1
 
 
+@pytest.mark.parametrize("after", ["9" * 5000, "-1", "1.5", "²", "Fri, 31 Dec 1999 23:59:59 GMT"])
+def test_a_pause_that_no_server_means_is_passed_over(after: str) -> None:
+    error = problem(429, {"code": "throttled"}, {"retry-after": after})
+    assert isinstance(error, Denied)
+    assert error.verdict.retry_after is None
+
+
 @pytest.mark.parametrize("code", KINDS)
 def test_every_code_of_the_server_is_an_error_of_the_library(code: str) -> None:
     status = KINDS[code].status

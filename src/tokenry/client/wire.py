@@ -82,8 +82,9 @@ def steps(sending: Sending, retries: int) -> Steps:
 
 def _pause(attempt: int, asked: str | None) -> float | None:
     """Return how long to wait: what the server asks for, else longer each time; None when that is too long."""
-    if asked is not None and asked.isdecimal():
-        return float(asked) if float(asked) <= PAUSE_MAX else None
+    seconds = _seconds(asked)
+    if seconds is not None:
+        return float(seconds) if seconds <= PAUSE_MAX else None
     return random.uniform(0.05, 0.1) * float(2**attempt)  # noqa: S311 - spreads callers, guards nothing
 
 
@@ -142,11 +143,15 @@ def _field(name: str) -> str:
 
 
 def _denied(code: str, message: str, headers: Mapping[str, str]) -> Denied:
-    after = headers.get("retry-after", "")
-    error = Denied(Refused(code or "not_found", int(after) if after.isdecimal() else None))
+    error = Denied(Refused(code or "not_found", _seconds(headers.get("retry-after"))))
     error.message = f"the server refused the key of the caller: {message}"
     error.args = (error.message,)
     return error
+
+
+def _seconds(asked: str | None) -> int | None:
+    """Return how long `Retry-After` asks to wait; None for a date, and for what no server means."""
+    return int(asked) if asked is not None and asked.isdecimal() and len(asked) <= 9 else None
 
 
 def _json(content: bytes) -> Any:

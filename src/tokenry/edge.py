@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.grant import Grant
 from .core.presented import Presented, cookie_counts, is_too_long, of_authorization, read_presented
 from .core.proxies import Proxies
 from .core.statuses import challenge, limit_fields, status_of
-from .core.token import TokenValid
 from .runtime.throttle import Throttle
 from .service.refreshing_together import Refreshing, Result
 from .service.refreshing_together import refresh_together as _refresh_together
 from .service.verify import Find, read_ask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from .aio import AsyncTokenry
     from .core.verdict import Taken, Valid, Verdict
@@ -77,11 +76,6 @@ def grant_of(verdict: Valid) -> Grant:
     return verdict._grant
 
 
-def claims_of(verdict: Valid) -> Mapping[str, Any] | None:
-    """Return everything that an access token says; None for a key."""
-    return verdict.claims if isinstance(verdict, TokenValid) else None
-
-
 def taken_of(verdict: Valid) -> Taken:
     """Return how every limit stood: the limit, its window, and what remained."""
     return verdict._taken
@@ -98,7 +92,6 @@ __all__ = [
     "Result",
     "Throttle",
     "challenge",
-    "claims_of",
     "cookie_counts",
     "from_memory",
     "grant_of",

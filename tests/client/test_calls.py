@@ -270,7 +270,7 @@ def test_who_may_not_verify_is_told(client: Client, tokenry_server: Serving) -> 
             stranger.require("x")
 
 
-GROUPS = ["tenants", "owners", "roles", "scopes", "keys", "events", "audit", "usage"]
+GROUPS = ["tenants", "owners", "roles", "scopes", "keys", "sessions", "signing_keys", "events", "audit", "usage"]
 
 
 @pytest.mark.parametrize("group", GROUPS)

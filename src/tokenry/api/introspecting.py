@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tokenry.edge import Ask, Grant, claims_of, grant_of, read_ask
+from tokenry.edge import Ask, Grant, grant_of, read_ask
 from tokenry.types import Refused, Valid, Verdict
 
 from . import forms, problems
@@ -106,7 +106,7 @@ class Introspection:
             return kept[1]
         if len(self._kept) >= ENTRIES:
             self._kept.clear()
-        body = _encode({**(claims_of(verdict) or self._of_key(verdict)), **_always(verdict)})
+        body = _encode({**(verdict.claims or self._of_key(verdict)), **_always(verdict)})
         self._kept[id(grant)] = (grant, body)  # which keeps the grant, too: no other one can have its id
         return body
 

@@ -21,6 +21,7 @@ from . import forms, problems
 from .forms import Client, Form, OAuthError, read_client, read_form
 from .problems import problem
 from .refreshing import Refresher
+from .sessions import is_refresh_token
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -166,7 +167,7 @@ class OAuth:
         token = form.need("token")
         groups = self._tk.scoped(tenant=asked.slug, ip=asked.ip, request_id=asked.request_id)
         session, given = token, client
-        if not token.rpartition("_")[0].endswith("_rt"):  # no refresh token, least of all the mere id of a session
+        if not is_refresh_token(token):
             verdict = await self._verdict(token, tenant=asked.slug, environment=None, cost=0)
             if isinstance(verdict, Refused):
                 asked.check(verdict)

@@ -78,6 +78,7 @@ POLICY: Final[dict[str, Rule]] = {
     "sessions.start": _tenant("sessions:write"),
     "sessions.refresh": _tenant("sessions:write"),
     "sessions.revoke": _tenant("sessions:write"),
+    "sessions.revoke_by_token": _tenant("sessions:write"),
     "sessions.revoke_all": _tenant("sessions:write"),
     "signing_keys.list": _tenant("signing_keys:read"),
     "signing_keys.rotate": _tenant("signing_keys:write"),

@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from tokenry.edge import Refreshing
-from tokenry.types import NOT_GIVEN, Refused, Session, SessionTokens
+from tokenry.types import NOT_GIVEN, NotFound, Refused, Session, SessionTokens
 
 from . import replies
 from .documents import PageOf, RefreshDocument, RevokedSessionsDocument, SessionTokensDocument
@@ -49,12 +49,31 @@ class SignOut(Body):
     """Why a session ends."""
 
     reason: Reason = ""
+    client_id: Annotated[ClientId | None, Field(description="Find no session of any other client.")] = None
 
 
-class SignOutEverywhere(SignOut):
+class SignOutByToken(SignOut):
+    """Which session ends: that of a refresh token."""
+
+    refresh: Token
+
+
+class SignOutEverywhere(Body):
     """Why the sessions of an owner end, and which do not."""
 
+    reason: Reason = ""
     except_: Annotated[list[str] | str, Field(alias="except", description="Ids of sessions that go on.")] = ""
+
+
+def is_refresh_token(text: str) -> bool:
+    """Tell whether a text looks like a refresh token: least of all like the id of a session, which is no secret."""
+    return text.rpartition("_")[0].endswith("_rt")
+
+
+def _refresh_token(text: str) -> str:
+    if not is_refresh_token(text):
+        raise NotFound("there is no such session here")
+    return text
 
 
 def tokens_document(tokens: SessionTokens) -> dict[str, object]:
@@ -103,12 +122,19 @@ def get(here: Here, id: SessionId) -> Response:
     return replies.reply(here.sessions.get(id))
 
 
+@room.post("/v1/sessions/revoke", "sessions.revoke_by_token", tells=Session)
+def revoke_by_token(here: Here, body: SignOutByToken) -> Response:
+    """End the session of a refresh token."""
+    given = body.given()
+    return replies.reply(here.sessions.revoke(_refresh_token(given.pop("refresh")), **given))
+
+
 @room.post("/v1/sessions/{id}/revoke", "sessions.revoke", tells=Session)
 def revoke(here: Here, id: SessionId, body: SignOut | None = None) -> Response:
     """End a session. Once this has answered, none of its tokens is valid any more."""
-    if not id.startswith("ses_"):  # a refresh token has no place in a path
-        id = ""
-    return replies.reply(here.sessions.revoke(id, reason=body.reason if body else ""))
+    if is_refresh_token(id):  # which has no place in a path
+        raise NotFound("there is no such session here")
+    return replies.reply(here.sessions.revoke(id, **(body.given() if body else {})))
 
 
 @room.post("/v1/owners/{external_id:path}/sessions/revoke", "sessions.revoke_all", tells=RevokedSessionsDocument)

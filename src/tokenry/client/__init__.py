@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ..service.keys import Keys
     from ..service.owners import Owners
     from ..service.roles import Roles, Scopes
+    from ..service.sessions import Sessions
+    from ..service.signing_keys import SigningKeys
     from ..service.tenants import Tenants
     from ..service.usage import Usage
 
@@ -48,6 +50,8 @@ class Client:
     roles: Roles
     scopes: Scopes
     keys: Keys
+    sessions: Sessions
+    signing_keys: SigningKeys
     events: Events
     audit: Audit
     usage: Usage
@@ -274,6 +278,8 @@ class AsyncClient:
     roles: aio.AsyncRoles
     scopes: aio.AsyncScopes
     keys: aio.AsyncKeys
+    sessions: aio.AsyncSessions
+    signing_keys: aio.AsyncSigningKeys
     events: aio.AsyncEvents
     audit: aio.AsyncAudit
     usage: aio.AsyncUsage

@@ -21,6 +21,9 @@ from .wire import Sending
 Send = Callable[[Sending], Any]
 _DAY = timedelta(days=1)
 _IN_DAYS = frozenset(("expires_in", "expires_in_default", "expires_in_max", "within", "expiring_within"))
+_CREDENTIALS = frozenset(("secret_or_kid", "session", "refresh", "access"))
+"""The arguments that are credentials; a secret is a part of no other."""
+
 _NOT_HERE = "belongs to the library alone: a server knows who asks by the key of the client"
 
 
@@ -63,7 +66,7 @@ class call:
         if "by" in given:
             raise Invalid.one("by", "not_here", f"by= {_NOT_HERE}")
         tenant = given.pop("tenant", tenant)
-        query = {} if tenant is NOT_GIVEN or "tenant" not in self._signature.parameters else {"tenant": tenant}
+        query = {} if tenant in (NOT_GIVEN, None) or "tenant" not in self._signature.parameters else {"tenant": tenant}
         headers = {}
         if given.get("idempotency_key") is not None:
             headers["Idempotency-Key"] = str(given["idempotency_key"])
@@ -81,7 +84,7 @@ class call:
 
     def _field(self, name: str, value: Any) -> tuple[str, Any]:
         written = self._names.get(name, name)
-        if isinstance(value, Secret) and name == "secret_or_kid":
+        if isinstance(value, Secret) and name in _CREDENTIALS:
             return written, str(value)
         if name == "keys":  # many, each with the arguments of `issue`
             return written, [dict(self._field(*pair) for pair in one.items()) for one in map(dict, value)]

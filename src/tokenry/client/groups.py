@@ -6,12 +6,27 @@ from datetime import timedelta
 from typing import Any, Final, Protocol
 
 from ..core.errors import ConfigError
+from ..core.ids import is_id
 from ..core.limits import LimitState
-from ..core.model import AuditReport, Entry, Event, Head, Issued, Key, Owner, Role, ScopeCheck, UsageHour
-from ..service import audit, events, keys, owners, roles, tenants, usage
+from ..core.model import (
+    AuditReport,
+    Entry,
+    Event,
+    Head,
+    Issued,
+    Key,
+    Owner,
+    Role,
+    ScopeCheck,
+    Session,
+    SigningKey,
+    UsageHour,
+)
+from ..service import audit, events, keys, owners, roles, sessions, signing_keys, tenants, usage
 from . import records
 from .calls import Group, call
 from .records import record
+from .wire import Sending
 
 
 class Tenants(Group):
@@ -80,6 +95,46 @@ class Keys(Group):
     purge = call(_of.purge, "POST /v1/keys/purge", lambda found: int(found["deleted_count"]))
 
 
+class _SignOut(call):
+    """A call about a session that is named by its id, or by a refresh token, which has no place in a path."""
+
+    def __init__(self, method: Any, request: str, read: Any) -> None:
+        super().__init__(method, request, read)
+        self._by_token = call(method, "POST /v1/sessions/revoke", read, session="refresh")
+
+    def _sending(self, given: dict[str, Any], tenant: Any) -> Sending:
+        session = given["session"]
+        if isinstance(session, str) and is_id("ses", session):
+            return super()._sending(given, tenant)
+        return self._by_token._sending(given, tenant)
+
+
+class Sessions(Group):
+    """The sessions of a tenant."""
+
+    _of = sessions.Sessions
+    start = call(_of.start, "POST /v1/sessions", records.session_tokens)
+    refresh = call(_of.refresh, "POST /v1/sessions/refresh", records.refreshed)
+    get = call(_of.get, "GET /v1/sessions/{id}", record(Session))
+    list = call(_of.list, "GET /v1/sessions", records.page(record(Session)))
+    revoke_all = call(
+        _of.revoke_all,
+        "POST /v1/owners/{owner}/sessions/revoke",
+        lambda found: tuple(found["sessions"]),
+        except_="except",
+    )
+    revoke = _SignOut(_of.revoke, "POST /v1/sessions/{session}/revoke", record(Session))
+
+
+class SigningKeys(Group):
+    """The keys that sign the access tokens of a tenant."""
+
+    _of = signing_keys.SigningKeys
+    list = call(_of.list, "GET /v1/signing-keys", records.items(record(SigningKey)))
+    rotate = call(_of.rotate, "POST /v1/signing-keys/rotate", record(SigningKey))
+    remove = call(_of.remove, "POST /v1/signing-keys/{kid}/remove", record(SigningKey))
+
+
 class Events(Group):
     """What happened in a tenant."""
 
@@ -146,6 +201,16 @@ class Me(Group):
 
 
 GROUPS: Final[dict[str, type[Group]]] = {
-    group.__name__.lower(): group for group in (Tenants, Owners, Roles, Scopes, Keys, Events, Audit, Usage, Me)
+    "tenants": Tenants,
+    "owners": Owners,
+    "roles": Roles,
+    "scopes": Scopes,
+    "keys": Keys,
+    "sessions": Sessions,
+    "signing_keys": SigningKeys,
+    "events": Events,
+    "audit": Audit,
+    "usage": Usage,
+    "me": Me,
 }
 """Every group by its name."""

@@ -10,7 +10,7 @@ import msgspec
 
 from ..core.errors import TokenryError
 from ..core.limits import LimitState
-from ..core.model import BulkItem, Issued, Key, Owner, Page, Tenant
+from ..core.model import BulkItem, Issued, Key, Owner, Page, Session, SessionTokens, Tenant
 from ..core.secret import Secret
 from ..core.verdict import Check, Explanation, Refused, Valid, Verdict
 from .wire import problem
@@ -21,9 +21,11 @@ T = TypeVar("T")
 class RemoteValid(Valid):
     """A `Valid` that a server told of, whole or not at all."""
 
-    __slots__ = ("_key", "_limits", "_owner", "_scopes", "_tenant")
+    __slots__ = ("_key", "_limits", "_owner", "_scopes", "_session", "_tenant", "kind")
 
     def __init__(self, told: dict[str, Any]) -> None:
+        self.kind = told["kind"]
+        self._session = record(Session)(told["session"]) if told["session"] is not None else None
         self._key = record(Key)(told["key"]) if told["key"] is not None else None
         self._owner = record(Owner)(told["owner"])
         self._tenant = tenant(told["tenant"])
@@ -38,6 +40,11 @@ class RemoteValid(Valid):
     def key(self) -> Key | None:
         """The key as the server knew it; None for a session."""
         return self._key
+
+    @property
+    def session(self) -> Session | None:
+        """The session as the server knew it; None for a key."""
+        return self._session
 
     @property
     def owner(self) -> Owner:
@@ -87,6 +94,18 @@ def issued_or_error(found: Any) -> Issued | TokenryError:
     """Read what became of one key of many that were to be issued."""
     told = found.get("error")
     return problem(int(told["status"]), told, {}) if told else issued(found)
+
+
+def session_tokens(found: Any) -> SessionTokens:
+    """Read a session with its tokens."""
+    told = {name: found[name] for name in ("scopes", "access_expires_at", "refresh_expires_at")}
+    told |= {"session": record(Session)(found["session"]), "access": found["access"], "refresh": found["refresh"]}
+    return msgspec.convert(told, SessionTokens, dec_hook=lambda kind, text: kind(text))
+
+
+def refreshed(found: Any) -> SessionTokens | Refused:
+    """Read what a refresh has led to."""
+    return session_tokens(found["tokens"]) if found["valid"] is True else Refused(str(found["code"]))
 
 
 def page(item: Callable[[Any], T]) -> Callable[[Any], Page[T]]:

@@ -28,6 +28,8 @@ from . import (
     scan,
     secrets,
     serve,
+    sessions,
+    signing_keys,
     tenants,
     usage,
     verify,
@@ -94,6 +96,8 @@ app.add_typer(owners.group, name="owners")
 app.add_typer(tenants.group, name="tenants")
 app.add_typer(roles.catalogue, name="scopes")
 app.add_typer(roles.group, name="roles")
+app.add_typer(sessions.group, name="sessions")
+app.add_typer(signing_keys.group, name="signing-keys")
 verify.register(app)
 inspecting.register(app)
 scan.register(app)

@@ -206,16 +206,14 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _watch(self) -> None:
         """Close a connection that is idle or too slow, every keep-alive time. Requests in between cost nothing."""
-        if self.transport.is_closing():
-            return
         self._beats = self._beats + 1 if self._beat_message == self._message_count else 0
         self._beat_message = self._message_count
         self._beat = self.loop.call_later(self.timeout_keep_alive, self._watch)
-        if self._failing:
-            return
-        if self.flow.write_paused:
+        if self.flow.write_paused or self.transport.is_closing():  # or the connection would have been lost by now
             if self._beats >= _BEATS_BODY:
                 self.transport.abort()
+        elif self._failing:
+            return
         elif self._in_head or self._in_body:
             if self._beats >= (_BEATS_HEAD if self._in_head else _BEATS_BODY):
                 self._fail("too_slow")

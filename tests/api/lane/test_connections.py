@@ -29,7 +29,8 @@ def open_talk(way: Way, keep_alive: float = 5) -> Talk:
 async def beats(talk: Talk, count: int) -> None:
     """Let so many keep-alive times pass."""
     for _ in range(count):
-        talk.protocol._watch()
+        if not talk.wire.is_ended:
+            talk.protocol._watch()
         await asyncio.sleep(0)
 
 
@@ -101,6 +102,41 @@ def test_a_client_that_does_not_read_is_not_answered_on_and_in_the_end_cut_off(w
         await beats(talk, 7)
         assert talk.wire.is_ended
         await talk.end()
+
+    run(work())
+
+
+def test_a_client_that_does_not_read_is_cut_off_also_when_it_broke_the_protocol(way: Way, place: Place) -> None:
+    async def work() -> None:
+        talk = open_talk(way)
+        await talk.send([request("GET", "/v1/self", f"X-API-Key: {place.key}")])
+        talk.protocol.pause_writing()
+        await talk.send([b"\0"])
+        await beats(talk, 6)
+        assert not talk.wire.is_ended
+        await beats(talk, 1)
+        assert talk.wire.is_ended
+        await talk.end()
+
+    run(work())
+
+
+def test_a_client_that_does_not_read_the_last_answer_is_cut_off(
+    way: Way, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        talk = open_talk(way)
+        closing: list[bool] = []  # a transport is lost only when all that was written has gone
+        monkeypatch.setattr(talk.wire, "close", lambda: closing.append(True))
+        monkeypatch.setattr(talk.wire, "is_closing", lambda: bool(closing))
+        monkeypatch.setattr(talk.wire, "abort", lambda: type(talk.wire).close(talk.wire))
+        await talk.send([auth(place.key, "Connection: close")])
+        await talk.answers()
+        assert closing
+        await beats(talk, 5)
+        assert not talk.wire.is_ended
+        await beats(talk, 2)
+        assert talk.wire.is_ended
 
     run(work())
 

@@ -6,7 +6,7 @@ import platform
 import sqlite3
 import sys
 
-from . import server
+from . import server, sessions
 from .measure import Report
 from .postgres import on_postgres
 from .serving import starting
@@ -24,6 +24,8 @@ PARTS = (
     "server",
     "server-lookup",
     "server-postgres",
+    "sessions",
+    "tokens",
 )
 
 
@@ -47,6 +49,8 @@ def main() -> int:
         "server": lambda: server.on_server(report),
         "server-lookup": lambda: server.without_memory(report, asked.keys),
         "server-postgres": lambda: server.on_postgres(report),
+        "sessions": lambda: sessions.on_server(report),
+        "tokens": lambda: sessions.first_seen(report),
     }
     for part in chosen:
         runs[part]()

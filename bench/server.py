@@ -46,10 +46,10 @@ def on_server(report: Report) -> None:
         url = f"sqlite:///{folder}/keys.db"
         with Tokenry(url) as tk:
             keys = _issue(tk)
-        with _serving(folder, url) as serving:
+        with served(folder, url) as serving:
             verify, auth = [_question(keys.caller, keys.asked)], [_presented(keys.presented)]
-            _beside_nginx(report, serving, "POST /v1/verify", verify, p99_ms_max=6)
-            _beside_nginx(report, serving, "GET /v1/auth", auth)
+            beside_nginx(report, serving, "POST /v1/verify", verify, p99_ms_max=6)
+            beside_nginx(report, serving, "GET /v1/auth", auth)
             _behind_nginx(report, serving, auth)
             memory = psutil.Process(serving.process.pid).memory_info().rss / 1e6
             report.line("resident", f"{memory:.0f} MB", "at most 120 after start")
@@ -64,13 +64,11 @@ def without_memory(report: Report, count: int) -> None:
         with Tokenry(url) as tk:
             caller = _issue(tk).caller
             texts = random.Random(1).sample(fill_sqlite(tk, f"{folder}/keys.db", count), min(CHOSEN, count))
-        with _serving(folder, url, TOKENRY_MEMORY_ENTRIES="0") as serving:
+        with served(folder, url, TOKENRY_MEMORY_ENTRIES="0") as serving:
             _warm_up(serving.port, caller, texts)
             questions = [_question(caller, text) for text in texts]
-            _beside_nginx(report, serving, "POST /v1/verify", questions, ratio=0.30, alone=False)
-            _beside_nginx(
-                report, serving, "GET /v1/auth", [_presented(text) for text in texts], ratio=0.30, alone=False
-            )
+            beside_nginx(report, serving, "POST /v1/verify", questions, ratio=0.30, alone=False)
+            beside_nginx(report, serving, "GET /v1/auth", [_presented(text) for text in texts], ratio=0.30, alone=False)
 
 
 def on_postgres(report: Report, count: int = 50_000) -> None:
@@ -87,7 +85,7 @@ def on_postgres(report: Report, count: int = 50_000) -> None:
         with Tokenry(url, keyring=keyring) as tk:
             caller = _issue(tk).caller
             texts = fill_postgres(tk, url, count)[:CHOSEN]
-        serving = stack.enter_context(_serving(folder, url, TOKENRY_KEYRING=str(keyring)))
+        serving = stack.enter_context(served(folder, url, TOKENRY_KEYRING=str(keyring)))
         _warm_up(serving.port, caller, texts)
         for what, requests in (
             ("POST /v1/verify", [_question(caller, text) for text in texts]),
@@ -98,7 +96,7 @@ def on_postgres(report: Report, count: int = 50_000) -> None:
             report.line(f"{what}, a second", f"{best.rate:,.0f}", f"at least 15,000; p99 {best.p99_ms:.1f} ms", good)
 
 
-def _beside_nginx(
+def beside_nginx(
     report: Report,
     serving: Serving,
     what: str,
@@ -218,7 +216,7 @@ def _once(port: int, request: bytes) -> bytes:
 
 
 @contextmanager
-def _serving(folder: str, url: str, **environment: str) -> Iterator[Serving]:
+def served(folder: str, url: str, **environment: str) -> Iterator[Serving]:
     trusted = {"TOKENRY_TRUSTED_PROXIES": "127.0.0.1", "TOKENRY_DATABASE_URL": url}
     serving = Serving(Path(folder), environment={**trusted, **environment})
     try:

@@ -189,7 +189,7 @@ class Hot:
             verdict = self.recall(text, ask)
             if verdict is None:
                 [verdict] = yield [(text, ask)]
-            verdict = self.judged(verdict, self._blamed(question, asked, known))
+            verdict = self.judged(verdict, self._blamed(question, asked, known), tenant)
         except (Failed, TokenryError) as error:
             return self.failed(VERIFY, problems.of(error), asked)
         body = self._answers.json(verdict)
@@ -208,7 +208,7 @@ class Hot:
             wishes = [(bounded(question.credential), question.ask(tenant)) for question in questions]
             verdicts = yield from self._judge(wishes)
             told = [
-                self._answers.json(self.judged(verdict, self._blamed(question, asked, known)))
+                self._answers.json(self.judged(verdict, self._blamed(question, asked, known), tenant))
                 for question, verdict in zip(questions, verdicts, strict=True)
             ]
         except (Failed, TokenryError) as error:
@@ -281,11 +281,14 @@ class Hot:
                 found[place] = verdict
         return found  # type: ignore[return-value]
 
-    def judged(self, verdict: Verdict, blamed: str | None) -> Verdict:
-        """Count a verdict; a failure of an address that had too many is `throttled`, whatever it was."""
+    def judged(self, verdict: Verdict, blamed: str | None, tenant: str | None = None) -> Verdict:
+        """Count a verdict; a failure of an address that had too many is `throttled`, whatever it was.
+
+        What the callers of a `tenant` tell of is counted apart: nobody blames an address before other tenants.
+        """
         code = verdict.code
         if code in ("malformed", "not_found"):
-            wait = self._throttle.failed(blamed)
+            wait = self._throttle.failed(blamed, tenant or "")
             if wait is not None:
                 verdict, code = Refused("throttled", wait), "throttled"
         self._counters.judged(code)

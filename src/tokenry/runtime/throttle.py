@@ -6,12 +6,15 @@ It only ever changes what a failure is called: whoever shares the address and sh
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from tokenry.core.addresses import read
 from tokenry.core.errors import Invalid
 
 _SECOND = 1_000_000
 _IPV6_NETWORK = 64  # the low bits, which whoever has one address has all of
+
+_Place: TypeAlias = tuple[str, tuple[int, int] | None]
 
 
 class Throttle:
@@ -25,15 +28,15 @@ class Throttle:
         self._most = most
         self._span = seconds * _SECOND
         self._half = max(1, entries // 2)
-        self._young: dict[tuple[int, int] | None, tuple[int, int]] = {}
-        self._old: dict[tuple[int, int] | None, tuple[int, int]] = {}
+        self._young: dict[_Place, tuple[int, int]] = {}
+        self._old: dict[_Place, tuple[int, int]] = {}
 
-    def failed(self, ip: str | None) -> int | None:
+    def failed(self, ip: str | None, of: str = "") -> int | None:
         """Count a failure of an address; return None, or for how many seconds its failures are `throttled`.
 
-        Addresses that are unknown are counted together.
+        Addresses that are unknown are counted together, and those `of` different tellers apart.
         """
-        place, now = _place(ip), self._now()
+        place, now = (of, _network(ip)), self._now()
         count, began = self._young.get(place) or self._old.pop(place, (0, now))
         if not 0 <= now - began < self._span:
             count, began = 0, now
@@ -50,7 +53,7 @@ class Throttle:
         return len(self._young) + len(self._old)
 
 
-def _place(ip: str | None) -> tuple[int, int] | None:
+def _network(ip: str | None) -> tuple[int, int] | None:
     if ip is None:
         return None
     try:

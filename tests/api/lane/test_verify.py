@@ -226,6 +226,17 @@ def test_a_hundred_failures_of_an_address_are_told_and_a_good_key_always_passes(
     assert codes(1, ip=KEY_IP) == ["malformed"]
 
 
+def test_failures_that_a_tenant_tells_of_are_its_own(way: Way, fresh: Callable[..., Place]) -> None:
+    place = fresh(failures_max=3)
+    own = place.way(lane=way.served.settings.lane)
+
+    def codes(caller: str) -> list[str]:
+        return [ask(own, caller, {"credential": "junk", "ip": KEY_IP}).json["code"] for _ in range(4)]
+
+    assert codes(place.acme_operator) == ["malformed"] * 3 + ["throttled"]
+    assert codes(place.operator) == ["malformed"] * 3 + ["throttled"]
+
+
 def test_who_is_not_known_cannot_choose_the_address_that_is_blamed(way: Way, fresh: Callable[..., Place]) -> None:
     place = fresh(verify_open=True, failures_max=3)
     own = place.way(lane=way.served.settings.lane)

@@ -13,8 +13,8 @@ from tests.servers.serving import Serving, serving
 # The leg with the lowest dependencies sets this; the header of the report says what runs.
 STORES = os.environ.get("TOKENRY_TEST_STORES", "sqlite,postgres").split(",")
 
-# No deadline: a slow machine is no failure. Short counts look at the same examples every time, so that a change is judged
-# by what it changed; long counts look further, and elsewhere each time.
+# No deadline: a slow machine is no failure. Short counts look at the same examples every time, so that a change is
+# judged by what it changed; long counts look further, and elsewhere each time.
 _LONG = bool(os.environ.get("TOKENRY_CHAOS"))
 settings.register_profile("house", deadline=None, max_examples=1000 if _LONG else 100, derandomize=not _LONG)
 settings.load_profile("house")

@@ -6,6 +6,7 @@ A key is verified with as it was encrypted: what a writer in the database could 
 from __future__ import annotations
 
 import hmac
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,7 @@ class Signers:
     mark: Callable[[], int]
     _rings: dict[str, Ring] = field(default_factory=dict)
     _by_kid: dict[str, Ring] = field(default_factory=dict)
+    _locks: dict[str, threading.Lock] = field(default_factory=dict)
 
     def signer(self, context: Context, slug: str) -> jwt.JoseKey:
         """Return the key that signs for a tenant, making it at first use. Call this outside of any transaction."""
@@ -79,11 +81,11 @@ class Signers:
         return ring if ring is not None and self.is_fresh(ring) else None
 
     def read_ring_of(self, kid: str, store: Store | None = None) -> Ring | None:
-        """Read the keys among which one is; None when there is no such key."""
-        store, mark = store or self.store, self.mark()
-        with store.read() as rows:
-            found = rows.signing_keys.of_kid(kid)
-        return self._keep(store, mark, *found) if found else None
+        """Read the keys among which one is; None when there is no such key. Many who want them read them once."""
+        if store is not None and store is not self.store:
+            return self._read_of(kid, store)
+        with self._locks.setdefault(kid, threading.Lock()):
+            return self.ring_of(kid) or self._read_of(kid, self.store)
 
     def verifier(self, ring: Ring, kid: str) -> jwt.JoseKey | None:
         """Return a key whose tokens are good now."""
@@ -98,6 +100,7 @@ class Signers:
         """Read everything again when it is needed."""
         self._rings.clear()
         self._by_kid.clear()
+        self._locks.clear()  # a child of a fork inherits those that others held
 
     def expected_kid(self, tenant_id: str) -> str | None:
         """Return which key the configured shared secret is; None for key pairs, which are made here."""
@@ -110,6 +113,12 @@ class Signers:
         expected = self.expected_kid(tenant_id)
         possible = [row for row in rows if expected in (None, row.kid)]
         return signing.signer(possible, self.policy.algorithm, self.now())
+
+    def _read_of(self, kid: str, store: Store) -> Ring | None:
+        mark = self.mark()
+        with store.read() as rows:
+            found = rows.signing_keys.of_kid(kid)
+        return self._keep(store, mark, *found) if found else None
 
     def _read(self, context: Context, slug: str) -> Ring:
         mark = self.mark()

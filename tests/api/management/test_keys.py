@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -256,7 +257,8 @@ def test_a_page_costs_the_same_number_of_statements_whatever_it_holds(api: Api, 
     statements: list[str] = []
 
     def count(connection: Any, cursor: Any, statement: str, *rest: object) -> None:
-        statements.append(statement)
+        if not threading.current_thread().name.startswith("tokenry"):  # which works beside requests
+            statements.append(statement)
 
     def cost(path: str) -> int:
         statements.clear()

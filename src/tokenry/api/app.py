@@ -16,6 +16,7 @@ from tokenry.tokenry import Tokenry
 from . import problems
 from .counters import Counters
 from .described import described
+from .described_oauth import described as with_oauth
 from .hot import AUTH, Answer, Hot, Request, Steps, Wish
 from .logs import REQUEST_ID, AccessLog
 from .oauth import OAuth, place_of
@@ -60,7 +61,9 @@ def create_app(served: Served, operations: App | None = None) -> App:
 
     rest = management(served.sync, served.settings)
     document = rest.openapi
-    rest.openapi = cache(lambda: described(document(), operations=operations is not None))  # type: ignore[method-assign]
+    rest.openapi = cache(  # type: ignore[method-assign]
+        lambda: with_oauth(described(document(), operations=operations is not None))
+    )
     oauth = OAuth(served.sync, rest.state.callers.refresher, served.engine.now)
     return Application(served, rest, oauth, operations)
 

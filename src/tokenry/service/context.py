@@ -219,6 +219,15 @@ class Change(Scene):
         """Say that verdicts about some keys may change with this transaction."""
         self.turns(tuple(self.rows.secrets.kids(self.tenant, key_ids)))
 
+    def take(self, other: Change) -> None:
+        """Write down with this change what another one has done in the same tenant and the same transaction."""
+        self._entries += other._entries
+        self._done.events += other._done.events
+        if other._done.kids is None:
+            self.turns_all()
+        elif other._done.fence:
+            self.turns(other._done.kids)
+
     def finish(self) -> Done:
         """Write entries and events, and move the fence, as the last statements of the transaction."""
         if self._entries:

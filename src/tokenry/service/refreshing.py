@@ -171,21 +171,26 @@ def signed_here(context: Context, signers: Signers, text: str) -> jwt.Claims | N
 
 def _attempt(context: Context, policy: TokenPolicy, asked: Asked) -> Answered | Refused:
     with context.store.change() as rows:
-        answered, done = attempt(context, rows, policy, asked)
+        answered, change = attempt(context, rows, policy, asked)
+        done = change.finish() if change is not None else Done()
     context.announce(done)
     return answered
 
 
-def attempt(context: Context, rows: Rows, policy: TokenPolicy, asked: Asked) -> tuple[Answered | Refused, Done]:
-    """Decide within a transaction that is open, and write what follows. Raise Moved when somebody else was faster."""
+def attempt(
+    context: Context, rows: Rows, policy: TokenPolicy, asked: Asked
+) -> tuple[Answered | Refused, Change | None]:
+    """Decide within a transaction that is open, and write what follows but for the change's own end.
+
+    Raise Moved when somebody else was faster.
+    """
     now = context.now()
     found = rows.sessions.by_kid(asked.parsed.kid, now)
     if found is None or asked.tenant not in (None, found.tenant.slug):
-        return Refused("not_found"), Done()
+        return Refused("not_found"), None
     name = name_of(found.tenant.slug, found.owner.external_id, found.tenant.slug)
     change = Change(context, rows, found.tenant, Actor(name), now)
-    answered = _decide(change, policy, asked, found)
-    return answered, change.finish()
+    return _decide(change, policy, asked, found), change
 
 
 def _decide(change: Change, policy: TokenPolicy, asked: Asked, found: Presented) -> Answered | Refused:

@@ -11,7 +11,7 @@ from tokenry.core.errors import TokenryError
 from tokenry.core.model import NOT_GIVEN, NotGiven, SessionTokens
 from tokenry.core.verdict import Refused
 
-from .context import Context, Done
+from .context import Change, Context
 from .refreshing import Answered, Asked, Moved, attempt, read, refresh_alone, signed
 from .signing_keys import Signers
 
@@ -64,16 +64,20 @@ def refresh_together(context: Context, asks: Sequence[Refreshing]) -> list[Resul
 def _commit(context: Context, signers: Signers, places: Sequence[_Place]) -> list[Answered | Refused | None]:
     """Decide all in one transaction; None is one where somebody else was faster, to be done again by itself."""
     answers: list[Answered | Refused | None] = []
-    all_done: list[Done] = []
+    changes: dict[str, Change] = {}
     if not places:
         return answers
     with context.store.change() as rows:
         for _, own, asked in places:
-            answered = None
+            answered, change = None, None
             with suppress(Moved):
-                answered, done = attempt(own, rows, signers.policy, asked)
-                all_done.append(done)
+                answered, change = attempt(own, rows, signers.policy, asked)
             answers.append(answered)
+            if change is not None:
+                first = changes.setdefault(change.tenant.id, change)
+                if first is not change:
+                    first.take(change)
+        all_done = [change.finish() for change in changes.values()]
     for done in all_done:
         context.announce(done)
     return answers

@@ -48,10 +48,16 @@ class Introspection:
         return self._said(asked, 200, body)
 
     def _answer(self, asked: Request) -> Generator[list[Wish], list[Verdict], bytes]:
+        recall = self._hot.recall
         token, wish, named = self._read(asked)
-        slug = (yield from self._caller(asked, wish, named)) if wish is not None else None
+        slug = None
+        if wish is not None:
+            caller = recall(*wish)
+            if caller is None:
+                [caller] = yield [wish]
+            slug = self._tenant_of(asked, caller, named)
         about = (token, _ask(slug, asked.tenant))
-        verdict = self._hot.recall(*about)
+        verdict = recall(*about)
         if verdict is None:
             [verdict] = yield [about]
         verdict = self._hot.judged(verdict, asked.client or asked.peer)
@@ -77,13 +83,8 @@ class Introspection:
             asked.about = wish
         return token, wish, client.id
 
-    def _caller(
-        self, asked: Request, wish: Wish, named: str | None
-    ) -> Generator[list[Wish], list[Verdict], str | None]:
-        """Return the tenant that the caller is confined to; raise OAuthError."""
-        verdict = self._hot.recall(*wish)
-        if verdict is None:
-            [verdict] = yield [wish]
+    def _tenant_of(self, asked: Request, verdict: Verdict, named: str | None) -> str | None:
+        """Return the tenant that a caller is confined to; raise OAuthError for who may not ask."""
         if not isinstance(verdict, Refused):
             grant = grant_of(verdict)
             if named in (None, grant.key_id):

@@ -178,6 +178,7 @@ class OAuth:
             if client not in (NOT_GIVEN, verdict.session.client_id):
                 return b"{}"
             session, given = verdict.session.id, NOT_GIVEN
+            groups = groups.scoped(by=verdict.owner)
         try:
             await run_in_threadpool(groups.sessions.revoke, session, reason=_REASON, client_id=given)
         except NotFound:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tokenry.core import fields, scopes
+from tokenry.core.actors import PROGRAM, Actor, name_of
 from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound
 from tokenry.core.ids import is_id
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page, Session, SessionTokens, micros
@@ -112,6 +113,8 @@ class Sessions:
             found = _meant(change, session)
             if client_id not in (NOT_GIVEN, found.client_id):
                 raise NotFound("there is no such session here")
+            if change.actor is PROGRAM and session != found.id:  # who holds a token of it acts as its owner
+                change.actor = Actor(name_of(change.tenant.slug, found.owner, change.tenant.slug))
             change.turns((found.id,))
             if found.status != "revoked" and change.rows.sessions.revoke(change.tenant, found.id, change.now, why):
                 change.record("session.revoked", found.id, {"status": found.status}, _ended(found, why))

@@ -104,6 +104,9 @@ def test_revoking_a_token_ends_its_session_at_once(issuer: Issuer, kind: str) ->
     assert issuer.introspect(started["access"]).json()["active"] is True
     assert issuer.post("/oauth/revoke", {"token": started[kind]}).status_code == 200
     assert issuer.introspect(started["access"]).content == INACTIVE
+    entries = issuer.call("GET", f"/v1/audit?tenant={issuer.slug}")["items"]
+    [entry] = [one for one in entries if one["action"] == "session.revoked"]
+    assert (entry["actor"], entry["ip"]) == ("ada", "127.0.0.1")
     assert issuer.refresh(started["refresh"]).json()["error"] == "invalid_grant"
     assert issuer.post("/oauth/revoke", {"token": started[kind]}).status_code == 200
 

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 
 from . import server, sessions
+from .extensions import on_frameworks
 from .measure import Report
 from .postgres import on_postgres
 from .serving import starting
@@ -26,6 +27,7 @@ PARTS = (
     "server-postgres",
     "sessions",
     "tokens",
+    "extensions",
 )
 
 
@@ -51,6 +53,7 @@ def main() -> int:
         "server-postgres": lambda: server.on_postgres(report),
         "sessions": lambda: sessions.on_server(report),
         "tokens": lambda: sessions.first_seen(report),
+        "extensions": lambda: on_frameworks(report),
     }
     for part in chosen:
         runs[part]()

@@ -9,6 +9,7 @@ from tests.chaos.counts import times
 from tests.processes.places import Place
 from tests.processes.races import at_once, end_in_turn, witness
 from tokenry import Tokenry
+from tokenry.edge import Refreshing, refresh_together
 
 PROCESSES, THREADS = 4, 13
 
@@ -90,6 +91,27 @@ def test_an_owner_who_is_disabled_at_this_very_moment_keeps_no_session(place: Pl
             assert not other.sessions.refresh(pair.refresh)
         one.owners.enable("u")
         assert [session.status for session in one.sessions.list("u", limit=100)].count("active") == 0
+
+
+@pytest.mark.parametrize("trials", [times(20, 200)])
+def test_a_batch_of_refreshes_and_a_sign_out_everywhere_never_wait_for_each_other(
+    postgres_place: Place, trials: int
+) -> None:
+    one, other = postgres_place.open(), postgres_place.open()
+    for number in range(trials):
+        one.owners.put(f"u{number}")
+        started = [one.sessions.start(f"u{number}") for _ in range(16)]
+        asks = [Refreshing(refresh=str(tokens.refresh)) for tokens in started]
+        answers: list[Any] = at_once(
+            [
+                lambda asks=asks: refresh_together(one, asks),
+                lambda number=number: other.sessions.revoke_all(f"u{number}"),
+            ]
+        )
+        assert len(answers[1]) == 16
+        assert {getattr(answer, "code", "valid") for answer in answers[0]} <= {"valid", "revoked"}
+        tokens = [*started, *(answer for answer in answers[0] if answer)]
+        assert {one.verify(token.access).code for token in tokens} == {"revoked"}
 
 
 @pytest.mark.parametrize("trials", [times(3, 30)])

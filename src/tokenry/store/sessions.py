@@ -119,13 +119,13 @@ class SessionRows:
         return [_presented(row, now).session for row in self._connection.execute(statement, named)]
 
     def living(self, tenant: Tenant, owner_id: str, now: datetime) -> Sequence[str]:
-        """Return the ids of the sessions of an owner that have not ended, in one order everywhere."""
+        """Return the ids of the sessions of an owner that have not ended, in the order in which refreshes lock them."""
         query = (
             select(session.c.id)
             .where(session.c.tenant_id == tenant.id, session.c.owner_id == owner_id)
             .where(session.c.revoked_at.is_(None), session.c.expires_at > micros(now))
         )
-        return self._connection.execute(query.order_by(session.c.id)).scalars().all()
+        return self._connection.execute(query.order_by(session.c.kid)).scalars().all()
 
     def rotate(self, family: Family, read: int) -> bool:
         """Write a family as it is after a rotation, if the row still is what was read and was not revoked."""

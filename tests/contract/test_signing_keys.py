@@ -167,6 +167,23 @@ def test_another_shared_secret_retires_the_one_before(installation: Installation
 
 
 @pytest.mark.lasting
+def test_a_shared_secret_that_was_removed_never_comes_back(installation: Installation, tk: Any, ada: Owner) -> None:
+    settings = replace(QUIET, algorithm="HS256", shared_secret=SECRET)
+    tk = installation.reopen(tk, settings=settings)
+    leaked = tk.sessions.start("ada")
+    tk.signing_keys.remove(kid_of(leaked.access))
+    for _ in range(2):
+        with pytest.raises(Conflict, match="shared_secret"):
+            tk.sessions.start("ada")
+        assert statuses(tk) == ["removed"]
+        assert tk.verify(leaked.access).code == "malformed"
+        tk = installation.reopen(tk, settings=settings)
+    tk = installation.reopen(tk, settings=replace(settings, shared_secret=SECRET[::-1]))
+    assert tk.verify(tk.sessions.refresh(leaked.refresh).access)
+    assert tk.verify(leaked.access).code == "malformed"
+
+
+@pytest.mark.lasting
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "Ed25519"])
 def test_foreign_verifiers_verify_our_tokens_with_the_jwks(installation: Installation, tk: Any, algorithm: str) -> None:
     tk = installation.reopen(tk, settings=replace(QUIET, algorithm=algorithm, issuer="https://id.example.com"))

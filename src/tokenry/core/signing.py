@@ -47,6 +47,11 @@ def status(row: SigningRow, now: int) -> SigningKeyStatus:
     return "active" if row.active_at is not None and now >= row.active_at else "next"
 
 
+def was_removed(row: SigningRow) -> bool:
+    """Tell whether somebody removed a key, which lasts; time alone removes one later."""
+    return row.removed_at is not None and row.removed_at < (row.retired_at or 0) + RETIRING
+
+
 def verifies(row: SigningRow, now: int) -> bool:
     """Tell whether tokens of a key are good: also of the next one, which may sign elsewhere already."""
     return status(row, now) != "removed"

@@ -71,7 +71,8 @@ class Signers:
             row = self.signing(ring.tenant_id, ring.rows)
         if row is None:
             raise Conflict(
-                "the signing key of this tenant is spoiled: set another `shared_secret`", field="signing_key"
+                "the signing key of this tenant was removed or is spoiled: set another `shared_secret`",
+                field="signing_key",
             )
         return ring.keys[row.kid]
 
@@ -165,7 +166,10 @@ class SigningKeys:
             return next(key for key in _told(rows, change.tenant, self._context) if key.kid == kid)
 
     def remove(self, kid: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> SigningKey:
-        """Remove a key that has become known: nothing that it signed is accepted any more. Another one signs."""
+        """Remove a key that has become known: nothing that it signed is accepted any more. Another one signs.
+
+        For HS256 that is one with another `shared_secret`: until it is set, nothing is signed.
+        """
         with self._context.changing(tenant, by, alone=True) as change:
             change.actor.must(WRITE, "removing signing keys")
             found = [row for row in change.rows.signing_keys.list(change.tenant) if row.kid == kid]
@@ -235,7 +239,9 @@ def _begin(context: Context, slug: str, signers: Signers) -> tuple[Tenant, Seque
             raise NotFound(f"there is no tenant {slug[:64]!r}")
         listed = rows.signing_keys.list(tenant)
         keys = opened(listed, context.keyring())
-        if signers.signing(tenant.id, [row for row in listed if row.kid in keys]) is None:
+        expected = next((row for row in listed if row.kid == signers.expected_kid(tenant.id)), None)
+        may_begin = expected is None or not signing.was_removed(expected)  # a secret that has become known stays out
+        if may_begin and signers.signing(tenant.id, [row for row in listed if row.kid in keys]) is None:
             change = context.recording(rows, tenant)
             _begin_with(change, signers, listed)
             change.turns_all()

@@ -38,7 +38,7 @@ OwnerLoader: TypeAlias = Callable[[str, str], object]
 MALFORMED = Refused("malformed")
 NOT_FOUND = Refused("not_found")
 COST_MAX = 10**9
-_ROUNDS = 8
+_ROUNDS = 64
 
 
 Steps: TypeAlias = Generator[Find | Lease | Wait, Any, Verdict]

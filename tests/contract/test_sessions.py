@@ -510,6 +510,28 @@ def test_a_session_with_scopes_of_its_own_does_no_more_than_these(tk: Any) -> No
         tk.keys.issue("boss", name="k", scopes=["read:x"], by=me)
 
 
+@pytest.mark.rules
+def test_an_access_token_that_was_narrowed_does_no_more_than_it_says(tk: Any, started: SessionTokens) -> None:
+    tk.owners.put("boss", admin=True)
+    boss = tk.sessions.start("boss")
+    narrowed = tk.sessions.refresh(started.refresh, scopes=["read:x"])
+    for tokens, owner in (
+        (narrowed, "dev-1"),
+        (tk.sessions.refresh(started.refresh, scopes=["read:x"]), "dev-1"),  # the same answer again
+        (tk.sessions.refresh(boss.refresh, scopes=[]), "boss"),
+    ):
+        me = tk.verify(tokens.access)
+        for call in (
+            lambda me=me, owner=owner: tk.keys.issue(owner, name="k", scopes=["write:projects"], by=me),
+            lambda me=me, owner=owner: tk.sessions.start(owner, by=me),
+            lambda me=me: tk.owners.put("new", by=me),
+        ):
+            with pytest.raises(NotAllowed):
+                call()
+    whole = tk.sessions.refresh(narrowed.refresh)
+    assert tk.keys.issue("dev-1", name="k", scopes=["write:projects"], by=tk.verify(whole.access))
+
+
 def test_the_host_may_answer_for_owners(tk: Any) -> None:
     known: dict[str, Any] = {"hosted": {"email": "a@b.example"}}
     tk.owner_loader(lambda external_id, tenant: known.get(external_id))

@@ -21,7 +21,23 @@ from .secret import TAG, tag_of
 LENGTH_MAX = 8192
 TYPE = "at+jwt"
 RESERVED: Final = frozenset(
-    ("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "tid", "sid", "gen", "key", "scope", "roles")
+    (
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "nbf",
+        "iat",
+        "jti",
+        "client_id",
+        "tid",
+        "sid",
+        "gen",
+        "key",
+        "narrowed",
+        "scope",
+        "roles",
+    )
 )
 """Claims that say what Tokenry says; a caller's own claims never replace them."""
 

@@ -119,15 +119,15 @@ class Acting:
         return replace(actor, kid=by.key.secrets[0].kid) if by.key else actor
 
     def _session(self, by: Valid) -> Actor:
-        """Return the owner who is signed in; with scopes of its own a session does what a key with them would."""
+        """Return the owner who is signed in; one with narrower scopes does what a key with them would."""
         home = self.rows.tenants.get(by.tenant.slug)
         session = self.rows.sessions.get(home, by.session.id, self.now) if home and by.session else None
         if home is None or session is None or session.status != "active" or home.status != "active":
             return Actor(by.owner.external_id)
         actor = self._named(session.owner, home.slug)
-        if session.scopes is None:
+        if session.scopes is None and not by.claims.get("narrowed"):
             return actor
-        return replace(actor, admin=False, operator=None, within=granted(session.scopes), by_key=True)
+        return replace(actor, admin=False, operator=None, within=granted(by.scopes), by_key=True)
 
     def _of_key(self, home: Tenant, key: Key, owner: Owner) -> Actor:
         """Return what a key is: one of an application never an admin, whoever owns it, and never more than it says."""

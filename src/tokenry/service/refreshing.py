@@ -47,6 +47,7 @@ class Answered:
     refresh: str
     generation: int
     held: tuple[str, ...]
+    narrowed: bool
 
 
 class Moved(Exception):
@@ -87,6 +88,7 @@ def signed(context: Context, signers: Signers, answered: Answered) -> SessionTok
         answered.held,
         Secret(answered.refresh),
         generation=answered.generation,
+        narrowed=answered.narrowed,
     )
 
 
@@ -100,8 +102,9 @@ def answer(
     refresh: Secret,
     *,
     generation: int = 1,
+    narrowed: bool = False,
 ) -> SessionTokens:
-    """Return a session with a new access token."""
+    """Return a session with a new access token, which says so when it does not hold all that the session does."""
     assert context.signers is not None
     who = tokens.Grantee(
         owner=owner.external_id,
@@ -110,7 +113,7 @@ def answer(
         audience=session.audience,
         client_id=session.client_id or tenant.slug,
         claims=session.claims,
-        extra={"sid": session.id, "gen": generation},
+        extra={"sid": session.id, "gen": generation, **({"narrowed": True} if narrowed else {})},
     )
     most = micros(min(session.expires_at, session.idle_expires_at))
     text, expires = tokens.mint(context, key, tenant, who, context.signers.policy.access_life, most)
@@ -221,6 +224,7 @@ def _go_on(
 ) -> Answered | Refused:
     family, keyring = found.family, change.context.keyring()
     held = found.session.scopes if found.session.scopes is not None else found.role_scopes
+    narrowed = asked.scopes is not None
     if asked.scopes is not None:
         mine = granted(held)
         if not all(mine.covers(scope) for scope in asked.scopes):
@@ -231,7 +235,7 @@ def _go_on(
         successor = repeat(family, place, asked.text, asked.parsed.prefix, keyring)
         if successor is None:  # made under a generation of the keyring that was dropped
             return Refused("not_found")
-        return Answered(found, found.session, successor, generation, held)
+        return Answered(found, found.session, successor, generation, held, narrowed)
     now = micros(change.now)
     signing, nonce = keyring.signing(now), change.context.entropy(16)
     rotation = rotate(family, asked.text, asked.parsed.prefix, nonce, signing, now, policy.rules.idle)
@@ -240,7 +244,7 @@ def _go_on(
     session = renewed(found.session, rotation.family)
     told = {"owner": session.owner, "generation": session.generation, "idle_expires_at": session.idle_expires_at}
     change.record("session.refreshed", session.id, None, told)
-    return Answered(found, session, rotation.text, generation, held)
+    return Answered(found, session, rotation.text, generation, held, narrowed)
 
 
 def _beside(asked: Asked, policy: TokenPolicy, family: Family, place: Place) -> Refused | None:

@@ -9,15 +9,19 @@ import pickle
 import traceback
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from rich.pretty import pretty_repr
 
 from tests.contract.conftest import Issue
-from tests.contract.places import Installation
+from tests.contract.places import QUIET, Installation
 from tokenry import Limit, StoreUnavailable, Tokenry, TokenryError
 from tokenry.config import fresh_keyring
+from tokenry.core import jwt
+from tokenry.service import refreshing
 from tokenry.types import Issued, Secret
 
 
@@ -43,6 +47,26 @@ def test_a_secret_prints_as_nothing(issue: Issue) -> None:
     for text in shown:
         assert not any(part in text for part in parts_of(secret))
     assert str(secret) == f"{secret}"
+
+
+def test_nothing_that_a_refresh_or_a_verification_works_with_prints_a_token(tmp_path: Path) -> None:
+    with Tokenry(f"sqlite:///{tmp_path}/keys.db", settings=QUIET) as tk:
+        tk.owners.put("ada")
+        started = tk.sessions.start("ada")
+        assert tk.verify(started.access)
+        context, access, refresh = tk._context, str(started.access), str(started.refresh)
+        signers = context.signers
+        assert signers is not None
+        asked = refreshing.read(context, signers, refresh, access, None, None, "default")
+        assert isinstance(asked, refreshing.Asked)
+        with context.store.change() as rows:
+            answered, change = refreshing.attempt(context, rows, signers.policy, asked)
+        assert isinstance(answered, refreshing.Answered)
+        used = (asked, answered, change, signers, jwt.read(access), tk._remembered.get(access))
+        for shown in [show(thing) for thing in used for show in (repr, pretty_repr)]:
+            for token in (refresh, answered.refresh, access):
+                assert token[:40] not in shown
+                assert token[-57:-36] not in shown
 
 
 def test_a_secret_is_not_serialised(issue: Issue) -> None:

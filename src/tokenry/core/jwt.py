@@ -69,6 +69,10 @@ class Parts(NamedTuple):
     signed: bytes
     first: str
 
+    def __repr__(self) -> str:
+        """Show what may be logged: the rest together is the token."""
+        return f"Parts({self.header!r})"
+
 
 class Claims(msgspec.Struct, frozen=True, gc=False):
     """What every access token says. `sid` and `gen` belong to sessions, `key` (a secret's kid) to derived ones."""

@@ -46,6 +46,10 @@ class Checked(msgspec.Struct, gc=False):
     def __repr__(self) -> str:
         return f"Checked({self.parent_id!r})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show the same in a console or a traceback that asks for it."""
+        return [("parent_id", self.parent_id)]
+
 
 class Narrowed(Granted):
     """The scopes of a token and of its parent: what both cover."""

@@ -37,6 +37,9 @@ class Asked:
     client_id: Any
     tenant: str | None
 
+    def __repr__(self) -> str:
+        return f"Asked({self.parsed!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -48,6 +51,9 @@ class Answered:
     generation: int
     held: tuple[str, ...]
     narrowed: bool
+
+    def __repr__(self) -> str:
+        return f"Answered({self.session.id!r}, generation={self.generation})"
 
 
 class Moved(Exception):

@@ -532,6 +532,43 @@ def test_an_access_token_that_was_narrowed_does_no_more_than_it_says(tk: Any, st
     assert tk.keys.issue("dev-1", name="k", scopes=["write:projects"], by=tk.verify(whole.access))
 
 
+MANY = [f"read:{'x' * 50}{number}" for number in range(120)]
+
+
+@pytest.mark.rules
+def test_a_token_that_nobody_could_read_is_refused_before_anything_is_written(
+    tk: Any, started: SessionTokens, ada: Owner
+) -> None:
+    with pytest.raises(Invalid, match="bytes"):
+        tk.sessions.start("ada", scopes=MANY)
+    assert tk.sessions.list("ada").items == ()
+    tk.roles.put("dev", scopes=MANY)
+    with pytest.raises(Invalid, match="bytes"):
+        tk.sessions.refresh(started.refresh)
+    assert tk.sessions.get(started.session.id).generation == 1
+    tk.roles.put("dev", scopes=MANY[:40])
+    assert tk.verify(tk.sessions.refresh(started.refresh).access, scopes=MANY[:1])
+    key = tk.keys.issue("ada", name="k", scopes=MANY)
+    with pytest.raises(Invalid, match="bytes"):
+        tk.exchange(key.secret)
+    assert tk.verify(tk.exchange(key.secret, scopes=MANY[:40]).access)
+
+
+@pytest.mark.rules
+@pytest.mark.lasting
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_the_longest_token_that_is_made_is_read(installation: Installation, tk: Any, algorithm: str) -> None:
+    tk = installation.reopen(tk, settings=replace(QUIET, algorithm=algorithm))
+    tk.owners.put("ada")
+    started, many = None, len(MANY)
+    while started is None:
+        try:
+            started = tk.sessions.start("ada", scopes=MANY[:many], claims={"a": "b" * 3000})
+        except Invalid:
+            many -= 1
+    assert tk.verify(started.access)
+
+
 def test_the_host_may_answer_for_owners(tk: Any) -> None:
     known: dict[str, Any] = {"hosted": {"email": "a@b.example"}}
     tk.owner_loader(lambda external_id, tenant: known.get(external_id))

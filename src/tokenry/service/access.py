@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from tokenry.core import fields, jwt
 from tokenry.core.errors import FieldError, Invalid
 from tokenry.core.model import Tenant
@@ -17,6 +19,8 @@ from .context import Context
 
 CLAIMS_MAX = 4096
 _AUDIENCES_MAX = 20
+_SAID_MAX = 5600
+"""How many bytes the claims of a token may have, so that with header and signature we ourselves still read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +38,36 @@ class Grantee:
 
 def mint(context: Context, key: jwt.JoseKey, tenant: Tenant, who: Grantee, life: int, most: int) -> tuple[Secret, int]:
     """Return a token that lives for `life`, but not beyond `most`, and when it expires. All in microseconds."""
-    assert context.signers is not None
     now = context.clock()
-    issuer = context.signers.policy.issuer_of(tenant.slug)
     expires = min(now + life, most) // SECOND
-    claims = {
+    claims = _claims(context, tenant, who, now // SECOND, expires)
+    _must_fit(claims)
+    text = jwt.write(claims, make_kid(context.entropy(16)), key, context.keyring().signing(now).token_key)
+    return Secret(text), expires * SECOND
+
+
+def must_fit(context: Context, tenant: Tenant, who: Grantee) -> None:
+    """Raise Invalid if a token would be too long: to be asked before anything is written for its sake."""
+    now = context.clock() // SECOND
+    _must_fit(_claims(context, tenant, who, now, now))
+
+
+def _must_fit(claims: Mapping[str, Any]) -> None:
+    said = len(msgspec.json.encode(claims))
+    if said > _SAID_MAX:
+        message = f"the access token would say {said} bytes, and may say {_SAID_MAX}: fewer scopes, roles or claims"
+        raise Invalid.one("scopes", "too_long", message)
+
+
+def _claims(context: Context, tenant: Tenant, who: Grantee, issued: int, expires: int) -> dict[str, Any]:
+    assert context.signers is not None
+    issuer = context.signers.policy.issuer_of(tenant.slug)
+    return {
         **who.claims,
         "iss": issuer,
         "sub": who.owner,
         "aud": _audience(who.audience, issuer),
-        "iat": now // SECOND,
+        "iat": issued,
         "exp": expires,
         "client_id": who.client_id,
         "tid": tenant.slug,
@@ -51,8 +75,6 @@ def mint(context: Context, key: jwt.JoseKey, tenant: Tenant, who: Grantee, life:
         "roles": who.roles,
         **who.extra,
     }
-    text = jwt.write(claims, make_kid(context.entropy(16)), key, context.keyring().signing(now).token_key)
-    return Secret(text), expires * SECOND
 
 
 def read_claims(value: object, errors: list[FieldError]) -> Mapping[str, Any]:

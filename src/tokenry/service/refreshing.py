@@ -56,10 +56,6 @@ class Answered:
         return f"Answered({self.session.id!r}, generation={self.generation})"
 
 
-class Moved(Exception):
-    """Somebody else has changed the session since it was read."""
-
-
 def refresh(
     context: Context, presented: object, access: object, scopes: Sequence[str] | None, client_id: Any, tenant: Any
 ) -> SessionTokens | Refused:
@@ -73,11 +69,9 @@ def refresh(
 def refresh_alone(context: Context, signers: Signers, asked: Asked) -> SessionTokens | Refused:
     """Do one refresh in a transaction of its own."""
     for _ in range(_ROUNDS):
-        try:
-            answered = _attempt(context, signers.policy, asked)
-        except Moved:  # by another one that presents the same token, or by a revocation: look again
-            continue
-        return answered if isinstance(answered, Refused) else signed(context, signers, answered)
+        answered = _attempt(context, signers.policy, asked)
+        if answered is not None:
+            return answered if isinstance(answered, Refused) else signed(context, signers, answered)
     raise StoreUnavailable("this session is changed faster than it can be refreshed; try again")
 
 
@@ -112,15 +106,7 @@ def answer(
 ) -> SessionTokens:
     """Return a session with a new access token, which says so when it does not hold all that the session does."""
     assert context.signers is not None
-    who = tokens.Grantee(
-        owner=owner.external_id,
-        scopes=held,
-        roles=owner.roles,
-        audience=session.audience,
-        client_id=session.client_id or tenant.slug,
-        claims=session.claims,
-        extra={"sid": session.id, "gen": generation, **({"narrowed": True} if narrowed else {})},
-    )
+    who = grantee(tenant, owner, session, held, generation=generation, narrowed=narrowed)
     most = micros(min(session.expires_at, session.idle_expires_at))
     text, expires = tokens.mint(context, key, tenant, who, context.signers.policy.access_life, most)
     return SessionTokens(
@@ -130,6 +116,21 @@ def answer(
         scopes=held,
         access_expires_at=moment(expires),
         refresh_expires_at=session.idle_expires_at,
+    )
+
+
+def grantee(
+    tenant: Tenant, owner: Owner, session: Session, held: tuple[str, ...], *, generation: int, narrowed: bool
+) -> tokens.Grantee:
+    """Return what an access token of a session says."""
+    return tokens.Grantee(
+        owner=owner.external_id,
+        scopes=held,
+        roles=owner.roles,
+        audience=session.audience,
+        client_id=session.client_id or tenant.slug,
+        claims=session.claims,
+        extra={"sid": session.id, "gen": generation, **({"narrowed": True} if narrowed else {})},
     )
 
 
@@ -178,7 +179,7 @@ def signed_here(context: Context, signers: Signers, text: str) -> jwt.Claims | N
     return jwt.claims_of(parts) if key is not None and key.verifies(parts) else None
 
 
-def _attempt(context: Context, policy: TokenPolicy, asked: Asked) -> Answered | Refused:
+def _attempt(context: Context, policy: TokenPolicy, asked: Asked) -> Answered | Refused | None:
     with context.store.change() as rows:
         answered, change = attempt(context, rows, policy, asked)
         done = change.finish() if change is not None else Done()
@@ -188,10 +189,10 @@ def _attempt(context: Context, policy: TokenPolicy, asked: Asked) -> Answered | 
 
 def attempt(
     context: Context, rows: Rows, policy: TokenPolicy, asked: Asked
-) -> tuple[Answered | Refused, Change | None]:
+) -> tuple[Answered | Refused | None, Change | None]:
     """Decide within a transaction that is open, and write what follows but for the change's own end.
 
-    Raise Moved when somebody else was faster.
+    No answer means: somebody else who presents the same token, or a revocation, was faster. Look again.
     """
     now = context.now()
     found = rows.sessions.by_kid(asked.parsed.kid, now)
@@ -202,7 +203,7 @@ def attempt(
     return _decide(change, policy, asked, found), change
 
 
-def _decide(change: Change, policy: TokenPolicy, asked: Asked, found: Presented) -> Answered | Refused:
+def _decide(change: Change, policy: TokenPolicy, asked: Asked, found: Presented) -> Answered | Refused | None:
     """Decide in the order of `REFRESH_CODES`, and write what follows."""
     now, family = micros(change.now), found.family
     place = place_of(family, asked.text, change.context.keyring())
@@ -227,7 +228,7 @@ def _decide(change: Change, policy: TokenPolicy, asked: Asked, found: Presented)
 
 def _go_on(
     change: Change, policy: TokenPolicy, asked: Asked, found: Presented, place: Place, what: str
-) -> Answered | Refused:
+) -> Answered | Refused | None:
     family, keyring = found.family, change.context.keyring()
     held = found.session.scopes if found.session.scopes is not None else found.role_scopes
     narrowed = asked.scopes is not None
@@ -237,6 +238,8 @@ def _go_on(
             return Refused("insufficient_scope")
         held = asked.scopes
     generation = generation_of(family, place) + 1
+    who = grantee(found.tenant, found.owner, found.session, held, generation=generation, narrowed=narrowed)
+    tokens.must_fit(change.context, found.tenant, who)
     if what == "repeat":
         successor = repeat(family, place, asked.text, asked.parsed.prefix, keyring)
         if successor is None:  # made under a generation of the keyring that was dropped
@@ -246,7 +249,7 @@ def _go_on(
     signing, nonce = keyring.signing(now), change.context.entropy(16)
     rotation = rotate(family, asked.text, asked.parsed.prefix, nonce, signing, now, policy.rules.idle)
     if not change.rows.sessions.rotate(rotation.family, family.generation):
-        raise Moved
+        return None
     session = renewed(found.session, rotation.family)
     told = {"owner": session.owner, "generation": session.generation, "idle_expires_at": session.idle_expires_at}
     change.record("session.refreshed", session.id, None, told)

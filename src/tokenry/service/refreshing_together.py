@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from tokenry.core.errors import TokenryError
+from tokenry.core.errors import StoreUnavailable, TokenryError
 from tokenry.core.model import NOT_GIVEN, NotGiven, SessionTokens
 from tokenry.core.verdict import Refused
 
 from .context import Change, Context
-from .refreshing import Answered, Asked, Moved, attempt, read, refresh_alone, signed
+from .refreshing import Answered, Asked, attempt, read, refresh_alone, signed
 from .signing_keys import Signers
 
 
@@ -32,7 +31,7 @@ class Refreshing:
         return "Refreshing(…)"
 
 
-Result: TypeAlias = SessionTokens | Refused | TokenryError
+Result: TypeAlias = SessionTokens | Refused | Exception
 _Place: TypeAlias = tuple[int, Context, Asked]
 
 
@@ -55,7 +54,12 @@ def refresh_together(context: Context, asks: Sequence[Refreshing]) -> list[Resul
             places.append((place, own, asked))
     # In one order everywhere: two processes that refresh the same sessions must not wait for each other.
     places.sort(key=lambda one: one[2].parsed.kid)
-    answers = _commit(context, signers, places)
+    try:
+        answers = _commit(context, signers, places)
+    except StoreUnavailable:
+        raise
+    except Exception:  # one that cannot be done, and nothing is written yet: each by itself, so that it harms no other
+        answers = [None] * len(places)
     for (place, own, asked), answered in zip(places, answers, strict=True):
         results[place] = _result(own, signers, asked, answered)
     return results
@@ -69,9 +73,7 @@ def _commit(context: Context, signers: Signers, places: Sequence[_Place]) -> lis
         return answers
     with context.store.change() as rows:
         for _, own, asked in places:
-            answered, change = None, None
-            with suppress(Moved):
-                answered, change = attempt(own, rows, signers.policy, asked)
+            answered, change = attempt(own, rows, signers.policy, asked)
             answers.append(answered)
             if change is not None:
                 first = changes.setdefault(change.tenant.id, change)
@@ -88,5 +90,5 @@ def _result(context: Context, signers: Signers, asked: Asked, answered: Answered
         if answered is None:
             return refresh_alone(context, signers, asked)
         return answered if isinstance(answered, Refused) else signed(context, signers, answered)
-    except TokenryError as error:
+    except Exception as error:
         return error

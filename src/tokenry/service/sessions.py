@@ -147,6 +147,8 @@ def start(context: Context, owner: object, asked: Mapping[str, Any], tenant: Any
         session, held = _read(change, holder, asked)
         rotation = _begun(change, session, policy.rules)
         session = refreshing.renewed(session, rotation.family)
+        who = refreshing.grantee(change.tenant, holder, session, held, generation=1, narrowed=False)
+        access.must_fit(context, change.tenant, who)
         if policy.one_session:
             end_sessions(change, holder, "replaced by a new sign-in", ())
         change.rows.sessions.insert(change.tenant, holder.id, session, rotation.family)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,6 +20,8 @@ from tokenry.core.refresh import Family, Token, is_over
 from .lookup import session_words
 from .tables import session
 from .values import stored
+
+_log = logging.getLogger("tokenry.store")
 
 # A session with its owner and tenant, and the scopes of the owner's roles where the session has none of its own. All
 # but the digests travels as one JSON array: one column costs less than forty.
@@ -106,9 +109,13 @@ class SessionRows:
         return _presented(row, now).session if row else None
 
     def by_kid(self, kid: str, now: datetime) -> Presented | None:
-        """Return everything that a refresh decides on."""
+        """Return everything that a refresh decides on. A row that somebody has spoiled is as good as none."""
         row = self._connection.execute(_BY_KID[self._dialect], {"kid": kid}).first()
-        return _presented(row, now) if row else None
+        try:
+            return _presented(row, now) if row else None
+        except (msgspec.MsgspecError, ValueError, TypeError) as error:
+            _log.error("the row of a session cannot be read, and its token is refused: %s", type(error).__name__)
+            return None
 
     def list(
         self, tenant: Tenant, now: datetime, owner_id: str | None, *, before: str | None, limit: int

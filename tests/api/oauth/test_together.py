@@ -49,6 +49,33 @@ def test_each_is_answered_by_itself(tk: Tokenry) -> None:
     assert (entry.ip, entry.request_id, entry.actor) == ("203.0.113.7", "first", "ada")
 
 
+def test_one_whose_row_is_spoiled_harms_no_other(tk: Tokenry) -> None:
+    good, spoiled = tk.sessions.start("ada"), tk.sessions.start("ada")
+    with tk._context.store.change() as rows:
+        statement = f"UPDATE tokenry_session SET claims = '{{' WHERE id = '{spoiled.session.id}'"
+        rows.sessions._connection.exec_driver_sql(statement)  # type: ignore[attr-defined]
+    answers = refresh_together(tk, [Refreshing(refresh=str(one.refresh)) for one in (good, spoiled, good)])
+    assert answers[1] == Refused("not_found")
+    assert isinstance(answers[0], SessionTokens)
+    assert isinstance(answers[2], SessionTokens)
+
+
+def test_one_for_whose_owner_the_host_cannot_answer_harms_no_other(tk: Tokenry) -> None:
+    started = [tk.sessions.start("ada"), tk.sessions.start(tk.owners.put("bob")), tk.sessions.start("ada")]
+
+    def load(external_id: str, tenant: str) -> dict[str, str]:
+        if external_id == "bob":
+            raise LookupError("the host's own mistake")
+        return {"name": "Ada"}
+
+    tk.owner_loader(load)
+    answers = refresh_together(tk, [Refreshing(refresh=str(one.refresh)) for one in started])
+    assert isinstance(answers[0], SessionTokens)
+    assert isinstance(answers[1], LookupError)
+    assert isinstance(answers[2], SessionTokens)
+    assert [entry.action for entry in tk.audit.list(action="owner.updated")] == ["owner.updated"]
+
+
 def test_no_tokens_need_no_transaction(tk: Tokenry) -> None:
     assert refresh_together(tk, []) == []
 

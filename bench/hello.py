@@ -1,5 +1,7 @@
 """The same two routes in every framework: `/plain` says hello to everybody, `/protected` to who brings a key.
 
+In FastAPI `/bearer` says it to who brings anything, by FastAPI's own dependency; the wrapped one always asks for a key.
+
 What servers load: `bench.hello:flask_app`, `bench.hello:fastapi_app`, `bench.hello:django_app`.
 """
 
@@ -32,15 +34,21 @@ def _flask() -> Any:
 
 def _fastapi() -> Any:
     from fastapi import Depends, FastAPI
+    from fastapi.security import HTTPBearer
 
     from tokenry import AsyncTokenry
     from tokenry.ext.fastapi import FastAPITokenry
 
     app = FastAPI()
     key = Depends(FastAPITokenry(app, AsyncTokenry(URL)).key_required("read:projects"))
+    bearer = Depends(HTTPBearer())
 
     @app.get("/plain")
     async def plain() -> dict[str, str]:
+        return {"hello": "world"}
+
+    @app.get("/bearer")
+    async def by_bearer(credential: Any = bearer) -> dict[str, str]:
         return {"hello": "world"}
 
     @app.get("/protected")
@@ -48,6 +56,21 @@ def _fastapi() -> Any:
         return {"hello": "world"}
 
     return app
+
+
+def _wrapped_fastapi() -> Any:
+    from fastapi import FastAPI
+
+    from tokenry import AsyncTokenry
+    from tokenry.ext.asgi import TokenryMiddleware
+
+    app = FastAPI()
+
+    @app.get("/plain")
+    async def plain() -> dict[str, str]:
+        return {"hello": "world"}
+
+    return TokenryMiddleware(app, AsyncTokenry(URL), scopes="read:projects")
 
 
 def _django() -> Any:
@@ -76,10 +99,16 @@ def _django() -> Any:
 
 
 urlpatterns: list[Any] = []
-_APPLICATIONS = {"flask_app": _flask, "fastapi_app": _fastapi, "django_app": _django}
+_APPLICATIONS = {
+    "flask_app": _flask,
+    "fastapi_app": _fastapi,
+    "wrapped_fastapi_app": _wrapped_fastapi,
+    "django_app": _django,
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _APPLICATIONS:
-        return _APPLICATIONS[name]()
+        globals()[name] = _APPLICATIONS[name]()
+        return globals()[name]
     raise AttributeError(name)

@@ -44,7 +44,7 @@ class TokenryMiddleware:
         if not isinstance(tk, AsyncTokenry):
             raise ConfigError("this middleware takes an AsyncTokenry, which never blocks the event loop")
         self._app = app
-        self._tk = tk
+        self._verify = steps.when_known(tk)
         self._guard = Guard(read_options(options or {}))
         self._need = self._guard.need(scopes, kinds, **asked)
         self._optional = optional
@@ -52,7 +52,7 @@ class TokenryMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
-        admitting = steps.admit(self._tk, self._guard, of_scope(scope), self._need, optional=self._optional)
+        admitting = steps.admit(self._verify, self._guard, of_scope(scope), self._need, optional=self._optional)
         found = await steps.run_async(admitting)
         if isinstance(found, Problem):
             return await _refuse(scope, receive, send, found)

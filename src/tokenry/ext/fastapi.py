@@ -52,6 +52,7 @@ class FastAPITokenry(Hooks):
         if not isinstance(tk, AsyncTokenry):
             raise ConfigError("FastAPITokenry takes an AsyncTokenry, which never blocks the event loop")
         self.tk = tk
+        self.verify = steps.when_known(tk)
         self.guard = Guard(read_options(options))
         self._cookie = _Cookie(self.guard.options.access_name)
         if app is not None:
@@ -160,13 +161,13 @@ class _Required(SecurityBase):
     async def __call__(self, connection: HTTPConnection, response: Response, cookie: None = None) -> Valid | None:
         auth = self._auth
         facts = of_scope(connection.scope)
-        found = await steps.run_async(steps.admit(auth.tk, auth.guard, facts, self._need, optional=self._optional))
+        found = await steps.run_async(steps.admit(auth.verify, auth.guard, facts, self._need, optional=self._optional))
         if isinstance(found, Problem):
             if connection.scope["type"] == "websocket":
                 raise WebSocketException(_POLICY_VIOLATION, found.code)
             raise await auth.refusal(found, ACCESS)
-        if found is not None:
-            response.headers.raw.extend([(name.lower().encode(), value.encode()) for name, value in limits_of(found)])
+        for name, value in limits_of(found) if found is not None else ():
+            response.headers[name] = value
         return found
 
 

@@ -13,18 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any, NamedTuple, TypeVar, cast
 
 from flask import Blueprint, Flask, Response, current_app, g, make_response, request
 from werkzeug.local import LocalProxy
 
 from tokenry import Tokenry
-from tokenry.types import ConfigError, SessionTokens
+from tokenry.types import ConfigError, SessionTokens, Valid
 
 from . import cookies, steps
 from .answers import Problem, limits_of, problem
 from .facts import of_environ
-from .guard import ALL, KEYS, SESSIONS, Demand, Guard, Kind, Need
+from .guard import ALL, KEYS, SESSIONS, Demand, Guard, Kind
 from .hooks import ACCESS, Hooks, refresh_steps
 from .options import NAMES, read_options
 
@@ -40,6 +41,7 @@ current_user: Any = LocalProxy(lambda: g.get("_tokenry_user"))
 class _State(NamedTuple):
     tk: Tokenry
     guard: Guard
+    verify: steps.Verify
 
 
 class FlaskTokenry(Hooks):
@@ -57,7 +59,7 @@ class FlaskTokenry(Hooks):
         options = read_options({names[key]: value for key, value in app.config.items() if key in names})
         if tk is None:
             tk = Tokenry(app.config.get("TOKENRY_DATABASE_URL"), keyring=app.config.get("TOKENRY_KEYRING"))
-        app.extensions["tokenry"] = _State(tk, Guard(options))
+        app.extensions["tokenry"] = _State(tk, Guard(options), steps.at_once(tk))
 
     @property
     def tk(self) -> Tokenry:
@@ -92,33 +94,33 @@ class FlaskTokenry(Hooks):
         demand = Demand(scopes, kinds, asked)
 
         def decorate(view: F) -> F:
+            waits = iscoroutinefunction(view)
+
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Any:
-                state = _state()
-                stopped = self._admit(state, demand.at(state.guard), optional)
-                if stopped is not None:
-                    return stopped
-                answer = current_app.ensure_sync(view)(*args, **kwargs)
-                return _with_limits(answer, g._tokenry_credential)
+                found = self._admit(demand, optional)
+                if isinstance(found, Problem):
+                    return self._answer(found, ACCESS)
+                answer = current_app.ensure_sync(view)(*args, **kwargs) if waits else view(*args, **kwargs)
+                return _with_limits(answer, found)
 
             return cast("F", guarded)
 
         return decorate
 
-    def _admit(self, state: _State, need: Need, optional: bool) -> Any:
-        """Put the credential of this request into `g`; return the answer to one that must not pass."""
-        g._tokenry_credential = g._tokenry_user = None
-        found = steps.run(steps.admit(state.tk, state.guard, of_environ(request.environ), need, optional=optional))
-        if found is None:
-            return None
-        if not isinstance(found, Problem) and self._load_user is not None:
-            g._tokenry_user = self._load_user(found.owner.external_id)
-            if g._tokenry_user is None:
+    def _admit(self, demand: Demand, optional: bool) -> Valid | Problem | None:
+        """Put the credential of this request into `g`; return it, or why the request must not pass."""
+        state, store = _state(), cast("Any", g)._get_current_object()
+        facts = of_environ(request.environ)
+        found = steps.run(steps.admit(state.verify, state.guard, facts, demand.at(state.guard), optional=optional))
+        user = None
+        if isinstance(found, Valid) and self._load_user is not None:
+            user = self._load_user(found.owner.external_id)
+            if user is None:
                 found = problem("unknown_user")
-        if isinstance(found, Problem):
-            return self._answer(found, ACCESS)
-        g._tokenry_credential = found
-        return None
+        store._tokenry_user = user
+        store._tokenry_credential = found if isinstance(found, Valid) else None
+        return found
 
     def sign_in(self, response: Any, owner: object, claims: Any = None, **asked: Any) -> Response:
         """Start a session for an owner (made if there is none) and put its cookies on a response.
@@ -217,7 +219,7 @@ def _hand_out(answer: Any, tokens: SessionTokens, *, by_cookie: bool) -> Respons
     return response
 
 
-def _with_limits(answer: Any, credential: Any) -> Any:
+def _with_limits(answer: Any, credential: Valid | None) -> Any:
     fields = limits_of(credential) if credential is not None else []
     if not fields:
         return answer

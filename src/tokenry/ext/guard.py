@@ -8,6 +8,7 @@ guard.judged(verdict, facts, need)   # the Valid, or a Problem
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 from tokenry.edge import Proxies, Throttle, cookie_counts, is_too_long, read_ask, read_presented
@@ -29,8 +30,8 @@ _GUESSES = ("malformed", "not_found")
 class Need:
     """What one route demands of a credential, checked when the route is made."""
 
-    __slots__ = ("ask", "kinds", "scopes")
-    ask: dict[str, Any]
+    __slots__ = ("ask", "asked", "kinds", "scopes")
+    asked: dict[str, Any]
 
     def __init__(
         self,
@@ -44,12 +45,13 @@ class Need:
     ) -> None:
         """Take what `verify` takes, and the kinds of credentials that will do; raise Invalid for a malformed demand."""
         read_ask(scopes, None, cost, tenant, environment, audience)
+        self.ask = lru_cache(maxsize=4096)(lambda ip: read_ask(scopes, ip, cost, tenant, environment, audience))
         self.kinds = kinds
         self.scopes = _named(scopes)
         given = {"scopes": scopes, "tenant": tenant, "environment": environment, "audience": audience}
-        self.ask = {name: value for name, value in given.items() if value is not None}
+        self.asked = {name: value for name, value in given.items() if value is not None}
         if cost != 1:
-            self.ask["cost"] = cost
+            self.asked["cost"] = cost
 
     def accepts(self, verdict: Valid) -> bool:
         """Tell whether a credential is of a kind that will do."""
@@ -104,7 +106,13 @@ class Guard:
 
     def presented(self, facts: Facts) -> str | Problem | None:
         """Return the credential of a request, None for none, or why it cannot be read."""
-        found = read_presented(facts.credentials, facts.cookie(self.options.access_name))
+        credentials = facts.credentials
+        if len(credentials) == 1:  # what nearly all programs send
+            name, value = credentials[0]
+            text = value[7:]
+            if name == "authorization" and value.startswith("Bearer ") and text.isidentifier():
+                return text if not is_too_long(text) else ""
+        found = read_presented(credentials, facts.cookie(self.options.access_name))
         if found is None:
             return None
         if found == "ambiguous":

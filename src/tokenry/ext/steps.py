@@ -6,10 +6,11 @@ it is, and `run_async` awaits it first. Hooks may be asynchronous where the fram
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
+from tokenry import AsyncTokenry, Tokenry
+from tokenry.edge import Engine
 from tokenry.offline import tell
 from tokenry.types import REFRESH_CODES, NotFound, Refused, SessionTokens, StoreUnavailable, Valid
 
@@ -20,6 +21,8 @@ from .hooks import Hooks
 
 R = TypeVar("R")
 Steps: TypeAlias = Generator[Any, Any, R]
+Verify: TypeAlias = Callable[[str, str | None, Need], Any]
+"""Gives the verdict of a text from an address, or something to await for it."""
 
 
 class Stopped(Exception):
@@ -47,7 +50,7 @@ async def run_async(steps: Steps[R]) -> R:
         answer = next(steps)
         while True:
             try:
-                if inspect.isawaitable(answer):
+                if hasattr(answer, "__await__"):
                     answer = await answer
             except Exception as error:
                 answer = steps.throw(error)
@@ -58,7 +61,25 @@ async def run_async(steps: Steps[R]) -> R:
         return found
 
 
-def admit(tk: Any, guard: Guard, facts: Facts, need: Need, *, optional: bool = False) -> Steps[Valid | Problem | None]:
+def at_once(tk: Tokenry) -> Verify:
+    """Return what asks an engine that waits."""
+    return lambda text, ip, need: tk.verify(text, ip=ip, **need.asked)
+
+
+def when_known(tk: AsyncTokenry) -> Verify:
+    """Return what asks an engine that is awaited, at once where nothing has to wait."""
+    engine = Engine(tk)
+
+    def verify(text: str, ip: str | None, need: Need) -> Any:
+        verdict = engine.recall(text, need.ask(ip)) if engine.is_inline else None
+        return tk.verify(text, ip=ip, **need.asked) if verdict is None else verdict
+
+    return verify
+
+
+def admit(
+    verify: Verify, guard: Guard, facts: Facts, need: Need, *, optional: bool = False
+) -> Steps[Valid | Problem | None]:
     """Judge the credential of a request. Only where none is needed and none came the answer is None."""
     text = guard.presented(facts)
     if text is None:
@@ -66,7 +87,7 @@ def admit(tk: Any, guard: Guard, facts: Facts, need: Need, *, optional: bool = F
     if isinstance(text, Problem):
         return text
     try:
-        verdict = yield tk.verify(text, ip=guard.client(facts), **need.ask)
+        verdict = yield verify(text, guard.client(facts), need)
     except StoreUnavailable:
         return problem("store_unavailable")
     return guard.judged(verdict, facts, need)

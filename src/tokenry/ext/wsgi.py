@@ -36,13 +36,13 @@ class TokenryMiddleware:
     ) -> None:
         """Take what every request needs; with `optional` who brings nothing is let in with None as the verdict."""
         self._app = app
-        self._tk = tk
+        self._verify = steps.at_once(tk)
         self._guard = Guard(read_options(options or {}))
         self._need = self._guard.need(scopes, kinds, **asked)
         self._optional = optional
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        admitting = steps.admit(self._tk, self._guard, of_environ(environ), self._need, optional=self._optional)
+        admitting = steps.admit(self._verify, self._guard, of_environ(environ), self._need, optional=self._optional)
         found = steps.run(admitting)
         if isinstance(found, Problem):
             body = found.body()

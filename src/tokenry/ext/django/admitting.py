@@ -32,7 +32,7 @@ class Refusal(Exception):
 def admitted(request: HttpRequest, need: Need, *, optional: bool) -> Valid | None:
     """Put the credential of a request on it, and the user if the project loads users; raise Refusal."""
     request.credential = None
-    admitting = steps.admit(get_tokenry(), guard(), of_environ(request.META), need, optional=optional)
+    admitting = steps.admit(steps.at_once(get_tokenry()), guard(), of_environ(request.META), need, optional=optional)
     found = steps.run(admitting)
     if isinstance(found, Problem):
         raise Refusal(found)

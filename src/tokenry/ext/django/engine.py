@@ -81,6 +81,7 @@ def user_loader() -> Callable[[str], Any] | None:
     return loader
 
 
+@cache
 def alias() -> str | None:
     """Return the alias of the database that Tokenry shares with Django; None when it has one of its own."""
     return None if "DATABASE_URL" in project_settings() else str(project_settings().get("DATABASE", "default"))
@@ -148,6 +149,7 @@ def _forget(setting: str, **_: Any) -> None:
     if setting == "TOKENRY":
         guard.cache_clear()
         user_loader.cache_clear()
+        alias.cache_clear()
         close()
 
 

@@ -36,6 +36,8 @@ REFRESH_CODES: Final = {
 UNUSED_GRACE: Final = 300_000_000
 """How long (in microseconds) a rotation may be repeated when its successor was never used."""
 
+_SECOND = 1_000_000
+
 Place: TypeAlias = Literal["current", "parent", "elder", "older"]
 
 
@@ -131,13 +133,20 @@ def is_over(family: Family, now: int) -> str | None:
 def step(family: Family, place: Place, now: int, rules: Rules) -> Literal["rotate", "repeat", "reused", "too_early"]:
     """Say what a token that belongs to a living session leads to."""
     if place == "current":
-        early = rules.refuse_before is not None and now < family.rotated_at + rules.refuse_before
-        return "too_early" if early else "rotate"
+        return "too_early" if _is_early(family, now, rules) else "rotate"
     if place == "parent" and now < family.rotated_at + UNUSED_GRACE:
         return "repeat"
     if place == "elder" and now < family.rotated_at + rules.grace:
         return "repeat"
     return "reused"
+
+
+def _is_early(family: Family, now: int, rules: Rules) -> bool:
+    """Tell whether the access token is still good, which ends with a whole second: nobody is to be left without one."""
+    if rules.refuse_before is None:
+        return False
+    ends = family.rotated_at + rules.refuse_before
+    return now < ends - ends % _SECOND
 
 
 def rotate(

@@ -532,6 +532,37 @@ def test_an_access_token_that_was_narrowed_does_no_more_than_it_says(tk: Any, st
     assert tk.keys.issue("dev-1", name="k", scopes=["write:projects"], by=tk.verify(whole.access))
 
 
+def test_an_idle_session_outlives_the_signing_key_of_its_access_token(
+    installation: Installation, tk: Any, started: SessionTokens, clock: FakeClock
+) -> None:
+    lasting(installation)
+    tk = open_with(installation, tk, bind_access=True)
+    tk.signing_keys.rotate()
+    clock.advance(6 * DAY)
+    assert [key.status for key in tk.signing_keys.list()] == ["removed", "active", "next"]
+    assert tk.verify(started.access).code == "malformed"
+    nxt = tk.sessions.refresh(started.refresh, started.access)
+    assert nxt
+    tk.signing_keys.remove(tk.signing_keys.list()[1].kid)  # has become known: whoever has it could write such a token
+    assert tk.sessions.refresh(nxt.refresh, nxt.access).code == "malformed"
+    assert tk.sessions.get(nxt.session.id).status == "active"
+
+
+def test_an_early_refresh_is_refused_for_no_longer_than_the_access_token_lives(
+    installation: Installation, tk: Any, dev: Owner, clock: FakeClock
+) -> None:
+    lasting(installation)
+    tk = open_with(installation, tk, early_refresh="refuse")
+    clock.advance(timedelta(milliseconds=700))
+    started = tk.sessions.start("dev-1")
+    clock.advance(started.access_expires_at - clock.now() - timedelta(microseconds=1))
+    assert tk.verify(started.access)
+    assert tk.sessions.refresh(started.refresh).code == "too_early"
+    clock.advance(timedelta(microseconds=1))
+    assert tk.verify(started.access).code == "expired"
+    assert tk.sessions.refresh(started.refresh)
+
+
 MANY = [f"read:{'x' * 50}{number}" for number in range(120)]
 
 

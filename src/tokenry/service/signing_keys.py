@@ -93,6 +93,11 @@ class Signers:
         row = next((row for row in ring.rows if row.kid == kid), None)
         return ring.keys.get(kid) if row is not None and signing.verifies(row, self.now()) else None
 
+    def witness(self, ring: Ring, kid: str) -> jwt.JoseKey | None:
+        """Return a key that has signed here: also one that time has removed, but none that somebody has."""
+        row = next((row for row in ring.rows if row.kid == kid), None)
+        return ring.keys.get(kid) if row is not None and not signing.was_removed(row) else None
+
     def is_fresh(self, ring: Ring) -> bool:
         """Tell whether what was read may still be believed."""
         return ring.mark == self.mark() and 0 <= self.now() - ring.read_at < _MAX_AGE

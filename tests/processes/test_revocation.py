@@ -210,6 +210,47 @@ def test_a_repeated_revocation_also_promises(file_place: Place) -> None:
     assert sum(event.type == "key.revoked" for event in _all_events(tk)) == TRIALS
 
 
+@pytest.mark.parametrize("what", ["revoke_all", "owner", "tenant", "key", "signing_key"])
+def test_who_repeats_an_end_is_told_when_nobody_says_valid_any_more(file_place: Place, what: str) -> None:
+    """The first one has committed, and its own thread has not yet come to correct memory."""
+    tk = file_place.open(exclusive=True)
+    tk.tenants.create("t")
+    tk.owners.put("u", tenant="t")
+    started = tk.sessions.start("u", tenant="t")
+    issued = tk.keys.issue("u", name="k", tenant="t")
+    credential = issued.secret if what == "key" else started.access
+    assert tk.verify(credential)
+    [kid, *_] = [key.kid for key in tk.signing_keys.list(tenant="t")]
+    ends: dict[str, Callable[[], object]] = {
+        "revoke_all": lambda: tk.sessions.revoke_all("u", tenant="t"),
+        "owner": lambda: tk.owners.disable("u", tenant="t"),
+        "tenant": lambda: tk.tenants.suspend("t"),
+        "key": lambda: tk.keys.disable(issued.key.id, tenant="t"),
+        "signing_key": lambda: tk.signing_keys.remove(kid, tenant="t"),
+    }
+    committed, told, originals = threading.Event(), threading.Event(), (tk._memory.drop, tk._memory.clear)
+
+    def late(call: Callable[..., None]) -> Callable[..., None]:
+        def correct(*args: Any) -> None:
+            tk._memory.drop, tk._memory.clear = originals  # type: ignore[method-assign]
+            committed.set()
+            told.wait(10)
+            call(*args)
+
+        return correct
+
+    tk._memory.drop, tk._memory.clear = map(late, originals)  # type: ignore[method-assign]
+    first = threading.Thread(target=ends[what])
+    first.start()
+    try:
+        assert committed.wait(10)
+        ends[what]()
+        assert not tk.verify(credential)
+    finally:
+        told.set()
+        first.join()
+
+
 def _all_events(tk: Tokenry) -> list[Any]:
     events: list[Any] = []
     while page := tk.events.list(after=events[-1].sequence if events else 0).items:

@@ -54,11 +54,11 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
             change.actor.must_mint()
         if key.status == "revoked":
             raise Conflict("a revoked key stays revoked", field="status")
+        change.turns_keys(key.id)  # a repeat promises, too
         if on == (key.status != "disabled"):
             return key
         change.rows.keys.update(change.tenant, key.id, {"disabled_at": None if on else change.now}, version=None)
         change.record("key.enabled" if on else "key.disabled", key.id)
-        change.turns_keys(key.id)
         return seeing.visible(change, id)
 
 

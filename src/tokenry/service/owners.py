@@ -113,6 +113,7 @@ class Owners:
         with self._context.changing(tenant, by) as change:
             change.actor.must(_WRITE, "managing owners")
             owner = change.owner(external_id, lock=True)
+            change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))  # a repeat promises, too
             if owner.status == status:
                 return owner
             if status == "active" and change.tenant.slug == SYSTEM and owner.admin:
@@ -121,7 +122,6 @@ class Owners:
             change.record(type, owner.external_id)
             if status == "disabled":
                 ending.end_sessions(change, owner, "owner disabled", ())
-            change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))
             return replace(owner, status=status)
 
 

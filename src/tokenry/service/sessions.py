@@ -134,6 +134,8 @@ class Sessions:
         with self._context.changing(tenant, by) as change:
             holder = change.owner(owner, lock=True)
             change.actor.must_see(holder.external_id, WRITE, "owner")
+            # Also those that somebody else has just ended: who hears of this relies on it.
+            change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, holder.id)))
             return tuple(end_sessions(change, holder, why, kept))
 
 

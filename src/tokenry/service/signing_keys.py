@@ -186,7 +186,7 @@ class SigningKeys:
             if signing.status(found[0], now) != "removed":
                 change.rows.signing_keys.update(kid, {"removed_at": now, "retired_at": found[0].retired_at or now})
                 change.record("signing_key.removed", kid)
-                change.turns_all()
+            change.turns_all()  # a repeat promises, too
             rows = change.rows.signing_keys.list(change.tenant)
             return next(key for key in _told(rows, change.tenant, self._context) if key.kid == kid)
 

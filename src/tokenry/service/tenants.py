@@ -152,11 +152,11 @@ class Tenants:
         with self._change(slug, by) as change:
             if slug == SYSTEM:
                 raise Conflict("the tenant of the operators cannot be suspended", field="slug")
+            change.turns_all()  # a repeat promises, too
             if change.tenant.status == status:
                 return change.tenant
             change.rows.tenants.update(change.tenant.id, {"status": status})
             change.record(type, slug)
-            change.turns_all()
             return _again(change)
 
     @contextmanager

@@ -36,7 +36,8 @@ class Pair(NamedTuple):
 PAIRS = {
     "Flask": Pair(GUNICORN, ("flask_app", "plain"), ("flask_app", "protected")),
     "Django": Pair(GUNICORN, ("django_app", "plain"), ("django_app", "protected")),
-    "FastAPI, wrapped": Pair(UVICORN, ("fastapi_app", "plain"), ("wrapped_fastapi_app", "plain")),
+    "FastAPI, wrapped, alone on its file": Pair(UVICORN, ("plain_fastapi_app", "plain"), ("lone_fastapi_app", "plain")),
+    "FastAPI, wrapped, sharing it": Pair(UVICORN, ("plain_fastapi_app", "plain"), ("wrapped_fastapi_app", "plain")),
     "FastAPI, by dependency": Pair(UVICORN, ("fastapi_app", "bearer"), ("fastapi_app", "protected")),
 }
 

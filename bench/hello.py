@@ -58,11 +58,8 @@ def _fastapi() -> Any:
     return app
 
 
-def _wrapped_fastapi() -> Any:
+def _plain_fastapi() -> Any:
     from fastapi import FastAPI
-
-    from tokenry import AsyncTokenry
-    from tokenry.ext.asgi import TokenryMiddleware
 
     app = FastAPI()
 
@@ -70,7 +67,15 @@ def _wrapped_fastapi() -> Any:
     async def plain() -> dict[str, str]:
         return {"hello": "world"}
 
-    return TokenryMiddleware(app, AsyncTokenry(URL), scopes="read:projects")
+    return app
+
+
+def _wrapped_fastapi(*, exclusive: bool = False) -> Any:
+    from tokenry import AsyncTokenry, Settings
+    from tokenry.ext.asgi import TokenryMiddleware
+
+    tk = AsyncTokenry(URL, settings=Settings(exclusive=exclusive))
+    return TokenryMiddleware(_plain_fastapi(), tk, scopes="read:projects")
 
 
 def _django() -> Any:
@@ -101,9 +106,11 @@ def _django() -> Any:
 urlpatterns: list[Any] = []
 _APPLICATIONS = {
     "flask_app": _flask,
-    "fastapi_app": _fastapi,
-    "wrapped_fastapi_app": _wrapped_fastapi,
     "django_app": _django,
+    "fastapi_app": _fastapi,
+    "plain_fastapi_app": _plain_fastapi,
+    "wrapped_fastapi_app": _wrapped_fastapi,
+    "lone_fastapi_app": lambda: _wrapped_fastapi(exclusive=True),
 }
 
 

@@ -92,6 +92,7 @@ class Tokenry(Groups):
             self._keyring.get,
             self._now,
             lambda: self._memory.clears,
+            self._memory.prepare,
         )
         self._verifying = self._make_verifying()
         super().__init__(self._make_context(), Subscribers())

@@ -237,8 +237,11 @@ def test_a_signing_key_that_was_moved_to_another_tenant_is_none(
 
 
 @pytest.mark.lasting
-def test_a_rotation_counts_in_every_instance(installation: Installation, tk: Any, ada: Owner) -> None:
-    other = installation.open()
+@pytest.mark.parametrize("memory_entries", [0, 1000])
+def test_a_rotation_counts_in_every_instance(
+    installation: Installation, tk: Any, ada: Owner, memory_entries: int
+) -> None:
+    other = installation.open(settings=replace(QUIET, memory_entries=memory_entries))
     started = tk.sessions.start("ada")
     assert other.verify(started.access)
     tk.signing_keys.rotate()
@@ -248,6 +251,10 @@ def test_a_rotation_counts_in_every_instance(installation: Installation, tk: Any
     tk.signing_keys.remove(kid_of(started.access))
     if installation.store == "sqlite":  # on PostgreSQL nothing tells: it is read anew within seconds
         assert other.verify(started.access).code == "malformed"
+    tk.signing_keys.rotate()
+    tk.signing_keys.remove(kid_of(new.access))
+    if installation.store == "sqlite":
+        assert kid_of(other.sessions.start("ada").access) != kid_of(new.access), "who only signs has learned it too"
 
 
 @pytest.mark.lasting

@@ -95,6 +95,18 @@ def test_a_request_from_another_site_changes_nothing(site: Site) -> None:
     assert (session.status, session.generation) == ("active", 1)
 
 
+def test_another_site_takes_no_cookies_away(site: Site) -> None:
+    """What it causes may come without the cookies, and a browser that navigates keeps those of the answer."""
+    browser = signed_in(site)
+    jar = dict(browser.jar)
+    for origin in (OTHER, {"Sec-Fetch-Site": "same-site"}):
+        for path in ("/auth/sign-out", "/auth/sign-out/everywhere"):
+            assert code(browser.post(path, {**origin, "Cookie": ""})) == (403, "cross_site")
+        for path in ("/auth/refresh", "/auth/own", "/auth/sign-out"):
+            browser.post(path, {**origin, "Cookie": ""}, {"refresh_token": "tk_rt_1nonsense"})
+    assert browser.jar == jar
+
+
 def test_another_site_cannot_sign_its_visitor_in_here_as_somebody_else(site: Site) -> None:
     browser = site.browser()
     assert code(browser.post("/sign-in", {**OTHER, "X-Demo-User": "eve"})) == (403, "cross_site")

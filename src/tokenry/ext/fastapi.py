@@ -97,7 +97,8 @@ class FastAPITokenry(Hooks):
         found = await steps.run_async(steps.sign_out(self.tk, self.guard, facts, token, everywhere=everywhere))
         if found is not None:
             raise await self.refusal(found, ACCESS)
-        cookies.clear(response, self.guard.options, request.scope.get("root_path", ""))
+        if not self.guard.is_foreign(facts):
+            cookies.clear(response, self.guard.options, request.scope.get("root_path", ""))
 
     async def refresh_session(self, request: Request, response: Response) -> SessionTokens:
         """Refresh the session of a request and put the new cookies on the response; a dependency, too."""
@@ -108,7 +109,7 @@ class FastAPITokenry(Hooks):
             raise Refusal(None, stopped.answer) from None
         if isinstance(found, Problem):
             refusal = await self.refusal(found, refresh_steps(found.code))
-            if cookies.are_spent(found):
+            if token is None and cookies.are_spent(found):
                 cookies.clear(refusal.response, self.guard.options, request.scope.get("root_path", ""))
             raise refusal
         if token is None:

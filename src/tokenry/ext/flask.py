@@ -142,7 +142,8 @@ class FlaskTokenry(Hooks):
         if found is not None:
             return self._answer(found, ACCESS)
         answer = make_response(response)
-        cookies.clear(answer, state.guard.options, request.root_path)
+        if not state.guard.is_foreign(facts):
+            cookies.clear(answer, state.guard.options, request.root_path)
         return answer
 
     def refresh_session(self, view: F) -> F:
@@ -187,7 +188,7 @@ class FlaskTokenry(Hooks):
         if not isinstance(found, Problem):
             return found
         response = self._answer(found, refresh_steps(found.code))
-        if cookies.are_spent(found):
+        if _token_of_body() is None and cookies.are_spent(found):
             cookies.clear(response, state.guard.options, request.root_path)
         return response
 

@@ -127,7 +127,10 @@ class Guard:
         return cookie_counts(facts.method, facts.fetch_site, facts.origin, self.options.allowed_origins)
 
     def is_foreign(self, facts: Facts) -> bool:
-        """Tell whether the browser says that another site caused a request that changes something."""
+        """Tell whether the browser says that another site caused a request that changes something.
+
+        Such a request may come without any cookie, and a browser still keeps the cookies of the answer.
+        """
         return facts.fetch_site in ("cross-site", "same-site") and not self.trusts_cookie(facts)
 
     def client(self, facts: Facts) -> str | None:

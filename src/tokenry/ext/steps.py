@@ -133,7 +133,9 @@ def sign_out(tk: Any, guard: Guard, facts: Facts, token: str | None, *, everywhe
     """End the session of a refresh token, of a request's cookies, or of its Bearer token; or all of its owner's."""
     text = token or facts.cookie(guard.options.refresh_name)
     access = guard.presented(facts)
-    if not token and text and not guard.trusts_cookie(facts._replace(method="POST")):
+    changing = facts._replace(method="POST")  # by whatever method
+    by_cookie = not token and (text or not facts.credentials)
+    if by_cookie and (guard.is_foreign(changing) or (text and not guard.trusts_cookie(changing))):
         return problem("cross_site")
     if isinstance(access, Problem):
         return access

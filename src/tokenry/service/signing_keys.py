@@ -47,7 +47,8 @@ class Ring:
 class Signers:
     """What one instance knows of signing keys. It reads them again when anything may have changed, and now and then.
 
-    `mark` moves whenever another process may have changed something, where there is something that tells.
+    `mark` moves whenever another process may have changed something, where there is something that tells and somebody
+    has had a `look`.
     """
 
     store: Store
@@ -55,12 +56,14 @@ class Signers:
     keyring: Callable[[], Keyring]
     now: Callable[[], int]
     mark: Callable[[], int]
+    look: Callable[[], object]
     _rings: dict[str, Ring] = field(default_factory=dict)
     _by_kid: dict[str, Ring] = field(default_factory=dict)
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
 
     def signer(self, context: Context, slug: str) -> jwt.JoseKey:
         """Return the key that signs for a tenant, making it at first use. Call this outside of any transaction."""
+        self.look()  # nobody signs with what somebody else has removed
         ring = self._rings.get(slug)
         if ring is None or context.store is not self.store or not self.is_fresh(ring):
             ring = self._read(context, slug)

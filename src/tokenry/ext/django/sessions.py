@@ -42,7 +42,8 @@ def sign_out(request: HttpRequest, response: Any, *, everywhere: bool = False) -
     found = steps.run(steps.sign_out(get_tokenry(), guard(), facts, token, everywhere=everywhere))
     if found is not None:
         return answer(found)
-    cookies.clear(response, guard().options, _root(request))
+    if not guard().is_foreign(facts):
+        cookies.clear(response, guard().options, _root(request))
     return response
 
 
@@ -59,7 +60,7 @@ def refresh_session(view: F) -> F:
             return stopped.answer
         if isinstance(found, Problem):
             response = answer(found, refresh_steps(found.code))
-            if cookies.are_spent(found):
+            if token is None and cookies.are_spent(found):
                 cookies.clear(response, guard().options, _root(request))
             return response
         return _hand_out(request, view(request, *args, tokens=found, **kwargs), found, by_cookie=token is None)

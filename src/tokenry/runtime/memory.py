@@ -92,7 +92,7 @@ class Memory:
 
     def prepare(self) -> int:
         """Return the drop counter that a lookup must carry, after learning what others did."""
-        if self._signal is not None:  # also without entries: signing keys are remembered for as long as this stands still
+        if self._signal is not None:  # also without entries: signing keys are remembered
             self._look(self._signal)
         return self.drops
 

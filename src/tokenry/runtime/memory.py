@@ -1,7 +1,7 @@
 """Grants that a process remembers, for as long as it has a reason to trust them.
 
 A process that is alone on its database always has one. One that shares an SQLite file asks, before every remembered
-answer, whether anybody has committed (`PRAGMA data_version`), and only then whether it may concern a verdict (the fence
+answer, whether anybody has committed (the store hears of it), and only then whether it may concern a verdict (the fence
 counter). Without a reason memory is off.
 """
 
@@ -19,7 +19,7 @@ from tokenry.core.grant import Grant
 class Signal(Protocol):
     """What tells a process that others have committed."""
 
-    def version(self) -> int: ...
+    def version(self) -> object: ...
     def fence(self) -> int: ...
 
 
@@ -39,7 +39,8 @@ class Memory:
         self._ring: list[str] = []  # every kid of the grants, once
         self._hand = 0
         self._attic: list[dict[str, Grant | None]] = []
-        self._version = self._fence = -1
+        self._version: object = None
+        self._fence = -1
         self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)
         self.drops = 0
         self.clears = 0

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from tokenry.core.grant import Row
 
+from .commits import commits
 from .failures import translated, unavailable
 from .locks import presence
 from .lookup import is_session, lookup_sql, read, session_sql
@@ -43,6 +44,7 @@ class HostDatabase:
     def _open(self) -> None:
         self._finding = threading.Lock()
         self._finder: sqlite3.Connection | None = None
+        self._commits: Callable[[], bytes] | None = None
         self._epoch = 0
         self._presence = presence(self.path, exclusive=False) if self.path else None
 
@@ -80,8 +82,11 @@ class HostDatabase:
                 row = connection.execute(self._find[is_session(kid)], {"kid": kid}).first()
         return read(row)
 
-    def version(self) -> int:
-        """Return a number that moves when anybody else commits to the file."""
+    def version(self) -> object:
+        """Return what differs from before when anybody has committed to the file."""
+        read = self._commits
+        if read is not None:
+            return read()
         epoch, row = self._ask_in_epoch("PRAGMA data_version", ())
         return epoch + int(row[0])
 
@@ -116,6 +121,7 @@ class HostDatabase:
 
     def _close_finder(self) -> None:
         if self._finder is not None:
+            self._commits = None  # before the connection that lets it be read
             self._finder.close()
             self._finder = None
 
@@ -131,6 +137,7 @@ class HostDatabase:
                     )
                     self._finder.execute("PRAGMA query_only = ON")
                     self._epoch += 1 << 40  # every connection counts versions in its own way
+                    self._commits = commits(self.path, self._finder)
                 return self._epoch, self._finder.execute(statement, parameters).fetchone()
         except sqlite3.Error as error:
             raise unavailable(error) from None

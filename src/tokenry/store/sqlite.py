@@ -16,7 +16,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from tokenry.core.errors import ConfigError, StoreUnavailable
 from tokenry.core.grant import Row
 
+from .commits import commits
 from .failures import refuse, translated, unavailable
 from .locks import lock_file, make_private, presence, wait_for
 from .lookup import is_session, lookup_sql, read, session_sql
@@ -87,6 +88,7 @@ class SqliteDatabase:
         """Have no connection; they are opened when they are needed."""
         self._write_file = self._presence = None
         self._finder: Any = None
+        self._commits: Callable[[], bytes] | None = None
         self._writer = self._engine("BEGIN IMMEDIATE", StaticPool)
         self._readers = self._engine("BEGIN", QueuePool, read_only=True) if self.path else self._writer
         self._new_locks()
@@ -102,6 +104,7 @@ class SqliteDatabase:
     def _open_finder(self) -> None:
         self._finder = self._memory or self._connect(read_only=True)
         self._epoch += 1 << 40  # every connection counts versions in its own way
+        self._commits = None if self._memory else commits(self.path, self._finder)
 
     def _engine(self, begin: str, pool: Any, **options: Any) -> Engine:
         sized = {"pool_size": _READERS, "max_overflow": 0} if pool is QueuePool else {}
@@ -157,8 +160,11 @@ class SqliteDatabase:
         row = self._ask(_FIND_SESSION if is_session(kid) else _FIND, (kid,))
         return read(row)
 
-    def version(self) -> int:
-        """Return a number that moves when anybody else commits to the file."""
+    def version(self) -> object:
+        """Return what differs from before when anybody has committed to the file."""
+        read = self._commits
+        if read is not None:
+            return read()
         try:
             with self._finding:
                 if self._finder is None:
@@ -227,6 +233,7 @@ class SqliteDatabase:
 
     def _close_connections(self) -> None:
         if self._finder is not None:
+            self._commits = None  # before the connection that lets it be read
             self._finder.close()
             self._finder = None
         self._readers.dispose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
@@ -54,6 +54,26 @@ class Served:
         self.throttle = Throttle(self.engine.now, most=settings.failures_max, seconds=settings.failures_window_seconds)
         self.hot = Hot(self.engine, settings, self.counters, self.throttle)
 
+    async def drive(self, steps: Steps, wishes: Sequence[Wish] = ()) -> Answer:
+        """Wait for what the steps of a hot route wish for, until they end; the first `wishes` may be heard already."""
+        answer_to = self.engine.answer
+        try:
+            if not wishes:
+                wishes = next(steps)
+            while True:
+                try:
+                    if len(wishes) == 1:
+                        answers = [await answer_to(*wishes[0])]
+                    else:
+                        answers = await asyncio.gather(*[answer_to(*wish) for wish in wishes])
+                except Exception as error:
+                    wishes = steps.throw(error)
+                else:
+                    wishes = steps.send(answers)
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+
 
 def create_app(served: Served, operations: App | None = None) -> App:
     """Return the application of a server; `operations` answers its three paths, if somebody does."""
@@ -93,16 +113,12 @@ class Application:
 
     async def _answer_hot(self, route: str, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        resumed: tuple[Request, Steps, list[Wish]] | None = scope.setdefault("state", {}).pop("hot", None)
-        asked = resumed[0] if resumed is not None else self._request(scope)
+        asked = self._request(scope)
         asked.tenant = self._hot.tenant_of(scope["path"])
         request_id, close = asked.request_id.decode(), False
         REQUEST_ID.set(request_id)
         try:
-            if resumed is not None:  # the lane has read it already
-                answer = await self._drive(*resumed[1:])
-            else:
-                answer, close = await self._begin_hot(route, asked, scope["method"], receive)
+            answer, close = await self._begin_hot(route, asked, scope["method"], receive)
         except Exception as error:
             answer = self._hot.failed(route, problems.of(error), asked)
         status, head, body = answer
@@ -123,27 +139,7 @@ class Application:
         if body is None:
             return self._hot.failed(route, problem("body_too_large"), asked), True
         asked.body = body
-        return await self._drive(self._hot.routes[route](asked), []), False
-
-    async def _drive(self, steps: Steps, wishes: list[Wish]) -> Answer:
-        """Wait for what the steps of a hot route wish for, until they end."""
-        answer_to = self._served.engine.answer
-        try:
-            if not wishes:
-                wishes = next(steps)
-            while True:
-                try:
-                    if len(wishes) == 1:
-                        answers = [await answer_to(*wishes[0])]
-                    else:
-                        answers = await asyncio.gather(*[answer_to(*wish) for wish in wishes])
-                except Exception as error:
-                    wishes = steps.throw(error)
-                else:
-                    wishes = steps.send(answers)
-        except StopIteration as end:
-            answer: Answer = end.value
-            return answer
+        return await self._served.drive(self._hot.routes[route](asked)), False
 
     def _request(self, scope: Scope) -> Request:
         peer = scope["client"][0] if scope.get("client") else None

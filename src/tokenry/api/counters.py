@@ -6,13 +6,15 @@ from __future__ import annotations
 class Counters:
     """Since the process began: answers by route and status, verdicts by code, and which way requests took."""
 
-    __slots__ = ("answers", "handed_over_count", "lane_count", "refused_count", "verdicts")
+    __slots__ = ("answers", "handed_over_count", "lane_count", "refused_count", "verdicts", "waited_count")
 
     def __init__(self) -> None:
         self.answers: dict[tuple[str, int], int] = {}
         self.verdicts: dict[str, int] = {}
         self.lane_count = 0
         """Requests that the fast lane answered itself."""
+        self.waited_count = 0
+        """Requests in the fast lane that had to wait for the database."""
         self.handed_over_count = 0
         """Requests on hot routes that the lane handed to the ordinary application."""
         self.refused_count = 0

@@ -1,7 +1,7 @@
 """The fast lane: hot routes are answered inside the parser's callback, everything else goes the ordinary way.
 
-A request is taken only in its plain form, and only when nothing else is due on its connection. Whatever the engine
-cannot answer at once is handed on, together with how far it got.
+A request is taken only in its plain form, and only when nothing else is due on its connection. What the engine cannot
+answer at once is answered when it can: until then the connection is in its turn, and what follows waits behind it.
 
 A client that keeps its connection sends the same head again and again. One that is the same byte for byte is not parsed
 a second time: it cannot mean anything else.
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .guard import GuardedProtocol, Refused
-from .hot import AUTH, BATCH, VERIFY, Answer, Request, Steps
+from .hot import AUTH, BATCH, VERIFY, Answer, Request, Steps, Wish
+from .logs import REQUEST_ID
 from .oauth import INTROSPECT
 from .problems import of
 
@@ -29,7 +30,7 @@ _BELOW = AUTH.encode() + b"/"
 
 def protocol(served: Served) -> type[HttpToolsProtocol]:
     """Return the HTTP protocol for uvicorn's `Config(http=…)`."""
-    kind = LaneProtocol if served.settings.lane and served.engine.is_inline else GuardedProtocol
+    kind = LaneProtocol if served.settings.lane else GuardedProtocol
     return type(kind.__name__, (kind,), {"served": served})
 
 
@@ -38,8 +39,27 @@ def _is_plain(asked: Request) -> bool:
     return asked.chunked is None and (asked.length is None or len(asked.length) <= 6)
 
 
+class _Told:
+    """An event that nobody waits for."""
+
+    def set(self) -> None:
+        """Do nothing."""
+
+
+class Turn:
+    """A request that waits for its answer, as uvicorn's protocol knows one: those behind it are started after it."""
+
+    __slots__ = ("disconnected", "keep_alive", "response_complete")
+    message_event = _Told()
+    response_started = more_body = False
+
+    def __init__(self) -> None:
+        self.disconnected = self.response_complete = False
+        self.keep_alive = True
+
+
 class LaneProtocol(GuardedProtocol):
-    """One connection whose hot requests are answered from memory."""
+    """One connection whose hot requests are answered from memory, or without any framework."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,6 +71,7 @@ class LaneProtocol(GuardedProtocol):
         self._head: bytes | None = None  # while it is set, the connection is idle and has answered this head before
         self._size = 0
         self._answered: Request | None = None
+        self._waiting: Request | None = None
 
     def data_received(self, data: bytes) -> None:
         """Answer the same again, or feed the parser."""
@@ -60,11 +81,11 @@ class LaneProtocol(GuardedProtocol):
             asked.again(data[len(head) :])
             self._respond(asked, keep=True)
             return
-        self._head = self._answered = None
+        self._head = self._answered = self._waiting = None
         begins = not (self._in_head or self._in_body)
         count = self._message_count
         super().data_received(data)
-        asked = self._answered
+        asked = self._answered or self._waiting
         alone = begins and self._message_count == count + 1 and not self._in_head
         if asked is None or not alone or self.flow.write_paused:
             return
@@ -146,7 +167,29 @@ class LaneProtocol(GuardedProtocol):
         except Exception as error:
             self._write(served.hot.failed(self._route, of(error), asked), asked, keep)
         else:
-            self._go_on(asked, steps, wishes)
+            served.counters.waited_count += 1
+            self._answered, self._waiting = None, asked
+            turn = Turn()
+            self.cycle = turn  # type: ignore[assignment]
+            task = self.loop.create_task(self._answer(asked, steps, wishes, turn, keep))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _answer(self, asked: Request, steps: Steps, wishes: list[Wish], turn: Turn, keep: bool) -> None:
+        """Answer when the engine can."""
+        REQUEST_ID.set(asked.request_id.decode())
+        try:
+            answer = await self.served.drive(steps, wishes)
+        except Exception as error:
+            answer = self.served.hot.failed(self._route, of(error), asked)
+        if self.flow.write_paused:
+            await self.flow.drain()
+        turn.response_complete = True
+        if turn.disconnected or self.transport.is_closing():
+            return
+        self._write(answer, asked, keep and turn.keep_alive)
+        if self.pipeline or self._failing:
+            self.on_response_complete()
 
     def shutdown(self) -> None:
         """End after the request that is being received, if there is one."""
@@ -165,17 +208,6 @@ class LaneProtocol(GuardedProtocol):
         HttpToolsProtocol.on_message_begin(self)
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
-
-    def _go_on(self, asked: Request, steps: Steps, wishes: Any) -> None:
-        """Hand over a request that has been read, with how far it got."""
-        self.served.counters.handed_over_count += 1
-        self._head = self._answered = None
-        self._hand_over()
-        self.scope["state"]["hot"] = (asked, steps, wishes)
-        HttpToolsProtocol.on_headers_complete(self)
-        if self._closing:
-            self.cycle.keep_alive = False
-        HttpToolsProtocol.on_message_complete(self)
 
     def _write(self, answer: Answer, asked: Request, keep: bool) -> None:
         """Write an answer with one call."""

@@ -1,4 +1,4 @@
-"""On PostgreSQL memory is off: the ordinary way answers the hot routes, without any framework and many at once."""
+"""On PostgreSQL memory is off: requests wait in the lane for lookups that are gathered."""
 
 import asyncio
 from typing import Any
@@ -8,7 +8,6 @@ import pytest
 from tests.servers.postgres import Postgres
 from tokenry import AsyncTokenry
 from tokenry.api.app import Served, create_app
-from tokenry.api.guard import GuardedProtocol
 from tokenry.api.lane import LaneProtocol, protocol
 from tokenry.api.settings import ServerSettings
 from tokenry.config import fresh_keyring
@@ -46,8 +45,7 @@ async def _many(url: str) -> None:
         texts = [str((await tk.keys.issue("user", name=f"key {number}")).secret) for number in range(CALLERS)]
         served = Served(tk, ServerSettings(failures_max=1))
         app, kind = create_app(served), protocol(served)
-        assert issubclass(kind, GuardedProtocol)
-        assert not issubclass(kind, LaneProtocol)
+        assert issubclass(kind, LaneProtocol)
         talks = [Talk(kind, app) for _ in texts]
         await asyncio.gather(
             *(

@@ -102,7 +102,7 @@ def test_a_secret_that_was_replaced_renews_nothing(tk: Any, key: Issued) -> None
 
 def test_a_token_of_a_key_renews_nothing(tk: Any, key: Issued) -> None:
     token = tk.exchange(key.secret, scopes=["read:a"])
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotFound):
         tk.keys.rotate(key.key.id, grace=MINUTE, by=tk.require(token.access))
 
 

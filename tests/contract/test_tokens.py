@@ -12,7 +12,7 @@ import pytest
 
 from tests.contract.conftest import Issue
 from tests.contract.places import QUIET, Installation
-from tokenry import Denied, Invalid, Limit, NotAllowed, Settings
+from tokenry import Denied, Invalid, Limit, NotAllowed, NotFound, Settings
 from tokenry.core import jwt
 from tokenry.testing import FakeClock
 from tokenry.types import Owner, SessionTokens
@@ -298,14 +298,44 @@ def test_using_a_derived_token_is_using_its_key(tk: Any, issue: Issue) -> None:
     assert tk.keys.get(issued.key.id).use_count == 4
 
 
-def test_a_derived_token_acts_as_its_key_and_no_more(tk: Any, issue: Issue) -> None:
-    tk.roles.put("dev", scopes=["read:*"])
-    tk.owners.put("ada", roles=["dev"])
-    issued = issue(scopes=["read:*"])
-    me = tk.verify(tk.exchange(issued.secret, scopes=["read:x"]).access)
-    assert tk.keys.get(issued.key.id, by=me).id == issued.key.id
+def test_a_derived_token_sees_ends_and_makes_nothing(tk: Any, issue: Issue) -> None:
+    tk.owners.put("ada", admin=True)
+    issued, other, session = issue(scopes=["read:*", "write:x"]), issue(), tk.sessions.start("ada")
+    for scopes in (["read:x"], None, []):
+        me = tk.verify(tk.exchange(issued.secret, scopes=scopes).access)
+        for id in (issued.key.id, other.key.id):
+            for act in (tk.keys.get, tk.keys.revoke, tk.keys.disable, tk.keys.delete, tk.keys.limits, tk.keys.rotate):
+                with pytest.raises((NotFound, NotAllowed)):
+                    act(id, by=me)
+        for act in (tk.sessions.revoke, tk.sessions.get):
+            with pytest.raises(NotFound):
+                act(session.session.id, by=me)
+        with pytest.raises(NotFound):
+            tk.sessions.revoke_all("ada", by=me)
+        for refused in (
+            lambda me=me: tk.keys.issue("ada", name="k", by=me),
+            lambda me=me: tk.sessions.start("ada", by=me),
+        ):
+            with pytest.raises(NotAllowed):
+                refused()
+        assert tk.keys.list(by=me).items == tk.sessions.list(by=me).items == tk.owners.list(by=me).items == ()
+        assert tk.keys.revoke_where(scope="read:*", by=me) == ()
+    assert tk.verify(issued.secret)
+    assert tk.verify(other.secret)
+    assert tk.verify(session.access)
+
+
+def test_a_token_of_an_operators_key_operates_within_its_scopes(tk: Any) -> None:
+    tk.owners.put("op", tenant="system", admin=True)
+    held = ["tokenry:owners:read", "tokenry:owners:write"]
+    key = tk.keys.issue("op", name="o", tenant="system", environment="op", scopes=held)
+    token = tk.exchange(key.secret, scopes=held[:1], environment="op")
+    me = tk.verify(token.access, environment="op")
+    assert tk.owners.list(by=me) is not None
     with pytest.raises(NotAllowed):
-        tk.keys.issue("ada", name="k", by=me)
+        tk.owners.put("ada", by=me)
+    with pytest.raises(NotFound):
+        tk.keys.revoke(key.key.id, tenant="system", by=me)
 
 
 @pytest.mark.lasting

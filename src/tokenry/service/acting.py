@@ -115,17 +115,19 @@ class Acting:
             return Actor(name, by_key=True)
         actor = self._of_key(home, key, owner)
         if by.kind == "token":
-            return _narrowed(actor, by.scopes)
+            return _of_token(actor, by.scopes)
         return replace(actor, kid=by.key.secrets[0].kid) if by.key else actor
 
     def _session(self, by: Valid) -> Actor:
-        """Return the owner who is signed in; one with narrower scopes does what a key with them would."""
+        """Return the owner who is signed in; a session with scopes of its own does what a key with them would."""
         home = self.rows.tenants.get(by.tenant.slug)
         session = self.rows.sessions.get(home, by.session.id, self.now) if home and by.session else None
         if home is None or session is None or session.status != "active" or home.status != "active":
             return Actor(by.owner.external_id)
         actor = self._named(session.owner, home.slug)
-        if session.scopes is None and not by.claims.get("narrowed"):
+        if by.claims.get("narrowed"):
+            return Actor(actor.name, by_key=True)
+        if session.scopes is None:
             return actor
         return replace(actor, admin=False, operator=None, within=granted(by.scopes), by_key=True)
 
@@ -146,8 +148,12 @@ class Acting:
         return granted(tuple(dict.fromkeys((*own, *(scope for role in found for scope in role.scopes)))))
 
 
-def _narrowed(actor: Actor, scopes: tuple[str, ...]) -> Actor:
-    """Return an actor who came with a token: it may what both the token and its key may."""
+def _of_token(actor: Actor, scopes: tuple[str, ...]) -> Actor:
+    """Return an actor who came with a token of a key: an operator within the token's scopes.
+
+    Any other sees and ends nothing: what a token says it may do is for the application, and no scope says that.
+    """
     if actor.operator is None:
-        return replace(actor, within=granted(scopes))
-    return replace(actor, operator=granted(tuple(scope for scope in scopes if actor.operator.covers(scope))))
+        return Actor(actor.name, by_key=True)
+    held = granted(tuple(scope for scope in scopes if actor.operator.covers(scope)))
+    return replace(actor, identity=("token", *actor.identity[1:]), operator=held)  # not the key itself

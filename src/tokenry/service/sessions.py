@@ -171,9 +171,9 @@ def purge(context: Context) -> None:
 def _holder(change: Change, asked: object) -> Owner:
     """Return the owner who signs in, locked: nobody disables it at this very moment."""
     external_id = external(asked)
+    change.actor.must_mint()
     if not change.actor.sees(external_id, WRITE):
         raise NotFound("there is no such owner here")
-    change.actor.must_mint()
     owner = change.rows.owners.get(change.tenant, external_id, lock=True) or answered_by_host(change, external_id)
     if owner is None:
         raise NotFound("there is no such owner here")

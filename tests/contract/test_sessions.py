@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -38,6 +39,30 @@ def started(tk: Any, dev: Owner) -> SessionTokens:
 
 def types(tk: Any, *wanted: str) -> list[str]:
     return [event.type for event in tk.events.list(types=list(wanted) or ["session.*"])]
+
+
+def nested(levels: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(levels - 1):
+        found = [found]
+    return found
+
+
+class Shifting(Mapping[str, Any]):
+    """A mapping that says something else when it is read again."""
+
+    def __init__(self) -> None:
+        self._read = 0
+
+    def __getitem__(self, name: str) -> str:
+        return "x"
+
+    def __iter__(self) -> Iterator[str]:
+        self._read += 1
+        return iter(["a"] if self._read == 1 else ["sub"])
+
+    def __len__(self) -> int:
+        return 1
 
 
 def open_with(installation: Installation, tk: Any, **settings: Any) -> Any:
@@ -335,6 +360,14 @@ def test_a_session_with_scopes_of_its_own_keeps_them(tk: Any, dev: Owner) -> Non
         ({"claims": {1: "a"}}, "claims"),
         ({"claims": {"a": {1, 2}}}, "claims"),
         ({"claims": {"a": "x" * 5000}}, "claims"),
+        ({"claims": {"a": nested(40)}}, "claims"),
+        ({"claims": {"a": nested(400)}}, "claims"),
+        ({"claims": {"a": nested(100_000)}}, "claims"),
+        ({"claims": {"a": float("nan")}}, "claims"),
+        ({"claims": {"a": float("inf")}}, "claims"),
+        ({"claims": {"a": 10**5000}}, "claims"),
+        ({"claims": {"a": "\ud800"}}, "claims"),
+        ({"claims": Shifting()}, "claims"),
         ({"audience": ""}, "audience"),
         ({"audience": []}, "audience"),
         ({"audience": [1]}, "audience"),
@@ -343,9 +376,9 @@ def test_a_session_with_scopes_of_its_own_keeps_them(tk: Any, dev: Owner) -> Non
         ({"scopes": ["A"]}, "scopes"),
         ({"scopes": ["tokenry:verify"]}, "scopes"),
         ({"device": "phone"}, "device"),
+        ({"device": {"a": nested(400)}}, "device"),
         ({"client_id": ""}, "client_id"),
     ],
-    ids=lambda value: str(value)[:40],
 )
 @pytest.mark.rules
 def test_what_a_session_cannot_have_is_named(tk: Any, dev: Owner, given: dict[str, Any], field: str) -> None:
@@ -353,6 +386,37 @@ def test_what_a_session_cannot_have_is_named(tk: Any, dev: Owner, given: dict[st
         tk.sessions.start("dev-1", **given)
     assert {error.field for error in refused.value.errors} == {field}
     assert tk.sessions.list().items == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        2**64,
+        -(2**70),
+        10**4000,
+        1e308,
+        5e-324,
+        -0.0,
+        "\0",
+        "\u2028</script>",
+        "😀" * 900,
+        nested(31),
+        {"": {"": None}},
+        True,
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+@pytest.mark.rules
+def test_whatever_json_holds_comes_back_as_it_was_said(tk: Any, dev: Owner, value: Any) -> None:
+    said = {"a": value, "__proto__": 1, "SUB": "x"}
+    started = tk.sessions.start("dev-1", claims=said, device={"a": value})
+    for tokens in (started, tk.sessions.refresh(started.refresh)):
+        verdict = tk.verify(tokens.access)
+        assert {name: verdict.claims[name] for name in said} == verdict.session.claims == said
+        assert verdict.owner.external_id == verdict.claims["sub"] == "dev-1"
+    assert tk.sessions.get(started.session.id).device == {"a": value}
+    [entry] = tk.audit.list(action="session.started")
+    assert entry.after["claims"] == said
 
 
 @pytest.mark.rules
@@ -528,6 +592,12 @@ def test_an_access_token_that_was_narrowed_does_no_more_than_it_says(tk: Any, st
         ):
             with pytest.raises(NotAllowed):
                 call()
+        for end in (tk.sessions.revoke, tk.sessions.get):
+            with pytest.raises(NotFound):
+                end(tokens.session.id, by=me)
+        with pytest.raises(NotFound):
+            tk.sessions.revoke_all(owner, by=me)
+        assert tk.sessions.list(by=me).items == tk.keys.list(by=me).items == ()
     whole = tk.sessions.refresh(narrowed.refresh)
     assert tk.keys.issue("dev-1", name="k", scopes=["write:projects"], by=tk.verify(whole.access))
 

@@ -15,6 +15,7 @@ from .model import NOT_GIVEN, Tenant
 NAME_MAX = 100
 TEXT_MAX = 1000
 METADATA_MAX = 8192
+DEPTH_MAX = 32
 GRACE_MAX = timedelta(days=365)
 ROLE_MAX = 64
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -121,7 +122,7 @@ def owner(values: Mapping[str, object]) -> dict[str, Any]:
 
 
 def metadata(field: str, value: object, errors: Errors) -> Mapping[str, Any]:
-    """Return metadata: a mapping of texts to what JSON can hold, at most 8 KiB of it."""
+    """Return metadata: a mapping of texts to what JSON can hold, at most 8 KiB and 32 levels of it."""
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(k, str) for k in value):
@@ -129,6 +130,7 @@ def metadata(field: str, value: object, errors: Errors) -> Mapping[str, Any]:
         return {}
     try:
         encoded = json.dumps(dict(value), allow_nan=False, ensure_ascii=False).encode()
+        clean: Mapping[str, Any] = json.loads(encoded)
     except (TypeError, ValueError, RecursionError):
         errors.append(
             FieldError(field, "not_json", "metadata may only hold what JSON can: texts, numbers, lists, mappings")
@@ -136,8 +138,17 @@ def metadata(field: str, value: object, errors: Errors) -> Mapping[str, Any]:
         return {}
     if len(encoded) > METADATA_MAX:
         errors.append(FieldError(field, "too_long", f"metadata may have at most {METADATA_MAX} bytes as JSON"))
-    clean: Mapping[str, Any] = json.loads(encoded)
+    if not _fits(clean, DEPTH_MAX):  # whoever reads it again, here or elsewhere, reads no deeper
+        errors.append(FieldError(field, "too_deep", f"metadata may be nested at most {DEPTH_MAX} levels deep"))
+        return {}
     return clean
+
+
+def _fits(value: Any, levels: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_fits(part, levels - 1) for part in parts)
 
 
 def moment(field: str, value: object, errors: Errors) -> datetime | None:

@@ -84,9 +84,9 @@ def read_claims(value: object, errors: list[FieldError]) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         errors.append(FieldError("claims", "not_a_mapping", "claims are a mapping with texts as keys"))
         return {}
-    taken = sorted(set(value) & jwt.RESERVED)
-    errors.extend(FieldError("claims", "reserved_claim", f"{name!r} is said by Tokenry itself") for name in taken)
     clean = fields.metadata("claims", value, errors)
+    taken = sorted(set(clean) & jwt.RESERVED)  # of what is kept, and not of what was shown
+    errors.extend(FieldError("claims", "reserved_claim", f"{name!r} is said by Tokenry itself") for name in taken)
     if len(json.dumps(clean, ensure_ascii=False).encode()) > CLAIMS_MAX:
         errors.append(FieldError("claims", "too_long", f"claims may have at most {CLAIMS_MAX} bytes as JSON"))
     return clean

@@ -55,11 +55,11 @@ def refresh_together(context: Context, asks: Sequence[Refreshing]) -> list[Resul
     # In one order everywhere: two processes that refresh the same sessions must not wait for each other.
     places.sort(key=lambda one: one[2].parsed.kid)
     try:
-        answers = _commit(context, signers, places)
+        answers = _commit(context, signers, places) if context.owner_loader() is None else _apart(places)
     except StoreUnavailable:
         raise
     except Exception:  # one that cannot be done, and nothing is written yet: each by itself, so that it harms no other
-        answers = [None] * len(places)
+        answers = _apart(places)
     for (place, own, asked), answered in zip(places, answers, strict=True):
         results[place] = _result(own, signers, asked, answered)
     return results
@@ -83,6 +83,15 @@ def _commit(context: Context, signers: Signers, places: Sequence[_Place]) -> lis
     for done in all_done:
         context.announce(done)
     return answers
+
+
+def _apart(places: Sequence[_Place]) -> list[Answered | Refused | None]:
+    """Return that each is still to be done, by itself.
+
+    So is every one where a host answers for owners: it may take its time, and what it says is written to their rows,
+    which two transactions with many sessions would lock in different orders.
+    """
+    return [None] * len(places)
 
 
 def _result(context: Context, signers: Signers, asked: Asked, answered: Answered | Refused | None) -> Result:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,27 @@ def test_one_for_whose_owner_the_host_cannot_answer_harms_no_other(tk: Tokenry) 
     assert isinstance(answers[1], LookupError)
     assert isinstance(answers[2], SessionTokens)
     assert [entry.action for entry in tk.audit.list(action="owner.updated")] == ["owner.updated"]
+
+
+def test_hosts_that_answer_for_owners_keep_nobody_elses_rows_locked_meanwhile(tk: Tokenry) -> None:
+    tokens = [str(tk.sessions.start(tk.owners.put(name)).refresh) for name in ("ada", "bob", "cyd", "bob", "ada")]
+    asked: list[str] = []
+
+    def load(external_id: str, tenant: str) -> dict[str, str]:
+        asked.append(external_id)
+        return {"name": f"{external_id} {len(asked)}"}  # something new to write every time
+
+    def run(order: list[str]) -> list[Any]:
+        barrier.wait(10)
+        return refresh_together(tk, [Refreshing(refresh=token) for token in order])
+
+    tk.owner_loader(load)
+    barrier = threading.Barrier(4)
+    for _ in range(5):
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(run, [tokens, tokens[::-1], tokens[2:] + tokens[:2], sorted(tokens)]))
+        assert all(isinstance(one, SessionTokens) for batch in found for one in batch), found
+        tokens = [str(one.refresh) for one in found[0]]
 
 
 def test_no_tokens_need_no_transaction(tk: Tokenry) -> None:

@@ -221,6 +221,17 @@ def test_who_holds_a_refresh_token_may_sign_out_with_it(tk: Any, started: Sessio
     assert tk.verify(newest.access).code == "revoked"
 
 
+def test_a_refresh_token_says_itself_of_which_tenant_it_is(tk: Any, acme: str) -> None:
+    tk.owners.put("ada", tenant=acme)
+    started = tk.sessions.start("ada", tenant=acme)
+    with pytest.raises(NotFound):
+        tk.sessions.revoke(started.session.id, tenant=None)
+    assert tk.sessions.revoke(started.refresh, tenant=None).tenant == acme
+    assert tk.verify(started.access).code == "revoked"
+    with pytest.raises(NotFound):
+        tk.sessions.revoke("tk_live_rt_1" + "0" * 73, tenant=None)
+
+
 @pytest.mark.parametrize("what", ["ses_0351E9hXBAGlOJInjlchX7", "nonsense", "", 7, None, "ses_' OR 1=1"])
 def test_revoking_what_is_no_session_is_not_found(tk: Any, what: Any) -> None:
     with pytest.raises(NotFound):

@@ -219,6 +219,65 @@ def test_signing_out_everywhere_ends_every_session_of_the_owner_and_no_other(sit
     assert eve.get("/signed-in").status == 200
 
 
+@pytest.mark.parametrize("at", ["/auth/sign-out", "/auth/sign-out/everywhere"])
+@pytest.mark.parametrize("tenant", [None, "default"])
+def test_the_id_of_a_session_is_no_secret_and_ends_none(make: Make, at: str, tenant: str | None) -> None:
+    site = make({} if tenant is None else {"tenant": tenant})
+    signed_in(site)
+    [session] = site.tk.sessions.list("ada").items
+    assert site.browser().post(at, SAME, {"refresh_token": session.id}).status == 204
+    thief = signed_in(site, "eve")
+    thief.put("tokenry_refresh", session.id)
+    assert thief.post(at).status == 204
+    assert [one.status for one in site.tk.sessions.list("ada").items] == ["active"]
+
+
+@pytest.mark.parametrize("beside", ["nothing", "another tenant's"])
+def test_signing_out_ends_the_session_whatever_tenant_it_is_of(site: Site, beside: str) -> None:
+    """A day after the last visit the refresh cookie is the only one that is left."""
+    browser = signed_in(site)
+    site.tk.tenants.create("acme", name="Acme")
+    site.tk.owners.put("ada", tenant="acme")
+    started = [site.tk.sessions.start("ada", tenant="acme") for _ in range(2)]
+    for name in [name for name in browser.jar if name.endswith("access") and beside == "nothing"]:
+        del browser.jar[name]
+    browser.put("tokenry_refresh", str(started[0].refresh))
+    other = browser.copy()
+    assert browser.post("/auth/sign-out").status == 204
+    assert {one.id: one.status for one in site.tk.sessions.list("ada", tenant="acme").items} == {
+        started[0].session.id: "revoked",
+        started[1].session.id: "active",
+    }
+    assert other.post("/auth/sign-out/everywhere").status == 204
+    assert {one.status for one in site.tk.sessions.list("ada", tenant="acme").items} == {"revoked"}
+    assert [one.status for one in site.tk.sessions.list("ada").items] == ["active"]
+
+
+def test_an_application_of_one_tenant_ends_no_session_of_another(make: Make) -> None:
+    site = make({"tenant": "default"})
+    site.tk.tenants.create("acme", name="Acme")
+    site.tk.owners.put("ada", tenant="acme")
+    foreign = site.tk.sessions.start("ada", tenant="acme")
+    for body, headers in (
+        ({"refresh_token": str(foreign.refresh)}, {}),
+        ({"refresh_token": str(foreign.refresh)}, {"Authorization": f"Bearer {foreign.access}"}),
+        (None, {"Authorization": f"Bearer {foreign.access}"}),
+    ):
+        assert site.browser().post("/auth/sign-out/everywhere", {**SAME, **headers}, body).status == 204
+    assert site.tk.verify(foreign.access)
+
+
+def test_a_narrowed_token_signs_out_here_and_not_everywhere(site: Site) -> None:
+    signed_in(site)
+    started = site.tk.sessions.start("ada")
+    narrowed = site.tk.sessions.refresh(started.refresh, scopes=[])
+    bearer = {"Authorization": f"Bearer {narrowed.access}"}
+    assert code(site.browser().post("/auth/sign-out/everywhere", bearer)) == (403, "insufficient_scope")
+    assert {one.status for one in site.tk.sessions.list("ada").items} == {"active"}
+    assert site.browser().post("/auth/sign-out", bearer).status == 204
+    assert [one.status for one in site.tk.sessions.list("ada").items] == ["revoked", "active"]
+
+
 def test_signing_out_twice_is_fine(site: Site) -> None:
     browser = signed_in(site)
     again = browser.copy()
@@ -255,6 +314,16 @@ def test_a_bearer_alone_signs_out_too(site: Site) -> None:
 def test_a_strange_body_is_no_token(site: Site) -> None:
     for body in ({"refresh_token": 7}, {"refresh_token": None}, [], "text", {"other": "x"}, None):
         assert code(site.browser().post("/auth/refresh", SAME, body)) == (401, "credential_missing"), body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 100_000, b'{"refresh_token":' * 50_000, b"\xff\xfe", b'{"a":' + b"1" * 6000 + b"}", b"\0", b'{"a":1e400}'],
+    ids=lambda body: repr(body[:20]),
+)
+@pytest.mark.parametrize(("at", "status"), [("/auth/refresh", 401), ("/auth/sign-out", 204)])
+def test_no_body_breaks_the_reader(site: Site, at: str, status: int, body: bytes) -> None:
+    assert site.send("POST", at, {**SAME, "Content-Type": "application/json"}, body).status == status
 
 
 def test_the_steps_of_a_new_access_token_are_told(site: Site) -> None:

@@ -207,7 +207,10 @@ def _state() -> _State:
 
 def _token_of_body() -> str | None:
     """Return the refresh token that an application without cookies sends as JSON."""
-    body = request.get_json(silent=True) if request.is_json else None
+    try:
+        body = request.get_json(silent=True) if request.is_json else None
+    except RecursionError:
+        return None
     token = body.get("refresh_token") if isinstance(body, dict) else None
     return token if isinstance(token, str) else None
 

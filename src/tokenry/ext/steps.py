@@ -11,8 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from tokenry import AsyncTokenry, Tokenry
 from tokenry.edge import Engine
-from tokenry.offline import tell
-from tokenry.types import REFRESH_CODES, NotFound, Refused, SessionTokens, StoreUnavailable, Valid
+from tokenry.types import REFRESH_CODES, NotFound, Refused, Secret, SessionTokens, StoreUnavailable, Valid
 
 from .answers import Problem, problem, refused
 from .facts import Facts
@@ -139,19 +138,19 @@ def sign_out(tk: Any, guard: Guard, facts: Facts, token: str | None, *, everywhe
         return problem("cross_site")
     if isinstance(access, Problem):
         return access
-    tenant = _tenant_of(access) or guard.options.tenant or "default"
     try:
         if text:
-            session = yield tk.sessions.revoke(text, tenant=tenant)
-        elif access:
-            verdict = yield tk.verify(access)
-            session = verdict.session if verdict else None
-            if session is not None:
-                session = yield tk.sessions.revoke(session.id, tenant=tenant)
+            # A Secret, so that it is never taken for the id of a session, which is none.
+            session = yield tk.sessions.revoke(Secret(text), tenant=guard.options.tenant)
         else:
-            session = None
+            verdict = (yield tk.verify(access, tenant=guard.options.tenant)) if access else None
+            session = verdict.session if verdict else None
+            if session is not None and everywhere and verdict.claims.get("narrowed"):  # handed on, to do less
+                return refused(Refused("insufficient_scope"))
+            if session is not None:
+                session = yield tk.sessions.revoke(session.id, tenant=session.tenant)
         if everywhere and session is not None:
-            yield tk.sessions.revoke_all(session.owner, tenant=tenant)
+            yield tk.sessions.revoke_all(session.owner, tenant=session.tenant)
     except NotFound:
         return None  # nothing to end any more, which is what was wanted
     except StoreUnavailable:
@@ -170,12 +169,6 @@ def _after(hooks: Hooks, tokens: SessionTokens) -> Steps[None]:
     step = hooks.step("after_new_access")
     if step is not None:
         yield step(tokens)
-
-
-def _tenant_of(access: str | None) -> str | None:
-    """Return the tenant that an access token names. It only says where to look: the refresh token is what proves."""
-    tenant = tell(access).claims.get("tid") if access else None
-    return tenant if isinstance(tenant, str) else None
 
 
 def answered(hooks: Hooks, found: Problem, names: tuple[str, ...]) -> Steps[Any]:

@@ -11,8 +11,9 @@ from tokenry.core.actors import PROGRAM, Actor, name_of
 from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound
 from tokenry.core.ids import is_id
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page, Session, SessionTokens, micros
+from tokenry.core.ports import Presented, Rows
 from tokenry.core.refresh import Rotation, begin, is_of, prefix_of
-from tokenry.core.secret import Secret, make_kid, parse, same_tag
+from tokenry.core.secret import Secret, make_kid, parse
 from tokenry.core.verdict import Refused
 
 from . import access, issuing, refreshing
@@ -101,15 +102,16 @@ class Sessions:
         *,
         reason: str = "",
         client_id: str | NotGiven | None = NOT_GIVEN,
-        tenant: str | NotGiven = NOT_GIVEN,
+        tenant: str | NotGiven | None = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Session:
         """End a session for good, by its id or by a refresh token of it. Doing it twice is fine. Raise NotFound.
 
-        One of another client than `client_id`, if that is given, is not found.
+        One of another client than `client_id`, if that is given, is not found. `tenant=None` means whichever the
+        refresh token belongs to.
         """
         why = reason_of(reason)
-        with self._context.changing(tenant, by) as change:
+        with self._context.changing(_tenant_of(self._context, session) if tenant is None else tenant, by) as change:
             found = _meant(change, session)
             if client_id not in (NOT_GIVEN, found.client_id):
                 raise NotFound("there is no such session here")
@@ -236,15 +238,27 @@ def _meant(change: Change, session: object) -> Session:
     """Return the session that an id or a refresh token means; who holds a token of it may end it."""
     if isinstance(session, str) and is_id("ses", session):
         return _visible(change, session, WRITE)
-    parsed = parse(str(session)) if isinstance(session, (str, Secret)) else None
-    if parsed is None or not is_of(parsed):
-        raise NotFound("there is no such session here")
-    keyring = change.context.keyring()
-    presented = change.rows.sessions.by_kid(parsed.kid, change.now)
-    mine = any([same_tag(parsed, generation.tag_key) for generation in keyring.generations])  # noqa: C419 all, always
-    if presented is None or not mine or presented.tenant.id != change.tenant.id:
+    presented = _presented(change.context, change.rows, session)
+    if presented.tenant.id != change.tenant.id:
         raise NotFound("there is no such session here")
     return presented.session
+
+
+def _tenant_of(context: Context, session: object) -> str:
+    """Return the tenant that a refresh token belongs to."""
+    with context.store.read() as rows:
+        return _presented(context, rows, session).tenant.slug
+
+
+def _presented(context: Context, rows: Rows, session: object) -> Presented:
+    """Return what a refresh token belongs to; raise NotFound."""
+    parsed = parse(str(session)) if isinstance(session, (str, Secret)) else None
+    if parsed is None or not is_of(parsed) or not refreshing.is_tagged(context, parsed):
+        raise NotFound("there is no such session here")
+    presented = rows.sessions.by_kid(parsed.kid, context.now())
+    if presented is None:
+        raise NotFound("there is no such session here")
+    return presented
 
 
 def _ids(named: str | Sequence[str] | None) -> tuple[str, ...]:

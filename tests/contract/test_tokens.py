@@ -331,6 +331,11 @@ def test_a_token_of_an_operators_key_operates_within_its_scopes(tk: Any) -> None
     key = tk.keys.issue("op", name="o", tenant="system", environment="op", scopes=held)
     token = tk.exchange(key.secret, scopes=held[:1], environment="op")
     me = tk.verify(token.access, environment="op")
+    for offline in (False, True):
+        assert tk.verify(token.access, offline=offline).code == "not_found", (
+            "no application is to take it for one of its own"
+        )
+        assert tk.verify(token.access, environment="op", offline=offline)
     assert tk.owners.list(by=me) is not None
     with pytest.raises(NotAllowed):
         tk.owners.put("ada", by=me)

@@ -13,11 +13,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from .decide import OPERATOR_ENVIRONMENT
 from .grant import Grant, texts
 from .jwt import Claims, all_claims
 from .model import Key, Owner, Session, Tenant, moment
 from .policy import SECOND
-from .scopes import Granted, covers, granted
+from .scopes import Granted, covers, granted, is_operator
 from .verdict import Taken, Valid
 
 Kind = Literal["key", "session", "token"]
@@ -178,10 +179,11 @@ def joined(token: Checked, parent: Grant) -> Grant:
 def alone(token: Checked) -> Grant:
     """Return the grant of a token of which nothing is known but what it says itself."""
     claims = token.claims
+    operates = any(is_operator(scope) for scope in token.scopes.scopes)
     return Grant(
         kid=token.parent_id,
         tenant=claims.tid,
-        environment="",
+        environment=OPERATOR_ENVIRONMENT if operates else "",
         suspended=False,
         revoked=False,
         ends_at=None,

@@ -144,9 +144,9 @@ def sign_out(tk: Any, guard: Guard, facts: Facts, token: str | None, *, everywhe
             session = yield tk.sessions.revoke(Secret(text), tenant=guard.options.tenant)
         else:
             verdict = (yield tk.verify(access, tenant=guard.options.tenant)) if access else None
-            session = verdict.session if verdict else None
-            if session is not None and everywhere and verdict.claims.get("narrowed"):  # handed on, to do less
+            if verdict and everywhere and verdict.claims.get("narrowed"):  # handed on, to do less
                 return refused(Refused("insufficient_scope"))
+            session = verdict.session if verdict else None
             if session is not None:
                 session = yield tk.sessions.revoke(session.id, tenant=session.tenant)
         if everywhere and session is not None:

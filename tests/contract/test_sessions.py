@@ -366,7 +366,7 @@ def test_a_session_with_scopes_of_its_own_keeps_them(tk: Any, dev: Owner) -> Non
             ({"claims": {name: "x"}}, "claims")
             for name in ("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id")
         ),
-        *(({"claims": {name: "x"}}, "claims") for name in ("tid", "sid", "gen", "key", "scope", "roles")),
+        *(({"claims": {name: "x"}}, "claims") for name in ("tid", "sid", "gen", "key", "narrowed", "scope", "roles")),
         ({"claims": ["a"]}, "claims"),
         ({"claims": {1: "a"}}, "claims"),
         ({"claims": {"a": {1, 2}}}, "claims"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -142,6 +143,31 @@ def test_claims_that_are_not_ours_are_refused_whoever_signed_them(
     text = resigned(started.access, signing, changed)
     assert tk.verify(text).code == "malformed"
     assert tk.verify(text, offline=True).code == "malformed"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *({"typ": typ} for typ in ("JWT", "AT+JWT", "application/at+jwt", "dpop+jwt", "", None)),
+        *({"alg": alg} for alg in ("none", "None", "HS256", "RS256", "EdDSA", "es256", None)),
+        *({"kid": kid} for kid in ("", "x", "../../etc/passwd", "' OR 1=1 --", "k" * 4000, 1, None)),
+        *({name: "x"} for name in ("crit", "b64", "zip", "jwk", "jku", "x5u", "x5c", "cty", "enc")),
+    ],
+    ids=str,
+)
+@pytest.mark.rules
+def test_a_header_that_is_not_ours_is_refused_whoever_signed_it(
+    tk: Any, started: SessionTokens, signing: tuple[jwt.JoseKey, bytes], header: dict[str, Any]
+) -> None:
+    key, tag_key = signing
+    said = {"alg": "ES256", "typ": "at+jwt", "kid": key.kid, **header}
+    forger = copy(key)
+    forger.first = jwt._encode(json.dumps({name: value for name, value in said.items() if value is not None}).encode())
+    text = resigned(started.access, (forger, tag_key), {})
+    assert tk.verify(text).code == "malformed"
+    assert tk.verify(text, offline=True).code == "malformed"
+    assert tk.sessions.refresh(started.refresh, text).code == "malformed"
+    assert tk.verify(started.access)
 
 
 def test_a_token_of_a_session_that_never_was_is_not_found(

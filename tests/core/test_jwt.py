@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,8 +81,10 @@ def test_the_repr_of_a_key_shows_no_part_of_it() -> None:
 def test_another_algorithm_is_refused(alg: str) -> None:
     payload = jwt.read(good()).payload  # type: ignore[union-attr]
     header = {"alg": alg, "typ": "at+jwt", "kid": "k1"}
-    assert not is_accepted(signed(header, payload))
-    assert not is_accepted(f"{b64(header)}.{b64(payload)}.")
+    for text in (signed(header, payload), f"{b64(header)}.{b64(payload)}."):
+        parts = jwt.read(text)
+        assert not is_accepted(text)
+        assert parts is None or not any(key.verifies(parts) for key in KEYS.values()), "a key says its algorithm itself"
 
 
 def test_a_mac_with_the_public_key_as_its_secret_is_refused() -> None:
@@ -116,7 +119,10 @@ def test_another_type_is_refused(typ: str | None) -> None:
 @pytest.mark.parametrize("kid", ["", "k2", "../../etc/passwd", "' OR 1=1 --", "k1\0", "k" * 5000, 1, None, ["k1"]])
 def test_a_hostile_kid_is_refused(kid: object) -> None:
     payload = jwt.read(good()).payload  # type: ignore[union-attr]
-    assert not is_accepted(signed({"alg": "ES256", "typ": "at+jwt", "kid": kid}, payload))
+    text = signed({"alg": "ES256", "typ": "at+jwt", "kid": kid}, payload)
+    parts = jwt.read(text)
+    assert not is_accepted(text)
+    assert parts is None or not KEY.verifies(parts)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +212,8 @@ def test_a_missing_claim_is_refused(claim: str) -> None:
     [
         *((claim, value) for claim in ("exp", "iat") for value in ("200", 200.0, 2e2, True, None, [200], {})),
         ("aud", 1), ("aud", [1]), ("aud", None), ("sub", 1), ("iss", None), ("tid", 1), ("scope", ["a"]),
-        ("roles", "dev"), ("sid", 1), ("gen", "1"), ("jti", 1),
+        ("roles", "dev"), ("sid", 1), ("gen", "1"), ("jti", 1), ("exp", float("nan")), ("exp", float("inf")),
+        ("exp", -float("inf")), ("exp", 10**400), ("iat", 2**64), ("iat", -1), ("sub", "\ud800"),
     ],
 )  # fmt: skip
 def test_a_claim_of_another_type_is_refused(claim: str, value: object) -> None:
@@ -215,10 +222,19 @@ def test_a_claim_of_another_type_is_refused(claim: str, value: object) -> None:
     assert jwt.claims_of(parts) is None
 
 
+@pytest.mark.parametrize("member", [b'"x":-', b'"x":NaN', b'"x":' + b"[" * 4000, b'"x":' + b'{"a":' * 1000, b'"x":"'])
+def test_claims_that_are_no_json_break_nothing(member: bytes) -> None:
+    whole = json.dumps({**CLAIMS, "jti": "u"}).encode()
+    parts = jwt.read(signed({"alg": "ES256"}, whole[:-1] + b"," + member + b"}"))
+    assert parts is not None
+    assert jwt.claims_of(parts) is None
+
+
 def test_a_text_that_is_too_long_is_refused_unread() -> None:
     assert jwt.read(good(much="x" * 8192)) is None
     assert jwt.read("a." * 1_000_000) is None
     assert jwt.read("ä" + good()) is None
+    assert jwt.read("\ud800" + good()) is None
 
 
 @pytest.mark.parametrize(
@@ -237,6 +253,25 @@ def test_weak_keys_are_none() -> None:
     assert jwt.key_of({**oct_key, "k": b64(bytes(range(31)))}) is None
     assert jwt.key_of({**oct_key, "k": b64(bytes(64))}) is None
     assert jwt.key_of({**oct_key, "k": b64(bytes(range(32)))}) is not None
+
+
+@pytest.mark.parametrize(("bits", "exponent"), [(2048, 3), (1024, 65537), (2056, 65537)])
+def test_weak_or_strange_rsa_keys_are_none(bits: int, exponent: int) -> None:
+    numbers = rsa.generate_private_key(exponent, bits).public_key().public_numbers()
+    named = {name: b64(value.to_bytes((value.bit_length() + 7) // 8, "big")) for name, value in
+             (("n", numbers.n), ("e", numbers.e))}  # fmt: skip
+    assert jwt.key_of({"kty": "RSA", "kid": "k", "alg": "RS256", **named}) is None
+
+
+def test_a_key_on_another_curve_is_none() -> None:
+    from joserfc import jwk
+
+    for curve, kind in (("P-384", jwk.ECKey), ("P-521", jwk.ECKey), ("secp256k1", jwk.ECKey)):
+        other = kind.generate_key(curve, auto_kid=False).as_dict(private=False)
+        assert jwt.key_of({**other, "kid": "k", "alg": "ES256"}) is None
+    for curve in ("X25519", "Ed448"):
+        other = jwk.OKPKey.generate_key(curve, auto_kid=False).as_dict(private=False)
+        assert jwt.key_of({**other, "kid": "k", "alg": "EdDSA"}) is None
 
 
 def test_a_set_with_doubtful_keys_is_no_set() -> None:

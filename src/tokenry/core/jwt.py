@@ -12,7 +12,7 @@ import hmac
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
@@ -74,14 +74,18 @@ class Parts(NamedTuple):
         return f"Parts({self.header!r})"
 
 
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+"""A moment as every reader of JSON can hold it."""
+
+
 class Claims(msgspec.Struct, frozen=True, gc=False):
     """What every access token says. `sid` and `gen` belong to sessions, `key` (a secret's kid) to derived ones."""
 
     iss: str
     sub: str
     aud: str | tuple[str, ...]
-    exp: int
-    iat: int
+    exp: Seconds
+    iat: Seconds
     jti: str
     client_id: str
     tid: str
@@ -232,7 +236,7 @@ def claims_of(parts: Parts) -> Claims | None:
     try:
         claims: Claims = _read_claims(parts.payload)
         return claims
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None
 
 

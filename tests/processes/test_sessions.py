@@ -1,6 +1,7 @@
 """Sessions under races: a refresh token is spent once, however many present it, and an end is an end everywhere."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.chaos.counts import times
 from tests.processes.places import Place
 from tests.processes.races import at_once, end_in_turn, witness
 from tokenry import Tokenry
+from tokenry.core.secret import parse
 from tokenry.edge import Refreshing, refresh_together
 
 PROCESSES, THREADS = 4, 13
@@ -195,3 +197,23 @@ def test_a_lookup_that_a_revocation_overtook_is_not_remembered(file_place: Place
     assert tk.verify(started.access)  # it began before the end
     assert looked_up == [started.session.id]
     assert tk.verify(started.access).code == "revoked"
+
+
+@pytest.mark.parametrize("meanwhile", ["revoked", "refreshed"])
+def test_a_session_that_was_changed_since_it_was_read_is_not_rotated(place: Place, meanwhile: str) -> None:
+    tk = place.open()
+    tk.owners.put("u")
+    started = tk.sessions.start("u")
+    parsed = parse(str(started.refresh))
+    assert parsed is not None
+    with tk._context.store.read() as rows:
+        found = rows.sessions.by_kid(parsed.kid, tk._context.now())
+    assert found is not None
+    if meanwhile == "revoked":
+        tk.sessions.revoke(started.session.id)
+    else:
+        tk.sessions.refresh(started.refresh)
+    before = tk.sessions.get(started.session.id)
+    with tk._context.store.change() as rows:
+        assert not rows.sessions.rotate(replace(found.family, generation=7), found.family.generation)
+    assert tk.sessions.get(started.session.id) == before

@@ -91,6 +91,17 @@ def test_rest_framework_asks_for_scopes_by_method(tk: Tokenry, client: Client) -
     assert client.delete("/drf/projects", headers=writer).status_code == 403, "a method that nobody named"
 
 
+def test_who_is_signed_in_to_django_is_not_taken_for_the_owner_of_a_key(tk: Tokenry) -> None:
+    from django.contrib.auth.models import User
+    from django.test import RequestFactory
+
+    from tests.ext.django_urls import Projects
+
+    request = RequestFactory().get("/drf/projects", headers=issue(tk, "read:projects"))
+    request.user = User(username="bob")
+    assert Projects.as_view()(request).data == {"owner": "ada", "kind": "Holder"}
+
+
 def load_user(external_id: str) -> Any:
     from django.contrib.auth.models import User
 

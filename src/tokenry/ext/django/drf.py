@@ -21,7 +21,7 @@ from tokenry.types import Valid
 from ..answers import Problem, problem
 from ..guard import ALL, Need
 from .admitting import Refusal, admitted, answer
-from .engine import guard
+from .engine import guard, user_loader
 
 _UNSAID = object()
 
@@ -66,8 +66,8 @@ class TokenryAuthentication(BaseAuthentication):
             raise Refused(refusal.problem) from None
         if found is None:
             return None
-        user = getattr(request._request, "user", None)
-        return (user if getattr(user, "is_authenticated", False) else Holder(found)), found
+        # Never whom Django's own session knows: that may be somebody else than the credential's owner.
+        return (Holder(found) if user_loader() is None else request._request.user), found
 
     def authenticate_header(self, request: Any) -> str:
         """Return the challenge to a request without a credential."""

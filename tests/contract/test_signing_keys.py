@@ -96,6 +96,16 @@ def test_a_key_that_has_become_known_is_removed_at_once(tk: Any, ada: Owner) -> 
         tk.signing_keys.remove("unknown")
 
 
+def test_there_is_always_a_next_key_to_be_shown_before_it_signs(tk: Any, ada: Owner) -> None:
+    tk.sessions.start("ada")
+    for end in ("next", "active", "next", "next"):
+        tk.signing_keys.remove(next(key.kid for key in tk.signing_keys.list() if key.status == end))
+        living = [key for key in tk.signing_keys.list() if key.status in ("next", "active")]
+        assert sorted(key.status for key in living) == ["active", "next"]
+        assert {key.kid for key in living} == {key["kid"] for key in tk.jwks()["keys"]}
+    assert tk.verify(tk.sessions.start("ada").access)
+
+
 def test_a_key_that_has_signed_for_long_is_replaced_by_itself(tk: Any, ada: Owner, clock: FakeClock) -> None:
     tk.sessions.start("ada")
     upkeep = getattr(tk, "_upkeep", None) or tk.thing._sync._upkeep

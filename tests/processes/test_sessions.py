@@ -217,3 +217,15 @@ def test_a_session_that_was_changed_since_it_was_read_is_not_rotated(place: Plac
     with tk._context.store.change() as rows:
         assert not rows.sessions.rotate(replace(found.family, generation=7), found.family.generation)
     assert tk.sessions.get(started.session.id) == before
+
+
+def test_a_session_that_a_disabled_owner_has_kept_somehow_gets_nothing(place: Place) -> None:
+    tk = place.open()
+    owner = tk.owners.put("u")
+    started = tk.sessions.start("u")
+    with tk._context.store.change() as rows:
+        tenant = rows.tenants.get("default")
+        assert tenant is not None
+        rows.owners.update(tenant, owner.id, {"status": "disabled"})
+    assert tk.sessions.refresh(started.refresh).code == "owner_disabled"
+    assert tk.sessions.get(started.session.id).generation == 1

@@ -184,9 +184,12 @@ class SigningKeys:
             if not found:
                 raise NotFound("there is no such signing key here")
             now = self._context.clock()
-            if signing.status(found[0], now) == "active" and found[0].algorithm != SHARED:
+            status = signing.status(found[0], now)
+            if status == "active" and found[0].algorithm != SHARED:
                 rotate(change, found[0].algorithm)
-            if signing.status(found[0], now) != "removed":
+            if status == "next":  # or the next rotation would sign with a key that nobody was shown before
+                _made(change, found[0].algorithm, None)
+            if status != "removed":
                 change.rows.signing_keys.update(kid, {"removed_at": now, "retired_at": found[0].retired_at or now})
                 change.record("signing_key.removed", kid)
             change.turns_all()  # a repeat promises, too

@@ -125,7 +125,7 @@ def flask_site(folder: Path, options: dict[str, Any], given: dict[str, Any]) -> 
         def signed_in() -> Any:
             return {"owner": current_credential.owner.external_id}
 
-        @app.post("/auth/own")
+        @app.route("/auth/own", methods=["GET", "POST"])
         @auth.refresh_session
         def own(tokens: Any) -> Any:
             return {"session": tokens.session.id}
@@ -178,7 +178,7 @@ def fastapi_site(folder: Path, options: dict[str, Any], given: dict[str, Any]) -
 
     app.api_route("/signed-in", methods=["GET", "POST", "PURGE"])(signed_in)
 
-    @app.post("/auth/own")
+    @app.api_route("/auth/own", methods=["GET", "POST"])
     async def own(tokens: Any = refreshed) -> Any:
         return {"session": tokens.session.id}
 

@@ -124,11 +124,35 @@ def test_reading_across_sites_is_the_browsers_to_forbid(site: Site) -> None:
     assert signed_in(site).ask("GET", "/signed-in", OTHER).status == 200
 
 
+@pytest.mark.parametrize("origin", FOREIGN, ids=str)
+def test_a_refresh_changes_things_by_whatever_method(site: Site, origin: dict[str, str]) -> None:
+    browser = signed_in(site)
+    jar = dict(browser.jar)
+    assert code(browser.ask("GET", "/auth/own", origin)) == (403, "cross_site")
+    assert browser.jar == jar
+    [session] = site.tk.sessions.list("ada").items
+    assert session.generation == 1
+    assert browser.ask("GET", "/auth/own", SAME).status == 200
+
+
 def test_a_listed_origin_may_change_things(make: Make) -> None:
     site = make({"allowed_origins": ["https://app.example"]})
     browser = signed_in(site)
     assert browser.post("/signed-in", {"Origin": "https://app.example", "Sec-Fetch-Site": "same-site"}).status == 200
     assert browser.post("/signed-in", {"Origin": "https://app.example.evil"}).status == 403
+
+
+@pytest.mark.parametrize("option", [{"tenant": "acme"}, {"audience": "billing"}, {"environment": "test"}], ids=str)
+def test_what_every_credential_has_to_be_of_holds_for_those_of_a_sign_in(make: Make, option: dict[str, str]) -> None:
+    site = make(option)
+    site.tk.tenants.create("acme", name="Acme")
+    browser = signed_in(site)
+    assert browser.get("/signed-in").json == {"owner": "ada"}
+    assert browser.post("/auth/refresh").status == 200
+    verdict = site.tk.verify(browser.value("tokenry_access"), **{k: v for k, v in option.items() if k != "environment"})
+    assert verdict.owner.external_id == "ada"
+    assert browser.post("/auth/sign-out/everywhere").status == 204
+    assert {one.status for one in site.tk.sessions.list(tenant=verdict.tenant.slug)} == {"revoked"}
 
 
 def test_a_bearer_token_needs_no_origin(site: Site) -> None:

@@ -99,9 +99,9 @@ class Guard:
 
     def need(self, scopes: Any, kinds: tuple[Kind, ...], **asked: Any) -> Need:
         """Return what a route demands: what it says itself, and what the options say for all routes."""
-        options = self.options
-        for name in ("tenant", "environment", "audience"):
-            asked.setdefault(name, getattr(options, name))
+        names = ("tenant", "audience") if kinds == SESSIONS else ("tenant", "audience", "environment")
+        for name in names:  # a session is of no environment: only keys are
+            asked.setdefault(name, getattr(self.options, name))
         return Need(scopes, kinds=kinds, **asked)
 
     def presented(self, facts: Facts) -> str | Problem | None:

@@ -99,6 +99,9 @@ def start(
     if guard.is_foreign(facts):  # or another site signs its visitor in here as somebody of its choice
         return problem("cross_site")
     yield from _before(hooks, str(owner))
+    # What is demanded of every credential here holds for those that are handed out here.
+    options = {"tenant": guard.options.tenant, "audience": guard.options.audience}
+    asked = {**{name: value for name, value in options.items() if value is not None}, **asked}
     within = {"tenant": asked["tenant"]} if "tenant" in asked else {}
     yield tk.owners.put(owner, **within)
     tokens: SessionTokens = yield tk.sessions.start(owner, **asked)

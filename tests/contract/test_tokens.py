@@ -220,6 +220,17 @@ def test_a_token_of_another_installation_is_refused(tk: Any, started: SessionTok
     assert tk.verify(foreign).code == "malformed"
 
 
+@pytest.mark.parametrize(
+    "payload", [b'\xff\xfexxxxxxxxx"}', b'{"a":"\xed\xa0\x80","jti":"xxxxxxxx"}', b"[" * 4000 + b'"}']
+)
+def test_claims_that_are_no_text_are_malformed(tk: Any, started: SessionTokens, payload: bytes) -> None:
+    head, _, signature = str(started.access).split(".")
+    text = f"{head}.{jwt._encode(payload)}.{signature}"
+    assert tk.verify(text).code == tk.verify(text, offline=True).code == "malformed"
+    assert tk.explain(text).code == "malformed"
+    assert tk.sessions.refresh(started.refresh, text).code == "malformed"
+
+
 @pytest.mark.parametrize("text", ["..", "a.b.c", "." * 10_000, "eyJ.eyJ.x", "é.é.é", "a.b", "x." + "\0", "{}.{}.{}"])
 def test_nonsense_with_dots_is_malformed(tk: Any, started: SessionTokens, text: str) -> None:
     assert tk.verify(text).code == "malformed"

@@ -180,7 +180,14 @@ def test_every_changed_character_is_refused() -> None:
 def test_claims_that_another_key_signed_have_no_tag_of_ours() -> None:
     payload = json.dumps({**CLAIMS, "jti": "u" * 24}).encode()
     header = {"alg": "ES256", "typ": "at+jwt", "kid": "k1"}
-    for body in (payload, b"", b"{}", b'"}', b'xxxxxxxx"}', json.dumps({"jti": "u" * 24, **CLAIMS}).encode()):
+    no_text = (
+        b'\xff\xfexxxxxxxxx"}',
+        b'{"jti":"\xed\xa0\x80xxxxxxxx"}',
+        b'xxx\xffxxxxxxx"}',
+        bytes(range(256)) + b'"}',
+    )
+    last = json.dumps({"jti": "u" * 24, **CLAIMS}).encode()
+    for body in (payload, b"", b"{}", b'"}', b'xxxxxxxx"}', last, *no_text):
         parts = jwt.read(signed(header, body))
         assert parts is not None
         assert not jwt.is_tagged(parts, TAG_KEY)
@@ -282,7 +289,15 @@ def test_a_set_with_doubtful_keys_is_no_set() -> None:
     assert set(jwt.key_set([KEY.public(), {**other, "kid": "k2"}])) == {"k1", "k2"}
 
 
-@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: f"{b64(raw)}.{b64(raw)}.{b64(raw)}"))
+HOSTILE = st.binary(max_size=200) | st.binary(max_size=200).map(lambda raw: raw + b'"}')
+"""Bytes, some of which end as claims of ours do."""
+
+
+@given(
+    st.text(max_size=200)
+    | st.binary(max_size=200).map(lambda raw: f"{b64(raw)}.{b64(raw)}.{b64(raw)}")
+    | HOSTILE.map(lambda raw: f"{KEY.first}.{b64(raw)}.{b64(raw)}")
+)
 def test_no_text_breaks_the_reader(text: str) -> None:
     parts = jwt.read(text)
     if parts is not None:

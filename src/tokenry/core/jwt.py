@@ -228,7 +228,11 @@ def is_tagged(parts: Parts, tag_key: bytes) -> bool:
     payload = parts.payload
     if payload[-2:] != _END:
         return False
-    return hmac.compare_digest(_tag(tag_key, parts.first, payload[: -TAG - 2]).encode(), payload[-TAG - 2 : -2])
+    try:
+        expected = _tag(tag_key, parts.first, payload[: -TAG - 2])
+    except UnicodeDecodeError:  # we write texts, and nothing else
+        return False
+    return hmac.compare_digest(expected.encode(), payload[-TAG - 2 : -2])
 
 
 def claims_of(parts: Parts) -> Claims | None:
@@ -255,7 +259,7 @@ def write(claims: Mapping[str, Any], unique: str, key: JoseKey, tag_key: bytes) 
 
 
 def _tag(tag_key: bytes, first: str, begun: bytes) -> str:
-    return tag_of(tag_key, f"{first}.{begun.decode('utf-8', 'surrogateescape')}")
+    return tag_of(tag_key, f"{first}.{begun.decode()}")
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,7 @@ from tokenry.edge import grant_of, taken_of
 from tokenry.types import Limit, Refused, Valid, Verdict
 
 ENTRIES = 4096
-_NOTHING = b',"kind":null,"key":null,"session":null,"owner":null,"tenant":null,"scopes":[],"limits":'
+_NOTHING = b',"kind":null,"key":null,"session":null,"owner":null,"tenant":null,"scopes":[],"claims":{},"limits":'
 _END = b'],"retry_after":null}'
 _PLAIN = re.compile(r"[A-Za-z0-9_.~:@*-]+")
 _encode = msgspec.json.Encoder().encode
@@ -148,9 +148,10 @@ def _beginning(verdict: Valid) -> bytes:
     kind, session = verdict.kind.encode(), _encode(verdict.session)
     owner = _remembered(_OWNERS, (grant.owner_record, grant.tenant, grant.owner_disabled), verdict)
     tenant = _remembered(_TENANTS, (grant.tenant_record, grant.tenant, grant.suspended), verdict)
+    scopes, claims = _encode(verdict.scopes), _encode(verdict.claims)
     return (
-        b'{"valid":true,"code":"valid","kind":"%b","key":%b,"session":%b,"owner":%b,"tenant":%b,"scopes":%b,"limits":['
-        % (kind, _encode(verdict.key), session, owner, tenant, _encode(verdict.scopes))
+        b'{"valid":true,"code":"valid","kind":"%b","key":%b,"session":%b,"owner":%b,"tenant":%b,"scopes":%b,"claims":%b,'
+        b'"limits":[' % (kind, _encode(verdict.key), session, owner, tenant, scopes, claims)
     )
 
 

@@ -42,7 +42,6 @@ _TENANT: Final = {
 _TENANT["required"] = list(_TENANT["properties"])
 _VERDICT: Final = {
     "type": "object",
-    "required": ["valid", "code", "kind", "key", "session", "owner", "tenant", "scopes", "limits", "retry_after"],
     "properties": {
         "valid": {"type": "boolean"},
         "code": {**_TEXT, "description": "`valid`, or why not."},
@@ -52,10 +51,12 @@ _VERDICT: Final = {
         "owner": {"anyOf": [{"$ref": "#/components/schemas/Owner"}, {"type": "null"}]},
         "tenant": {"anyOf": [{"$ref": "#/components/schemas/VerdictTenant"}, {"type": "null"}]},
         "scopes": {"type": "array", "items": _TEXT},
+        "claims": {"type": "object", "description": "What an access token says; of a key, and in a refusal, nothing."},
         "limits": {"type": "array", "items": {"$ref": "#/components/schemas/LimitState"}},
         "retry_after": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
     },
 }
+_VERDICT["required"] = list(_VERDICT["properties"])
 
 
 def described(document: dict[str, Any], *, operations: bool) -> dict[str, Any]:

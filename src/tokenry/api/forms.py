@@ -24,19 +24,28 @@ Fields = list[tuple[bytes, bytes]]
 
 
 class OAuthError(Exception):
-    """An answer that is no success, as RFC 6749 (section 5.2) writes it."""
+    """An answer that is no success, as RFC 6749 (section 5.2) writes it; `code` is our own word for it, if any."""
 
-    def __init__(self, error: str, description: str, status: int = 400, headers: Iterable[tuple[str, str]] = ()):
+    def __init__(
+        self,
+        error: str,
+        description: str,
+        status: int = 400,
+        headers: Iterable[tuple[str, str]] = (),
+        code: str = "",
+    ) -> None:
         super().__init__(error)
         self.error = error
         self.description = description
         self.status = status
         self.headers = tuple(headers)
+        self.code = code
 
     def body(self) -> bytes:
         """Return the JSON of the answer."""
         told = self.description.translate(_SPECIAL).encode("ascii", "replace").decode()
-        return msgspec.json.encode({"error": self.error, "error_description": told})
+        fields = {"error": self.error, "error_description": told}
+        return msgspec.json.encode(fields | {"code": self.code} if self.code else fields)
 
 
 class Client(NamedTuple):
@@ -139,7 +148,7 @@ def unknown_client(description: str, *, by_header: bool = False) -> OAuthError:
 def throttled(wait: int) -> OAuthError:
     """Return the answer to an address that had too many failures."""
     told = "There were too many failures from this address. Wait for the seconds in Retry-After."
-    return OAuthError("temporarily_unavailable", told, 429, [("Retry-After", str(wait))])
+    return OAuthError("temporarily_unavailable", told, 429, [("Retry-After", str(wait))], "throttled")
 
 
 def refused_refresh(refused: Refused) -> OAuthError:
@@ -156,9 +165,11 @@ def of(error: BaseException) -> OAuthError:
         case Invalid():
             field = error.errors[0].field if error.errors else ""
             kind = {"scopes": "invalid_scope", "audience": "invalid_target"}.get(field, "invalid_request")
-            return OAuthError(kind, error.errors[0].message if error.errors else error.message)
+            return OAuthError(kind, "; ".join(f"{field}: {message}" for field, _, message in error.errors))
         case NotAllowed():
-            return OAuthError("invalid_scope", "The key does not hold every scope that was asked for.")
+            return OAuthError(
+                "invalid_scope", "The key does not hold every scope that was asked for.", code="not_allowed"
+            )
         case NotFound():
             return OAuthError("invalid_request", "There is no such tenant.", 404)
         case StoreUnavailable():

@@ -11,19 +11,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ..awaited import awaited
 from ..core.errors import ConfigError, Denied
-from ..core.model import NOT_GIVEN, NotGiven
+from ..core.model import NOT_GIVEN, NotGiven, Token
 from ..core.scopes import ScopesAsked
 from ..core.secret import Secret
 from ..core.verdict import Explanation, Valid, Verdict
-from . import groups, records
+from . import groups, oauth, records
 from .calls import jsonable
+from .connections import address, answered, httpx2, request
 from .remember import Remembered
 from .wire import Answer, Pause, Sending, Steps, steps
 
@@ -74,7 +74,7 @@ class Client:
         (`retries` times). `remember` lets `verify` give the same verdict again for so long, up to 60 s: a revoked key
         may work on for that time, so it is off unless it is asked for. `transport` is one of httpx2.
         """
-        self._server = _address(server or os.environ.get("TOKENRY_SERVER"))
+        self._server = address(server or os.environ.get("TOKENRY_SERVER"))
         self._key = str(key or os.environ.get("TOKENRY_KEY") or "").strip()
         if not (self._key.isascii() and self._key.isprintable()):
             raise ConfigError("the key of the client holds characters that no key has: is it the right file?")
@@ -145,6 +145,29 @@ class Client:
         explanation: Explanation = self._send(Sending("POST", "/v1/explain", body=asked, read=records.explanation))
         return explanation
 
+    def exchange(
+        self,
+        secret: str | Secret,
+        *,
+        scopes: Sequence[str] | None = None,
+        audience: str | Sequence[str] | None = None,
+        expires_in: timedelta | NotGiven = NOT_GIVEN,
+        tenant: str | None = None,
+    ) -> Token:
+        """Derive a short-lived access token from a key, which does at most what the key does and ends with its secret.
+
+        The key is looked for in the tenant of this client, or in `default`; the address that counts is this client's.
+        Raise Denied for a bad key, NotAllowed for more than it holds.
+        """
+        asked = {"scopes": scopes, "audience": audience, "expires_in": expires_in}
+        token: Token = self._send(oauth.exchange(str(secret), tenant or self._slug, asked))
+        return token
+
+    def jwks(self, *, tenant: str | None = None) -> dict[str, Any]:
+        """Return the public keys that a tenant's access tokens are verified with, as a JWKS."""
+        found: dict[str, Any] = self._send(oauth.jwks(tenant or self._slug))
+        return found
+
     def ready(self) -> Mapping[str, Any]:
         """Return what the server says of itself; raise StoreUnavailable when it is not ready to serve."""
         found: Mapping[str, Any] = self._send(Sending("GET", "/readyz"))
@@ -168,6 +191,7 @@ class Client:
             pool[1].close()
 
     def _bind(self, tenant: str | NotGiven) -> None:
+        self._slug = "default" if isinstance(tenant, NotGiven) else tenant
         for name, group in groups.GROUPS.items():
             setattr(self, name, group(self._send, tenant))
 
@@ -206,9 +230,9 @@ class Client:
             return end.value
 
     def _once(self, sending: Sending) -> Any:
-        http, request_error = self._http(), _httpx2().RequestError
+        http, request_error = self._http(), httpx2().RequestError
         try:
-            return _answered(http.request(**_request(sending)))
+            return answered(http.request(**request(sending)))
         except request_error as error:
             return Answer(failure=type(error).__name__)
 
@@ -219,7 +243,7 @@ class Client:
         return self._pool[1]
 
     def _opened(self) -> Any:
-        return _httpx2().Client(**self._options())
+        return httpx2().Client(**self._options())
 
     def _options(self) -> dict[str, Any]:
         from .. import __version__
@@ -239,7 +263,7 @@ class _Later(Client):
     """A client whose calls are coroutines."""
 
     def _opened(self) -> Any:
-        return _httpx2().AsyncClient(**self._options())
+        return httpx2().AsyncClient(**self._options())
 
     async def _drive(self, doing: Steps) -> Any:
         answer = None
@@ -255,9 +279,9 @@ class _Later(Client):
             return end.value
 
     async def _once(self, sending: Sending) -> Any:
-        http, request_error = self._http(), _httpx2().RequestError
+        http, request_error = self._http(), httpx2().RequestError
         try:
-            return _answered(await http.request(**_request(sending)))
+            return answered(await http.request(**request(sending)))
         except request_error as error:
             return Answer(failure=type(error).__name__)
 
@@ -287,6 +311,8 @@ class AsyncClient:
     verify = awaited(Client.verify)
     require = awaited(Client.require)
     explain = awaited(Client.explain)
+    exchange = awaited(Client.exchange)
+    jwks = awaited(Client.jwks)
     ready = awaited(Client.ready)
 
     def __init__(
@@ -340,21 +366,6 @@ class AsyncClient:
         return call(*args, **kwargs)
 
 
-def _address(server: str | None) -> str:
-    if not server:
-        raise ConfigError("say where the server is: Client('https://tokenry.example.com'), or TOKENRY_SERVER")
-    try:
-        parts = urlsplit(server.strip())
-        well_formed = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        well_formed = None
-    if not well_formed or "@" in server or "?" in server or "#" in server:
-        raise ConfigError(
-            "the address of a server is like https://tokenry.example.com, without a name, a password or a query"
-        )
-    return server.strip().rstrip("/")
-
-
 def _asked(
     presented: object,
     scopes: ScopesAsked | None,
@@ -374,25 +385,3 @@ def _asked(
         "audience": audience,
     }
     return {name: value for name, value in asked.items() if value is not None} | ({} if cost == 1 else {"cost": cost})
-
-
-def _httpx2() -> Any:
-    try:
-        import httpx2
-    except ImportError:
-        raise ConfigError("the client needs one package more: pip install 'tokenry[client]'") from None
-    return httpx2
-
-
-def _request(sending: Sending) -> dict[str, Any]:
-    return {
-        "method": sending.method,
-        "url": sending.path,
-        "params": sending.query,
-        "json": sending.body,
-        "headers": sending.headers,
-    }
-
-
-def _answered(response: Any) -> Answer:
-    return Answer(response.status_code, response.headers, response.content)

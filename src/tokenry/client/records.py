@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class RemoteValid(Valid):
     """A `Valid` that a server told of, whole or not at all."""
 
-    __slots__ = ("_key", "_limits", "_owner", "_scopes", "_session", "_tenant", "kind")
+    __slots__ = ("_claims", "_key", "_limits", "_owner", "_scopes", "_session", "_tenant", "kind")
 
     def __init__(self, told: dict[str, Any]) -> None:
         self.kind = told["kind"]
@@ -30,6 +30,7 @@ class RemoteValid(Valid):
         self._owner = record(Owner)(told["owner"])
         self._tenant = tenant(told["tenant"])
         self._scopes = record(tuple[str, ...])(told["scopes"])
+        self._claims = record(dict[str, Any])(told.get("claims", {}))  # which an older server does not tell
         self._limits = record(tuple[LimitState, ...])(told["limits"])
 
     def __repr__(self) -> str:
@@ -45,6 +46,11 @@ class RemoteValid(Valid):
     def session(self) -> Session | None:
         """The session as the server knew it; None for a key."""
         return self._session
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """Everything that a token says; a key says nothing."""
+        return self._claims
 
     @property
     def owner(self) -> Owner:

@@ -37,6 +37,8 @@ class Sending:
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     read: Callable[[Any], Any] = lambda found: found
+    form: Mapping[str, Any] | None = field(default=None, repr=False)
+    fail: Callable[[int, Any, Mapping[str, str]], TokenryError] | None = None
 
     @property
     def repeatable(self) -> bool:
@@ -82,9 +84,9 @@ def steps(sending: Sending, retries: int) -> Steps:
 
 def _pause(attempt: int, asked: str | None) -> float | None:
     """Return how long to wait: what the server asks for, else longer each time; None when that is too long."""
-    seconds = _seconds(asked)
-    if seconds is not None:
-        return float(seconds) if seconds <= PAUSE_MAX else None
+    wanted = seconds(asked)
+    if wanted is not None:
+        return float(wanted) if wanted <= PAUSE_MAX else None
     return random.uniform(0.05, 0.1) * float(2**attempt)  # noqa: S311 - spreads callers, guards nothing
 
 
@@ -96,7 +98,7 @@ def read(sending: Sending, answer: Answer) -> Any:
         )
     found = _json(answer.content)
     if not 200 <= answer.status < 300:
-        raise problem(answer.status, found, answer.headers)
+        raise (sending.fail or problem)(answer.status, found, answer.headers)
     try:
         return sending.read(found)
     except (KeyError, TypeError, ValueError, AttributeError):  # msgspec's ValidationError is a ValueError
@@ -143,13 +145,13 @@ def _field(name: str) -> str:
 
 
 def _denied(code: str, message: str, headers: Mapping[str, str]) -> Denied:
-    error = Denied(Refused(code or "not_found", _seconds(headers.get("retry-after"))))
+    error = Denied(Refused(code or "not_found", seconds(headers.get("retry-after"))))
     error.message = f"the server refused the key of the caller: {message}"
     error.args = (error.message,)
     return error
 
 
-def _seconds(asked: str | None) -> int | None:
+def seconds(asked: str | None) -> int | None:
     """Return how long `Retry-After` asks to wait; None for a date, and for what no server means."""
     return int(asked) if asked is not None and asked.isdecimal() and len(asked) <= 9 else None
 

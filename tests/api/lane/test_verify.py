@@ -38,6 +38,7 @@ def test_a_valid_credential_is_answered_with_the_records_of_the_library(way: Way
         "owner",
         "tenant",
         "scopes",
+        "claims",
         "limits",
         "retry_after",
     ]
@@ -85,6 +86,7 @@ def test_a_refusal_is_a_verdict_and_on_request_a_status(
         "owner": None,
         "tenant": None,
         "scopes": [],
+        "claims": {},
         "limits": [],
         "retry_after": None,
     }

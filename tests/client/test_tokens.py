@@ -1,0 +1,108 @@
+"""What an access token says, and how one is made of a key, is the same in the library and over HTTP."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from tests.servers.serving import Serving
+from tokenry import Tokenry
+from tokenry.client import AsyncClient, Client
+from tokenry.types import Denied, Invalid, NotAllowed, NotFound, Token
+
+
+@pytest.fixture
+def secret(tk: Tokenry | Client) -> str:
+    return str(tk.keys.issue("ada", name="CI", scopes=["read:*", "write:x"]).secret)
+
+
+@pytest.fixture
+def slug(tk: Tokenry | Client) -> str:
+    return tk.owners.get("ada").tenant
+
+
+def test_a_verdict_says_what_the_token_says(tk: Tokenry | Client) -> None:
+    tokens = tk.sessions.start("ada", claims={"plan": "pro", "seats": [1, {"of": None}]}, audience=["a", "b"])
+    verdict = tk.verify(tokens.access)
+    assert verdict
+    assert verdict.online
+    assert (verdict.claims["plan"], verdict.claims["seats"]) == ("pro", [1, {"of": None}])
+    assert verdict.claims["sid"] == tokens.session.id
+    assert verdict.claims["aud"] == ["a", "b"]
+
+
+def test_two_tokens_of_a_session_say_each_its_own(tk: Tokenry | Client) -> None:
+    tokens = tk.sessions.start("ada")
+    successor = tk.sessions.refresh(tokens.refresh)
+    assert successor
+    first, second, again = (tk.verify(text) for text in (tokens.access, successor.access, tokens.access))
+    assert first
+    assert second
+    assert again
+    assert first.claims == again.claims
+    assert first.claims["jti"] != second.claims["jti"]
+
+
+def test_a_key_says_nothing(tk: Tokenry | Client, secret: str) -> None:
+    verdict = tk.verify(secret)
+    assert verdict
+    assert verdict.claims == {}
+
+
+def test_a_token_is_derived_from_a_key(tk: Tokenry | Client, secret: str, slug: str) -> None:
+    key = tk.keys.list(owner="ada").items[0]
+    token = tk.exchange(secret, scopes=["read:x"], audience=["a", "b"], expires_in=timedelta(seconds=60), tenant=slug)
+    assert isinstance(token, Token)
+    assert (token.key, token.tenant, token.owner) == (key.id, slug, "ada")
+    assert (token.scopes, token.audience) == (("read:x",), ("a", "b"))
+    verdict = tk.verify(token.access, audience="a")
+    assert verdict
+    assert (verdict.kind, verdict.key and verdict.key.id, verdict.scopes) == ("token", key.id, ("read:x",))
+    assert verdict.claims["exp"] == int(token.expires_at.timestamp())
+
+
+def test_without_a_wish_a_token_holds_what_the_key_holds(tk: Tokenry | Client, secret: str, slug: str) -> None:
+    token = tk.exchange(secret, tenant=slug)
+    assert token.scopes == ("read:*", "write:x")
+    assert token.audience == ()
+    assert tk.verify(token.access)
+
+
+def test_no_token_is_made_of_a_bad_key_nor_beyond_a_good_one(tk: Tokenry | Client, secret: str, slug: str) -> None:
+    with pytest.raises(NotAllowed):
+        tk.exchange(secret, scopes=["admin:all"], tenant=slug)
+    with pytest.raises(Invalid, match="expires_in"):
+        tk.exchange(secret, expires_in=timedelta(days=3), tenant=slug)
+    with pytest.raises(Invalid):
+        tk.exchange(secret, scopes=["Not A Scope"], tenant=slug)
+    tk.keys.revoke(tk.keys.list(owner="ada").items[0].id)
+    for text, code in ((secret, "revoked"), ("nonsense", "malformed")):
+        with pytest.raises(Denied) as denied:
+            tk.exchange(text, tenant=slug)
+        assert denied.value.verdict.code == code
+
+
+def test_the_keys_of_a_tenant_prove_its_tokens(tk: Tokenry | Client, secret: str, slug: str) -> None:
+    token = tk.exchange(secret, tenant=slug)
+    key_set = tk.jwks(tenant=slug)
+    assert all("d" not in key for key in key_set["keys"])
+    assert str(token.access).count(".") == 2
+    assert [key["alg"] for key in key_set["keys"]][:1] == ["ES256"]
+
+
+def test_a_tenant_that_is_unknown_has_no_keys(client: Client) -> None:
+    with pytest.raises(NotFound):
+        client.jwks(tenant="nobody")
+
+
+def test_an_awaited_client_makes_the_same_calls(tokenry_server: Serving, client: Client, key: str) -> None:
+    slug = client.owners.get("ada").tenant
+    secret = client.keys.issue("ada", name="CI", scopes=["read:x"]).secret
+
+    async def calls() -> tuple[Token, dict[str, object]]:
+        async with AsyncClient(tokenry_server.url, key, tenant=slug) as there:
+            return await there.exchange(secret), await there.jwks()
+
+    token, key_set = asyncio.run(calls())
+    assert token.scopes == ("read:x",)
+    assert key_set == client.jwks(tenant=slug)

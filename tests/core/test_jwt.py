@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 import pytest
@@ -191,6 +192,18 @@ def test_claims_that_another_key_signed_have_no_tag_of_ours() -> None:
         parts = jwt.read(signed(header, body))
         assert parts is not None
         assert not jwt.is_tagged(parts, TAG_KEY)
+
+
+def test_a_forged_token_costs_a_fraction_of_a_signature() -> None:
+    head, _, signature = good().split(".")
+    made_up = [f"{head}.{b64({**CLAIMS, 'jti': f'{number:024}'})}.{signature}" for number in range(1000)]
+    begun = time.process_time()
+    assert not any(is_accepted(text) for text in made_up)
+    doubted = time.process_time()
+    parts = [jwt.read(text) for text in made_up]
+    read = time.process_time()
+    assert not any(KEY.verifies(one) for one in parts if one is not None)
+    assert doubted - begun < (time.process_time() - read) / 2
 
 
 def test_the_tag_covers_the_header_too() -> None:

@@ -81,6 +81,10 @@ def test_an_operator_is_told_of_its_own_tenant_and_the_endpoint_narrows_everybod
     elsewhere = f"{server.url}/t/default/oauth/introspect"
     assert httpx2.post(elsewhere, data=form, headers=everywhere).content == INACTIVE
     assert httpx2.post(elsewhere, data=form, auth=issuer.service).content == INACTIVE
+    server.call("PUT", "/v1/owners/eve", {})
+    foreign = {"token": server.call("POST", "/v1/sessions", {"owner": "eve"})["access"]}
+    assert httpx2.post(f"{server.url}/oauth/introspect", data=foreign, headers=everywhere).json()["active"] is True
+    assert httpx2.post(f"{server.url}/oauth/introspect", data=foreign, auth=issuer.service).content == INACTIVE
 
 
 def test_one_connection_may_say_another_client_with_every_request(issuer: Issuer) -> None:

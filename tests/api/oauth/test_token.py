@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.api.oauth.conftest import ACCESS_TOKEN, Issuer
+from tests.servers.serving import Serving
 
 
 def refused(answer: httpx2.Response) -> tuple[int, str]:
@@ -95,6 +97,42 @@ def test_a_public_client_is_named_and_one_with_a_key_shows_it(issuer: Issuer) ->
     assert issuer.post("/oauth/token", form, headers={"Authorization": f"Bearer {secret}"}).status_code == 200
 
 
+def test_an_operator_of_another_tenant_is_no_client_here(issuer: Issuer, server: Serving) -> None:
+    stranger = Issuer(server, f"{issuer.slug}-next-door").service
+    started = issuer.start(client_id=stranger[0])
+    form = {"grant_type": "refresh_token", "refresh_token": started["refresh"]}
+    assert refused(issuer.post("/oauth/token", form, auth=stranger)) == (401, "invalid_client")
+    assert refused(issuer.post("/oauth/revoke", {"token": started["refresh"]}, auth=stranger)) == (
+        401,
+        "invalid_client",
+    )
+    assert issuer.session(started["session"]["id"])["status"] == "active"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        b'\xff\xfexxxxxxxxx"}',
+        b'{"jti":"\xed\xa0\x80xxxxxxxx"}',
+        b"[" * 3000 + b'"}',
+        b'{"exp":1e400,"jti":"xxxxxxxxxxxx"}',
+    ],
+)
+def test_no_made_up_token_is_ever_the_servers_own_fault(issuer: Issuer, token: bytes) -> None:
+    started = issuer.start()
+    head, _, signature = started["access"].split(".")
+    text = f"{head}.{base64.urlsafe_b64encode(token).decode().rstrip('=')}.{signature}"
+    assert issuer.introspect(text).content == b'{"active":false}'
+    assert issuer.post("/oauth/revoke", {"token": text}).status_code == 200
+    assert refused(issuer.exchange(text)) == (400, "invalid_request")
+    status, answer = issuer.server.try_call("POST", "/v1/verify", {"credential": text})
+    assert (status, answer["code"]) == (200, "malformed")
+    tried = {"refresh": started["refresh"], "access": text}
+    assert issuer.call("POST", f"/v1/sessions/refresh?tenant={issuer.slug}", tried)["code"] == "malformed"
+    for path in ("/v1/auth", "/v1/self"):
+        assert issuer.server.try_call("GET", path, key=text)[0] == 401
+
+
 def test_a_session_that_ends_gets_nothing_from_that_moment_on(issuer: Issuer) -> None:
     started = issuer.start()
     pair = issuer.refresh(started["refresh"]).json()
@@ -127,6 +165,9 @@ def test_what_is_no_form_or_stands_in_the_url_is_refused(issuer: Issuer) -> None
     form = {"grant_type": "refresh_token", "refresh_token": token}
     assert refused(httpx2.post(url, json=form)) == (400, "invalid_request")
     assert refused(httpx2.post(url, params=form, data={})) == (400, "invalid_request")
+    assert refused(httpx2.post(url, params={"scope": "read:*"}, data=form)) == (400, "invalid_request")
+    revoke = httpx2.post(f"{issuer.url}/oauth/revoke", params={"token": "x"}, data={"token": token})
+    assert refused(revoke) == (400, "invalid_request")
     assert refused(httpx2.get(url)) == (405, "invalid_request")
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert refused(httpx2.post(url, content=b"grant_type=%ff", headers=kind)) == (400, "invalid_request")

@@ -330,7 +330,8 @@ class AsyncTokenry(AsyncGroups):
             await self._sync._database.close_async()
         await (_in_greenlet if self._greenlets else asyncio.to_thread)(self._sync.close)
 
-    async def _drive(self, steps: Generator[Find | Lease | Wait, Any, Any]) -> Any:
+    async def _drive(self, steps: Generator[Find | Lease | Wait, Any, Any], found: Awaitable[Any] | None = None) -> Any:
+        """Drive steps to their end; `found` is the answer to their first wish, if that was looked up ahead."""
         if self._greenlets:
             await self._wake()
         else:
@@ -342,6 +343,8 @@ class AsyncTokenry(AsyncGroups):
                     answer: Any = await self._call(self._verifying.done, wish)
                 elif self._inline:
                     answer = self._verifying.store.find(wish.kid)
+                elif found is not None:
+                    answer, found = await found, None
                 elif self._find is not None:
                     answer = await self._find(wish.kid)
                 else:

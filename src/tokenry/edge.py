@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.grant import Grant
@@ -32,6 +33,8 @@ class Engine:
         self.now = tk._sync._now
         self.is_inline = tk._inline and not tk._inline_ticks
         """Whether a lookup is so quick that the loop may wait for it."""
+        self.gathers = tk._find is not None
+        """Whether lookups of many callers are gathered into one."""
 
     def recall(self, text: str, ask: Ask) -> Verdict | None:
         """Answer at once, or return None, having counted and taken nothing: then `answer` has to be awaited."""
@@ -40,10 +43,20 @@ class Engine:
             return verdict
         return self._look_up(text, ask)
 
-    async def answer(self, text: str, ask: Ask) -> Verdict:
-        """Answer, waiting for the database if need be."""
-        verdict: Verdict = await self._tk._drive(self._verifying.steps(text, ask))
+    async def answer(self, text: str, ask: Ask, found: asyncio.Future[Any] | None = None) -> Verdict:
+        """Answer, waiting for the database if need be; `found` is what `look_ahead` returned for this text."""
+        verdict: Verdict = await self._tk._drive(self._verifying.steps(text, ask), found)
         return verdict
+
+    def look_ahead(self, text: str) -> asyncio.Future[Any] | None:
+        """Begin to look up what will be asked next, where lookups are gathered. Nothing is counted or taken by it."""
+        find = self._tk._find
+        kid = self._verifying.kid_of(text) if find is not None else None
+        if find is None or kid is None:
+            return None
+        found: asyncio.Future[Any] = find(kid)
+        found.add_done_callback(_seen)
+        return found
 
     def _look_up(self, text: str, ask: Ask) -> Verdict | None:
         """Answer with a lookup inline; what has to write first, such as the lease of a limit, is left to `answer`."""
@@ -58,6 +71,12 @@ class Engine:
             return verdict
         steps.close()
         return None
+
+
+def _seen(found: asyncio.Future[Any]) -> None:
+    """Take note of a failure that nobody may wait for any more."""
+    if not found.cancelled():
+        found.exception()
 
 
 def from_memory(tk: Tokenry, text: str, ask: Ask) -> Verdict | None:

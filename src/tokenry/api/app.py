@@ -54,16 +54,20 @@ class Served:
         self.throttle = Throttle(self.engine.now, most=settings.failures_max, seconds=settings.failures_window_seconds)
         self.hot = Hot(self.engine, settings, self.counters, self.throttle)
 
-    async def drive(self, steps: Steps, wishes: Sequence[Wish] = ()) -> Answer:
+    async def drive(self, asked: Request, steps: Steps, wishes: Sequence[Wish] = ()) -> Answer:
         """Wait for what the steps of a hot route wish for, until they end; the first `wishes` may be heard already."""
-        answer_to = self.engine.answer
+        answer_to, look_ahead = self.engine.answer, self.engine.look_ahead
+        found = None
         try:
             if not wishes:
                 wishes = next(steps)
             while True:
                 try:
                     if len(wishes) == 1:
-                        answers = [await answer_to(*wishes[0])]
+                        ahead, asked.ahead = asked.ahead, ""
+                        following = look_ahead(ahead) if ahead else None
+                        answers = [await answer_to(*wishes[0], found)]
+                        found = following
                     else:
                         answers = await asyncio.gather(*[answer_to(*wish) for wish in wishes])
                 except Exception as error:
@@ -139,7 +143,7 @@ class Application:
         if body is None:
             return self._hot.failed(route, problem("body_too_large"), asked), True
         asked.body = body
-        return await self._served.drive(self._hot.routes[route](asked)), False
+        return await self._served.drive(asked, self._hot.routes[route](asked)), False
 
     def _request(self, scope: Scope) -> Request:
         peer = scope["client"][0] if scope.get("client") else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from functools import lru_cache
 from itertools import count
 from typing import TypeAlias
@@ -54,6 +55,7 @@ class Request:
 
     __slots__ = (
         "about",
+        "ahead",
         "body",
         "chunked",
         "client",
@@ -65,6 +67,7 @@ class Request:
         "method",
         "peer",
         "query",
+        "question",
         "request_id",
         "tenant",
     )
@@ -77,6 +80,8 @@ class Request:
         self.peer = peer
         self.credentials: list[tuple[bytes, bytes]] = []
         self.about: Wish | None = None
+        self.ahead = ""  # a credential that will be asked about as soon as the caller is known
+        self.question: Question | None = None
         self.content_type = self.length = self.chunked = None
         self.method = b""
         self.tenant: str | None = None  # that the path names, where one does
@@ -105,6 +110,7 @@ class Request:
     def again(self, body: bytes) -> None:
         """Stand for the next request, whose head is the same byte for byte: what was read of it holds for this one."""
         self.body = body
+        self.question = None
         if not self.has_id:
             self.request_id = new_request_id()
 
@@ -182,8 +188,8 @@ class Hot:
         """Answer one question."""
         try:
             on_http = _wants_status(asked.query)
-            tenant, known = yield from self._caller(asked)
-            question = read_question(asked.content_type, asked.body)
+            tenant, known = yield from self._caller(asked, reads_ahead=self._engine.gathers)
+            question = asked.question or read_question(asked.content_type, asked.body)
             ask = question.ask(tenant)
             text = bounded(question.credential)
             verdict = self.recall(text, ask)
@@ -205,7 +211,7 @@ class Hot:
                 raise Invalid.one("query", "unknown", "a batch takes no query")
             tenant, known = yield from self._caller(asked)
             questions = read_batch(asked.content_type, asked.body)
-            wishes = [(bounded(question.credential), question.ask(tenant)) for question in questions]
+            wishes = [(bounded(one.credential), ask) for one, ask in zip(questions, asks(questions, tenant), strict=True)]
             verdicts = yield from self._judge(wishes)
             told = [
                 self._answers.json(self.judged(verdict, self._blamed(question, asked, known), tenant))
@@ -232,13 +238,17 @@ class Hot:
             return self.said(AUTH, 200, b"cache-control: no-store\r\n" + lines, b"", asked)
         return self._unauthorized(problems.refused(verdict), asked)
 
-    def _caller(self, asked: Request) -> Generator[list[Wish], list[Verdict], tuple[str | None, bool]]:
+    def _caller(
+        self, asked: Request, *, reads_ahead: bool = False
+    ) -> Generator[list[Wish], list[Verdict], tuple[str | None, bool]]:
         """Return the tenant that the caller is confined to (None: to none), and whether it is known who it is."""
         about = asked.about or self._asked_by_caller(asked)
         if about is None:
             return None, False
         verdict = self.recall(*about)
         if verdict is None:
+            if reads_ahead:
+                _read_ahead(asked)
             [verdict] = yield [about]
         if isinstance(verdict, Refused):
             refused = self.judged(verdict, asked.client or asked.peer)
@@ -314,6 +324,13 @@ class Hot:
     def said(self, route: str, status: int, lines: bytes, body: bytes, asked: Request) -> Answer:
         self._counters.answered(route, status)
         return status, b"x-request-id: " + asked.request_id + b"\r\n" + lines, body
+
+
+def _read_ahead(asked: Request) -> None:
+    """Read which credential will be asked about; what is wrong with the question is said after the caller is known."""
+    with suppress(Failed, TokenryError):
+        asked.question = read_question(asked.content_type, asked.body)
+        asked.ahead = bounded(asked.question.credential)
 
 
 def _wants_status(query: bytes) -> bool:

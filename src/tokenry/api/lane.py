@@ -179,7 +179,7 @@ class LaneProtocol(GuardedProtocol):
         """Answer when the engine can."""
         REQUEST_ID.set(asked.request_id.decode())
         try:
-            answer = await self.served.drive(steps, wishes)
+            answer = await self.served.drive(asked, steps, wishes)
         except Exception as error:
             answer = self.served.hot.failed(self._route, of(error), asked)
         if self.flow.write_paused:

@@ -47,6 +47,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     owner_record: msgspec.Raw
     tenant_record: msgspec.Raw
     digest: bytes = b""
+    grant: Any = None  # what it was compiled to, for all who waited for it
 
     def __repr__(self) -> str:
         """Show what may be logged: a digest is not."""

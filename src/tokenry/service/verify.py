@@ -191,6 +191,11 @@ class Verifying:
             self._leases.fill(grant, taken, shares, now)
         raise StoreUnavailable("the limits of this key are leased too slowly to count a verification; try again")
 
+    def kid_of(self, text: str) -> str | None:
+        """Return which secret a text claims to be; None for what was not made here, and is never looked up."""
+        parsed = parse(text)
+        return parsed.kid if parsed is not None and self._tagged(parsed) else None
+
     def look(self) -> None:
         """Learn what others did, where there is something that tells."""
         self._memory.prepare()
@@ -278,7 +283,10 @@ class Verifying:
     def _granted(self, row: Row) -> Grant | None:
         if self.owner_loader is not None:
             return self._with_owner(row, self.owner_loader)
-        return self._compiled(row)
+        if row.grant is None:
+            row.grant = self._compiled(row)
+        grant: Grant | None = row.grant
+        return grant
 
     @staticmethod
     def _compiled(row: Row) -> Grant | None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.servers.postgres import Postgres
-from tokenry import AsyncTokenry
+from tokenry import AsyncTokenry, Limit
 from tokenry.api.app import Served, create_app
 from tokenry.api.lane import LaneProtocol, protocol
 from tokenry.api.settings import ServerSettings
@@ -63,4 +63,32 @@ async def _many(url: str) -> None:
         await talk.send([verify(caller, question, target="/v1/verify/batch")])
         [answer] = read(await talk.answers())
         assert [one["code"] for one in answer.json["verdicts"]] == ["valid"] * CALLERS + ["malformed"]
+        await talk.end()
+
+
+def test_what_is_looked_up_ahead_is_neither_counted_nor_told_to_a_caller_who_may_not_ask(
+    postgres_server: Postgres,
+) -> None:
+    asyncio.run(_ahead(postgres_server.create_database()))
+
+
+async def _ahead(url: str) -> None:
+    async with AsyncTokenry(url, keyring=fresh_keyring()) as tk:
+        await tk.owners.put("user")
+        await tk.owners.put("ops", tenant="system", admin=True)
+        about: dict[str, Any] = {"environment": "op", "scopes": ["tokenry:verify"]}
+        caller = str((await tk.keys.issue("ops", tenant="system", name="gateway", **about)).secret)
+        issued = await tk.keys.issue("user", name="once", limits=[Limit("day", 1, 86_400)])
+        served = Served(tk, ServerSettings())
+        talk = Talk(protocol(served), create_app(served))
+        question = {"credential": str(issued.secret)}
+        await talk.send([verify(str(issued.secret), question), verify("junk", question), verify("junk", {"x": 1})])
+        assert [answer.status for answer in read(await talk.answers())] == [401, 401, 401]
+        await talk.end()
+        talk = Talk(protocol(served), create_app(served))
+        await talk.send([verify(caller, {"x": 1}), verify(caller, question), verify(caller, question)])
+        wrong, first, second = read(await talk.answers())
+        assert (wrong.status, wrong.json["code"]) == (422, "invalid")
+        assert first.json["valid"] is True
+        assert second.json["code"] == "rate_limited"
         await talk.end()

@@ -33,7 +33,7 @@ from .counters import Counters
 from .introspecting import Introspection
 from .oauth import INTROSPECT, place_of
 from .problems import Failed, Problem, problem
-from .questions import Question, bounded, read_batch, read_question, requirements
+from .questions import Question, asks, bounded, read_batch, read_question, requirements
 from .settings import ServerSettings
 
 VERIFY_SCOPE = "tokenry:verify"
@@ -211,7 +211,8 @@ class Hot:
                 raise Invalid.one("query", "unknown", "a batch takes no query")
             tenant, known = yield from self._caller(asked)
             questions = read_batch(asked.content_type, asked.body)
-            wishes = [(bounded(one.credential), ask) for one, ask in zip(questions, asks(questions, tenant), strict=True)]
+            texts = [bounded(question.credential) for question in questions]
+            wishes = list(zip(texts, asks(questions, tenant), strict=True))
             verdicts = yield from self._judge(wishes)
             told = [
                 self._answers.json(self.judged(verdict, self._blamed(question, asked, known), tenant))

@@ -35,12 +35,18 @@ class Question(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     def __repr__(self) -> str:
         return "Question(…)"
 
-    def ask(self, tenant: str | None) -> Ask:
-        """Return the ask for a caller, who belongs to `tenant` (None: to the installation); raise Invalid."""
+    def ask(self, tenant: str | None, place: str = "") -> Ask:
+        """Return the ask for a caller, who belongs to `tenant` (None: to the installation).
+
+        Raise Invalid that names every mistake; `place` is what stands before the name of each.
+        """
         about = self.tenant
         if tenant is not None:
             about = tenant if about is None or about == tenant else NOBODY
-        return read_ask(self.scopes, self.ip, self.cost, about, self.environment, self.audience)
+        try:
+            return read_ask(self.scopes, self.ip, self.cost, about, self.environment, self.audience)
+        except Invalid:
+            raise Invalid(mistakes(msgspec.structs.asdict(self), place)) from None
 
 
 class Batch(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,9 +79,68 @@ def _read(decode: Any, content_type: bytes | None, body: bytes | bytearray) -> A
     try:
         return decode(body)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        found = _all_mistakes(body, is_batch=decode is _decode_batch)
+        raise (Invalid(found) if found else _invalid(str(error))) from None
     except (msgspec.DecodeError, ValueError, RecursionError):  # whose texts may show a part of the body
         raise Failed(problem("bad_request", "The body is not well-formed JSON.")) from None
+
+
+def asks(questions: list[Question], tenant: str | None) -> list[Ask]:
+    """Return the asks of a batch; raise Invalid that names every mistake in it."""
+    found: list[Ask] = []
+    errors: list[FieldError] = []
+    for number, question in enumerate(questions):
+        try:
+            found.append(question.ask(tenant, f"questions[{number}]."))
+        except Invalid as error:
+            errors += error.errors
+    if errors:
+        raise Invalid(errors)
+    return found
+
+
+def _all_mistakes(body: bytes | bytearray, *, is_batch: bool) -> list[FieldError]:
+    """Return what is wrong with the questions of a body; nothing when that cannot be said of each."""
+    try:
+        told = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return []
+    if not is_batch:
+        return mistakes(told)
+    questions = told.get("questions") if isinstance(told, dict) and len(told) == 1 else None
+    if not isinstance(questions, list) or len(questions) > BATCH_MAX:
+        return []
+    return [error for number, one in enumerate(questions) for error in mistakes(one, f"questions[{number}].")]
+
+
+def mistakes(told: Any, place: str = "") -> list[FieldError]:
+    """Return everything that is wrong with a question that was refused; `place` stands before every name."""
+    if not isinstance(told, dict):
+        return [FieldError(place.rstrip(".") or "body", "bad_type", "a question is an object")]
+    found, known = [], {field.name: field for field in msgspec.structs.fields(Question)}
+    for name, value in told.items():
+        if name not in known:
+            found.append(FieldError(place + name[:80], "unknown", "is not a field of a question"))
+        else:
+            found += _mistakes(known[name], value, place)
+    if "credential" not in told:
+        found.append(FieldError(place + "credential", "missing", "this is needed"))
+    return found
+
+
+def _mistakes(field: msgspec.structs.FieldInfo, value: Any, place: str) -> list[FieldError]:
+    """Return what is wrong with one field: its type, else its value as the engine reads it."""
+    try:
+        msgspec.convert(value, field.type)
+        if field.name in ("scopes", "ip", "cost"):
+            nothing: dict[str, Any] = {"scopes": None, "ip": None, "cost": 1}
+            read_ask(**{**nothing, field.name: value}, tenant=None, environment=None, audience=None)
+    except msgspec.ValidationError as error:
+        message = str(error).partition(" - at ")[0][:200].replace("`", "'")
+        return [FieldError(place + field.name, "bad_type", message)]
+    except Invalid as error:
+        return [one._replace(field=place + one.field) for one in error.errors]
+    return []
 
 
 def _is_json(content_type: bytes | None) -> bool:

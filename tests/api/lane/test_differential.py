@@ -125,6 +125,11 @@ CASES: dict[str, Make] = {
         auth(p.key) + b"GET /v1/auth HTTP/1.1\r\nBad Header\r\n\r\n" + auth(p.key)
     ),
     "smuggling: behind an ordinary one": lambda p: request("GET", "/v1/self", f"X-API-Key: {p.key}") + b"\0junk",
+    "no host": lambda p: auth(p.key).replace(b"Host: keys.example\r\n", b""),
+    "no host, HTTP/1.0": lambda p: auth(p.key, version="1.0").replace(b"Host: keys.example\r\n", b""),
+    "no host behind a good one": lambda p: auth(p.key) + auth(p.key).replace(b"Host: keys.example\r\n", b""),
+    "two hosts": lambda p: verify(p.operator, q(p), "host: other.example"),
+    "the same host twice": lambda p: request("GET", "/v1/self", f"X-API-Key: {p.key}", "Host: keys.example"),
     "no version": lambda p: b"GET /v1/auth\r\n\r\n",
     "HTTP/2": lambda p: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "HTTP/3.0": lambda p: auth(p.key, version="3.0"),
@@ -169,6 +174,18 @@ def test_pipelined_requests_are_answered_in_their_order(place: Place, lane: Way,
         found = [part.split(b"\r\n")[0].decode() for part in answers.split(b"x-request-id: ")[1:]]
         assert found == [names[number] for number in order]
         assert (answers, closed) == plain.answer(data)
+
+
+def test_a_request_says_once_which_host_it_means(place: Place, lane: Way, plain: Way) -> None:
+    for target in ("/v1/auth", "/v1/self", "/healthz"):
+        asked = auth(place.key, target=target)
+        for way in (lane, plain):
+            for bad in (
+                asked.replace(b"Host: keys.example\r\n", b""),
+                asked.replace(b"\r\n\r\n", b"\r\nHOST: x\r\n\r\n"),
+            ):
+                answers, closed = way.answer(bad + asked)
+                assert (answers[:13], answers.count(b"HTTP/1.1 "), closed) == (b"HTTP/1.1 400 ", 1, True)
 
 
 def test_a_request_for_another_protocol_is_answered_in_ours_and_its_body_is_never_a_request(

@@ -129,7 +129,7 @@ def test_a_limit_is_told_with_what_is_left_and_when_to_try_again(way: Way, fresh
         (b"null", 422, "body"),
         (b"{}", 422, "credential"),
         (b'{"credential": 1}', 422, "credential"),
-        (b'{"credential": "x", "credentials": "y"}', 422, "body"),
+        (b'{"credential": "x", "credentials": "y"}', 422, "credentials"),
         (b'{"credential": "x", "cost": -1}', 422, "cost"),
         (b'{"credential": "x", "cost": 1e400}', 422, "cost"),
         (b'{"credential": "x", "cost": 99999999999999999999999999}', 422, "cost"),
@@ -259,3 +259,24 @@ def test_junk_never_reaches_the_database(way: Way, place: Place, monkeypatch: py
             assert ask(way, place.operator, {"credential": junk}).json["code"] == "malformed"
             assert ask(way, junk or "x", {"credential": place.key}).status == 401
     assert found == []
+
+
+def test_every_mistake_of_a_question_is_named_at_once(way: Way, place: Place) -> None:
+    def named(target: str, body: object) -> list[tuple[str, str]]:
+        [answer] = read(way.answer(verify(place.operator, body, target=target))[0])
+        assert answer.status == 422
+        return [(error["field"], error["code"]) for error in answer.json["errors"]]
+
+    wrong = {"credential": 1, "cost": -1, "ip": "nonsense", "scopes": ["NO"], "bogus": 2, "tenant": []}
+    codes = {"credential": "bad_type", "cost": "out_of_range", "bogus": "unknown", "tenant": "bad_type"}
+    found = named("/v1/verify", wrong)
+    assert [field for field, _ in found] == list(wrong)
+    assert codes.items() <= dict(found).items()
+    assert [field for field, _ in named("/v1/verify", {"credential": "x", "cost": -1, "ip": "no"})] == ["ip", "cost"]
+    assert named("/v1/verify", {"more": 1}) == [("more", "unknown"), ("credential", "missing")]
+    good, bad = {"credential": "x"}, {"credential": "x", "cost": -1, "ip": "no"}
+    found = named("/v1/verify/batch", {"questions": [bad, good, bad]})
+    assert [field for field, _ in found] == [f"questions[{n}].{name}" for n in (0, 2) for name in ("ip", "cost")]
+    found = named("/v1/verify/batch", {"questions": [good, {"cost": "x"}, 5]})
+    assert [field for field, _ in found] == ["questions[1].cost", "questions[1].credential", "questions[2]"]
+    assert named("/v1/verify/batch", {"questions": [good], "more": 1}) == [("body", "unknown")]

@@ -77,6 +77,11 @@ def test_a_valid_key_reaches_the_api_with_its_identity_and_without_itself(site: 
     assert site.keys.good[-57:] not in reply.body.decode()
 
 
+def test_what_the_api_takes_in_its_query_is_no_requirement(site: Site) -> None:
+    for target in ("/projects?scopes=write:all", "/projects?environment=elsewhere&scopes=admin:x", "/a?scopes=NOT A ONE"):
+        assert site.proxy.ask(bearer(site.keys.good), target=target.replace(" ", "%20")).status == 200
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_the_other_ways_to_show_a_key_and_other_methods_work(site: Site, method: str) -> None:
     for name in ("X-API-Key:", "X-API-Token:", "Authorization: Token"):

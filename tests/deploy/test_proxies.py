@@ -78,8 +78,8 @@ def test_a_valid_key_reaches_the_api_with_its_identity_and_without_itself(site: 
 
 
 def test_what_the_api_takes_in_its_query_is_no_requirement(site: Site) -> None:
-    for target in ("/projects?scopes=write:all", "/projects?environment=elsewhere&scopes=admin:x", "/a?scopes=NOT A ONE"):
-        assert site.proxy.ask(bearer(site.keys.good), target=target.replace(" ", "%20")).status == 200
+    for query in ("scopes=write:all", "environment=elsewhere&scopes=admin:x", "scopes=NOT%20ONE"):
+        assert site.proxy.ask(bearer(site.keys.good), target=f"/projects?{query}").status == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])

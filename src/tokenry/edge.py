@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from .core.addresses import check_list as check_addresses
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.grant import Grant
 from .core.presented import Presented, cookie_counts, is_too_long, of_authorization, read_presented
@@ -111,6 +112,7 @@ __all__ = [
     "Result",
     "Throttle",
     "challenge",
+    "check_addresses",
     "cookie_counts",
     "from_memory",
     "grant_of",

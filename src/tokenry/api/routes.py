@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tokenry.edge import check_addresses
 from tokenry.types import FieldError, Invalid
 
 from . import problems, replies
@@ -93,7 +94,10 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
 def _read_error(error: Exception) -> Exception:
     """Return an error in the words of the wire."""
     if isinstance(error, RequestValidationError):
-        return Invalid(_field_error(one) for one in error.errors())
+        found = [_field_error(one) for one in error.errors()]
+        if isinstance(error.body, dict) and not any(one.field.startswith("allowed_ips") for one in found):
+            check_addresses("allowed_ips", error.body.get("allowed_ips", ()), found)  # which no schema can describe
+        return Invalid(found)
     if isinstance(error, Invalid):
         return Invalid(one._replace(field=_NAMES.get(one.field, one.field)) for one in error.errors)
     return error

@@ -74,6 +74,16 @@ def test_a_body_where_none_is_read_is_refused(client: TestClient) -> None:
     assert client.post("/v1/keys/key_x/disable", json={}).status_code == 404
 
 
+def test_every_mistake_of_a_body_is_named_at_once(client: TestClient) -> None:
+    body = {"scopes": ["NO"], "more": 1, "allowed_ips": ["10.0.0.1/8", "192.0.2.1", "nonsense"], "expires_in_days": -1}
+    answer = client.post("/v1/keys", json=body)
+    found = sorted(error["field"] for error in answer.json()["errors"])
+    assert answer.status_code == 422
+    assert found == ["allowed_ips", "allowed_ips", "expires_in_days", "more", "name", "owner", "scopes.0"]
+    answer = client.post("/v1/keys", json={"allowed_ips": None, "owner": "ada", "name": "x"})
+    assert [error["field"] for error in answer.json()["errors"]] == ["allowed_ips"]
+
+
 def test_nothing_is_read_of_who_may_not_call(api: Api) -> None:
     answer = api.client(None).post("/v1/keys", content="{", headers={"Content-Type": "text/plain"})
     assert answer.status_code == 401

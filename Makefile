@@ -67,7 +67,7 @@ lock: $(UV_READY) ## resolve dependencies anew, after a change in pyproject.toml
 		--output-file tests/lowest.txt pyproject.toml
 
 clean: ## remove environments, caches and build results, never data
-	rm -rf .venv .venv-lowest $(CLIENTS)/node_modules build dist htmlcov .coverage .coverage.* .hypothesis \
+	rm -rf .venv .venv-lowest .venv-peers $(CLIENTS)/node_modules build dist htmlcov .coverage .coverage.* .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 

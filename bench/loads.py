@@ -1,18 +1,22 @@
 """What a server is measured with: `wrk`, and an nginx beside it that answers the same bytes from its configuration."""
 
+import asyncio
 import json
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 SECONDS = 3
+CHAIN_SECONDS = 4.0
+CONNECTIONS = 16
 _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
@@ -104,3 +108,33 @@ def _wait_for(port: int) -> None:
         else:
             return
     raise SystemExit(f"nothing answers on port {port}: {sys.argv}")
+
+
+async def chains(port: int, tokens: list[str], request: Callable[[str], bytes], read: Callable[[bytes], str]) -> float:
+    """Refresh in chains, each on a connection of its own; return how many a second."""
+    end = time.perf_counter() + CHAIN_SECONDS
+
+    async def chain(token: str) -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        count = 0
+        while time.perf_counter() < end:
+            writer.write(request(token))
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head
+            length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+            token = read(await reader.readexactly(int(length)))
+            count += 1
+        writer.close()
+        return count
+
+    began = time.perf_counter()
+    counts = await asyncio.gather(*[chain(token) for token in tokens])
+    return sum(counts) / (time.perf_counter() - began)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

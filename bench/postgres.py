@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import random
-import socket
 import time
 
 import psycopg
@@ -12,6 +11,7 @@ from tests.servers.postgres import Postgres
 from tokenry import AsyncTokenry, Tokenry
 from tokenry.config import fresh_keyring
 
+from .loads import free_port
 from .measure import ROUNDS, Report, seconds_each
 from .population import fill_postgres
 
@@ -25,7 +25,7 @@ CALLS = 3_000
 def on_postgres(report: Report) -> None:
     """One synchronous caller beside a bare prepared lookup, and 64 callers on one event loop."""
     report.title(f"Verify on PostgreSQL ({KEYS:,} keys, no memory)")
-    port = _free_port()
+    port = free_port()
     server = Postgres(settings={"listen_addresses": "127.0.0.1", "port": str(port)}).start()
     try:
         name = server.create_database().split("@/")[1].split("?")[0]
@@ -56,13 +56,6 @@ def on_postgres(report: Report) -> None:
         report.line(f"{CALLERS} callers on one event loop, a second", f"{rate:,.0f}", "at least 40,000", rate >= 40_000)
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 async def _gathered(url: str, keyring: object, texts: list[str]) -> float:

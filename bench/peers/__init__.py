@@ -1,0 +1,1 @@
+"""Applications that users would build with other packages, each as its documentation recommends."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from .core.addresses import check_list as check_addresses
+from .core import addresses, fields, limits, scopes
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.grant import Grant
 from .core.presented import Presented, cookie_counts, is_too_long, of_authorization, read_presented
@@ -22,6 +22,19 @@ if TYPE_CHECKING:
     from .aio import AsyncTokenry
     from .core.verdict import Taken, Valid, Verdict
     from .tokenry import Tokenry
+
+
+KEY_CHECKS: Final = {
+    "name": fields.name,
+    "description": fields.prose,
+    "scopes": scopes.check_list,
+    "roles": fields.roles,
+    "allowed_ips": addresses.check_list,
+    "limits": limits.check_list,
+    "environment": fields.environment,
+    "metadata": fields.metadata,
+}
+"""What can be said of the fields of a key without looking anything up."""
 
 
 class Engine:
@@ -102,6 +115,7 @@ def taken_of(verdict: Valid) -> Taken:
 
 
 __all__ = [
+    "KEY_CHECKS",
     "OPERATOR_ENVIRONMENT",
     "Ask",
     "Engine",
@@ -112,7 +126,6 @@ __all__ = [
     "Result",
     "Throttle",
     "challenge",
-    "check_addresses",
     "cookie_counts",
     "from_memory",
     "grant_of",

@@ -13,7 +13,9 @@ from tokenry.types import Explanation
 from . import replies
 from .documents import ExplanationDocument
 from .rooms import Caller, Here, Room
-from .schemas import Address, Body, Credential, Environment, KeyId, Scope, Slug, Whole
+from .schemas import ENVIRONMENT, SCOPE, Body, Credential, KeyId, Slug, Whole
+
+Scope = Annotated[str, Field(min_length=1, max_length=64, pattern=SCOPE, examples=["read:projects"])]
 
 room = Room("explain", "Why a credential is, or is not, accepted.")
 
@@ -25,7 +27,7 @@ class Question(Body):
         Scope | list[Scope] | dict[str, JsonValue] | None,
         Field(description='One scope, a list (all of), or nested `{"all": […]}` and `{"any": […]}`.'),
     ] = None
-    ip: Address | None = None
+    ip: Annotated[str | None, Field(min_length=1, max_length=64, examples=["203.0.113.7"])] = None
     cost: Annotated[Whole, Field(ge=0, le=10**9)] = 1
 
 
@@ -34,7 +36,7 @@ class CredentialQuestion(Question):
 
     credential: Credential
     tenant: Annotated[Slug | None, Field(description="By default any that the caller operates.")] = None
-    environment: Environment | None = None
+    environment: Annotated[str | None, Field(pattern=ENVIRONMENT)] = None
     audience: Annotated[str | None, Field(min_length=1, max_length=255)] = None
 
 

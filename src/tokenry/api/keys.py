@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import Query
 from pydantic import Field
@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tokenry import types
+from tokenry.edge import KEY_CHECKS
 from tokenry.groups import Groups
 from tokenry.types import NOT_GIVEN, Conflict, Issued, Key, LimitState, UsageHour
 
@@ -29,6 +30,7 @@ from .schemas import (
     DAYS_MAX,
     Addresses,
     Body,
+    Checks,
     Credential,
     Cursor,
     Days,
@@ -49,6 +51,7 @@ from .schemas import (
     Scopes,
     Text,
     Whole,
+    check_days,
     days,
 )
 
@@ -62,6 +65,7 @@ WithinDays = Annotated[float | None, Query(ge=0, le=DAYS_MAX)]
 class KeyFields(Body):
     """What can be said of a key when it is issued, and later."""
 
+    checks: ClassVar[Checks] = {**KEY_CHECKS, "expires_in_days": check_days}
     scopes: Scopes = Field(default_factory=list)
     roles: Roles = Field(default_factory=list)
     description: Prose = ""
@@ -204,16 +208,16 @@ def find(here: Here, body: Lookup) -> Response:
 
 
 @room.post("/v1/keys/bulk", "keys.issue_many", tells=ListOf[BulkResult])
-def issue_many(here: Here, body: NewKeys) -> Response:
+def issue_many(call: Caller, here: Here, body: NewKeys) -> Response:
     """Issue up to 1,000 keys in one transaction, with a result each."""
     found = here.keys.issue_many([one.given() for one in body.keys])
-    return replies.items([_result(one) for one in found])
+    return replies.items([_result(one, call.request_id) for one in found])
 
 
-def _result(one: Issued | types.TokenryError) -> dict[str, Any]:
+def _result(one: Issued | types.TokenryError, request_id: str) -> dict[str, Any]:
     if isinstance(one, Issued):
         return {**replies.issued_document(one), "error": None}
-    return {"key": None, "secret": None, "error": problems.of(one).document("")}
+    return {"key": None, "secret": None, "error": problems.of(one).document(request_id)}
 
 
 @room.post("/v1/keys/bulk-revoke", "keys.revoke_where", tells=RevokedDocument)

@@ -13,7 +13,7 @@ from tokenry.types import NotFound, Owner
 from . import replies
 from .documents import PageOf
 from .rooms import Here, Room
-from .schemas import LINE, Body, Cursor, ExternalId, Limit, NewExternalId, Roles
+from .schemas import Body, Cursor, ExternalId, Limit, Line, NewExternalId, Roles
 
 room = Room("owners", "Users and services that keys belong to, known by their `external_id`.")
 
@@ -21,8 +21,8 @@ room = Room("owners", "Users and services that keys belong to, known by their `e
 class OwnerFields(Body):
     """What is said of an owner; what is left out stays, or is empty for a new one."""
 
-    name: Annotated[str, Field(max_length=320, pattern=LINE)] = ""
-    email: Annotated[str | None, Field(max_length=320, pattern=LINE)] = None
+    name: Line = ""
+    email: Line | None = None
     roles: Roles = Field(default_factory=list)
     admin: bool = False
 

@@ -169,7 +169,8 @@ def of(error: BaseException) -> Problem:
             code = {"idempotency_key": "idempotency_mismatch"}.get(field, "conflict")
             return problem(code, error.message, errors=[FieldError(field, code, error.message)] if field else ())
         case Invalid():
-            return problem("invalid", _counted(error.errors), errors=error.errors)
+            errors = [one._replace(field=_NAMES.get(one.field, one.field)) for one in error.errors]
+            return problem("invalid", _counted(errors), errors=errors)
         case NotAllowed():
             return problem("not_allowed", error.message)
         case StoreUnavailable() if error.details.get("cause") in ("SQLITE_FULL", "DiskFull"):
@@ -180,8 +181,22 @@ def of(error: BaseException) -> Problem:
     return problem("internal")
 
 
-def _counted(errors: tuple[FieldError, ...]) -> str:
-    return f"{len(errors)} value{'s'[: len(errors) > 1]} cannot be accepted: {', '.join(e.field for e in errors)}"
+def _counted(errors: list[FieldError]) -> str:
+    names = dict.fromkeys(one.field for one in errors)
+    return f"{len(errors)} value{'s'[: len(errors) > 1]} cannot be accepted: {', '.join(names)}"
+
+
+_NAMES: Final = {
+    "expires_in": "expires_in_days",
+    "expires_in_default": "expires_in_default_days",
+    "expires_in_max": "expires_in_max_days",
+    "expiring_within": "expiring_within_days",
+    "within": "within_days",
+    "grace": "grace_seconds",
+    "if_version": "If-Match",
+    "idempotency_key": "Idempotency-Key",
+}
+"""Where the wire names a field otherwise than the library, since a length needs its unit here."""
 
 
 __all__ = ["KINDS", "MEDIA_TYPE", "PAGE", "Failed", "Kind", "Problem", "missing_credential", "of", "problem", "refused"]

@@ -11,24 +11,12 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokenry.edge import check_addresses
 from tokenry.types import FieldError, Invalid
 
 from . import problems, replies
 from .bodies import BoundedRequest
 from .policy import POLICY
-
-_NAMES: Final = {
-    "expires_in": "expires_in_days",
-    "expires_in_default": "expires_in_default_days",
-    "expires_in_max": "expires_in_max_days",
-    "expiring_within": "expiring_within_days",
-    "within": "within_days",
-    "grace": "grace_seconds",
-    "if_version": "If-Match",
-    "idempotency_key": "Idempotency-Key",
-}
-"""Where the wire names a field otherwise than the library, since a length needs its unit here."""
+from .schemas import Checks
 
 _REPEATED: Final = frozenset(("types",))
 """The parameters that are lists: given once for every item."""
@@ -42,6 +30,8 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of a request."""
         handle, rule, reads = super().get_route_handler(), POLICY[str(self.operation_id)], self.body_field is not None
+        body = self.body_field.field_info.annotation if self.body_field is not None else None
+        checks: Checks = getattr(body, "checks", {})
         known = frozenset(parameter.alias for parameter in self._query())
 
         async def handler(request: Request) -> Response:
@@ -55,7 +45,7 @@ class Route(APIRoute):
                     bounded.must_be_empty()
                 response = await handle(bounded)
             except Exception as error:
-                response = replies.failure(problems.of(_read_error(error)), request_id)
+                response = replies.failure(problems.of(_read_error(error, checks)), request_id)
             response.headers["X-Request-Id"] = request_id
             return response
 
@@ -91,16 +81,16 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
         raise Invalid(errors)
 
 
-def _read_error(error: Exception) -> Exception:
-    """Return an error in the words of the wire."""
-    if isinstance(error, RequestValidationError):
-        found = [_field_error(one) for one in error.errors()]
-        if isinstance(error.body, dict) and not any(one.field.startswith("allowed_ips") for one in found):
-            check_addresses("allowed_ips", error.body.get("allowed_ips", ()), found)  # which no schema can describe
-        return Invalid(found)
-    if isinstance(error, Invalid):
-        return Invalid(one._replace(field=_NAMES.get(one.field, one.field)) for one in error.errors)
-    return error
+def _read_error(error: Exception, checks: Checks) -> Exception:
+    """Return an error in the words of the wire; a body of another form is told what else is wrong with its values."""
+    if not isinstance(error, RequestValidationError):
+        return error
+    found = [_field_error(one) for one in error.errors()]
+    if isinstance(error.body, dict):
+        wrong = {one.field.partition(".")[0] for one in found}
+        for name in [name for name in checks if name in error.body and name not in wrong]:
+            checks[name](name, error.body[name], found)
+    return Invalid(found)
 
 
 def _field_error(error: Any) -> FieldError:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from fastapi import Header, Path, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, JsonValue, WithJsonSchema
+from pydantic_core import CoreSchema
+
+from tokenry.types import FieldError
 
 DAYS_MAX: Final = 36_500
 _TURNING: Final = r"\u2028-\u202E\u2066-\u2069"
@@ -14,7 +18,8 @@ _LINE: Final = rf"[^\x00-\x1F\x7F-\x9F{_TURNING}]"
 LINE: Final = rf"^{_LINE}*$"
 _NAME: Final = rf"^{_LINE}*[^\x00-\x20\x7F-\xA0\s{_TURNING}]{_LINE}*$"
 _PROSE: Final = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F\u2028\u2029]*$"
-_SCOPE: Final = r"^([a-z0-9_.-]+|\*)(:([a-z0-9_.-]+|\*))*$"
+SCOPE: Final = r"^([a-z0-9_.-]+|\*)(:([a-z0-9_.-]+|\*))*$"
+ENVIRONMENT: Final = r"^[a-z][a-z0-9]{0,11}$"
 _ROLE: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
@@ -36,9 +41,14 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+Checks: TypeAlias = Mapping[str, Callable[[str, object, list[FieldError]], object]]
+"""What the engine says about the values of some fields, of a body that does not come as far as the engine."""
+
+
 class Body(BaseModel):
     """A body, in which unknown fields and other types are refused."""
 
+    checks: ClassVar[Checks] = {}
     model_config = ConfigDict(extra="forbid", strict=True)
 
     def given(self) -> dict[str, Any]:
@@ -46,18 +56,34 @@ class Body(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
+class Told:
+    """The bounds of a value, as the reference shows them. The engine checks them, and names all mistakes at once."""
+
+    def __init__(self, **bounds: Any) -> None:
+        self._bounds = bounds
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the schema of the type with the bounds in it."""
+        return {**handler(core), **self._bounds}
+
+
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-Days = Annotated[float, Field(ge=0.0000116, le=DAYS_MAX, description="A number of days; a second is 0.0000116.")]
+Days = Annotated[
+    float,
+    Told(minimum=0.0000116, maximum=DAYS_MAX),
+    Field(description="A number of days; a second is 0.0000116."),
+]
 Whole = Annotated[int, BeforeValidator(_whole)]
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=_NAME)]
-Scope = Annotated[str, Field(min_length=1, max_length=64, pattern=_SCOPE, examples=["read:projects"])]
+Name = Annotated[str, Told(minLength=1, maxLength=100, pattern=_NAME)]
+Scope = Annotated[str, Told(minLength=1, maxLength=64, pattern=SCOPE, examples=["read:projects"])]
 Scopes = Annotated[list[Scope], Field(max_length=1000)]
-RoleName = Annotated[str, Field(pattern=_ROLE, examples=["developer"])]
+RoleName = Annotated[str, Told(pattern=_ROLE, examples=["developer"])]
 Roles = Annotated[list[RoleName], Field(max_length=1000)]
-Environment = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,11}$", examples=["live"])]
-Prose = Annotated[str, Field(max_length=1000, pattern=_PROSE)]
+Environment = Annotated[str, Told(pattern=ENVIRONMENT, examples=["live"])]
+Line = Annotated[str, Told(maxLength=320, pattern=LINE)]
+Prose = Annotated[str, Told(maxLength=1000, pattern=_PROSE)]
 Reason = Annotated[str, Field(max_length=500, pattern=_PROSE)]
-Address = Annotated[str, Field(min_length=1, max_length=64, examples=["203.0.113.0/24"])]
+Address = Annotated[str, Told(minLength=1, maxLength=64, examples=["203.0.113.0/24"])]
 Addresses = Annotated[list[Address], Field(max_length=1000)]
 Owner = Annotated[str, Field(min_length=1, max_length=255, pattern=LINE, examples=["user-42"])]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["default"])]
@@ -68,17 +94,26 @@ Credential = Annotated[str, Field(min_length=1, max_length=8192)]
 class LimitBody(Body):
     """At most `limit` requests in every window of `window_seconds`."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["per-minute"])]
-    limit: Annotated[Whole, Field(ge=1, le=10**12)]
-    window_seconds: Annotated[Whole, Field(ge=1, le=366 * 86_400)]
+    name: Annotated[str, Told(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["per-minute"])]
+    limit: Annotated[Whole, Told(minimum=1, maximum=10**12)]
+    window_seconds: Annotated[Whole, Told(minimum=1, maximum=366 * 86_400)]
 
 
 Limits = Annotated[list[LimitBody], Field(max_length=8)]
 
 
 def days(value: float | None) -> timedelta | None:
-    """Return a number of days as a length, and None for never."""
-    return None if value is None else timedelta(days=value)
+    """Return a number of days as a length, and None for never. The longest there is stands for any that is longer."""
+    try:
+        return None if value is None else timedelta(days=value)
+    except OverflowError:
+        return timedelta.max
+
+
+def check_days(field: str, value: object, errors: list[FieldError]) -> None:
+    """Name a number of days that is too small or too large wherever it stands."""
+    if isinstance(value, (int, float)) and not 0 < value <= DAYS_MAX:
+        errors.append(FieldError(field, "out_of_range", f"must be more than 0 and at most {DAYS_MAX}"))
 
 
 IdempotencyKey = Annotated[

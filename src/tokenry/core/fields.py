@@ -167,8 +167,14 @@ def length(field: str, value: object, errors: Errors, *, least: timedelta, most:
         errors.append(FieldError(field, "not_a_length", "must be a timedelta"))
         return least
     if not least <= value <= most:
-        errors.append(FieldError(field, "out_of_range", f"must be from {least} to {most}"))
+        errors.append(FieldError(field, "out_of_range", f"must be from {_spoken(least)} to {_spoken(most)}"))
     return value
+
+
+def _spoken(length: timedelta) -> str:
+    """Return a length in whole days, or in seconds."""
+    count, unit = (length.days, "day") if length >= timedelta(days=1) else (int(length.total_seconds()), "second")
+    return f"{count} {unit}{'s'[: count != 1]}"
 
 
 def expiry(tenant: Tenant, now: datetime, expires_in: object, expires_at: object, errors: Errors) -> datetime | None:

@@ -107,7 +107,7 @@ def test_every_wrong_field_is_named_at_once(client: TestClient) -> None:
     answer = client.post("/v1/keys", json=asked)
     assert answer.status_code == 422
     fields = {error["field"] for error in answer.json()["errors"]}
-    expected = {"name", "scopes.0", "limits.0.limit", "expires_in_days", "metadata", "status", "secret"}
+    expected = {"name", "scopes", "limits", "expires_in_days", "metadata", "status", "secret"}
     assert fields == expected
     codes = {error["field"]: error["code"] for error in answer.json()["errors"]}
     assert codes["status"] == codes["secret"] == "unknown_field"
@@ -119,6 +119,29 @@ def test_what_the_engine_finds_wrong_bears_the_names_of_the_wire(client: TestCli
         json={"owner": "ada", "name": "CI", "expires_in_days": 36_000, "allowed_ips": ["10.0.0.1/8"]},
     )
     assert {error["field"] for error in answer.json()["errors"]} == {"expires_in_days", "allowed_ips"}
+
+
+def test_values_are_wrong_together_whether_a_schema_or_only_the_database_tells(client: TestClient) -> None:
+    client.put("/v1/scopes", json={"scopes": ["read:projects"]})
+    asked = {"owner": "ada", "name": " ", "scopes": ["no:such", "NO"], "expires_in_days": 1e300, "environment": "LIVE"}
+    errors = client.post("/v1/keys", json=asked).json()["errors"]
+    assert {(error["field"], error["code"]) for error in errors} == {
+        ("name", "blank"),
+        ("scopes", "bad_scope"),
+        ("scopes", "unknown_scope"),
+        ("expires_in_days", "out_of_range"),
+        ("environment", "bad_environment"),
+    }
+    assert client.get("/v1/keys").json()["items"] == []
+
+
+def test_a_wrong_key_among_many_gets_its_own_answer_in_the_names_of_the_wire(client: TestClient) -> None:
+    keys = [{"owner": "ada", "name": " ", "expires_in_days": 36_000}, {"owner": "ada", "name": "CI"}]
+    answer = client.post("/v1/keys/bulk", json={"keys": keys})
+    wrong, good = answer.json()["items"]
+    assert {error["field"] for error in wrong["error"]["errors"]} == {"name", "expires_in_days"}
+    assert wrong["error"]["request_id"] == answer.headers["X-Request-Id"]
+    assert good["key"]["name"] == "CI"
 
 
 def test_a_repeat_with_the_same_idempotency_key_gets_the_same_answer(client: TestClient) -> None:

@@ -79,7 +79,7 @@ def test_every_mistake_of_a_body_is_named_at_once(client: TestClient) -> None:
     answer = client.post("/v1/keys", json=body)
     found = sorted(error["field"] for error in answer.json()["errors"])
     assert answer.status_code == 422
-    assert found == ["allowed_ips", "allowed_ips", "expires_in_days", "more", "name", "owner", "scopes.0"]
+    assert found == ["allowed_ips", "allowed_ips", "expires_in_days", "more", "name", "owner", "scopes"]
     answer = client.post("/v1/keys", json={"allowed_ips": None, "owner": "ada", "name": "x"})
     assert [error["field"] for error in answer.json()["errors"]] == ["allowed_ips"]
 

@@ -58,7 +58,8 @@ bench: $(DEV_READY) ## measure
 	$(BIN)/python -m bench
 
 chaos: $(DEV_READY) ## kills, freezes and races, with the long counts
-	TOKENRY_CHAOS=1 $(BIN)/python -m pytest tests/chaos -m chaos
+	.ci/debian $(PROGRAMS)
+	TOKENRY_CHAOS=1 $(BIN)/python -m pytest tests/chaos tests/processes tests/store/test_starting.py tests/ext/test_tabs.py
 
 lock: $(UV_READY) ## resolve dependencies anew, after a change in pyproject.toml
 	$(UV) lock --default-index https://pypi.org/simple

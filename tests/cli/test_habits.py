@@ -154,6 +154,19 @@ def test_lists_go_on_where_they_ended(run: Shell) -> None:
     assert "--cursor" in run("keys", "list", "--limit", "2").err
 
 
+def test_a_page_that_has_found_nothing_yet_does_not_say_that_there_is_nothing(
+    run: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        run("keys", "issue", "--owner", "user-42", "--name", name)
+    monkeypatch.setattr("tokenry.store.reach.ROWS", 2)
+    said = run("keys", "list", "--text", "a").err
+    assert "so far" in said
+    assert "--cursor" in said
+    assert [key["name"] for key in run("keys", "list", "--text", "a", "--all", "--json").json["keys"]] == ["a"]
+    assert "so far" not in run("keys", "list", "--text", "d", "--all").err
+
+
 def test_a_table_is_aligned_text_in_a_pipe_and_drawn_on_a_terminal(ready: Shell) -> None:
     plain = ready("owners", "list").out
     assert plain.splitlines()[0].split("  ")[0] == "external id"

@@ -116,6 +116,28 @@ def test_iterating_gives_one_page(tk: Any, issue: Issue) -> None:
     assert (len(list(page)), len(page), page.next_cursor is None) == (2, 2, False)
 
 
+def test_a_filter_looks_at_so_many_rows_a_page_and_all_pages_show_everything(
+    tk: Any, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [issue(scopes=["rare"] if number in (0, 8) else []).key.id for number in range(10)]
+    for number in range(5):
+        tk.owners.put(f"o{number}", name="rare" if number == 4 else "")
+    everything = tk.audit.list(action="key.issued").items
+    monkeypatch.setattr("tokenry.store.reach.ROWS", 3)
+    first = tk.keys.list(scope="rare")
+    assert [key.id for key in first] == [made[8]]
+    assert (tk.keys.list(scope="no:such").items, tk.keys.list(scope="no:such").next_cursor) == ((), first.next_cursor)
+    for limit in (1, 2, 100):
+        assert [key.id for key in all_pages(tk.keys.list, scope="rare", limit=limit)] == [made[8], made[0]]
+        assert [key.id for key in all_pages(tk.keys.list, status="active", limit=limit)] == made[::-1]
+        assert all_pages(tk.keys.list, owner="ada", status="revoked", limit=limit) == []
+        assert all_pages(tk.audit.list, action="key.issued", limit=limit) == list(everything)
+        assert [owner.external_id for owner in all_pages(tk.owners.list, text="rare", limit=limit)] == ["o4"]
+    assert tk.owners.list(text="rare").next_cursor is not None
+    assert (len(tk.keys.list()), len(tk.keys.list(owner="ada"))) == (10, 10)
+    assert {item.key.id for item in tk.keys.revoke_where(scope="rare", dry_run=False)} == {made[8], made[0]}
+
+
 def test_a_cursor_is_of_its_own_list_and_nothing_else(tk: Any, issue: Issue) -> None:
     for number in range(3):
         issue()

@@ -33,7 +33,7 @@ class ProblemDocument(BaseModel):
 
 
 class PageOf(BaseModel, Generic[T]):
-    """One page of a list; hand `next_cursor` back as `cursor` for the next one, null: this was the last."""
+    """One page of a list; hand `next_cursor` back as `cursor` for the next one. Only null says: the last one."""
 
     items: list[T]
     next_cursor: str | None

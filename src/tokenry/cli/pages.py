@@ -38,6 +38,6 @@ def listing(
     if found:
         call.out.table(columns, [row(record) for record in found])
     else:
-        call.out.say(f"there are no such {noun}")
+        call.out.say(f"there are no such {noun}{' so far' if cursor else ''}")
     if cursor:
-        call.out.say(f"there are more: --cursor {cursor}, or --all")
+        call.out.say(f"there {'are' if found else 'may be'} more: --cursor {cursor}, or --all")

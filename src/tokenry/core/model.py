@@ -296,7 +296,7 @@ class BulkItem:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list; hand `next_cursor` back for the next one (None: this was the last)."""
+    """One page of a list; hand `next_cursor` back for the next one. Only None says that it was the last."""
 
     items: tuple[T, ...]
     next_cursor: str | None = None

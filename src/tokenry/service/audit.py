@@ -49,8 +49,9 @@ class Audit:
         asked = {"subject": subject, "actor": actor, "action": action}
         which = {name: str(value) for name, value in asked.items() if value is not NOT_GIVEN}
         with self._reading(tenant, by, "reading the audit log") as scene:
-            found = scene.rows.audit.list(scene.tenant, which, before=before, limit=limit + 1)
-        return page("entry", found, limit, lambda entry: entry.id)
+            until = scene.rows.audit.reach(scene.tenant, which, before=before)
+            found = scene.rows.audit.list(scene.tenant, which, before=before, until=until, limit=limit + 1)
+        return page("entry", found, limit, lambda entry: entry.id, until)
 
     def head(self, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Head:
         """Return the signed end of the chain, everything written so far included. Keep it where the database is not.

@@ -69,7 +69,8 @@ def revoke_where(
             which = seeing.read_filter(scene, *asked)
             if which is None:
                 return ()
-            found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, limit=_BATCH)
+            until = scene.rows.keys.reach(scene.tenant, which, before=before)
+            found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, until=until, limit=_BATCH)
             living = [key for key in found if key.status != "revoked"]
             barred = {key.id for key in living if not scene.actor.sees(key.owner, seeing.WRITE)}
             meant = [key for key in living if key.id not in barred]
@@ -78,9 +79,9 @@ def revoke_where(
             told = {key.id: BulkItem(key, None) for key in meant}
             told |= {key.id: BulkItem(key, "not_allowed") for key in living if key.id in barred}
             items += [told[key.id] for key in living if key.id in told]
-        if len(found) < _BATCH:
+        before = found[-1].id if len(found) == _BATCH else until
+        if before is None:
             return tuple(items)
-        before = found[-1].id
 
 
 def delete(context: Context, id: str, tenant: Any, by: By) -> None:

@@ -115,8 +115,9 @@ class Keys:
             which = read_filter(scene, *asked)
             if which is None:
                 return Page(())
-            found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, limit=limit + 1)
-        return page("key", found, limit, lambda key: key.id)
+            until = scene.rows.keys.reach(scene.tenant, which, before=before)
+            found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, until=until, limit=limit + 1)
+        return page("key", found, limit, lambda key: key.id, until)
 
     def expiring(
         self,

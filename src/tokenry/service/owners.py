@@ -77,8 +77,9 @@ class Owners:
             if not scene.actor.may(_READ):
                 own = scene.actor.owner if scene.actor.operator is None else None
                 return Page((own,) if own and own.id else ())
-            found = scene.rows.owners.list(scene.tenant, after=after, limit=limit + 1, text=text)
-        return page("owner", found, limit, lambda owner: owner.external_id)
+            until = scene.rows.owners.reach(scene.tenant, after=after) if text else None
+            found = scene.rows.owners.list(scene.tenant, after=after, until=until, limit=limit + 1, text=text)
+        return page("owner", found, limit, lambda owner: owner.external_id, until)
 
     def disable(self, external_id: object, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
         """Disable an owner: from now on none of its credentials is valid. Doing it twice is fine."""

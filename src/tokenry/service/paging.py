@@ -29,10 +29,13 @@ def place_of(kind: str, cursor: object, fits: Callable[[str], object] = str.ispr
     return place
 
 
-def page(kind: str, items: Sequence[T], limit: int, place: Callable[[T], str]) -> Page[T]:
-    """Make a page from one item more than it shows, which tells whether there is a next one."""
-    if len(items) <= limit:
-        return Page(tuple(items))
+def page(kind: str, items: Sequence[T], limit: int, place: Callable[[T], str], reach: str | None = None) -> Page[T]:
+    """Make a page from one item more than it shows, which tells whether there is a next one.
+
+    `reach` is the place up to which was looked, where that is not the end.
+    """
     shown = tuple(items[:limit])
-    raw = f"{kind}:{place(shown[-1])}".encode()
-    return Page(shown, base64.urlsafe_b64encode(raw).decode().rstrip("="))
+    end = place(shown[-1]) if len(items) > limit else reach
+    if end is None:
+        return Page(shown)
+    return Page(shown, base64.urlsafe_b64encode(f"{kind}:{end}".encode()).decode().rstrip("="))

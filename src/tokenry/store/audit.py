@@ -8,11 +8,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, select, text, update
 
 from tokenry.core.model import Entry, Tenant, micros, moment
 from tokenry.core.ports import HeadRow, Sealed
 
+from .reach import reach
 from .tables import audit_entry, audit_head, tenant
 from .values import stored, stored_row
 
@@ -22,7 +23,11 @@ _SEAL = (
     .where(audit_entry.c.tenant_id == bindparam("of_tenant"), audit_entry.c.id == bindparam("of_id"))
     .values(position=bindparam("at_position"), chain=bindparam("link"))
 )
-_UNSEALED_TENANTS = select(audit_entry.c.tenant_id).where(audit_entry.c.position.is_(None)).distinct()
+# Asked every second. Left to itself SQLite would walk over every entry there ever was.
+_UNSEALED_TENANTS = {
+    dialect: text(f"SELECT DISTINCT tenant_id FROM tokenry_audit_entry {by} WHERE position IS NULL")  # noqa: S608
+    for dialect, by in (("sqlite", "INDEXED BY tokenry_audit_unsealed"), ("postgresql", ""))
+}
 _UNSEALED = _SELECT.where(audit_entry.c.tenant_id == bindparam("tenant_id"), audit_entry.c.position.is_(None)).order_by(
     audit_entry.c.id
 )
@@ -59,17 +64,25 @@ class AuditRows:
         ]
         self._connection.execute(insert(audit_entry), rows)
 
-    def list(self, tenant: Tenant, which: Mapping[str, str], *, before: str | None, limit: int) -> Sequence[Entry]:
-        query = _SELECT.where(audit_entry.c.tenant_id == tenant.id)
+    def list(
+        self, tenant: Tenant, which: Mapping[str, str], *, before: str | None, until: str | None = None, limit: int
+    ) -> Sequence[Entry]:
+        query = _in_front(_SELECT, tenant, before)
         for name, value in which.items():
             query = query.where(audit_entry.c[name] == value)
-        if before is not None:
-            query = query.where(audit_entry.c.id < before)
+        if until is not None:
+            query = query.where(audit_entry.c.id >= until)
         rows = self._connection.execute(query.order_by(audit_entry.c.id.desc()).limit(limit))
         return [_entry_of(row) for row in rows]
 
+    def reach(self, tenant: Tenant, which: Mapping[str, str], *, before: str | None) -> str | None:
+        """Return the id at which a page of `list` ends, however few it has found; None when it may look at all."""
+        if not which or "subject" in which:  # what happened to one thing has an index
+            return None
+        return reach(self._connection, _in_front(select(audit_entry.c.id), tenant, before), audit_entry.c.id)
+
     def unsealed_tenants(self) -> Sequence[str]:
-        return self._connection.execute(_UNSEALED_TENANTS).scalars().all()
+        return self._connection.execute(_UNSEALED_TENANTS[self._connection.dialect.name]).scalars().all()
 
     def unsealed(self, tenant_id: str, limit: int) -> Sequence[Sealed]:
         rows = self._connection.execute(_UNSEALED.limit(limit), {"tenant_id": tenant_id})
@@ -133,6 +146,11 @@ class AuditRows:
         head, cut = _begins(audit_head.c.signature, generation), _begins(audit_head.c.cut_signature, generation)
         ends = select(func.count()).select_from(audit_head).where(head | cut)
         return int(self._connection.execute(entries).scalar_one()), int(self._connection.execute(ends).scalar_one())
+
+
+def _in_front(query: Select[Any], tenant: Tenant, before: str | None) -> Select[Any]:
+    query = query.where(audit_entry.c.tenant_id == tenant.id)
+    return query if before is None else query.where(audit_entry.c.id < before)
 
 
 def _begins(column: Any, generation: str) -> ColumnElement[bool]:

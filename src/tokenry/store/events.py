@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, literal_column, select, text
+from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select, text, tuple_
 
 from tokenry.core.model import Event, Tenant, micros, moment
 
@@ -59,14 +59,7 @@ class EventRows:
     def list(self, tenant: Tenant, *, after: int, types: Sequence[str] | None, limit: int) -> Sequence[Event]:
         query = select(event).where(event.c.tenant_id == tenant.id, _VISIBLE[self._dialect])
         if after:
-            place = select(func.max(event.c.txid)).where(event.c.sequence <= after, _VISIBLE[self._dialect])
-            same = select(event.c.txid).where(event.c.sequence == after)
-            txid = self._connection.execute(
-                select(func.coalesce(same.scalar_subquery(), place.scalar_subquery()))
-            ).scalar()
-            query = query.where(
-                (event.c.txid > (txid or 0)) | ((event.c.txid == (txid or 0)) & (event.c.sequence > after))
-            )
+            query = query.where(event.c.sequence > after if self._dialect == "sqlite" else self._behind(after))
         if types is not None:
             query = query.where(event.c.type.in_(types))
         rows = self._connection.execute(query.order_by(event.c.txid, event.c.sequence).limit(limit))
@@ -83,6 +76,12 @@ class EventRows:
             )
             for row in rows
         ]
+
+    def _behind(self, after: int) -> ColumnElement[bool]:
+        place = select(func.max(event.c.txid)).where(event.c.sequence <= after, _VISIBLE[self._dialect])
+        same = select(event.c.txid).where(event.c.sequence == after)
+        txid = self._connection.execute(select(func.coalesce(same.scalar_subquery(), place.scalar_subquery()))).scalar()
+        return tuple_(event.c.txid, event.c.sequence) > tuple_(txid or 0, after)
 
     def known(self, tenant_id: str, ids: Sequence[str]) -> set[str]:
         """Return those ids that are committed (or part of this transaction)."""

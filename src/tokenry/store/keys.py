@@ -15,6 +15,7 @@ from tokenry.core.limits import Limit
 from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros, moment, moment_or_none
 from tokenry.core.ports import KeyFilter
 
+from .reach import reach
 from .tables import key, limit_counter, owner, secret, tenant, usage_hour
 from .values import like, stored, stored_row
 
@@ -56,6 +57,11 @@ def _is(status: str, now: int) -> ColumnElement[bool]:
     return live & or_(key.c.expires_at.is_(None), key.c.expires_at > now)
 
 
+def _expires(now: int, until: int) -> ColumnElement[bool]:
+    """Mean the active keys that expire by a moment, in the words of which an index knows both ends."""
+    return key.c.revoked_at.is_(None) & key.c.disabled_at.is_(None) & key.c.expires_at.between(now + 1, until)
+
+
 def _not_announced(days: int) -> ColumnElement[bool]:
     return or_(key.c.expiry_notice_days.is_(None), key.c.expiry_notice_days > days)
 
@@ -78,7 +84,7 @@ def _filtered(query: Select[Any], which: KeyFilter, now: int) -> Select[Any]:
             )
         )
     if which.expires_before is not None:
-        query = query.where(_is("active", now), key.c.expires_at <= micros(which.expires_before))
+        query = query.where(_expires(now, micros(which.expires_before)))
     if which.last_used_before is not None:
         before = micros(which.last_used_before)
         since = (
@@ -130,11 +136,31 @@ class KeyRows:
         rows = self._connection.execute(_BY_KID, {"tenant_id": tenant.id, "kid": kid}).all()
         return self._records(tenant, rows, now)[0] if rows else None
 
-    def list(self, tenant: Tenant, which: KeyFilter, now: datetime, *, before: str | None, limit: int) -> Sequence[Key]:
+    def list(
+        self,
+        tenant: Tenant,
+        which: KeyFilter,
+        now: datetime,
+        *,
+        before: str | None,
+        until: str | None = None,
+        limit: int,
+    ) -> Sequence[Key]:
+        """Return the newest keys that a filter means, between two ids: those in front of `before`, `until` included."""
         query = _filtered(_SELECT.where(key.c.tenant_id == tenant.id), which, micros(now))
         if before is not None:
             query = query.where(key.c.id < before)
+        if until is not None:
+            query = query.where(key.c.id >= until)
         return self._records(tenant, self._connection.execute(query.order_by(key.c.id.desc()).limit(limit)).all(), now)
+
+    def reach(self, tenant: Tenant, which: KeyFilter, *, before: str | None) -> str | None:
+        """Return the id at which a page of `list` ends, however few it has found; None when it may look at all."""
+        owned = KeyFilter(owner_id=which.owner_id)
+        if which == owned:
+            return None
+        query = _filtered(select(key.c.id).where(key.c.tenant_id == tenant.id), owned, 0)
+        return reach(self._connection, query if before is None else query.where(key.c.id < before), key.c.id)
 
     def expiring(
         self,
@@ -146,13 +172,13 @@ class KeyRows:
         after: tuple[int, str] | None,
         limit: int,
     ) -> Sequence[Key]:
-        query = _SELECT.where(key.c.tenant_id == tenant.id, _is("active", micros(now)))
-        query = query.where(key.c.expires_at <= micros(until)).order_by(key.c.expires_at, key.c.id)
+        query = _SELECT.where(key.c.tenant_id == tenant.id, _expires(micros(now), micros(until)))
+        query = query.order_by(key.c.expires_at, key.c.id)
         if owner_id is not None:
             query = query.where(key.c.owner_id == owner_id)
         if after is not None:
             at, id = after
-            query = query.where((key.c.expires_at > at) | ((key.c.expires_at == at) & (key.c.id > id)))
+            query = query.where(key.c.expires_at >= at, (key.c.expires_at > at) | (key.c.id > id))
         return self._records(tenant, self._connection.execute(query.limit(limit)).all(), now)
 
     def names(self, tenant: Tenant, folded: Iterable[str]) -> set[tuple[str, str]]:
@@ -211,7 +237,8 @@ class KeyRows:
         query = (
             select(tenant.c.slug, key.c.id)
             .join(tenant, tenant.c.id == key.c.tenant_id)
-            .where(_is("active", at), key.c.expires_at <= at + days * 86_400_000_000, _not_announced(days))
+            .where(key.c.tenant_id.in_(select(tenant.c.id)))  # which makes it a range of the index for each
+            .where(_expires(at, at + days * 86_400_000_000), _not_announced(days))
             .limit(limit)
         )
         return [(row.slug, row.id) for row in self._connection.execute(query)]

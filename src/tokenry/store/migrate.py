@@ -11,7 +11,7 @@ from tokenry.core.errors import ConfigError
 
 from .tables import VERSION_TABLE
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 def revision(connection: Connection) -> str | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, or_, select, update
 
 from tokenry.core.grant import texts
 from tokenry.core.model import Owner, Tenant, moment
 
+from .reach import reach
 from .tables import owner
 from .values import like, stored, stored_row
 
@@ -21,6 +22,11 @@ _GET_LOCKED = _GET.with_for_update()
 _WITH_ROLE = select(owner.c.id, owner.c.roles).where(
     owner.c.tenant_id == bindparam("tenant_id"), owner.c.roles.like(bindparam("pattern"), escape="\\")
 )
+
+
+def _behind(tenant: Tenant, after: str | None) -> Select[Any]:
+    query = select(owner).where(owner.c.tenant_id == tenant.id, _ALIVE)
+    return query if after is None else query.where(owner.c.external_id > after)
 
 
 def owner_of(tenant: Tenant, row: Any) -> Owner:
@@ -63,16 +69,22 @@ class OwnerRows:
         row = self._connection.execute(_GET_LOCKED if lock else _GET, wanted).first()
         return owner_of(tenant, row) if row else None
 
-    def list(self, tenant: Tenant, *, after: str | None, limit: int, text: str | None) -> Sequence[Owner]:
-        query = select(owner).where(owner.c.tenant_id == tenant.id, _ALIVE)
-        if after is not None:
-            query = query.where(owner.c.external_id > after)
+    def list(
+        self, tenant: Tenant, *, after: str | None, until: str | None = None, limit: int, text: str | None
+    ) -> Sequence[Owner]:
+        query = _behind(tenant, after)
+        if until is not None:
+            query = query.where(owner.c.external_id <= until)
         if text is not None:
             pattern = like(text.casefold())
             columns = (owner.c.external_id, owner.c.name, owner.c.email)
             query = query.where(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
         rows = self._connection.execute(query.order_by(owner.c.external_id).limit(limit))
         return [owner_of(tenant, row) for row in rows]
+
+    def reach(self, tenant: Tenant, *, after: str | None) -> str | None:
+        """Return where a page of `list` with a text ends, however few it has found; None when it may look at all."""
+        return reach(self._connection, _behind(tenant, after), owner.c.external_id, newest_first=False)
 
     def update(self, tenant: Tenant, id: str, values: Mapping[str, Any]) -> None:
         statement = update(owner).where(owner.c.tenant_id == tenant.id, owner.c.id == id)

@@ -201,6 +201,7 @@ session = _table(
     _text("revoke_reason", ""),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["tokenry_owner.tenant_id", "tokenry_owner.id"]),
 )
+Index("tokenry_session_tenant", session.c.tenant_id, session.c.id)
 Index("tokenry_session_owner", session.c.tenant_id, session.c.owner_id, session.c.id)
 Index("tokenry_session_expires_at", session.c.expires_at)
 
@@ -234,7 +235,7 @@ event = _table(
     _text("data"),
     sqlite_autoincrement=True,
 )
-Index("tokenry_event_order", event.c.txid, event.c.sequence)
+Index("tokenry_event_order", event.c.tenant_id, event.c.txid, event.c.sequence)
 
 audit_entry = _table(
     "audit_entry",
@@ -254,6 +255,7 @@ audit_entry = _table(
     Column("chain", Text, nullable=True),
     PrimaryKeyConstraint("tenant_id", "id"),
 )
+Index("tokenry_audit_subject", audit_entry.c.tenant_id, audit_entry.c.subject, audit_entry.c.id)
 Index("tokenry_audit_position", audit_entry.c.tenant_id, audit_entry.c.position, unique=True)
 Index(
     "tokenry_audit_unsealed",

@@ -1,0 +1,17 @@
+"""How far a page looks. A filter without an index of its own is held against so many rows, and not against them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Column, Connection, Select
+
+ROWS = 50_000
+"""So many rows are looked at for one page: some 30 ms. A page of what is rare then is short, and has a next one."""
+
+
+def reach(connection: Connection, rows: Select[Any], column: Column[str], *, newest_first: bool = True) -> str | None:
+    """Return the last of the rows that a page may look at, by the column that orders them; None when it may see all."""
+    nearest = rows.with_only_columns(column).order_by(column.desc() if newest_first else column)
+    last: str | None = connection.execute(nearest.offset(ROWS - 1).limit(1)).scalar()  # counted off along an index
+    return last

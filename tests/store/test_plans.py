@@ -1,0 +1,89 @@
+"""What SQLite does for a list: it goes along an index, and walks over no table and sorts none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tokenry import Settings, Tokenry
+
+DAY = timedelta(days=1)
+GROWING = ("tokenry_key", "tokenry_owner", "tokenry_audit_entry", "tokenry_event", "tokenry_session")
+
+
+@pytest.fixture
+def tk() -> Iterator[Tokenry]:
+    """An instance with a little of everything, whose work beside requests is done inside calls."""
+    with Tokenry("sqlite://", settings=Settings(background=False)) as tk:
+        tk.owners.put("ada")
+        tk.keys.issue("ada", name="k")
+        tk.sessions.start("ada")
+        yield tk
+
+
+@pytest.fixture
+def plans() -> Iterator[list[str]]:
+    """The steps of every question that is asked of a table that grows."""
+    steps: list[str] = []
+
+    def explain(connection: sa.Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.lstrip().startswith("SELECT") and any(table in statement for table in GROWING):
+            asked = connection.connection.cursor()
+            asked.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            steps.extend(row[3] for row in asked.fetchall())
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", explain)
+    yield steps
+    sa.event.remove(sa.Engine, "before_cursor_execute", explain)
+
+
+LISTS: dict[str, Callable[[Tokenry], object]] = {
+    "keys": lambda tk: tk.keys.list(),
+    "keys of an owner": lambda tk: tk.keys.list(owner="ada"),
+    "keys by status": lambda tk: [tk.keys.list(status=s) for s in ("active", "expired", "revoked", "disabled")],
+    "keys by scope": lambda tk: tk.keys.list(scope="a"),
+    "keys by text": lambda tk: tk.keys.list(text="a"),
+    "keys by environment": lambda tk: tk.keys.list(environment="test"),
+    "keys by last use": lambda tk: tk.keys.list(last_used_before=datetime.now(UTC)),
+    "keys that expire": lambda tk: tk.keys.list(expiring_within=DAY),
+    "owners": lambda tk: tk.owners.list(),
+    "owners by text": lambda tk: tk.owners.list(text="a"),
+    "audit": lambda tk: tk.audit.list(),
+    "audit by subject": lambda tk: tk.audit.list(subject="a"),
+    "audit by actor": lambda tk: tk.audit.list(actor="a", action="key.issued"),
+    "events": lambda tk: tk.events.list(),
+    "events from a place on": lambda tk: tk.events.list(after=2, types=["key.issued"]),
+    "sessions": lambda tk: tk.sessions.list(),
+    "sessions of an owner": lambda tk: tk.sessions.list("ada"),
+}
+
+
+@pytest.mark.parametrize("ask", LISTS.values(), ids=LISTS)
+def test_a_list_walks_over_no_table_and_sorts_none(
+    tk: Tokenry, plans: list[str], monkeypatch: pytest.MonkeyPatch, ask: Callable[[Tokenry], object]
+) -> None:
+    monkeypatch.setattr("tokenry.store.reach.ROWS", 1)  # as if there were very many
+    ask(tk)
+    assert any(step.startswith(("SEARCH tokenry_", "SEARCH x ")) for step in plans)
+    assert [step for step in plans if step.startswith("SCAN tokenry_") or "B-TREE" in step] == []
+
+
+def test_events_are_read_from_their_place_on(tk: Tokenry, plans: list[str]) -> None:
+    tk.events.list(after=2)
+    assert [step for step in plans if "sequence>?" in step or "rowid>?" in step]
+
+
+def test_expiring_keys_are_a_range_of_their_index(tk: Tokenry, plans: list[str]) -> None:
+    tk.keys.expiring(within=DAY)
+    assert [step for step in plans if "expires_at>? AND expires_at<?" in step]
+
+
+def test_what_is_asked_every_second_walks_over_nothing(tk: Tokenry, plans: list[str]) -> None:
+    tk.flush()
+    tk._upkeep()
+    walks = [step for step in plans if step.startswith("SCAN tokenry_")]
+    assert walks == ["SCAN tokenry_audit_entry USING INDEX tokenry_audit_unsealed"]

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from tokenry.types import FieldError, Invalid
+from tokenry.types import FieldError
 
 from .problems import Failed, problem
 
@@ -36,19 +36,21 @@ class BoundedRequest(Request):
         if body.count(b"[") + body.count(b"{") > DEPTH_MAX and _depth(self._json) > DEPTH_MAX:
             raise Failed(problem("bad_request", f"The body is nested more than {DEPTH_MAX} levels deep."))
 
+    @property
+    def told(self) -> Any:
+        """What the body says; None for no body."""
+        return getattr(self, "_json", None)
+
     async def json(self) -> Any:
         """Return what the body says."""
         return self._json
 
-    def must_be_empty(self) -> None:
-        """Raise Invalid for a body where none is read: what stands in it would silently not happen."""
-        told = getattr(self, "_json", None)
-        if isinstance(told, dict):
-            errors = [FieldError(str(name)[:100], "unknown_field", "is not a field of this request") for name in told]
-            if errors:
-                raise Invalid(errors)
-        elif told is not None:
-            raise Invalid.one("body", "not_empty", "this request has no body")
+    def stray(self) -> list[FieldError]:
+        """Name what stands in a body where none is read: it would silently not happen."""
+        if isinstance(self.told, dict):
+            what = "is not a field of this request"
+            return [FieldError(str(name)[:100], "unknown_field", what) for name in self.told]
+        return [] if self.told is None else [FieldError("body", "not_empty", "this request has no body")]
 
     async def _read(self) -> bytes:
         length = self.headers.get("content-length", "0")

@@ -39,10 +39,10 @@ class Route(APIRoute):
             try:
                 bounded = BoundedRequest(request.scope, request.receive)
                 bounded.state.call = await request.app.state.callers.admit(request, rule, request_id)
-                _check_query(request, known)
                 await bounded.load()
-                if not reads:
-                    bounded.must_be_empty()
+                wrong = _query_errors(request, known) + ([] if reads else bounded.stray())
+                if wrong:
+                    raise Invalid([*wrong, *_named(self._unread(bounded), checks)])
                 response = await handle(bounded)
             except Exception as error:
                 response = replies.failure(problems.of(_read_error(error, checks)), request_id)
@@ -50,6 +50,21 @@ class Route(APIRoute):
             return response
 
         return handler
+
+    def _unread(self, request: BoundedRequest) -> RequestValidationError:
+        """Say what else is wrong with a request that is refused before it is read."""
+        errors: list[Any] = []
+        for parameter in self._query():
+            given = request.query_params.getlist(parameter.alias)
+            if given:
+                value = given if parameter.alias in _REPEATED else given[-1]
+                errors += parameter.validate(value, loc=("query", parameter.alias))[1]
+        body = request.told
+        if self.body_field is not None and body is not None:
+            errors += self.body_field.validate(body, loc=("body",))[1]
+        elif self.body_field is not None and self.body_field.field_info.is_required():
+            errors.append({"type": "missing", "loc": ("body",), "msg": "Field required"})
+        return RequestValidationError(errors, body=body)
 
     def _query(self) -> list[Any]:
         waiting, found = [self.dependant], []
@@ -68,8 +83,8 @@ def request_id_of(request: Request) -> str:
     return cast("str", state["request_id"])
 
 
-def _check_query(request: Request, known: frozenset[str]) -> None:
-    """Refuse parameters that are unknown or given twice: a filter that is not heeded answers too much."""
+def _query_errors(request: Request, known: frozenset[str]) -> list[FieldError]:
+    """Name parameters that are unknown or given twice: a filter that is not heeded answers too much."""
     errors, seen = [], set()
     for name, _ in request.query_params.multi_items():
         if name not in known:
@@ -77,20 +92,22 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
         elif name in seen and name not in _REPEATED:
             errors.append(FieldError(name, "duplicate", "is given more than once"))
         seen.add(name)
-    if errors:
-        raise Invalid(errors)
+    return errors
 
 
 def _read_error(error: Exception, checks: Checks) -> Exception:
-    """Return an error in the words of the wire; a body of another form is told what else is wrong with its values."""
-    if not isinstance(error, RequestValidationError):
-        return error
+    """Return an error in the words of the wire."""
+    return Invalid(_named(error, checks)) if isinstance(error, RequestValidationError) else error
+
+
+def _named(error: RequestValidationError, checks: Checks) -> list[FieldError]:
+    """Name every mistake of a request; a body of another form is told what else is wrong with its values."""
     found = [_field_error(one) for one in error.errors()]
     if isinstance(error.body, dict):
         wrong = {one.field.partition(".")[0] for one in found}
         for name in [name for name in checks if name in error.body and name not in wrong]:
             checks[name](name, error.body[name], found)
-    return Invalid(found)
+    return found
 
 
 def _field_error(error: Any) -> FieldError:

@@ -74,6 +74,28 @@ def test_a_body_where_none_is_read_is_refused(client: TestClient) -> None:
     assert client.post("/v1/keys/key_x/disable", json={}).status_code == 404
 
 
+def test_mistakes_of_query_and_body_are_named_together(client: TestClient) -> None:
+    def named(answer: Any) -> dict[str, str]:
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+        return {error["field"]: error["code"] for error in answer.json()["errors"]}
+
+    wrong = {"owner": "ada", "name": "", "allowed_ips": ["x"], "nonsense": 1}
+    assert named(client.post("/v1/keys?foo=1&tenant=a&tenant=b", json=wrong)) == {
+        "foo": "unknown_field",
+        "tenant": "duplicate",
+        "nonsense": "unknown_field",
+        "name": "blank",
+        "allowed_ips": "bad_address",
+    }
+    assert named(client.post("/v1/keys?foo=1", json={"owner": "ada", "name": ""})).keys() == {"foo", "name"}
+    assert named(client.post("/v1/keys?foo=1", json={"owner": "ada", "name": "n"})).keys() == {"foo"}
+    assert named(client.post("/v1/keys?foo=1")).keys() == {"foo", "body"}
+    assert named(client.post("/v1/keys/bulk?foo=1", json={"keys": [{"owner": "a"}]})).keys() == {"foo", "keys.0.name"}
+    assert named(client.request("GET", "/v1/keys?foo=1&limit=0", json={"x": 1})).keys() == {"foo", "x", "limit"}
+    assert client.get("/v1/keys").json()["items"] == client.get("/v1/keys?limit=100").json()["items"]
+    assert not [key for key in client.get("/v1/keys").json()["items"] if key["name"] == "n"]
+
+
 def test_every_mistake_of_a_body_is_named_at_once(client: TestClient) -> None:
     body = {"scopes": ["NO"], "more": 1, "allowed_ips": ["10.0.0.1/8", "192.0.2.1", "nonsense"], "expires_in_days": -1}
     answer = client.post("/v1/keys", json=body)

@@ -107,6 +107,22 @@ def test_the_cookie_of_a_session_counts_unless_another_site_may_have_caused_a_ch
     assert site.proxy.ask(cookie).status == 401
 
 
+def test_the_api_gets_the_cookies_of_a_client_without_the_token_of_its_session(site: Site) -> None:
+    site.server.call("PUT", "/v1/roles/visitor", {"scopes": ["read:projects"]})
+    site.server.call("PUT", "/v1/owners/visitor", {"roles": ["visitor"]})
+    token = site.server.call("POST", "/v1/sessions", {"owner": "visitor"})["access"]
+    ours, key = f"__Host-tokenry_access={token}", bearer(site.keys.good)
+    for cookies in (f"theme=dark; {ours}", f"{ours}; theme=dark", f"theme=dark;{ours};lang=en", "a=1; b=2", ours):
+        others = {part.strip() for part in cookies.split(";")} - {ours}
+        for reply in (site.proxy.ask(f"Cookie: {cookies}", key), site.proxy.ask(f"cOOkie:{cookies}", key)):
+            assert reply.status == 200
+            assert {part.strip() for part in reply.seen("cookie").split(";")} - {""} == others
+    assert site.proxy.ask(f"Cookie: {ours}").seen("cookie") == site.proxy.ask(key).seen("cookie") == ""
+    for lines in ([f"{ours}; theme=dark; {ours}"], ["theme=dark", ours], [ours, ours], [f'theme="{ours}"']):
+        reply = site.proxy.ask(*(f"Cookie: {line}" for line in lines), key)
+        assert (reply.status, token in reply.body.decode()) == (200, False)
+
+
 def test_a_missing_or_bad_credential_is_401_with_a_challenge(site: Site) -> None:
     mistyped = site.keys.good[:-1] + ("0" if site.keys.good[-1] != "0" else "1")
     for credential in ("nonsense", site.keys.revoked, mistyped, None):

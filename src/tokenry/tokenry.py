@@ -315,11 +315,10 @@ class Tokenry(Groups):
         self._prepared = True
 
     def _announce(self, done: Done) -> None:
-        if done.fence or done.kids is None:
-            if done.kids is None:
-                self._memory.clear()
-            else:
-                self._memory.drop(done.kids, done.fence)
+        if done.kids is None:
+            self._memory.clear()
+        elif done.fence is not None:
+            self._memory.drop(done.kids, done.fence)
         self._wake()
         if done.events:
             self._subscribers.tell(done.events)
@@ -328,7 +327,7 @@ class Tokenry(Groups):
 
     def _settle(self, pending: list[Done]) -> None:
         done, pending[:] = list(pending), []
-        if any(one.fence for one in done):
+        if any(one.fence is not None for one in done):
             self._memory.clear()
         for one in done:
             with self._database.read() as rows:

@@ -4,9 +4,12 @@ A witness has each secret in memory and verifies it in a loop; another thread, o
 """
 
 import itertools
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,6 +211,27 @@ def test_a_repeated_revocation_also_promises(file_place: Place) -> None:
         assert tk.verify(issued.secret).code == "revoked"
         member.answer()
     assert sum(event.type == "key.revoked" for event in _all_events(tk)) == TRIALS
+
+
+def test_a_revocation_after_a_backup_was_put_back_counts_at_once_too(file_place: Place) -> None:
+    """What the backup brings back of the past must not look, after as many changes, like what was known before."""
+    tk = file_place.open()
+    tk.owners.put("u")
+    mistaken, issued = (tk.keys.issue(owner="u", name=name) for name in ("mistaken", "k"))
+    (member,) = file_place.members(1)
+    here, kept = file_place.directory / "keys.db", file_place.directory / "backup.db"
+    _copy(here, kept)
+    member.ask("call", "keys", "disable", mistaken.key.id)
+    assert tk.verify(issued.secret)
+    _copy(kept, here)
+    member.ask("call", "keys", "revoke", issued.key.id)
+    assert tk.verify(issued.secret).code == "revoked"
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a database as SQLite's own `.backup` and `.restore` do."""
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
 
 
 @pytest.mark.parametrize("what", ["revoke_all", "owner", "tenant", "key", "signing_key"])

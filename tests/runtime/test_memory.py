@@ -60,7 +60,7 @@ def test_what_was_dropped_is_not_recalled(steps: list[tuple[bool, int]]) -> None
     memory, held = Memory(3, None), set()
     for drop, kid in steps:
         if drop:
-            memory.drop((f"k{kid}",), 0)
+            memory.drop((f"k{kid}",), (0, 1))
             held.discard(kid)
         else:
             remember(memory, f"k{kid}")
@@ -79,7 +79,7 @@ def test_zero_entries_is_off() -> None:
 def test_a_lookup_from_before_a_drop_is_not_remembered() -> None:
     memory = Memory(10, None)
     drops = memory.prepare()
-    memory.drop(("other",), 0)
+    memory.drop(("other",), (0, 1))
     memory.remember(Grant("kid"), "text", drops)  # type: ignore[arg-type]
     assert memory.recall("kid", "text") is None
 
@@ -121,7 +121,7 @@ def test_ones_own_change_drops_what_it_names_and_nothing_else() -> None:
     remember(memory, "one")
     remember(memory, "two")
     others.changes += 1  # our own transaction moved the fence; others see a commit, we do not
-    memory.drop(("one",), others.changes)
+    memory.drop(("one",), (others.changes - 1, others.changes))
     others.commits += 1
     assert memory.recall("one", "text") is None
     assert memory.recall("two", "text") is not None
@@ -133,7 +133,7 @@ def test_a_change_of_others_just_before_our_own_is_not_overlooked() -> None:
     remember(memory, "one")
     remember(memory, "two")
     others.changes += 2  # somebody else's and then ours
-    memory.drop(("one",), others.changes)
+    memory.drop(("one",), (others.changes - 1, others.changes))
     others.commits += 1
     assert memory.recall("two", "text") is None
 

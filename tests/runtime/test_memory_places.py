@@ -23,7 +23,7 @@ def test_a_key_that_changes_often_evicts_nobody() -> None:
     for kid in kids:
         remember(memory, kid)
     for _ in range(300):
-        memory.drop(("k0",), 0)
+        memory.drop(("k0",), (0, 1))
         assert memory.recall("k0", "k0") is None
         remember(memory, "k0")
     assert len(memory) == 100
@@ -34,14 +34,14 @@ def test_a_dropped_key_is_not_counted_and_its_place_goes_to_another() -> None:
     memory = Memory(3, None)
     for kid in "abc":
         remember(memory, kid)
-    memory.drop(("a", "b", "unknown"), 0)
-    memory.drop(("a",), 0)
+    memory.drop(("a", "b", "unknown"), (0, 1))
+    memory.drop(("a",), (1, 2))
     assert len(memory) == 1
     for kid in "def":
         remember(memory, kid)
     assert (len(memory), memory.recall("c", "c")) == (3, None)
     assert all(memory.recall(kid, kid) for kid in "def")
-    memory.drop(("d",), 0)
+    memory.drop(("d",), (2, 3))
     memory.clear()
     assert len(memory) == 0
     while memory.sweep():

@@ -97,12 +97,13 @@ class Memory:
             self._look(self._signal)
         return self.drops
 
-    def drop(self, kids: tuple[str, ...], fence: int) -> None:
-        """Forget some grants after a change of our own that moved the fence to `fence`."""
+    def drop(self, kids: tuple[str, ...], fence: tuple[int, int]) -> None:
+        """Forget some grants after a change of our own that moved the fence from one place to another."""
         with self._lock:
             self.drops += 1
-            if fence == self._fence + 1:
-                self._fence = fence
+            before, after = fence
+            if before == self._fence:
+                self._fence = after
             for kid in kids:
                 if self._grants.get(kid) is not None:
                     self._grants[kid] = None  # a key that changes often takes one place, and nobody else's

@@ -32,7 +32,8 @@ class Done:
 
     events: list[Event] = field(default_factory=list)
     kids: tuple[str, ...] | None = ()
-    fence: int = 0
+    turns: bool = False
+    fence: tuple[int, int] | None = None
     tenant_id: str = ""
 
 
@@ -208,12 +209,12 @@ class Change(Scene):
         """Say that verdicts about some secrets may change with this transaction."""
         if self._done.kids is not None:
             self._done.kids += kids
-        self._done.fence = -1
+        self._done.turns = True
 
     def turns_all(self) -> None:
         """Say that any verdict may change with this transaction."""
         self._done.kids = None
-        self._done.fence = -1
+        self._done.turns = True
 
     def turns_keys(self, *key_ids: str) -> None:
         """Say that verdicts about some keys may change with this transaction."""
@@ -225,7 +226,7 @@ class Change(Scene):
         self._done.events += other._done.events
         if other._done.kids is None:
             self.turns_all()
-        elif other._done.fence:
+        elif other._done.turns:
             self.turns(other._done.kids)
 
     def finish(self) -> Done:
@@ -234,7 +235,7 @@ class Change(Scene):
             self.rows.audit.insert(self.tenant, self._entries)
         if self._done.events:
             self.rows.events.insert(self.tenant, self._done.events)
-        if self._done.fence:
+        if self._done.turns:
             self._done.fence = self.rows.advance_fence()
         self._done.tenant_id = self.tenant.id
         return self._done

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
+from secrets import randbits
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from tokenry.core.model import Tenant, micros, moment
 from tokenry.core.ports import Answer
@@ -24,7 +25,10 @@ from .tables import fence, idempotency, keyring_canary
 from .tenants import TenantRows
 from .usage import UsageRows
 
-_ADVANCE = update(fence).where(fence.c.id == 1).values(counter=fence.c.counter + 1).returning(fence.c.counter)
+_ADVANCE = (
+    update(fence).where(fence.c.id == 1).values(counter=fence.c.counter + bindparam("step")).returning(fence.c.counter)
+)
+_STEP_BITS = 28
 
 
 class IdempotencyRows:
@@ -136,6 +140,14 @@ class SqlRows:
     def canaries(self) -> CanaryRows:
         return CanaryRows(self.connection)
 
-    def advance_fence(self) -> int:
-        """Count a change that may turn verdicts; without processes that remember (PostgreSQL for now) do nothing."""
-        return int(self.connection.execute(_ADVANCE).scalar_one()) if self._counts_fence else 0
+    def advance_fence(self) -> tuple[int, int] | None:
+        """Move the fence for a change that may turn verdicts, and return whence and where to.
+
+        The step is random: where a backup was put back, other changes never lead to where it stood before. Without
+        processes that remember (PostgreSQL for now) do nothing.
+        """
+        if not self._counts_fence:
+            return None
+        step = 1 + randbits(_STEP_BITS)
+        after = int(self.connection.execute(_ADVANCE, {"step": step}).scalar_one())
+        return after - step, after

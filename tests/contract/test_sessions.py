@@ -324,6 +324,17 @@ def test_a_foreign_client_is_refused_and_the_session_survives(tk: Any, dev: Owne
     assert types(tk, "session.reuse_detected", "session.revoked") == []
 
 
+def test_the_slug_of_a_tenant_is_the_client_of_sessions_without_one(tk: Any, dev: Owner) -> None:
+    for client_id in (None, "default"):
+        started = tk.sessions.start("dev-1", client_id=client_id)
+        assert started.session.client_id == client_id
+        assert all(tk.sessions.refresh(started.refresh, client_id=same) for same in (None, "default"))
+        assert tk.sessions.refresh(started.refresh, client_id="").code == "not_found"
+        assert tk.sessions.revoke(started.session.id, client_id="default").status == "revoked"
+    started = tk.sessions.start("dev-1", client_id="app")
+    assert tk.sessions.refresh(started.refresh, client_id="default").code == "not_found"
+
+
 def test_scopes_may_be_narrowed_and_never_widened(tk: Any, started: SessionTokens) -> None:
     assert tk.sessions.refresh(started.refresh, scopes=["admin"]).code == "insufficient_scope"
     assert tk.sessions.refresh(started.refresh, scopes=["*"]).code == "insufficient_scope"

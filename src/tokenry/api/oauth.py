@@ -166,7 +166,7 @@ class OAuth:
         client = await self._client(asked, form)
         token = form.need("token")
         groups = self._tk.scoped(tenant=asked.slug, ip=asked.ip, request_id=asked.request_id)
-        session, given = token, client
+        session = token
         if not is_refresh_token(token):
             verdict = await self._verdict(token, tenant=asked.slug, environment=None, cost=0)
             if isinstance(verdict, Refused):
@@ -175,18 +175,16 @@ class OAuth:
             if verdict.session is None:
                 told = "A key is ended with /v1/self/revoke, and a derived token by that or by itself after minutes."
                 raise OAuthError("unsupported_token_type", told)
-            if client not in (NOT_GIVEN, verdict.session.client_id):
-                return b"{}"
-            session, given = verdict.session.id, NOT_GIVEN
+            session = verdict.session.id
             groups = groups.scoped(by=verdict.owner)
         try:
-            await run_in_threadpool(groups.sessions.revoke, session, reason=_REASON, client_id=given)
+            await run_in_threadpool(groups.sessions.revoke, session, reason=_REASON, client_id=client)
         except NotFound:
             asked.check(Refused("not_found"))
         return b"{}"
 
-    async def _client(self, asked: Asked, form: Form) -> str | NotGiven | None:
-        """Return the client that a session must belong to: None to none, NOT_GIVEN when nobody says who it is.
+    async def _client(self, asked: Asked, form: Form) -> str | NotGiven:
+        """Return the client that a session must belong to, NOT_GIVEN when nobody says who it is.
 
         A key authenticates the client that is called by the key's id, so that such a name is never believed alone.
         """
@@ -196,7 +194,7 @@ class OAuth:
                 return NOT_GIVEN
             if client.id.startswith("key_"):
                 raise forms.unknown_client("This client authenticates with its key.")
-            return None if client.id == asked.slug else client.id
+            return client.id
         return await self._authenticated(asked, client, client.key)
 
     async def _authenticated(self, asked: Asked, client: Client, key: str) -> str:

@@ -11,7 +11,7 @@ import msgspec
 
 from tokenry.core import fields, jwt
 from tokenry.core.errors import FieldError, Invalid
-from tokenry.core.model import Tenant
+from tokenry.core.model import NOT_GIVEN, Session, Tenant
 from tokenry.core.policy import SECOND
 from tokenry.core.secret import Secret, make_kid
 
@@ -113,6 +113,14 @@ def read_client(value: object) -> str | None:
     if errors:
         raise Invalid(errors)
     return clean
+
+
+def is_of_client(session: Session, client_id: object) -> bool:
+    """Tell whether a session is that of a client, if one is given; None and the tenant's slug name the tenant's own."""
+    if client_id is NOT_GIVEN:
+        return True
+    given, own = (session.tenant if one is None else one for one in (client_id, session.client_id))
+    return given == own
 
 
 def _audience(named: tuple[str, ...], issuer: str) -> str | tuple[str, ...]:

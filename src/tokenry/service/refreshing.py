@@ -215,7 +215,7 @@ def _decide(change: Change, policy: TokenPolicy, asked: Asked, found: Presented)
     living = _living(change, found)
     if living is None:
         return Refused("owner_disabled")
-    if asked.client_id is not NOT_GIVEN and asked.client_id != found.session.client_id:
+    if not tokens.is_of_client(found.session, asked.client_id):
         return Refused("not_found")
     what = step(family, place, now, policy.rules)
     if what == "reused":

@@ -113,7 +113,7 @@ class Sessions:
         why = reason_of(reason)
         with self._context.changing(_tenant_of(self._context, session) if tenant is None else tenant, by) as change:
             found = _meant(change, session)
-            if client_id not in (NOT_GIVEN, found.client_id):
+            if not access.is_of_client(found, client_id):
                 raise NotFound("there is no such session here")
             if change.actor is PROGRAM and session != found.id:  # who holds a token of it acts as its owner
                 change.actor = Actor(name_of(change.tenant.slug, found.owner, change.tenant.slug))

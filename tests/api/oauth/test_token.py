@@ -97,6 +97,22 @@ def test_a_public_client_is_named_and_one_with_a_key_shows_it(issuer: Issuer) ->
     assert issuer.post("/oauth/token", form, headers={"Authorization": f"Bearer {secret}"}).status_code == 200
 
 
+def test_the_slug_of_a_tenant_names_the_client_of_sessions_without_one_and_of_those_that_say_it(issuer: Issuer) -> None:
+    for fields in ({}, {"client_id": issuer.slug}):
+        started = issuer.start(**fields)
+        assert refused(issuer.refresh(started["refresh"], client_id="other")) == (400, "invalid_grant")
+        for form in ({}, {"client_id": issuer.slug}):
+            assert issuer.refresh(started["refresh"], **form).status_code == 200
+        for token in (started["access"], started["refresh"]):
+            ended = {"token": token, "client_id": "other"}
+            assert issuer.post("/oauth/revoke", ended).json() == {}
+            assert issuer.session(started["session"]["id"])["status"] == "active"
+        assert issuer.post("/oauth/revoke", {"token": started["access"], "client_id": issuer.slug}).json() == {}
+        assert issuer.session(started["session"]["id"])["status"] == "revoked"
+    spa = issuer.start(client_id="spa")
+    assert refused(issuer.refresh(spa["refresh"], client_id=issuer.slug)) == (400, "invalid_grant")
+
+
 def test_an_operator_of_another_tenant_is_no_client_here(issuer: Issuer, server: Serving) -> None:
     stranger = Issuer(server, f"{issuer.slug}-next-door").service
     started = issuer.start(client_id=stranger[0])

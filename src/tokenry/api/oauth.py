@@ -36,6 +36,12 @@ _URN = "urn:ietf:params:oauth"
 EXCHANGE: Final = f"{_URN}:grant-type:token-exchange"
 ACCESS_TOKEN: Final = f"{_URN}:token-type:access_token"
 KEY: Final = "urn:tokenry:token-type:key"
+_NO_URL: Final = (
+    "The issuer of this server is a name and no URL, so that nobody can be told where its endpoints are. Set"
+    " TOKENRY_ISSUER (or issuer in tokenry.toml) to the URL under which clients reach it, such as"
+    " https://keys.example.com without /t/…, and start it again. Access tokens from before are refused then; sessions"
+    " go on."
+)
 _AUTHENTICATIONS = ["client_secret_basic", "client_secret_post"]
 _encode = msgspec.json.Encoder().encode
 
@@ -258,7 +264,7 @@ class OAuth:
         await self._keys(slug)
         base = self._tk.settings.issuer.rstrip("/")
         if not base.startswith(("https://", "http://")):
-            raise problems.Failed(problem("not_found", "Set `issuer` to the public URL of this server first."))
+            raise problems.Failed(problem("not_found", _NO_URL))
         return _encode(metadata(f"{base}/t/{slug}")), "application/json"
 
 

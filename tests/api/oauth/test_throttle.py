@@ -37,5 +37,5 @@ def test_guesses_are_throttled_at_every_endpoint_and_good_tokens_never(tmp_path:
 def test_without_a_url_as_issuer_there_is_no_metadata_and_everything_else(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         metadata = httpx2.get(f"{server.url}/.well-known/oauth-authorization-server")
-        assert (metadata.status_code, "issuer" in metadata.json()["detail"]) == (404, True)
+        assert (metadata.status_code, "TOKENRY_ISSUER" in metadata.json()["detail"]) == (404, True)
         assert httpx2.get(f"{server.url}/.well-known/jwks.json").status_code == 200

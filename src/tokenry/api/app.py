@@ -208,6 +208,7 @@ class _Bounded:
         fields = [
             (b"content-type", problems.MEDIA_TYPE.encode()),
             (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
             (b"connection", b"close"),
         ]
         await self.send({"type": "http.response.start", "status": 413, "headers": fields})

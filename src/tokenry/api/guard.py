@@ -23,6 +23,7 @@ _LINGER_SECONDS = 1.0
 _BEATS_HEAD = 2
 _BEATS_BODY = 6
 """How many keep-alive times a client has for a head, and for a whole request; for reading an answer, too."""
+_DETAILS = {"bad_request": "This is no request as RFC 9112 has it: look at its first line, `Host` and its length."}
 
 
 class Refused(Exception):
@@ -192,9 +193,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _part(self) -> None:
         """Say what was wrong, and close; what the client still sends is not read, and does not cost it the answer."""
-        told = problem(self._failing)
-        body = told.body(new_request_id().decode())
-        content = [STATUS_LINE[told.status]]
+        told, request_id = problem(self._failing, _DETAILS.get(self._failing, "")), new_request_id()
+        body = told.body(request_id.decode())
+        content = [STATUS_LINE[told.status], b"x-request-id: %b\r\ncache-control: no-store\r\n" % request_id]
         content += [b"%b: %b\r\n" % field for field in self.server_state.default_headers]
         content.append(b"content-type: %b\r\ncontent-length: %d\r\n" % (MEDIA_TYPE.encode(), len(body)))
         content.append(b"connection: close\r\n\r\n")

@@ -167,7 +167,8 @@ def of(error: BaseException) -> Problem:
         case Conflict():
             field = str(error.details.get("field", ""))
             code = {"idempotency_key": "idempotency_mismatch"}.get(field, "conflict")
-            return problem(code, error.message, errors=[FieldError(field, code, error.message)] if field else ())
+            named = [FieldError(_NAMES.get(field, field), code, error.message)] if field else []
+            return problem(code, error.message, errors=named)
         case Invalid():
             errors = [one._replace(field=_NAMES.get(one.field, one.field)) for one in error.errors]
             return problem("invalid", _counted(errors), errors=errors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
+from urllib.parse import unquote_to_bytes
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -16,6 +17,7 @@ from tokenry.types import FieldError, Invalid
 from . import problems, replies
 from .bodies import BoundedRequest
 from .policy import POLICY
+from .problems import Failed, problem
 from .schemas import Checks
 
 _REPEATED: Final = frozenset(("types",))
@@ -33,6 +35,7 @@ class Route(APIRoute):
         body = self.body_field.field_info.annotation if self.body_field is not None else None
         checks: Checks = getattr(body, "checks", {})
         known = frozenset(parameter.alias for parameter in self._query())
+        heeds_match = any(parameter.alias == "If-Match" for parameter in self.dependant.header_params)
 
         async def handler(request: Request) -> Response:
             request_id = request_id_of(request)
@@ -40,7 +43,9 @@ class Route(APIRoute):
                 bounded = BoundedRequest(request.scope, request.receive)
                 bounded.state.call = await request.app.state.callers.admit(request, rule, request_id)
                 await bounded.load()
-                wrong = _query_errors(request, known) + ([] if reads else bounded.stray())
+                _check_encoding(request)
+                wrong = _query_errors(request, known) + _head_errors(request, heeds_match)
+                wrong += [] if reads else bounded.stray()
                 if wrong:
                     raise Invalid([*wrong, *_named(self._unread(bounded), checks)])
                 response = await handle(bounded)
@@ -81,6 +86,27 @@ def request_id_of(request: Request) -> str:
     if not state.get("request_id"):
         state["request_id"] = uuid.uuid4().hex
     return cast("str", state["request_id"])
+
+
+def _check_encoding(request: Request) -> None:
+    """Raise Failed for a URL that is no UTF-8: two that differ would be read as the same."""
+    for part in (request.scope.get("raw_path") or b"", request.scope["query_string"]):
+        try:
+            unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            raise Failed(problem("bad_request", "What stands in the URL behind % is not UTF-8.")) from None
+
+
+def _head_errors(request: Request, heeds_match: bool) -> list[FieldError]:
+    """Name what is given twice, and a condition that is not heeded: what it was to prevent would happen."""
+    errors = [
+        FieldError(name, "duplicate", "is given more than once")
+        for name in ("Idempotency-Key", "If-Match")
+        if len(request.headers.getlist(name)) > 1
+    ]
+    if "If-Match" in request.headers and not heeds_match and request.method != "GET":
+        errors.append(FieldError("If-Match", "unknown_field", "is heeded by PATCH of a key alone"))
+    return errors
 
 
 def _query_errors(request: Request, known: frozenset[str]) -> list[FieldError]:

@@ -297,6 +297,21 @@ def test_on_a_real_socket_too_errors_are_answered_before_the_end(serving: Servin
     assert statuses(chunked(head + b"\r\n\r\n", body, 9)) == [200]
 
 
+def test_answers_to_what_breaks_the_protocol_are_not_kept_and_carry_an_id(way: Way, place: Place) -> None:
+    for data in (
+        auth(place.key) + b"\0",
+        request("GET", "/v1/self", "X-Long: " + "x" * 20_000),
+        request("POST", "/v1/keys", "Content-Length: 2000000"),
+        request("POST", "/v1/keys", "Content-Length: 1048577"),
+        request("POST", "/v1/verify", "Content-Length: 5", "Transfer-Encoding: chunked"),
+    ):
+        last = read(way.answer(data)[0])[-1]
+        assert last.status in (400, 413, 431)
+        assert last.fields["cache-control"] == "no-store"
+        assert last.fields["x-request-id"] == last.json["request_id"]
+        assert "`detail`" not in last.json["detail"]
+
+
 def test_of_a_share_of_a_flood_few_lines_are_logged_and_of_all_requests_all() -> None:
     some, every = AccessLog(0.5), AccessLog(1.0)
     assert sum(some.is_due(200) for _ in range(10_000)) <= 400  # a second may end while they are counted

@@ -74,6 +74,43 @@ def test_a_body_where_none_is_read_is_refused(client: TestClient) -> None:
     assert client.post("/v1/keys/key_x/disable", json={}).status_code == 404
 
 
+def test_urls_that_are_no_utf8_are_refused_and_never_read_as_another(client: TestClient) -> None:
+    for url in ("/v1/owners/%ff", "/v1/owners/%ed%a0%80", "/v1/owners/ada?tenant=%ff"):
+        answer = client.put(url, json={"name": "x"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    assert client.put("/v1/owners/%ef%bf%bd", json={"name": "x"}).status_code == 200
+
+
+def test_a_condition_that_nobody_heeds_is_refused_and_nothing_happens(client: TestClient) -> None:
+    id = client.post("/v1/keys", json={"owner": "ada", "name": "n"}).json()["key"]["id"]
+    for method, path in (("DELETE", ""), ("POST", "/revoke"), ("POST", "/rotate"), ("POST", "/disable")):
+        answer = client.request(method, f"/v1/keys/{id}{path}", headers={"If-Match": '"7"'})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "If-Match")
+    found = client.get(f"/v1/keys/{id}", headers={"If-Match": '"7"'})
+    assert (found.status_code, found.json()["version"]) == (200, 1)
+
+
+@pytest.mark.parametrize(("name", "first"), [("Idempotency-Key", "one"), ("If-Match", '"1"')])
+def test_a_field_that_is_given_twice_is_refused(client: TestClient, name: str, first: str) -> None:
+    id = client.post("/v1/keys", json={"owner": "ada", "name": "n"}).json()["key"]["id"]
+    fields = [(name, first), (name, '"2"')]
+    if name == "If-Match":
+        answer = client.patch(f"/v1/keys/{id}", json={"name": "m"}, headers=fields)
+    else:
+        answer = client.post("/v1/keys", json={"owner": "ada", "name": "m"}, headers=fields)
+    assert (answer.status_code, answer.json()["errors"][0]) == (
+        422,
+        {"field": name, "code": "duplicate", "message": "is given more than once"},
+    )
+
+
+def test_an_idempotency_key_of_another_request_is_named_as_it_was_sent(client: TestClient) -> None:
+    fields = {"Idempotency-Key": "one"}
+    assert client.post("/v1/keys", json={"owner": "ada", "name": "n"}, headers=fields).status_code == 201
+    answer = client.post("/v1/keys", json={"owner": "ada", "name": "m"}, headers=fields)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+
+
 def test_mistakes_of_query_and_body_are_named_together(client: TestClient) -> None:
     def named(answer: Any) -> dict[str, str]:
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid")

@@ -317,7 +317,7 @@ class Tokenry(Groups):
     def _announce(self, done: Done) -> None:
         if done.kids is None:
             self._memory.clear()
-        elif done.fence is not None:
+        elif done.kids or done.fence is not None:
             self._memory.drop(done.kids, done.fence)
         self._wake()
         if done.events:

@@ -234,16 +234,21 @@ def _copy(source: Path, target: Path) -> None:
         one.backup(other)
 
 
-@pytest.mark.parametrize("what", ["revoke_all", "owner", "tenant", "key", "signing_key"])
+@pytest.mark.parametrize(
+    "what", ["revoke_all", "owner", "tenant", "key", "signing_key", "narrowed key", "narrowed role", "bulk"]
+)
 def test_who_repeats_an_end_is_told_when_nobody_says_valid_any_more(file_place: Place, what: str) -> None:
     """The first one has committed, and its own thread has not yet come to correct memory."""
     tk = file_place.open(exclusive=True)
     tk.tenants.create("t")
     tk.owners.put("u", tenant="t")
     started = tk.sessions.start("u", tenant="t")
-    issued = tk.keys.issue("u", name="k", tenant="t")
-    credential = issued.secret if what == "key" else started.access
-    assert tk.verify(credential)
+    tk.roles.put("r", scopes=["read:a"], tenant="t")
+    issued = tk.keys.issue("u", name="k", roles=["r"], tenant="t")
+    credential, asked = started.access, None
+    if what in ("key", "narrowed key", "narrowed role", "bulk"):
+        credential, asked = issued.secret, "read:a"
+    assert tk.verify(credential, scopes=asked)
     [kid, *_] = [key.kid for key in tk.signing_keys.list(tenant="t")]
     ends: dict[str, Callable[[], object]] = {
         "revoke_all": lambda: tk.sessions.revoke_all("u", tenant="t"),
@@ -251,6 +256,9 @@ def test_who_repeats_an_end_is_told_when_nobody_says_valid_any_more(file_place: 
         "tenant": lambda: tk.tenants.suspend("t"),
         "key": lambda: tk.keys.disable(issued.key.id, tenant="t"),
         "signing_key": lambda: tk.signing_keys.remove(kid, tenant="t"),
+        "narrowed key": lambda: tk.keys.update(issued.key.id, roles=[], tenant="t"),
+        "narrowed role": lambda: tk.roles.put("r", scopes=[], tenant="t"),
+        "bulk": lambda: tk.keys.revoke_where(owner="u", dry_run=False, tenant="t"),
     }
     committed, told, originals = threading.Event(), threading.Event(), (tk._memory.drop, tk._memory.clear)
 
@@ -269,7 +277,7 @@ def test_who_repeats_an_end_is_told_when_nobody_says_valid_any_more(file_place: 
     try:
         assert committed.wait(10)
         ends[what]()
-        assert not tk.verify(credential)
+        assert not tk.verify(credential, scopes=asked)
     finally:
         told.set()
         first.join()

@@ -97,13 +97,12 @@ class Memory:
             self._look(self._signal)
         return self.drops
 
-    def drop(self, kids: tuple[str, ...], fence: tuple[int, int]) -> None:
-        """Forget some grants after a change of our own that moved the fence from one place to another."""
+    def drop(self, kids: tuple[str, ...], fence: tuple[int, int] | None) -> None:
+        """Forget some grants after a change of our own, which may have moved the fence from one place to another."""
         with self._lock:
             self.drops += 1
-            before, after = fence
-            if before == self._fence:
-                self._fence = after
+            if fence is not None and fence[0] == self._fence:
+                self._fence = fence[1]
             for kid in kids:
                 if self._grants.get(kid) is not None:
                     self._grants[kid] = None  # a key that changes often takes one place, and nobody else's

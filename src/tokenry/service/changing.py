@@ -37,6 +37,7 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
             before = {name: getattr(key, name) for name in values}
             changed = {name: value for name, value in values.items() if value != before[name]}
             if not changed:
+                change.forgets(tuple(change.rows.secrets.kids(change.tenant, [key.id])))
                 return key
             change.rows.keys.update(change.tenant, key.id, changed, version=None)
             change.record("key.updated", key.id, {name: before[name] for name in changed}, changed)

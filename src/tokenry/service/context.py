@@ -207,27 +207,31 @@ class Change(Scene):
 
     def turns(self, kids: tuple[str, ...]) -> None:
         """Say that verdicts about some secrets may change with this transaction."""
-        if self._done.kids is not None:
-            self._done.kids += kids
+        self.forgets(kids)
         self._done.turns = True
 
     def turns_all(self) -> None:
         """Say that any verdict may change with this transaction."""
-        self._done.kids = None
+        self.forgets(None)
         self._done.turns = True
 
     def turns_keys(self, *key_ids: str) -> None:
         """Say that verdicts about some keys may change with this transaction."""
         self.turns(tuple(self.rows.secrets.kids(self.tenant, key_ids)))
 
+    def forgets(self, kids: tuple[str, ...] | None) -> None:
+        """Say that nothing of some secrets (None: of any) may be remembered from before, even if nothing is written.
+
+        Who repeats what somebody else has just written is promised the same, and may hear before that one does.
+        """
+        self._done.kids = None if kids is None or self._done.kids is None else self._done.kids + kids
+
     def take(self, other: Change) -> None:
         """Write down with this change what another one has done in the same tenant and the same transaction."""
         self._entries += other._entries
         self._done.events += other._done.events
-        if other._done.kids is None:
-            self.turns_all()
-        elif other._done.turns:
-            self.turns(other._done.kids)
+        self.forgets(other._done.kids)
+        self._done.turns |= other._done.turns
 
     def finish(self) -> Done:
         """Write entries and events, and move the fence, as the last statements of the transaction."""

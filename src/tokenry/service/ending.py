@@ -75,6 +75,8 @@ def revoke_where(
             barred = {key.id for key in living if not scene.actor.sees(key.owner, seeing.WRITE)}
             meant = [key for key in living if key.id not in barred]
             if isinstance(scene, Change):
+                over = [key.id for key in found if key.status == "revoked"]
+                scene.forgets(tuple(scene.rows.secrets.kids(scene.tenant, over)))
                 meant = end(scene, which, meant, reason)
             told = {key.id: BulkItem(key, None) for key in meant}
             told |= {key.id: BulkItem(key, "not_allowed") for key in living if key.id in barred}

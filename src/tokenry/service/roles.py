@@ -39,7 +39,9 @@ class Roles:
             fields.refuse(errors)
             before = next(iter(change.rows.roles.get(change.tenant, [name])), None)
             role = Role(tenant=change.tenant.slug, name=name, scopes=clean)
-            if role != before:
+            if role == before:
+                change.forgets(None)
+            else:
                 change.rows.roles.put(change.tenant, role)
                 told = {"scopes": before.scopes} if before else None
                 change.record("role.updated", name, told, {"scopes": clean})

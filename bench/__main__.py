@@ -8,6 +8,7 @@ import sys
 
 from . import server, sessions
 from .extensions import on_frameworks
+from .flood import beside_junk
 from .measure import Report
 from .postgres import on_postgres
 from .serving import starting
@@ -25,6 +26,7 @@ PARTS = (
     "server",
     "server-lookup",
     "server-postgres",
+    "flood",
     "sessions",
     "tokens",
     "extensions",
@@ -51,6 +53,7 @@ def main() -> int:
         "server": lambda: server.on_server(report),
         "server-lookup": lambda: server.without_memory(report, asked.keys),
         "server-postgres": lambda: server.on_postgres(report),
+        "flood": lambda: beside_junk(report),
         "sessions": lambda: sessions.on_server(report),
         "tokens": lambda: sessions.first_seen(report),
         "extensions": lambda: on_frameworks(report),

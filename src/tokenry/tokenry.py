@@ -309,7 +309,7 @@ class Tokenry(Groups):
         stores.allow(self._database)
         if not stores.prepare(self._database, migrate=migrate, embed=self._keyring.embed):
             without = "this database does not have Tokenry's tables yet: call migrate() once, or `tokenry db upgrade`"
-            stores.refuse(self._database, ConfigError(without))
+            stores.refuse(self._database, ConfigError(without), for_now=True)
             return
         self._keyring.confirm(lambda keyring: canary.check(self._database, keyring))
         self._prepared = True

@@ -300,7 +300,8 @@ issued = tk.keys.issue(owner="u", name="k")
 assert tk.verify(issued.secret)
 
 def child():
-    for call in (lambda: tk.verify(issued.secret), lambda: tk.keys.list(), lambda: tk.owners.put("v")):
+    use = lambda: tk.verify(issued.secret)
+    for call in (use, lambda: tk.keys.list(), lambda: tk.owners.put("v"), tk.migrate, use):
         try:
             call()
         except ConfigError as error:
@@ -325,12 +326,13 @@ tk = Tokenry(url)
 tk.owners.put("u")
 
 def child():
-    try:
-        tk.keys.issue(owner="u", name="child")
-    except ConfigError as error:
-        assert "after the fork" in str(error)
-    else:
-        raise AssertionError("was not refused")
+    for call in (lambda: tk.owners.put("child"), tk.migrate, lambda: tk.owners.put("child")):
+        try:
+            call()
+        except ConfigError as error:
+            assert "after the fork" in str(error)
+        else:
+            raise AssertionError("was not refused")
     tk.close()
 
 with tk._database.change() as rows:

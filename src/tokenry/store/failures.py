@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NoReturn
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -32,21 +33,31 @@ def translated() -> Iterator[None]:
 _USES = ("read", "change", "find", "find_async", "version", "fence")
 
 
-def refuse(database: object, error: TokenryError) -> None:
-    """Let every further use of a database raise an error."""
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Stands in place of a call that must not be made."""
 
-    def refused(*args: object, **options: object) -> NoReturn:
-        raise error.with_traceback(None)
+    error: TokenryError
+    for_now: bool
 
+    def __call__(self, *args: object, **options: object) -> NoReturn:
+        raise self.error.with_traceback(None)
+
+
+def refuse(database: object, error: TokenryError, *, for_now: bool = False) -> None:
+    """Let every further use of a database raise an error: for good, or until it is allowed again."""
     for name in _USES:
         if hasattr(database, name):
-            setattr(database, name, refused)
+            setattr(database, name, _Refused(error, for_now))
 
 
 def allow(database: object) -> None:
-    """Take back what `refuse` did."""
+    """Take back what was refused for now."""
+    calls = vars(database)
     for name in _USES:
-        vars(database).pop(name, None)
+        call = calls.get(name)
+        if isinstance(call, _Refused) and call.for_now:
+            del calls[name]
 
 
 def unavailable(error: BaseException) -> StoreUnavailable:

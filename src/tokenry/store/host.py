@@ -16,10 +16,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
+from tokenry.core.errors import ConfigError
 from tokenry.core.grant import Row
 
 from .commits import commits
-from .failures import translated, unavailable
+from .failures import refuse, translated, unavailable
 from .locks import presence
 from .lookup import is_session, lookup_sql, read, session_sql
 from .rows import SqlRows
@@ -107,7 +108,10 @@ class HostDatabase:
         """Begin anew in a forked child."""
         _inherited.append(self._finder)
         self._leave()
-        self._open()
+        try:
+            self._open()
+        except ConfigError as error:
+            refuse(self, error)
 
     def close(self) -> None:
         """Close our own connection; the engine stays the host's."""

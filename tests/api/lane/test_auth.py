@@ -17,7 +17,7 @@ IDENTITY = ("x-auth-key-id", "x-auth-owner", "x-auth-tenant", "x-auth-scopes", "
 
 
 @pytest.fixture(params=["lane", "plain"])
-def way(request: pytest.FixtureRequest) -> Way:
+def way(request: pytest.FixtureRequest, place: Place) -> Way:  # whose thread is no test's own
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 
 

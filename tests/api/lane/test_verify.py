@@ -15,7 +15,7 @@ from .wire import PEER
 
 
 @pytest.fixture(params=["lane", "plain"])
-def way(request: pytest.FixtureRequest) -> Way:
+def way(request: pytest.FixtureRequest, place: Place) -> Way:  # whose thread is no test's own
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 
 

@@ -21,6 +21,7 @@ from .hot import AUTH, Answer, Hot, Request, Steps, Wish
 from .logs import REQUEST_ID, AccessLog
 from .oauth import OAuth, place_of
 from .problems import problem
+from .sending import Outbox
 from .settings import ServerSettings
 
 BODY_MAX = 1 << 20
@@ -38,6 +39,7 @@ class Served:
     tk: AsyncTokenry
     settings: ServerSettings
     counters: Counters = field(default_factory=Counters)
+    outbox: Outbox = field(default_factory=Outbox)
     access: AccessLog = field(init=False)
     sync: Tokenry = field(init=False)
     engine: Engine = field(init=False)

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from .app import BODY_MAX
 from .hot import new_request_id
 from .problems import MEDIA_TYPE, problem
+from .sending import Sender
 
 if TYPE_CHECKING:
     from .app import Served
@@ -54,7 +55,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to watch a new connection."""
-        super().connection_made(transport)
+        super().connection_made(Sender(transport, self.served.outbox, self.loop))
         self._peer = self.served.proxies.client(self.client[0] if self.client else None)
         self._beat = self.loop.call_later(self.timeout_keep_alive, self._watch)
 

@@ -1,0 +1,124 @@
+"""Answers are sent in groups while many connections are busy.
+
+A send wakes a client that sleeps, and that can cost more than the answer. One who waits on many connections, as a proxy
+does, is woken once and finds other answers there. A group is at most half of the connections that are busy, so that
+both sides always have something to do; where few are, every answer is sent at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+BUSY_MIN = 32
+"""So many connections have to be busy before answers wait for one another."""
+
+TOGETHER_MAX = 32
+"""So many answers wait for one another at most: the first is not held back for long."""
+
+_SIZE_MAX = 64 * 1024
+"""What a connection holds back at most, so that a client who does not read is noticed."""
+
+
+class Outbox:
+    """What the senders of one event loop hold back, and how many connections are busy.
+
+    A round ends with the first connection that is written to a second time.
+    """
+
+    def __init__(self) -> None:
+        self.round = 0
+        self.count = 0  # of the connections that were written to in this round
+        self.together = 1
+        self._waiting: list[Sender] = []
+
+    def begin(self) -> int:
+        """Begin a round with its first connection, and learn from the last one."""
+        self.together = min(TOGETHER_MAX, self.count // 2) if self.count >= BUSY_MIN else 1
+        self.count = 1
+        self.round += 1
+        return self.round
+
+    def add(self, sender: Sender, loop: asyncio.AbstractEventLoop) -> None:
+        """Let a sender send with its group, or when the loop has done what it has at hand."""
+        if not self._waiting:
+            loop.call_soon(self._send)
+        self._waiting.append(sender)
+        if len(self._waiting) >= self.together:
+            self._send()
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for sender in waiting:
+            sender.flush()
+
+
+class Sender(asyncio.Transport):
+    """A transport that may hold back for a moment what is written; everything else is the transport's own."""
+
+    def __init__(self, transport: asyncio.Transport, outbox: Outbox, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._outbox = outbox
+        self._loop = loop
+        self._round = -1
+        self._parts: list[bytes | bytearray | memoryview] = []
+        self._size = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send this soon, after everything that was written before it."""
+        outbox = self._outbox
+        if self._round == outbox.round:
+            self._round = outbox.begin()
+        else:
+            self._round = outbox.round
+            outbox.count += 1
+        if outbox.together == 1 and not self._parts:
+            self._transport.write(data)
+            return
+        self._parts.append(data)
+        self._size += len(data)
+        if len(self._parts) == 1:
+            outbox.add(self, self._loop)
+        elif self._size > _SIZE_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was held back; nothing to a connection that is lost."""
+        parts, self._parts, self._size = self._parts, [], 0
+        if parts and not self._transport.is_closing():
+            self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def write_eof(self) -> None:
+        """Send, and say that nothing follows."""
+        self.flush()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        """Send, and close."""
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._parts = []
+        self._transport.abort()
+
+    def can_write_eof(self) -> bool:
+        """Tell whether the transport can say that nothing follows."""
+        return self._transport.can_write_eof()
+
+    def is_closing(self) -> bool:
+        """Tell whether the transport is closed or about to be."""
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return what the transport knows of its connection."""
+        return self._transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        """Take nothing of the client for now."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on reading."""
+        self._transport.resume_reading()

@@ -189,6 +189,12 @@ class AsyncJoined(AsyncGroups):
     settle = awaited(Joined.settle)
 
 
+class _Unprepared(Tokenry):
+    """One on an AsyncEngine: keyring and tables wait for the first use, which is awaited."""
+
+    _prepares_at_once = False
+
+
 class AsyncTokenry(AsyncGroups):
     """`Tokenry`, awaited. Also takes SQLAlchemy's AsyncEngine."""
 
@@ -211,13 +217,12 @@ class AsyncTokenry(AsyncGroups):
         self._background = settings.background
         if self._greenlets:
             settings = replace(settings, background=False)
-        sync = Tokenry(
+        sync = (_Unprepared if self._greenlets else Tokenry)(
             database_url,
             engine=engine.sync_engine if self._greenlets else engine,
             keyring=keyring,
             settings=settings,
             clock=clock,
-            _defer=self._greenlets,
         )
         super().__init__(sync, self._call)
         self._verifying = sync._verifying
@@ -326,9 +331,12 @@ class AsyncTokenry(AsyncGroups):
             self._stopping.set()
             await self._ticking
             self._ticking = None
-        if self._find is not None:
-            await self._sync._database.close_async()
-        await (_in_greenlet if self._greenlets else asyncio.to_thread)(self._sync.close)
+        try:
+            await (_in_greenlet if self._greenlets else asyncio.to_thread)(self._sync.close)
+        finally:
+            if self._find is not None:
+                self._find = self._sync._database.find_async  # which refuses from now on
+                await self._sync._database.close_async()
 
     async def _drive(self, steps: Generator[Find | Lease | Wait, Any, Any], found: Awaitable[Any] | None = None) -> Any:
         """Drive steps to their end; `found` is the answer to their first wish, if that was looked up ahead."""

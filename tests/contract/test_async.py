@@ -125,6 +125,19 @@ def test_closing_leaves_no_task_and_loses_no_count(opening: Opening, settings: S
     run(work)
 
 
+def test_a_closed_instance_answers_nobody(opening: Opening) -> None:
+    async def work() -> None:
+        async with opening() as tk:
+            await tk.owners.put("ada")
+            issued = await tk.keys.issue("ada", name="k")
+            assert await tk.verify(issued.secret)
+            await tk.close()
+            with pytest.raises(ConfigError, match="closed"):
+                await tk.verify(issued.secret)
+
+    run(work)
+
+
 def test_an_instance_that_was_never_used_closes_quietly(opening: Opening, caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
         async with opening(settings=Settings()):

@@ -180,7 +180,7 @@ def _typed(name: str, value: object) -> Any:
             return int(str(value))
         if isinstance(default, timedelta):
             return timedelta(seconds=float(str(value)))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):  # the last one of a number that no length of time can have
         kind = {bool: "true or false", int: "a whole number"}.get(type(default), "a number of seconds")
         raise ConfigError(f"{name} must be {kind}, not {str(value)[:40]!r}") from None
     return str(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -14,11 +13,14 @@ from tokenry.config import Configuration, known_names
 from tokenry.installation import Installation
 from tokenry.types import ConfigError
 
+from .listening import load_certificate
 from .settings import ServerSettings
 
 _PASSWORD_MIN = 12
 _OTHERS = {"server", "key", "key_file", "complete", "database_url_file", "keyring_file"}
 """What commands and files know besides settings."""
+_BEGINNING = "TOKENRY_"
+_NO_SETTING = "no setting is called so"
 _KUBERNETES = re.compile(r"TOKENRY_(SERVICE_|PORT)")
 _PLACEHOLDER = re.compile(
     r"^(?:change[-_ ]?(?:me|this|it).*|(?:your|my|the)[-_ ].*|password\d*|secret\d*|example|placeholder|dummy|test\d*|"
@@ -56,20 +58,20 @@ def fits(installation: Installation, settings: ServerSettings) -> None:
             "several workers need PostgreSQL: on SQLite one process answers from memory, and is faster than many "
             "that share the file. Run with workers = 1"
         )
-    if settings.tls_certificate is not None and settings.tls_key is not None:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
-        except OSError as error:  # ssl.SSLError is one, too
-            pair = f"{settings.tls_certificate} and {settings.tls_key}"
-            raise ConfigError(f"TLS cannot be spoken with {pair}: {error.strerror or error}") from None
+    try:
+        load_certificate(settings)
+    except OSError as error:  # ssl.SSLError is one, too
+        pair = f"{settings.tls_certificate} and {settings.tls_key}"
+        raise ConfigError(f"TLS cannot be spoken with {pair}: {error.strerror or error}") from None
 
 
 def _unknown(environment: Mapping[str, str]) -> Iterator[Finding]:
-    known = {f"TOKENRY_{name.upper()}" for name in (*known_names(), *_OTHERS)}
+    known = {name.upper() for name in (*known_names(), *_OTHERS)}
     for name in sorted(environment):
-        if name.startswith("TOKENRY_") and name not in known and not _KUBERNETES.match(name):
-            near = difflib.get_close_matches(name, known, 1, 0.75)
-            yield Finding(name, f"unknown; {f'did you mean {near[0]}?' if near else 'no setting is called so'}")
+        named = name.removeprefix(_BEGINNING)
+        if name.startswith(_BEGINNING) and named not in known and not _KUBERNETES.match(name):
+            near = difflib.get_close_matches(named, known, 1, 0.7)
+            yield Finding(name, f"unknown; {f'did you mean {_BEGINNING}{near[0]}?' if near else _NO_SETTING}")
 
 
 def _places(found: Configuration) -> Iterator[Finding]:

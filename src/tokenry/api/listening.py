@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import socket
+import ssl
 import stat
 import struct
 from collections.abc import Sequence
@@ -60,6 +61,22 @@ def turn_away(listeners: Sequence[socket.socket]) -> None:
         if listener.family in (socket.AF_INET, socket.AF_INET6):
             with contextlib.suppress(OSError):
                 listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter)
+
+
+def load_certificate(settings: ServerSettings, context: ssl.SSLContext | None = None) -> None:
+    """Load certificate and key into a context; raise OSError for a pair that cannot be used, and leave it as it was.
+
+    Loading is what checks a pair, and one that does not belong together leaves a context with the half of it. So it is
+    done in a context of its own first.
+    """
+    for into in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
+        if into is not None and settings.tls_certificate is not None:
+            into.load_cert_chain(settings.tls_certificate, settings.tls_key, _no_password)
+
+
+def _no_password() -> bytes:
+    """Stand for a question on a terminal, where nobody may be, and which would stop everything until it is answered."""
+    raise OSError("the key is encrypted: decrypt it into a file of mode 0600")
 
 
 def _unix_socket(path: Path) -> socket.socket:

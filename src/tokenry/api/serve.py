@@ -24,7 +24,7 @@ from tokenry.installation import Installation
 
 from .app import Served, create_app
 from .lane import protocol
-from .listening import turn_away
+from .listening import load_certificate, turn_away
 from .logs import configure, log, slow_statements
 from .metrics import Metrics
 from .operations import Operations, Readiness
@@ -198,11 +198,10 @@ class Server(uvicorn.Server):
 
     def _renew_certificate(self) -> None:
         """Take a renewed certificate over, on SIGHUP; connections that exist keep theirs."""
-        certificate, key = self._settings.tls_certificate, self._settings.tls_key
-        if certificate is None or self.config.ssl is None:
+        if self.config.ssl is None:
             return  # `systemctl reload` finds nothing to do
         try:
-            self.config.ssl.load_cert_chain(certificate, key)
+            load_certificate(self._settings, self.config.ssl)
             log.info("certificate renewed")
         except OSError as error:  # ssl.SSLError is one, too
             log.error("the new certificate cannot be used, the old one stays", reason=str(error))

@@ -11,6 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,6 +19,10 @@ from cryptography.x509.oid import NameOID
 
 from tests.deploy.proxies import program
 from tests.servers.serving import serving
+from tokenry.api.checks import fits
+from tokenry.api.settings import ServerSettings
+from tokenry.installation import Installation
+from tokenry.types import ConfigError, Settings
 
 
 def certificate(directory: Path, name: str) -> tuple[Path, Path]:
@@ -56,21 +61,34 @@ def peer_name(port: int) -> str:
 
 def test_tls_is_spoken_and_a_renewed_certificate_is_taken_over(tmp_path: Path) -> None:
     chain, key = certificate(tmp_path, "first")
+    (other_place := tmp_path / "other").mkdir()
     with serving(tmp_path, "--tls-certificate", str(chain), "--tls-key", str(key)) as server:
         assert server.url.startswith("https://127.0.0.1:")
         assert peer_name(server.port) == "first"
-        chain.write_text("no certificate")
-        server.process.send_signal(signal.SIGHUP)
+        other, _ = certificate(other_place, "of another key")
         deadline = time.monotonic() + 5
-        while "the old one stays" not in server.err and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert peer_name(server.port) == "first"
+        for count, broken in enumerate((b"no certificate", other.read_bytes()), 1):
+            chain.write_bytes(broken)
+            server.process.send_signal(signal.SIGHUP)
+            while server.err.count("the old one stays") < count and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert peer_name(server.port) == "first"
         certificate(tmp_path, "second")
         server.process.send_signal(signal.SIGHUP)
         while "certificate renewed" not in server.err and time.monotonic() < deadline:
             time.sleep(0.01)
         assert peer_name(server.port) == "second"
         assert server.end() == 0
+
+
+def test_an_encrypted_private_key_is_named_and_never_asked_about(tmp_path: Path) -> None:
+    chain, key = certificate(tmp_path, "first")
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    locked = serialization.BestAvailableEncryption(b"a password")
+    key.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked))
+    installation = Installation(f"sqlite:///{tmp_path / 'keys.db'}", None, Settings())
+    with pytest.raises(ConfigError, match=r"TLS cannot be spoken with .*tls\.key: the key is encrypted"):
+        fits(installation, ServerSettings(tls_certificate=chain, tls_key=key))
 
 
 def test_it_listens_on_a_unix_socket_and_replaces_one_that_was_left_over(tmp_path: Path) -> None:

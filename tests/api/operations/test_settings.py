@@ -45,6 +45,12 @@ def test_an_empty_variable_says_nothing(tmp_path: Path) -> None:
     assert configured(tmp_path, **empty)[1] == ServerSettings()
 
 
+@pytest.mark.parametrize("value", ["1e30", "inf", "nan", "-inf"])
+def test_a_length_that_no_time_has_is_refused(value: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="store_timeout must be a number of seconds"):
+        configured(tmp_path, STORE_TIMEOUT=value)
+
+
 def test_a_library_ignores_the_settings_of_a_server_in_the_same_file(tmp_path: Path) -> None:
     found, _ = configured(tmp_path, 'port = 9000\nmemory_entries = 7\ndatabase_url = "sqlite:///k.db"')
     assert (found.settings.memory_entries, found.database_url) == (7, "sqlite:///k.db")
@@ -116,6 +122,7 @@ SOUND = {
 
 UNFIT = {
     "unknown": ({"PROT": "8000"}, "TOKENRY_PROT: unknown; did you mean TOKENRY_PORT?"),
+    "short and far from everything": ({"FOO": "1"}, "TOKENRY_FOO: unknown; no setting is called so"),
     "far from everything": ({"FLUX_COMPENSATOR": "1"}, "TOKENRY_FLUX_COMPENSATOR: unknown; no setting is called so"),
     "placeholder password": ({"DATABASE_URL": "postgresql://u:changeme@db/x"}, "password is a placeholder"),
     "unfilled template": ({"DATABASE_URL": "postgresql://u:${DB_PASSWORD}@db/x"}, "placeholder that was not filled in"),

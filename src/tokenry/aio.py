@@ -189,12 +189,6 @@ class AsyncJoined(AsyncGroups):
     settle = awaited(Joined.settle)
 
 
-class _Unprepared(Tokenry):
-    """One on an AsyncEngine: keyring and tables wait for the first use, which is awaited."""
-
-    _prepares_at_once = False
-
-
 class AsyncTokenry(AsyncGroups):
     """`Tokenry`, awaited. Also takes SQLAlchemy's AsyncEngine."""
 
@@ -217,7 +211,7 @@ class AsyncTokenry(AsyncGroups):
         self._background = settings.background
         if self._greenlets:
             settings = replace(settings, background=False)
-        sync = (_Unprepared if self._greenlets else Tokenry)(
+        sync = Tokenry(
             database_url,
             engine=engine.sync_engine if self._greenlets else engine,
             keyring=keyring,

@@ -51,7 +51,6 @@ class Tokenry(Groups):
         keyring: str | Path | Keyring | None = None,
         settings: Settings | None = None,
         clock: Any = None,
-        _defer: bool = False,
     ) -> None:
         """Open a database: `sqlite:///keys.db`, `sqlite://` (memory), `postgresql://…`, or a host's `engine=`.
 
@@ -70,7 +69,7 @@ class Tokenry(Groups):
         )
         try:
             self._assemble(clock, keyring or found.keyring)
-            if not _defer:
+            if engine is None or not engine.dialect.is_async:  # that of an AsyncEngine waits for its first use
                 self._prepare(migrate=self.settings.migrate and engine is None)
         except BaseException:
             self._database.close()

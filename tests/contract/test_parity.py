@@ -82,7 +82,8 @@ def test_a_call_of_the_instances_has_the_same_parameters(faces: tuple[Any, Any],
 
 def test_both_are_made_from_the_same_arguments() -> None:
     sync, asynchronous = (parameters(cls) for cls in (Tokenry, AsyncTokenry))
-    assert [one for one in sync if not one[0].startswith("_")] == asynchronous
+    assert sync == asynchronous
+    assert [name for name, _, _ in sync] == ["database_url", "engine", "keyring", "settings", "clock"]
 
 
 def test_what_is_joined_and_scoped_offers_the_same_names() -> None:

@@ -21,7 +21,7 @@ from .wire import Sending
 Send = Callable[[Sending], Any]
 _DAY = timedelta(days=1)
 _IN_DAYS = frozenset(("expires_in", "expires_in_default", "expires_in_max", "within", "expiring_within"))
-_CREDENTIALS = frozenset(("secret_or_kid", "session", "refresh", "access"))
+_CREDENTIALS = frozenset(("secret_or_kid", "id_or_refresh_token", "refresh", "access"))
 """The arguments that are credentials; a secret is a part of no other."""
 
 _NOT_HERE = "belongs to the library alone: a server knows who asks by the key of the client"

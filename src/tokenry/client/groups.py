@@ -100,10 +100,10 @@ class _SignOut(call):
 
     def __init__(self, method: Any, request: str, read: Any) -> None:
         super().__init__(method, request, read)
-        self._by_token = call(method, "POST /v1/sessions/revoke", read, session="refresh")
+        self._by_token = call(method, "POST /v1/sessions/revoke", read, id_or_refresh_token="refresh")
 
     def _sending(self, given: dict[str, Any], tenant: Any) -> Sending:
-        session = given["session"]
+        session = given["id_or_refresh_token"]
         if isinstance(session, str) and is_id("ses", session):
             return super()._sending(given, tenant)
         return self._by_token._sending(given, tenant)
@@ -123,7 +123,7 @@ class Sessions(Group):
         lambda found: tuple(found["sessions"]),
         except_="except",
     )
-    revoke = _SignOut(_of.revoke, "POST /v1/sessions/{session}/revoke", record(Session))
+    revoke = _SignOut(_of.revoke, "POST /v1/sessions/{id_or_refresh_token}/revoke", record(Session))
 
 
 class SigningKeys(Group):

@@ -98,7 +98,7 @@ class Sessions:
 
     def revoke(
         self,
-        session: str | Secret,
+        id_or_refresh_token: str | Secret,
         *,
         reason: str = "",
         client_id: str | NotGiven | None = NOT_GIVEN,
@@ -110,7 +110,7 @@ class Sessions:
         One of another client than `client_id`, if that is given, is not found. `tenant=None` means whichever the
         refresh token belongs to.
         """
-        why = reason_of(reason)
+        why, session = reason_of(reason), id_or_refresh_token
         with self._context.changing(_tenant_of(self._context, session) if tenant is None else tenant, by) as change:
             found = _meant(change, session)
             if not access.is_of_client(found, client_id):

@@ -56,6 +56,8 @@ class Outbox:
 class Sender(asyncio.Transport):
     """A transport that may hold back for a moment what is written; everything else is the transport's own."""
 
+    __slots__ = ("_loop", "_outbox", "_parts", "_round", "_size", "_transport")
+
     def __init__(self, transport: asyncio.Transport, outbox: Outbox, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._outbox = outbox

@@ -19,6 +19,7 @@ from tests.servers.postgres import Postgres
 from tests.servers.serving import Serving
 from tokenry import Limit, Tokenry
 from tokenry.config import fresh_keyring, write_keyring_file
+from tokenry.types import Issued
 
 from .beside import keysigil
 from .loads import NONE, Load, free_port, load, nginx, request_bytes, running
@@ -46,10 +47,15 @@ def on_server(report: Report) -> None:
         url = f"sqlite:///{folder}/keys.db"
         with Tokenry(url) as tk:
             keys = _issue(tk)
+            many = tk.keys.issue_many([{"owner": "user", "name": f"key {number}"} for number in range(1000)])
         with served(folder, url) as serving:
             verify, auth = [_question(keys.caller, keys.asked)], [_presented(keys.presented)]
             beside_nginx(report, serving, "POST /v1/verify", verify, p99_ms_max=6)
             ours = beside_nginx(report, serving, "GET /v1/auth", auth)
+            texts = [str(issued.secret) for issued in many if isinstance(issued, Issued)]
+            _warm_up(serving.port, keys.caller, texts)
+            presented = [_presented(text) for text in texts]
+            beside_nginx(report, serving, "GET /v1/auth, one of 1,000 keys each time", presented, alone=False)
             _behind_nginx(report, serving, auth)
             memory = psutil.Process(serving.process.pid).memory_info().rss / 1e6
             report.line("resident", f"{memory:.0f} MB", "at most 120 after start")

@@ -141,7 +141,10 @@ class Application:
         """Return the answer to a request on a hot route, and whether the connection ends with it."""
         if route != AUTH and method != "POST":
             return self._hot.failed(route, problem("method_not_allowed", headers=[("Allow", "POST")]), asked), False
-        body = await _read(receive, asked.length)
+        try:
+            body = await _read(receive, asked.length)
+        except asyncio.CancelledError:  # the server ends, and this body has not come in the time it had
+            return self._hot.failed(route, problem("too_slow"), asked), True
         if body is None:
             return self._hot.failed(route, problem("body_too_large"), asked), True
         asked.body = body
@@ -179,12 +182,23 @@ class _Bounded:
         self._send = send
         self._asked = asked
         self._count = 0
+        self._is_whole = False
         self._refused = False
         self.status = 0
 
     async def receive(self) -> Message:
-        """Receive the next part of the body; once it is too large that is answered, and the client has gone."""
-        message = await self._receive()
+        """Receive the next part of the body; no more of one that is too large, or has not come when the server ends.
+
+        That is answered, and to who asks the client has gone.
+        """
+        try:
+            message = await self._receive()
+        except asyncio.CancelledError:
+            if self.status or self._is_whole:
+                raise
+            await self.refuse("too_slow")
+            return {"type": "http.disconnect"}
+        self._is_whole = not message.get("more_body", False)
         self._count += len(message.get("body", b""))
         if self._count <= BODY_MAX:
             return message
@@ -204,16 +218,17 @@ class _Bounded:
             message = {**message, "headers": fields}
         await self._send(message)
 
-    async def refuse(self) -> None:
-        """Answer that the body is too large."""
-        body = problem("body_too_large").body(self._asked.request_id.decode())
+    async def refuse(self, code: str = "body_too_large") -> None:
+        """Answer that this body is not read to its end."""
+        told = problem(code)
+        body = told.body(self._asked.request_id.decode())
         fields = [
             (b"content-type", problems.MEDIA_TYPE.encode()),
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
             (b"connection", b"close"),
         ]
-        await self.send({"type": "http.response.start", "status": 413, "headers": fields})
+        await self.send({"type": "http.response.start", "status": told.status, "headers": fields})
         await self.send({"type": "http.response.body", "body": body})
         self._refused = True
 

@@ -10,7 +10,9 @@ import re
 HIDDEN = "[hidden]"
 _KEY = r"_[0-9][0-9A-Za-z]{40,}"  # ours, whole, mistyped or cut; the prefix stays
 _JWT = r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)+"
-_CREDENTIALS = re.compile(f"{_KEY}|{_JWT}")
+_BARE = r"(?<![0-9A-Za-z])[0-9A-Za-z]{65,}"  # ours without its prefix, which is no secret; longer than an id may be
+_BARE_MIN = 65
+_CREDENTIALS = re.compile(f"{_KEY}|{_JWT}|{_BARE}")
 _FIELDS = re.compile(
     r"(?i:\b(?:authorization|(?:set-)?cookie)['\"]?\s*[:=]\s*)[^\r\n]+"
     r"|(?i:\b(?:x-api-key|x-api-token|password|secret)['\"]?\s*[:=]\s*)['\"]?[^\s'\",;&]+"
@@ -22,7 +24,7 @@ _FIELDS = re.compile(
 
 def unrepeated(text: str) -> str:
     """Return a text without our keys and tokens, whatever it repeats of what a client has sent."""
-    if "_" not in text and "eyJ" not in text:
+    if len(text) < _BARE_MIN and "_" not in text and "eyJ" not in text:
         return text
     return _CREDENTIALS.sub(HIDDEN, text)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.lane.answer import read
 from tests.servers.load import Load
 from tests.servers.serving import serving
 
@@ -52,3 +53,16 @@ def test_a_client_that_never_finishes_does_not_keep_it_from_ending(tmp_path: Pat
         assert time.monotonic() - began < 5
         slow.close()
         idle.close()
+
+
+@pytest.mark.parametrize("path", ["/v1/keys", "/v1/verify"])
+def test_a_body_that_has_not_come_when_the_server_ends_is_told_so(tmp_path: Path, path: str) -> None:
+    with serving(tmp_path, TOKENRY_SHUTDOWN_SECONDS="4", TOKENRY_LANE="false") as server:
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.operator_key}\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), 10) as slow:
+            slow.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{".encode())
+            time.sleep(0.1)
+            assert server.end() == 0
+            (answer,) = read(b"".join(iter(lambda: slow.recv(65536), b"")))
+        assert (answer.status, answer.json["code"]) == (408, "too_slow")
+        assert "Traceback" not in server.err

@@ -169,6 +169,7 @@ def test_500_planted_secrets_never_reach_a_line(stream: io.StringIO) -> None:
         "postgresql://tokenry:hunter2@db/x",
         "postgresql://tokenry:hunter2@2@db/x",
         "password=hunter2",
+        "/v1/keys/1hunter2" + "0aZ" * 22,
     ],
 )
 def test_what_looks_like_a_credential_is_hidden(told: str) -> None:
@@ -202,6 +203,7 @@ def test_ids_and_words_stay_readable() -> None:
         "a tokenry of keys",
         "GET /v1/keys/key_0abc",
         "3f6d2c9a8b7e4d5f",
+        "3f6d2c9a8b7e4d5f" * 4,
     ):
         assert redacted(said) == said
 

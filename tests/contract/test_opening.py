@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -77,6 +79,28 @@ def test_a_hosts_engine_gets_no_tables_until_it_is_asked(tmp_path: Path) -> None
         tk.migrate()
     assert {name.partition("_")[0] for name in sa.inspect(engine).get_table_names()} == {"tokenry"}
     assert engine.dialect.name == "sqlite"
+    engine.dispose()
+
+
+def test_a_file_of_a_host_is_opened_with_the_hosts_own_driver(tmp_path: Path) -> None:
+    """Another SQLite library in the same process would drop the locks of the host's, and lose its own to it."""
+    driver = ModuleType("another_sqlite3")
+    vars(driver).update({name: value for name, value in vars(sqlite3).items() if not name.startswith("__")})
+    opened: list[object] = []
+
+    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(args[0])
+        return sqlite3.connect(*args, **options)
+
+    vars(driver)["connect"] = connect
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/host.db", module=driver)
+    with Tokenry(engine=engine, keyring=KEYRING, settings=QUIET) as tk:
+        tk.migrate()
+        tk.owners.put("ada")
+        issued = tk.keys.issue("ada", name="k")
+        before = len(opened)
+        assert tk.verify(issued.secret)
+        assert len(opened) == before + 1
     engine.dispose()
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +29,10 @@ _TAKE_WRITE_LOCK = text("UPDATE tokenry_fence SET counter = counter WHERE id = 1
 
 
 class HostDatabase:
-    """A host's SQLAlchemy engine. On an SQLite file Tokenry reads on a connection of its own beside it."""
+    """A host's SQLAlchemy engine. On an SQLite file Tokenry reads on a connection of its own beside it.
+
+    That is opened with the engine's driver: a second SQLite library in one process would drop the locks of the first.
+    """
 
     alone = False
 
@@ -38,13 +40,14 @@ class HostDatabase:
         self.engine = engine
         self.dialect = engine.dialect.name
         self.path = _file_of(engine)
+        self._driver: Any = getattr(engine.dialect.dbapi, "sqlite", engine.dialect.dbapi)  # of an asynchronous one, too
         self._timeout = timeout
         self._find = (text(lookup_sql(self.dialect, "= :kid")), text(session_sql(self.dialect, "= :kid")))
         self._open()
 
     def _open(self) -> None:
         self._finding = threading.Lock()
-        self._finder: sqlite3.Connection | None = None
+        self._finder: Any = None
         self._commits: Callable[[], bytes] | None = None
         self._epoch = 0
         self._presence = presence(self.path, exclusive=False) if self.path else None
@@ -136,14 +139,14 @@ class HostDatabase:
         try:
             with self._finding:
                 if self._finder is None:
-                    self._finder = sqlite3.connect(
+                    self._finder = self._driver.connect(
                         self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False
                     )
                     self._finder.execute("PRAGMA query_only = ON")
                     self._epoch += 1 << 40  # every connection counts versions in its own way
                     self._commits = commits(self.path, self._finder)
                 return self._epoch, self._finder.execute(statement, parameters).fetchone()
-        except sqlite3.Error as error:
+        except self._driver.Error as error:
             raise unavailable(error) from None
 
 

@@ -23,6 +23,8 @@ from .settings import ServerSettings
 
 _HASTY_SECONDS = 2.0
 _HASTY_MAX = 5
+_PAUSE_SECONDS = 1.0
+"""How long a worker waits that begins after so many that ended at once, while others go on answering."""
 
 
 def serve_workers(
@@ -74,24 +76,25 @@ class Workers:
                 self._ended(pid, os.waitstatus_to_exitcode(status))
         return 1 if self._failed else 0
 
-    def _start(self, slot: int) -> None:
+    def _start(self, slot: int, pause: float = 0.0) -> None:
         blocked = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, blocked)  # or one that comes now would reach neither
         try:
             pid = os.fork()
             if pid == 0:
-                self._be_child(slot, blocked)
-            self._slots[pid] = (slot, time.monotonic())
+                self._be_child(slot, blocked, pause)
+            self._slots[pid] = (slot, time.monotonic() + pause)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
 
-    def _be_child(self, slot: int, blocked: set[signal.Signals]) -> None:
+    def _be_child(self, slot: int, blocked: set[signal.Signals], pause: float) -> None:
         code = 1
         try:
             os.close(self._lifeline[1])
             for number in blocked:
                 signal.signal(number, signal.SIG_DFL if number != signal.SIGHUP else signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
+            time.sleep(pause)
             started = self._started if slot == 0 else lambda: None
             place = Place(slot, self._lifeline[0], self._meeting)
             serve_process(self._installation, self._settings, self._sockets, started, place)
@@ -110,14 +113,19 @@ class Workers:
         if self._ending:
             return
         self._hasty = self._hasty + 1 if time.monotonic() - began < _HASTY_SECONDS else 0
-        if self._hasty >= _HASTY_MAX:
+        is_hopeless = self._hasty >= _HASTY_MAX
+        if is_hopeless and not self._is_served():
             log.error("workers end as soon as they start: giving up", worker=slot, code=code)
             self._failed = True
             self._end(signal.SIGTERM)
             return
         log.warning("a worker has ended and is replaced", worker=slot, code=code)
         self._started = lambda: None
-        self._start(slot)
+        self._start(slot, _PAUSE_SECONDS if is_hopeless else 0.0)
+
+    def _is_served(self) -> bool:
+        """Tell whether a worker answers that was there before: its database may be away, and come back."""
+        return any(time.monotonic() - began >= _HASTY_SECONDS for _, began in self._slots.values())
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:

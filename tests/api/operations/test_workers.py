@@ -108,6 +108,24 @@ def test_no_verification_fails_when_workers_end_under_load(database: Postgres, k
     assert load.answered > 100
 
 
+def test_a_worker_that_is_killed_while_the_database_is_away_takes_nobody_with_it(database: Postgres) -> None:
+    with on_postgres(database, "--workers", "2") as server:
+        secret = server.issue("k")
+        until(lambda: scrape(server).count("tokenry_ready{") == 2)
+        time.sleep(2)  # or they would count as workers that end as soon as they start
+        database.kill()
+        try:
+            workers_of(server)[0].kill()
+            until(lambda: server.err.count("a worker has ended and is replaced") >= 6)
+            assert server.verify(secret)[0] == 503
+        finally:
+            database.start()
+        until(lambda: scrape(server).count("tokenry_ready{") == 2)
+        until(lambda: [server.verify(secret)[0] for _ in range(6)] == [200] * 6)
+        assert len(workers_of(server)) == 2
+        assert server.end() == 0
+
+
 def test_workers_end_when_their_parent_is_killed(database: Postgres) -> None:
     with on_postgres(database, "--workers", "2") as server:
         children = workers_of(server)

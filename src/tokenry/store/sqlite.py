@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import sqlite3
 import threading
@@ -32,6 +33,7 @@ from .locks import lock_file, make_private, presence, wait_for
 from .lookup import is_session, lookup_sql, read, session_sql
 from .rows import SqlRows
 
+_log = logging.getLogger("tokenry.store")
 _FIND = lookup_sql("sqlite", "= ?")
 _FIND_SESSION = session_sql("sqlite", "= ?")
 _FENCE = "SELECT counter FROM tokenry_fence WHERE id = 1"
@@ -60,6 +62,7 @@ class SqliteDatabase:
         self._write_file: int | None = None
         self._presence: int | None = None
         self._epoch = 0
+        self._place: tuple[int, int] | None = None
         self._begin_anew()
         self._take_part()
         try:
@@ -70,6 +73,7 @@ class SqliteDatabase:
                 else:
                     self._memory = raw
                 self._open_finder()
+            self._place = self._find_place()
         except sqlite3.Error as error:
             self._close_files()
             raise unavailable(error) from None
@@ -83,6 +87,24 @@ class SqliteDatabase:
             make_private(self.path)
             self._presence = presence(self.path, exclusive=self.alone)
             self._write_file = None if self.alone else lock_file(self.path + ".write")
+
+    def _find_place(self) -> tuple[int, int] | None:
+        """Return which file has the name of this database now, and None when none has."""
+        if self.path:
+            with contextlib.suppress(OSError):
+                found = os.stat(self.path)
+                return found.st_dev, found.st_ino
+        return None
+
+    def _check_place(self) -> None:
+        """Raise StoreUnavailable when the file has lost its name: what is written to it would be lost with it."""
+        if self._find_place() != self._place:
+            message = (
+                f"the database {self.path} was moved, removed or replaced while it is in use; nothing was changed. "
+                "Put it back, or end this process and start it on the file that is there now"
+            )
+            _log.error(message)
+            raise StoreUnavailable(message, cause="moved")
 
     def _begin_anew(self) -> None:
         """Have no connection; they are opened when they are needed."""
@@ -126,6 +148,7 @@ class SqliteDatabase:
     @contextmanager
     def read(self) -> Iterator[SqlRows]:
         """Open a transaction that only reads, on one snapshot."""
+        self._check_place()
         with (
             self._writing if self._memory else _turn(self._reading),
             self._outermost() if self._memory else contextlib.nullcontext(),
@@ -137,6 +160,7 @@ class SqliteDatabase:
     @contextmanager
     def change(self, *, durable: bool = True) -> Iterator[SqlRows]:
         """Open a transaction that writes: it has the only write lock from its first moment."""
+        self._check_place()
         with self._writing, self._outermost(), self._file_lock(), translated(), self._writer.connect() as connection:
             self._changing = True
             try:
@@ -219,6 +243,7 @@ class SqliteDatabase:
             self._begin_anew()
             try:
                 self._take_part()
+                self._place = self._find_place()
             except ConfigError as error:
                 refuse(self, error)
 

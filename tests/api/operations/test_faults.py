@@ -82,6 +82,31 @@ def test_changes_are_refused_clearly_and_verification_goes_on(fault: str, tmp_pa
         assert not any("Traceback" in str(line) for line in server.lines())
 
 
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_nothing_is_acknowledged_into_a_file_that_has_lost_its_name(how: str, tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        warm, cold = server.issue("warm"), server.issue("cold")
+        assert server.verify(warm)[1]["valid"]
+        place = tmp_path / "tokenry-data" / "tokenry.db"
+        aside = place.rename(tmp_path / "aside.db")
+        if how == "replaced":
+            place.write_bytes(aside.read_bytes())
+        for method, path, body in (
+            ("PUT", "/v1/owners/bob", {}),
+            ("POST", "/v1/keys", {"owner": "ada", "name": "new"}),
+        ):
+            status, problem = server.try_call(method, path, body)
+            assert (status, problem["code"]) == (503, "store_unavailable")
+        time.sleep(0.6)  # readiness is remembered for half a second
+        assert server.try_call("GET", "/readyz")[0] == 503
+        assert [server.verify(secret)[1]["valid"] for secret in (warm, cold)] == [True, True]
+        assert f"{place} was moved, removed or replaced" in server.err
+        aside.replace(place)
+        assert server.try_call("PUT", "/v1/owners/bob", {})[0] == 200
+        time.sleep(0.6)
+        assert server.try_call("GET", "/readyz")[0] == 200
+
+
 def test_a_server_that_has_run_out_of_files_goes_on_when_it_has_some_again(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         secret = server.issue("k")

@@ -65,3 +65,26 @@ def test_both_faces_say_so_in_time_and_recover_by_themselves(server: Postgres) -
             assert time.monotonic() - begin < 20
         assert tk.verify(issued.secret)
         asyncio.run(asynchronous(issued.secret))
+
+
+def test_who_waits_beside_others_does_not_wait_again_after_them(server: Postgres) -> None:
+    url, keyring = server.create_database(), fresh_keyring()
+
+    async def ended(tk: AsyncTokenry, secret: object, after: float) -> float:
+        await asyncio.sleep(after)
+        with pytest.raises(StoreUnavailable):
+            await tk.verify(secret)  # type: ignore[arg-type]
+        return time.monotonic()
+
+    async def together(secrets: list[object]) -> None:
+        async with AsyncTokenry(url, keyring=keyring, settings=SETTINGS) as tk:
+            assert await tk.verify(secrets[0])  # type: ignore[arg-type]
+            with frozen(server):
+                times = await asyncio.gather(*[ended(tk, secret, n / 10) for n, secret in enumerate(secrets)])
+            assert max(times) - min(times) < 0.5
+            assert await tk.verify(secrets[0])  # type: ignore[arg-type]
+
+    with Tokenry(url, keyring=keyring, settings=SETTINGS) as tk:
+        tk.owners.put("user")
+        secrets: list[object] = [tk.keys.issue("user", name=f"key {n}").secret for n in range(4)]
+    asyncio.run(together(secrets))

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from tokenry.aio import AsyncTokenry
+from tokenry.edge import Engine
 from tokenry.types import TokenryError
 
 from .logs import log
@@ -30,6 +31,7 @@ class Readiness:
     def __init__(self, tk: AsyncTokenry, *, within: float = _ANSWER_SECONDS) -> None:
         self.draining = False
         self._tk = tk
+        self._engine = Engine(tk)
         self._within = within
         self._asking: asyncio.Task[str] | None = None
         self._answer, self._answered_at = "", -1e9
@@ -49,6 +51,7 @@ class Readiness:
 
     async def _ask(self) -> str:
         try:
+            await self._engine.reach()  # not always on the same connection as what follows
             await self._tk.tenants.get("default")
             answer = ""
         except TokenryError:  # whose cause is in the log of `tokenry.store`

@@ -234,9 +234,12 @@ class Gathering:
             while self._waiting:
                 batch = self._take()
                 self._asking += 1
+                began = self.loop.time()
                 try:
                     rows = await self._ask(list(batch))
                 except psycopg.Error as error:
+                    if self.loop.time() - began >= self._patience / 2:  # who has waited beside it need not wait again
+                        batch, self._waiting = {**self._waiting, **batch}, {}
                     _answer(batch, {}, unavailable(error))
                 else:
                     _answer(batch, rows, None)

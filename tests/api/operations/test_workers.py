@@ -161,6 +161,18 @@ def test_readiness_is_honest_when_the_database_goes_away_hangs_and_comes_back(da
         assert server.verify(secret)[1]["valid"]
 
 
+def test_it_is_not_ready_while_it_manages_but_cannot_verify(database: Postgres) -> None:
+    with on_postgres(database) as server:
+        secret = server.issue("k")
+        assert (readiness(server), server.verify(secret)[0]) == (200, 200)
+        url = (server.directory / "url").read_text()
+        for names, status in ((("tokenry_secret", "aside"), 503), (("aside", "tokenry_secret"), 200)):
+            with psycopg.connect(url, autocommit=True) as operator:
+                operator.execute("ALTER TABLE {} RENAME TO {}".format(*names))  # type: ignore[arg-type]
+            assert server.verify(secret)[0] == status
+            until(lambda status=status: readiness(server) == status, 3)  # type: ignore[misc]
+
+
 def test_a_slow_statement_is_logged_with_the_id_of_its_request(database: Postgres) -> None:
     with on_postgres(database, TOKENRY_SLOW_STATEMENT_MS="150") as server:
         server.call("PUT", "/v1/owners/ada", {})

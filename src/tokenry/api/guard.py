@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .app import BODY_MAX
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from .app import Served
 
 HEAD_MAX = 16 * 1024
+_PIPELINED_MAX = 16
+_PART_BYTES = 4096
+"""How many requests of a connection may wait to be answered, and how much of what was read is parsed before a look."""
 _LINGER_SECONDS = 1.0
 _BEATS_HEAD = 2
 _BEATS_BODY = 6
@@ -31,13 +35,25 @@ class Refused(Exception):
     """Raised inside the parser to end a connection with an answer."""
 
 
+class _Flow(FlowControl):
+    """Reads nothing while there is something that was read and is not parsed yet, whichever request wants its body."""
+
+    is_held = False
+
+    def resume_reading(self) -> None:
+        if not self.is_held:
+            super().resume_reading()
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """One connection. `served` is set by the subclass that `protocol` makes."""
 
     served: ClassVar[Served]
+    flow: _Flow
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._held = b""  # what was read and is not parsed yet
         self._in_head = False
         self._in_body = False
         self._is_handed = False  # whether the ordinary application has begun with the request that is being received
@@ -56,6 +72,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to watch a new connection."""
         super().connection_made(Sender(transport, self.served.outbox, self.loop))
+        self.flow = _Flow(self.transport)
         self._peer = self.served.proxies.client(self.client[0] if self.client else None)
         self._beat = self.loop.call_later(self.timeout_keep_alive, self._watch)
 
@@ -71,6 +88,30 @@ class GuardedProtocol(HttpToolsProtocol):
             return  # what follows on a connection that ends is nobody's
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
+        if self._held:
+            self._hold(self._held + data)
+        else:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Feed the parser in parts, as long as not too many requests wait: one weighs a hundred times its bytes."""
+        for place in range(0, len(data), _PART_BYTES):
+            if self._failing or self._over:
+                return
+            if len(self.pipeline) >= _PIPELINED_MAX:
+                self._hold(data[place:])
+                return
+            self._read(data[place : place + _PART_BYTES])
+
+    def _hold(self, data: bytes) -> None:
+        """Keep for later what was read, and read no more until then."""
+        self._held, self.flow.is_held = data, bool(data)
+        if data:
+            self.flow.pause_reading()
+        else:
+            self.flow.resume_reading()
+
+    def _read(self, data: bytes) -> None:
         if self._in_head:
             self._head_count += len(data)
         else:
@@ -152,8 +193,12 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._failing and not self.pipeline:
             self.server_state.total_requests += 1
             self._part()
-        else:
-            super().on_response_complete()
+            return
+        super().on_response_complete()
+        if self._held and len(self.pipeline) < _PIPELINED_MAX and not self.transport.is_closing():
+            held = self._held
+            self._hold(b"")
+            self._take(held)
 
     def check_head(self) -> None:
         """End the head of a request; refuse one that is too large, or does not say once which host it means."""
@@ -178,6 +223,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _fail(self, code: str) -> None:
         """End the connection with a problem, after the answers that are due."""
         self._failing = code
+        self._held, self.flow.is_held = b"", False
         self.served.counters.refused_count += 1
         if self.is_due() and self._in_body and self._is_handed:
             if self.pipeline:
@@ -217,7 +263,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.flow.write_paused or self.transport.is_closing():  # or the connection would have been lost by now
             if self._beats >= _BEATS_BODY:
                 self.transport.abort()
-        elif self._failing:
+        elif self._failing or self._held:
             return
         elif self._in_head or self._in_body:
             if self._beats >= (_BEATS_HEAD if self._in_head else _BEATS_BODY):

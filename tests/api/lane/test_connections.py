@@ -312,6 +312,28 @@ def test_answers_to_what_breaks_the_protocol_are_not_kept_and_carry_an_id(way: W
         assert "`detail`" not in last.json["detail"]
 
 
+@pytest.mark.parametrize("size", [1 << 18, 100])
+def test_of_thousands_of_requests_in_a_piece_few_weigh_anything_at_a_time(way: Way, place: Place, size: int) -> None:
+    data = (auth(place.key, "Expect: 100-continue") + request("GET", "/nope")) * 1500
+
+    async def work() -> tuple[int, bytes]:
+        talk, most = open_talk(way), 0
+        for begin in range(0, len(data), size):
+            talk.protocol.data_received(data[begin : begin + size])  # as if reading could not be paused at all
+            most = max(most, len(talk.protocol.pipeline))
+        while talk.state.tasks:
+            await asyncio.sleep(0)
+            most = max(most, len(talk.protocol.pipeline))
+        answers = await talk.answers()
+        await talk.end()
+        return most, answers
+
+    most, answers = run(work())
+    found = read(answers.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b""))
+    assert [answer.status for answer in found] == [200, 404] * 1500
+    assert most < 200
+
+
 def test_of_a_share_of_a_flood_few_lines_are_logged_and_of_all_requests_all() -> None:
     some, every = AccessLog(0.5), AccessLog(1.0)
     assert sum(some.is_due(200) for _ in range(10_000)) <= 400  # a second may end while they are counted

@@ -13,6 +13,7 @@ from tokenry.edge import Engine
 from tokenry.types import TokenryError
 
 from .logs import log
+from .problems import MEDIA_TYPE, problem
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -76,13 +77,14 @@ class Operations:
         """Answer one request."""
         path = scope["path"]
         if scope["method"] not in ("GET", "HEAD"):
-            await _answer(send, 405, b"", "text/plain", (b"allow", b"GET, HEAD"))
+            told = problem("method_not_allowed").body(scope.get("state", {}).get("request_id", ""))
+            await _answer(send, 405, told, MEDIA_TYPE, (b"allow", b"GET, HEAD"))
         elif path == "/healthz":
             await _answer(send, 200, b'{"status":"ok"}', "application/json")
         elif path == "/readyz":
             missing = await self._readiness()
-            told = {"status": "unavailable", "reason": missing} if missing else {"status": "ready"}
-            body = json.dumps(told, separators=(",", ":")).encode()
+            state = {"status": "unavailable", "reason": missing} if missing else {"status": "ready"}
+            body = json.dumps(state, separators=(",", ":")).encode()
             await _answer(send, 503 if missing else 200, body, "application/json")
         elif path == "/metrics":
             await _answer(send, 200, await self._metrics(), _METRICS_TYPE)

@@ -33,6 +33,8 @@ PAGE: Final = "/docs/problems"
 """Where the server explains every code; `type` is this and the code."""
 
 RETRY_AFTER_SECONDS: Final = 1
+ERRORS_MAX: Final = 1000
+"""How many mistakes an answer names: a body may hold a hundred thousand, and naming one costs more than making it."""
 _log = logging.getLogger("tokenry.api")
 
 
@@ -170,8 +172,8 @@ def of(error: BaseException) -> Problem:
             named = [FieldError(_NAMES.get(field, field), code, error.message)] if field else []
             return problem(code, error.message, errors=named)
         case Invalid():
-            errors = [one._replace(field=_NAMES.get(one.field, one.field)) for one in error.errors]
-            return problem("invalid", _counted(errors), errors=errors)
+            errors = [one._replace(field=_NAMES.get(one.field, one.field)) for one in error.errors[:ERRORS_MAX]]
+            return problem("invalid", _counted(errors, len(error.errors)), errors=errors)
         case NotAllowed():
             return problem("not_allowed", error.message)
         case StoreUnavailable() if error.details.get("cause") in ("SQLITE_FULL", "DiskFull"):
@@ -182,9 +184,10 @@ def of(error: BaseException) -> Problem:
     return problem("internal")
 
 
-def _counted(errors: list[FieldError]) -> str:
+def _counted(errors: list[FieldError], count: int) -> str:
     names = dict.fromkeys(one.field for one in errors)
-    return f"{len(errors)} value{'s'[: len(errors) > 1]} cannot be accepted: {', '.join(names)}"
+    more = ", …" if count > len(errors) else ""
+    return f"{count} value{'s'[: count > 1]} cannot be accepted: {', '.join(names)}{more}"
 
 
 _NAMES: Final = {

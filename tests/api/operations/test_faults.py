@@ -138,6 +138,9 @@ def test_a_read_only_database_refuses_changes_and_goes_on_verifying(tmp_path: Pa
                 verdict = await client.post("/v1/verify", json={"credential": str(secret)})
                 assert verdict.json()["valid"]
                 assert (await client.get("/readyz")).status_code == 200
+                refused = await client.post("/readyz")
+                assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+                assert refused.json()["request_id"] == refused.headers["X-Request-Id"]
                 raw.execute("PRAGMA query_only = OFF")
                 assert (await client.put("/v1/owners/bob", json={})).status_code in (200, 201)
 

@@ -125,7 +125,7 @@ class Application:
         REQUEST_ID.set(request_id)
         try:
             answer, close = await self._begin_hot(route, asked, scope["method"], receive)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             answer = self._hot.failed(route, problems.of(error), asked)
         status, head, body = answer
         fields = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")[:-1]]
@@ -169,7 +169,12 @@ class Application:
             await bounded.refuse()
         else:
             app = self._operations.get(scope["path"]) or (self._oauth if place_of(scope["path"]) else self._rest)
-            await app(scope, bounded.receive, bounded.send)
+            try:
+                await app(scope, bounded.receive, bounded.send)
+            except asyncio.CancelledError:  # the server ends, and nobody knows what will have become of this
+                if bounded.status:
+                    raise
+                await bounded.refuse("internal")
         seconds = time.perf_counter() - began
         self._served.access(scope["method"], scope["path"], bounded.status, seconds, request_id, asked.client or "")
 
@@ -219,7 +224,7 @@ class _Bounded:
         await self._send(message)
 
     async def refuse(self, code: str = "body_too_large") -> None:
-        """Answer that this body is not read to its end."""
+        """Answer that this is not heard to its end."""
         told = problem(code)
         body = told.body(self._asked.request_id.decode())
         fields = [

@@ -9,6 +9,7 @@ a second time: it cannot mean anything else.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +181,7 @@ class LaneProtocol(GuardedProtocol):
         REQUEST_ID.set(asked.request_id.decode())
         try:
             answer = await self.served.drive(asked, steps, wishes)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             answer = self.served.hot.failed(self._route, of(error), asked)
         if self.flow.write_paused:
             await self.flow.drain()

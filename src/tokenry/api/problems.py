@@ -6,6 +6,7 @@ Nothing here knows a framework, so that the hot routes answer with the same byte
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -178,7 +179,7 @@ def of(error: BaseException) -> Problem:
             return problem("not_allowed", error.message)
         case StoreUnavailable() if error.details.get("cause") in ("SQLITE_FULL", "DiskFull"):
             return problem("store_full", headers=[("Retry-After", "60")])
-        case StoreUnavailable() | ConfigError():
+        case StoreUnavailable() | ConfigError() | CancelledError():  # who still waits for the database at the end
             return problem("store_unavailable", headers=[("Retry-After", str(RETRY_AFTER_SECONDS))])
     _log.error("a request failed", exc_info=error)
     return problem("internal")

@@ -4,17 +4,20 @@ import json
 import os
 import re
 import signal
+import socket
 import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
+from tests.api.lane.answer import read
 from tests.servers.load import Load
 from tests.servers.postgres import Postgres
 from tests.servers.serving import Serving, serving
@@ -212,3 +215,25 @@ def test_it_ends_in_time_when_the_database_hangs(database: Postgres) -> None:
             assert time.monotonic() - began < 6
         finally:
             freeze(database, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("lane", ["true", "false"])
+def test_who_still_waits_for_the_database_at_the_end_is_told_so(database: Postgres, lane: str) -> None:
+    asked = {"GET /v1/auth": (503, "store_unavailable"), "GET /v1/keys": (500, "internal")}
+    with on_postgres(database, TOKENRY_SHUTDOWN_SECONDS="4", TOKENRY_STORE_TIMEOUT="60", TOKENRY_LANE=lane) as server:
+        fields = f"Host: x\r\nX-API-Key: {server.issue('k')}\r\n\r\n"
+        freeze(database, signal.SIGSTOP)
+        with ExitStack() as opened:
+            opened.callback(freeze, database, signal.SIGCONT)
+            clients = [
+                opened.enter_context(socket.create_connection(("127.0.0.1", server.port), 10))
+                for _ in range(len(asked))
+            ]
+            for client, line in zip(clients, asked, strict=True):
+                client.sendall(f"{line} HTTP/1.1\r\n{fields}".encode())
+            time.sleep(0.2)
+            server.process.send_signal(signal.SIGTERM)
+            found = [read(b"".join(iter(partial(client.recv, 65536), b""))) for client in clients]
+            server.process.wait(10)
+        assert [(answer.status, answer.json["code"]) for (answer,) in found] == list(asked.values())
+        assert "Traceback" not in server.err

@@ -17,6 +17,7 @@ from . import problems
 from .counters import Counters
 from .described import described
 from .described_oauth import described as with_oauth
+from .heads import Heads
 from .hot import AUTH, Answer, Hot, Request, Steps, Wish
 from .logs import REQUEST_ID, AccessLog
 from .oauth import OAuth, place_of
@@ -40,6 +41,7 @@ class Served:
     settings: ServerSettings
     counters: Counters = field(default_factory=Counters)
     outbox: Outbox = field(default_factory=Outbox)
+    heads: Heads = field(default_factory=Heads)
     access: AccessLog = field(init=False)
     sync: Tokenry = field(init=False)
     engine: Engine = field(init=False)

@@ -114,6 +114,16 @@ class Request:
         if not self.has_id:
             self.request_id = new_request_id()
 
+    def twin(self) -> Request:
+        """Return a request of its own whose head is the same byte for byte, and which has no body."""
+        twin = Request.__new__(Request)
+        twin.query, twin.fields, twin.credentials, twin.about = self.query, self.fields, self.credentials, self.about
+        twin.peer, twin.client, twin.method, twin.tenant = self.peer, self.client, self.method, self.tenant
+        twin.content_type, twin.length, twin.chunked = self.content_type, self.length, self.chunked
+        twin.has_id, twin.request_id, twin.ahead = self.has_id, self.request_id, ""
+        twin.again(b"")
+        return twin
+
     def presented(self) -> str | None:
         """Return the credential of a request; raise Failed for two that differ."""
         if len(self.credentials) == 1:

@@ -3,8 +3,8 @@
 A request is taken only in its plain form, and only when nothing else is due on its connection. What the engine cannot
 answer at once is answered when it can: until then the connection is in its turn, and what follows waits behind it.
 
-A client that keeps its connection sends the same head again and again. One that is the same byte for byte is not parsed
-a second time: it cannot mean anything else.
+A client that keeps its connection sends the same head again and again, and a proxy that of a client on any connection.
+One that is the same byte for byte is not parsed a second time: it cannot mean anything else.
 """
 
 from __future__ import annotations
@@ -72,15 +72,17 @@ class LaneProtocol(GuardedProtocol):
         self._head: bytes | None = None  # while it is set, the connection is idle and has answered this head before
         self._size = 0
         self._answered: Request | None = None
+        self._is_new = True  # nothing has come yet
+        self._lets_in = False  # what the last answer did
         self._waiting: Request | None = None
 
     def data_received(self, data: bytes) -> None:
         """Answer the same again, or feed the parser."""
-        head, asked = self._head, self._answered
-        if head is not None and asked is not None and len(data) == self._size and data.startswith(head):
+        again = self._again(data)
+        self._is_new = False
+        if again is not None:
             self._message_count += 1
-            asked.again(data[len(head) :])
-            self._respond(asked, keep=True)
+            self._respond(again, keep=True)
             return
         self._head = self._answered = self._waiting = None
         begins = not (self._in_head or self._in_body)
@@ -92,6 +94,28 @@ class LaneProtocol(GuardedProtocol):
             return
         if not asked.body or data[-1] not in b"\r\n":  # or lines that no request is may follow the body
             self._head, self._size = data[: len(data) - len(asked.body)], len(data)
+            if (
+                self._route is AUTH
+                and self._lets_in
+                and self._answered is asked
+                and not asked.body
+                and not asked.has_id
+            ):
+                self.served.heads.keep(self._peer, data, asked, self.loop)
+
+    def _again(self, data: bytes) -> Request | None:
+        """Return the request that these bytes are, if their head was answered before and nothing else is due here."""
+        head, asked = self._head, self._answered
+        if head is not None and asked is not None:
+            if len(data) == self._size and data.startswith(head):
+                asked.again(data[len(head) :])
+                return asked
+        elif not self._is_new:
+            return None
+        again = self.served.heads.get(self._peer, data)
+        if again is not None:
+            self._route, self._method, self._head, self._size = AUTH, again.method, data, len(data)
+        return again
 
     def pause_writing(self) -> None:
         """Leave everything to the ordinary way while the client does not read."""
@@ -217,6 +241,7 @@ class LaneProtocol(GuardedProtocol):
         if state.default_headers is not self._defaults:
             self._renew_defaults(state.default_headers)
         status, head, body = answer
+        self._lets_in = status == 200
         length = len(body)
         if self._method == b"HEAD":
             body = b""

@@ -94,13 +94,8 @@ class LaneProtocol(GuardedProtocol):
             return
         if not asked.body or data[-1] not in b"\r\n":  # or lines that no request is may follow the body
             self._head, self._size = data[: len(data) - len(asked.body)], len(data)
-            if (
-                self._route is AUTH
-                and self._lets_in
-                and self._answered is asked
-                and not asked.body
-                and not asked.has_id
-            ):
+            comes_again = self._route is AUTH and not asked.body and not asked.has_id
+            if comes_again and self._answered is asked and self._lets_in:
                 self.served.heads.keep(self._peer, data, asked, self.loop)
 
     def _again(self, data: bytes) -> Request | None:

@@ -203,9 +203,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def check_head(self) -> None:
         """End the head of a request; refuse one that is too large, or does not say once which host it means."""
         self._in_head, self._in_body = False, True
-        count = [name for name, _ in self.headers].count(b"host")
+        names = [name for name, _ in self.headers]
+        count = names.count(b"host")
         if count > 1 or (not count and self.parser.get_http_version() == "1.1"):  # RFC 9112, section 3.2
             self.refuse("bad_request")
+        if b"transfer-encoding" in names:  # what others in front of us may read in another way ends elsewhere for them
+            codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+            if codings != [b"chunked"]:
+                self.refuse("bad_request")
         if self._large:
             size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
             if size > HEAD_MAX:

@@ -57,10 +57,14 @@ def _named(key: object) -> str:
     return _said(str(key))
 
 
+_CUT_KEY = re.compile(r"_[0-9][0-9A-Za-z]+\Z")  # of a key that a limit cuts in two the first half is none to others
+
+
 def _said(text: str) -> str:
     if len(text) <= _FIELD_MAX:
         return redacted(text)
-    return f"{redacted(text[:_FIELD_MAX])}… ({len(text)} characters)"
+    cut = _CUT_KEY.sub(HIDDEN, redacted(text[:_FIELD_MAX]))
+    return f"{cut}… ({len(text)} characters)"
 
 
 def _with_request_id(logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -334,6 +334,19 @@ def test_of_thousands_of_requests_in_a_piece_few_weigh_anything_at_a_time(way: W
     assert most < 200
 
 
+@pytest.mark.parametrize(
+    "codings",
+    [("identity", "chunked"), ("chunked", "chunked"), ("gzip, chunked",), ("x", "chunked"), ("chunked, chunked",)],
+)
+@pytest.mark.parametrize("path", ["/v1/auth", "/v1/self"])
+def test_a_body_in_any_coding_but_chunked_is_refused(way: Way, place: Place, path: str, codings: tuple[str]) -> None:
+    asked = request("POST", path, *[f"Transfer-Encoding: {coding}" for coding in codings]) + b"0\r\n\r\n"
+    answers, closed = way.answer(asked + auth(place.key))
+    assert ([answer.status for answer in read(answers)], closed) == ([400], True)
+    spelled = request("POST", path, f"X-API-Key: {place.key}", "Transfer-Encoding:  Chunked ") + b"0\r\n\r\n"
+    assert read(way.answer(spelled)[0])[0].status in (200, 405)
+
+
 def test_of_a_share_of_a_flood_few_lines_are_logged_and_of_all_requests_all() -> None:
     some, every = AccessLog(0.5), AccessLog(1.0)
     assert sum(some.is_due(200) for _ in range(10_000)) <= 400  # a second may end while they are counted

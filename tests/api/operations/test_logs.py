@@ -227,6 +227,13 @@ def test_a_credential_in_a_path_is_hidden_wherever_the_path_is_cut(before: int, 
     assert "Q7xQ7x" not in line["path"]
 
 
+@pytest.mark.parametrize("before", range(8112, 8184, 6))
+def test_a_credential_in_a_field_is_hidden_wherever_the_field_is_cut(before: int, lines: Lines) -> None:
+    log().info("x", text="a" * before + " tk_live_1" + "Q7x" * 24 + " " + "a" * 4000)
+    [line] = lines()
+    assert "Q7xQ7x" not in line["text"]
+
+
 def test_what_nobody_measured_is_not_told(lines: Lines) -> None:
     AccessLog(1.0).tell("GET", "/v1/auth", 200, None, "id", "192.0.2.1")
     AccessLog(1.0).tell("GET", "/v1/self", 200, 0.0015, "id", "192.0.2.1")

@@ -60,6 +60,10 @@ class Engine:
             return verdict
         return self._look_up(text, ask)
 
+    def recall_again(self, grant: Grant, ask: Ask) -> Verdict | None:
+        """Answer at once for a text that proved this grant before, or return None: then `recall` has to be asked."""
+        return self._verifying.answer_again(grant, ask)
+
     async def answer(self, text: str, ask: Ask, found: asyncio.Future[Any] | None = None) -> Verdict:
         """Answer, waiting for the database if need be; `found` is what `look_ahead` returned for this text."""
         verdict: Verdict = await self._tk._drive(self._verifying.steps(text, ask), found)

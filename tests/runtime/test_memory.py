@@ -46,6 +46,20 @@ def test_only_the_text_that_was_proved_recalls_a_grant() -> None:
     assert memory.recall("other", "right") is None
 
 
+def test_a_grant_is_held_for_as_long_as_it_is_the_one_that_would_be_recalled() -> None:
+    others = Others()
+    memory = Memory(10, others)
+    grant = remember(memory, "kid")
+    assert memory.holds(grant)
+    memory.drop(("kid",), None)
+    assert not memory.holds(grant)
+    again = remember(memory, "kid")
+    assert memory.holds(again)
+    assert not memory.holds(grant)
+    others.commits, others.changes = 1, 7
+    assert not memory.holds(again)
+
+
 @given(st.integers(1, 8), st.lists(st.integers(0, 20), max_size=60))
 def test_it_never_holds_more_than_it_may(entries: int, kids: list[int]) -> None:
     memory = Memory(entries, None)

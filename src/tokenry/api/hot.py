@@ -18,6 +18,7 @@ from tokenry.edge import (
     OPERATOR_ENVIRONMENT,
     Ask,
     Engine,
+    Grant,
     Proxies,
     Throttle,
     grant_of,
@@ -66,6 +67,7 @@ class Request:
         "length",
         "method",
         "peer",
+        "proved",
         "query",
         "question",
         "request_id",
@@ -80,6 +82,7 @@ class Request:
         self.peer = peer
         self.credentials: list[tuple[bytes, bytes]] = []
         self.about: Wish | None = None
+        self.proved: Grant | None = None  # what the credential of this very head was found to be, when it was valid
         self.ahead = ""  # a credential that will be asked about as soon as the caller is known
         self.question: Question | None = None
         self.content_type = self.length = self.chunked = None
@@ -120,7 +123,7 @@ class Request:
         twin.query, twin.fields, twin.credentials, twin.about = self.query, self.fields, self.credentials, self.about
         twin.peer, twin.client, twin.method, twin.tenant = self.peer, self.client, self.method, self.tenant
         twin.content_type, twin.length, twin.chunked = self.content_type, self.length, self.chunked
-        twin.has_id, twin.request_id, twin.ahead = self.has_id, self.request_id, ""
+        twin.has_id, twin.request_id, twin.ahead, twin.proved = self.has_id, self.request_id, "", self.proved
         twin.again(b"")
         return twin
 
@@ -164,6 +167,7 @@ class Hot:
     def __init__(self, engine: Engine, settings: ServerSettings, counters: Counters, throttle: Throttle) -> None:
         self._engine = engine
         self.recall = engine.recall
+        self._recall_again = engine.recall_again
         self.is_open = settings.verify_open
         self._settings = settings
         self._counters = counters
@@ -236,7 +240,7 @@ class Hot:
         """Answer a proxy that asks whether it may let a request through."""
         try:
             about = asked.about or self._asked_by_proxy(asked)
-            verdict = self.recall(*about)
+            verdict = self._recall(asked, about)
             if verdict is None:
                 [verdict] = yield [about]
             verdict = self.judged(verdict, asked.client or asked.peer)
@@ -256,7 +260,7 @@ class Hot:
         about = asked.about or self._asked_by_caller(asked)
         if about is None:
             return None, False
-        verdict = self.recall(*about)
+        verdict = self._recall(asked, about)
         if verdict is None:
             if reads_ahead:
                 _read_ahead(asked)
@@ -267,6 +271,18 @@ class Hot:
             raise Failed(problems.refused(refused, needs=VERIFY_SCOPE))
         slug = grant_of(verdict).tenant
         return (None if slug == _SYSTEM else slug), True
+
+    def _recall(self, asked: Request, about: Wish) -> Verdict | None:
+        """Answer for the credential of a head; one that the same head has proved is not proved again."""
+        if asked.proved is not None:
+            verdict = self._recall_again(asked.proved, about[1])
+            if verdict is not None:
+                return verdict
+        verdict = self.recall(*about)
+        if verdict.__class__ is Valid:
+            grant = grant_of(verdict)
+            asked.proved = grant if grant.proof else None  # which only memory gives
+        return verdict
 
     def _asked_by_caller(self, asked: Request) -> Wish | None:
         """Return what is asked about a caller; None about nobody, where that is allowed. Raise Failed."""

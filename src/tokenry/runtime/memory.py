@@ -62,6 +62,12 @@ class Memory:
             return None
         return grant
 
+    def holds(self, grant: Grant) -> bool:
+        """Tell whether a grant is still the one that is remembered: then who proved it once has proved it."""
+        if self._signal is not None:
+            self._look(self._signal)
+        return self._grants.get(grant.kid) is grant
+
     def known(self, kid: str) -> Grant | None:
         """Return the grant of a kid, whoever asks: a token that hangs on it was proved by its signature."""
         if self._signal is not None:

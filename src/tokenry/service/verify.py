@@ -77,6 +77,13 @@ class Verifying:
         grant = self._memory.recall(text[-73:-57], text)
         if grant is None:
             return self.tokens.answer(text, ask) if "." in text else None
+        return self._answer(grant, ask)
+
+    def answer_again(self, grant: Grant, ask: Ask) -> Verdict | None:
+        """Answer as `answer` does for a text that proved this grant, which it is not asked for again."""
+        return self._answer(grant, ask) if self._memory.holds(grant) else None
+
+    def _answer(self, grant: Grant, ask: Ask) -> Verdict | None:
         now = self._now()
         if grant.read_at is not None and now - grant.read_at > self._owner_max_age:
             return None

@@ -92,6 +92,7 @@ class Tokenry(Groups):
             self._now,
             lambda: self._memory.clears,
             self._memory.prepare,
+            stores.is_on_one_loop(self._database),
         )
         self._verifying = self._make_verifying()
         super().__init__(self._make_context(), Subscribers())

@@ -125,6 +125,21 @@ def test_closing_leaves_no_task_and_loses_no_count(opening: Opening, settings: S
     run(work)
 
 
+def test_many_callers_at_once_read_a_signing_key_that_nobody_has_read(opening: Opening) -> None:
+    """On the loop of a host's engine one that waited for a lock would keep its holder from going on."""
+
+    async def work() -> None:
+        async with opening() as tk:
+            await tk.owners.put("ada")
+            issued = await tk.keys.issue("ada", name="k")
+            tokens = [(await tk.exchange(issued.secret)).access for _ in range(2)]
+            tk._sync._signers.forget()
+            verifying = asyncio.gather(*(tk.verify(token) for token in tokens * 3))
+            assert all(await asyncio.wait_for(verifying, 10))
+
+    run(work)
+
+
 def test_a_closed_instance_answers_nobody(opening: Opening) -> None:
     async def work() -> None:
         async with opening() as tk:

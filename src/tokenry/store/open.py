@@ -28,6 +28,7 @@ __all__ = [
     "database",
     "finds_inline",
     "is_ephemeral",
+    "is_on_one_loop",
     "joined",
     "keyring_beside",
     "prepare",
@@ -104,6 +105,11 @@ def signal_of(database: Database) -> SqliteDatabase | HostDatabase | None:
 def finds_inline(database: Database) -> bool:
     """Tell whether a lookup is so quick that an event loop may wait for it."""
     return isinstance(database, SqliteDatabase) or signal_of(database) is not None
+
+
+def is_on_one_loop(database: Database) -> bool:
+    """Tell whether a host's engine belongs to an event loop, on which all calls take turns in one thread."""
+    return isinstance(database, HostDatabase) and database.engine.dialect.is_async
 
 
 def is_ephemeral(database: Database) -> bool:

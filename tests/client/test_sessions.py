@@ -85,3 +85,18 @@ def test_the_asynchronous_client_signs_in_too(client: Client, key: str, tokenry_
             assert (await tk.signing_keys.list())[0].status == "active"
 
     asyncio.run(sign_in())
+
+
+def test_no_tenant_is_never_taken_for_the_default_one(client: Client) -> None:
+    client.owners.put("dana")
+    tokens = client.sessions.start("dana")
+    for call in (
+        lambda: client.owners.put("erin", tenant=None),  # type: ignore[arg-type]
+        lambda: client.scoped(tenant=None).owners.list(),  # type: ignore[arg-type]
+        lambda: client.sessions.refresh(tokens.refresh, tenant=None),
+        lambda: client.sessions.revoke(tokens.refresh, tenant=None),
+    ):
+        with pytest.raises(Invalid) as caught:
+            call()
+        assert [error.field for error in caught.value.errors] == ["tenant"]
+    assert client.sessions.get(tokens.session.id).status == "active"

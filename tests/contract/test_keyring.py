@@ -197,10 +197,17 @@ def test_a_keyring_that_is_rotated_while_a_process_opens_is_read_again(tmp_path:
     url, ring = f"sqlite:///{tmp_path}/keys.db", tmp_path / "ring"
     write_keyring_file(ring, KEYRING)
     Tokenry(url, keyring=ring, settings=QUIET).close()
-    with Tokenry(url, keyring=ring, settings=QUIET, _defer=True) as opening:  # has read the file, not the database
-        place = Kept(url, str(ring), QUIET)
-        place.rotate_keyring(timedelta(0))
-        opening.migrate()
+    place = Kept(url, str(ring), QUIET)
+
+    class Opening(Tokenry):
+        """Has read the file by the time it is rotated, and not the database."""
+
+        def _prepare(self, *, migrate: bool) -> None:
+            self._keyring.get()
+            place.rotate_keyring(timedelta(0))
+            super()._prepare(migrate=migrate)
+
+    with Opening(url, keyring=ring, settings=QUIET) as opening:
         opening.owners.put("ada")
         issued = opening.keys.issue("ada", name="k")
     with Tokenry(url, keyring=ring, settings=QUIET) as later:

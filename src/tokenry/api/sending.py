@@ -8,7 +8,10 @@ both sides always have something to do; where few are, every answer is sent at o
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
+
+_log = logging.getLogger("tokenry.api")
 
 BUSY_MIN = 32
 """So many connections have to be busy before answers wait for one another."""
@@ -50,13 +53,16 @@ class Outbox:
     def _send(self) -> None:
         waiting, self._waiting = self._waiting, []
         for sender in waiting:
-            sender.flush()
+            try:
+                sender.flush()
+            except Exception:  # of one connection, which must not cost the others their answers
+                _log.exception("an answer could not be sent")
 
 
 class Sender(asyncio.Transport):
     """A transport that may hold back for a moment what is written; everything else is the transport's own."""
 
-    __slots__ = ("_loop", "_outbox", "_parts", "_round", "_size", "_transport")
+    __slots__ = ("_is_ended", "_loop", "_outbox", "_parts", "_round", "_size", "_transport")
 
     def __init__(self, transport: asyncio.Transport, outbox: Outbox, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -65,9 +71,15 @@ class Sender(asyncio.Transport):
         self._round = -1
         self._parts: list[bytes | bytearray | memoryview] = []
         self._size = 0
+        self._is_ended = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send this soon, after everything that was written before it."""
+        """Send this soon, after everything that was written before it; nothing after the end of what is sent.
+
+        An application may still ask for a body that was refused: the transport would raise, amid the answers of others.
+        """
+        if self._is_ended:
+            return
         outbox = self._outbox
         if self._round == outbox.round:
             self._round = outbox.begin()
@@ -93,6 +105,7 @@ class Sender(asyncio.Transport):
     def write_eof(self) -> None:
         """Send, and say that nothing follows."""
         self.flush()
+        self._is_ended = True
         self._transport.write_eof()
 
     def close(self) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from tokenry.api.sending import BUSY_MIN, TOGETHER_MAX, Outbox, Sender
 
 
@@ -138,5 +140,50 @@ def test_a_lost_connection_costs_the_others_nothing() -> None:
                 sender.abort()
         await asyncio.sleep(0)
         assert [name for name, _ in office.log] == ["0", "2"]
+
+    of(64, work)
+
+
+def test_an_answer_that_cannot_be_sent_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Line):
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            raise RuntimeError("closed")
+
+    async def work(office: Office) -> None:
+        await office.round()
+        office.log.clear()
+        broken = Sender(Broken("broken", office.log), office.senders[0]._outbox, asyncio.get_running_loop())
+        for sender in (office.senders[0], broken, office.senders[1]):
+            sender.write(b"x")
+        await asyncio.sleep(0)
+        assert [name for name, _ in office.log] == ["0", "1"]
+
+    of(64, work)
+    assert "could not be sent" in caplog.text
+
+
+def test_what_is_written_after_the_end_costs_the_others_nothing() -> None:
+    class Strict(Line):
+        is_ended = False
+
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            if self.is_ended:  # as asyncio's transports do
+                raise RuntimeError("Cannot call write() after write_eof()")
+            super().write(data)
+
+        def write_eof(self) -> None:
+            self.is_ended = True
+
+    async def work(office: Office) -> None:
+        await office.round()
+        office.log.clear()
+        outbox, loop = office.senders[0]._outbox, asyncio.get_running_loop()
+        ended = Sender(Strict("ended", office.log), outbox, loop)
+        ended.write(b"refused")
+        ended.write_eof()
+        ended.write(b"100 Continue")
+        office.senders[0].write(b"x")
+        await asyncio.sleep(0)
+        assert office.log == [("ended", b"refused"), ("0", b"x")]
 
     of(64, work)

@@ -175,7 +175,7 @@ def _conclude(call: Call, hits: list[Hit], scanner: Scanner) -> None:
         call.out.fail(f"could not be read: {problem}")
     if hits:
         call.out.say(
-            f"{len(hits)} keys found: `tokenry keys find --kid KID` shows whose they are. Rotate or revoke them"
+            f"{len(hits)} key{'s'[: len(hits) > 1]} found: `tokenry keys find --kid KID` shows whose they are. Rotate or revoke them"
         )
         raise typer.Exit(REFUSED)
     if scanner.failed:

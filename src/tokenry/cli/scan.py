@@ -175,7 +175,8 @@ def _conclude(call: Call, hits: list[Hit], scanner: Scanner) -> None:
         call.out.fail(f"could not be read: {problem}")
     if hits:
         call.out.say(
-            f"{len(hits)} key{'s'[: len(hits) > 1]} found: `tokenry keys find --kid KID` shows whose they are. Rotate or revoke them"
+            f"{len(hits)} key{'s'[: len(hits) > 1]} found: `tokenry keys find --kid KID` shows whose. "
+            "Rotate or revoke what you find"
         )
         raise typer.Exit(REFUSED)
     if scanner.failed:

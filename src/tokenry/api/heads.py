@@ -11,6 +11,7 @@ import asyncio
 from .hot import Request
 
 HEADS_MAX = 2048
+LENGTH_MAX = 2048
 KEPT_SECONDS = 10.0
 _END = b"\r\n\r\n"
 
@@ -33,16 +34,21 @@ class Heads:
             found = self._old.get(place)
             if found is None:
                 return None
-            self._young[place] = found
+            self._put(place, found)
         return found.twin()
 
     def keep(self, peer: str | None, data: bytes, asked: Request, loop: asyncio.AbstractEventLoop) -> None:
-        """Keep a head that has been parsed and answered."""
-        if len(self._young) >= HEADS_MAX:
-            self._old, self._young = self._young, {}
-        self._young[peer, data] = asked
+        """Keep a head that has been parsed and answered, unless it is large."""
+        if len(data) > LENGTH_MAX:
+            return
+        self._put((peer, data), asked)
         if self._timer is None:
             self._timer = loop.call_later(KEPT_SECONDS, self._age, loop)
+
+    def _put(self, place: tuple[str | None, bytes], asked: Request) -> None:
+        if len(self._young) >= HEADS_MAX:
+            self._old, self._young = self._young, {}
+        self._young[place] = asked
 
     def _age(self, loop: asyncio.AbstractEventLoop) -> None:
         self._old, self._young = self._young, {}

@@ -123,8 +123,24 @@ def test_a_head_after_one_that_was_answered_the_ordinary_way_is_parsed(place: Pl
         assert [answer.status for answer in read(found)] == [answer.status for answer in read(expected)]
 
 
-def test_heads_that_nobody_sends_any_more_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "HEADS_MAX", 2)
+def test_no_order_of_requests_makes_it_keep_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "HEADS_MAX", 4)
+    known, loop, sent = Heads(), asyncio.new_event_loop(), list[bytes]()
+    asked = Request(b"", [], None, Proxies(()))
+    for number in range(10):
+        for place in range(4):
+            sent.append(b"%d %d\r\n\r\n" % (number, place))
+            known.keep(None, sent[-1], asked, loop)
+        for data in sent:
+            known.get(None, data)
+            assert len(known._young) <= 4
+            assert len(known._old) <= 4
+    known.keep(None, b"x" * heads.LENGTH_MAX + b"\r\n\r\n", asked, loop)
+    assert known.get(None, b"x" * heads.LENGTH_MAX + b"\r\n\r\n") is None
+    loop.close()
+
+
+def test_heads_that_nobody_sends_any_more_are_forgotten() -> None:
     known, loop = Heads(), asyncio.new_event_loop()
 
     def keep(name: str) -> None:

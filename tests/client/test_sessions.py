@@ -93,6 +93,7 @@ def test_no_tenant_is_never_taken_for_the_default_one(client: Client) -> None:
     for call in (
         lambda: client.owners.put("erin", tenant=None),  # type: ignore[arg-type]
         lambda: client.scoped(tenant=None).owners.list(),  # type: ignore[arg-type]
+        lambda: client.scoped(tenant=None).jwks(),  # type: ignore[arg-type]
         lambda: client.sessions.refresh(tokens.refresh, tenant=None),
         lambda: client.sessions.revoke(tokens.refresh, tenant=None),
     ):

@@ -22,7 +22,7 @@ from ..core.scopes import ScopesAsked
 from ..core.secret import Secret
 from ..core.verdict import Explanation, Valid, Verdict
 from . import groups, oauth, records
-from .calls import jsonable
+from .calls import jsonable, slug
 from .connections import address, answered, httpx2, request
 from .remember import Remembered
 from .wire import Answer, Pause, Sending, Steps, steps
@@ -191,7 +191,7 @@ class Client:
             pool[1].close()
 
     def _bind(self, tenant: str | NotGiven) -> None:
-        self._slug = "default" if isinstance(tenant, NotGiven) else tenant
+        self._slug = "default" if isinstance(tenant, NotGiven) else slug(tenant)
         for name, group in groups.GROUPS.items():
             setattr(self, name, group(self._send, tenant))
 

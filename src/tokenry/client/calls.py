@@ -35,6 +35,16 @@ class Group:
         self._tenant = tenant
 
 
+def slug(tenant: object) -> str:
+    """Return the slug of a tenant; raise Invalid for anything else.
+
+    Never `default` for who forgot to say which, nor "any": a server looks in one.
+    """
+    if not isinstance(tenant, str):
+        raise Invalid.one("tenant", "not_a_text", "tenant is the slug of a tenant, such as 'default'")
+    return tenant
+
+
 class call:
     """A call of a group: the name, parameters and words are the library's, the rest stands here.
 
@@ -66,12 +76,8 @@ class call:
         if "by" in given:
             raise Invalid.one("by", "not_here", f"by= {_NOT_HERE}")
         tenant = given.pop("tenant", tenant)
-        if tenant is NOT_GIVEN or "tenant" not in self._signature.parameters:
-            query = {}
-        elif isinstance(tenant, str):
-            query = {"tenant": tenant}
-        else:  # never `default` for who forgot to say which, nor "any": a server looks in one
-            raise Invalid.one("tenant", "not_a_text", "tenant is the slug of a tenant, such as 'default'")
+        is_asked = tenant is not NOT_GIVEN and "tenant" in self._signature.parameters
+        query = {"tenant": slug(tenant)} if is_asked else {}
         headers = {}
         if given.get("idempotency_key") is not None:
             headers["Idempotency-Key"] = str(given["idempotency_key"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from .core import addresses, fields, limits, scopes
+from .core import fields
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.grant import Grant
 from .core.presented import Presented, cookie_counts, is_too_long, of_authorization, read_presented
 from .core.proxies import Proxies
 from .core.statuses import challenge, limit_fields, status_of
 from .runtime.throttle import Throttle
+from .service.changing import READERS
 from .service.refreshing_together import Refreshing, Result
 from .service.refreshing_together import refresh_together as _refresh_together
 from .service.verify import Find, read_ask
@@ -24,16 +25,7 @@ if TYPE_CHECKING:
     from .tokenry import Tokenry
 
 
-KEY_CHECKS: Final = {
-    "name": fields.name,
-    "description": fields.prose,
-    "scopes": scopes.check_list,
-    "roles": fields.roles,
-    "allowed_ips": addresses.check_list,
-    "limits": limits.check_list,
-    "environment": fields.environment,
-    "metadata": fields.metadata,
-}
+KEY_CHECKS: Final = {**READERS, "environment": fields.environment}
 """What can be said of the fields of a key without looking anything up."""
 
 

@@ -52,6 +52,7 @@ from .schemas import (
     Text,
     Whole,
     check_days,
+    check_limits,
     days,
 )
 
@@ -65,7 +66,7 @@ WithinDays = Annotated[float | None, Query(ge=0, le=DAYS_MAX)]
 class KeyFields(Body):
     """What can be said of a key when it is issued, and later."""
 
-    checks: ClassVar[Checks] = {**KEY_CHECKS, "expires_in_days": check_days}
+    checks: ClassVar[Checks] = {**KEY_CHECKS, "limits": check_limits, "expires_in_days": check_days}
     scopes: Scopes = Field(default_factory=list)
     roles: Roles = Field(default_factory=list)
     description: Prose = ""

@@ -10,6 +10,7 @@ from fastapi import Header, Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, JsonValue, WithJsonSchema
 from pydantic_core import CoreSchema
 
+from tokenry.edge import KEY_CHECKS
 from tokenry.types import FieldError
 
 DAYS_MAX: Final = 36_500
@@ -114,6 +115,13 @@ def check_days(field: str, value: object, errors: list[FieldError]) -> None:
     """Name a number of days that is too small or too large wherever it stands."""
     if isinstance(value, (int, float)) and not 0 < value <= DAYS_MAX:
         errors.append(FieldError(field, "out_of_range", f"must be more than 0 and at most {DAYS_MAX}"))
+
+
+def check_limits(field: str, value: object, errors: list[FieldError]) -> None:
+    """Name wrong limits, in which 5.0 is 5 as everywhere."""
+    if isinstance(value, list):
+        value = [{name: _whole(one[name]) for name in one} if isinstance(one, dict) else one for one in value]
+    KEY_CHECKS["limits"](field, value, errors)
 
 
 IdempotencyKey = Annotated[

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from tokenry.core import addresses, fields, limits, scopes
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
@@ -116,19 +116,22 @@ def _with_secret(key: Key, kid: str) -> Key:
     return replace(key, secrets=tuple(ordered))
 
 
+READERS: Final[Mapping[str, Callable[[str, Any, list[FieldError]], Any]]] = {
+    "name": fields.name,
+    "description": fields.prose,
+    "scopes": scopes.check_list,
+    "roles": fields.roles,
+    "allowed_ips": addresses.check_list,
+    "limits": limits.check_list,
+    "metadata": fields.metadata,
+}
+"""What reads the fields of a key that mean the same in Python and in JSON, without looking anything up."""
+
+
 def _read(change: Change, key: Key, given: Mapping[str, Any]) -> dict[str, Any]:
     """Read the given fields, as `issuing.read` does for a new key."""
     errors: list[FieldError] = []
-    readers: dict[str, Any] = {
-        "name": fields.name,
-        "description": fields.prose,
-        "scopes": scopes.check_list,
-        "roles": fields.roles,
-        "allowed_ips": addresses.check_list,
-        "limits": limits.check_list,
-        "not_before": fields.moment,
-        "metadata": fields.metadata,
-    }
+    readers = {**READERS, "not_before": fields.moment}
     values: dict[str, Any] = {name: read(name, given[name], errors) for name, read in readers.items() if name in given}
     if "expires_in" in given or "expires_at" in given:
         ends = (given.get("expires_in", NOT_GIVEN), given.get("expires_at", NOT_GIVEN))

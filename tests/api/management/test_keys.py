@@ -135,6 +135,13 @@ def test_values_are_wrong_together_whether_a_schema_or_only_the_database_tells(c
     assert client.get("/v1/keys").json()["items"] == []
 
 
+def test_what_is_right_is_not_named_beside_a_mistake(client: TestClient) -> None:
+    limits = [{"name": "m", "limit": 5.0, "window_seconds": 60}]
+    asked = {"owner": "ada", "name": "CI", "limits": limits, "not_before": "2030-01-01T00:00:00Z", "more": 1}
+    errors = client.post("/v1/keys", json=asked).json()["errors"]
+    assert [error["field"] for error in errors] == ["more"]
+
+
 def test_a_wrong_key_among_many_gets_its_own_answer_in_the_names_of_the_wire(client: TestClient) -> None:
     keys = [{"owner": "ada", "name": " ", "expires_in_days": 36_000}, {"owner": "ada", "name": "CI"}]
     answer = client.post("/v1/keys/bulk", json={"keys": keys})

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -133,15 +133,18 @@ def api() -> Iterator[ThreadingHTTPServer]:
 
 
 @contextmanager
-def proxy(kind: str, auth: int, upstream: int) -> Iterator[Proxy]:
-    """Run a proxy with the shipped configuration, its three ports aside, as an account without rights."""
+def proxy(kind: str, auth: int, upstream: int, instead: Mapping[str, str] | None = None) -> Iterator[Proxy]:
+    """Run a proxy with the shipped configuration, its three ports aside, as an account without rights.
+
+    `instead` maps parts of the configuration to what stands in their place.
+    """
     port, directory = free_port(), Path(tempfile.mkdtemp(prefix=f"tokenry-{kind}-", dir="/tmp"))
     account: dict[str, Any] = {}
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         os.chown(directory, nobody.pw_uid, nobody.pw_gid)
         account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    command = _COMMANDS[kind](directory, lambda name: _shipped(name, port, auth, upstream))
+    command = _COMMANDS[kind](directory, lambda name: _shipped(name, port, auth, upstream, instead or {}))
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(directory), "XDG_DATA_HOME": str(directory)}
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, env=environment, stdout=log, stderr=log, **account)
@@ -158,8 +161,11 @@ def proxy(kind: str, auth: int, upstream: int) -> Iterator[Proxy]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _shipped(name: str, port: int, auth: int, upstream: int) -> str:
+def _shipped(name: str, port: int, auth: int, upstream: int, instead: Mapping[str, str]) -> str:
     text = (DEPLOY / name).read_text(encoding="utf-8")
+    for shipped_part, part in instead.items():
+        assert text.count(shipped_part) == 1
+        text = text.replace(shipped_part, part)
     for shipped, ours in (("8080", port), ("8000", auth), ("9000", upstream)):
         assert shipped in text
         text = text.replace(shipped, str(ours))

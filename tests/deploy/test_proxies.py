@@ -2,6 +2,7 @@
 
 import urllib.parse
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +61,19 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         server.call("POST", f"/v1/keys/{found[0]['id']}/revoke", {"reason": "test"})
         with proxy(kind, server.port, upstream.server_port) as running:
             yield Site(running, server, keys)
+
+
+@contextmanager
+def changed(kind: str, instead: dict[str, str], directory: Path) -> Iterator[tuple[Proxy, Keys]]:
+    """Run a proxy whose configuration differs from the shipped one, before a server of its own."""
+    answers = "nginx" if kind == "nginx" else "standard"
+    settings = {"TOKENRY_AUTH_ANSWERS": answers, "TOKENRY_TRUSTED_PROXIES": "127.0.0.1"}
+    with serving(directory, **settings) as server, api() as upstream:
+        server.call("PUT", f"/v1/owners/{urllib.parse.quote(OWNER)}", {})
+        good = issue(server, "good", "read:projects", "read:people")
+        keys = Keys(good, issue(server, "narrow", "read:people"), *[""] * 4)
+        with proxy(kind, server.port, upstream.server_port, instead) as running:
+            yield running, keys
 
 
 def bearer(secret: str) -> str:
@@ -246,3 +260,53 @@ def test_without_the_server_nobody_gets_in(kind: str) -> None:
         for lines in ([], [bearer("tk_live_1x")], ["X-Auth-Status: 200", "X-Auth-Owner: evil"]):
             assert running.ask(*lines).status in (500, 502, 503)
         assert upstream.reached_count == 0  # type: ignore[attr-defined]
+
+
+NGINX_ASKS = "proxy_pass http://tokenry/v1/auth?scopes=read:projects;"
+CADDY_ASKS = "uri /v1/auth?scopes=read:projects"
+ENVOY_ASKS = "path_override: /v1/auth?scopes=read:projects"
+REQUIRES = "X-Auth-Require-Scopes read:projects"
+MISTYPED = [
+    ("nginx", {NGINX_ASKS: "proxy_pass http://tokenry/v1/auth?scope=read:projects;"}),
+    ("nginx", {NGINX_ASKS: "proxy_pass http://tokenry/v1/auth; proxy_set_header X-Auth-Require-Scope read:projects;"}),
+    ("caddy", {CADDY_ASKS: "uri /v1/auth?Scopes=read:projects"}),
+    ("caddy", {CADDY_ASKS: "uri /v1/auth?scopes=read:projects\n header_up X_Auth_Require_Scopes write:projects"}),
+    ("envoy", {ENVOY_ASKS: "path_override: /v1/auth?scopes[]=read:projects"}),
+]
+APPENDING = [
+    ("nginx", {NGINX_ASKS: f"proxy_pass http://tokenry/v1/auth/for$request_uri; proxy_set_header {REQUIRES};"}),
+    ("caddy", {CADDY_ASKS: f"uri /v1/auth/for{{uri}}\n header_up {REQUIRES}"}),
+    (
+        "envoy",
+        {
+            ENVOY_ASKS: "path_prefix: /v1/auth/for\n"
+            "                        authorization_request:\n"
+            "                          headers_to_add: [{key: x-auth-require-scopes, value: read:projects}]"
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "instead"), MISTYPED)
+def test_a_mistyped_requirement_in_a_configuration_lets_nobody_in(
+    kind: str, instead: dict[str, str], tmp_path: Path
+) -> None:
+    with changed(kind, instead, tmp_path) as (running, keys):
+        assert running.ask(bearer(keys.good)).status in (400, 422)
+        assert running.ask(bearer(keys.narrow)).status in (400, 422)
+
+
+@pytest.mark.parametrize(("kind", "instead"), APPENDING)
+def test_a_proxy_that_appends_the_query_of_the_api_asks_a_path_of_its_own(
+    kind: str, instead: dict[str, str], tmp_path: Path
+) -> None:
+    with changed(kind, instead, tmp_path) as (running, keys):
+        for query in ("", "?page=2", "?scope=x&scopes=write:all&environment=elsewhere", "?scopes=NOT%20ONE"):
+            assert running.ask(bearer(keys.good), target=f"/projects{query}").status == 200
+            assert running.ask(bearer(keys.narrow), target=f"/projects{query}").status == 403
+
+
+def test_the_query_of_an_api_that_caddy_keeps_is_refused_rather_than_ignored(tmp_path: Path) -> None:
+    with changed("caddy", {CADDY_ASKS: f"uri /v1/auth\n header_up {REQUIRES}"}, tmp_path) as (running, keys):
+        assert running.ask(bearer(keys.good)).status == 200
+        assert running.ask(bearer(keys.good), target="/projects?page=2").status == 422

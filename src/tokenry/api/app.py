@@ -18,7 +18,7 @@ from .counters import Counters
 from .described import described
 from .described_oauth import described as with_oauth
 from .heads import Heads
-from .hot import AUTH, Answer, Hot, Request, Steps, Wish
+from .hot import AUTH, Answer, Hot, Request, Steps, Wish, own_query
 from .logs import REQUEST_ID, AccessLog
 from .oauth import OAuth, place_of
 from .problems import problem
@@ -155,7 +155,8 @@ class Application:
     def _request(self, scope: Scope) -> Request:
         peer = scope["client"][0] if scope.get("client") else None
         proxies = self._served.proxies
-        asked = Request(scope["query_string"], scope["headers"], proxies.client(peer), proxies)
+        query = own_query(scope.get("raw_path") or b"", scope["query_string"])
+        asked = Request(query, scope["headers"], proxies.client(peer), proxies)
         asked.method = scope["method"].encode()
         return asked
 

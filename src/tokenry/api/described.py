@@ -134,6 +134,8 @@ def _auth(refused: dict[int, str]) -> dict[str, Any]:
     )
     told = {
         **_operation("auth", "Answer a proxy that asks about a request, by any method and on any path below.", refused),
+        "description": "An unknown parameter is refused, so that a mistyped requirement lets nobody in. Below "
+        "`/v1/auth/for/` the query belongs to the API: it is not read.",
         "parameters": [
             {"name": name, "in": place, "required": False, "schema": _TEXT, "description": about}
             for name, place, about in places

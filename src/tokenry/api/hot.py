@@ -39,6 +39,7 @@ from .settings import ServerSettings
 
 VERIFY_SCOPE = "tokenry:verify"
 VERIFY, BATCH, AUTH = "/v1/verify", "/v1/verify/batch", "/v1/auth"
+_APPENDED = b"/v1/auth/for/"
 _SYSTEM = "system"
 _JSON = b"content-type: application/json\r\ncache-control: no-store\r\n"
 _PROBLEM = b"content-type: application/problem+json\r\ncache-control: no-store\r\n"
@@ -145,6 +146,14 @@ class _Ids:
     def __init__(self) -> None:
         self.begin = os.urandom(6).hex().encode()
         self.next = count(1).__next__
+
+
+def own_query(path: bytes, query: bytes) -> bytes:
+    """Return the part of a query that is addressed to this server.
+
+    Behind `/v1/auth/for` a proxy appends the path and the query of the API: none of it is a requirement.
+    """
+    return b"" if path.startswith(_APPENDED) else query
 
 
 def new_request_id() -> bytes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .guard import GuardedProtocol, Refused
-from .hot import AUTH, BATCH, VERIFY, Answer, Request, Steps, Wish
+from .hot import AUTH, BATCH, VERIFY, Answer, Request, Steps, Wish, own_query
 from .logs import REQUEST_ID
 from .oauth import INTROSPECT
 from .problems import of
@@ -131,7 +131,7 @@ class LaneProtocol(GuardedProtocol):
         """Take the request, or hand it over."""
         path, _, query = self.url.partition(b"?")
         route = _ROUTES.get(path) or (AUTH if path.startswith(_BELOW) else None)
-        if route is not None and self._takes(route, query):
+        if route is not None and self._takes(route, own_query(path, query)):
             self.check_head()
             return
         if route is not None:

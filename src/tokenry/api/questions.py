@@ -17,7 +17,10 @@ from .problems import Failed, problem
 BATCH_MAX = 100
 NOBODY = "\0"
 """A tenant, or an environment, that no credential is of: who asks for it is answered like for an unknown credential."""
-_SCOPES_FIELD, _ENVIRONMENT_FIELD = b"x-auth-require-scopes", b"x-auth-require-environment"
+_PARAMETERS = ("scopes", "environment")
+_HEADERS = ("x-auth-require-scopes", "x-auth-require-environment")
+_MAY_REQUIRE = (b"x-auth-r", b"x-auth_r", b"x_auth-r", b"x_auth_r")
+_UNKNOWN_NAMED_MAX = 10
 _REMEMBERED_MAX = 512
 
 
@@ -169,13 +172,19 @@ def bounded(text: str) -> str:
 def requirements(query: bytes, fields: list[tuple[bytes, bytes]]) -> tuple[tuple[str, ...], str | None]:
     """Return the scopes and the environment that a request for `/v1/auth` requires; raise Invalid.
 
-    Everything found is joined by AND, wherever it stands and however often: who adds to it only narrows it.
+    Requirements from query and headers are combined; all must be met. An unknown name is refused, never ignored: a
+    mistyped requirement would let everybody in.
     """
-    asked = tuple([field for field in fields if field[0] in (_SCOPES_FIELD, _ENVIRONMENT_FIELD)])
+    asked = tuple([field for field in fields if field[0].startswith(_MAY_REQUIRE) and _requires(field[0])])
     if not query and not asked:
         return (), None
-    size = len(query) + sum(len(value) for _, value in asked)
+    size = len(query) + sum(len(name) + len(value) for name, value in asked)
     return (_remembered if size <= _REMEMBERED_MAX else _requirements)(query, asked)
+
+
+def _requires(name: bytes) -> bool:
+    """Tell whether a header states a requirement, however it is spelled."""
+    return name.replace(b"_", b"-").startswith(b"x-auth-requir")
 
 
 def _requirements(query: bytes, fields: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, ...], str | None]:
@@ -183,16 +192,29 @@ def _requirements(query: bytes, fields: tuple[tuple[bytes, bytes], ...]) -> tupl
         given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=200)
     except ValueError:
         raise Invalid([FieldError("query", "bad_query", "the query cannot be read")]) from None
-    texts = [value for name, value in given if name == "scopes"]
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+    unknown = [_unknown(name, *_PARAMETERS) for name in dict(given) if name not in _PARAMETERS]
+    unknown += [_unknown(name, *_HEADERS) for name in dict(headers) if name not in _HEADERS]
+    if unknown:
+        raise Invalid(unknown[:_UNKNOWN_NAMED_MAX])
+    texts = [value for name, value in (*given, *headers) if name in ("scopes", "x-auth-require-scopes")]
     places = [value for name, value in given if name == "environment"]
-    texts += [value.decode("latin-1") for name, value in fields if name == _SCOPES_FIELD]
-    places += [value.decode("latin-1").strip() for name, value in fields if name == _ENVIRONMENT_FIELD]
+    places += [value.strip() for name, value in headers if name == "x-auth-require-environment"]
     scopes = tuple(dict.fromkeys(" ".join(texts).replace(",", " ").split()))
+    if texts and not scopes:
+        raise Invalid.one("scopes", "empty", "name at least one scope, or leave the requirement out")
     wanted = set(places)
     environment = None
     if wanted:
         environment = wanted.pop() if len(wanted) == 1 and OPERATOR_ENVIRONMENT not in wanted else NOBODY
     return scopes, environment
+
+
+def _unknown(name: str, scopes: str, environment: str) -> FieldError:
+    """Return the error for a requirement that does not exist; it names the one that was probably meant."""
+    told = name.lower()
+    right = scopes if "scop" in told else environment if "env" in told else f"{scopes} or {environment}"
+    return FieldError(name[:80] or "query", "unknown", f"this is not a requirement: use {right}")
 
 
 _remembered = lru_cache(maxsize=1024)(_requirements)

@@ -68,13 +68,65 @@ def test_spaces_make_another_owner_also_to_who_trims_what_a_field_holds(way: Way
         ("/v1/auth/orders/7?scopes=read:projects", [], 200),
         ("/v1/auth/orders?scopes=write:projects", [], 403),
         ("/v1/auth?scopes=NOT A SCOPE".replace(" ", "%20"), [], 422),
-        ("/v1/auth?cost=0&tenant=acme&answers=nginx&ip=1.2.3.4", [], 200),
     ],
 )
 def test_every_requirement_that_is_found_has_to_be_met(
     way: Way, place: Place, target: str, fields: list[str], status: int
 ) -> None:
     assert ask(way, auth(place.key, *fields, target=target)).status == status
+
+
+MISTYPED = [
+    ("/v1/auth?scope=admin:all", [], "scope", "scopes"),
+    ("/v1/auth?Scopes=read:projects", [], "Scopes", "scopes"),
+    ("/v1/auth?scopes[]=admin:all", [], "scopes[]", "scopes"),
+    ("/v1/auth?scopes%20=admin:all", [], "scopes ", "scopes"),
+    ("/v1/auth?scopes=read:projects&env=test", [], "env", "environment"),
+    ("/v1/auth?Environment=test", [], "Environment", "environment"),
+    ("/v1/auth?cost=0", [], "cost", "scopes or environment"),
+    ("/v1/auth?=admin:all", [], "query", "scopes or environment"),
+    ("/v1/auth/orders?page=2", [], "page", "scopes or environment"),
+    ("/v1/auth/for?scope=admin:all", [], "scope", "scopes"),
+    ("/v1/auth/%66or/orders?scope=admin:all", [], "scope", "scopes"),
+    ("/v1/auth", ["X-Auth-Require-Scope: admin:all"], "x-auth-require-scope", "x-auth-require-scopes"),
+    ("/v1/auth", ["X_Auth_Require_Scopes: admin:all"], "x_auth_require_scopes", "x-auth-require-scopes"),
+    ("/v1/auth", ["x-auth_require-scopes: admin:all"], "x-auth_require-scopes", "x-auth-require-scopes"),
+    ("/v1/auth", ["X-Auth-Required-Scopes: admin:all"], "x-auth-required-scopes", "x-auth-require-scopes"),
+    ("/v1/auth", ["X-Auth-Require-Env: test"], "x-auth-require-env", "x-auth-require-environment"),
+    ("/v1/auth/for/orders", ["X-Auth-Require-Tenant: a"], "x-auth-require-tenant", "x-auth-require-scopes or x-auth-"),
+]
+
+
+@pytest.mark.parametrize(("target", "fields", "name", "right"), MISTYPED)
+def test_a_mistyped_requirement_is_refused_by_name_and_lets_nobody_in(
+    way: Way, place: Place, target: str, fields: list[str], name: str, right: str
+) -> None:
+    for data in (auth(place.key, *fields, target=target), request("GET", target, *fields)):
+        answer = ask(way, data)
+        assert answer.status == 422
+        [error] = answer.json["errors"]
+        assert (error["field"], error["code"]) == (name, "unknown")
+        assert f"use {right}" in error["message"]
+
+
+@pytest.mark.parametrize("target", ["/v1/auth?scopes=", "/v1/auth?scopes", "/v1/auth?scopes=,%20", "/v1/auth?scopes=+"])
+def test_a_requirement_of_no_scope_is_refused(way: Way, place: Place, target: str) -> None:
+    answer = ask(way, auth(place.key, target=target))
+    assert (answer.status, answer.json["errors"][0]["code"]) == (422, "empty")
+
+
+def test_an_answer_names_at_most_ten_unknown_requirements(way: Way, place: Place) -> None:
+    answer = ask(way, auth(place.key, target="/v1/auth?" + "&".join(f"p{number}=" for number in range(150))))
+    assert (answer.status, len(answer.json["errors"])) == (422, 10)
+
+
+@pytest.mark.parametrize("query", ["page=2", "scope=admin:all", "scopes=admin:all", "scopes=!", "environment=x", "%ff"])
+def test_the_query_of_an_api_that_a_proxy_appends_is_neither_read_nor_refused(
+    way: Way, place: Place, query: str
+) -> None:
+    target = f"/v1/auth/for/orders?{query}"
+    assert ask(way, auth(place.key, target=target)).status == 200
+    assert ask(way, auth(place.key, "X-Auth-Require-Scopes: write:x", target=target)).status == 403
 
 
 def test_an_operators_key_never_passes(way: Way, place: Place) -> None:
@@ -85,8 +137,8 @@ def test_an_operators_key_never_passes(way: Way, place: Place) -> None:
 def test_the_tenant_is_the_servers_and_not_the_requests(way: Way, place: Place) -> None:
     own = place.way(lane=way.served.settings.lane, auth_tenant="acme")
     assert ask(own, auth(place.acme_key)).fields["x-auth-tenant"] == "acme"
-    for target in ("/v1/auth", "/v1/auth?tenant=default"):
-        assert ask(own, auth(place.key, target=target)).json["code"] == "not_found"
+    assert ask(own, auth(place.key)).json["code"] == "not_found"
+    assert ask(own, auth(place.key, target="/v1/auth?tenant=default")).status == 422
 
 
 def test_the_client_is_who_a_trusted_proxy_says(way: Way, place: Place) -> None:

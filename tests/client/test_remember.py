@@ -61,6 +61,23 @@ def test_a_verdict_grows_old_with_its_key(remembering: Client, client: Client) -
         assert str(soon.secret) not in repr(memory.__dict__)
 
 
+@pytest.mark.parametrize("ends", ["key", "secret"])
+def test_a_verdict_is_never_given_past_the_end_of_its_key_or_secret(
+    remembering: Client, client: Client, ends: str
+) -> None:
+    life = timedelta(seconds=20)
+    issued = client.keys.issue("ada", name="a", expires_in=life if ends == "key" else timedelta(hours=1))
+    if ends == "secret":
+        client.keys.rotate(issued.key.id, grace=life)
+    with remembering as tk:
+        verdict = tk.verify(issued.secret)
+    memory, asked = Remembered(timedelta(seconds=30)), {"credential": str(issued.secret)}
+    memory.keep(asked, verdict, time.monotonic())
+    assert memory.get(asked)
+    memory.keep(asked, verdict, time.monotonic() - 20)
+    assert memory.get(asked) is None
+
+
 def test_what_is_remembered_is_bounded(remembering: Client, client: Client) -> None:
     issued = client.keys.issue("ada", name="a")
     memory = Remembered(timedelta(seconds=30))

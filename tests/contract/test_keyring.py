@@ -103,6 +103,22 @@ def test_a_pepper_that_moved_meanwhile_is_not_moved_back(
         assert instance.verify(issued.secret)
 
 
+def test_a_digest_is_moved_only_from_what_was_read(
+    installation: Installation, tk: Any, clock: FakeClock, longer: Keyring, issue: Issue
+) -> None:
+    issued, longest = issue(), longer.with_generation(new_generation(bytes(38), micros(clock.now() + 2 * HOUR)))
+    clock.advance(HOUR)
+    slow = installation.open(keyring=longest)
+    assert slow.verify(issued.secret)
+    clock.advance(HOUR)
+    with_the_newest = installation.open(keyring=longest)
+    assert with_the_newest.verify(issued.secret)
+    with_the_newest.flush()
+    slow.flush()
+    assert generations(installation, issued)[0] == longest.generations[2].id
+    assert installation.open(keyring=longest).verify(issued.secret)
+
+
 def test_repeats_and_audit_live_through_a_rotation_of_the_keyring(
     installation: Installation, tk: Any, clock: FakeClock, longer: Keyring, issue: Issue
 ) -> None:

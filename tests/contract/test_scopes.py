@@ -85,6 +85,15 @@ def test_a_key_holds_the_scopes_of_its_roles_as_they_are_now(tk: Any, issue: Iss
     assert tk.keys.get(issued.key.id).roles == ("undefined",)
 
 
+def test_a_role_put_as_it_is_changes_nothing_and_is_not_written_down(tk: Any) -> None:
+    first = tk.roles.put("reader", scopes=["read:projects", "read:users"])
+    entries, events = len(tk.audit.list()), len(tk.events.list())
+    assert tk.roles.put("reader", scopes=["read:projects", "read:users"]) == first
+    assert (len(tk.audit.list()), len(tk.events.list())) == (entries, events)
+    assert tk.roles.put("reader", scopes=["read:users"]).scopes == ("read:users",)
+    assert (len(tk.audit.list()), len(tk.events.list())) == (entries + 1, events + 1)
+
+
 def test_a_role_that_is_deleted_and_made_again_does_not_come_back_to_keys(tk: Any, issue: Issue) -> None:
     tk.roles.put("reader", scopes=["read:projects"])
     tk.owners.put("ada", roles=["reader"])

@@ -11,6 +11,7 @@ from tests.contract.conftest import Issue
 from tests.contract.places import Installation
 from tokenry import Invalid, Limit
 from tokenry.testing import FakeClock
+from tokenry.types import TokenryError
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -125,3 +126,18 @@ def test_thousands_of_keys_are_counted_in_one_flush(tk: Any, issue: Issue) -> No
     tk.flush()
     assert {tk.keys.get(one.key.id).use_count for one in keys[::50]} == {1}
     assert len(tk.events.list(types=["key.first_used"], limit=100)) == 100
+
+
+@pytest.mark.lasting
+def test_counts_that_could_not_be_written_are_written_later(installation: Installation, tk: Any, issue: Issue) -> None:
+    issued = issue()
+    assert tk.verify(issued.secret)
+    installation.sql("ALTER TABLE tokenry_usage_hour RENAME TO aside")
+    try:
+        with pytest.raises(TokenryError):
+            tk.flush()
+    finally:
+        installation.sql("ALTER TABLE aside RENAME TO tokenry_usage_hour")
+    assert tk.verify(issued.secret)
+    tk.flush()
+    assert counts(tk, issued.key.id) == [(0, "valid", 2)]

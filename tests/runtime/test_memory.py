@@ -98,6 +98,27 @@ def test_a_lookup_from_before_a_drop_is_not_remembered() -> None:
     assert memory.recall("kid", "text") is None
 
 
+def test_a_drop_while_a_lookup_waits_to_be_remembered_keeps_it_out() -> None:
+    memory = Memory(10, None)
+    lock = memory._lock
+
+    class Held:
+        """The lock of the memory, which another thread holds until it has dropped something."""
+
+        def __enter__(self) -> None:
+            memory._lock = lock
+            memory.drop(("kid",), (0, 1))
+            lock.acquire()
+
+        def __exit__(self, *error: object) -> None:
+            lock.release()
+
+    drops = memory.prepare()
+    memory._lock = Held()  # type: ignore[assignment]
+    memory.remember(Grant("kid"), "text", drops)  # type: ignore[arg-type]
+    assert memory.recall("kid", "text") is None
+
+
 def test_a_lookup_from_before_a_clear_is_not_remembered() -> None:
     memory = Memory(10, None)
     drops = memory.prepare()

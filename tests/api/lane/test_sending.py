@@ -162,18 +162,37 @@ def test_an_answer_that_cannot_be_sent_costs_the_others_nothing(caplog: pytest.L
     assert "could not be sent" in caplog.text
 
 
+class Strict(Line):
+    """A transport that refuses what asyncio's refuse."""
+
+    is_ended = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self.is_ended:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        super().write(data)
+
+    def write_eof(self) -> None:
+        self.is_ended = True
+
+
+@pytest.mark.parametrize("busy", [1, 64])
+def test_nothing_is_written_to_a_connection_after_its_end(busy: int, caplog: pytest.LogCaptureFixture) -> None:
+    async def work(office: Office) -> None:
+        await office.round()
+        office.log.clear()
+        ended = Sender(Strict("ended", office.log), office.senders[0]._outbox, asyncio.get_running_loop())
+        ended.write(b"refused")
+        ended.write_eof()
+        ended.write(b"100 Continue")
+        await asyncio.sleep(0)
+        assert office.log == [("ended", b"refused")]
+
+    of(busy, work)
+    assert caplog.records == []
+
+
 def test_what_is_written_after_the_end_costs_the_others_nothing() -> None:
-    class Strict(Line):
-        is_ended = False
-
-        def write(self, data: bytes | bytearray | memoryview) -> None:
-            if self.is_ended:  # as asyncio's transports do
-                raise RuntimeError("Cannot call write() after write_eof()")
-            super().write(data)
-
-        def write_eof(self) -> None:
-            self.is_ended = True
-
     async def work(office: Office) -> None:
         await office.round()
         office.log.clear()

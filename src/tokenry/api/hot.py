@@ -218,7 +218,7 @@ class Hot:
             verdict = self.recall(text, ask)
             if verdict is None:
                 [verdict] = yield [(text, ask)]
-            verdict = self.judged(verdict, self._blamed(question, asked, known), tenant)
+            verdict = self._judged_for(verdict, question, asked, tenant, known)
         except (Failed, TokenryError) as error:
             return self.failed(VERIFY, problems.of(error), asked)
         body = self._answers.json(verdict)
@@ -238,7 +238,7 @@ class Hot:
             wishes = list(zip(texts, asks(questions, tenant), strict=True))
             verdicts = yield from self._judge(wishes)
             told = [
-                self._answers.json(self.judged(verdict, self._blamed(question, asked, known), tenant))
+                self._answers.json(self._judged_for(verdict, question, asked, tenant, known))
                 for question, verdict in zip(questions, verdicts, strict=True)
             ]
         except (Failed, TokenryError) as error:
@@ -340,9 +340,22 @@ class Hot:
         self._counters.judged(code)
         return verdict
 
-    def _blamed(self, question: Question, asked: Request, known: bool) -> str | None:
-        """Return the address that a failure counts against: who is asked about if a known caller says so."""
-        return question.ip if known and question.ip is not None else asked.client or asked.peer
+    def uncounted(self, verdict: Verdict) -> Verdict:
+        """Note a verdict in the metrics; its failure counts against no address."""
+        self._counters.judged(verdict.code)
+        return verdict
+
+    def _judged_for(
+        self, verdict: Verdict, question: Question, asked: Request, tenant: str | None, known: bool
+    ) -> Verdict:
+        """Judge a verdict for a caller.
+
+        A failure counts against the address that a known caller names. Without one nobody knows which client failed:
+        counted against the caller, it would turn the answers about all other clients into `throttled`.
+        """
+        if not known:
+            return self.judged(verdict, asked.client or asked.peer)
+        return self.uncounted(verdict) if question.ip is None else self.judged(verdict, question.ip, tenant)
 
     def _unauthorized(self, told: Problem, asked: Request) -> Answer:
         status = told.status

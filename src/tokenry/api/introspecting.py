@@ -60,7 +60,10 @@ class Introspection:
         verdict = recall(*about)
         if verdict is None:
             [verdict] = yield [about]
-        verdict = self._hot.judged(verdict, asked.client or asked.peer)
+        if wish is None:
+            verdict = self._hot.judged(verdict, asked.client or asked.peer)
+        else:  # a known caller cannot say which client showed the token
+            verdict = self._hot.uncounted(verdict)
         return self._told(verdict) if isinstance(verdict, Valid) else _INACTIVE
 
     def _read(self, asked: Request) -> tuple[str, Wish | None, str | None]:

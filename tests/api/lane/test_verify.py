@@ -228,6 +228,25 @@ def test_a_hundred_failures_of_an_address_are_told_and_a_good_key_always_passes(
     assert codes(1, ip=KEY_IP) == ["malformed"]
 
 
+def test_a_known_caller_that_names_no_address_is_never_told_throttled(way: Way, fresh: Callable[..., Place]) -> None:
+    place = fresh(failures_max=3)
+    own = place.way(lane=way.served.settings.lane)
+    unknown = place.issue("gone")
+    place.sync.keys.delete(next(key.id for key in place.sync.keys.list() if key.name == "gone"))
+
+    def code(**about: object) -> str:
+        told: str = ask(own, place.operator, {"credential": "junk", **about}).json["code"]
+        return told
+
+    assert [code() for _ in range(10)] == ["malformed"] * 10
+    assert code(credential=unknown) == "not_found"
+    batch = {"questions": [{"credential": "junk"}] * 10}
+    verdicts = ask(own, place.operator, batch, target="/v1/verify/batch").json["verdicts"]
+    assert {verdict["code"] for verdict in verdicts} == {"malformed"}
+    assert [code(ip=PEER) for _ in range(4)] == ["malformed"] * 3 + ["throttled"]
+    assert code() == "malformed"
+
+
 def test_failures_that_a_tenant_tells_of_are_its_own(way: Way, fresh: Callable[..., Place]) -> None:
     place = fresh(failures_max=3)
     own = place.way(lane=way.served.settings.lane)

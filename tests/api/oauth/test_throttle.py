@@ -34,6 +34,23 @@ def test_guesses_are_throttled_at_every_endpoint_and_good_tokens_never(tmp_path:
         assert httpx2.post(f"{server.url}/oauth/revoke", data={"token": session["refresh"]}).status_code == 200
 
 
+def test_tokens_that_a_client_with_a_key_presents_throttle_nobody(tmp_path: Path) -> None:
+    with serving(tmp_path, TOKENRY_FAILURES_MAX="3") as server:
+        server.call("PUT", "/v1/owners/ada", {})
+        client = {"client_secret": server.issue("client")}
+        operator = {"client_secret": server.operator_key}
+        refresh = {"grant_type": "refresh_token", "refresh_token": "tk_rt_guess"}
+        for path, form, status in (
+            ("/oauth/introspect", {"token": "tk_live_guess", **operator}, 200),
+            ("/oauth/token", {**refresh, **client}, 400),
+            ("/oauth/revoke", {"token": "guess", **client}, 200),
+        ):
+            answers = [httpx2.post(server.url + path, data=form) for _ in range(5)]
+            assert [answer.status_code for answer in answers] == [status] * 5, path
+        answers = [httpx2.post(f"{server.url}/oauth/token", data=refresh) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [400, 400, 400, 429]
+
+
 def test_without_a_url_as_issuer_there_is_no_metadata_and_everything_else(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         metadata = httpx2.get(f"{server.url}/.well-known/oauth-authorization-server")

@@ -7,6 +7,7 @@ import pytest
 
 from tests.servers.serving import Serving
 from tokenry.client import Client
+from tokenry.client.records import RemoteValid
 from tokenry.client.remember import Remembered
 from tokenry.types import ConfigError, Limit
 
@@ -76,6 +77,21 @@ def test_a_verdict_is_never_given_past_the_end_of_its_key_or_secret(
     assert memory.get(asked)
     memory.keep(asked, verdict, time.monotonic() - 20)
     assert memory.get(asked) is None
+
+
+def test_a_derived_token_is_remembered_until_it_ends_and_its_key_for_longer(client: Client, key: str) -> None:
+    issued = client.keys.issue("ada", name="a")
+    token = client.exchange(issued.secret, tenant=issued.key.tenant)
+    of_token, of_key = client.verify(token.access), client.verify(issued.secret)
+    assert isinstance(of_token, RemoteValid)
+    assert of_token.key is not None
+    assert of_token.key.expires_at == issued.key.expires_at
+    of_token._claims["exp"] = int(time.time()) + 1
+    memory = Remembered(timedelta(seconds=30))
+    memory.keep({"credential": "token"}, of_token, time.monotonic() - 2)
+    memory.keep({"credential": "key"}, of_key, time.monotonic() - 2)
+    assert memory.get({"credential": "token"}) is None
+    assert memory.get({"credential": "key"})
 
 
 def test_what_is_remembered_is_bounded(remembering: Client, client: Client) -> None:

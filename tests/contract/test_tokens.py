@@ -252,6 +252,29 @@ def test_a_derived_token_does_what_its_key_lets_it(tk: Any, issue: Issue, clock:
     assert tk.exchange(issued.secret).scopes == ("read:*", "write:x")
 
 
+def test_the_key_behind_a_derived_token_keeps_its_own_times(tk: Any, issue: Issue, clock: FakeClock) -> None:
+    begins = clock.now()
+    for about in ({"expires_in": None}, {"expires_in": 2 * HOUR}, {"not_before": begins + MINUTE}):
+        issued = issue(**about)
+        clock.advance(MINUTE)
+        token = tk.exchange(issued.secret, expires_in=MINUTE)
+        of_token, of_key = tk.verify(token.access), tk.verify(issued.secret)
+        assert of_token.key == of_key.key
+        assert (of_key.key.expires_at, of_key.key.not_before) == (issued.key.expires_at, issued.key.not_before)
+        assert (of_token.expires_at, of_key.expires_at) == (token.expires_at, issued.key.expires_at)
+
+
+def test_a_verdict_tells_the_earliest_end_of_what_it_stands_on(
+    tk: Any, issue: Issue, started: SessionTokens, clock: FakeClock
+) -> None:
+    issued = issue(expires_in=2 * HOUR)
+    token = tk.exchange(issued.secret, expires_in=HOUR)
+    tk.keys.rotate(issued.key.id, grace=MINUTE)
+    assert tk.verify(issued.secret).expires_at == tk.verify(token.access).expires_at == clock.now() + MINUTE
+    assert tk.verify(token.access, offline=True).expires_at == token.expires_at
+    assert tk.verify(started.access).expires_at == started.access_expires_at
+
+
 def test_no_more_is_derived_than_the_key_holds(tk: Any, issue: Issue, clock: FakeClock) -> None:
     issued = issue(scopes=["read:x"], expires_in=MINUTE)
     for beyond in (["write:x"], ["read:*"], ["read:x", "*"]):

@@ -110,7 +110,7 @@ class Introspection:
             return kept[1]
         if len(self._kept) >= ENTRIES:
             self._kept.clear()
-        body = _encode({**(verdict.claims or self._of_key(verdict)), **_always(verdict)})
+        body = _encode({**(verdict.claims or self._of_key(verdict)), **_always(verdict), **_end(verdict)})
         self._kept[id(grant)] = (grant, body)  # which keeps the grant, too: no other one can have its id
         return body
 
@@ -118,15 +118,13 @@ class Introspection:
         """Return of a key what a token would say."""
         key = verdict.key
         assert key is not None
-        ends = [end for end in (key.expires_at, *[info.ends_at for info in key.secrets]) if end is not None]
-        told: dict[str, Any] = {
+        return {
             "iss": f"{self._issuer}/t/{verdict.tenant.slug}",
             "sub": key.owner,
             "client_id": key.id,
             "tid": verdict.tenant.slug,
             "iat": int(key.created_at.timestamp()),
         }
-        return {**told, **({"exp": int(min(ends).timestamp())} if ends else {})}
 
     def _said(self, asked: Request, status: int, body: bytes, lines: bytes = b"") -> Answer:
         return self._hot.said(INTROSPECT, status, _JSON + lines, body, asked)
@@ -150,6 +148,11 @@ def _only_token(content_type: bytes | None, body: bytes | bytearray) -> str | No
 def _always(verdict: Valid) -> dict[str, Any]:
     """Return what no claim of a caller's own may say otherwise."""
     return {"active": True, "token_type": "Bearer", "scope": " ".join(verdict.scopes)}
+
+
+def _end(verdict: Valid) -> dict[str, int]:
+    """Return when a token ends: not later than the key or the session behind it, whatever the token says."""
+    return {} if verdict.expires_at is None else {"exp": int(verdict.expires_at.timestamp())}
 
 
 @lru_cache(maxsize=1024)

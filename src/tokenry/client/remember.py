@@ -43,15 +43,15 @@ class Remembered:
             return verdict
 
     def keep(self, asked: Mapping[str, Any], verdict: Verdict, asked_at: float) -> None:
-        """Remember a verdict from the moment it was asked for, at most until the key or its secret ends."""
+        """Remember a verdict from the moment it was asked for, at most until the credential ends."""
         if not self._age or not isinstance(verdict, Valid) or verdict.limits:
             return
-        if verdict.key is None:  # a session's token: there is no telling from here when it ends
+        if verdict.key is None:  # a session's token: a sign-out has to count at once
             return
-        ends = [verdict.key.expires_at, *(info.ends_at for info in verdict.key.secrets)]
-        left = [(end - datetime.now(UTC)).total_seconds() for end in ends if end is not None]
+        ends = verdict.expires_at
+        age = self._age if ends is None else min(self._age, (ends - datetime.now(UTC)).total_seconds())
         with self._lock:
-            self._known[self._name(asked)] = (asked_at + min([self._age, *left]), verdict)
+            self._known[self._name(asked)] = (asked_at + age, verdict)
             if len(self._known) > _ENTRIES:
                 self._known.popitem(last=False)
 

@@ -52,6 +52,12 @@ class Checked(msgspec.Struct, gc=False):
         return [("parent_id", self.parent_id)]
 
 
+class Joined(Grant, gc=False):
+    """The grant of a token: that of its parent, narrowed. The records are still those of the parent."""
+
+    parent: Grant | None = None
+
+
 class Narrowed(Granted):
     """The scopes of a token and of its parent: what both cover."""
 
@@ -84,8 +90,11 @@ class TokenValid(Valid):
 
     @property
     def key(self) -> Key | None:
-        """The key that the token was derived from; None for a session's."""
-        return self._grant.key("active") if self.kind == "token" else None
+        """The key that the token was derived from, with the key's own times; None for a session's."""
+        if self.kind != "token":
+            return None
+        parent = self._grant.parent if isinstance(self._grant, Joined) else None
+        return (parent or self._grant).key("active")
 
     @property
     def session(self) -> Session | None:
@@ -165,13 +174,14 @@ def joined(token: Checked, parent: Grant) -> Grant:
     if last is not None and last[0] is parent:
         return last[1]
     ends, begins = token.claims.exp * SECOND, token.claims.iat * SECOND
-    grant = msgspec.structs.replace(
-        parent,
-        scopes=narrowed(token.scopes, parent.scopes),
-        expires_at=ends if parent.expires_at is None else min(ends, parent.expires_at),
-        not_before=begins if parent.not_before is None else max(begins, parent.not_before),
-        counters=None,
-    )
+    narrower = {
+        "scopes": narrowed(token.scopes, parent.scopes),
+        "expires_at": ends if parent.expires_at is None else min(ends, parent.expires_at),
+        "not_before": begins if parent.not_before is None else max(begins, parent.not_before),
+        "counters": None,
+        "parent": parent,
+    }
+    grant = Joined(**{name: getattr(parent, name) for name in Grant.__struct_fields__} | narrower)
     token.last = (parent, grant)  # at once: another thread may be joining it with another parent
     return grant
 

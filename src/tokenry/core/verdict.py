@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from .grant import Grant
@@ -62,6 +63,15 @@ class Valid:
     def claims(self) -> Mapping[str, Any]:
         """Everything that a token says; a key says nothing."""
         return {}
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the credential ends: the earliest end of its key, secret, session and token. None for never."""
+        key, session, token = self.key, self.session, self.claims.get("exp")
+        ends = [] if key is None else [key.expires_at, *(secret.ends_at for secret in key.secrets)]
+        ends += [] if session is None else [session.expires_at]
+        ends += [] if token is None else [datetime.fromtimestamp(token, UTC)]
+        return min((end for end in ends if end is not None), default=None)
 
     @property
     def owner(self) -> Owner:

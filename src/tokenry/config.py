@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from .core.errors import ConfigError
+from .core.errors import ConfigError, shown
 from .core.jwt import ALGORITHMS, is_strong_secret
 from .core.keyring import Keyring, new_generation, parse_keyring
 from .core.policy import TokenPolicy
@@ -182,7 +182,7 @@ def _typed(name: str, value: object) -> Any:
             return timedelta(seconds=float(str(value)))
     except (KeyError, ValueError, OverflowError):  # the last one of a number that no length of time can have
         kind = {bool: "true or false", int: "a whole number"}.get(type(default), "a number of seconds")
-        raise ConfigError(f"{name} must be {kind}, not {str(value)[:40]!r}") from None
+        raise ConfigError(f"{name} must be {kind}, not {shown(str(value))}") from None
     return str(value)
 
 

@@ -10,6 +10,7 @@ from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.grant import Grant
 from .core.presented import Presented, cookie_counts, is_too_long, of_authorization, read_presented
 from .core.proxies import Proxies
+from .core.redaction import HIDDEN, unrepeated
 from .core.statuses import challenge, limit_fields, status_of
 from .runtime.throttle import Throttle
 from .service.changing import READERS
@@ -121,6 +122,7 @@ def taken_of(verdict: Valid) -> Taken:
 
 
 __all__ = [
+    "HIDDEN",
     "KEY_CHECKS",
     "OPERATOR_ENVIRONMENT",
     "Ask",
@@ -143,4 +145,5 @@ __all__ = [
     "refresh_together",
     "status_of",
     "taken_of",
+    "unrepeated",
 ]

@@ -13,6 +13,7 @@ from .core.errors import (
     StoreUnavailable,
     TokenryError,
 )
+from .core.errors import shown as shown
 from .core.events import EVENT_TYPES
 from .core.keyring import Keyring
 from .core.limits import Limit, LimitState

@@ -22,7 +22,7 @@ from tokenry.edge import (
 )
 from tokenry.groups import Groups
 from tokenry.tokenry import Tokenry
-from tokenry.types import NotFound, Refused, Valid, Verdict
+from tokenry.types import NotFound, Refused, Valid, Verdict, shown
 
 from .gathering import Gatherer
 from .policy import Reach, Rule
@@ -70,7 +70,7 @@ class Call:
 
 def no_tenant(slug: str) -> NotFound:
     """Return the error that the engine raises for an unknown tenant."""
-    return NotFound(f"there is no tenant {slug[:64]!r}")
+    return NotFound(f"there is no tenant {shown(slug)}")
 
 
 class Callers:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 
 from tokenry.edge import Presented, read_presented
-from tokenry.types import REFRESH_CODES, Invalid, NotAllowed, NotFound, Refused, StoreUnavailable, TokenryError
+from tokenry.types import REFRESH_CODES, Invalid, NotAllowed, NotFound, Refused, StoreUnavailable, TokenryError, shown
 
 from . import problems
 
@@ -69,7 +69,7 @@ class Form:
                 self._fields.setdefault(name, []).append(value)
         for name, values in self._fields.items():
             if len(values) > 1 and name not in _REPEATED:
-                raise OAuthError("invalid_request", f"{name[:40]} is given more than once.")
+                raise OAuthError("invalid_request", f"{shown(name)} is given more than once.")
 
     def __repr__(self) -> str:
         return f"Form({', '.join(self._fields)})"

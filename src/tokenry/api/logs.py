@@ -15,7 +15,9 @@ from typing import Any, TextIO
 import structlog
 from sqlalchemy import Engine, event
 
-from .redaction import HIDDEN, redacted
+from tokenry.edge import HIDDEN
+
+from .redaction import redacted
 from .settings import ServerSettings
 
 REQUEST_ID: ContextVar[str] = ContextVar("tokenry_request_id", default="")

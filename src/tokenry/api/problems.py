@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from tokenry.edge import challenge, limit_fields, status_of
+from tokenry.edge import challenge, limit_fields, status_of, unrepeated
 from tokenry.types import (
     CODES,
     ConfigError,
@@ -26,8 +26,6 @@ from tokenry.types import (
     Refused,
     StoreUnavailable,
 )
-
-from .redaction import unrepeated
 
 MEDIA_TYPE: Final = "application/problem+json"
 PAGE: Final = "/docs/problems"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from tokenry.edge import Proxies
-from tokenry.types import ConfigError, Invalid
+from tokenry.types import ConfigError, Invalid, shown
 
 _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
@@ -67,7 +67,7 @@ def server_settings(found: Mapping[str, Any]) -> ServerSettings:
         try:
             values[name] = _typed(kinds[name], value)
         except ValueError as error:
-            wrong.append(f"{name} {error}, not {str(value)[:40]!r}{_kubernetes(str(value))}")
+            wrong.append(f"{name} {error}, not {shown(str(value))}{_kubernetes(str(value))}")
     if wrong:
         raise ConfigError("; ".join(wrong))
     return ServerSettings(**values)
@@ -128,4 +128,4 @@ def _wrong(settings: ServerSettings) -> typing.Iterator[str]:
     for origin in settings.allowed_origins:
         parts = urlsplit(origin)
         if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
-            yield f"allowed_origins: {origin[:60]!r} is no origin, which is like https://app.example.com"
+            yield f"allowed_origins: {shown(origin)} is no origin, which is like https://app.example.com"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tokenry.types import NOT_GIVEN, ConfigError, Head, NotAllowed
+from tokenry.types import NOT_GIVEN, ConfigError, Head, NotAllowed, shown
 
 from .call import FAILED, Call, Managing, TenantOption, command
 from .credentials import usage
@@ -62,7 +62,7 @@ def check(
     """Check that no entry was changed, removed or added. Exits with 1 when one was."""
     kept = _read_head(head) if head else None
     if kept is not None and tenant not in (None, kept.tenant):
-        usage(call.out, f"the head in {head} is of tenant {kept.tenant!r}")
+        usage(call.out, f"the head in {head} is of tenant {shown(kept.tenant)}")
     with call.managing(tenant) as tk:
         wanted = [tenant] if tenant else [kept.tenant] if kept else _slugs(tk)
         with call.out.progress("checking", len(wanted)) as done:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tokenry.types import Issued, Limit
+from tokenry.types import Issued, Limit, shown
 
 from .call import USAGE, Call, TenantOption, command
 from .credentials import SecretOut, hand_out, usage
@@ -41,7 +41,7 @@ def read_limit(text: str) -> Limit:
     name, equals, rest = text.rpartition("=")
     count, slash, window = rest.partition("/")
     if not slash or not count.isdecimal() or not count.isascii() or (equals and not name):
-        raise typer.BadParameter(f"{text[:60]!r} is not a limit: write 1000/1h, or burst=10/1s to name it")
+        raise typer.BadParameter(f"{shown(text)} is not a limit: write 1000/1h, or burst=10/1s to name it")
     return Limit(name or "default", int(count), round(length(window).total_seconds()))
 
 
@@ -57,7 +57,7 @@ def read_metadata(text: str) -> Named:
     """Read `name=value`."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise typer.BadParameter(f"{text[:60]!r} is not name=value")
+        raise typer.BadParameter(f"{shown(text)} is not name=value")
     return Named(name, value)
 
 

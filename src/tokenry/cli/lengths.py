@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
+from tokenry.types import shown
+
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _PART = re.compile(r"(\d{1,12})([wdhms])", re.ASCII)
 _WHOLE = re.compile(r"(?:\d{1,12}[wdhms])+", re.ASCII)
@@ -30,12 +32,12 @@ class When:
 def length(text: str) -> timedelta:
     """Read `30d`, `12h`, `90m`, `45s`, `2w` or several of them in a row."""
     if not _WHOLE.fullmatch(text.strip().lower()):
-        raise typer.BadParameter(f"{text[:40]!r} is not a length: write 30d, 12h, 90m, 45s or 1d12h")
+        raise typer.BadParameter(f"{shown(text)} is not a length: write 30d, 12h, 90m, 45s or 1d12h")
     seconds = sum(int(count) * _UNITS[unit] for count, unit in _PART.findall(text.lower()))
     try:
         return timedelta(seconds=seconds)
     except OverflowError:
-        raise typer.BadParameter(f"{text[:40]!r} is longer than anything") from None
+        raise typer.BadParameter(f"{shown(text)} is longer than anything") from None
 
 
 def lasting(text: str) -> Lasting:
@@ -48,10 +50,10 @@ def moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise typer.BadParameter(f"{text[:40]!r} is not a moment: write 2026-12-31 or 2026-12-31T18:00:00Z") from None
+        raise typer.BadParameter(f"{shown(text)} is not a moment: write 2026-12-31 or 2026-12-31T18:00:00Z") from None
     if found.tzinfo is None:
         if len(text.strip()) > len("2026-12-31"):
-            raise typer.BadParameter(f"{text[:40]!r} has no time zone: end it with Z or an offset such as +02:00")
+            raise typer.BadParameter(f"{shown(text)} has no time zone: end it with Z or an offset such as +02:00")
         return found.replace(tzinfo=UTC)
     return found
 
@@ -67,7 +69,7 @@ def past(text: str) -> datetime:
         try:
             return datetime.now(UTC) - length(text)
         except OverflowError:
-            raise typer.BadParameter(f"{text[:40]!r} ago is before all time") from None
+            raise typer.BadParameter(f"{shown(text)} ago is before all time") from None
     return moment(text)
 
 

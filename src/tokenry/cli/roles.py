@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tokenry.types import shown
+
 from .call import FAILED, USAGE, Call, TenantOption, command
 from .documents import document
 from .keys import Yes
@@ -111,7 +113,7 @@ def check(call: Call, scopes: Scopes, tenant: TenantOption = None) -> None:
     if call.out.json:
         call.out.document({"ok": bool(found), "unknown": list(found.unknown)})
     for scope in found.unknown:
-        call.out.fail(f"{scope[:80]!r} may not be granted here")
+        call.out.fail(f"{shown(scope)} may not be granted here")
     if not found:
         raise typer.Exit(FAILED)
     call.out.say("all of them may be granted")

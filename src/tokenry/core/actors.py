@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .errors import Conflict, NotAllowed, NotFound
+from .errors import Conflict, NotAllowed, NotFound, shown
 from .ids import is_id
 from .model import Key, Owner, Tenant
 from .scopes import Granted, for_admins, granted, is_operator
@@ -111,7 +111,9 @@ class Actor:
         """Raise NotAllowed for scopes beyond what this actor holds, naming them."""
         beyond = [scope for scope in scopes if not self._may_grant(scope)]
         if beyond:
-            raise NotAllowed(f"these scopes are more than {self.name!r} may grant: {', '.join(beyond)}", scopes=beyond)
+            raise NotAllowed(
+                f"these scopes are more than {shown(self.name)} may grant: {', '.join(beyond)}", scopes=beyond
+            )
 
     def _may_grant(self, scope: str) -> bool:
         if self.trusted:

@@ -72,7 +72,7 @@ def read(ip: str) -> Address:
         raw = inet_pton(AF_INET6, text)
     except (OSError, ValueError):
         raise Invalid.one(
-            "ip", "bad_address", f"{ip[:80]!r} is not an IP address; pass None when it is unknown"
+            "ip", "bad_address", f"{shown(ip)} is not an IP address; pass None when it is unknown"
         ) from None
     if raw.startswith(_MAPPED_PREFIX):
         return 4, int.from_bytes(raw[12:], "big")

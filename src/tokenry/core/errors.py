@@ -4,15 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .redaction import cut, unrepeated, without_secrets
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .verdict import Refused
 
+# A credential that begins within this length and ends behind it is recognised before the text is shortened.
+_READ_MAX = 1024
+
 
 def shown(value: object) -> str:
-    """Return how an error names a value that it refuses: shortened, and nothing that hides itself from `repr`."""
-    return repr(value[:80] if isinstance(value, str) else value)[:200]
+    """Return how an error names a value that it refuses: as `repr` writes it, short, and without any secret in it.
+
+    Every message that repeats a value from outside names it with this function; a test of the house says so.
+    """
+    if isinstance(value, str):
+        return repr(without_secrets(cut(value, _READ_MAX))[:80])
+    try:
+        text = repr(value)
+    except Exception:  # of a class of the caller, and no reason to fail in another way
+        text = f"<{type(value).__name__}>"
+    return without_secrets(cut(text, _READ_MAX))[:200]
+
+
+def _clean(value: Any) -> Any:
+    """Return a detail of an error without credentials."""
+    if isinstance(value, str):
+        return unrepeated(value)
+    return [_clean(one) for one in value] if isinstance(value, list) else value
 
 
 class FieldError(NamedTuple):
@@ -24,14 +45,15 @@ class FieldError(NamedTuple):
 
 
 class TokenryError(Exception):
-    """The parent of every error that Tokenry raises on purpose."""
+    """The parent of every error that Tokenry raises on purpose. Its message and details never hold a credential."""
 
     code = "error"
 
     def __init__(self, message: str, **details: Any) -> None:
+        message = unrepeated(message)
         super().__init__(message)
         self.message = message
-        self.details = details
+        self.details = {name: _clean(value) for name, value in details.items()}
 
 
 class NotFound(TokenryError):
@@ -52,7 +74,7 @@ class Invalid(TokenryError):
     code = "invalid"
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
-        self.errors = tuple(errors)
+        self.errors = tuple(FieldError(without_secrets(e.field), e.code, unrepeated(e.message)) for e in errors)
         super().__init__("; ".join(f"{e.field}: {e.message}" for e in self.errors))
 
     @classmethod

@@ -187,7 +187,7 @@ def expiry(tenant: Tenant, now: datetime, expires_in: object, expires_at: object
         return now + tenant.expires_in_default
     if value is None:
         if not tenant.never_allowed:
-            errors.append(FieldError(field, "never_not_allowed", f"keys of tenant {tenant.slug!r} must expire"))
+            errors.append(FieldError(field, "never_not_allowed", f"keys of tenant {shown(tenant.slug)} must expire"))
         return None
     if field == "expires_at":
         at = moment(field, value, errors)

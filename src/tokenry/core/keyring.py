@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import NoReturn
 
 from .base62 import encode
 from .errors import ConfigError
@@ -31,6 +32,11 @@ class Generation:
 
     def __repr__(self) -> str:
         return f"Generation({self.id!r}, signs_from={moment(self.signs_from).isoformat()})"
+
+    def __getstate__(self, *arguments: object) -> NoReturn:
+        raise TypeError("a generation of the keyring cannot be pickled or copied: keep it in its file alone")
+
+    __reduce__ = __reduce_ex__ = __copy__ = __deepcopy__ = __getstate__
 
     def derive(self, domain: str) -> bytes:
         """Return the 256-bit key of one purpose (HKDF-SHA256, one block)."""

@@ -128,7 +128,7 @@ def _read(ask: ScopesAsked, depth: int) -> Requirement:
             raise Invalid.one("scopes", "bad_question", "a nested question has exactly one key, 'all' or 'any'")
         [(word, parts)] = ask.items()
         if isinstance(parts, str) or not isinstance(parts, Sequence) or not parts:
-            raise Invalid.one("scopes", "bad_question", f"{word!r} needs a list of at least one scope")
+            raise Invalid.one("scopes", "bad_question", f"{shown(word)} needs a list of at least one scope")
     elif isinstance(ask, Sequence) and not isinstance(ask, (str, bytes)):
         word, parts = "all", ask
     else:
@@ -145,7 +145,7 @@ def _part(part: ScopesAsked, depth: int) -> str | Requirement:
         raise Invalid.one(
             "scopes",
             "bad_scope",
-            f"{part[:80]!r} is not a scope: use a:b:c of [a-z0-9_.-], at most {LENGTH_MAX}",
+            f"{shown(part)} is not a scope: use a:b:c of [a-z0-9_.-], at most {LENGTH_MAX}",
         )
     return part
 
@@ -167,7 +167,7 @@ def check_list(field: str, scopes: object, errors: list[FieldError]) -> tuple[st
             )
         elif is_operator(scope) and "*" in scope:
             errors.append(
-                FieldError(field, "bad_scope", f"{scope!r}: operators' scopes are written out, without wildcards")
+                FieldError(field, "bad_scope", f"{shown(scope)}: operators' scopes are written out, without wildcards")
             )
         else:
             seen[scope] = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NoReturn
 from zlib import crc32
 
 import msgspec
@@ -30,7 +30,11 @@ SCAN_PATTERN = rf"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)*_{VERSION}[0-9A-Za-z]{{{TAIL - 
 
 
 class Secret:
-    """A secret that is handed out once. `str()` gives the text; nothing else does: no repr, no pickle, no JSON."""
+    """A secret that is handed out once.
+
+    `str()` and formatting give the text: with them a program passes it on. Nothing else does: no repr, no pickle, no
+    copy, no JSON.
+    """
 
     __slots__ = ("_text",)
 
@@ -49,8 +53,10 @@ class Secret:
     def __hash__(self) -> int:
         return hash(self._text)
 
-    def __reduce__(self) -> str:
+    def __getstate__(self, *arguments: object) -> NoReturn:
         raise TypeError("a Secret cannot be pickled or copied: pass str(secret) on, knowingly")
+
+    __reduce__ = __reduce_ex__ = __copy__ = __deepcopy__ = __getstate__
 
 
 class Parsed(msgspec.Struct, frozen=True, gc=False):

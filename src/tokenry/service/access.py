@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tokenry.core import fields, jwt
-from tokenry.core.errors import FieldError, Invalid
+from tokenry.core.errors import FieldError, Invalid, shown
 from tokenry.core.model import NOT_GIVEN, Session, Tenant
 from tokenry.core.policy import SECOND
 from tokenry.core.secret import Secret, make_kid
@@ -86,7 +86,7 @@ def read_claims(value: object, errors: list[FieldError]) -> Mapping[str, Any]:
         return {}
     clean = fields.metadata("claims", value, errors)
     taken = sorted(set(clean) & jwt.RESERVED)  # of what is kept, and not of what was shown
-    errors.extend(FieldError("claims", "reserved_claim", f"{name!r} is said by Tokenry itself") for name in taken)
+    errors.extend(FieldError("claims", "reserved_claim", f"{shown(name)} is said by Tokenry itself") for name in taken)
     if len(json.dumps(clean, ensure_ascii=False).encode()) > CLAIMS_MAX:
         errors.append(FieldError("claims", "too_long", f"claims may have at most {CLAIMS_MAX} bytes as JSON"))
     return clean

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from tokenry.core import fields
 from tokenry.core.chain import cut_signature
-from tokenry.core.errors import Conflict, FieldError, NotFound
+from tokenry.core.errors import Conflict, FieldError, NotFound, shown
 from tokenry.core.ids import is_id
 from tokenry.core.model import NOT_GIVEN, AuditReport, Entry, Head, NotGiven, Page, Tenant
 from tokenry.core.ports import HeadRow
@@ -172,5 +172,5 @@ def _found(scene: Scene, id: str) -> Tenant:
         created_at=scene.now,
     )
     if not scene.rows.audit.list(gone, {}, before=None, limit=1) and scene.rows.audit.head(id) is None:
-        raise NotFound(f"there is no audit log of a tenant {id!r}")
+        raise NotFound(f"there is no audit log of a tenant {shown(id)}")
     return gone

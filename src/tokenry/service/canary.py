@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from tokenry.core.chain import same
-from tokenry.core.errors import ConfigError, Conflict, NotFound
+from tokenry.core.errors import ConfigError, Conflict, NotFound, shown
 from tokenry.core.keyring import Keyring
 from tokenry.core.model import micros
 from tokenry.core.ports import Clash, Rows, Store
@@ -38,7 +38,7 @@ def check(store: Store, keyring: Keyring) -> None:
 def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:
     """Return the keyring without a generation; raise Conflict when something that lives still needs it."""
     if keyring.get(id) is None:
-        raise NotFound(f"the keyring has no generation {id!r}")
+        raise NotFound(f"the keyring has no generation {shown(id)}")
     with store.change() as rows:
         reseal(rows, keyring, id, micros(now))
         needing = _needing(rows, id, now)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tokenry.core.actors import PROGRAM, Actor
 from tokenry.core.actors import SYSTEM as SYSTEM
 from tokenry.core.chain import entry_mac
-from tokenry.core.errors import Invalid, NotFound
+from tokenry.core.errors import Invalid, NotFound, shown
 from tokenry.core.ids import Ids
 from tokenry.core.keyring import Keyring
 from tokenry.core.limits import Limit
@@ -131,7 +131,7 @@ class Context:
     def _tenant(self, rows: Rows, slug: str, lock: str | None) -> Tenant:
         tenant = rows.tenants.get(slug, lock=lock)
         if tenant is None:
-            raise NotFound(f"there is no tenant {slug[:64]!r}")
+            raise NotFound(f"there is no tenant {shown(slug)}")
         return tenant
 
     def _actor(self, rows: Rows, tenant: Tenant, by: By, home: str | None, now: datetime) -> Actor:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from tokenry.core import addresses, fields, limits, scopes
 from tokenry.core.actors import OPERATOR_SCOPES
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
-from tokenry.core.errors import Conflict, FieldError, Invalid, NotAllowed, NotFound, TokenryError
+from tokenry.core.errors import Conflict, FieldError, Invalid, NotAllowed, NotFound, TokenryError, shown
 from tokenry.core.model import NOT_GIVEN, Issued, Key, Owner, SecretInfo, micros
 from tokenry.core.ports import Clash, SecretRow
 from tokenry.core.secret import PREFIX_MAX, Secret, digest_of, make_kid, mint
@@ -204,8 +204,10 @@ def check_scopes(change: Change, asked: tuple[str, ...], environment: str, error
         wrong, message = operators, "is for operators' keys only"
         catalogue = change.rows.scopes.list(change.tenant) if asked else ()
         unknown = scopes.unknown(catalogue or None, [scope for scope in asked if scope not in operators])
-        errors.extend(FieldError("scopes", "unknown_scope", f"{s!r} is not in the tenant's catalogue") for s in unknown)
-    errors.extend(FieldError("scopes", "operator_scope", f"{scope!r} {message}") for scope in wrong)
+        errors.extend(
+            FieldError("scopes", "unknown_scope", f"{shown(s)} is not in the tenant's catalogue") for s in unknown
+        )
+    errors.extend(FieldError("scopes", "operator_scope", f"{shown(scope)} {message}") for scope in wrong)
 
 
 def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], environment: str) -> None:
@@ -222,7 +224,7 @@ def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], env
     if not actor.may("tokenry:keys:write"):
         beyond = sorted(set(roles) - set(actor.owner.roles if actor.owner else ()))
         if beyond:
-            raise NotAllowed(f"{actor.name!r} does not have these roles: {', '.join(beyond)}", roles=beyond)
+            raise NotAllowed(f"{shown(actor.name)} does not have these roles: {', '.join(beyond)}", roles=beyond)
         held = change.rows.roles.get(change.tenant, roles)
         barred = sorted(role.name for role in held if any(map(scopes.for_admins, role.scopes)))
         if barred:
@@ -263,7 +265,7 @@ def prefix_of(change: Change, environment: str) -> str:
 def name_taken(name: object) -> Conflict:
     """Return the error for a name that a living key of the owner has."""
     return Conflict(
-        f"the owner already has a key named {str(name)[:100]!r}; revoke it first or choose another",
+        f"the owner already has a key named {shown(name)}; revoke it first or choose another",
         field="name",
     )
 

@@ -34,7 +34,7 @@ class Roles:
             change.actor.must("tokenry:roles:write", "managing roles")
             unknown = _unknown(change.rows.scopes.list(change.tenant), clean)
             errors.extend(
-                FieldError("scopes", "unknown_scope", f"{s!r} is not in the tenant's catalogue") for s in unknown
+                FieldError("scopes", "unknown_scope", f"{shown(s)} is not in the tenant's catalogue") for s in unknown
             )
             fields.refuse(errors)
             before = next(iter(change.rows.roles.get(change.tenant, [name])), None)
@@ -140,7 +140,7 @@ def _texts(asked: object) -> list[str]:
 def _known_list(errors: list[FieldError], field: str, values: object) -> tuple[str, ...]:
     clean = scopes.check_list(field, values, errors)
     message = "is for operators' keys only, it can stand in no role or catalogue"
-    errors.extend(FieldError(field, "operator_scope", f"{s!r} {message}") for s in clean if scopes.is_operator(s))
+    errors.extend(FieldError(field, "operator_scope", f"{shown(s)} {message}") for s in clean if scopes.is_operator(s))
     return clean
 
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from tokenry.core import jwt, signing
-from tokenry.core.errors import Conflict, NotFound
+from tokenry.core.errors import Conflict, NotFound, shown
 from tokenry.core.keyring import Keyring
 from tokenry.core.model import NOT_GIVEN, NotGiven, SigningKey, Tenant, moment, moment_or_none
 from tokenry.core.policy import TokenPolicy
@@ -137,7 +137,7 @@ class Signers:
         with context.store.read() as rows:
             tenant = rows.tenants.get(slug)
             if tenant is None:
-                raise NotFound(f"there is no tenant {slug[:64]!r}")
+                raise NotFound(f"there is no tenant {shown(slug)}")
             listed = rows.signing_keys.list(tenant)
         return self._keep(context.store, mark, tenant, listed)
 
@@ -250,7 +250,7 @@ def _begin(context: Context, slug: str, signers: Signers) -> tuple[Tenant, Seque
     with context.store.change() as rows:
         tenant = rows.tenants.get(slug, lock="alone")
         if tenant is None:
-            raise NotFound(f"there is no tenant {slug[:64]!r}")
+            raise NotFound(f"there is no tenant {shown(slug)}")
         listed = rows.signing_keys.list(tenant)
         keys = opened(listed, context.keyring())
         expected = next((row for row in listed if row.kid == signers.expected_kid(tenant.id)), None)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from tokenry.core import fields
-from tokenry.core.errors import Conflict, FieldError, NotFound
+from tokenry.core.errors import Conflict, FieldError, NotFound, shown
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Tenant
 from tokenry.core.ports import Clash
 from tokenry.core.secret import PREFIX_MAX, is_prefix
@@ -71,13 +71,13 @@ class Tenants:
                 change.record("tenant.created", slug, None, {"id": tenant.id, **clean})
             return tenant
         except Clash:
-            raise Conflict(f"there already is a tenant {slug!r}", field="slug") from None
+            raise Conflict(f"there already is a tenant {shown(slug)}", field="slug") from None
 
     def get(self, slug: str, *, by: By = NOT_GIVEN) -> Tenant:
         """Return a tenant; raise NotFound."""
         with self._context.reading(slug, by, home=self._context.tenant) as scene:
             if not scene.actor.may(_READ):
-                raise NotFound(f"there is no tenant {str(slug)[:64]!r}")
+                raise NotFound(f"there is no tenant {shown(slug)}")
             return scene.tenant
 
     def list(self, *, limit: int = 50, cursor: str | None = None, by: By = NOT_GIVEN) -> Page[Tenant]:
@@ -136,7 +136,7 @@ class Tenants:
         """Remove a tenant that is suspended and has no owners left; its audit log stays, found by the tenant's id."""
         with self._change(slug, by) as change:
             if slug in _FIXED:
-                raise Conflict(f"the tenant {slug!r} always exists", field="slug")
+                raise Conflict(f"the tenant {shown(slug)} always exists", field="slug")
             if change.tenant.status != "suspended" or change.rows.owners.any(change.tenant):
                 raise Conflict(
                     "only a suspended tenant without owners can be deleted: suspend it, delete its owners",

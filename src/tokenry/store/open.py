@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 from sqlalchemy import Connection, Engine, make_url, select
 from sqlalchemy.exc import ArgumentError
 
-from tokenry.core.errors import ConfigError
+from tokenry.core.errors import ConfigError, shown
 
 from . import migrate as migrations
 from .failures import allow, refuse, translated
@@ -74,7 +74,7 @@ def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -
         except ImportError:
             raise ConfigError("PostgreSQL needs its driver: install tokenry[postgres]") from None
         return PostgresDatabase(url, timeout=timeout)
-    raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {kind[:40]!r}")
+    raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {shown(kind)}")
 
 
 @contextmanager

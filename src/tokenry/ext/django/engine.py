@@ -23,7 +23,7 @@ from django.utils.module_loading import import_string
 from sqlalchemy import URL
 
 from tokenry import Tokenry
-from tokenry.types import ConfigError
+from tokenry.types import ConfigError, shown
 
 from ..guard import Guard
 from ..hooks import Hooks
@@ -116,8 +116,8 @@ def _url_of(using: str) -> str:
     told, vendor = connections.settings[using], connections[using].vendor
     if is_in_memory(using):
         raise ConfigError(
-            f"the database {using!r} lives in memory, and nothing but Django can reach it. In tests give it a file: "
-            '"TEST": {"NAME": BASE_DIR / "test.db"}'
+            f"the database {shown(using)} lives in memory, and nothing but Django can reach it. "
+            'In tests give it a file: "TEST": {"NAME": BASE_DIR / "test.db"}'
         )
     if vendor == "sqlite":
         return f"sqlite:///{Path(str(told['NAME'])).absolute()}"

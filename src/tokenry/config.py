@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from .core.errors import ConfigError, shown
 from .core.jwt import ALGORITHMS, is_strong_secret
-from .core.keyring import Keyring, new_generation, parse_keyring
+from .core.keyring import Keyring, is_keyring_text, new_generation, parse_keyring
 from .core.policy import TokenPolicy
 from .core.refresh import Rules
 
@@ -29,6 +29,10 @@ SERVER_NAMES = (
     "shutdown_seconds",
 )
 """What may stand beside the engine's settings; the server reads these, and a library on the same file ignores them."""
+# What a file of environment variables may leave around a value.
+_AROUND = " \t\r\n'\"\ufeff"
+# The longest path, or name in it, that errors show although nothing is there: the secret of a keyring is longer.
+_SHORT = 32
 _log = logging.getLogger("tokenry.keyring")
 
 
@@ -113,8 +117,8 @@ def _check_tokens(settings: Settings) -> None:
 class Configuration:
     """What was found in the environment and in `tokenry.toml`."""
 
-    database_url: str | None
-    keyring: str | None
+    database_url: str | None = field(repr=False)
+    keyring: str | None = field(repr=False)
     settings: Settings
     server: Mapping[str, Any] = field(default_factory=dict)
 
@@ -152,8 +156,9 @@ def _from_secret_file(name: str, environment: Mapping[str, str]) -> str:
     path = environment[f"{variable}_FILE"]
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{variable}_FILE names {path}, which cannot be read: {type(error).__name__}") from None
+    except (OSError, ValueError) as error:
+        message = f"{variable}_FILE names {shown_path(path)}, which cannot be read: {type(error).__name__}"
+        raise ConfigError(message) from None
     if not text:
         raise ConfigError(f"{variable}_FILE names {path}, which is empty")
     return text
@@ -198,11 +203,11 @@ def read_keyring_file(path: Path) -> Keyring:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
-            f"the keyring {path} does not exist. A database that was made with one works with no other: put it back. "
-            f"Only for a new database make one: `tokenry secrets new --out {path}`"
+            f"the keyring {shown_path(path)} does not exist. A database that was made with one works with no other: "
+            f"put it back. Only for a new database make one: `tokenry secrets new --out {shown_path(path)}`"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the keyring {path} cannot be read: {type(error).__name__}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"the keyring {shown_path(path)} cannot be read: {type(error).__name__}") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigError(f"others can read the keyring {path}: run `chmod 600 {path}`")
     return parse_keyring(text)
@@ -240,9 +245,33 @@ def _keep_owner(path: Path, aside: Path) -> None:
         os.chown(aside, found.st_uid, found.st_gid)
 
 
-def _is_path(source: str) -> bool:
-    """Tell a path from the text of a keyring, whole or broken: that one has more than one word, or begins as one."""
-    return not (source.startswith("tokenry-keyring") or any(mark in source for mark in (";", "\n", " ")))
+def keyring_source(source: str | Path | Keyring) -> Path | Keyring:
+    """Return the path of a keyring file, or the keyring that is given as text; nothing else decides which it is.
+
+    Raise ConfigError for a broken text, without showing any of it.
+    """
+    if isinstance(source, Keyring):
+        return source
+    text = str(source).strip(_AROUND)
+    if is_keyring_text(text) or (len(text.split()) > 1 and not os.path.lexists(text)):
+        return parse_keyring(text)
+    return Path(text)
+
+
+def shown_path(path: str | Path) -> str:
+    """Return how an error names a path: as it is when it exists or could exist, else only its existing part.
+
+    A secret may have been put in the place of the path by mistake.
+    """
+    text = str(path)
+    folder, name = os.path.split(text)
+    # A URL with a password has an "@".
+    is_short = len(text) <= _SHORT and "@" not in text
+    if is_short or os.path.lexists(text) or (len(name) <= _SHORT and os.path.isdir(folder or ".")):
+        return text
+    while folder and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return f"{folder}/…" if folder.strip("/") else f"{text[:4]}…"
 
 
 class KeyringSource:
@@ -253,14 +282,11 @@ class KeyringSource:
         self.path: Path | None = None
         self._keyring: Keyring | None = None
         self._beside = beside if source is None else None
-        if isinstance(source, str):
-            source = source.strip().strip("'\"")  # what an env file may leave around it
-        if isinstance(source, Keyring):
-            self._keyring = source
-        elif isinstance(source, str) and not _is_path(source):
-            self._keyring = parse_keyring(source)  # which never shows a part of it
-        elif source is not None:
-            self.path = Path(source)
+        found = None if source is None else keyring_source(source)
+        if isinstance(found, Keyring):
+            self._keyring = found
+        elif found is not None:
+            self.path = found
             self._read()
         elif beside is not None:
             self.path = beside
@@ -324,6 +350,6 @@ class KeyringSource:
         """Return what differs when the file is written, replaced, or given other rights."""
         try:
             found = self.path.stat() if self.path else None
-        except OSError:
+        except (OSError, ValueError):
             return self._seen if hasattr(self, "_seen") else None  # being replaced at this moment, or gone
         return (found.st_ctime_ns, found.st_ino) if found else None

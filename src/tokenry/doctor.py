@@ -61,15 +61,16 @@ def examine(installation: Installation) -> tuple[Finding, ...]:
 
 
 def _keyring_file(installation: Installation) -> Iterator[Finding]:
-    path, file = installation.keyring_file, installation.database_file
+    try:
+        path, file = installation.keyring_file, installation.database_file
+        if path is not None:
+            read_keyring_file(path)
+    except ConfigError as error:
+        yield Finding("keyring file", "failed", error.message)
+        return
     if path is None:
         if installation.keyring is None:
             yield Finding("keyring file", "failed", "none is configured: set TOKENRY_KEYRING to the path of one")
-        return
-    try:
-        read_keyring_file(path)
-    except ConfigError as error:
-        yield Finding("keyring file", "failed", error.message)
         return
     yield Finding("keyring file", "ok", f"{path} is there, and only its owner can read it")
     if file is not None and path.resolve().parent == file.resolve().parent:

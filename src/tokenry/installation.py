@@ -7,14 +7,13 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
 
-from .config import Settings, load, read_keyring_file, write_keyring_file
+from .config import Settings, keyring_source, load, read_keyring_file, write_keyring_file
 from .core.actors import OPERATOR_SCOPES
 from .core.decide import OPERATOR_ENVIRONMENT
 from .core.errors import ConfigError, Conflict
@@ -54,14 +53,14 @@ class GenerationInfo:
 class Installation:
     """A database and its keyring. Opening it here never makes or migrates a database unless `upgrade` is called."""
 
-    database_url: str
-    keyring: str | None
+    database_url: str = field(repr=False)
+    keyring: str | None = field(repr=False)
     settings: Settings
 
     @property
     def database_file(self) -> Path | None:
         """The file of an SQLite database."""
-        parts = _parts(self.database_url)
+        parts = stores.read_url(self.database_url)
         if parts.get_backend_name() != "sqlite":
             return None
         if parts.database in (None, "", ":memory:"):
@@ -72,13 +71,16 @@ class Installation:
     def keyring_file(self) -> Path | None:
         """Where the keyring lies; None when it is given as text, or missing."""
         if self.keyring is not None:
-            return None if self.keyring.lstrip().startswith("tokenry-keyring") else Path(self.keyring)
+            source = keyring_source(self.keyring)
+            return source if isinstance(source, Path) else None
         file = self.database_file
         return file.with_name(file.name + ".keyring") if file else None
 
     def shown_url(self) -> str:
         """Return the database's URL without its password."""
-        return _parts(self.database_url).render_as_string(hide_password=True)
+        parts = stores.read_url(self.database_url)
+        query = {name: "***" if "pass" in name.lower() else value for name, value in parts.query.items()}
+        return parts.set(query=query).render_as_string(hide_password=True)
 
     def revision(self) -> Revision:
         """Return the revision of the database, making and changing nothing."""
@@ -221,14 +223,6 @@ def make_operator_key(
         environment=OPERATOR_ENVIRONMENT,
         tenant=SYSTEM,
     )
-
-
-def _parts(url: str) -> URL:
-    try:
-        return make_url(url)
-    except ArgumentError:
-        message = "the database URL cannot be read: it is like sqlite:///keys.db or postgresql://host/name"
-        raise ConfigError(message) from None
 
 
 def _now(tk: Tokenry) -> datetime:

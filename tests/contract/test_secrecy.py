@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 import json
 import logging
 import pickle
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
+from io import StringIO
 from pathlib import Path
+from pprint import pformat
 from typing import Any
 
 import msgspec
 import pytest
+from rich.console import Console
 from rich.pretty import pretty_repr
 
 from tests.contract.conftest import Issue
 from tests.contract.places import QUIET, Installation
-from tokenry import Limit, StoreUnavailable, Tokenry, TokenryError
+from tokenry import Limit, NotFound, StoreUnavailable, Tokenry, TokenryError
 from tokenry.config import fresh_keyring
 from tokenry.core import jwt
 from tokenry.service import refreshing
@@ -86,6 +92,49 @@ def test_a_secret_is_not_serialised(issue: Issue) -> None:
         json.dumps({"secret": issued.secret})
     with pytest.raises(TypeError):
         pickle.dumps(issued)
+
+
+@pytest.mark.parametrize("kind", ["secret", "generation", "keyring"])
+def test_nothing_secret_gives_itself_away_to_who_copies_it(kind: str) -> None:
+    keyring = fresh_keyring()
+    thing: Any = {"secret": Secret("hidden"), "generation": keyring.generations[0], "keyring": keyring}[kind]
+    calls: list[Callable[[Any], object]] = [
+        copy.copy if kind != "keyring" else copy.deepcopy,
+        copy.deepcopy,
+        lambda one: copyreg.__reduce_ex__(one, 0) if kind == "secret" else pickle.dumps(one),
+        *(partial(pickle.dumps, protocol=protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)),
+    ]
+    if kind != "keyring":  # which is a list of generations, and those refuse
+        calls += [lambda one: one.__getstate__(), lambda one: one.__reduce__(), lambda one: one.__reduce_ex__(4)]
+    for call in calls:
+        with pytest.raises(TypeError):
+            call(thing)
+    shown = [pformat(thing), pretty_repr(thing), "%r" % thing, f"{thing!r}", ascii(thing), f"{[thing]}"]  # noqa: UP031
+    assert not [text for text in shown if "hidden" in text or keyring.generations[0].line().split()[1][:9] in text]
+
+
+def test_a_traceback_with_the_values_of_its_names_shows_no_secret(issue: Issue) -> None:
+    issued = issue()
+    held = {"issued": issued, "secret": [issued.secret]}
+    try:
+        raise RuntimeError(f"about {held}")
+    except RuntimeError:
+        console = Console(file=StringIO(), width=200)
+        console.print_exception(show_locals=True)
+        written = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "Secret(…)" in written
+    assert not any(part in written for part in parts_of(issued.secret))
+
+
+def test_statements_are_logged_without_what_they_are_given(tk: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "sqlalchemy.engine")
+    given = "given-to-a-statement"
+    tk.owners.put(given, name=given)
+    tk.owners.get(given)
+    with pytest.raises(NotFound):
+        tk.owners.get(f"{given}-too")
+    assert "parameters hidden" in caplog.text
+    assert given not in caplog.text
 
 
 def test_a_secret_has_no_attributes_that_show_it(issue: Issue) -> None:

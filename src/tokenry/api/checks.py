@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
-from tokenry.config import Configuration, known_names
+from tokenry.config import Configuration, known_names, shown_path
 from tokenry.installation import Installation
 from tokenry.types import ConfigError
 
@@ -61,7 +61,7 @@ def fits(installation: Installation, settings: ServerSettings) -> None:
     try:
         load_certificate(settings)
     except OSError as error:  # ssl.SSLError is one, too
-        pair = f"{settings.tls_certificate} and {settings.tls_key}"
+        pair = f"{shown_path(str(settings.tls_certificate))} and {shown_path(str(settings.tls_key))}"
         raise ConfigError(f"TLS cannot be spoken with {pair}: {error.strerror or error}") from None
 
 

@@ -9,7 +9,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, Union
@@ -60,8 +60,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Globals:
     """The options that may stand before or behind the name of a command."""
 
-    database: str | None = None
-    keyring: str | None = None
+    database: str | None = field(default=None, repr=False)
+    keyring: str | None = field(default=None, repr=False)
     server: str | None = None
     key_file: Path | None = None
     json: bool = False
@@ -215,10 +215,13 @@ def _errors(out: Output) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
+        from tokenry.config import shown_path
+
+        place = shown_path(str(error.filename)) if error.filename else "a file"
         if out.json:
-            message = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+            message = f"{place}: {error.strerror}"
             out.document({"error": {"code": "file", "message": message, "details": {}, "errors": []}})
-        out.fail(f"{error.filename or 'a file'} cannot be used: {error.strerror or type(error).__name__}")
+        out.fail(f"{place} cannot be used: {error.strerror or type(error).__name__}")
         raise typer.Exit(FAILED) from None
 
 

@@ -35,14 +35,14 @@ def refuse_arguments(arguments: Sequence[str]) -> str | None:
     """Return why arguments cannot be accepted when one holds a credential; None when none does."""
     from tokenry.types import SCAN_PATTERN
 
-    for argument in arguments:
-        if re.search(SCAN_PATTERN, argument):
-            return (
-                "an argument looks like a key. Arguments stay in the shell's history and everybody on this machine can "
-                "read them: pass the key on stdin, at the prompt or with --secret-file, and rotate this one"
-            )
-        if "tokenry-keyring" in argument and len(argument.split()) > 2:
-            return "an argument holds the text of a keyring: put it into a file of mode 0600, or into TOKENRY_KEYRING"
+    whole = " ".join(arguments)
+    if re.search(rf"{SCAN_PATTERN}|\beyJ[\w-]{{8,}}\.[\w-]+\.", whole):
+        return (
+            "an argument looks like a key or a token. Arguments stay in the shell's history and everybody on this "
+            "machine can read them: pass it on stdin, at the prompt or with --secret-file, and rotate this one"
+        )
+    if re.search(r"tokenry-keyring\s+\d", whole):
+        return "an argument holds the text of a keyring: put it into a file of mode 0600, or into TOKENRY_KEYRING"
     return None
 
 

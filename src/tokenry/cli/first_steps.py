@@ -68,11 +68,11 @@ def register(app: typer.Typer) -> None:
 
 
 def _steps(installation: Installation) -> str:
-    keyring = installation.keyring
+    keyring = installation.keyring_file if installation.keyring else None
     return _STEPS.format(
         url=installation.shown_url(),
-        keyring=f', keyring="{keyring}"' if keyring and installation.keyring_file else "",
-        export=f"\n    export TOKENRY_KEYRING='{keyring}'" if keyring and installation.keyring_file else "",
+        keyring=f', keyring="{keyring}"' if keyring else "",
+        export=f"\n    export TOKENRY_KEYRING='{keyring}'" if keyring else "",
         python=_shown(Path(sys.executable)),
         tokenry=_command(),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,6 +19,7 @@ from .errors import ConfigError
 from .model import micros, moment
 
 _HEADER = "tokenry-keyring 1"
+_TEXT = re.compile(r"tokenry-keyring\s+[0-9]|[;\r\n]")
 MATERIAL_BYTES = 32
 
 
@@ -117,6 +119,11 @@ def new_generation(entropy: bytes, signs_from: int) -> Generation:
     """Make a generation from 38 random bytes."""
     id = encode(int.from_bytes(entropy[32:37], "big") % 62**6, 6)
     return Generation(id, entropy[:MATERIAL_BYTES], signs_from)
+
+
+def is_keyring_text(source: str) -> bool:
+    """Tell the text of a keyring, even a broken one, from the path of its file."""
+    return _TEXT.search(source) is not None
 
 
 def parse_keyring(text: str) -> Keyring:

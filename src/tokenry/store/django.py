@@ -77,4 +77,5 @@ def borrowed(connection: Any) -> Iterator[Connection]:
 @cache
 def _engine(vendor: str) -> Engine:
     options: dict[str, Any] = {"use_native_hstore": False} if vendor == "postgresql" else {}
-    return create_engine(f"{vendor}+tokenry://", poolclass=NullPool, pool_reset_on_return=None, **options)
+    options |= {"poolclass": NullPool, "pool_reset_on_return": None, "hide_parameters": True}
+    return create_engine(f"{vendor}+tokenry://", **options)

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tokenry.core.errors import Invalid, StoreUnavailable, TokenryError
 from tokenry.core.ports import Clash
+from tokenry.core.redaction import without_secrets
 
 _log = logging.getLogger("tokenry.store")
 
@@ -28,6 +29,8 @@ def translated() -> Iterator[None]:
         raise Clash(type(error.orig).__name__) from None
     except (DBAPIError, PoolTimeout) as error:
         raise unavailable(getattr(error, "orig", None) or error) from None
+    except StatementError as error:  # whose text holds the parameters, on a connection of the host
+        raise Invalid.one("value", "bad_value", f"the database cannot hold it: {type(error.orig).__name__}") from None
 
 
 _USES = ("read", "change", "find", "find_async", "version", "fence")
@@ -60,9 +63,13 @@ def allow(database: object) -> None:
             del calls[name]
 
 
+def _first_line(error: BaseException) -> str:
+    return without_secrets(str(error).partition("\n")[0][:1000])[:200]
+
+
 def unavailable(error: BaseException) -> StoreUnavailable:
     """Log what the driver said and return the error that callers see."""
-    _log.error("the database refused: %s: %s", type(error).__name__, str(error).partition("\n")[0][:200])
+    _log.error("the database refused: %s: %s", type(error).__name__, _first_line(error))
     return StoreUnavailable(
         "the database cannot be used right now; nothing was changed. Try again, and see the log of `tokenry.store`",
         cause=getattr(error, "sqlite_errorname", None) or type(error).__name__,

@@ -37,7 +37,9 @@ class HostDatabase:
     alone = False
 
     def __init__(self, engine: Engine, *, timeout: float) -> None:
-        self.engine = engine
+        # The same pool and events under options of our own: what we pass stays out of the host's log and errors.
+        self.engine = engine.execution_options()
+        self.engine.hide_parameters = True
         self.dialect = engine.dialect.name
         self.path = _file_of(engine)
         self._driver: Any = getattr(engine.dialect.dbapi, "sqlite", engine.dialect.dbapi)  # of an asynchronous one, too

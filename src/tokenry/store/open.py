@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-from sqlalchemy import Connection, Engine, make_url, select
+from sqlalchemy import URL, Connection, Engine, make_url, select
 from sqlalchemy.exc import ArgumentError
 
 from tokenry.core.errors import ConfigError, shown
@@ -32,6 +32,7 @@ __all__ = [
     "joined",
     "keyring_beside",
     "prepare",
+    "read_url",
     "refuse",
     "signal_of",
 ]
@@ -54,12 +55,7 @@ def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -
             "say where the database is: Tokenry('sqlite:///keys.db'), TOKENRY_DATABASE_URL, or database_url in "
             "tokenry.toml"
         )
-    try:
-        parts = make_url(url)
-    except ArgumentError:
-        raise ConfigError(
-            "the database URL cannot be read: it is like sqlite:///keys.db or postgresql://host/name"
-        ) from None
+    parts = read_url(url)
     kind = parts.get_backend_name()
     if kind == "sqlite":
         name = parts.database or ""
@@ -75,6 +71,18 @@ def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -
             raise ConfigError("PostgreSQL needs its driver: install tokenry[postgres]") from None
         return PostgresDatabase(url, timeout=timeout)
     raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {shown(kind)}")
+
+
+def read_url(url: str) -> URL:
+    """Return the parts of a database URL; raise ConfigError, which shows nothing of it."""
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):  # the latter of a port that is none, such as a part of a password
+        message = "the database URL cannot be read: it is like sqlite:///keys.db or postgresql://host/name"
+        raise ConfigError(message) from None
+    if "@" in (parts.host or ""):
+        raise ConfigError("the password in the database URL holds an '@': write it as %40")
+    return parts
 
 
 @contextmanager

@@ -51,7 +51,7 @@ class PostgresDatabase:
 
     def _open(self) -> None:
         self._engine: Engine = create_engine(
-            self._url, creator=self._manage, pool_pre_ping=True, pool_timeout=self._timeout
+            self._url, creator=self._manage, pool_pre_ping=True, pool_timeout=self._timeout, hide_parameters=True
         )
         self._idle: deque[Any] = deque()
         self._held = BoundedSemaphore(_HELD)

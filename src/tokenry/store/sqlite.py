@@ -129,8 +129,10 @@ class SqliteDatabase:
         self._commits = None if self._memory else commits(self.path, self._finder)
 
     def _engine(self, begin: str, pool: Any, **options: Any) -> Engine:
-        sized = {"pool_size": _READERS, "max_overflow": 0} if pool is QueuePool else {}
-        engine = create_engine("sqlite://", creator=lambda: self._connect(**options), poolclass=pool, **sized)
+        sized: dict[str, Any] = {"pool_size": _READERS, "max_overflow": 0} if pool is QueuePool else {}
+        engine = create_engine(
+            "sqlite://", creator=lambda: self._connect(**options), poolclass=pool, hide_parameters=True, **sized
+        )
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
 

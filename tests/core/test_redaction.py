@@ -1,0 +1,88 @@
+"""What is shown of a text holds no credential of ours, and no other long random word."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from tokenry.config import fresh_keyring
+from tokenry.core.errors import ConfigError, Conflict, FieldError, Invalid, shown
+from tokenry.core.redaction import holds_credential, unrepeated
+from tokenry.core.secret import mint
+
+KEY = mint("tk_live", "k" * 16, bytes(range(32)), b"x" * 32)
+JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1c2VyLTQyIn0.c2lnbmF0dXJl"
+KEYRING = fresh_keyring()
+MATERIAL = KEYRING.generations[0].line().split()[1]
+SECRETS = {
+    "key": (KEY, KEY[25:60]),
+    "key without its prefix": (KEY.rpartition("_")[2], KEY[25:60]),
+    "token": (JWT, "eyJzdWIi"),
+    "keyring": (KEYRING.dump(), MATERIAL[:10]),
+    "keyring in one line": (KEYRING.dump().replace("\n", ";"), MATERIAL[:10]),
+    "line of a keyring": (KEYRING.generations[0].line(), MATERIAL[:10]),
+    "secret of a keyring": (MATERIAL, MATERIAL[:10]),
+    "standard Base64": (base64.b64encode(bytes(range(200, 248))).decode(), "yMnKy8zN"),
+    "hexadecimal": (bytes(range(32)).hex(), "0102030405"),
+}
+PLACES: dict[str, Any] = {
+    "alone": lambda text: text,
+    "in words": lambda text: f"the key {text} was here",
+    "behind much": lambda text: "word " * 15 + text,
+    "where it is cut": lambda text: "w " * 495 + text,
+    "often": lambda text: f"{text} " * 30,
+    "in a list": lambda text: [1, [text]],
+    "in a mapping": lambda text: {text: {"a": text}},
+    "as bytes": lambda text: text.encode(),
+    "of a class": lambda text: type("Own", (), {"__repr__": lambda self: f"Own({text})"})(),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", SECRETS)
+def test_no_secret_is_shown(kind: str, place: str) -> None:
+    text, part = SECRETS[kind]
+    said = shown(PLACES[place](text))
+    assert part not in said
+    assert len(said) <= 202
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user-42",
+        "key_0Abcdefghij1234567890a",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "projects:read:everything",
+        "a-long-name-of-a-role-in-the-eu-west-1-region",
+        "2001:db8::1/128",
+        "Ärger & Söhne",
+    ],
+)
+def test_what_is_no_secret_is_shown_as_it_is(text: str) -> None:
+    assert shown(text) == repr(text)
+
+
+def test_a_value_whose_repr_fails_is_shown_by_its_type() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError(KEY)
+
+    assert shown(Broken()) == "<Broken>"
+
+
+def test_an_error_holds_no_credential_whatever_its_message_repeats() -> None:
+    conflict = Conflict(f"about {KEY}", field=KEY, scopes=[KEY, JWT])
+    invalid = Invalid([FieldError(KEY, "bad", f"about {JWT}"), FieldError(MATERIAL, "bad", KEYRING.dump())])
+    for error in (conflict, invalid):
+        told = f"{error} {error!r} {error.args} {error.message} {error.details} {getattr(error, 'errors', '')}"
+        for part in (KEY[25:60], "eyJzdWIi", MATERIAL[:10]):
+            assert part not in told
+
+
+def test_the_header_of_a_keyring_alone_is_no_secret() -> None:
+    text = "its first line must be 'tokenry-keyring 1'. Make one"
+    assert unrepeated(text) == ConfigError(text).message == text
+    assert not holds_credential(text)

@@ -61,7 +61,7 @@ class HostDatabase:
             yield SqlRows(connection, counts_fence=False)
 
     @contextmanager
-    def change(self, *, durable: bool = True) -> Iterator[SqlRows]:
+    def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
         """Open a transaction of the host's engine. On SQLite it begins with a write, so that it can wait its turn."""
         with translated(), self.engine.begin() as connection:
             if self.dialect == "sqlite":
@@ -169,7 +169,7 @@ class JoinedDatabase:
             yield SqlRows(self._connection, counts_fence=False)
 
     @contextmanager
-    def change(self, *, durable: bool = True) -> Iterator[SqlRows]:
+    def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
         """Write inside the host's transaction, behind a savepoint: a failed call leaves nothing of itself."""
         with translated():
             if self.dialect == "sqlite":

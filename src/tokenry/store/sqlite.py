@@ -160,7 +160,7 @@ class SqliteDatabase:
             yield SqlRows(connection, counts_fence=False)
 
     @contextmanager
-    def change(self, *, durable: bool = True) -> Iterator[SqlRows]:
+    def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
         """Open a transaction that writes: it has the only write lock from its first moment."""
         self._check_place()
         with self._writing, self._outermost(), self._file_lock(), translated(), self._writer.connect() as connection:

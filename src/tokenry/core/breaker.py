@@ -1,0 +1,92 @@
+"""A breaker: after one caller has waited in vain for the database, the others are answered at once until it is back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from .errors import StoreUnavailable
+
+_PROBE_EVERY = 0.25
+_WAITED = 0.5
+
+
+class Breaker:
+    """Lets every call through while the database answers, and one probe at a time while it does not.
+
+    A call that fails after at least half of `patience` opens the breaker; a call that fails at once does not, since
+    refusing it early would save no time. The next call then is a probe: it is let through, but may wait for
+    `probe_patience` seconds only. All other calls are refused at once, and 0.25 s after a failed probe the next one is
+    due. The first call that succeeds closes the breaker. `clock` returns seconds.
+    """
+
+    def __init__(self, patience: float, probe_patience: float, clock: Callable[[], float]) -> None:
+        self.patience = patience
+        self.probe_patience = min(patience, probe_patience)
+        self._clock = clock
+        self.forget()
+
+    def forget(self) -> None:
+        """Start closed again, as in a forked child."""
+        self._lock = threading.Lock()
+        self.is_open = False
+        self._probe_at = 0.0
+
+    @contextmanager
+    def attempt(self) -> Iterator[float]:
+        """Yield how many seconds this call may wait; raise StoreUnavailable at once while the breaker is open."""
+        probing = self.is_open and self.begin_probe()
+        if self.is_open and not probing:
+            raise self.refusal()
+        began = self._clock()
+        succeeded = False
+        try:
+            yield self.probe_patience if probing else self.patience
+            succeeded = True
+        except StoreUnavailable:
+            if self._clock() - began >= _WAITED * self.patience:
+                self.open()
+            raise
+        finally:
+            if probing:
+                self.end_probe(succeeded=succeeded)
+            elif succeeded and self.is_open:
+                self.close()
+
+    def open(self) -> None:
+        """Answer at once from now on."""
+        with self._lock:
+            if not self.is_open:
+                self.is_open, self._probe_at = True, 0.0
+
+    def close(self) -> None:
+        """Let every call through again."""
+        self.is_open = False
+
+    def begin_probe(self) -> bool:
+        """Tell whether the caller is to probe now.
+
+        The next probe is due a little after `end_probe`, or when this one must be over although nobody has said so.
+        """
+        with self._lock:
+            now = self._clock()
+            if now < self._probe_at:
+                return False
+            self._probe_at = now + self.patience + _PROBE_EVERY
+            return True
+
+    def end_probe(self, *, succeeded: bool) -> None:
+        """Close the breaker after a successful probe; after any other the next one is due a little later."""
+        with self._lock:
+            self._probe_at = self._clock() + _PROBE_EVERY
+            if succeeded:
+                self.is_open = False
+
+    def refusal(self) -> StoreUnavailable:
+        """Return the error of a call that is not let through."""
+        return StoreUnavailable(
+            f"the database did not answer within {self.patience:g} s, and is asked again until it does; nothing was "
+            "changed. Try again, and see the log of `tokenry.store`",
+            cause="not_answering",
+        )

@@ -1,0 +1,87 @@
+"""Connections to PostgreSQL that never wait for longer than they may.
+
+psycopg limits one connection attempt and one statement. Here a deadline limits all of them together: several addresses
+of one host, a broken connection and its replacement, and every statement of a transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import psycopg
+from psycopg.waiting import wait_async
+
+_deadline: ContextVar[float | None] = ContextVar("tokenry_deadline", default=None)
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[float]:
+    """Limit everything that this thread does on connections inside, all together; yield when that ends."""
+    at = time.monotonic() + seconds
+    token = _deadline.set(at)
+    try:
+        yield at
+    finally:
+        _deadline.reset(token)
+
+
+class Impatient(psycopg.Connection[Any]):
+    """A connection that is closed when the server does not answer, not even that a statement took too long."""
+
+    patience: float | None = None
+    """How many seconds one statement may take, if no deadline is nearer."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for the server; afterwards the connection is closed if that took too long."""
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        began, limit = time.monotonic(), self._limit()
+        try:
+            return super().wait(gen, interval, limit)
+        except psycopg.OperationalError:
+            if limit is not None and time.monotonic() - began >= limit:
+                # The state of the connection is unknown: even a rollback would wait again.
+                self.pgconn.finish()
+            raise
+
+    def _limit(self) -> float | None:
+        at = _deadline.get()
+        if at is None:
+            return self.patience
+        left = max(0.001, at - time.monotonic())
+        return left if self.patience is None else min(left, self.patience)
+
+    @classmethod
+    def _connect_gen(cls, *args: Any, **options: Any) -> Any:
+        """Connect as psycopg does, which calls this once for every address and resumes it at least every 0.1 s."""
+        steps: Any = super()._connect_gen(*args, **options)
+        at = _deadline.get()
+        try:
+            wanted = next(steps)
+            while True:
+                if at is not None and time.monotonic() >= at:
+                    raise psycopg.errors.ConnectionTimeout("connecting took too long")
+                wanted = steps.send((yield wanted))
+        except StopIteration as end:
+            return end.value
+
+
+class ImpatientAsync(psycopg.AsyncConnection[Any]):
+    """The same on an event loop, where the caller's own timeout ends every wait by cancelling it."""
+
+    async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ASYNC109 psycopg's
+        """Wait for the server; close the connection if that is cancelled.
+
+        psycopg would ask the server to cancel the statement, and wait for that. A server that does not answer would not
+        answer that either.
+        """
+        try:
+            return await wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+        except asyncio.CancelledError:
+            self.pgconn.finish()
+            raise

@@ -12,9 +12,9 @@ from tokenry.core.secret import digest_of, make_kid, mint
 
 KEY = (
     "INSERT INTO tokenry_key (tenant_id, id, owner_id, name, name_folded, description, scopes, roles, allowed_ips,"
-    " limits, environment, metadata, version, created_at, expires_at, revoke_reason)"
+    " limits, environment, metadata, version, created_at, expires_at, revoke_reason, search)"
     " VALUES ({0}, {0}, {0}, {0}, {0}, '', '[\"read:projects\",\"write:time\"]', '[]', '[\"203.0.113.0/24\"]', '[]',"
-    " 'live', '{{}}', 1, {0}, {0}, '')"
+    " 'live', '{{}}', 1, {0}, {0}, '', {0})"
 )
 SECRET = (
     "INSERT INTO tokenry_secret (kid, tenant_id, key_id, digest, pepper_id, tag_id, created_at, use_count)"
@@ -39,7 +39,7 @@ def make_rows(tk: Tokenry, count: int) -> Iterator[tuple[list[tuple[Any, ...]], 
             text = mint("tk_live", kid, os.urandom(32), generation.tag_key)
             digest = digest_of(generation.pepper, kid, tenant_id, key_id, text)
             name = f"key {number}"
-            keys.append((tenant_id, key_id, owners[number % len(owners)], name, name, now, expires_at))
+            keys.append((tenant_id, key_id, owners[number % len(owners)], name, name, now, expires_at, f"{name}\n"))
             secrets.append((kid, tenant_id, key_id, digest, generation.id, generation.id, now))
             texts.append(text)
         yield keys, secrets, texts

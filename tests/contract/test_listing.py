@@ -78,6 +78,14 @@ def test_wildcards_of_sql_are_plain_characters(tk: Any, issue: Issue) -> None:
 def test_text_is_found_whatever_its_case(tk: Any, issue: Issue) -> None:
     issue("Straße", description="Für ÄRGER")
     assert names(tk.keys.list(text="STRASSE")) == {"Straße"}
+    for asked in ("straße", "für ärger", "FÜR ÄRGER", "fur arger", "Straße"):
+        assert names(tk.keys.list(text=asked)) == {"Straße"}, asked
+    tk.keys.update(tk.keys.list().items[0].id, description="Über")
+    assert names(tk.keys.list(text="ärger")) == set()
+    assert names(tk.keys.list(text="ÜBER")) == names(tk.keys.list(text="straße")) == {"Straße"}
+    tk.keys.update(tk.keys.list().items[0].id, name="Élan")
+    assert names(tk.keys.list(text="strasse")) == set()
+    assert names(tk.keys.list(text="elan")) == names(tk.keys.list(text="über")) == {"Élan"}
 
 
 def test_keys_last_used_before_a_moment_include_those_never_used(tk: Any, clock: FakeClock, issue: Issue) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from tests.contract.conftest import Issue
 from tokenry import Invalid, NotFound
 from tokenry.testing import FakeClock
 
+NAMES = ["Ärger", "ÉLODIE", "Straße", "Çağla Işık", "Łukasz", "ΟΔΥΣΣΕΥΣ", "Ёжик", "ﬁne", "가나다", "Zoë"]
 SOME_UUID = UUID("12345678-1234-5678-1234-567812345678")
 
 
@@ -127,6 +129,32 @@ def test_owners_are_found_by_a_part_of_id_name_or_email(tk: Any) -> None:
     assert [owner.external_id for owner in tk.owners.list(text="LACE")] == ["lace", "u1"]
     assert [owner.external_id for owner in tk.owners.list(text="example")] == ["u2"]
     assert [owner.external_id for owner in tk.owners.list(text="_")] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_owner_is_found_by_its_own_name_in_any_case_and_without_accents(tk: Any, name: str) -> None:
+    tk.owners.put("other", name="Nobody")
+    by_id = tk.owners.put(f"id {name}").external_id
+    tk.owners.put("by name", name=name)
+    tk.owners.put("by email", email=f"{name}@example.com")
+    found = {by_id, "by name", "by email"}
+    for asked in (name, name.upper(), name.lower(), name.title(), name.swapcase(), name.casefold()):
+        for form in ("NFC", "NFD", "NFKC"):
+            owners = tk.owners.list(text=unicodedata.normalize(form, asked))
+            assert {owner.external_id for owner in owners} == found, (asked, form)
+
+
+def test_a_plain_spelling_finds_an_accented_name_and_a_new_name_replaces_the_old(tk: Any) -> None:
+    tk.owners.put("ada", name="Élodie Ärger", email="strasse@example.com")
+    for asked in ("elodie arger", "STRASSE", "straße", "ada"):
+        assert [owner.external_id for owner in tk.owners.list(text=asked)] == ["ada"], asked
+    tk.owners.put("ada", name="Zoë")
+    assert list(tk.owners.list(text="elodie")) == []
+    assert len(tk.owners.list(text="zoe")) == len(tk.owners.list(text="strasse")) == 1
+    tk.owners.put("ada", email=None)
+    assert list(tk.owners.list(text="strasse")) == []
+    tk.owners.delete("ada")
+    assert list(tk.owners.list(text="zoe")) == []
 
 
 def test_disabling_is_idempotent_and_one_event(tk: Any) -> None:

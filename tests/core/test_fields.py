@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -110,3 +111,19 @@ def test_never_is_explicit() -> None:
     assert errors == []
     fields.expiry(tenant(never_allowed=False), NOW, NOT_GIVEN, None, errors)
     assert [error.code for error in errors] == ["never_not_allowed"]
+
+
+def test_what_is_searched_is_the_same_in_every_case_and_composition_of_a_character() -> None:
+    for number in (*range(0xD800), *range(0xE000, sys.maxunicode + 1)):
+        char = chr(number)
+        forms = {char, char.upper(), char.lower(), char.title(), char.swapcase(), char.casefold()}
+        forms |= {unicodedata.normalize(form, char) for form in ("NFC", "NFD", "NFKC", "NFKD")}
+        if len(forms) > 1:
+            assert len({fields.searchable(form) for form in forms}) == 1, hex(number)
+
+
+def test_what_is_searched_loses_case_and_accents_and_no_letter() -> None:
+    assert fields.searchable("Ärger", "Straße") == "arger\nstrasse"
+    assert fields.searchable("Łódź ĞÜÇ Işık") == "łodz guc isik"
+    assert fields.searchable("Ёлка Йод") == "елка иод"
+    assert fields.searchable("日本 हिन्दी") == "日本 हिन्दी"

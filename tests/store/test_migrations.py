@@ -137,3 +137,20 @@ def test_a_database_that_may_not_be_migrated_is_named(url: str) -> None:
         Tokenry(url, keyring=keyring, settings=Settings(background=False, migrate=False))
     assert "0000" in str(refused.value)
     assert "migrate" in str(refused.value)
+
+
+def test_rows_from_before_the_search_column_are_found(url: str) -> None:
+    keyring = fresh_keyring()
+    names = ["Plain NAME", "Ärger", "ÉLODIE", *(f"Straße {number}" for number in range(1200))]
+    with Tokenry(url, keyring=keyring, settings=QUIET) as tk:
+        tk.owners.put("first", name="Zoë", email="ZOE@example.com")
+        drafts = [{"owner": "first", "name": name, "description": f"of {name}"} for name in names]
+        for start in range(0, len(drafts), 500):
+            tk.keys.issue_many(drafts[start : start + 500])
+        with connected(url) as connection:
+            migrate.downgrade(connection, "0003")
+    with Tokenry(url, keyring=keyring, settings=QUIET) as tk:
+        for asked in ("zoë", "ZOË", "zoe@", "FIRST"):
+            assert len(tk.owners.list(text=asked)) == 1, asked
+        for asked in ("plain name", "ärger", "OF ÄRGER", "élodie", "STRASSE 1199", "of straße 1199"):
+            assert len(tk.keys.list(text=asked)) == 1, asked

@@ -24,6 +24,8 @@ _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{0,11}", re.ASCII)
 _CONTROL = frozenset(("Cc", "Cs", "Zl", "Zp"))
 # What turns the direction of writing around: with it a name shows as another one.
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Combining accents of Latin, Greek and Cyrillic letters, and the dotless i, whose capital is `I`.
+_ACCENTS = {**dict.fromkeys(range(0x300, 0x370)), 0x131: "i"}
 
 Errors = list[FieldError]
 
@@ -62,6 +64,16 @@ def _trimmed(field: str, value: object, errors: Errors, least: int, most: int) -
 def folded(name: str) -> str:
     """Return what two names have in common when they count as one: case and composition make no difference."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def searchable(*texts: str) -> str:
+    """Return the form of texts in which lists search: without case, accents and compatibility forms.
+
+    `Ärger`, `ÄRGER` and `arger` are alike, and so are `Straße` and `STRASSE`. The database stores this form, so that
+    SQLite and PostgreSQL find the same: their own case rules differ.
+    """
+    text = unicodedata.normalize("NFKD", "\n".join(texts)).casefold()
+    return unicodedata.normalize("NFKD", text).translate(_ACCENTS)
 
 
 def name(field: str, value: object, errors: Errors) -> str:

@@ -47,7 +47,7 @@ def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) ->
 
 def _ended(change: Change, key: Key, reason: str) -> bool:
     values = {"revoked_at": change.now, "revoke_reason": reason}
-    return change.rows.keys.update(change.tenant, key.id, values, version=key.version)
+    return change.rows.keys.update(change.tenant, key, values, version=key.version)
 
 
 def _anew(change: Change, which: KeyFilter, id: str) -> Key | None:

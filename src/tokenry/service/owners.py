@@ -68,7 +68,7 @@ class Owners:
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Page[Owner]:
-        """Return one page of owners, by external id; `text` looks in id, name and email."""
+        """Return one page of owners, by external id; `text` looks in id, name and email, ignoring case and accents."""
         limit, after = fields.limit_of_page(limit), place_of("owner", cursor)
         errors: list[FieldError] = []
         text = None if text is None else fields.text("text", text, errors, most=320)
@@ -104,7 +104,7 @@ class Owners:
                 before = found[-1].id
             ending.end_sessions(change, owner, "owner deleted", ())
             values = {"status": "deleted", "name": "", "email": None, "roles": (), "admin": False}
-            change.rows.owners.update(change.tenant, owner.id, values)
+            change.rows.owners.update(change.tenant, owner, values)
             change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))
             change.record("owner.deleted", owner.external_id, {"id": owner.id}, None)
 
@@ -119,7 +119,7 @@ class Owners:
                 return owner
             if status == "active" and change.tenant.slug == SYSTEM and owner.admin:
                 change.actor.must_make_operators()
-            change.rows.owners.update(change.tenant, owner.id, {"status": status})
+            change.rows.owners.update(change.tenant, owner, {"status": status})
             change.record(type, owner.external_id)
             if status == "disabled":
                 ending.end_sessions(change, owner, "owner disabled", ())
@@ -147,7 +147,7 @@ def put(change: Change, external_id: str, given: Mapping[str, Any]) -> Owner:
     changed = {field: value for field, value in given.items() if value != getattr(owner, field)}
     if not changed:
         return owner
-    change.rows.owners.update(change.tenant, owner.id, changed)
+    change.rows.owners.update(change.tenant, owner, changed)
     change.record("owner.updated", external_id, {field: getattr(owner, field) for field in changed}, changed)
     change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))
     return replace(owner, **changed)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, insert, or_, select, update
 
-from tokenry.core.fields import folded
+from tokenry.core.fields import folded, searchable
 from tokenry.core.grant import texts
 from tokenry.core.limits import Limit
 from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros, moment, moment_or_none
@@ -20,7 +20,7 @@ from .tables import key, limit_counter, owner, secret, tenant, usage_hour
 from .values import like, stored, stored_row
 
 _INSERT = insert(key)
-_SELECT = select(key, owner.c.external_id).join(
+_SELECT = select(*[column for column in key.c if column is not key.c.search], owner.c.external_id).join(
     owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id)
 )
 _GET = _SELECT.where(key.c.tenant_id == bindparam("tenant_id"), key.c.id == bindparam("id"))
@@ -76,13 +76,7 @@ def _filtered(query: Select[Any], which: KeyFilter, now: int) -> Select[Any]:
     if which.environment is not None:
         query = query.where(key.c.environment == which.environment)
     if which.text is not None:
-        pattern = like(which.text)
-        query = query.where(
-            or_(
-                key.c.name_folded.like(like(folded(which.text)), escape="\\"),
-                key.c.description.ilike(pattern, escape="\\"),
-            )
-        )
+        query = query.where(key.c.search.like(like(searchable(which.text)), escape="\\"))
     if which.expires_before is not None:
         query = query.where(_expires(now, micros(which.expires_before)))
     if which.last_used_before is not None:
@@ -122,6 +116,7 @@ class KeyRows:
                     "created_at": record.created_at,
                     "expires_at": record.expires_at,
                     "not_before": record.not_before,
+                    "search": searchable(record.name, record.description),
                 }
             )
             for owner_id, record in keys
@@ -190,14 +185,16 @@ class KeyRows:
             taken |= {(row.owner_id, row.name_folded) for row in rows}
         return taken
 
-    def update(self, tenant: Tenant, id: str, values: Mapping[str, Any], *, version: int | None) -> bool:
+    def update(self, tenant: Tenant, record: Key, values: Mapping[str, Any], *, version: int | None) -> bool:
         """Write changed fields; with `version` only if the key still has it. Return whether a row was changed."""
         row = stored_row(values)
+        if "name" in row or "description" in row:
+            row["search"] = searchable(*(row.get(field, getattr(record, field)) for field in ("name", "description")))
         if "name" in row:
             row["name_folded"] = folded(row["name"])
         if "expires_at" in row:
             row["expiry_notice_days"] = None
-        statement = update(key).where(key.c.tenant_id == tenant.id, key.c.id == id)
+        statement = update(key).where(key.c.tenant_id == tenant.id, key.c.id == record.id)
         if version is not None:
             statement = statement.where(key.c.version == version)
         return self._connection.execute(statement.values(version=key.c.version + 1, **row)).rowcount == 1

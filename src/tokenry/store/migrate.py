@@ -11,7 +11,7 @@ from tokenry.core.errors import ConfigError
 
 from .tables import VERSION_TABLE
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 def revision(connection: Connection) -> str | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
+from tokenry.core.fields import searchable
 from tokenry.core.grant import texts
 from tokenry.core.model import Owner, Tenant, moment
 
@@ -15,7 +17,8 @@ from .tables import owner
 from .values import like, stored, stored_row
 
 _ALIVE = owner.c.status != "deleted"
-_GET = select(owner).where(
+_SELECT = select(*[column for column in owner.c if column is not owner.c.search])
+_GET = _SELECT.where(
     owner.c.tenant_id == bindparam("tenant_id"), owner.c.external_id == bindparam("external_id"), _ALIVE
 )
 _GET_LOCKED = _GET.with_for_update()
@@ -25,7 +28,7 @@ _WITH_ROLE = select(owner.c.id, owner.c.roles).where(
 
 
 def _behind(tenant: Tenant, after: str | None) -> Select[Any]:
-    query = select(owner).where(owner.c.tenant_id == tenant.id, _ALIVE)
+    query = _SELECT.where(owner.c.tenant_id == tenant.id, _ALIVE)
     return query if after is None else query.where(owner.c.external_id > after)
 
 
@@ -42,6 +45,10 @@ def owner_of(tenant: Tenant, row: Any) -> Owner:
         status=row.status,
         created_at=moment(row.created_at),
     )
+
+
+def _search(record: Owner) -> str:
+    return searchable(record.external_id, record.name, record.email or "")
 
 
 class OwnerRows:
@@ -61,6 +68,7 @@ class OwnerRows:
             "admin": record.admin,
             "status": record.status,
             "created_at": record.created_at,
+            "search": _search(record),
         }
         self._connection.execute(insert(owner), stored_row(values))
 
@@ -76,9 +84,7 @@ class OwnerRows:
         if until is not None:
             query = query.where(owner.c.external_id <= until)
         if text is not None:
-            pattern = like(text.casefold())
-            columns = (owner.c.external_id, owner.c.name, owner.c.email)
-            query = query.where(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
+            query = query.where(owner.c.search.like(like(searchable(text)), escape="\\"))
         rows = self._connection.execute(query.order_by(owner.c.external_id).limit(limit))
         return [owner_of(tenant, row) for row in rows]
 
@@ -86,9 +92,10 @@ class OwnerRows:
         """Return where a page of `list` with a text ends, however few it has found; None when it may look at all."""
         return reach(self._connection, _behind(tenant, after), owner.c.external_id, newest_first=False)
 
-    def update(self, tenant: Tenant, id: str, values: Mapping[str, Any]) -> None:
-        statement = update(owner).where(owner.c.tenant_id == tenant.id, owner.c.id == id)
-        self._connection.execute(statement, stored_row(values))
+    def update(self, tenant: Tenant, record: Owner, values: Mapping[str, Any]) -> None:
+        statement = update(owner).where(owner.c.tenant_id == tenant.id, owner.c.id == record.id)
+        row = {**values, "search": _search(replace(record, **values))}
+        self._connection.execute(statement, stored_row(row))
 
     def any(self, tenant: Tenant) -> bool:
         query = select(owner.c.id).where(owner.c.tenant_id == tenant.id, _ALIVE).limit(1)

@@ -82,6 +82,7 @@ owner = _table(
     Column("admin", Boolean, nullable=False),
     _text("status"),
     _at("created_at"),
+    _text("search", ""),
     PrimaryKeyConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id"], ["tokenry_tenant.id"]),
 )
@@ -134,6 +135,7 @@ key = _table(
     _at_or_null("revoked_at"),
     _text("revoke_reason", ""),
     Column("expiry_notice_days", Integer, nullable=True),
+    _text("search", ""),
     PrimaryKeyConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["tokenry_owner.tenant_id", "tokenry_owner.id"]),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from tokenry.config import Configuration, known_names, shown_path
 from tokenry.installation import Installation
 from tokenry.types import ConfigError
 
-from .listening import load_certificate
+from .listening import expired_at, load_certificate
 from .settings import ServerSettings
 
 _PASSWORD_MIN = 12
@@ -118,6 +119,10 @@ def _doors(settings: ServerSettings) -> Iterator[Finding]:
         yield Finding("log_level", "debug is for looking for an error")
     if settings.tls_key is not None and settings.tls_key.exists() and settings.tls_key.stat().st_mode & 0o007:
         yield Finding("tls_key", f"others can read {settings.tls_key}: run `chmod 600 {settings.tls_key}`")
+    with contextlib.suppress(OSError, ValueError):  # `fits` says what is wrong with one that cannot be read
+        expired = expired_at(settings.tls_certificate) if settings.tls_certificate is not None else None
+        if expired is not None:
+            yield Finding("tls_certificate", f"the certificate expired at {expired.isoformat()}: renew it")
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
+import os
 import socket
 import ssl
 import stat
 import struct
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+
+from cryptography.x509 import load_pem_x509_certificates
 
 from tokenry.types import ConfigError
 
@@ -66,12 +72,43 @@ def turn_away(listeners: Sequence[socket.socket]) -> None:
 def load_certificate(settings: ServerSettings, context: ssl.SSLContext | None = None) -> None:
     """Load certificate and key into a context; raise OSError for a pair that cannot be used, and leave it as it was.
 
-    Loading is what checks a pair, and one that does not belong together leaves a context with the half of it. So it is
-    done in a context of its own first.
+    Loading is what checks a pair, and a bad one leaves a context with half of it. So it is loaded into a context of its
+    own first, and both times from copies in memory: the files may be replaced between the two.
     """
-    for into in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
-        if into is not None and settings.tls_certificate is not None:
-            into.load_cert_chain(settings.tls_certificate, settings.tls_key, _no_password)
+    if settings.tls_certificate is None:
+        return
+    key = settings.tls_key
+    with _copied(settings.tls_certificate) as chain, _copied(key) if key else contextlib.nullcontext() as private:
+        if context is not None:
+            _check_time(chain)
+        for into in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
+            if into is not None:
+                into.load_cert_chain(chain, private, _no_password)
+
+
+def expired_at(chain: Path) -> datetime | None:
+    """Return when a certificate expired; None for one that has not."""
+    end = load_pem_x509_certificates(chain.read_bytes())[0].not_valid_after_utc
+    return end if end <= datetime.now(UTC) else None
+
+
+def _check_time(chain: Path) -> None:
+    """Raise OSError for a renewed certificate that has expired: clients would refuse it, and may accept the old one."""
+    try:
+        end = expired_at(chain)
+    except ValueError:
+        return  # loading it says what is wrong
+    if end is not None:
+        raise OSError(f"the certificate expired at {end.isoformat()}")
+
+
+@contextlib.contextmanager
+def _copied(path: Path) -> Iterator[Path]:
+    """Copy a file into memory, where OpenSSL can read it by a path and nothing else changes it."""
+    with os.fdopen(os.memfd_create("tls"), "wb") as copy:
+        copy.write(path.read_bytes())
+        copy.flush()
+        yield Path(f"/proc/self/fd/{copy.fileno()}")
 
 
 def _no_password() -> bytes:
@@ -80,17 +117,49 @@ def _no_password() -> bytes:
 
 
 def _unix_socket(path: Path) -> socket.socket:
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(path.stat().st_mode):
-            raise ConfigError(f"{path} is there already and is no socket")
-        with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
-            probe.connect(str(path))
-            raise ConfigError(f"another server listens on {path}")
-        path.unlink()  # left over by a server that was killed
+    """Take the path of a socket. It listens at once: a second server sees it, and does not take it for a leftover."""
     listener = socket.socket(socket.AF_UNIX)
     try:
-        listener.bind(str(path))
-        path.chmod(0o660)
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {path}: {error.strerror}") from None
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            _lock(folder)
+            _remove_leftover(path)
+            listener.bind(str(path))
+            path.chmod(0o660)
+            listener.listen()
+        finally:
+            os.close(folder)
+    except BaseException as error:
+        listener.close()
+        if isinstance(error, OSError):
+            raise ConfigError(f"cannot listen on {path}: {error.strerror or error}") from None
+        raise
     return listener
+
+
+def _lock(folder: int) -> None:
+    """Keep out a server that starts at the same time: it would remove our socket before we listen on it."""
+    for _ in range(100):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(0.05)
+    raise OSError("its directory is locked by another program")
+
+
+def _remove_leftover(path: Path) -> None:
+    """Remove the socket of a server that was killed, and nothing that anybody may still use."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise ConfigError(f"{path} is there already and is no socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        except BlockingIOError:  # its queue is full
+            raise ConfigError(f"another server listens on {path}") from None
+        else:
+            raise ConfigError(f"another server listens on {path}")

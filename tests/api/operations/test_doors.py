@@ -19,14 +19,16 @@ from cryptography.x509.oid import NameOID
 
 from tests.deploy.proxies import program
 from tests.servers.serving import serving
-from tokenry.api.checks import fits
+from tokenry.api.checks import check, fits
+from tokenry.api.listening import listen
 from tokenry.api.settings import ServerSettings
+from tokenry.config import load
 from tokenry.installation import Installation
 from tokenry.types import ConfigError, Settings
 
 
-def certificate(directory: Path, name: str) -> tuple[Path, Path]:
-    """Write a self-signed certificate for 127.0.0.1 and its key."""
+def certificate(directory: Path, name: str, *, days: int = 1) -> tuple[Path, Path]:
+    """Write a self-signed certificate for 127.0.0.1 and its key; with negative `days` it has expired."""
     key = ec.generate_private_key(ec.SECP256R1())
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -36,8 +38,8 @@ def certificate(directory: Path, name: str) -> tuple[Path, Path]:
         .issuer_name(who)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - datetime.timedelta(days=9))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .sign(key, hashes.SHA256())
     )
     chain, private = directory / "tls.pem", directory / "tls.key"
@@ -66,18 +68,35 @@ def test_tls_is_spoken_and_a_renewed_certificate_is_taken_over(tmp_path: Path) -
         assert server.url.startswith("https://127.0.0.1:")
         assert peer_name(server.port) == "first"
         other, _ = certificate(other_place, "of another key")
-        deadline = time.monotonic() + 5
-        for count, broken in enumerate((b"no certificate", other.read_bytes()), 1):
+        deadline = time.monotonic() + 15
+        trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        kept = http.client.HTTPSConnection("127.0.0.1", server.port, context=trusting)
+        kept.request("GET", "/healthz")
+        assert kept.getresponse().read()
+        first = key.read_bytes()
+        for count, (broken, its_key) in enumerate(
+            ((b"no certificate", first), (other.read_bytes(), first), (chain.read_bytes(), b"no key"), (b"", b"")), 1
+        ):
             chain.write_bytes(broken)
+            key.write_bytes(its_key)
             server.process.send_signal(signal.SIGHUP)
             while server.err.count("the old one stays") < count and time.monotonic() < deadline:
                 time.sleep(0.01)
             assert peer_name(server.port) == "first"
+        certificate(tmp_path, "expired", days=-1)
+        server.process.send_signal(signal.SIGHUP)
+        while "the certificate expired at" not in server.err and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert peer_name(server.port) == "first"
         certificate(tmp_path, "second")
         server.process.send_signal(signal.SIGHUP)
         while "certificate renewed" not in server.err and time.monotonic() < deadline:
             time.sleep(0.01)
         assert peer_name(server.port) == "second"
+        kept.request("GET", "/healthz")
+        assert kept.getresponse().read(), "a connection from before goes on"
+        kept.close()
         assert server.end() == 0
 
 
@@ -102,6 +121,44 @@ def test_it_listens_on_a_unix_socket_and_replaces_one_that_was_left_over(tmp_pat
             done = subprocess.run(["sh", "-c", line[0]], capture_output=True, text=True, check=True)
             assert '"first operator key"' in done.stdout
             server.end(how)
+
+
+def test_an_expired_certificate_is_found_before_the_start(tmp_path: Path) -> None:
+    chain, key = certificate(tmp_path, "first", days=-1)
+    found = check(load({}), ServerSettings(tls_certificate=chain, tls_key=key), {})
+    assert ["tls_certificate: the certificate expired" in str(finding) for finding in found] == [True]
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_socket_that_somebody_may_use_is_never_taken_away(tmp_path: Path, kind: socket.SocketKind) -> None:
+    place = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX, kind) as owner, socket.socket(socket.AF_UNIX) as client:
+        owner.bind(str(place))
+        if kind == socket.SOCK_STREAM:
+            owner.listen(0)
+            client.connect(str(place))  # its queue is full now
+        with pytest.raises(ConfigError, match="cannot listen|another server"):
+            listen(ServerSettings(unix_socket=place))
+        assert place.is_socket()
+    first = listen(ServerSettings(unix_socket=place))  # which replaces what nobody listens on
+    with pytest.raises(ConfigError, match="another server listens"):
+        listen(ServerSettings(unix_socket=place))  # before the first has served anything
+    first[0].close()
+
+
+def test_over_a_unix_socket_only_a_trusted_proxy_says_where_a_request_comes_from(tmp_path: Path) -> None:
+    place, forwarded = tmp_path / "socket", {"X-Forwarded-For": "203.0.113.5"}
+    with serving(tmp_path) as server:
+        secret = server.issue("k", allowed_ips=["203.0.113.0/24", "127.0.0.1"])
+    for trusted, status in (("", 403), ("unix", 200)):
+        with serving(tmp_path, "--unix-socket", str(place), TOKENRY_TRUSTED_PROXIES=trusted):
+            for fields, expected in (({}, 403), (forwarded, status)):
+                connection = http.client.HTTPConnection("localhost")
+                connection.sock = socket.socket(socket.AF_UNIX)
+                connection.sock.connect(str(place))
+                connection.request("GET", "/v1/auth", headers={"Authorization": f"Bearer {secret}", **fields})
+                assert connection.getresponse().status == expected
+                connection.close()
 
 
 def test_slow_clients_do_not_hurt_others(tmp_path: Path) -> None:

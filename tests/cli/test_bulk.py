@@ -1,7 +1,14 @@
 """Many keys at once: a result for each, and no secret that was made is lost."""
 
 import json
+import signal
+import sqlite3
 import stat
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
 
 from tests.cli.conftest import Shell
 
@@ -57,3 +64,25 @@ def test_only_what_every_filter_means_is_revoked(face: Shell) -> None:
     left = face("keys", "list", "--owner", "user-42", "--status", "active", "--json").json["keys"]
     assert [key["name"] for key in left] == ["other"]
     assert "every key" in face("keys", "bulk-revoke", "--yes", code=2).err
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("options", [("--json",), ("--secret-out", "made"), ()])
+def test_every_key_that_was_issued_before_a_signal_is_told(
+    ready: Shell, options: tuple[str, ...], how: signal.Signals
+) -> None:
+    lines = [json.dumps({"owner": "user-42", "name": f"key {number}"}) for number in range(20_000)]
+    (ready.directory / "keys.jsonl").write_text("\n".join(lines))
+    command = [sys.executable, "-m", "tokenry.cli", "keys", "issue-many", "keys.jsonl", *options]
+    with (ready.directory / "out").open("w") as out, (ready.directory / "err").open("w") as err:
+        process = subprocess.Popen(command, cwd=ready.directory, env=ready.environment, stdout=out, stderr=err)
+    with closing(sqlite3.connect(ready.environment["TOKENRY_DATABASE_URL"].removeprefix("sqlite:///"))) as database:
+        count = "SELECT count(*) FROM tokenry_key WHERE name LIKE 'key %'"
+        while database.execute(count).fetchone()[0] < 200:
+            assert process.poll() is None
+        process.send_signal(how)
+        assert process.wait(30) == 128 + how
+        issued = database.execute(count).fetchone()[0]
+    told = (ready.directory / ("made" if "made" in options else "out")).read_text()
+    assert told.count('"secret": "') == issued < 20_000
+    assert f"{issued} keys are issued, stopped before line {issued + 1}" in (ready.directory / "err").read_text()

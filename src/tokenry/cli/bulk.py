@@ -17,6 +17,7 @@ from .credentials import new_secret_file, usage
 from .documents import KEY_COLUMNS, document, key_row
 from .keys import Yes
 from .lengths import lasting, length, moment, past
+from .signals import held
 
 if TYPE_CHECKING:
     from tokenry.types import Issued, TokenryError
@@ -39,22 +40,26 @@ def issue_many(
 
     Fields are those of `POST /v1/keys`; `expires_in` may also be written as 30d. Each result is a line of JSON with
     the line's number and `key` and `secret`, or `error`. Exits with 1 when a line failed; the others are issued.
+    Ctrl-C and SIGTERM stop it between two batches: every key that was issued is in the results.
     """
     lines = list(_read(call, file))
-    failed = 0
+    count = failed = 0
     with (
+        held() as ending,
         call.managing(tenant) as tk,
         _results(call, secret_out) as tell,
         call.out.progress("issuing", len(lines), talks=secret_out is None) as done,
     ):
-        for start in range(0, len(lines), _BATCH):
-            batch = lines[start : start + _BATCH]
+        while count < len(lines) and not ending():
+            batch = lines[count : count + _BATCH]
             for (number, _), result in zip(batch, tk.keys.issue_many([one for _, one in batch]), strict=True):
                 told = _result(result)
                 failed += "error" in told
                 tell({"line": number, **told})
+            count += len(batch)
             done(len(batch))
-    call.out.say(f"{len(lines) - failed} keys are issued" + (f", {failed} lines failed" if failed else ""))
+        stopped = f", stopped before line {lines[count][0]}" if count < len(lines) else ""
+        call.out.say(f"{count - failed} keys are issued" + (f", {failed} lines failed" if failed else "") + stopped)
     if failed:
         raise typer.Exit(FAILED)
 

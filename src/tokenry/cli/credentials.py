@@ -15,6 +15,7 @@ import typer
 
 from .call import USAGE, Call
 from .output import Output
+from .signals import held
 
 if TYPE_CHECKING:
     from tokenry.types import Issued
@@ -79,10 +80,11 @@ def hand_out(
     The file is made first, so that a secret never exists that could not be kept.
     """
     if secret_out is None:
-        issued = make()
-        _show(call.out, {**told(issued), "secret": str(issued.secret)}, str(issued.secret))
+        with held():
+            issued = make()
+            _show(call.out, {**told(issued), "secret": str(issued.secret)}, str(issued.secret))
         return issued
-    with new_secret_file(secret_out) as keep:
+    with held(), new_secret_file(secret_out) as keep:
         issued = make()
         keep(str(issued.secret))
     _show(call.out, {**told(issued), "secret_file": str(secret_out)}, issued.key.id)

@@ -15,6 +15,7 @@ from .call import Call, command, data_directory
 from .credentials import SecretOut, new_secret_file
 from .documents import document, expiry
 from .lengths import Lasting, lasting
+from .signals import held
 
 if TYPE_CHECKING:
     from tokenry.installation import Installation
@@ -77,7 +78,7 @@ def hand_out_operator_key(
     if place is None and not call.out.json and not sys.stdout.isatty():
         place = _beside(installation)
     lives: Any = NOT_GIVEN if expires_in is None else expires_in.value
-    with nullcontext() if place is None else new_secret_file(place) as keep:
+    with held(), nullcontext() if place is None else new_secret_file(place) as keep:
         issued = make_operator_key(tk, replace=replace, expires_in=lives)
         if keep is not None:
             keep(str(issued.secret))

@@ -15,7 +15,7 @@ __all__ = ["SCAN_PATTERN", "Found", "Told", "find", "tell"]
 
 Kind = Literal["key", "operator key", "refresh token", "access token", "unknown"]
 _TAIL = re.compile(rb"_%b[0-9A-Za-z]{%d}(?![0-9A-Za-z_])" % (VERSION.encode(), TAIL - 1))
-_SHAPE = re.compile(SCAN_PATTERN.replace(r"\b", ""), re.ASCII)
+_SHAPE = re.compile(SCAN_PATTERN, re.ASCII)
 _KINDS: Mapping[str, Kind] = {"op": "operator key", "rt": "refresh token"}
 
 

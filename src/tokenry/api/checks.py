@@ -25,7 +25,7 @@ _NO_SETTING = "no setting is called so"
 _KUBERNETES = re.compile(r"TOKENRY_(SERVICE_|PORT)")
 _PLACEHOLDER = re.compile(
     r"^(?:change[-_ ]?(?:me|this|it).*|(?:your|my|the)[-_ ].*|password\d*|secret\d*|example|placeholder|dummy|test\d*|"
-    r"todo|tbd|xxx+|\.\.\.|admin|postgres|tokenry|insecure.*|\*+)$|^<.*>$|\$\{.*\}|\$\(.*\)",
+    r"todo|tbd|xxx+|\.\.\.|admin|postgres|tokenry|insecure.*|\*+)$|^<.*>$|\$\{[^${}]*\}|\$\([^$()]*\)",
     re.IGNORECASE,
 )
 

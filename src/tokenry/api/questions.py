@@ -22,6 +22,8 @@ _HEADERS = ("x-auth-require-scopes", "x-auth-require-environment")
 _MAY_REQUIRE = (b"x-auth-r", b"x-auth_r", b"x_auth-r", b"x_auth_r")
 _UNKNOWN_NAMED_MAX = 10
 _REMEMBERED_MAX = 512
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
 class Question(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -152,8 +154,8 @@ def _is_json(content_type: bytes | None) -> bool:
 
 def _invalid(message: str) -> Invalid:
     """Return what is wrong with a body in our words; `message` names types and fields, and no value."""
-    place, missing = "body", re.match(r"Object missing required field `(\w+)`", message)
-    found = re.search(r" - at `\$\.?([^`]*)`$", message)
+    place, missing = "body", _MISSING.match(message)
+    found = _PLACE.search(message)
     if found:
         place = found.group(1)[:80] or place
     if missing:

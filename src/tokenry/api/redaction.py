@@ -13,7 +13,8 @@ _FIELDS = re.compile(
     r"(?i:\b(?:authorization|(?:set-)?cookie)['\"]?\s*[:=]\s*)[^\r\n]+"
     r"|(?i:\b(?:x-api-key|x-api-token|password|secret)['\"]?\s*[:=]\s*)['\"]?[^\s'\",;&]+"
     r"|(?i:\b(?:bearer|basic|token) )[^\s'\",;]{8,}"
-    r"|(?<=://)[^\s/@]*:[^\s/]*(?=@)"  # the user and the password of a URL
+    # The user of a URL ends at the first colon: one that may hold further colons is tried at each of them.
+    r"|(?<=://)[^\s/@:]*:[^\s/]*(?=@)"
     r"|tokenry-keyring\s[^\0]*"
 )
 

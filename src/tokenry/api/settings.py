@@ -15,6 +15,7 @@ from tokenry.edge import Proxies
 from tokenry.types import ConfigError, Invalid, shown
 
 _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_COOKIE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def _wrong(settings: ServerSettings) -> typing.Iterator[str]:
             yield f"{name} must be between {least} and {most}"
     if bool(settings.tls_certificate) != bool(settings.tls_key):
         yield "tls_certificate and tls_key belong together: give both, or neither"
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", settings.auth_cookie):
+    if not _COOKIE.fullmatch(settings.auth_cookie):
         yield "auth_cookie must be the name of a cookie, of letters, digits, _, . and -"
     try:
         Proxies(settings.trusted_proxies)

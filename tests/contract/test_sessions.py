@@ -479,10 +479,20 @@ def test_a_garbage_access_token_beside_is_refused_and_the_session_survives(
     tk: Any, started: SessionTokens, ada: Owner
 ) -> None:
     for garbage in ("", "garbage", "a.b.c", "..", "x" * 10_000, 7, str(started.access)[:-2]):
-        assert tk.sessions.refresh(started.refresh, garbage).code == "malformed"
+        assert tk.sessions.refresh(started.refresh, garbage).code == "access_invalid"
     other = tk.sessions.start("ada")
-    assert tk.sessions.refresh(started.refresh, other.access).code == "not_found"
+    assert tk.sessions.refresh(started.refresh, other.access).code == "access_invalid"
     assert tk.sessions.refresh(started.refresh, started.access).session.generation == 2
+
+
+def test_a_garbage_access_token_beside_hides_neither_reuse_nor_the_end_of_a_session(
+    tk: Any, started: SessionTokens
+) -> None:
+    pair = started
+    for _ in range(3):
+        pair = tk.sessions.refresh(pair.refresh)
+    assert tk.sessions.refresh(started.refresh, "garbage").code == "reused"
+    assert tk.sessions.refresh(pair.refresh, "garbage").code == "revoked"
 
 
 def test_an_access_token_that_has_expired_is_good_enough_beside(
@@ -497,11 +507,11 @@ def test_bound_tokens_come_in_pairs(installation: Installation, tk: Any) -> None
     tk = open_with(installation, tk, bind_access=True)
     tk.owners.put("ada")
     one, other = tk.sessions.start("ada"), tk.sessions.start("ada")
-    assert tk.sessions.refresh(one.refresh).code == "malformed"
-    assert tk.sessions.refresh(one.refresh, other.access).code == "not_found"
+    assert tk.sessions.refresh(one.refresh).code == "access_invalid"
+    assert tk.sessions.refresh(one.refresh, other.access).code == "access_invalid"
     two = tk.sessions.refresh(one.refresh, one.access)
     assert tk.sessions.refresh(one.refresh, one.access).refresh == two.refresh
-    assert tk.sessions.refresh(two.refresh, one.access).code == "not_found"  # of another generation
+    assert tk.sessions.refresh(two.refresh, one.access).code == "access_invalid"  # of another generation
     three = tk.sessions.refresh(two.refresh, two.access)
     assert tk.sessions.refresh(one.refresh, one.access).refresh == two.refresh
     late = tk.sessions.refresh(one.refresh, one.access)
@@ -636,7 +646,7 @@ def test_an_idle_session_outlives_the_signing_key_of_its_access_token(
     nxt = tk.sessions.refresh(started.refresh, started.access)
     assert nxt
     tk.signing_keys.remove(tk.signing_keys.list()[1].kid)  # has become known: whoever has it could write such a token
-    assert tk.sessions.refresh(nxt.refresh, nxt.access).code == "malformed"
+    assert tk.sessions.refresh(nxt.refresh, nxt.access).code == "access_invalid"
     assert tk.sessions.get(nxt.session.id).status == "active"
 
 

@@ -33,6 +33,7 @@ class Asked:
     text: str
     parsed: Parsed
     access: jwt.Claims | None
+    has_access: bool
     scopes: tuple[str, ...] | None
     client_id: Any
     tenant: str | None
@@ -148,7 +149,10 @@ def renewed(session: Session, family: Family) -> Session:
 def read(
     context: Context, signers: Signers, presented: object, access: object, scopes: Any, client_id: Any, tenant: Any
 ) -> Asked | Refused:
-    """Read what a refresh is asked with; refuse what is no token of ours. Raise Invalid for malformed scopes."""
+    """Read the arguments of a refresh; refuse a refresh token that is not ours. Raise Invalid for malformed scopes.
+
+    A bad access token is refused later, after the state of the session: it hides neither reuse nor an end.
+    """
     errors: list[FieldError] = []
     narrowed = None if scopes is None else check_list("scopes", scopes, errors)
     fields.refuse(errors)
@@ -157,12 +161,10 @@ def read(
     if parsed is None or not is_of(parsed) or not is_tagged(context, parsed):
         return Refused("malformed")
     claims = None
-    if access is not None:
-        claims = signed_here(context, signers, str(access) if isinstance(access, (str, Secret)) else "")
-        if claims is None:
-            return Refused("malformed")
+    if isinstance(access, (str, Secret)):
+        claims = signed_here(context, signers, str(access))
     slug = context.tenant if tenant is NOT_GIVEN else tenant
-    return Asked(text, parsed, claims, narrowed, client_id, slug)
+    return Asked(text, parsed, claims, access is not None, narrowed, client_id, slug)
 
 
 def signed_here(context: Context, signers: Signers, text: str) -> jwt.Claims | None:
@@ -257,14 +259,14 @@ def _go_on(
 
 
 def _beside(asked: Asked, policy: TokenPolicy, family: Family, place: Place) -> Refused | None:
-    """Refuse an access token of another session, and, where they are bound, a missing one or another generation's."""
+    """Refuse an unreadable access token or another session's; with `bind_access` also a missing or an older one."""
     claims = asked.access
     if claims is None:
-        return Refused("malformed") if policy.bind_access else None
+        return Refused("access_invalid") if asked.has_access or policy.bind_access else None
     same = claims.sid == family.session_id
     if policy.bind_access:
         same = same and claims.gen == generation_of(family, place)
-    return None if same else Refused("not_found")
+    return None if same else Refused("access_invalid")
 
 
 def _end(change: Change, found: Presented) -> Refused:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from .core import fields
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.grant import Grant
-from .core.presented import Presented, cookie_counts, is_too_long, of_authorization, read_presented
+from .core.presented import (
+    Found,
+    Presented,
+    cookie_counts,
+    is_foreign,
+    is_too_long,
+    of_authorization,
+    read_cookie,
+    read_presented,
+)
 from .core.proxies import Proxies
 from .core.redaction import HIDDEN, unrepeated
 from .core.statuses import challenge, limit_fields, status_of
@@ -16,6 +25,7 @@ from .runtime.throttle import Throttle
 from .service.changing import READERS
 from .service.refreshing_together import Refreshing, Result
 from .service.refreshing_together import refresh_together as _refresh_together
+from .service.sessions import of_refresh
 from .service.verify import Find, read_ask
 
 if TYPE_CHECKING:
@@ -111,6 +121,14 @@ def refresh_together(tk: Tokenry, asks: Sequence[Refreshing]) -> list[Result]:
     return _refresh_together(tk._context, asks)
 
 
+def session_of(tk: Tokenry | AsyncTokenry, refresh: str, tenant: str | None) -> Any:
+    """Return the `Session` of a refresh token, or None; with an `AsyncTokenry` return an awaitable of it."""
+    instance: Any = tk
+    if hasattr(tk, "_sync"):
+        return instance._run(of_refresh, instance._sync._context, refresh, tenant)
+    return of_refresh(instance._context, refresh, tenant)
+
+
 def grant_of(verdict: Valid) -> Grant:
     """Return what a verdict was decided on, the same object as long as it is remembered: its records cost nothing."""
     return verdict._grant
@@ -127,6 +145,7 @@ __all__ = [
     "OPERATOR_ENVIRONMENT",
     "Ask",
     "Engine",
+    "Found",
     "Grant",
     "Presented",
     "Proxies",
@@ -137,12 +156,15 @@ __all__ = [
     "cookie_counts",
     "from_memory",
     "grant_of",
+    "is_foreign",
     "is_too_long",
     "limit_fields",
     "of_authorization",
     "read_ask",
+    "read_cookie",
     "read_presented",
     "refresh_together",
+    "session_of",
     "status_of",
     "taken_of",
     "unrepeated",

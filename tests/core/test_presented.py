@@ -2,9 +2,10 @@
 
 import pytest
 
-from tokenry.edge import cookie_counts, is_too_long, read_presented
+from tokenry.edge import Presented, cookie_counts, is_foreign, is_too_long, read_cookie, read_presented
 
 KEY = "tk_live_1abc"
+SESSION = Presented("session", by_cookie=True)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_other_schemes_and_underscore_aliases_present_nothing(header: tuple[str,
 
 @pytest.mark.parametrize("header", [("Authorization", "Bearer"), ("Authorization", "Bearer "), ("X-API-Key", "")])
 def test_an_empty_credential_is_presented_and_never_falls_through_to_the_cookie(header: tuple[str, str]) -> None:
-    assert read_presented([header], cookie="session") == ("", False)
+    assert read_presented([header], SESSION) == ("", False)
 
 
 def test_two_headers_that_differ_are_ambiguous_and_two_that_agree_are_one() -> None:
@@ -56,9 +57,30 @@ def test_two_headers_that_differ_are_ambiguous_and_two_that_agree_are_one() -> N
 
 
 def test_a_header_beats_the_cookie() -> None:
-    assert read_presented([("X-API-Key", KEY)], cookie="session") == (KEY, False)
-    assert read_presented([("Authorization", "Basic abc")], cookie="session") == ("session", True)
-    assert read_presented([], cookie=None) is None
+    assert read_presented([("X-API-Key", KEY)], SESSION) == (KEY, False)
+    assert read_presented([("X-API-Key", KEY)], "ambiguous") == (KEY, False)
+    assert read_presented([("Authorization", "Basic abc")], SESSION) == ("session", True)
+    assert read_presented([], "ambiguous") == "ambiguous"
+    assert read_presented([]) is None
+
+
+@pytest.mark.parametrize(
+    "header", ["n=session", 'a=b;n="session"', " n = session ; n=session", 'n=session; n="session"']
+)
+def test_a_cookie_is_read_by_its_exact_name(header: str) -> None:
+    assert read_cookie(header, "n") == SESSION
+
+
+@pytest.mark.parametrize("header", ["", "n", "n=", 'n=""', "N=x", "=n=x", "xn=x", "\xa0n=x", "a=n=x", 'a="; N=x'])
+def test_a_cookie_without_a_value_or_of_another_name_presents_nothing(header: str) -> None:
+    assert read_cookie(header, "n") is None
+
+
+@pytest.mark.parametrize(
+    "header", ["n=a; n=b", "n=a; n=", "n=; n=a", 'n="a"; n=b', "n=a,n=b", "n=a,b", "n=a; n=a; n=b"]
+)
+def test_two_cookies_of_one_name_that_differ_are_ambiguous(header: str) -> None:
+    assert read_cookie(header, "n") == "ambiguous"
 
 
 def test_what_was_presented_never_shows_itself() -> None:
@@ -85,3 +107,24 @@ def test_a_cookie_on_an_unsafe_or_unknown_method_needs_the_same_origin(method: s
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_a_cookie_counts_on_a_safe_method(method: str) -> None:
     assert cookie_counts(method, "cross-site", None)
+
+
+def test_where_both_headers_are_sent_both_must_be_ours() -> None:
+    own = ("https://app.example",)
+    assert cookie_counts("POST", "same-origin", "https://app.example", (), own)
+    assert not cookie_counts("POST", "same-origin", "https://evil.example", (), own)
+    assert not cookie_counts("POST", "same-origin", "null", (), own)
+    assert cookie_counts("POST", "same-origin", "https://anything.example")  # nobody knows the page's own name
+    assert not cookie_counts("POST", "same-origin", "null")
+
+
+def test_an_origin_that_is_not_ours_is_foreign_by_any_method() -> None:
+    own = ("https://app.example",)
+    for method in ("GET", "POST"):
+        for origin in ("https://evil.example", "null", ""):
+            assert is_foreign(method, None, origin, (), own)
+        assert not is_foreign(method, None, None, (), own)
+        assert not is_foreign(method, None, "https://app.example", (), own)
+        assert not is_foreign(method, "cross-site", "https://other.example", ("https://other.example",), own)
+    assert is_foreign("POST", "cross-site", None, (), own)
+    assert not is_foreign("GET", "cross-site", None, (), own)  # a link, or an identity provider that sends a user back

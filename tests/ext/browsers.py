@@ -208,7 +208,8 @@ def _asgi(app: Any) -> Iterator[Send]:
 
         def send(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
             client.cookies.clear()
-            answer = client.request(method, path, headers=headers, content=body)
+            raw = {name: value.encode("latin-1") for name, value in headers.items()}
+            answer = client.request(method, path, headers=raw, content=body)
             return Answer(answer.status_code, list(answer.headers.multi_items()), answer.content)
 
         yield send

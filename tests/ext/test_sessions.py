@@ -173,10 +173,12 @@ def test_a_key_is_no_session_and_a_session_no_key(site: Site) -> None:
 def test_garbage_in_a_cookie_is_401_and_never_500(site: Site) -> None:
     whole = signed_in(site)
     for garbage in ["x", "a.b.c", "..", "ey.ey.ey", "%00", "x" * 9000]:
-        for path, method in (("/signed-in", "GET"), ("/auth/refresh", "POST")):
-            browser = whole.copy()
-            browser.put("access", garbage)
-            assert code(browser.ask(method, path, SAME)) == (401, "malformed"), (path, garbage)
+        browser = whole.copy()
+        browser.put("access", garbage)
+        jar = dict(browser.jar)
+        assert code(browser.get("/signed-in")) == (401, "malformed"), garbage
+        assert code(browser.post("/auth/refresh")) == (401, "access_invalid"), garbage
+        assert browser.jar == jar, "the session lives"
         browser = whole.copy()
         browser.put("refresh", garbage)
         assert code(browser.post("/auth/refresh")) == (401, "malformed"), garbage
@@ -205,15 +207,15 @@ def test_who_wants_it_otherwise_refuses_an_early_refresh_and_keeps_the_cookies(m
 
 
 def test_a_thief_and_the_victim_both_lose_the_session_and_the_application_hears_of_it(site: Site) -> None:
-    heard: list[str] = []
-    site.hooks.theft_detected(lambda problem: heard.append(problem.code))
+    heard: list[Any] = []
+    site.hooks.theft_detected(lambda problem: heard.append((problem.code, problem.owner, problem.session.status)))
     victim = signed_in(site)
     thief = victim.copy()
     for _ in range(3):
         assert victim.post("/auth/refresh").status == 200
     del thief.jar[next(name for name in thief.jar if name.endswith("access"))]
     assert code(thief.post("/auth/refresh")) == (401, "reused")
-    assert heard == ["reused"]
+    assert heard == [("reused", "ada", "revoked")]
     assert code(victim.get("/signed-in")) == (401, "revoked")
     assert code(victim.post("/auth/refresh")) == (401, "revoked")
     assert [event.type for event in site.tk.events.list(types=["session.reuse_detected"]).items] != []
@@ -232,7 +234,9 @@ def test_two_tabs_with_the_same_cookies_get_the_same_successor(site: Site) -> No
 def test_somebody_elses_access_cookie_beside_it_is_refused_and_harms_nobody(site: Site) -> None:
     ada, eve = signed_in(site, "ada"), signed_in(site, "eve")
     eve.put("access", ada.value("access"))
-    assert eve.post("/auth/refresh").status == 401
+    jar = dict(eve.jar)
+    assert code(eve.post("/auth/refresh")) == (401, "access_invalid")
+    assert eve.jar == jar
     assert ada.post("/auth/refresh").status == 200
 
 
@@ -356,7 +360,44 @@ def test_the_steps_of_a_new_access_token_are_told(site: Site) -> None:
     site.hooks.after_new_access(lambda tokens: told.append(tokens.session.owner))
     browser = signed_in(site)
     browser.post("/auth/refresh")
-    assert told == ["ada", "ada", None, "ada"]
+    assert told == ["ada"] * 4
+
+
+def test_a_refresh_tells_its_session_before_and_may_be_answered_instead(site: Site) -> None:
+    told: list[Any] = []
+    site.hooks.before_new_access(lambda owner, session: told.append((owner, session and session.id)))
+    browser = signed_in(site)
+    [session] = site.tk.sessions.list("ada").items
+    browser.post("/auth/refresh")
+    assert told == [("ada", None), ("ada", session.id)]
+    browser.put("refresh", "garbage")
+    browser.post("/auth/refresh")
+    assert len(told) == 2, "nobody gets a new access token"
+
+
+@pytest.mark.parametrize("bad", ["access", "refresh"])
+def test_a_hook_is_told_which_token_was_bad_and_whose_session_it_is(site: Site, bad: str) -> None:
+    heard: list[Any] = []
+    site.hooks.refresh_refused(heard.append)
+    browser = signed_in(site)
+    [session] = site.tk.sessions.list("ada").items
+    browser.put(bad, "garbage")
+    browser.post("/auth/refresh")
+    [problem] = heard
+    if bad == "access":
+        assert (problem.code, problem.owner, problem.session) == ("access_invalid", "ada", session)
+    else:
+        assert (problem.code, problem.owner, problem.session) == ("malformed", None, None)
+
+
+def test_a_hook_is_told_of_which_tenant_only_where_the_application_is_of_it(make: Make) -> None:
+    site = make({"tenant": "default"})
+    site.tk.tenants.create("acme", name="Acme")
+    foreign = site.tk.sessions.start(site.tk.owners.put("ada", tenant="acme"), tenant="acme")
+    heard: list[Any] = []
+    site.hooks.refresh_refused(heard.append)
+    site.browser().post("/auth/refresh", SAME, {"refresh_token": str(foreign.refresh)})
+    assert [(problem.code, problem.session) for problem in heard] == [("not_found", None)]
 
 
 def test_a_refused_refresh_is_told_and_may_be_answered(site: Site) -> None:

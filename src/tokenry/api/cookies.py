@@ -7,10 +7,11 @@ proxy has to tell: many of them ask with GET whatever it was, so GET alone says 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from typing import Final
 
 from tokenry.edge import cookie_counts
+from tokenry.edge import read_cookie as read
 
 from .problems import Failed, problem
 
@@ -20,39 +21,35 @@ _METHOD_FIELDS: Final = (b"x-forwarded-method", b"x-original-method")
 _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 
 
-def read_cookie(method: bytes, fields: Fields, name: bytes, allowed_origins: Container[str]) -> str | None:
+def read_cookie(method: bytes, fields: Fields, name: str, allowed_origins: Container[str]) -> str | None:
     """Return the credential in the cookie of a request, if there is one.
 
     Raise Failed for two that differ, and where another site may have caused the request.
     """
-    found = set(_values(fields, name))
-    if not found:
+    found = read(_joined(fields, b"cookie", "; ") or "", name)
+    if found is None:
         return None
-    if len(found) > 1:
+    if found == "ambiguous":
         raise Failed(problem("credential_ambiguous"))
-    if not cookie_counts(
-        _told_method(method, fields), _only(fields, b"sec-fetch-site"), _only(fields, b"origin"), allowed_origins
-    ):
+    fetch_site, origin = _joined(fields, b"sec-fetch-site"), _joined(fields, b"origin")
+    if not cookie_counts(_told_method(method, fields), fetch_site, origin, allowed_origins):
         raise Failed(problem("cross_site"))
-    return found.pop().decode("latin-1")
-
-
-def _values(fields: Fields, name: bytes) -> Iterable[bytes]:
-    for field, value in fields:
-        if field == b"cookie" and name in value:
-            for pair in value.split(b";"):
-                found, equals, text = pair.strip(b" \t").partition(b"=")
-                if found == name and equals and text:
-                    yield text
+    return found.text
 
 
 def _told_method(method: bytes, fields: Fields) -> str:
-    """Return the method of the request in question: of several an unsafe one, and nothing when nobody tells it."""
+    """Return the method of the request in question: of several an unsafe one, and nothing when nobody tells it.
+
+    The handshake of a WebSocket is a GET that any page can cause, and what it opens may change things.
+    """
+    if any(field == b"upgrade" and value.strip(b" \t").lower() == b"websocket" for field, value in fields):
+        return "CONNECT"
     told = [value.strip(b" \t") for field, value in fields if field in _METHOD_FIELDS]
     unsafe = [one for one in [*told, method] if one not in _SAFE]
     return (unsafe or told or [b""])[0].decode("latin-1")
 
 
-def _only(fields: Fields, name: bytes) -> str | None:
+def _joined(fields: Fields, name: bytes, comma: str = ", ") -> str | None:
+    """Return the value of a field; several values are joined, so that two never pass for one of them."""
     found = [value.decode("latin-1") for field, value in fields if field == name]
-    return found[0] if len(found) == 1 else None
+    return comma.join(found) if found else None

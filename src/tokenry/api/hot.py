@@ -307,7 +307,7 @@ class Hot:
         text = asked.presented()
         if text is None:  # a header beats the cookie
             origins = self._settings.allowed_origins
-            text = read_cookie(asked.method, asked.fields, self._settings.auth_cookie.encode(), origins)
+            text = read_cookie(asked.method, asked.fields, self._settings.auth_cookie, origins)
         scopes, environment = requirements(asked.query, asked.fields)
         if text is None:
             raise Failed(problems.missing_credential())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 _SCHEMES = ("bearer", "token")
 _NAMED = ("x-api-key", "x-api-token")
@@ -23,13 +23,15 @@ class Presented(NamedTuple):
         return f"Presented(…, by_cookie={self.by_cookie})"
 
 
-def read_presented(
-    headers: Iterable[tuple[str, str]], cookie: str | None = None
-) -> Presented | Literal["ambiguous"] | None:
-    """Return what a request presents, None for nothing, and "ambiguous" (400) for two headers that differ.
+Found: TypeAlias = Presented | Literal["ambiguous"] | None
+"""A credential, None for none, and "ambiguous" (400) for two that differ."""
 
-    `headers` are all of a request, in any case. A header beats the cookie. Schemes that are not ours, such as Basic,
-    are no credentials; neither are names with an underscore, which some servers take for the same.
+
+def read_presented(headers: Iterable[tuple[str, str]], cookie: Found = None) -> Found:
+    """Return what a request presents in its headers, or else its `cookie`, as `read_cookie` returned it.
+
+    `headers` are all of a request, in any case. Schemes that are not ours, such as Basic, are no credentials. Neither
+    are names with an underscore, which some servers take for the same.
     """
     found: str | None = None
     for name, value in headers:
@@ -45,9 +47,30 @@ def read_presented(
         if found is not None:
             return "ambiguous"
         found = text
-    if found is not None:
-        return Presented(found)
-    return Presented(cookie, True) if cookie is not None else None
+    return Presented(found) if found is not None else cookie
+
+
+def read_cookie(header: str, name: str) -> Found:
+    """Return the credential in the cookies of one name, from the whole `Cookie` header.
+
+    A sibling subdomain can set a cookie for this host, with a longer path so that browsers send it first. So the order
+    of two cookies says nothing, and two that differ are ambiguous. Names are compared exactly: a name in another case
+    or behind other white space than blanks has no prefix that a browser protects.
+    """
+    if name not in header:
+        return None
+    values = set()
+    for pair in header.split(";"):
+        found, equals, value = pair.partition("=")
+        if equals and found.strip(" \t") == name:
+            value = value.strip(" \t")
+            quoted = len(value) > 1 and value[0] == value[-1] == '"'
+            values.add(value[1:-1] if quoted else value)
+    if len(values) > 1:
+        return "ambiguous"
+    value = values.pop() if values else ""
+    # WSGI servers join two Cookie headers with a comma, which no credential holds.
+    return "ambiguous" if "," in value else Presented(value, True) if value else None
 
 
 def of_authorization(value: str) -> str | None:
@@ -62,12 +85,36 @@ def is_too_long(text: str) -> bool:
 
 
 def cookie_counts(
-    method: str, fetch_site: str | None, origin: str | None, allowed_origins: Container[str] = ()
+    method: str,
+    fetch_site: str | None,
+    origin: str | None,
+    allowed_origins: Container[str] = (),
+    own_origins: Container[str] | None = None,
 ) -> bool:
     """Tell whether the cookie of a request may speak for its sender (a browser sends it along for anybody).
 
     On a safe method always; otherwise only with `Sec-Fetch-Site: same-origin`, or with an `Origin` that is listed.
     """
-    if method in _SAFE_METHODS:
+    if method in _SAFE_METHODS or origin in allowed_origins:
         return True
-    return fetch_site == "same-origin" or (origin is not None and origin in allowed_origins)
+    return fetch_site == "same-origin" and not is_foreign(method, fetch_site, origin, allowed_origins, own_origins)
+
+
+def is_foreign(
+    method: str,
+    fetch_site: str | None,
+    origin: str | None,
+    allowed_origins: Container[str] = (),
+    own_origins: Container[str] | None = None,
+) -> bool:
+    """Tell whether the browser says that a page of another origin caused a request.
+
+    Old browsers, and all of them over plain HTTP, send no `Sec-Fetch-Site`; then `Origin` decides. Where both are sent
+    both must be ours. A browser that follows a link sends no `Origin`, and may come from anywhere: on a safe method
+    `Sec-Fetch-Site` does not count. `own_origins` is None where nobody knows under which name the page was reached.
+    """
+    if origin is not None and origin in allowed_origins:
+        return False
+    if origin is not None and (origin == "null" or (own_origins is not None and origin not in own_origins)):
+        return True
+    return method not in _SAFE_METHODS and fetch_site not in (None, "same-origin", "none")

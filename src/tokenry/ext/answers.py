@@ -9,14 +9,18 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from tokenry.edge import challenge, limit_fields, status_of, taken_of
-from tokenry.types import CODES, Refused, Valid
+from tokenry.types import CODES, Refused, Session, Valid
 
 MEDIA_TYPE: Final = "application/problem+json"
 _STATUSES: Final = {"too_early": 409}
 OWN: Final[dict[str, tuple[int, str]]] = {
     "credential_missing": (401, "This needs a credential: send `Authorization: Bearer …`, or sign in."),
-    "credential_ambiguous": (400, "Two different credentials were sent: send one, in one header."),
-    "cross_site": (403, "The cookie does not count: this request may have been caused by another site."),
+    "credential_ambiguous": (400, "Two different credentials were sent: send one, in one header or one cookie."),
+    "cross_site": (
+        403,
+        "The cookie does not count: this request may have been caused by another site. "
+        "List the origins of other pages of yours in allowed_origins, and let proxies pass on Host.",
+    ),
     "wrong_kind": (403, "The credential is good, and of a kind that is not accepted here."),
     "unknown_user": (401, "The user that the credential belongs to does not exist any more."),
     "throttled": (429, "Too many bad credentials came from this address."),
@@ -33,6 +37,13 @@ class Problem(NamedTuple):
     detail: str
     headers: tuple[tuple[str, str], ...] = ()
     retry_after: int | None = None
+    session: Session | None = None
+    """The session of a refused refresh, for hooks alone; None when its refresh token is unknown."""
+
+    @property
+    def owner(self) -> str | None:
+        """The external id of the session's owner."""
+        return self.session.owner if self.session is not None else None
 
     def document(self) -> dict[str, Any]:
         """Return what the body says."""

@@ -40,8 +40,11 @@ def clear(response: Any, options: Options, root: str = "") -> None:
 
 
 def are_spent(found: Problem) -> bool:
-    """Tell whether a refused refresh leaves cookies that are of no use any more."""
-    return found.status == 401 and found.code != "credential_missing"
+    """Tell whether a refused refresh leaves cookies that are of no use any more.
+
+    Beside a bad access token the refresh token may be good, and its session lives.
+    """
+    return found.status == 401 and found.code not in ("credential_missing", "access_invalid")
 
 
 def told(tokens: SessionTokens, *, with_secrets: bool) -> dict[str, Any]:

@@ -13,6 +13,9 @@ _ENVIRON = (
     ("x-api-token", "HTTP_X_API_TOKEN"),
 )
 _FIELDS = {name.encode(): name for name, _ in _ENVIRON}
+_OTHERS = frozenset((b"cookie", b"x-forwarded-for", b"sec-fetch-site", b"origin", b"host"))
+_WEBSOCKET = "CONNECT"
+"""Stands for the method of a WebSocket's handshake: a GET that any page can cause, to change things afterwards."""
 
 
 class Facts(NamedTuple):
@@ -25,19 +28,23 @@ class Facts(NamedTuple):
     forwarded: tuple[str, ...]
     fetch_site: str | None
     origin: str | None
+    scheme: str
+    host: str
 
     def __repr__(self) -> str:
         return f"Facts({self.method!r}, …)"
 
-    def cookie(self, name: str) -> str | None:
-        """Return the value of a cookie."""
-        if name not in self.cookies:
-            return None
-        for pair in self.cookies.split(";"):
-            found, _, value = pair.partition("=")
-            if found.strip(" \t") == name:
-                return value.strip(' \t"')
-        return None
+    def changing(self) -> Facts:
+        """Return the same request as one that changes something, by whatever method it came."""
+        return self._replace(method="POST")
+
+    def own_origins(self) -> tuple[str, ...]:
+        """Return the origins that a page of this application may have.
+
+        A proxy may have ended TLS without saying so. So https always counts, and http where no TLS is known of.
+        """
+        host = self.host.lower()
+        return (f"https://{host}", f"{self.scheme}://{host}")
 
 
 def of_environ(environ: Mapping[str, Any]) -> Facts:
@@ -49,46 +56,45 @@ def of_environ(environ: Mapping[str, Any]) -> Facts:
             credentials += [(name, part) for part in value.split(",")] if "," in value else [(name, value)]
     forwarded = environ.get("HTTP_X_FORWARDED_FOR")
     return Facts(
-        environ.get("REQUEST_METHOD", ""),
+        _WEBSOCKET if environ.get("HTTP_UPGRADE", "").lower() == "websocket" else environ.get("REQUEST_METHOD", ""),
         tuple(credentials),
         environ.get("HTTP_COOKIE", ""),
         address(environ.get("REMOTE_ADDR") or ""),
         (forwarded,) if forwarded is not None else (),
         environ.get("HTTP_SEC_FETCH_SITE"),
         environ.get("HTTP_ORIGIN"),
+        environ.get("wsgi.url_scheme", "http"),
+        environ.get("HTTP_HOST", ""),
     )
 
 
 def of_scope(scope: Mapping[str, Any]) -> Facts:
-    """Read the scope of an ASGI server, of a request or of a WebSocket.
-
-    The handshake of a WebSocket may carry cookies from anywhere, and no method tells: it counts as one that changes.
-    """
+    """Read the scope of an ASGI server, of a request or of a WebSocket."""
+    found: dict[bytes, list[str]] = {}
     credentials: list[tuple[str, str]] = []
-    cookies: list[str] = []
-    forwarded: list[str] = []
-    fetch_site = origin = None
     for name, value in scope["headers"]:
         if name in _FIELDS:
             credentials.append((_FIELDS[name], value.decode("latin-1")))
-        elif name == b"cookie":
-            cookies.append(value.decode("latin-1"))
-        elif name == b"x-forwarded-for":
-            forwarded.append(value.decode("latin-1"))
-        elif name == b"sec-fetch-site":
-            fetch_site = value.decode("latin-1")
-        elif name == b"origin":
-            origin = value.decode("latin-1")
+        elif name in _OTHERS:
+            found.setdefault(name, []).append(value.decode("latin-1"))
     client = scope.get("client")
+    scheme = scope.get("scheme", "http")
     return Facts(
-        scope.get("method", "CONNECT"),
+        _WEBSOCKET if scope["type"] == "websocket" else scope["method"],
         tuple(credentials),
-        "; ".join(cookies),
+        "; ".join(found.get(b"cookie", ())),
         address(client[0]) if client else None,
-        tuple(forwarded),
-        fetch_site,
-        origin,
+        tuple(found.get(b"x-forwarded-for", ())),
+        _joined(found.get(b"sec-fetch-site")),
+        _joined(found.get(b"origin")),
+        {"ws": "http", "wss": "https"}.get(scheme, scheme),
+        ", ".join(found.get(b"host", ())),
     )
+
+
+def _joined(values: list[str] | None) -> str | None:
+    """Return the values of a field as WSGI servers do: joined, so that two never pass for one of them."""
+    return ", ".join(values) if values else None
 
 
 @lru_cache(maxsize=4096)

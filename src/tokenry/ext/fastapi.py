@@ -97,7 +97,7 @@ class FastAPITokenry(Hooks):
         found = await steps.run_async(steps.sign_out(self.tk, self.guard, facts, token, everywhere=everywhere))
         if found is not None:
             raise await self.refusal(found, ACCESS)
-        if not self.guard.is_foreign(facts):
+        if self.guard.may_clear(facts):
             cookies.clear(response, self.guard.options, request.scope.get("root_path", ""))
 
     async def refresh_session(self, request: Request, response: Response) -> SessionTokens:

@@ -142,7 +142,7 @@ class FlaskTokenry(Hooks):
         if found is not None:
             return self._answer(found, ACCESS)
         answer = make_response(response)
-        if not state.guard.is_foreign(facts):
+        if state.guard.may_clear(facts):
             cookies.clear(answer, state.guard.options, request.root_path)
         return answer
 

@@ -11,7 +11,17 @@ import time
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
-from tokenry.edge import Proxies, Throttle, cookie_counts, is_too_long, read_ask, read_presented
+from tokenry.edge import (
+    Found,
+    Proxies,
+    Throttle,
+    cookie_counts,
+    is_foreign,
+    is_too_long,
+    read_ask,
+    read_cookie,
+    read_presented,
+)
 from tokenry.types import Refused, Valid, Verdict
 
 from .answers import Problem, problem, refused
@@ -112,26 +122,49 @@ class Guard:
             text = value[7:]
             if name == "authorization" and value.startswith("Bearer ") and text.isidentifier():
                 return text if not is_too_long(text) else ""
-        found = read_presented(credentials, facts.cookie(self.options.access_name))
-        if found is None:
-            return None
-        if found == "ambiguous":
-            return problem("credential_ambiguous")
-        assert not isinstance(found, str)
-        if found.by_cookie and not self.trusts_cookie(facts):
-            return problem("cross_site")
-        return "" if is_too_long(found.text) else found.text
+        return self._text(read_presented(credentials, read_cookie(facts.cookies, self.options.access_name)), facts)
 
-    def trusts_cookie(self, facts: Facts) -> bool:
-        """Tell whether a cookie of a request speaks for its sender."""
-        return cookie_counts(facts.method, facts.fetch_site, facts.origin, self.options.allowed_origins)
+    def to_refresh(self, facts: Facts) -> str | Problem | None:
+        """Return the refresh token in the cookies of a request, None for none, or why it does not count."""
+        return self._text(read_cookie(facts.cookies, self.options.refresh_name), facts.changing())
+
+    def beside(self, facts: Facts, *, by_cookie: bool) -> str | Problem | None:
+        """Return the access token that comes along with a refresh token: in `Authorization`, or else in its cookie."""
+        bearers = [pair for pair in facts.credentials if pair[0] == "authorization"]
+        cookie = read_cookie(facts.cookies, self.options.access_name) if by_cookie else None
+        return self._text(read_presented(bearers, cookie), facts.changing())
 
     def is_foreign(self, facts: Facts) -> bool:
-        """Tell whether the browser says that another site caused a request that changes something.
+        """Tell whether the browser says that another site caused a request whose answer sets cookies.
 
         Such a request may come without any cookie, and a browser still keeps the cookies of the answer.
         """
-        return facts.fetch_site in ("cross-site", "same-site") and not self.trusts_cookie(facts)
+        options = self.options
+        return is_foreign(facts.method, facts.fetch_site, facts.origin, options.allowed_origins, facts.own_origins())
+
+    def may_clear(self, facts: Facts) -> bool:
+        """Tell whether an answer may take the cookies of the browser away.
+
+        Not for another site, and not where a cookie of a sibling subdomain stands beside one of ours.
+        """
+        names = (self.options.access_name, self.options.refresh_name)
+        clear = not any(read_cookie(facts.cookies, name) == "ambiguous" for name in names)
+        return clear and not self.is_foreign(facts.changing())
+
+    def _text(self, found: Found, facts: Facts) -> str | Problem | None:
+        """Return the text of a credential if it counts."""
+        if found is None:
+            return None
+        if isinstance(found, str):
+            return problem("credential_ambiguous")
+        if found.by_cookie and not self._trusts_cookie(facts):
+            return problem("cross_site")
+        return "" if is_too_long(found.text) else found.text
+
+    def _trusts_cookie(self, facts: Facts) -> bool:
+        """Tell whether a cookie of a request speaks for its sender."""
+        options = self.options
+        return cookie_counts(facts.method, facts.fetch_site, facts.origin, options.allowed_origins, facts.own_origins())
 
     def client(self, facts: Facts) -> str | None:
         """Return the client's address: what the server says, or what the trusted proxies say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -14,10 +15,12 @@ ACCESS = ("access_refused", "error_answer")
 class Hooks:
     """The steps. Each decorator registers one function and returns it.
 
-    `before_new_access(owner)` is called before a session starts (its owner) or is refreshed (None); what it returns,
-    unless None, is answered instead. `after_new_access(tokens)` is called with the new tokens. The others are given a
+    `before_new_access(owner)` is called before a session starts or is refreshed, with the owner's external id. If it
+    has a parameter `session`, it also gets the session that is refreshed, None at a sign-in. What it returns, unless
+    None, is answered instead. `after_new_access(tokens)` is called with the new tokens. The others are given a
     `Problem` and may return a response in place of ours: `access_refused`, `refresh_refused`, `theft_detected`,
-    `not_yet_expired`, and `error_answer` for whatever no other one has answered.
+    `not_yet_expired`, and `error_answer` for whatever no other one has answered. After a refused refresh
+    `problem.session` is the session of the refresh token, None when the token is unknown.
     """
 
     def __init__(self) -> None:
@@ -25,7 +28,8 @@ class Hooks:
 
     def before_new_access(self, fn: F) -> F:
         """Register what is asked before a new access token."""
-        return self._keep("before_new_access", fn)
+        self._steps["before_new_access"] = fn if _takes_session(fn) else lambda owner, session: fn(owner)
+        return fn
 
     def after_new_access(self, fn: F) -> F:
         """Register what is told of new tokens."""
@@ -58,6 +62,13 @@ class Hooks:
     def _keep(self, name: str, fn: F) -> F:
         self._steps[name] = fn
         return fn
+
+
+def _takes_session(fn: Callable[..., Any]) -> bool:
+    try:
+        return "session" in signature(fn).parameters
+    except ValueError:  # some functions that are written in C have none
+        return False
 
 
 def refresh_steps(code: str) -> tuple[str, ...]:

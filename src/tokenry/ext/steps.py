@@ -10,13 +10,13 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from tokenry import AsyncTokenry, Tokenry
-from tokenry.edge import Engine
-from tokenry.types import REFRESH_CODES, NotFound, Refused, Secret, SessionTokens, StoreUnavailable, Valid
+from tokenry.edge import Engine, session_of
+from tokenry.types import REFRESH_CODES, NotFound, Refused, Secret, Session, SessionTokens, StoreUnavailable, Valid
 
 from .answers import Problem, problem, refused
 from .facts import Facts
 from .guard import Guard, Need
-from .hooks import Hooks
+from .hooks import Hooks, refresh_steps
 
 R = TypeVar("R")
 Steps: TypeAlias = Generator[Any, Any, R]
@@ -98,7 +98,7 @@ def start(
     """Start a session for an owner, who is made if there is none; raise Stopped when a hook answers."""
     if guard.is_foreign(facts):  # or another site signs its visitor in here as somebody of its choice
         return problem("cross_site")
-    yield from _before(hooks, str(owner))
+    yield from _before(hooks, str(owner), None)
     # What is demanded of every credential here holds for those that are handed out here.
     options = {"tenant": guard.options.tenant, "audience": guard.options.audience}
     asked = {**{name: value for name, value in options.items() if value is not None}, **asked}
@@ -111,36 +111,41 @@ def start(
 
 def refresh(tk: Any, guard: Guard, hooks: Hooks, facts: Facts, token: str | None) -> Steps[SessionTokens | Problem]:
     """Refresh by a token, or by the cookies of a request; raise Stopped when a hook answers."""
-    text = token or facts.cookie(guard.options.refresh_name)
-    if not text:
+    text = token or guard.to_refresh(facts)
+    access = guard.beside(facts, by_cookie=not token)
+    if text is None:
         return problem("credential_missing")
-    if not token and not guard.trusts_cookie(facts._replace(method="POST")):  # a refresh changes things by any method
-        return problem("cross_site")
-    access = None if token else facts.cookie(guard.options.access_name)
-    for name, value in facts.credentials:
-        if name == "authorization" and value[:7].lower() == "bearer ":
-            access = value[7:].strip(" \t")
-    yield from _before(hooks, None)
+    if isinstance(text, Problem):
+        return text
+    if isinstance(access, Problem):
+        return access
+    tenant = guard.options.tenant
     try:
-        found: SessionTokens | Refused = yield tk.sessions.refresh(text, access, tenant=guard.options.tenant)
+        if hooks.step("before_new_access") is not None:
+            session = yield session_of(tk, text, tenant)
+            if session is not None:
+                yield from _before(hooks, session.owner, session)
+        result: SessionTokens | Refused = yield tk.sessions.refresh(text, access, tenant=tenant)
+        if isinstance(result, Refused):
+            told = refused(guard.throttled(result, facts), REFRESH_CODES)
+            heard = any(hooks.step(name) for name in refresh_steps(told.code))
+            return told._replace(session=(yield session_of(tk, text, tenant))) if heard else told
     except StoreUnavailable:
         return problem("store_unavailable")
-    if isinstance(found, Refused):
-        return refused(guard.throttled(found, facts), REFRESH_CODES)
-    yield from _after(hooks, found)
-    return found
+    yield from _after(hooks, result)
+    return result
 
 
 def sign_out(tk: Any, guard: Guard, facts: Facts, token: str | None, *, everywhere: bool) -> Steps[Problem | None]:
     """End the session of a refresh token, of a request's cookies, or of its Bearer token; or all of its owner's."""
-    text = token or facts.cookie(guard.options.refresh_name)
-    access = guard.presented(facts)
-    changing = facts._replace(method="POST")  # by whatever method
-    by_cookie = not token and (text or not facts.credentials)
-    if by_cookie and (guard.is_foreign(changing) or (text and not guard.trusts_cookie(changing))):
-        return problem("cross_site")
+    text = token or guard.to_refresh(facts)
+    access = None if token else guard.presented(facts.changing())
+    if isinstance(text, Problem):
+        return text
     if isinstance(access, Problem):
         return access
+    if not text and access is None and guard.is_foreign(facts.changing()):
+        return problem("cross_site")
     try:
         if text:
             # A Secret, so that it is never taken for the id of a session, which is none.
@@ -161,9 +166,9 @@ def sign_out(tk: Any, guard: Guard, facts: Facts, token: str | None, *, everywhe
     return None
 
 
-def _before(hooks: Hooks, owner: str | None) -> Steps[None]:
+def _before(hooks: Hooks, owner: str, session: Session | None) -> Steps[None]:
     step = hooks.step("before_new_access")
-    answer = (yield step(owner)) if step is not None else None
+    answer = (yield step(owner, session=session)) if step is not None else None
     if answer is not None:
         raise Stopped(answer)
 

@@ -161,6 +161,16 @@ def start(context: Context, owner: object, asked: Mapping[str, Any], tenant: Any
     return refreshing.answer(context, key, found, holder, session, held, Secret(rotation.text))
 
 
+def of_refresh(context: Context, refresh: str, tenant: str | None) -> Session | None:
+    """Return the session that a refresh token of any age belongs to; None if it is not ours or of another tenant."""
+    with context.store.read() as rows:
+        try:
+            found = _presented(context, rows, refresh)
+        except NotFound:
+            return None
+    return found.session if tenant in (None, found.tenant.slug) else None
+
+
 def purge(context: Context) -> None:
     """Remove sessions that ended long ago, in batches."""
     while True:

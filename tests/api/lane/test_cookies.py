@@ -51,6 +51,10 @@ CAUSES = [
     ("GET", ["X-Forwarded-Method: POST"], ["Origin: https://app.example.com"], True),
     ("GET", ["X-Forwarded-Method: POST"], ["Origin: https://evil.example.com"], False),
     ("GET", ["X-Forwarded-Method: POST"], ["Origin: null"], False),
+    ("GET", ["X-Forwarded-Method: POST"], ["Sec-Fetch-Site: same-origin", "Origin: null"], False),
+    ("GET", ["X-Forwarded-Method: POST"], ["Origin: https://app.example.com", "Origin: https://evil.example"], False),
+    ("GET", ["X-Forwarded-Method: GET"], ["Upgrade: WebSocket"], False),
+    ("GET", ["X-Forwarded-Method: GET"], ["Upgrade: websocket", "Sec-Fetch-Site: same-origin"], True),
 ]
 
 
@@ -71,11 +75,17 @@ def test_a_header_beats_the_cookie(way: Way, place: Place, access: str) -> None:
     assert ask(way, "Authorization: Bearer nonsense", cookie, "X-Forwarded-Method: GET").status == 401
 
 
-def test_two_cookies_that_differ_are_ambiguous(way: Way, access: str) -> None:
-    assert ask(way, f"Cookie: {NAME}={access}; {NAME}=other", "X-Forwarded-Method: GET").status == 400
+@pytest.mark.parametrize("other", ["{0}=other", "{0}=", '{0} = "other"', "\t{0}=other"])
+def test_two_cookies_that_differ_are_ambiguous(way: Way, access: str, other: str) -> None:
+    own, other = f"{NAME}={access}", other.format(NAME)
+    for cookies in ([f"{own}; {other}"], [f"{other};{own}"], [own, other], [f"{own},{other}"]):
+        answer = ask(way, *(f"Cookie: {cookie}" for cookie in cookies), "X-Forwarded-Method: GET")
+        assert (answer.status, b"credential_ambiguous" in answer.body) == (400, True), cookies
 
 
-@pytest.mark.parametrize("cookie", ["tokenry_access=x", f"{NAME}=", f"x{NAME}=x", f"{NAME}"])
+@pytest.mark.parametrize(
+    "cookie", ["tokenry_access=x", f"{NAME}=", f"x{NAME}=x", f"{NAME}", f"{NAME.lower()}=x", f"={NAME}=x"]
+)
 def test_a_cookie_by_another_name_or_without_a_value_is_no_credential(way: Way, cookie: str) -> None:
     answer = ask(way, f"Cookie: {cookie}", "X-Forwarded-Method: GET")
     assert (answer.status, b"credential_missing" in answer.body) == (401, True)

@@ -7,13 +7,14 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from tokenry.types import Valid
 
 from .. import steps
 from ..answers import Problem, limits_of, problem
-from ..facts import of_environ
+from ..facts import Facts, of_environ
 from ..guard import ALL, KEYS, SESSIONS, Demand, Kind, Need
 from ..hooks import ACCESS
 from .engine import get_tokenry, guard, hooks, user_loader
@@ -29,10 +30,19 @@ class Refusal(Exception):
         self.problem = problem
 
 
+def facts_of(request: HttpRequest) -> Facts:
+    """Read a request, with the host and the scheme as the project's settings for proxies say."""
+    facts = of_environ(request.META)
+    if facts.origin is None:
+        return facts
+    forwarded = request.META.get("HTTP_X_FORWARDED_HOST") if settings.USE_X_FORWARDED_HOST else None
+    return facts._replace(scheme=request.scheme or "http", host=forwarded or facts.host)
+
+
 def admitted(request: HttpRequest, need: Need, *, optional: bool) -> Valid | None:
     """Put the credential of a request on it, and the user if the project loads users; raise Refusal."""
     request.credential = None
-    admitting = steps.admit(steps.at_once(get_tokenry()), guard(), of_environ(request.META), need, optional=optional)
+    admitting = steps.admit(steps.at_once(get_tokenry()), guard(), facts_of(request), need, optional=optional)
     found = steps.run(admitting)
     if isinstance(found, Problem):
         raise Refusal(found)

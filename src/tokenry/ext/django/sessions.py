@@ -15,9 +15,8 @@ from tokenry.types import SessionTokens
 
 from .. import cookies, steps
 from ..answers import Problem
-from ..facts import of_environ
 from ..hooks import refresh_steps
-from .admitting import answer
+from .admitting import answer, facts_of
 from .engine import get_tokenry, guard, hooks
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,7 +28,7 @@ def sign_in(request: HttpRequest, response: Any, owner: object, claims: Any = No
     `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
     """
     try:
-        facts = of_environ(request.META)
+        facts = facts_of(request)
         found = steps.run(steps.start(get_tokenry(), guard(), hooks, facts, owner, {"claims": claims, **asked}))
     except steps.Stopped as stopped:
         return stopped.answer
@@ -38,11 +37,11 @@ def sign_in(request: HttpRequest, response: Any, owner: object, claims: Any = No
 
 def sign_out(request: HttpRequest, response: Any, *, everywhere: bool = False) -> Any:
     """End the session of a request, or all sessions of its owner, and take the cookies back."""
-    facts, token = of_environ(request.META), _token_of_body(request)
+    facts, token = facts_of(request), _token_of_body(request)
     found = steps.run(steps.sign_out(get_tokenry(), guard(), facts, token, everywhere=everywhere))
     if found is not None:
         return answer(found)
-    if not guard().is_foreign(facts):
+    if guard().may_clear(facts):
         cookies.clear(response, guard().options, _root(request))
     return response
 
@@ -53,7 +52,7 @@ def refresh_session(view: F) -> F:
     @csrf_exempt  # the cookie is checked here, and no other credential of a browser counts
     @wraps(view)
     def refreshed(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        facts, token = of_environ(request.META), _token_of_body(request)
+        facts, token = facts_of(request), _token_of_body(request)
         try:
             found = steps.run(steps.refresh(get_tokenry(), guard(), hooks, facts, token))
         except steps.Stopped as stopped:

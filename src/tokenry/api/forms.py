@@ -15,7 +15,11 @@ from tokenry.types import REFRESH_CODES, Invalid, NotAllowed, NotFound, Refused,
 
 from . import problems
 
+BODY_MAX: Final = 16 * 1024
+"""How large a form may be: the longest token and everything beside it, written with escapes."""
+
 _FIELDS_MAX: Final = 50
+_DESCRIPTION_MAX: Final = 1000
 _REPEATED: Final = frozenset(("audience", "resource"))
 _FORM: Final = b"application/x-www-form-urlencoded"
 _SPECIAL: Final = str.maketrans('"\\`', "'/'")
@@ -43,7 +47,7 @@ class OAuthError(Exception):
 
     def body(self) -> bytes:
         """Return the JSON of the answer."""
-        told = self.description.translate(_SPECIAL).encode("ascii", "replace").decode()
+        told = self.description[:_DESCRIPTION_MAX].translate(_SPECIAL).encode("ascii", "replace").decode()
         fields = {"error": self.error, "error_description": told}
         return msgspec.json.encode(fields | {"code": self.code} if self.code else fields)
 
@@ -93,6 +97,8 @@ class Form:
 
 def read_form(content_type: bytes | None, body: bytes | bytearray) -> Form:
     """Read the form of a request; raise OAuthError."""
+    if len(body) > BODY_MAX:
+        raise too_large()
     if content_type != _FORM and (content_type or b"").partition(b";")[0].strip().lower() != _FORM:
         raise OAuthError("invalid_request", f"Send a form: Content-Type: {_FORM.decode()}.")
     try:
@@ -137,6 +143,11 @@ def _of_basic(value: bytes) -> Client:
     if not colon:
         raise unknown_client("The credentials of Basic cannot be read.")
     return Client(unquote_plus(user) or None, unquote_plus(password) or None)
+
+
+def too_large() -> OAuthError:
+    """Return the answer to a form that is larger than any that is meant."""
+    return OAuthError("invalid_request", f"A form has at most {BODY_MAX // 1024} KiB.", 413)
 
 
 def unknown_client(description: str, *, by_header: bool = False) -> OAuthError:

@@ -113,7 +113,7 @@ class OAuth:
                 raise OAuthError("invalid_request", "Send it with POST.", 405, [("Allow", "POST")])
             if asked.has_query:  # which would stand in every log on the way
                 raise OAuthError("invalid_request", "Parameters belong into the body, never into the URL.")
-            form = read_form(asked.field(b"content-type"), await _body(receive))
+            form = read_form(asked.field(b"content-type"), await _body(receive, asked.field(b"content-length")))
             body = await (self._token if path == _TOKEN else self._revoke)(asked, form)
         except Exception as error:
             await _fail(send, forms.of(error))
@@ -321,13 +321,19 @@ def _unfit(refused: Refused) -> OAuthError:
     return OAuthError("invalid_request", f"The subject token is refused: {refused.code}.", code=refused.code)
 
 
-async def _body(receive: Receive) -> bytes:
-    parts = []
+async def _body(receive: Receive, length: bytes | None) -> bytes:
+    """Read a form; raise OAuthError for one that is too large as soon as that shows."""
+    if length is not None and int(length) > forms.BODY_MAX:
+        raise forms.too_large()
+    parts, size = [], 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise OAuthError("invalid_request", "The connection ended before the body.")
         parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > forms.BODY_MAX:
+            raise forms.too_large()
         if not message.get("more_body"):
             return b"".join(parts)
 

@@ -32,8 +32,6 @@ PAGE: Final = "/docs/problems"
 """Where the server explains every code; `type` is this and the code."""
 
 RETRY_AFTER_SECONDS: Final = 1
-ERRORS_MAX: Final = 1000
-"""How many mistakes an answer names: a body may hold a hundred thousand, and naming one costs more than making it."""
 _log = logging.getLogger("tokenry.api")
 
 
@@ -74,7 +72,7 @@ KINDS: Final[dict[str, Kind]] = {
         "`allowed_origins`, and the proxy has to say the method in `X-Forwarded-Method`.",
     ),
     "not_allowed": Kind(403, "Not allowed", "Nobody grants, or changes, more than they hold."),
-    "invalid": Kind(422, "Values cannot be accepted", "`errors` names every field, with a code and what to do."),
+    "invalid": Kind(422, "Values cannot be accepted", "`errors` names the fields, with a code and what to do."),
     "conflict": Kind(409, "The state stands in the way", "`detail` says what does: read the record again."),
     "version_mismatch": Kind(412, "Changed by somebody else", "Read it again, and send its new `ETag`."),
     "idempotency_mismatch": Kind(422, "Used with other arguments", "Make a new `Idempotency-Key` for a new request."),
@@ -171,8 +169,8 @@ def of(error: BaseException) -> Problem:
             named = [FieldError(_NAMES.get(field, field), code, error.message)] if field else []
             return problem(code, error.message, errors=named)
         case Invalid():
-            errors = [one._replace(field=_NAMES.get(one.field, one.field)) for one in error.errors[:ERRORS_MAX]]
-            return problem("invalid", _counted(errors, len(error.errors)), errors=errors)
+            errors = [one._replace(field=_NAMES.get(one.field, one.field)) for one in error.errors]
+            return problem("invalid", _counted(errors, error.count), errors=errors)
         case NotAllowed():
             return problem("not_allowed", error.message)
         case StoreUnavailable() if error.details.get("cause") in ("SQLITE_FULL", "DiskFull"):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 from socket import AF_INET, AF_INET6, inet_pton
 
-from .errors import FieldError, Invalid, shown
+from .errors import LIST_MAX, FieldError, Invalid, shown
 
 ENTRIES_MAX = 256
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
@@ -51,8 +52,12 @@ def check_list(field: str, entries: object, errors: list[FieldError]) -> tuple[s
     if isinstance(entries, str) or not isinstance(entries, Iterable):
         errors.append(FieldError(field, "not_a_list", "addresses are a list of texts"))
         return ()
+    listed = tuple(islice(entries, LIST_MAX + 1))
+    if len(listed) > LIST_MAX:
+        errors.append(FieldError(field, "too_many", f"an address list holds at most {ENTRIES_MAX} entries"))
+        return ()
     seen: dict[str, None] = {}
-    for entry in entries:
+    for entry in listed:
         try:
             seen[canonical(entry)] = None
         except ValueError as error:

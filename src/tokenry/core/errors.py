@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 # A credential that begins within this length and ends behind it is recognised before the text is shortened.
 _READ_MAX = 1024
 
+ERRORS_MAX = 100
+_ERRORS_TEXT_MAX = 16 * 1024
+"""How many mistakes an error names, and how much text: a small request may hold a hundred thousand mistakes."""
+
+LIST_MAX = 1000
+"""How many items a list of scopes, roles or addresses may have: a longer one is refused before its items are read."""
+
 
 def shown(value: object) -> str:
     """Return how an error names a value that it refuses: as `repr` writes it, short, and without any secret in it.
@@ -50,7 +57,7 @@ class TokenryError(Exception):
     code = "error"
 
     def __init__(self, message: str, **details: Any) -> None:
-        message = unrepeated(message)
+        message = unrepeated(cut(message, 2 * _ERRORS_TEXT_MAX))
         super().__init__(message)
         self.message = message
         self.details = {name: _clean(value) for name, value in details.items()}
@@ -69,13 +76,25 @@ class Conflict(TokenryError):
 
 
 class Invalid(TokenryError):
-    """Values that cannot be accepted; `errors` names every one of them and nothing was stored."""
+    """Values that cannot be accepted; nothing was stored. `count` is the number of mistakes, `errors` names the first.
+
+    At most 100 of them are named, in at most 16 KiB of text.
+    """
 
     code = "invalid"
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
-        self.errors = tuple(FieldError(without_secrets(e.field), e.code, unrepeated(e.message)) for e in errors)
-        super().__init__("; ".join(f"{e.field}: {e.message}" for e in self.errors))
+        named: list[FieldError] = []
+        self.count = size = 0
+        for error in errors:
+            self.count += 1
+            size += len(error.field) + len(error.message)
+            if len(named) < ERRORS_MAX and (size <= _ERRORS_TEXT_MAX or not named):
+                field, message = cut(error.field, _READ_MAX), cut(error.message, _READ_MAX)
+                named.append(FieldError(without_secrets(field), error.code, unrepeated(message)))
+        self.errors = tuple(named)
+        more = f"; and {self.count - len(named)} more" if self.count > len(named) else ""
+        super().__init__("; ".join(f"{e.field}: {e.message}" for e in named) + more)
 
     @classmethod
     def one(cls, field: str, code: str, message: str) -> Invalid:

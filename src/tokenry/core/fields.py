@@ -7,9 +7,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
-from .errors import FieldError, Invalid, shown
+from .errors import LIST_MAX, FieldError, Invalid, shown
 from .model import NOT_GIVEN, Tenant
 
 NAME_MAX = 100
@@ -104,8 +105,12 @@ def roles(field: str, value: object, errors: Errors) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         errors.append(FieldError(field, "not_a_list", "roles are a list of names"))
         return ()
+    listed = tuple(islice(value, LIST_MAX + 1))
+    if len(listed) > LIST_MAX:
+        errors.append(FieldError(field, "too_many", f"a list of roles holds at most {LIST_MAX} names"))
+        return ()
     names: dict[str, None] = {}
-    for one in value:
+    for one in listed:
         if isinstance(one, str) and _ROLE.fullmatch(one):
             names[one] = None
         else:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
-from .errors import FieldError, shown
+from .errors import LIST_MAX, FieldError, shown
 
 COUNT_MAX = 10**12
 WINDOW_MAX = 366 * 86_400
@@ -84,6 +85,10 @@ def check_list(field: str, values: object, errors: list[FieldError]) -> tuple[Li
     """Return well-formed limits; name everything else in `errors`."""
     if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
         errors.append(FieldError(field, "not_a_list", "limits are a list of Limit(name, limit, window_seconds)"))
+        return ()
+    values = tuple(islice(values, LIST_MAX + 1))
+    if len(values) > LIST_MAX:
+        errors.append(FieldError(field, "too_many", f"a key has at most {LIMITS_MAX} limits"))
         return ()
     limits = [limit for value in values if (limit := _read(field, value, errors)) is not None]
     if len({limit.name for limit in limits}) < len(limits):

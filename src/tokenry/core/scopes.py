@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import TypeAlias
 
-from .errors import FieldError, Invalid, shown
+from .errors import LIST_MAX, FieldError, Invalid, shown
 
 Ask: TypeAlias = "str | Sequence[str] | Mapping[str, ScopesAsked]"
 ScopesAsked: TypeAlias = "str | Sequence[ScopesAsked] | Mapping[str, ScopesAsked]"
@@ -155,8 +156,12 @@ def check_list(field: str, scopes: object, errors: list[FieldError]) -> tuple[st
     if isinstance(scopes, str) or not isinstance(scopes, Iterable):
         errors.append(FieldError(field, "not_a_list", "scopes are a list of texts"))
         return ()
+    listed = tuple(islice(scopes, LIST_MAX + 1))
+    if len(listed) > LIST_MAX:
+        errors.append(FieldError(field, "too_many", f"a list of scopes holds at most {LIST_MAX} items"))
+        return ()
     seen: dict[str, None] = {}
-    for scope in scopes:
+    for scope in listed:
         if not is_scope(scope):
             errors.append(
                 FieldError(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from tokenry.core import fields, scopes
-from tokenry.core.errors import FieldError, Invalid, NotFound, shown
+from tokenry.core.errors import LIST_MAX, FieldError, Invalid, NotFound, shown
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
 
 from .context import By, Context
@@ -130,7 +131,9 @@ def _texts(asked: object) -> list[str]:
     """Return texts, each once; raise Invalid for anything else."""
     if not isinstance(asked, Iterable):
         raise Invalid.one("scopes", "not_a_list", "scopes are a list of texts")
-    found = list(asked)
+    found = list(islice(asked, LIST_MAX + 1))
+    if len(found) > LIST_MAX:
+        raise Invalid.one("scopes", "too_many", f"at most {LIST_MAX} scopes are checked at once")
     fields.refuse(
         [FieldError("scopes", "bad_scope", f"{shown(one)} is not a text") for one in found if not isinstance(one, str)]
     )

@@ -1,0 +1,36 @@
+"""An error names a bounded number of mistakes, in a bounded text."""
+
+import pytest
+
+from tokenry.core import addresses, fields, limits, scopes
+from tokenry.core.errors import ERRORS_MAX, FieldError, Invalid, NotFound
+
+LISTS = {
+    "scopes": scopes.check_list,
+    "allowed_ips": addresses.check_list,
+    "limits": limits.check_list,
+    "roles": fields.roles,
+}
+
+
+def test_of_many_mistakes_the_first_are_named_and_all_are_counted() -> None:
+    error = Invalid(FieldError(f"f{number}", "bad", "is bad") for number in range(100_000))
+    assert (error.count, len(error.errors)) == (100_000, ERRORS_MAX)
+    assert str(error).endswith("; f99: is bad; and 99900 more")
+
+
+def test_long_mistakes_are_named_in_sixteen_kibibytes() -> None:
+    error = Invalid(FieldError("f", "bad", "so bad " * 1000) for _ in range(100))
+    assert error.count == 100
+    assert len(str(error)) < 17_000
+    assert len(str(Invalid.one("f" * 100_000, "bad", "bad " * 100_000))) < 3000
+    assert len(str(NotFound("there is no such thing " * 10_000))) < 33_000
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_that_is_far_too_long_is_refused_before_its_items_are_read(name: str) -> None:
+    errors: list[FieldError] = []
+    read = iter(["!"] * 5000)
+    assert LISTS[name](name, read, errors) == ()
+    assert [error.code for error in errors] == ["too_many"]
+    assert len(list(read)) > 3900

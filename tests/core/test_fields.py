@@ -8,7 +8,8 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tokenry.core import addresses, fields, limits, scopes
@@ -50,7 +51,13 @@ def test_a_reader_gives_a_value_or_names_its_field(value: Any) -> None:
         assert all(error.field == field and error.code and error.message for error in errors)
 
 
-@given(st.text(max_size=120))
+# Characters that a name may not hold are drawn often: among all of Unicode they are too rare to be met.
+FORBIDDEN = st.sampled_from([*TURNING, *"\0\t\n\r\x1b\x7f\x85\u2028\u2029\ud800"])
+NAMES = st.text(max_size=120) | st.text(st.characters() | FORBIDDEN, max_size=120)
+
+
+@example(f"ab{TURNING[4]}cd")
+@given(NAMES)
 def test_a_name_is_clean_or_refused(text: str) -> None:
     errors: list[FieldError] = []
     name = fields.name("name", text, errors)
@@ -61,6 +68,14 @@ def test_a_name_is_clean_or_refused(text: str) -> None:
     if not errors:
         assert name == clean
         assert fields.name("name", name, errors) == name
+
+
+@pytest.mark.parametrize("character", TURNING)
+def test_a_character_that_turns_the_direction_of_writing_is_refused_wherever_it_stands(character: str) -> None:
+    for text in (f"{character}ab", f"a{character}b", f"ab{character}"):
+        errors: list[FieldError] = []
+        fields.name("name", text, errors)
+        assert [error.code for error in errors] == ["control_character"], repr(text)
 
 
 JSON = st.recursive(

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from tests.servers.waiting import listens, until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 KINDS = ("nginx", "caddy", "envoy")
@@ -173,13 +174,12 @@ def _shipped(name: str, port: int, auth: int, upstream: int, instead: Mapping[st
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, directory: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.01)
-    raise RuntimeError(f"the proxy did not start:\n{(directory / 'log').read_text()}")
+    until(
+        lambda: listens(port) or process.poll() is not None,
+        START_SECONDS_MAX,
+        lambda: f"the proxy did not start:\n{(directory / 'log').read_text()}",
+    )
+    assert process.poll() is None, (directory / "log").read_text()
 
 
 _NGINX = """\

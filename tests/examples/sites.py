@@ -7,11 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+
+from tests.servers.waiting import listens, until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -48,12 +49,6 @@ def serving(*command: str, port: int, **environment: str) -> Iterator[str]:
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise AssertionError(process.communicate()[0].decode())
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise AssertionError("the server does not listen")
+    until(lambda: listens(port) or process.poll() is not None, 30, lambda: "the server does not listen")
+    if process.poll() is not None:
+        raise AssertionError(process.communicate()[0].decode())

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 
 from tests.processes.crew import ROOT
 from tests.processes.places import Place
+from tests.servers.waiting import until
 from tokenry import Tokenry
 
 WORKERS = 4
@@ -48,11 +48,8 @@ class Served:
             cwd=ROOT,
             env=environment,
         )
-        deadline = time.monotonic() + 30
-        while not self._socket.exists():
-            assert self.process.poll() is None, "gunicorn did not start"
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: self._socket.exists() or self.process.poll() is not None, 30)
+        assert self.process.poll() is None, "gunicorn did not start"
 
     def ask(self, method: str, path: str, secret: str = "") -> Any:
         connection = Connection(self._socket)

@@ -11,8 +11,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from urllib.parse import urlencode, urlsplit
 import psutil
 import psycopg
 from psycopg import sql
+
+from tests.servers.waiting import until
 
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 30
@@ -185,11 +187,10 @@ class Postgres:
         return package / "pginstall" / "bin"
 
     def _wait_until_ready(self, server: "subprocess.Popen[bytes]") -> None:
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while not self._is_ready(server.pid):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start:\n{self.log()}")
-            time.sleep(0.005)
+        with suppress(AssertionError):
+            until(lambda: self._is_ready(server.pid) or server.poll() is not None, START_SECONDS_MAX)
+        if not self._is_ready(server.pid):
+            raise RuntimeError(f"PostgreSQL did not start:\n{self.log()}")
 
     def _is_ready(self, pid: int) -> bool:
         """Read what pg_ctl reads. A killed server leaves its file behind, so the process id counts too."""
@@ -251,11 +252,11 @@ def _kill_if_there(process: psutil.Process) -> None:
 
 def _wait_until_gone(processes: list[psutil.Process]) -> None:
     """Wait for processes that are not our children; in a container without an init they may stay zombies."""
-    deadline = time.monotonic() + STOP_SECONDS_MAX
-    while any(_is_alive(process) for process in processes):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"processes of a killed PostgreSQL live on: {processes}")
-        time.sleep(0.005)
+    until(
+        lambda: not any(_is_alive(process) for process in processes),
+        STOP_SECONDS_MAX,
+        lambda: f"processes of a killed PostgreSQL live on: {processes}",
+    )
 
 
 def _is_alive(process: psutil.Process) -> bool:

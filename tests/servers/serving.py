@@ -8,13 +8,14 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
+
+from tests.servers.waiting import until
 
 START_SECONDS_MAX = 20
 
@@ -98,12 +99,16 @@ class Serving:
                 self.process.wait()
 
     def _wait(self) -> str:
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while time.monotonic() < deadline and self.process.poll() is None:
-            found = re.search(r"^Tokenry listens on (\S+)$", self.out, re.MULTILINE)
-            if found:
-                return found[1]
-            time.sleep(0.01)
+        found: list[str] = []
+
+        def has_begun_or_ended() -> bool:
+            found[:] = re.findall(r"^Tokenry listens on (\S+)$", self.out, re.MULTILINE)
+            return bool(found) or self.process.poll() is not None
+
+        with suppress(AssertionError):
+            until(has_begun_or_ended, START_SECONDS_MAX)
+        if found:
+            return found[0]
         self.process.kill()
         raise RuntimeError(f"the server did not start ({self.process.wait()}):\n{self.out}\n{self.err}")
 

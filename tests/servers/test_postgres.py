@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.servers.postgres import Postgres
+from tests.servers.waiting import until
 
 START_AND_BE_KILLED = """
 import os, signal
@@ -133,8 +133,5 @@ def test_it_ends_with_a_process_that_was_killed() -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == -signal.SIGKILL, result.stderr
     pid, directory = result.stdout.split()
-    deadline = time.monotonic() + 10
-    while Path(directory).exists():
-        assert time.monotonic() < deadline, f"{directory} is still there"
-        time.sleep(0.02)
+    until(lambda: not Path(directory).exists(), told=lambda: f"{directory} is still there")
     assert not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE

@@ -3,7 +3,6 @@
 import asyncio
 import resource
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import httpx2
 import pytest
 
 from tests.servers.serving import Serving, serving
+from tests.servers.waiting import until
 from tokenry import AsyncTokenry, Settings
 from tokenry.api.app import Served, create_app
 from tokenry.api.counters import Counters
@@ -97,14 +97,12 @@ def test_nothing_is_acknowledged_into_a_file_that_has_lost_its_name(how: str, tm
         ):
             status, problem = server.try_call(method, path, body)
             assert (status, problem["code"]) == (503, "store_unavailable")
-        time.sleep(0.6)  # readiness is remembered for half a second
-        assert server.try_call("GET", "/readyz")[0] == 503
+        until(lambda: server.try_call("GET", "/readyz")[0] == 503, 3)
         assert [server.verify(secret)[1]["valid"] for secret in (warm, cold)] == [True, True]
         assert f"{place} was moved, removed or replaced" in server.err
         aside.replace(place)
         assert server.try_call("PUT", "/v1/owners/bob", {})[0] == 200
-        time.sleep(0.6)
-        assert server.try_call("GET", "/readyz")[0] == 200
+        until(lambda: server.try_call("GET", "/readyz")[0] == 200, 3)
 
 
 def test_a_server_that_has_run_out_of_files_goes_on_when_it_has_some_again(tmp_path: Path) -> None:
@@ -113,8 +111,11 @@ def test_a_server_that_has_run_out_of_files_goes_on_when_it_has_some_again(tmp_p
         with no_more_files(server):
             waiting = socket.create_connection(("127.0.0.1", server.port), 10)
             waiting.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            time.sleep(0.2)  # long enough for it to fail at accepting
+            waiting.settimeout(0.2)
+            with pytest.raises(TimeoutError):  # it fails at accepting
+                waiting.recv(15)
         with waiting:
+            waiting.settimeout(10)
             assert waiting.recv(15) == b"HTTP/1.1 200 OK"
         assert server.verify(secret)[1]["valid"]
 

@@ -8,7 +8,7 @@ import socket
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,11 @@ from tests.api.lane.answer import read
 from tests.servers.load import Load
 from tests.servers.postgres import Postgres
 from tests.servers.serving import Serving, serving
+from tests.servers.waiting import until
 from tokenry.config import fresh_keyring, write_keyring_file
+
+HASTY_SECONDS = 2.0
+"""Who ends sooner counts as a worker that ends as soon as it starts."""
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +51,6 @@ def on_postgres(database: Postgres, *arguments: str, **environment: str) -> Iter
         with serving(directory, *arguments, **places, **environment) as server:
             (directory / "tokenry.operator-key").rename(directory / "tokenry-data" / "tokenry.operator-key")
             yield server
-
-
-def until(true: Callable[[], object], seconds: float = 10) -> float:
-    """Wait until something is true; return how long that took."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < seconds, "in vain"
-        time.sleep(0.02)
-    return time.monotonic() - began
 
 
 def readiness(server: Serving) -> int:
@@ -104,18 +99,17 @@ def test_no_verification_fails_when_workers_end_under_load(database: Postgres, k
         fields = {"Authorization": f"Bearer {server.operator_key}", "Content-Type": "application/json"}
         body = json.dumps({"credential": server.issue("k")})
         load = Load(server.port, "POST", "/v1/verify", fields, body, keeps=keeps)
-        time.sleep(0.4)
+        until(lambda: load.answered > 100)
         assert server.end() == 0
         load.join()
     assert load.failures == []
-    assert load.answered > 100
 
 
 def test_a_worker_that_is_killed_while_the_database_is_away_takes_nobody_with_it(database: Postgres) -> None:
     with on_postgres(database, "--workers", "2") as server:
         secret = server.issue("k")
         until(lambda: scrape(server).count("tokenry_ready{") == 2)
-        time.sleep(2)  # or they would count as workers that end as soon as they start
+        until(lambda: all(time.time() - worker.create_time() > HASTY_SECONDS for worker in workers_of(server)))
         database.kill()
         try:
             workers_of(server)[0].kill()
@@ -187,7 +181,7 @@ def test_a_slow_statement_is_logged_with_the_id_of_its_request(database: Postgre
                 fields = {"Authorization": f"Bearer {server.operator_key}", "X-Request-Id": "slow-7"}
                 urllib.request.urlopen(urllib.request.Request(f"{server.url}/v1/audit", headers=fields), timeout=10)
                 os._exit(0)
-            time.sleep(0.4)  # the statement must be slow: this is what it waits for
+            until(lambda: waits_for_a_lock(url, 0.2))
             connection.rollback()
         assert os.waitpid(pid, 0)[1] == 0
         slow = [line for line in server.lines() if line["event"] == "slow statement"]
@@ -195,6 +189,15 @@ def test_a_slow_statement_is_logged_with_the_id_of_its_request(database: Postgre
         assert slow[0]["request_id"] == "slow-7"
         assert "tokenry_audit_entry" in slow[0]["statement"]
         assert slow[0]["ms"] >= 150
+
+
+def waits_for_a_lock(url: str, seconds: float) -> bool:
+    """Tell whether a statement has waited for a lock for so long."""
+    waiting = (
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND now() - query_start > %s * interval '1 s'"
+    )
+    with psycopg.connect(url) as connection:
+        return connection.execute(waiting, [seconds]).fetchone() is not None
 
 
 def freeze(database: Postgres, how: signal.Signals) -> None:
@@ -231,7 +234,7 @@ def test_who_still_waits_for_the_database_at_the_end_is_told_so(database: Postgr
             ]
             for client, line in zip(clients, asked, strict=True):
                 client.sendall(f"{line} HTTP/1.1\r\n{fields}".encode())
-            time.sleep(0.2)
+            server.call("GET", "/healthz")  # it came last: what came before is being worked on
             server.process.send_signal(signal.SIGTERM)
             found = [read(b"".join(iter(partial(client.recv, 65536), b""))) for client in clients]
             server.process.wait(10)

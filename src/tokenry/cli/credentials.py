@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tokenry.types import Issued
 
 PRESENTED_MAX = 16_384
+_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.")
+_KEYRING = re.compile(r"tokenry-keyring\s+\d")
 
 SecretFile = Annotated[
     Path | None,
@@ -37,12 +39,12 @@ def refuse_arguments(arguments: Sequence[str]) -> str | None:
     from tokenry.types import SCAN_PATTERN
 
     whole = " ".join(arguments)
-    if re.search(rf"{SCAN_PATTERN}|\beyJ[\w-]{{8,}}\.[\w-]+\.", whole):
+    if re.search(SCAN_PATTERN, whole) or _TOKEN.search(whole):
         return (
             "an argument looks like a key or a token. Arguments stay in the shell's history and everybody on this "
             "machine can read them: pass it on stdin, at the prompt or with --secret-file, and rotate this one"
         )
-    if re.search(r"tokenry-keyring\s+\d", whole):
+    if _KEYRING.search(whole):
         return "an argument holds the text of a keyring: put it into a file of mode 0600, or into TOKENRY_KEYRING"
     return None
 

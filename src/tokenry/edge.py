@@ -51,7 +51,7 @@ class Engine:
         self._verifying = tk._verifying
         self.sync = tk._sync
         self.now = tk._sync._now
-        self.is_inline = tk._inline and not tk._inline_ticks
+        self.is_inline = tk._inline and not tk._inline_ticks and not tk._greenlets
         """Whether a lookup is so quick that the loop may wait for it."""
         self.gathers = tk._find is not None
         """Whether lookups of many callers are gathered into one."""

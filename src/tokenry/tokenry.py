@@ -91,7 +91,7 @@ class Tokenry(Groups):
             self._keyring.get,
             self._now,
             lambda: self._memory.clears,
-            self._memory.prepare,
+            self._look,
             stores.is_on_one_loop(self._database),
         )
         self._verifying = self._make_verifying()
@@ -287,6 +287,7 @@ class Tokenry(Groups):
         return Context(
             store=self._database,
             keyring=self._keyring.get,
+            renew_keyring=self._renew_keyring,
             clock=self._now,
             entropy=os.urandom,
             announce=self._announce,
@@ -335,8 +336,18 @@ class Tokenry(Groups):
             self._subscribers.tell([event for event in one.events if event.id in known])
 
     def _wake(self) -> None:
+        if self._inline or not self._worker.is_running:
+            self._renew_keyring()  # what is asked now may need a generation that came while this process was idle
         if not self._inline:
             self._worker.start()
+
+    def _look(self) -> None:
+        self._renew_keyring()
+        self._memory.prepare()
+
+    def _renew_keyring(self) -> None:
+        """Take a changed keyring file over. An unchanged one costs a look at the file and nothing else."""
+        self._keyring.renew(lambda keyring: canary.check(self._database, keyring))
 
     def _is_due(self) -> bool:
         return time.monotonic() - self._ticked_at >= self.settings.flush_interval.total_seconds()
@@ -354,7 +365,7 @@ class Tokenry(Groups):
         """Do what must be done about once a second, and now and then what must be done about once a minute."""
         while self._memory.sweep():
             time.sleep(0)
-        self._keyring.renew(lambda keyring: canary.check(self._database, keyring))
+        self._renew_keyring()
         self._give_back()
         self.flush()
         if time.monotonic() - self._upkept_at >= _UPKEEP_SECONDS:

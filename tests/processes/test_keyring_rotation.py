@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.processes.places import Place
-from tokenry import Tokenry
+from tokenry import ConfigError, Tokenry
 from tokenry.config import fresh_keyring, read_keyring_file, write_keyring_file
 from tokenry.core.keyring import Keyring, new_generation
+from tokenry.service import canary
 
 SECOND = 1_000_000
 
@@ -105,3 +106,52 @@ def test_a_mistake_with_the_file_stops_nobody_and_is_made_good_by_the_right_one(
         write_keyring_file(path, right, replace=path.exists())
     assert tk.verify(secret)
     assert len(tk._keyring.get().generations) == 2
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_an_instance_that_was_idle_during_a_rotation_knows_the_new_generation_at_once(
+    place: Place, background: bool
+) -> None:
+    place.open().owners.put("u")
+    by_key, by_token, exchanging, refreshing, issuing, showing = (
+        place.open(background=background, flush_interval=timedelta(hours=1)) for _ in range(6)
+    )
+    path = keyring_file(place)
+    write_keyring_file(path, grown(path, 0), replace=True)
+    newest = read_keyring_file(path).generations[-1].id
+    tk = place.open()
+    issued, tokens = tk.keys.issue(owner="u", name="k"), tk.sessions.start("u")
+    assert generation_of_digest(tk, str(issued.secret)) == newest
+    assert by_key.verify(issued.secret)
+    assert by_token.verify(tokens.access)
+    assert tk.verify(exchanging.exchange(issued.secret).access)
+    assert tk.verify(refreshing.sessions.refresh(tokens.refresh).access)
+    assert generation_of_digest(tk, str(issuing.keys.issue(owner="u", name="l").secret)) == newest
+    assert showing.jwks() == tk.jwks()
+    assert len(tk.signing_keys.list()) == 2, "nobody made others, for want of the generation that these are under"
+    tk.flush()
+    assert tk.audit.check()
+
+
+def test_a_process_that_still_signs_with_a_dropped_generation_changes_nothing(place: Place) -> None:
+    tk = place.open()
+    path = keyring_file(place)
+    old = place.directory / "copied before"
+    write_keyring_file(old, grown(path, 0))
+    with Tokenry(place.url, keyring=old) as stale:
+        stale.owners.put("u")
+        stale.flush()
+        dropped = read_keyring_file(old).generations[-1].id
+        keyring = read_keyring_file(old).with_generation(new_generation(os.urandom(38), 0))
+        write_keyring_file(path, keyring, replace=True)
+        tk.owners.put("v")
+        tk.flush()
+        assert tk.audit.cut(before=tk._context.now(), tenant="default")
+        tk.flush()
+        write_keyring_file(path, canary.drop(tk._database, keyring, dropped, tk._context.now()), replace=True)
+        with pytest.raises(ConfigError, match=f"generation {dropped} of the keyring was dropped"):
+            stale.keys.issue(owner="u", name="k")
+        with pytest.raises(ConfigError, match="nothing was changed"):
+            stale.sessions.start("u")
+    assert tk.keys.list().items == ()
+    assert tk.audit.check()

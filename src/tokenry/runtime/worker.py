@@ -23,6 +23,11 @@ class Worker:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the thread was started in this process."""
+        return self._thread is not None
+
     def start(self) -> None:
         """Start the thread if it does not run."""
         if self._thread is not None:

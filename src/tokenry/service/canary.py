@@ -9,12 +9,9 @@ from tokenry.core.chain import same
 from tokenry.core.errors import ConfigError, Conflict, NotFound, shown
 from tokenry.core.keyring import Keyring
 from tokenry.core.model import micros
-from tokenry.core.ports import Clash, Rows, Store
+from tokenry.core.ports import DROPPED, Clash, Rows, Store
 
 from .sealed_keys import reseal
-
-_DROPPED = "dropped"
-"""Stands in place of a canary for ever: a process with yesterday's keyring does not note the generation anew."""
 
 
 def check(store: Store, keyring: Keyring) -> None:
@@ -40,14 +37,13 @@ def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:
     if keyring.get(id) is None:
         raise NotFound(f"the keyring has no generation {shown(id)}")
     with store.change() as rows:
+        rows.canaries.delete(id)  # waits for changes under way that sign with it, so that they are seen below
+        rows.canaries.insert(id, DROPPED)
         reseal(rows, keyring, id, micros(now))
         needing = _needing(rows, id, now)
         if needing:
             raise Conflict(f"generation {id} is still needed by {needing}", field="generation")
-        smaller = keyring.without(id)
-        rows.canaries.delete(id)
-        rows.canaries.insert(id, _DROPPED)
-    return smaller
+    return keyring.without(id)
 
 
 def _needing(rows: Rows, id: str, now: datetime) -> str:
@@ -69,7 +65,7 @@ def _needing(rows: Rows, id: str, now: datetime) -> str:
 
 def _compare(known: Mapping[str, str], keyring: Keyring) -> None:
     for id, canary in known.items():
-        if canary == _DROPPED:
+        if canary == DROPPED:
             continue
         generation = keyring.get(id)
         if generation is None or not same(generation.canary, canary):

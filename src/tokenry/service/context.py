@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tokenry.core.actors import PROGRAM, Actor
 from tokenry.core.actors import SYSTEM as SYSTEM
 from tokenry.core.chain import entry_mac
-from tokenry.core.errors import Invalid, NotFound, shown
+from tokenry.core.errors import ConfigError, Invalid, NotFound, shown
 from tokenry.core.ids import Ids
 from tokenry.core.keyring import Keyring
 from tokenry.core.limits import Limit
 from tokenry.core.model import NOT_GIVEN, Entry, Event, Head, NotGiven, Owner, Tenant, micros, moment
-from tokenry.core.ports import Rows, Sealed, Store
+from tokenry.core.ports import DROPPED, Rows, Sealed, Store
 
 from .acting import Acting, check_by
 from .acting import By as By
@@ -75,6 +75,8 @@ class Context:
     seals: bool = True
     signers: Signers | None = None
     ids: Ids = field(default_factory=Ids)
+    renew_keyring: Callable[[], None] = lambda: None
+    """Take a rotated keyring over: a process that was idle must not write under a generation that is gone by now."""
 
     def scoped(self, **defaults: Any) -> Context:
         """Return this context with other defaults."""
@@ -93,6 +95,7 @@ class Context:
         """Open a scene that only reads. An external id as actor names an owner of `home`, by default of the tenant."""
         slug, by = self.slug_of(tenant), self.by if by is NOT_GIVEN else by
         check_by(by)
+        self.renew_keyring()
         with self.store.read() as rows:
             found = self._tenant(rows, slug, None)
             now = self.now()
@@ -109,6 +112,7 @@ class Context:
         """
         slug, by = self.slug_of(tenant), self.by if by is NOT_GIVEN else by
         check_by(by)
+        self.renew_keyring()
         with self.store.change() as rows:
             found = self._tenant(rows, slug, "alone" if alone else "shared")
             now = self.now()
@@ -236,6 +240,7 @@ class Change(Scene):
     def finish(self) -> Done:
         """Write entries and events, and move the fence, as the last statements of the transaction."""
         if self._entries:
+            self._check_generations()
             self.rows.audit.insert(self.tenant, self._entries)
         if self._done.events:
             self.rows.events.insert(self.tenant, self._done.events)
@@ -243,6 +248,15 @@ class Change(Scene):
             self._done.fence = self.rows.advance_fence()
         self._done.tenant_id = self.tenant.id
         return self._done
+
+    def _check_generations(self) -> None:
+        """Raise ConfigError when a generation that signed here was dropped: nothing that it signs will ever verify."""
+        for id in {sealed.generation for sealed in self._entries}:
+            if self.rows.canaries.get(id) in (None, DROPPED):
+                raise ConfigError(
+                    f"nothing was changed: generation {id} of the keyring was dropped, and this process still signs "
+                    "with it. Give it the keyring that the other processes have (TOKENRY_KEYRING, keyring=)"
+                )
 
 
 def plain(value: Any) -> Any:

@@ -156,6 +156,7 @@ def read(
     errors: list[FieldError] = []
     narrowed = None if scopes is None else check_list("scopes", scopes, errors)
     fields.refuse(errors)
+    context.renew_keyring()
     text = str(presented) if isinstance(presented, (str, Secret)) else ""
     parsed = parse(text)
     if parsed is None or not is_of(parsed) or not is_tagged(context, parsed):

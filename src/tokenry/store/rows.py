@@ -29,6 +29,11 @@ _ADVANCE = (
     update(fence).where(fence.c.id == 1).values(counter=fence.c.counter + bindparam("step")).returning(fence.c.counter)
 )
 _STEP_BITS = 28
+_CANARY = (
+    select(keyring_canary.c.canary)
+    .where(keyring_canary.c.generation == bindparam("of"))
+    .with_for_update(read=True, key_share=True)
+)
 
 
 class IdempotencyRows:
@@ -69,6 +74,11 @@ class CanaryRows:
     def list(self) -> Mapping[str, str]:
         query = select(keyring_canary.c.generation, keyring_canary.c.canary)
         return {row.generation: row.canary for row in self._connection.execute(query)}
+
+    def get(self, generation: str) -> str | None:
+        """Return the canary of a generation, which nobody drops before this transaction has ended."""
+        found: str | None = self._connection.execute(_CANARY, {"of": generation}).scalar()
+        return found
 
     def insert(self, generation: str, canary: str) -> None:
         self._connection.execute(insert(keyring_canary), {"generation": generation, "canary": canary})

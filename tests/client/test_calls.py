@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from tokenry.types import (
     NotAllowed,
     NotFound,
     Owner,
+    Page,
     Refused,
     Tenant,
     TokenryError,
@@ -323,3 +325,28 @@ def test_the_program_alone_says_who_acts(client: Client) -> None:
         client.events.subscribe(print)
     with pytest.raises(TokenryError):
         client.audit.cut(before=datetime.now(UTC))
+
+
+def walked(ask: Callable[..., Page[Any]], limit: int) -> list[Any]:
+    """Return what all pages show."""
+    page = ask(limit=limit)
+    found = list(page)
+    while page.next_cursor is not None:
+        page = ask(limit=limit, cursor=page.next_cursor)
+        found += page
+    return found
+
+
+def test_a_page_may_end_with_the_longest_external_id(tk: Tokenry | Client) -> None:
+    longest = "\U0001f511" * 254
+    for last in "\U0001f511\U0001f512":
+        tk.owners.put(longest + last)
+    assert walked(tk.owners.list, 1) == list(tk.owners.list())
+
+
+def test_events_are_read_in_pages(tk: Tokenry | Client) -> None:
+    for number in range(3):
+        tk.owners.put(f"o{number}")
+    whole = tk.events.list()
+    assert whole.next_cursor is None
+    assert walked(tk.events.list, 2) == list(whole)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode as b64encode
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -107,6 +109,49 @@ def test_pages_show_everything_once_the_newest_first(tk: Any, clock: FakeClock, 
     for limit in (1, 3, 7, 100):
         assert [key.id for key in all_pages(tk.keys.list, limit=limit)] == made[::-1]
     assert tk.keys.list(limit=7).next_cursor is None
+
+
+LISTS: dict[str, Callable[[Any], Any]] = {
+    "tenants": lambda tk: tk.tenants.list,
+    "owners": lambda tk: tk.owners.list,
+    "owners by text": lambda tk: partial(tk.owners.list, text="o"),
+    "roles": lambda tk: tk.roles.list,
+    "roles of an owner": lambda tk: partial(tk.roles.list, by="ada"),
+    "keys": lambda tk: tk.keys.list,
+    "keys of an owner": lambda tk: partial(tk.keys.list, owner="ada"),
+    "keys that expire": lambda tk: partial(tk.keys.expiring, within=365 * DAY),
+    "sessions": lambda tk: tk.sessions.list,
+    "sessions of an owner": lambda tk: partial(tk.sessions.list, "ada"),
+    "events": lambda tk: tk.events.list,
+    "events after one": lambda tk: partial(tk.events.list, after=3),
+    "events of a type": lambda tk: partial(tk.events.list, types=["key.*"]),
+    "entries": lambda tk: tk.audit.list,
+    "entries of an action": lambda tk: partial(tk.audit.list, action="key.issued"),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_is_shown_whole_by_pages_of_any_size(tk: Any, issue: Issue, name: str) -> None:
+    for number in range(5):
+        tk.tenants.create(f"t{number}")
+        tk.owners.put(f"o{number}")
+        tk.roles.put(f"r{number}", scopes=["a"])
+        issue(f"k{number}")
+        tk.sessions.start("ada")
+    tk.owners.put("ada", roles=[f"r{number}" for number in range(5)])
+    ask = LISTS[name](tk)
+    whole = ask(limit=100)
+    assert len(whole) >= 5
+    assert whole.next_cursor is None
+    for limit in (1, 2, len(whole) - 1, len(whole)):
+        assert tuple(all_pages(ask, limit=limit)) == whole.items
+    assert (ask(limit=len(whole)).next_cursor, ask(limit=len(whole) - 1).next_cursor is None) == (None, False)
+
+
+def test_an_owner_finds_itself_only_by_what_it_is_called(tk: Any) -> None:
+    tk.owners.put("ada", name="Ärger")
+    for text, found in (("ärger", 1), ("ADA", 1), ("bob", 0)):
+        assert len(tk.owners.list(text=text, by="ada")) == found
 
 
 def test_a_page_is_not_disturbed_by_what_happens_meanwhile(tk: Any, issue: Issue) -> None:

@@ -10,14 +10,14 @@ from starlette.responses import Response
 from tokenry.types import Event
 
 from . import replies
-from .documents import ListOf
+from .documents import PageOf
 from .rooms import Here, Room
-from .schemas import Limit
+from .schemas import Cursor, Limit
 
 room = Room("events", "What happened. Who goes on after the last `sequence` misses nothing.")
 
 
-@room.get("/v1/events", "events.list", tells=ListOf[Event])
+@room.get("/v1/events", "events.list", tells=PageOf[Event])
 def list_events(
     here: Here,
     after: Annotated[int, Query(ge=0, lt=1 << 63, description="The `sequence` of the last event you have.")] = 0,
@@ -25,6 +25,7 @@ def list_events(
         list[str] | None, Query(max_length=100, description="Types or patterns: `types=key.*&types=owner.deleted`.")
     ] = None,
     limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Response:
     """List events after a sequence number, the oldest first."""
-    return replies.items(here.events.list(after=after, types=types, limit=limit).items)
+    return replies.page(here.events.list(after=after, types=types, limit=limit, cursor=cursor))

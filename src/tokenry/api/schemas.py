@@ -148,7 +148,7 @@ RolePath = Annotated[str, Path(description="The name of a role.", examples=["dev
 NewRolePath = Annotated[str, Path(pattern=_ROLE, description="The name of a role.", examples=["developer"])]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many items a page has at most.")]
 Cursor = Annotated[
-    str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,1024}$", description="`next_cursor` of the page before.")
+    str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,2048}$", description="`next_cursor` of the page before.")
 ]
 Text = Annotated[str | None, Query(min_length=1, max_length=200)]
 Tenant = Annotated[

@@ -51,9 +51,11 @@ def events(
         found = tk.events.list(after=after, types=type or None, limit=limit)
     if call.out.json:
         last = found.items[-1].sequence if found.items else after
-        call.out.document({"events": document(found.items), "after": last})
+        call.out.document({"events": document(found.items), "after": last, "next_cursor": found.next_cursor})
     elif found.items:
         call.out.table(("sequence", "at", "event", "subject", "actor"), [_row(event) for event in found])
+        if found.next_cursor:
+            call.out.say(f"there are more: --after {found.items[-1].sequence}")
     else:
         call.out.say("there are no such events")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -13,7 +14,9 @@ from tokenry.core.events import EVENT_TYPES, matches
 from tokenry.core.model import NOT_GIVEN, Event, NotGiven, Page
 
 from .context import By, Context
+from .paging import page, place_of
 
+_PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _log = logging.getLogger("tokenry.events")
 
 Subscriber: TypeAlias = Callable[[Event], object]
@@ -60,17 +63,23 @@ class Events:
         after: int = 0,
         types: Sequence[str] | None = None,
         limit: int = 100,
+        cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Page[Event]:
-        """Return events after a sequence number, the oldest first. Who goes on from the last one misses none."""
-        limit = fields.limit_of_page(limit)
+        """Return one page of events after a sequence number, the oldest first.
+
+        To hear of later events, go on with `after=` and the last sequence that you have seen: none is missed.
+        """
+        limit, place = fields.limit_of_page(limit), place_of("event", cursor, _PLACE.fullmatch)
         if not isinstance(after, int) or isinstance(after, bool) or not 0 <= after < 1 << 63:
             raise Invalid.one("after", "out_of_range", "after is the sequence of the last event you have seen, or 0")
         chosen = None if types is None else _types(types)
         with self._context.reading(tenant, by) as scene:
             scene.actor.must("tokenry:events:read", "reading events")
-            return Page(tuple(scene.rows.events.list(scene.tenant, after=after, types=chosen, limit=limit)))
+            after = int(place) if place else after
+            found = scene.rows.events.list(scene.tenant, after=after, types=chosen, limit=limit + 1)
+        return page("event", found, limit, lambda event: str(event.sequence))
 
     def subscribe(self, fn: Subscriber, *, types: Sequence[str] = ("*",)) -> Callable[[], None]:
         """Call `fn(event)` in this process after every commit of a matching event; return how to stop that.

@@ -76,7 +76,8 @@ class Owners:
         with self._context.reading(tenant, by) as scene:
             if not scene.actor.may(_READ):
                 own = scene.actor.owner if scene.actor.operator is None else None
-                return Page((own,) if own and own.id else ())
+                told = fields.searchable(own.external_id, own.name, own.email or "") if own and own.id else ""
+                return Page((own,) if own and told and fields.searchable(text or "") in told else ())
             until = scene.rows.owners.reach(scene.tenant, after=after) if text else None
             found = scene.rows.owners.list(scene.tenant, after=after, until=until, limit=limit + 1, text=text)
         return page("owner", found, limit, lambda owner: owner.external_id, until)

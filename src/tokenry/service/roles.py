@@ -71,8 +71,10 @@ class Roles:
         with self._context.reading(tenant, by) as scene:
             if not scene.actor.may("tokenry:roles:read"):
                 own = scene.actor.owner.roles if scene.actor.owner else ()
-                return Page(tuple(scene.rows.roles.get(scene.tenant, own)))
-            found = scene.rows.roles.list(scene.tenant, after=after, limit=limit + 1)
+                mine = sorted(scene.rows.roles.get(scene.tenant, own), key=lambda role: role.name)
+                found = [role for role in mine if after is None or role.name > after]
+            else:
+                found = [*scene.rows.roles.list(scene.tenant, after=after, limit=limit + 1)]
         return page("role", found, limit, lambda role: role.name)
 
     def delete(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:

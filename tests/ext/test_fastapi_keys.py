@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import Depends, FastAPI, WebSocket
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from tokenry import AsyncTokenry, ConfigError, Limit, Tokenry
 from tokenry.config import fresh_keyring
-from tokenry.ext.fastapi import FastAPITokenry
+from tokenry.ext.fastapi import FastAPITokenry, Refusal
 from tokenry.types import Valid
 
 
@@ -153,3 +154,43 @@ def test_annotated_dependencies_read_well(tk: AsyncTokenry) -> None:
     app.get("/projects")(projects)
     with TestClient(app) as client:
         assert client.get("/projects", headers=issue(tk, "read:projects")).json() == {"owner": "ada"}
+
+
+@pytest.mark.parametrize("inner", [FastAPI, Starlette])
+def test_a_mounted_application_answers_refusals_and_hooks_as_the_outer_one(tk: AsyncTokenry, inner: Any) -> None:
+    from starlette.responses import PlainTextResponse
+
+    app, auth = application(tk)
+    site = FastAPI()
+    site.include_router(auth.router())
+    site.get("/projects", dependencies=[Depends(auth.key_required("read:projects"))])(lambda: "in")
+    nested = inner()
+    nested.mount("/deep", site)
+    app.mount("/sub", nested)
+    with TestClient(app) as client:
+        outer = client.get("/projects")
+        for path, method in (("/sub/deep/projects", "GET"), ("/sub/deep/auth/refresh", "POST")):
+            answer = client.request(method, path)
+            assert (answer.status_code, answer.content) == (401, outer.content), path
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["www-authenticate"] == "Bearer"
+        auth.error_answer(lambda problem: PlainTextResponse(f"no: {problem.code}", 418))
+        auth.before_new_access(lambda owner: PlainTextResponse("not today", 503))
+        for path in ("/projects", "/sub/deep/projects"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.text) == (418, "no: credential_missing")
+        tokens = tk._sync.sessions.start("ada")
+        answer = client.post("/sub/deep/auth/refresh", json={"refresh_token": str(tokens.refresh)})
+        assert (answer.status_code, answer.text) == (503, "not today")
+
+
+def test_a_mounted_application_may_answer_refusals_itself(tk: AsyncTokenry) -> None:
+    from starlette.responses import PlainTextResponse
+
+    app, auth = application(tk)
+    site = FastAPI()
+    site.get("/", dependencies=[Depends(auth.key_required())])(lambda: "in")
+    site.add_exception_handler(Refusal, lambda request, error: PlainTextResponse(error.problem.code, 499))
+    app.mount("/sub", site)
+    with TestClient(app) as client:
+        assert (client.get("/sub/").status_code, client.get("/sub/").text) == (499, "credential_missing")

@@ -13,11 +13,16 @@ from __future__ import annotations
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response, WebSocketException
-from fastapi.openapi.models import APIKey, APIKeyIn, HTTPBearer
-from fastapi.security.base import SecurityBase
-from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from .extras import missing
+
+try:
+    from fastapi import APIRouter, Depends, FastAPI, Request, Response, WebSocketException
+    from fastapi.openapi.models import APIKey, APIKeyIn, HTTPBearer
+    from fastapi.security.base import SecurityBase
+    from starlette.exceptions import HTTPException
+    from starlette.requests import HTTPConnection
+except ModuleNotFoundError as error:
+    raise missing(error, "tokenry[fastapi]") from None
 
 from tokenry import AsyncTokenry
 from tokenry.types import ConfigError, SessionTokens, Valid
@@ -85,9 +90,9 @@ class FastAPITokenry(Hooks):
         try:
             found = await steps.run_async(starting)
         except steps.Stopped as stopped:
-            raise Refusal(None, stopped.answer) from None
+            raise _answered(request, Refusal(None, stopped.answer)) from None
         if isinstance(found, Problem):
-            raise await self.refusal(found, ACCESS)
+            raise await self.refusal(request, found, ACCESS)
         self._hand_out(request, response, found)
         return found
 
@@ -96,7 +101,7 @@ class FastAPITokenry(Hooks):
         token, facts = await _token_of_body(request), of_scope(request.scope)
         found = await steps.run_async(steps.sign_out(self.tk, self.guard, facts, token, everywhere=everywhere))
         if found is not None:
-            raise await self.refusal(found, ACCESS)
+            raise await self.refusal(request, found, ACCESS)
         if self.guard.may_clear(facts):
             cookies.clear(response, self.guard.options, request.scope.get("root_path", ""))
 
@@ -106,9 +111,9 @@ class FastAPITokenry(Hooks):
         try:
             found = await steps.run_async(steps.refresh(self.tk, self.guard, self, facts, token))
         except steps.Stopped as stopped:
-            raise Refusal(None, stopped.answer) from None
+            raise _answered(request, Refusal(None, stopped.answer)) from None
         if isinstance(found, Problem):
-            refusal = await self.refusal(found, refresh_steps(found.code))
+            refusal = await self.refusal(request, found, refresh_steps(found.code))
             if token is None and cookies.are_spent(found):
                 cookies.clear(refusal.response, self.guard.options, request.scope.get("root_path", ""))
             raise refusal
@@ -136,10 +141,11 @@ class FastAPITokenry(Hooks):
 
         return room
 
-    async def refusal(self, found: Problem, names: tuple[str, ...]) -> Refusal:
+    async def refusal(self, connection: HTTPConnection, found: Problem, names: tuple[str, ...]) -> Refusal:
         """Return what is raised for a problem, with the answer of the first hook that has one."""
         answer = await steps.run_async(steps.answered(self, found, names))
-        return Refusal(found, Response(found.body(), found.status, dict(found.fields())) if answer is None else answer)
+        response = Response(found.body(), found.status, dict(found.fields())) if answer is None else answer
+        return _answered(connection, Refusal(found, response))
 
     def _hand_out(self, request: Request, response: Response, tokens: SessionTokens) -> None:
         cookies.put(response, tokens, self.guard.options, request.scope.get("root_path", ""))
@@ -166,7 +172,7 @@ class _Required(SecurityBase):
         if isinstance(found, Problem):
             if connection.scope["type"] == "websocket":
                 raise WebSocketException(_POLICY_VIOLATION, found.code)
-            raise await auth.refusal(found, ACCESS)
+            raise await auth.refusal(connection, found, ACCESS)
         for name, value in limits_of(found) if found is not None else ():
             response.headers[name] = value
         return found
@@ -193,6 +199,14 @@ def _signature(cookie: _Cookie | None) -> Signature:
     if cookie is not None:
         parameters.append(Parameter("cookie", kind, annotation=Annotated[None, Depends(cookie)]))
     return Signature(parameters)
+
+
+def _answered(connection: HTTPConnection, refusal: Refusal) -> Refusal:
+    """Let the application that serves this request answer refusals, be it a mounted one that `init_app` never saw."""
+    handlers = connection.scope.get("starlette.exception_handlers")
+    if handlers is not None:
+        handlers[0].setdefault(Refusal, _response_of)
+    return refusal
 
 
 async def _response_of(request: Request, refusal: Any) -> Any:

@@ -139,8 +139,17 @@ def load(environment: Mapping[str, str] | None = None, directory: Path | None = 
         raise ConfigError(f"unknown setting in {_FILE}: {', '.join(unknown)}. Known are: {', '.join(known)}")
     url, keyring = (values.pop(name, None) for name in _PLACES)
     server = {name: values.pop(name) for name in SERVER_NAMES if name in values}
-    settings = Settings(**{name: _typed(name, value) for name, value in values.items()})
-    return Configuration(url, keyring, settings, server)
+    return Configuration(url, keyring, Settings(**_typed_settings(values)), server)
+
+
+def override(values: Mapping[str, Any]) -> Settings:
+    """Return the settings of the environment and of `tokenry.toml` with these values in place of theirs."""
+    return dataclasses.replace(load().settings, **_typed_settings(values))
+
+
+def _typed_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
+    return {name: typed(name, value, defaults[name]) for name, value in values.items()}
 
 
 def known_names() -> tuple[str, ...]:
@@ -173,9 +182,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}") from None
 
 
-def _typed(name: str, value: object) -> Any:
-    """Turn a text (or a number of seconds) into what the setting needs."""
-    default = next(field.default for field in dataclasses.fields(Settings) if field.name == name)
+def typed(name: str, value: object, default: object) -> Any:
+    """Turn a text (or a number of seconds) into what a setting with this default needs; raise ConfigError."""
     try:
         if isinstance(default, bool):
             if isinstance(value, bool):
@@ -184,6 +192,8 @@ def _typed(name: str, value: object) -> Any:
         if isinstance(default, int):
             return int(str(value))
         if isinstance(default, timedelta):
+            if isinstance(value, timedelta):
+                return value
             return timedelta(seconds=float(str(value)))
     except (KeyError, ValueError, OverflowError):  # the last one of a number that no length of time can have
         kind = {bool: "true or false", int: "a whole number"}.get(type(default), "a number of seconds")

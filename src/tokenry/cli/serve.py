@@ -68,7 +68,7 @@ def _run(call: Call, given: dict[str, Any]) -> None:
         from tokenry.api.listening import listen
         from tokenry.api.workers import serve_workers
     except ImportError as error:
-        raise ConfigError(f"the server needs more packages ({error.name}): install 'tokenry[server]'") from None
+        raise ConfigError(f"the server needs more packages ({error.name}): pip install 'tokenry[server]'") from None
     settings = _settings(call, given)
     installation = call.installation(fallback=True, data=settings.data_dir)
     fits(installation, settings)

@@ -11,15 +11,21 @@ def projects():
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
-from flask import Blueprint, Flask, Response, current_app, g, make_response, request
-from werkzeug.local import LocalProxy
+from .extras import missing
+
+try:
+    from flask import Blueprint, Flask, Response, current_app, g, make_response, request
+    from werkzeug.local import LocalProxy
+except ModuleNotFoundError as error:
+    raise missing(error, "tokenry[flask]") from None
 
 from tokenry import Tokenry
+from tokenry.config import override
 from tokenry.types import ConfigError, SessionTokens, Valid
 
 from . import cookies, steps
@@ -27,9 +33,10 @@ from .answers import Problem, limits_of, problem
 from .facts import of_environ
 from .guard import ALL, KEYS, SESSIONS, Demand, Guard, Kind
 from .hooks import ACCESS, Hooks, refresh_steps
-from .options import NAMES, read_options
+from .options import ENGINE_NAMES, PLACES, read_options
 
 F = TypeVar("F", bound=Callable[..., Any])
+_PREFIX: Final = "TOKENRY_"
 
 current_credential: Any = LocalProxy(lambda: g.get("_tokenry_credential"))
 """The verdict of the credential that was presented; falsy where none is needed and none came."""
@@ -38,10 +45,53 @@ current_user: Any = LocalProxy(lambda: g.get("_tokenry_user"))
 """What the `user_loader` returned for the owner of the credential."""
 
 
-class _State(NamedTuple):
-    tk: Tokenry
-    guard: Guard
-    verify: steps.Verify
+class _State:
+    """The engine of one application, and the guard of what its configuration says at this moment."""
+
+    def __init__(self, app: Flask, tk: Tokenry | None) -> None:
+        self._config = app.config
+        self._is_given = tk is not None
+        self._opening: dict[str, Any] | None = None
+        self._read()
+        self.tk = self._open() if tk is None else tk
+        self.verify = steps.at_once(self.tk)
+
+    @property
+    def guard(self) -> Guard:
+        """The guard, made anew when an option has changed."""
+        if _configured(self._config) != self._seen:
+            self._read()
+        return self._guard
+
+    def _read(self) -> None:
+        found = _configured(self._config)
+        options = {name.removeprefix(_PREFIX).lower(): value for name, value in found.items()}
+        opening = {name: options.pop(name) for name in (*PLACES, *ENGINE_NAMES) if name in options}
+        setting = next((name for name in opening if name in ENGINE_NAMES), None)
+        if self._is_given and setting is not None:
+            raise ConfigError(
+                f"{_spelled(setting)} is a setting of the engine, and FlaskTokenry was given one that is open: "
+                f"pass Tokenry(settings=Settings({setting}=…))"
+            )
+        before = self._opening
+        if not self._is_given and before is not None and before != opening:
+            name = _spelled(min(name for name in {*opening, *before} if opening.get(name) != before.get(name)))
+            raise ConfigError(f"{name} was changed after the engine was opened: set it before FlaskTokenry(app)")
+        self._guard = Guard(read_options(options, _spelled, (*PLACES, *ENGINE_NAMES)))
+        self._seen, self._opening = found, opening
+
+    def _open(self) -> Tokenry:
+        settings = dict(self._opening or {})
+        url, keyring = (settings.pop(name, None) for name in PLACES)
+        return Tokenry(url, keyring=keyring, settings=override(settings) if settings else None)
+
+
+def _configured(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name.startswith(_PREFIX)}
+
+
+def _spelled(name: str) -> str:
+    return f"{_PREFIX}{name.upper()}"
 
 
 class FlaskTokenry(Hooks):
@@ -54,12 +104,11 @@ class FlaskTokenry(Hooks):
             self.init_app(app, tk)
 
     def init_app(self, app: Flask, tk: Tokenry | None = None) -> None:
-        """Set an application up. Without `tk`, open what `TOKENRY_DATABASE_URL` and `TOKENRY_KEYRING` say."""
-        names = {f"TOKENRY_{name.upper()}": name for name in NAMES}
-        options = read_options({names[key]: value for key, value in app.config.items() if key in names})
-        if tk is None:
-            tk = Tokenry(app.config.get("TOKENRY_DATABASE_URL"), keyring=app.config.get("TOKENRY_KEYRING"))
-        app.extensions["tokenry"] = _State(tk, Guard(options), steps.at_once(tk))
+        """Set an application up. Without `tk`, open what its `TOKENRY_…` configuration says, or else the environment.
+
+        Raise ConfigError for a `TOKENRY_…` name that is unknown, here or, when it is set later, at the next request.
+        """
+        app.extensions["tokenry"] = _State(app, tk)
 
     @property
     def tk(self) -> Tokenry:

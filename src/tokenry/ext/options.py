@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from difflib import get_close_matches
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
-from tokenry.types import ConfigError
+from tokenry.config import SERVER_NAMES, Settings, typed
+from tokenry.types import ConfigError, shown
+
+_COOKIE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +41,16 @@ class Options:
             raise ConfigError("cookie_samesite must be 'Lax' or 'Strict'")
         if not self.refresh_path.startswith("/") or set(self.refresh_path) & set(";,\r\n "):
             raise ConfigError("refresh_path is a path such as /auth")
-        for name in ("allowed_origins", "trusted_proxies"):
-            if isinstance(getattr(self, name), str):
-                raise ConfigError(f"{name} is a list of texts")
+        for name in ("access_cookie", "refresh_cookie"):
+            if not _COOKIE_NAME.fullmatch(getattr(self, name)):
+                raise ConfigError(f"{name} must be the name of a cookie, of letters, digits, _, . and -")
+        if self.access_cookie == self.refresh_cookie:
+            raise ConfigError("access_cookie and refresh_cookie must differ: two cookies of one name are ambiguous")
+        for origin in self.allowed_origins:
+            if not _is_origin(origin):
+                raise ConfigError(
+                    f"allowed_origins: {shown(origin)} is no origin, which is like https://app.example.com"
+                )
 
     @property
     def access_name(self) -> str:
@@ -50,18 +63,59 @@ class Options:
         return f"__Secure-{self.refresh_cookie}" if self.cookie_secure else self.refresh_cookie
 
 
-NAMES = tuple(field.name for field in dataclasses.fields(Options))
+NAMES: Final = tuple(field.name for field in dataclasses.fields(Options))
+ENGINE_NAMES: Final = tuple(field.name for field in dataclasses.fields(Settings))
+PLACES: Final = ("database_url", "keyring")
+_DEFAULTS: Final = {field.name: field.default for field in dataclasses.fields(Options)}
+_LENGTHS: Final = ("access_cookie_life", "refresh_cookie_life", "failures_window")
+_LISTS: Final = ("allowed_origins", "trusted_proxies")
 
 
-def read_options(values: Mapping[str, Any]) -> Options:
-    """Read options by their names; lengths may be numbers of seconds, lists lists. Raise ConfigError for others."""
-    unknown = sorted(set(values) - set(NAMES))
-    if unknown:
-        raise ConfigError(f"unknown options: {', '.join(unknown)}. Known are: {', '.join(NAMES)}")
+def read_options(values: Mapping[str, Any], spelled: Callable[[str], str] = str, beside: Iterable[str] = ()) -> Options:
+    """Read options by their names. Lengths may be numbers of seconds, and numbers and booleans texts.
+
+    `spelled` writes a name as the framework does, and `beside` are names that the framework reads itself. Raise
+    ConfigError for an unknown name and for a value that cannot be read.
+    """
+    for name in values:
+        if name not in NAMES:
+            raise ConfigError(_unknown(name, spelled, (*NAMES, *beside)))
     return Options(**{name: _read(name, value) for name, value in values.items()})
 
 
+def _is_origin(text: str) -> bool:
+    """Tell whether a browser could send a text as `Origin`."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return bool(parts.scheme and parts.netloc) and text == f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _unknown(name: str, spelled: Callable[[str], str], known: tuple[str, ...]) -> str:
+    said = f"{spelled(name)} is no option of this extension"
+    near = get_close_matches(name, known, n=1)
+    if name in ENGINE_NAMES:
+        return f"{said} but a setting of the engine: pass Tokenry(settings=Settings({name}=…))"
+    if name in SERVER_NAMES:
+        return f"{said} but a setting of the server: see docs/reference/settings.md"
+    if near:
+        return f"{said}: did you mean {spelled(near[0])}?"
+    return f"{said}. Known are: {', '.join(map(spelled, known))}"
+
+
 def _read(name: str, value: Any) -> Any:
-    if name.endswith(("_life", "_window")) and isinstance(value, (int, float)):
-        return timedelta(seconds=value)
-    return tuple(value) if isinstance(value, (list, set)) else value
+    default = _DEFAULTS[name]
+    if value is None and default is None:
+        return None
+    if name in _LISTS:
+        if not isinstance(value, (list, tuple, set, frozenset)) or not all(isinstance(one, str) for one in value):
+            raise ConfigError(f"{name} is a list of texts")
+        return tuple(value)
+    if name in _LENGTHS:
+        return typed(name, value, timedelta())
+    if isinstance(default, (bool, int)):
+        return typed(name, value, default)
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} must be a text, not {type(value).__name__}")
+    return value

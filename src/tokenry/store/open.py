@@ -68,7 +68,7 @@ def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -
         try:
             from .postgres import PostgresDatabase
         except ImportError:
-            raise ConfigError("PostgreSQL needs its driver: install tokenry[postgres]") from None
+            raise ConfigError("PostgreSQL needs its driver: pip install 'tokenry[postgres]'") from None
         return PostgresDatabase(url, timeout=timeout)
     raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {shown(kind)}")
 

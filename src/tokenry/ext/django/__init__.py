@@ -7,10 +7,15 @@ def projects(request):
     return JsonResponse({"owner": request.credential.owner.external_id})
 """
 
-from .admitting import Refusal, credential_required, key_required, session_required
-from .engine import close, get_tokenry, hooks
-from .middleware import TokenryMiddleware
-from .sessions import refresh_session, sign_in, sign_out
+from ..extras import missing
+
+try:
+    from .admitting import Refusal, credential_required, key_required, session_required
+    from .engine import close, get_tokenry, hooks
+    from .middleware import TokenryMiddleware
+    from .sessions import refresh_session, sign_in, sign_out
+except ModuleNotFoundError as error:
+    raise missing(error, "tokenry[django]") from None
 
 __all__ = [
     "Refusal",

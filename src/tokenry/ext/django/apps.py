@@ -16,7 +16,10 @@ class TokenryConfig(AppConfig):
     verbose_name = "Tokenry"
 
     def ready(self) -> None:
-        """Listen for the end of a migration."""
+        """Listen for the end of a migration; raise ConfigError for an unknown name in the settings."""
+        from .engine import guard
+
+        guard()
         post_migrate.connect(_migrate, dispatch_uid="tokenry")
 
 

@@ -11,10 +11,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException
-from rest_framework.permissions import BasePermission
-from rest_framework.views import exception_handler as drf_exception_handler
+
+from ..extras import missing
+
+try:
+    from rest_framework.authentication import BaseAuthentication
+    from rest_framework.exceptions import APIException
+    from rest_framework.permissions import BasePermission
+    from rest_framework.views import exception_handler as drf_exception_handler
+except ModuleNotFoundError as error:
+    raise missing(error, "djangorestframework") from None
 
 from tokenry.types import Valid
 

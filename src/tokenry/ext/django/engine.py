@@ -4,7 +4,7 @@ TOKENRY = {
     "DATABASE": "default",                # an alias of DATABASES, or instead "DATABASE_URL": "postgresql://…"
     "KEYRING": "/etc/project/keyring",    # an SQLite file has one beside it
     "USER_LOADER": "project.users.load",  # returns a user by an owner's external id
-    "ACCESS_COOKIE": …                    # and every option of `docs/django.md`
+    "ACCESS_COOKIE": …                    # and every option of `docs/django.md` and setting of the engine
 }
 """
 
@@ -23,11 +23,12 @@ from django.utils.module_loading import import_string
 from sqlalchemy import URL
 
 from tokenry import Tokenry
+from tokenry.config import override
 from tokenry.types import ConfigError, shown
 
 from ..guard import Guard
 from ..hooks import Hooks
-from ..options import read_options
+from ..options import ENGINE_NAMES, read_options
 
 hooks = Hooks()
 """Where a project registers its hooks, such as `@hooks.theft_detected`; `AppConfig.ready` is the place for it."""
@@ -56,7 +57,9 @@ def get_tokenry() -> Tokenry:
         with _lock:
             if place not in _open:
                 _close_all()
-                _open[place] = Tokenry(database_url(), keyring=project_settings().get("KEYRING"))
+                engine = engine_settings()
+                settings = override(engine) if engine else None
+                _open[place] = Tokenry(database_url(), keyring=project_settings().get("KEYRING"), settings=settings)
             tk = _open[place]
     return tk
 
@@ -70,7 +73,9 @@ def close() -> None:
 @cache
 def guard() -> Guard:
     """Return the guard of the project's options."""
-    return Guard(read_options({name.lower(): value for name, value in project_settings().items() if name not in _OWN}))
+    beside = tuple(name.lower() for name in _OWN) + ENGINE_NAMES
+    options = {name.lower(): value for name, value in project_settings().items() if name.lower() not in beside}
+    return Guard(read_options(options, lambda name: f"TOKENRY[{name.upper()!r}]", beside))
 
 
 @cache
@@ -97,6 +102,12 @@ def project_settings() -> dict[str, Any]:
     """Return what the project's settings say under TOKENRY."""
     found: dict[str, Any] = getattr(settings, "TOKENRY", {})
     return found
+
+
+def engine_settings() -> dict[str, Any]:
+    """Return the settings of the engine that stand among the project's."""
+    found = project_settings()
+    return {name: found[name.upper()] for name in ENGINE_NAMES if name.upper() in found}
 
 
 def database_url() -> str:

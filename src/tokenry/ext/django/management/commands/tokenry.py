@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ....extras import missing
 
 
 class Command(BaseCommand):
@@ -27,12 +30,18 @@ class Command(BaseCommand):
         self._hand_over(list(options["words"]), "tokenry")
 
     def _hand_over(self, words: list[str], name: str) -> None:
-        from tokenry.cli.app import app
+        from ...engine import database_url, engine_settings, project_settings
 
-        from ...engine import database_url, project_settings
+        try:
+            from tokenry.cli.app import app
+        except ModuleNotFoundError as error:
+            raise CommandError(str(missing(error, "tokenry[cli]"))) from None
 
         os.environ["TOKENRY_DATABASE_URL"] = database_url()  # not as an option: it may hold a password
         keyring = project_settings().get("KEYRING")
         if keyring is not None:
             os.environ["TOKENRY_KEYRING"] = str(keyring)
+        for name, value in engine_settings().items():
+            text = str(value.total_seconds() if isinstance(value, timedelta) else value)
+            os.environ[f"TOKENRY_{name.upper()}"] = text
         app(args=words, prog_name=name)

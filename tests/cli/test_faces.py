@@ -12,6 +12,8 @@ MADE = re.compile(
     r"|never|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00| UTC)?)?"
 )
 COMMANDS: list[tuple[str, ...]] = [
+    ("owners", "put", "ada", "--role", "dev"),
+    ("roles", "put", "dev", "--scope", "read:projects"),
     ("owners", "put", "ada", "--name", "Ada", "--email", "ada@example.com", "--role", "dev", "--admin"),
     ("owners", "put", "a/b ü%2F", "--name", "Awkward"),
     ("owners", "show", "a/b ü%2F"),

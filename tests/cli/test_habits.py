@@ -189,6 +189,7 @@ def test_what_cannot_be_undone_is_asked_for(ready: Shell) -> None:
 def test_settings_of_a_key_are_read_as_people_write_them(run: Shell) -> None:
     options = ["--allow-ip", "10.0.0.0/8", "--limit", "1000/1h", "--limit", "burst=10/1s", "--metadata", "team=a=b"]
     named = ["--not-before", "2026-01-01", "--expires-in", "never", "--description", "d", "--role", "dev"]
+    run("roles", "put", "dev", "--scope", "read:projects")
     key = run("keys", "issue", "--owner", "user-42", "--name", "a", *options, *named, "--json").json["key"]
     assert key["allowed_ips"] == ["10.0.0.0/8"]
     assert [(limit["name"], limit["window_seconds"]) for limit in key["limits"]] == [("default", 3600), ("burst", 1)]

@@ -90,6 +90,7 @@ def test_an_explanation_takes_nothing(tk: Face) -> None:
 
 def test_a_record_comes_back_as_it_is(tk: Face) -> None:
     expires_at = datetime(2027, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
+    tk.roles.put("dev", scopes=["read:a"])
     fields: dict[str, Any] = {
         "name": "Ünïcode ✓",
         "description": "two\nlines",
@@ -187,6 +188,7 @@ def test_bulk_and_purge(tk: Face) -> None:
 
 
 def test_owners_roles_and_scopes(tk: Face) -> None:
+    tk.roles.put("dev", scopes=["read:a"])
     for external_id in ("a/b", "ü %2F?#", "user@example.com", UUID(int=7), 42):
         owner = tk.owners.put(external_id, name="N", email=None, roles=["dev"], admin=True)
         assert owner == tk.owners.get(external_id)

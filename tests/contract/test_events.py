@@ -190,3 +190,35 @@ def test_everything_that_happens_has_a_word_for_it(tk: Any, issue: Issue) -> Non
     issued = issue()
     tk.keys.delete(issued.key.id)
     assert {event.type for event in tk.events.list()} <= set(EVENT_TYPES)
+
+
+@pytest.mark.lasting
+def test_every_event_of_a_key_or_a_session_names_its_owner(
+    installation: Installation, tk: Any, clock: FakeClock, issue: Issue
+) -> None:
+    one, other = issue("one", expires_in=8 * DAY), issue("other", expires_in=8 * DAY)
+    assert tk.verify(one.secret)
+    tk.flush()
+    tk.keys.update(one.key.id, description="x")
+    tk.keys.disable(one.key.id)
+    tk.keys.enable(one.key.id)
+    tk.keys.rotate(one.key.id)
+    tk.keys.revoke(one.key.id)
+    tk.keys.revoke_where(owner="ada", dry_run=False)
+    started = tk.sessions.start("ada")
+    tk.sessions.refresh(tk.sessions.refresh(started.refresh).refresh)
+    clock.advance(timedelta(minutes=1))
+    assert tk.sessions.refresh(started.refresh).code == "reused"
+    tk.sessions.revoke(tk.sessions.start("ada").session.id)
+    tk.sessions.start("ada")
+    tk.sessions.revoke_all("ada")
+    tk.keys.delete(other.key.id)
+    tk.keys.purge(revoked_before=clock.now())
+    issue("expires soon", expires_in=8 * DAY)
+    clock.advance(2 * DAY)
+    # Upkeep is done when an instance is closed.
+    tk = installation.reopen(tk)
+
+    seen = [event for event in tk.events.list(limit=100) if event.type.startswith(("key.", "session."))]
+    assert {event.type for event in seen} == {type for type in EVENT_TYPES if type.startswith(("key.", "session."))}
+    assert {event.data["owner"] for event in seen} == {"ada"}

@@ -55,7 +55,9 @@ def test_an_owner_passes_on_the_roles_it_has(tk: Any) -> None:
         with pytest.raises(NotAllowed) as refused:
             tk.keys.issue("ada", name="l", roles=["developer", role], by="ada")
         assert refused.value.details["roles"] == [role]
-    assert tk.keys.issue("ada", name="m", roles=["lead", "undefined"], by="root")
+    assert tk.keys.issue("ada", name="m", roles=["lead"], by="root")
+    with pytest.raises(Invalid):
+        tk.keys.issue("ada", name="n", roles=["lead", "undefined"], by="root")
 
 
 def test_an_update_grants_no_more_than_an_issue(tk: Any) -> None:

@@ -25,6 +25,7 @@ def fields_of(refused: pytest.ExceptionInfo[Invalid]) -> list[str]:
 
 
 def test_a_key_is_what_was_asked_for(tk: Any, clock: FakeClock, ada: Owner) -> None:
+    tk.roles.put("developer", scopes=["read:projects"])
     issued = tk.keys.issue(
         owner="ada",
         name="  CI ",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -73,16 +74,50 @@ def test_an_operators_scope_needs_an_operators_key(tk: Any, issue: Issue) -> Non
 
 def test_a_key_holds_the_scopes_of_its_roles_as_they_are_now(tk: Any, issue: Issue) -> None:
     tk.roles.put("reader", scopes=["read:projects"])
-    issued = issue(scopes=["own"], roles=["reader", "undefined"])
+    tk.roles.put("later", scopes=[])
+    issued = issue(scopes=["own"], roles=["reader", "later"])
     assert tk.verify(issued.secret, scopes=["own", "read:projects"]).scopes == ("own", "read:projects")
     tk.roles.put("reader", scopes=["read:users"])
     assert tk.verify(issued.secret, scopes="read:projects").code == "insufficient_scope"
     assert tk.verify(issued.secret, scopes="read:users")
-    tk.roles.put("undefined", scopes=["later"])
+    tk.roles.put("later", scopes=["later"])
     assert tk.verify(issued.secret, scopes="later")
     tk.roles.delete("reader")
     assert tk.verify(issued.secret).scopes == ("own", "later")
-    assert tk.keys.get(issued.key.id).roles == ("undefined",)
+    assert tk.keys.get(issued.key.id).roles == ("later",)
+
+
+def test_a_role_that_does_not_exist_is_granted_to_nobody(tk: Any, issue: Issue) -> None:
+    tk.roles.put("reader", scopes=["read:projects"])
+    issued = issue(roles=["reader"])
+    before = len(tk.audit.list())
+    calls: list[Callable[[], Any]] = [
+        lambda: issue("other", roles=["reader", "gone", "never"]),
+        lambda: tk.keys.update(issued.key.id, roles=["gone", "reader", "never"]),
+        lambda: tk.owners.put("ada", roles=["gone", "never"]),
+        lambda: tk.owners.put("new", roles=["gone", "never"]),
+    ]
+    for call in calls:
+        with pytest.raises(Invalid) as refused:
+            call()
+        assert [(error.field, error.code) for error in refused.value.errors] == [("roles", "unknown_role")] * 2
+        assert "role 'gone' does not exist in tenant 'default'" in str(refused.value)
+        assert "tokenry roles put never --scope" in str(refused.value)
+    [refused_item] = tk.keys.issue_many([{"owner": "ada", "name": "many", "roles": ["gone"]}])
+    assert refused_item.errors[0].code == "unknown_role"
+    assert len(tk.audit.list()) == before
+    with pytest.raises(NotFound):
+        tk.owners.get("new")
+
+
+def test_a_role_that_only_the_host_knows_grants_nothing_and_stays(tk: Any) -> None:
+    tk.owner_loader(lambda external_id, tenant: {"roles": ["unknown-here"]} if external_id == "hosted" else None)
+    issued = tk.keys.issue("hosted", name="k")
+    assert tk.owners.get("hosted").roles == ("unknown-here",)
+    assert tk.keys.issue("hosted", name="l", roles=["unknown-here"], by="hosted").key.roles == ("unknown-here",)
+    assert tk.verify(issued.secret).scopes == ()
+    # What an owner has already is no new grant.
+    assert tk.owners.put("hosted", roles=["unknown-here"], name="Ada").roles == ("unknown-here",)
 
 
 def test_a_role_put_as_it_is_changes_nothing_and_is_not_written_down(tk: Any) -> None:
@@ -112,8 +147,8 @@ def test_the_roles_of_an_owner_add_nothing_to_its_keys(tk: Any, issue: Issue) ->
 
 def test_roles_of_another_tenant_mean_nothing_here(tk: Any, issue: Issue, acme: str) -> None:
     tk.roles.put("reader", scopes=["read:projects"], tenant=acme)
-    issued = issue(roles=["reader"])
-    assert tk.verify(issued.secret).scopes == ()
+    with pytest.raises(Invalid):
+        issue(roles=["reader"])
     with pytest.raises(NotFound):
         tk.roles.get("reader")
     assert tk.roles.get("reader", tenant=acme).scopes == ("read:projects",)

@@ -31,6 +31,7 @@ DAY = timedelta(days=1)
     ],
 )
 def test_a_field_is_changed_and_the_rest_stays(tk: Any, issue: Issue, field: str, value: Any) -> None:
+    tk.roles.put("reader", scopes=["read:a"])
     issued = issue(scopes=["a"], metadata={"b": 1})
     updated = tk.keys.update(issued.key.id, **{field: value})
     assert updated == replace(issued.key, version=2, **{field: value})

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from tokenry import Conflict, NotFound, Settings, Tokenry
+from tokenry import Conflict, Invalid, NotFound, Settings, Tokenry
 from tokenry.config import fresh_keyring
 from tokenry.testing import FakeClock
 
@@ -76,6 +76,9 @@ class Lifecycle(RuleBasedStateMachine):
         model = Model("", owner, scopes, sorted(roles), None if life is None else self.clock.now() + life)
         if owner in self.disabled_owners or self.suspended:
             self.refused(Conflict, self.tk.keys.issue, owner, **asked)
+            model.deleted = True
+        elif roles - set(self.roles):
+            self.refused(Invalid, self.tk.keys.issue, owner, **asked)
             model.deleted = True
         else:
             issued = self.tk.keys.issue(owner, **asked)

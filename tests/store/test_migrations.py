@@ -86,8 +86,8 @@ def test_down_with_data_and_up_again_at_every_revision(url: str) -> None:
         with Tokenry(url, keyring=keyring, settings=QUIET) as tk:
             tk.tenants.create(f"t-{down}")
             for tenant in ("default", f"t-{down}"):
-                tk.owners.put("ada", tenant=tenant, roles=["r"])
                 tk.roles.put("r", scopes=["a"], tenant=tenant)
+                tk.owners.put("ada", tenant=tenant, roles=["r"])
                 tk.scopes.define(["a"], tenant=tenant)
                 limits = [{"name": "a", "limit": 5, "window_seconds": 60}]
                 issued = tk.keys.issue("ada", name=f"k-{down}", tenant=tenant, limits=limits, idempotency_key=down)

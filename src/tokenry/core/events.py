@@ -39,6 +39,9 @@ EVENT_TYPES: Final = {
     "audit.cut": "Old audit entries were removed up to a signed checkpoint.",
 }
 
+OWNED: Final = ("key.", "session.")
+"""How the types of events begin whose data always say whose key or session it is, as `owner`."""
+
 
 def matches(pattern: str, type: str) -> bool:
     """Tell whether an event type is meant by a name or by `noun.*`, or by `*`."""

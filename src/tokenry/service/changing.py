@@ -17,6 +17,7 @@ from . import seeing
 from .context import By, Change, Context
 from .issuing import check_scopes, check_window, must_grant, name_taken, new_secret, prefix_of, reissued
 from .repeats import repeatable
+from .roles import check_roles
 
 _SELF_GRACE_MIN = timedelta(seconds=60)
 
@@ -40,7 +41,8 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
                 change.forgets(tuple(change.rows.secrets.kids(change.tenant, [key.id])))
                 return key
             change.rows.keys.update(change.tenant, key, changed, version=None)
-            change.record("key.updated", key.id, {name: before[name] for name in changed}, changed)
+            was = {name: before[name] for name in changed}
+            change.record("key.updated", key.id, was, changed, owner=key.owner)
             change.turns_keys(key.id)
             return seeing.visible(change, id)
     except Clash:
@@ -59,7 +61,7 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
         if on == (key.status != "disabled"):
             return key
         change.rows.keys.update(change.tenant, key, {"disabled_at": None if on else change.now}, version=None)
-        change.record("key.enabled" if on else "key.disabled", key.id)
+        change.record("key.enabled" if on else "key.disabled", key.id, owner=key.owner)
         return seeing.visible(change, id)
 
 
@@ -102,7 +104,7 @@ def _rotate(context: Context, seen: Key, grace: timedelta, tenant: Any, by: By, 
         change.rows.secrets.end(change.tenant, key.id, change.now, change.now + grace)
         change.rows.secrets.insert(change.tenant, [row])
         after = {"kid": row.kid, "replaces": [info.kid for info in key.secrets], "grace_seconds": grace}
-        change.record("key.rotated", key.id, None, after)
+        change.record("key.rotated", key.id, None, after, owner=key.owner)
         change.turns_keys(key.id)
         rotated = _with_secret(seeing.renewable(change, key.id), row.kid)
         if repeat is not None:
@@ -139,8 +141,10 @@ def _read(change: Change, key: Key, given: Mapping[str, Any]) -> dict[str, Any]:
     own = values.get("scopes", key.scopes)
     check_window(values.get("not_before", key.not_before), values.get("expires_at", key.expires_at), errors)
     added = tuple(scope for scope in own if scope not in key.scopes)
-    check_scopes(change, added, key.environment, errors)
-    fields.refuse(errors)
     roles = tuple(role for role in values.get("roles", ()) if role not in key.roles)
+    check_scopes(change, added, key.environment, errors)
+    if change.actor.may(seeing.WRITE):
+        check_roles(change, roles, errors)
+    fields.refuse(errors)
     must_grant(change, added, roles, key.environment)
     return values

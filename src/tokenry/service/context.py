@@ -12,6 +12,7 @@ from tokenry.core.actors import PROGRAM, Actor
 from tokenry.core.actors import SYSTEM as SYSTEM
 from tokenry.core.chain import entry_mac
 from tokenry.core.errors import ConfigError, Invalid, NotFound, shown
+from tokenry.core.events import OWNED
 from tokenry.core.ids import Ids
 from tokenry.core.keyring import Keyring
 from tokenry.core.limits import Limit
@@ -173,8 +174,10 @@ class Change(Scene):
         subject: str,
         before: Mapping[str, Any] | None = None,
         after: Mapping[str, Any] | None = None,
+        *,
+        owner: str | None = None,
     ) -> None:
-        """Write down what happened: one audit entry and one event, in this transaction."""
+        """Write one audit entry and one event in this transaction. `owner` is whose key or session it is about."""
         context, keyring = self.context, self.context.keyring()
         before, after = _told(before), _told(after)
         entry = Entry(
@@ -192,10 +195,13 @@ class Change(Scene):
         )
         generation = keyring.signing(micros(self.now))
         self._entries.append(Sealed(entry, generation.id, entry_mac(generation, self.tenant.id, entry), None))
-        self.tell(type, subject, after)
+        self.tell(type, subject, after, owner=owner)
 
-    def tell(self, type: str, subject: str, data: Mapping[str, Any] | None = None) -> None:
-        """Write an event alone: something came to be that nobody did, and that the audit log need not hold."""
+    def tell(self, type: str, subject: str, data: Mapping[str, Any] | None = None, *, owner: str | None = None) -> None:
+        """Write an event without an audit entry, for what nobody did. Events of keys and sessions name the owner."""
+        if type.startswith(OWNED):
+            assert owner is not None, type
+            data = {"owner": owner, **(data or {})}
         self._done.events.append(
             Event(
                 sequence=0,

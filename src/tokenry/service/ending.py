@@ -38,7 +38,8 @@ def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) ->
         while key is not None and not _ended(change, key, reason):  # changed since it was read: it is read anew
             key = _anew(change, which, key.id)
         if key is not None:
-            change.record("key.revoked", key.id, {"status": key.status}, {"status": "revoked", "reason": reason})
+            told = {"status": "revoked", "reason": reason}
+            change.record("key.revoked", key.id, {"status": key.status}, told, owner=key.owner)
             ended.append(key)
     if living:  # also those that somebody else has ended: who hears of this relies on it
         change.turns_keys(*(key.id for key in living))
@@ -94,7 +95,7 @@ def delete(context: Context, id: str, tenant: Any, by: By) -> None:
         if key.status != "revoked":
             end(change, KeyFilter(), [key], "deleted")
         change.turns_keys(key.id)
-        change.record("key.deleted", key.id, seeing.told(key), None)
+        change.record("key.deleted", key.id, seeing.told(key), None, owner=key.owner)
         change.rows.keys.delete(change.tenant, [key.id])
 
 
@@ -116,8 +117,9 @@ def purge(
             change.actor.must(seeing.WRITE, "purging")
             limits = [min(moment, change.now) if moment else None for moment in (expired, revoked)]
             dead = change.rows.keys.dead(change.tenant, limits[0], limits[1], _BATCH)
+            owners = change.rows.keys.owners(change.tenant, dead) if dead else {}
             for id in dead:
-                change.record("key.deleted", id, {"purged": True}, None)
+                change.record("key.deleted", id, {"purged": True}, None, owner=owners[id])
             if dead:
                 change.turns_keys(*dead)
                 change.rows.keys.delete(change.tenant, dead)
@@ -135,7 +137,7 @@ def end_sessions(change: Change, owner: Owner, reason: str, kept: Sequence[str])
         change.turns((id,))
         if change.rows.sessions.revoke(change.tenant, id, change.now, reason):
             told = {"status": "revoked", "reason": reason, "owner": owner.external_id}
-            change.record("session.revoked", id, {"status": "active"}, told)
+            change.record("session.revoked", id, {"status": "active"}, told, owner=owner.external_id)
             ended.append(id)
     return ended
 

@@ -19,7 +19,8 @@ from tokenry.core.secret import PREFIX_MAX, Secret, digest_of, make_kid, mint
 from .context import By, Change, Context, external
 from .owners import answered_by_host
 from .repeats import Repeatable, repeatable
-from .seeing import told
+from .roles import check_roles
+from .seeing import WRITE, told
 
 BATCH_MAX = 1000
 
@@ -181,6 +182,8 @@ def read(change: Change, asked: Mapping[str, Any], owner: Owner, repeat: Repeata
     )
     check_window(key.not_before, key.expires_at, errors)
     check_scopes(change, key.scopes, key.environment, errors)
+    if change.actor.may(WRITE):  # who may not passes on roles of its own only, see must_grant
+        check_roles(change, key.roles, errors)
     fields.refuse(errors)
     must_grant(change, key.scopes, key.roles, key.environment)
     row, secret = new_secret(change, key.id, key.environment, repeat)
@@ -288,4 +291,4 @@ def _write(change: Change, drafts: list[Draft], contexts: list[Context]) -> None
     change.rows.keys.insert(change.tenant, [(draft.owner_id, draft.key) for draft in drafts])
     change.rows.secrets.insert(change.tenant, [draft.row for draft in drafts])
     for draft, change.context in zip(drafts, contexts, strict=True):
-        change.record("key.issued", draft.key.id, None, told(draft.key))
+        change.record("key.issued", draft.key.id, None, told(draft.key), owner=draft.key.owner)

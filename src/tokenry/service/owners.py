@@ -15,6 +15,7 @@ from . import ending
 from .acting import told_by_host
 from .context import SYSTEM, By, Change, Context, external
 from .paging import page, place_of
+from .roles import check_roles
 
 _READ = "tokenry:owners:read"
 _WRITE = "tokenry:owners:write"
@@ -48,7 +49,7 @@ class Owners:
             try:
                 with self._context.changing(tenant, by) as change:
                     change.actor.must(_WRITE, "managing owners")
-                    return put(change, external(external_id), given)
+                    return put(change, external(external_id), given, roles_exist=True)
             except Clash:  # created at this very moment: now it is there to be changed
                 if last:
                     raise
@@ -127,11 +128,16 @@ class Owners:
             return replace(owner, status=status)
 
 
-def put(change: Change, external_id: str, given: Mapping[str, Any]) -> Owner:
-    """Create or change an owner within a change."""
+def put(change: Change, external_id: str, given: Mapping[str, Any], *, roles_exist: bool = False) -> Owner:
+    """Create or change an owner within a change. With `roles_exist` raise Invalid for a new role that is unknown."""
     if change.tenant.slug == SYSTEM and given.get("admin"):
         change.actor.must_make_operators()
     owner = change.rows.owners.get(change.tenant, external_id, lock=True)
+    if roles_exist:
+        errors: list[FieldError] = []
+        had = owner.roles if owner else ()
+        check_roles(change, [role for role in given.get("roles", ()) if role not in had], errors)
+        fields.refuse(errors)
     if owner is None:
         blank = {"name": "", "email": None, "roles": (), "admin": False}
         owner = Owner(

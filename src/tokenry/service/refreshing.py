@@ -255,7 +255,7 @@ def _go_on(
         return None
     session = renewed(found.session, rotation.family)
     told = {"owner": session.owner, "generation": session.generation, "idle_expires_at": session.idle_expires_at}
-    change.record("session.refreshed", session.id, None, told)
+    change.record("session.refreshed", session.id, None, told, owner=session.owner)
     return Answered(found, session, rotation.text, generation, held, narrowed)
 
 
@@ -276,7 +276,7 @@ def _end(change: Change, found: Presented) -> Refused:
     if not change.rows.sessions.revoke(change.tenant, found.session.id, change.now, "reuse detected"):
         return Refused("revoked")
     told = {"status": "revoked", "reason": "reuse detected", "owner": found.session.owner}
-    change.record("session.reuse_detected", found.session.id, {"status": "active"}, told)
+    change.record("session.reuse_detected", found.session.id, {"status": "active"}, told, owner=found.session.owner)
     return Refused("reused")
 
 

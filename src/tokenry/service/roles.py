@@ -9,7 +9,7 @@ from tokenry.core import fields, scopes
 from tokenry.core.errors import LIST_MAX, FieldError, Invalid, NotFound, shown
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
 
-from .context import By, Context
+from .context import By, Change, Context
 from .paging import page, place_of
 
 
@@ -127,6 +127,21 @@ class Scopes:
         known = [scope for scope in asked if scopes.is_scope(scope) and not scopes.is_operator(scope)]
         unknown = {*asked} - {*known} | {*_unknown(catalogue, known)}
         return ScopeCheck(tuple(scope for scope in asked if scope in unknown))
+
+
+def check_roles(change: Change, asked: Sequence[str], errors: list[FieldError]) -> None:
+    """Name roles that do not exist. Those that vanish later, or that only the host knows, grant nothing."""
+    known = {role.name for role in change.rows.roles.get(change.tenant, asked)}
+    errors.extend(
+        FieldError(
+            "roles",
+            "unknown_role",
+            f"role {shown(name)} does not exist in tenant {shown(change.tenant.slug)}: create it with "
+            f"`tokenry roles put {name} --scope SCOPE`",
+        )
+        for name in asked
+        if name not in known
+    )
 
 
 def _texts(asked: object) -> list[str]:

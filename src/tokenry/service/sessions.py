@@ -119,7 +119,8 @@ class Sessions:
                 change.actor = Actor(name_of(change.tenant.slug, found.owner, change.tenant.slug))
             change.turns((found.id,))
             if found.status != "revoked" and change.rows.sessions.revoke(change.tenant, found.id, change.now, why):
-                change.record("session.revoked", found.id, {"status": found.status}, _ended(found, why))
+                told = {"status": "revoked", "reason": why, "owner": found.owner}
+                change.record("session.revoked", found.id, {"status": found.status}, told, owner=found.owner)
             return change.rows.sessions.get(change.tenant, found.id, change.now) or found
 
     def revoke_all(
@@ -156,7 +157,7 @@ def start(context: Context, owner: object, asked: Mapping[str, Any], tenant: Any
         if policy.one_session:
             end_sessions(change, holder, "replaced by a new sign-in", ())
         change.rows.sessions.insert(change.tenant, holder.id, session, rotation.family)
-        change.record("session.started", session.id, None, _told(session))
+        change.record("session.started", session.id, None, _told(session), owner=session.owner)
         found = change.tenant
     return refreshing.answer(context, key, found, holder, session, held, Secret(rotation.text))
 
@@ -281,7 +282,3 @@ def _ids(named: str | Sequence[str] | None) -> tuple[str, ...]:
 def _told(session: Session) -> dict[str, Any]:
     names = ("owner", "scopes", "audience", "claims", "device", "client_id", "expires_at")
     return {name: getattr(session, name) for name in names}
-
-
-def _ended(session: Session, reason: str) -> dict[str, Any]:
-    return {"status": "revoked", "reason": reason, "owner": session.owner}

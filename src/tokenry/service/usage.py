@@ -12,7 +12,7 @@ from tokenry.core.model import NOT_GIVEN, NotGiven, UsageHour, moment
 from tokenry.core.ports import Pepper, Spent, Want
 
 from . import seeing
-from .context import SYSTEM, By, Change, Context
+from .context import SYSTEM, By, Context
 
 _NOTICES = (30, 7, 1)
 _BATCH = 200
@@ -43,18 +43,20 @@ class Usage:
 
 def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper]) -> None:
     """Write what was counted, and tell of keys that were used for the first time."""
-    changes: dict[str, Change] = {}
+    used: dict[str, list[str]] = {}
+    done = []
     with context.store.change(durable=False) as rows:
         for use in rows.usage.add(spent) if spent else ():
-            if use.tenant_id not in changes:
-                tenant = rows.tenants.by_id(use.tenant_id)
-                if tenant is None:
-                    continue
-                changes[use.tenant_id] = context.recording(rows, tenant)
-            changes[use.tenant_id].tell("key.first_used", use.key_id)
+            used.setdefault(use.tenant_id, []).append(use.key_id)
+        for tenant_id, key_ids in used.items():
+            tenant = rows.tenants.by_id(tenant_id)
+            if tenant is not None:
+                change = context.recording(rows, tenant)
+                for key_id, owner in rows.keys.owners(tenant, key_ids).items():
+                    change.tell("key.first_used", key_id, owner=owner)
+                done.append(change.finish())
         if peppers:
             rows.secrets.move_peppers(peppers)
-        done = [change.finish() for change in changes.values()]
     for one in done:
         context.announce(one)
 
@@ -85,6 +87,7 @@ def tell_expiring(context: Context) -> None:
             for slug, key_id in found:
                 with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
                     if change.rows.keys.announce(change.tenant, key_id, days):
-                        change.record("key.expiring", key_id, None, {"within_days": days})
+                        owner = change.rows.keys.owners(change.tenant, [key_id])[key_id]
+                        change.record("key.expiring", key_id, None, {"within_days": days}, owner=owner)
             if len(found) < _BATCH:
                 break

@@ -32,6 +32,11 @@ _SECRETS = select(secret).where(secret.c.tenant_id == bindparam("tenant_id"))
 _NAMES = select(key.c.owner_id, key.c.name_folded).where(
     key.c.tenant_id == bindparam("tenant_id"), key.c.revoked_at.is_(None)
 )
+_OWNERS = (
+    select(key.c.id, owner.c.external_id)
+    .join(owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id))
+    .where(key.c.tenant_id == bindparam("tenant_id"), key.c.id.in_(bindparam("ids", expanding=True)))
+)
 _WITH_ROLE = select(key.c.id, key.c.roles).where(
     key.c.tenant_id == bindparam("tenant_id"), key.c.roles.like(bindparam("pattern"), escape="\\")
 )
@@ -210,6 +215,11 @@ class KeyRows:
             ended.append(key.c.revoked_at < micros(revoked_before))
         query = select(key.c.id).where(key.c.tenant_id == tenant.id, or_(*ended)).order_by(key.c.id.desc())
         return self._connection.execute(query.limit(limit).with_for_update()).scalars().all()
+
+    def owners(self, tenant: Tenant, ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the external id of the owner of each key."""
+        rows = self._connection.execute(_OWNERS, {"tenant_id": tenant.id, "ids": list(ids)})
+        return {row.id: row.external_id for row in rows}
 
     def delete(self, tenant: Tenant, ids: Sequence[str]) -> None:
         """Remove keys with their secrets, usage and counters."""

@@ -91,7 +91,7 @@ class Tokenry(Groups):
             self._keyring.get,
             self._now,
             lambda: self._memory.clears,
-            self._look,
+            self._memory.prepare,
             stores.is_on_one_loop(self._database),
         )
         self._verifying = self._make_verifying()
@@ -327,12 +327,13 @@ class Tokenry(Groups):
             self._tick_if_due()
 
     def _settle(self, pending: list[Done]) -> None:
-        done, pending[:] = list(pending), []
-        if any(one.fence is not None for one in done):
+        if any(one.fence is not None for one in pending):
             self._memory.clear()
-        for one in done:
+        while pending:  # what cannot be told now is told when this is called again
+            one = pending[0]
             with self._database.read() as rows:
                 known = rows.events.known(one.tenant_id, [event.id for event in one.events])
+            del pending[0]
             self._subscribers.tell([event for event in one.events if event.id in known])
 
     def _wake(self) -> None:
@@ -340,10 +341,6 @@ class Tokenry(Groups):
             self._renew_keyring()  # what is asked now may need a generation that came while this process was idle
         if not self._inline:
             self._worker.start()
-
-    def _look(self) -> None:
-        self._renew_keyring()
-        self._memory.prepare()
 
     def _renew_keyring(self) -> None:
         """Take a changed keyring file over. An unchanged one costs a look at the file and nothing else."""

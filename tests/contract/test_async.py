@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from tests.conftest import STORES
 from tests.contract.places import KEYRING, QUIET, make_sqlite, wipe_postgres
@@ -47,6 +47,14 @@ def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
                 await engine.dispose()
 
     return opened
+
+
+def host_engine(tk: AsyncTokenry) -> AsyncEngine:
+    """Return one more engine of a host on the database of an instance."""
+    database: Any = tk._sync._database
+    if hasattr(database, "engine"):
+        return create_async_engine(database.engine.url)
+    return create_async_engine(getattr(database, "_url", None) or f"sqlite+aiosqlite:///{database.path}")
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
@@ -203,5 +211,23 @@ def test_the_clock_of_the_background_is_the_settings(opening: Opening) -> None:
             assert await tk.verify(issued.secret)
             await asyncio.wait_for(heard.wait(), 10)
             assert (await tk.keys.get(issued.key.id)).use_count == 1
+
+    run(work)
+
+
+def test_two_calls_at_once_inside_of_one_transaction_are_refused(opening: Opening) -> None:
+    async def work() -> None:
+        async with opening() as tk:
+            await tk.owners.put("ada")
+            engine = host_engine(tk)
+            async with AsyncSession(engine) as session, tk.using(session) as joined:
+                calls = [joined.keys.issue("ada", name=f"k{number}") for number in range(3)]
+                first, *others = await asyncio.gather(*calls, return_exceptions=True)
+                assert {str(error) for error in others} == {
+                    "two calls inside of one transaction at the same time: make one after the other"
+                }
+                await session.commit()
+                assert await tk.verify(first.secret)
+            await engine.dispose()
 
     run(work)

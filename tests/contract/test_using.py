@@ -168,6 +168,56 @@ def test_a_savepoint_of_the_hosts_takes_back_what_was_done_in_it(
     assert tk.verify(lost.secret).code == "not_found"
 
 
+def test_a_savepoint_of_a_session_takes_back_what_was_done_in_it(
+    installation: Installation, tk: Any, ada: Owner
+) -> None:
+    with installation.session() as session:
+        with tk.using(session) as joined:
+            kept = joined.keys.issue("ada", name="kept")
+            with pytest.raises(ZeroDivisionError), session.begin_nested():  # noqa: PT012
+                lost = joined.keys.issue("ada", name="lost")
+                raise ZeroDivisionError
+            with session.begin_nested():
+                also_kept = joined.keys.issue("ada", name="also kept")
+        session.commit()
+        joined.settle()
+    assert [bool(tk.verify(one.secret)) for one in (kept, lost, also_kept)] == [True, False, True]
+
+
+def test_a_session_that_commits_in_between_goes_on_with_its_next_transaction(
+    installation: Installation, tk: Any, ada: Owner
+) -> None:
+    with installation.session() as session:
+        with tk.using(session) as joined:
+            first = joined.keys.issue("ada", name="first")
+            session.commit()
+            second = joined.keys.issue("ada", name="second")
+        session.rollback()
+        joined.settle()
+    assert [bool(tk.verify(one.secret)) for one in (first, second)] == [True, False]
+
+
+@pytest.mark.parametrize("kind", ["connection", "session"])
+def test_a_call_after_the_block_is_refused(installation: Installation, tk: Any, ada: Owner, kind: str) -> None:
+    with getattr(installation, kind)() as host:
+        with tk.using(host) as joined:
+            pass
+        with pytest.raises(ConfigError, match="its block is over"):
+            joined.keys.issue("ada", name="k")
+
+
+def test_a_transaction_that_cannot_go_on_is_named(installation: Installation, tk: Any, ada: Owner) -> None:
+    with installation.connection() as connection, tk.using(connection) as joined:
+        if installation.store == "postgres":
+            with pytest.raises(sa.exc.ProgrammingError):
+                connection.execute(sa.text("INSERT INTO nowhere VALUES (1)"))
+            with pytest.raises(ConfigError, match="has failed before"):
+                joined.keys.issue("ada", name="k")
+        connection.close()
+        with pytest.raises(ConfigError, match="over or was closed"):
+            joined.keys.issue("ada", name="k")
+
+
 def test_an_error_of_the_hosts_reaches_the_host(installation: Installation, tk: Any, ada: Owner) -> None:
     with installation.connection() as connection:
         with pytest.raises(ZeroDivisionError), tk.using(connection) as joined:  # noqa: PT012

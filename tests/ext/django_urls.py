@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
@@ -57,6 +58,53 @@ def own_refresh(request: HttpRequest, tokens: Any) -> JsonResponse:
     return JsonResponse({"session": tokens.session.id})
 
 
+def insert_row() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO host_row VALUES ('row')")
+
+
+def end_as_asked(request: HttpRequest) -> None:
+    if "fail" in request.GET:
+        raise ZeroDivisionError
+
+
+@key_required
+def writes(request: Any) -> JsonResponse:
+    insert_row()
+    end_as_asked(request)
+    return JsonResponse({"in_atomic_block": connection.in_atomic_block})
+
+
+@transaction.non_atomic_requests
+@key_required
+def writes_alone(request: Any) -> JsonResponse:
+    insert_row()
+    return JsonResponse({"in_atomic_block": connection.in_atomic_block})
+
+
+@csrf_exempt
+def writes_and_signs_in(request: HttpRequest) -> Any:
+    insert_row()
+    answer = sign_in(request, JsonResponse({}), "ada")
+    end_as_asked(request)
+    return answer
+
+
+@refresh_session
+def refreshes_and_writes(request: HttpRequest, tokens: Any) -> JsonResponse:
+    insert_row()
+    end_as_asked(request)
+    return JsonResponse({})
+
+
+@csrf_exempt
+def writes_and_signs_out(request: HttpRequest) -> Any:
+    insert_row()
+    answer = sign_out(request, HttpResponse(status=204))
+    end_as_asked(request)
+    return answer
+
+
 class Projects(APIView):
     authentication_classes = (TokenryAuthentication,)
     permission_classes = (CredentialRequired,)
@@ -83,5 +131,10 @@ urlpatterns = [
     path("leave", sign_out_view),
     path("auth/own", own_refresh),
     path("auth/", include("tokenry.ext.django.urls")),
+    path("writes", writes),
+    path("writes-alone", writes_alone),
+    path("writes-and-signs-in", writes_and_signs_in),
+    path("auth/refreshes-and-writes", refreshes_and_writes),
+    path("auth/writes-and-signs-out", writes_and_signs_out),
     path("drf/projects", Projects.as_view()),
 ]

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from tests.processes.places import Place
 from tests.processes.races import TRIALS
-from tokenry import Conflict, Tokenry
+from tokenry import Conflict, Limit, StoreUnavailable, Tokenry
 
 
 @pytest.fixture
@@ -145,3 +146,35 @@ def test_a_failed_call_leaves_the_hosts_transaction_usable(place: Place, host: E
         made.append(joined.keys.issue(owner="u", name="l"))
     assert all(tk.verify(one.secret) for one in made)
     assert tk.audit.check()
+
+
+def test_a_transaction_that_is_rolled_back_gives_and_takes_no_units_of_a_limit(place: Place, host: Engine) -> None:
+    tk = place.open(store_timeout=timedelta(seconds=0.1) if place.kind == "sqlite" else timedelta(seconds=5))
+    tk.owners.put("u")
+    issued = tk.keys.issue(owner="u", name="k", limits=[Limit("default", 100, 366 * 86_400)])
+    with transaction(host, commit=False) as connection, tk.using(connection) as joined:
+        joined.keys.update(issued.key.id, limits=[Limit("default", 5, 366 * 86_400)])
+        if place.kind == "sqlite":  # which has one writer, and that is the host
+            with pytest.raises(StoreUnavailable, match=r"using\(\)"):
+                tk.verify(issued.secret)
+        else:
+            assert tk.verify(issued.secret)
+    admitted = sum(bool(tk.verify(issued.secret)) for _ in range(110))
+    assert admitted == (100 if place.kind == "sqlite" else 99)
+
+
+def test_what_cannot_be_told_after_the_commit_is_told_by_the_next_settle(file_place: Place) -> None:
+    tk, heard = file_place.open(), []
+    tk.owners.put("u")
+    tk.events.subscribe(lambda event: heard.append(event.type))
+    file = file_place.directory / "keys.db"
+    with transaction(file_place.engine(), commit=True) as connection, tk.using(connection) as joined:
+        joined.keys.issue(owner="u", name="k")
+    away = file.rename(file.with_name("away"))
+    with pytest.raises(StoreUnavailable):
+        joined.settle()
+    assert heard == []
+    away.rename(file)
+    joined.settle()
+    joined.settle()
+    assert heard == ["key.issued"]

@@ -64,6 +64,7 @@ class Signers:
 
     def signer(self, context: Context, slug: str) -> jwt.JoseKey:
         """Return the key that signs for a tenant, making it at first use. Call this outside of any transaction."""
+        context.renew_keyring()  # or the keys of a newer generation cannot be opened, and others are made
         self.look()  # nobody signs with what somebody else has removed
         ring = self._rings.get(slug)
         if ring is None or context.store is not self.store or not self.is_fresh(ring):

@@ -66,12 +66,23 @@ def borrowed(connection: Any) -> Iterator[Connection]:
         raise ConfigError("using() needs psycopg 3: install psycopg, which Django then prefers to psycopg2")
     if not connection.in_atomic_block:
         raise ConfigError("using(connection) joins a transaction: open one with transaction.atomic() around it")
+    check_usable(connection)
     lent = _raw.set(connection.connection)
     try:
         with _engine(connection.vendor).connect() as inner:
             yield inner
     finally:
         _raw.reset(lent)
+
+
+def check_usable(connection: Any) -> None:
+    """Raise ConfigError when nothing that is written to Django's connection now will ever be committed."""
+    if connection.closed_in_transaction or connection.connection is None:
+        raise ConfigError("Django's connection was closed within atomic(): leave that block first")
+    if connection.needs_rollback:
+        raise ConfigError(
+            "Django will roll this transaction back, after an error or set_rollback(): leave atomic() first"
+        )
 
 
 @cache

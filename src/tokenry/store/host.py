@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, OperationalError
 
 from tokenry.core.errors import ConfigError
 from tokenry.core.grant import Row
@@ -156,33 +156,71 @@ _inherited: list[object] = []
 
 
 class JoinedDatabase:
-    """One connection of the host, inside the transaction that the host will commit or roll back."""
+    """The transaction of a host, which the host will commit or roll back.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.dialect = connection.dialect.name
+    `current` returns its connection at each call: a Session sets its savepoint when somebody asks for that.
+    """
+
+    def __init__(self, current: Callable[[], Connection], check: Callable[[], None] = lambda: None) -> None:
+        self._current = current
+        self._check = check
+        self._turn = threading.Lock()
+        self._ended = False
 
     @contextmanager
     def read(self) -> Iterator[SqlRows]:
         """Read inside the host's transaction."""
-        with translated():
-            yield SqlRows(self._connection, counts_fence=False)
+        with self._joined() as connection:
+            yield SqlRows(connection, counts_fence=False)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
         """Write inside the host's transaction, behind a savepoint: a failed call leaves nothing of itself."""
-        with translated():
-            if self.dialect == "sqlite":
-                self._connection.execute(_TAKE_WRITE_LOCK)
-            with self._connection.begin_nested():
-                yield SqlRows(self._connection, counts_fence=self.dialect == "sqlite")
+        with self._joined() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.execute(_TAKE_WRITE_LOCK)
+            with connection.begin_nested():
+                yield SqlRows(connection, counts_fence=connection.dialect.name == "sqlite")
 
     def find(self, kid: str) -> Row | None:
         """Look one secret up inside the host's transaction."""
-        with translated():
-            sql = (session_sql if is_session(kid) else lookup_sql)(self.dialect, "= :kid")
-            row = self._connection.execute(text(sql), {"kid": kid}).first()
-        return read(row)
+        with self._joined() as connection:
+            sql = (session_sql if is_session(kid) else lookup_sql)(connection.dialect.name, "= :kid")
+            return read(connection.execute(text(sql), {"kid": kid}).first())
+
+    def end(self) -> None:
+        """Refuse every further call: a Session would begin a transaction that nobody ends."""
+        self._ended = True
+
+    @contextmanager
+    def _joined(self) -> Iterator[Connection]:
+        """Let one call in; raise ConfigError for what the host has done to its transaction."""
+        if self._ended:
+            raise ConfigError("this was given by using(), and its block is over: make the call inside of the block")
+        if not self._turn.acquire(blocking=False):
+            raise ConfigError("two calls inside of one transaction at the same time: make one after the other")
+        try:
+            with translated(), _explained():
+                self._check()
+                yield self._current()
+        finally:
+            self._turn.release()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except InvalidRequestError:  # closed, ended by itself, or waiting for a rollback
+        raise ConfigError(
+            "the host's transaction is over or was closed: begin another one, and using() again"
+        ) from None
+    except DBAPIError as error:
+        if type(error.orig).__name__ != "InFailedSqlTransaction":
+            raise
+        raise ConfigError(
+            "the host's transaction has failed before: roll it back, or to a savepoint that the host set before that"
+        ) from None
 
 
 def _file_of(engine: Engine) -> str:

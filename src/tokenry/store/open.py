@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,21 +89,25 @@ def read_url(url: str) -> URL:
 @contextmanager
 def joined(connection: Any, settle: Callable[[], None]) -> Iterator[JoinedDatabase]:
     """Open a store inside a host's transaction; `settle` is for hosts that tell when they have committed."""
-    if hasattr(connection, "on_commit"):  # Django's; it is not imported for it
-        from .django import borrowed
+    with contextlib.ExitStack() as stack:
+        if hasattr(connection, "on_commit"):  # Django's; it is not imported for it
+            from .django import borrowed, check_usable
 
-        with borrowed(connection) as inner:
-            connection.on_commit(settle)
-            yield JoinedDatabase(inner)
-        return
-    if hasattr(connection, "get_bind"):  # a Session; sqlalchemy.orm is not imported for it
-        connection = connection.connection()
-    if not isinstance(connection, Connection):
-        raise ConfigError(
-            "using() takes a SQLAlchemy Connection or Session (AsyncTokenry: also their async kinds), or Django's "
-            "connection"
-        )
-    yield JoinedDatabase(connection)
+            inner = stack.enter_context(borrowed(connection))
+            connection.on_commit(settle, robust=True)  # what is committed is no error of the request
+            store = JoinedDatabase(lambda: inner, lambda: check_usable(connection))
+        elif hasattr(connection, "get_bind"):  # a Session; sqlalchemy.orm is not imported for it
+            connection.connection()  # one that cannot be used says so here
+            store = JoinedDatabase(connection.connection)
+        elif isinstance(connection, Connection):
+            store = JoinedDatabase(lambda: connection)
+        else:
+            raise ConfigError(
+                "using() takes a SQLAlchemy Connection or Session (AsyncTokenry: also their async kinds), or Django's "
+                "connection"
+            )
+        stack.callback(store.end)
+        yield store
 
 
 def signal_of(database: Database) -> SqliteDatabase | HostDatabase | None:

@@ -17,6 +17,7 @@ from ..answers import Problem, limits_of, problem
 from ..facts import Facts, of_environ
 from ..guard import ALL, KEYS, SESSIONS, Demand, Kind, Need
 from ..hooks import ACCESS
+from .atomic import begins_before
 from .engine import get_tokenry, guard, hooks, user_loader
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -105,7 +106,7 @@ def _required(scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any], optio
             found = admit(request)
             if found is not None and not isinstance(found, Valid):
                 return found
-            return with_limits(view(request, *args, **kwargs), found)
+            return with_limits(inner(request, *args, **kwargs), found)
 
         @wraps(view)
         async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -114,6 +115,7 @@ def _required(scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any], optio
                 return found
             return with_limits(await view(request, *args, **kwargs), found)
 
+        inner = begins_before(view, guarded)
         chosen: Any = guarded_async if iscoroutinefunction(view) else guarded
         # The guard has its own answer to forged requests, and a Bearer credential cannot be forged. Where none is
         # needed Django's own session may decide, and with it Django's own check.

@@ -17,6 +17,7 @@ from .. import cookies, steps
 from ..answers import Problem
 from ..hooks import refresh_steps
 from .admitting import answer, facts_of
+from .atomic import begins_before, taking_part
 from .engine import get_tokenry, guard, hooks
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,7 +30,8 @@ def sign_in(request: HttpRequest, response: Any, owner: object, claims: Any = No
     """
     try:
         facts = facts_of(request)
-        found = steps.run(steps.start(get_tokenry(), guard(), hooks, facts, owner, {"claims": claims, **asked}))
+        with taking_part() as tk:
+            found = steps.run(steps.start(tk, guard(), hooks, facts, owner, {"claims": claims, **asked}))
     except steps.Stopped as stopped:
         return stopped.answer
     return answer(found) if isinstance(found, Problem) else _hand_out(request, response, found, by_cookie=True)
@@ -38,7 +40,8 @@ def sign_in(request: HttpRequest, response: Any, owner: object, claims: Any = No
 def sign_out(request: HttpRequest, response: Any, *, everywhere: bool = False) -> Any:
     """End the session of a request, or all sessions of its owner, and take the cookies back."""
     facts, token = facts_of(request), _token_of_body(request)
-    found = steps.run(steps.sign_out(get_tokenry(), guard(), facts, token, everywhere=everywhere))
+    with taking_part() as tk:
+        found = steps.run(steps.sign_out(tk, guard(), facts, token, everywhere=everywhere))
     if found is not None:
         return answer(found)
     if guard().may_clear(facts):
@@ -62,8 +65,9 @@ def refresh_session(view: F) -> F:
             if token is None and cookies.are_spent(found):
                 cookies.clear(response, guard().options, _root(request))
             return response
-        return _hand_out(request, view(request, *args, tokens=found, **kwargs), found, by_cookie=token is None)
+        return _hand_out(request, inner(request, *args, tokens=found, **kwargs), found, by_cookie=token is None)
 
+    inner = begins_before(view, refreshed)
     return cast("F", refreshed)
 
 

@@ -88,11 +88,30 @@ def hand_out_operator_key(
     return issued, place
 
 
+def working_key_file(installation: Installation, tk: Tokenry) -> Path | None:
+    """Return the newest file beside the database whose operator's key still works: others hold a replaced one."""
+    from tokenry.edge import OPERATOR_ENVIRONMENT
+
+    for place in reversed(_places(installation)):
+        try:
+            text = place.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            continue
+        if tk.explain(text, environment=OPERATOR_ENVIRONMENT):
+            return place
+    return None
+
+
 def _beside(installation: Installation) -> Path:
+    places = _places(installation)
+    return next((path for path in places if not path.exists()), places[0])
+
+
+def _places(installation: Installation) -> list[Path]:
+    """Return where operator's keys are kept, the oldest first."""
     file = installation.database_file
     folder, name = (file.parent, file.stem) if file else (Path(), "tokenry")
-    present = [folder / f"{name}.operator-key", *(folder / f"{name}.operator-key.{n}" for n in range(2, 100))]
-    return next((path for path in present if not path.exists()), present[0])
+    return [folder / f"{name}.operator-key", *(folder / f"{name}.operator-key.{n}" for n in range(2, 100))]
 
 
 def _document(installation: Installation, issued: Issued, place: Path | None) -> dict[str, Any]:

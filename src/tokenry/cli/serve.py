@@ -14,11 +14,12 @@ import typer
 from tokenry.types import ConfigError
 
 from .call import Call, command
-from .init import hand_out_operator_key, opened
+from .init import hand_out_operator_key, opened, working_key_file
 
 if TYPE_CHECKING:
     from tokenry.api.settings import ServerSettings
     from tokenry.installation import Installation
+    from tokenry.tokenry import Tokenry
 
 
 def serve(
@@ -125,11 +126,11 @@ def _prepare(call: Call, installation: Installation, data: Path) -> First:
     from tokenry.installation import operator_keys
 
     if not installation.settings.migrate:
-        installation.open().close()
-        return _left_over(installation)
+        with installation.open() as tk:
+            return _at_hand(installation, tk)
     with opened(installation, data) as tk:
         if operator_keys(tk):
-            return _left_over(installation)
+            return _at_hand(installation, tk)
         issued, place = hand_out_operator_key(call, installation, tk)
         if place is None:
             return First(f"Authorization: Bearer {issued.secret}", {"operator_key": str(issued.secret)})
@@ -138,10 +139,9 @@ def _prepare(call: Call, installation: Installation, data: Path) -> First:
         return _in_file(place)
 
 
-def _left_over(installation: Installation) -> First:
-    file = installation.database_file
-    place = file.with_name(f"{file.stem}.operator-key") if file else Path("tokenry.operator-key")
-    return _in_file(place) if place.exists() else First()
+def _at_hand(installation: Installation, tk: Tokenry) -> First:
+    place = working_key_file(installation, tk)
+    return First() if place is None else _in_file(place)
 
 
 def _in_file(place: Path) -> First:

@@ -62,6 +62,19 @@ def test_the_first_start_makes_one_key_and_the_next_makes_none(tmp_path: Path) -
         assert not list((tmp_path / "tokenry-data").glob("*operator-key*"))
 
 
+def test_the_curl_line_shows_a_key_that_works_after_the_first_one_was_replaced(tmp_path: Path) -> None:
+    assert run(tmp_path, "init").returncode == 0
+    assert run(tmp_path, "init", "--new-operator-key").returncode == 0
+    kept = tmp_path / "tokenry-data"
+    (kept / "tokenry.operator-key.3").write_bytes(b"\xff nonsense")
+    with serving(tmp_path) as server:
+        assert '"first operator key"' in answer_of(curl_line(server), tmp_path)
+    (kept / "tokenry.operator-key.2").unlink()
+    for migrate in ("true", "false"):
+        with serving(tmp_path, TOKENRY_MIGRATE=migrate) as server:
+            assert '"ready"' in answer_of(curl_line(server), tmp_path)
+
+
 def test_on_a_terminal_the_key_is_shown_once_and_in_no_file(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     ours_only = {name: value for name, value in os.environ.items() if not name.startswith("TOKENRY_")}

@@ -207,14 +207,17 @@ class AsyncTokenry(AsyncGroups):
     ) -> None:
         """Open a database, as `Tokenry` does. With an AsyncEngine its first use checks keyring and tables."""
         self._greenlets = hasattr(engine, "sync_engine")
-        settings = settings or load().settings
+        found = load(settings=settings)
+        settings = found.settings
         self._background = settings.background
+        if database_url is None and engine is None:
+            database_url = found.database_url
         if self._greenlets:
             settings = replace(settings, background=False)
         sync = Tokenry(
             database_url,
             engine=engine.sync_engine if self._greenlets else engine,
-            keyring=keyring,
+            keyring=keyring or found.keyring,
             settings=settings,
             clock=clock,
         )

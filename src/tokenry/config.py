@@ -123,11 +123,16 @@ class Configuration:
     server: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load(environment: Mapping[str, str] | None = None, directory: Path | None = None) -> Configuration:
-    """Read `TOKENRY_…` variables and `tokenry.toml`; the environment wins. Unknown names in the file are refused."""
+def load(
+    environment: Mapping[str, str] | None = None, directory: Path | None = None, *, settings: Settings | None = None
+) -> Configuration:
+    """Read `TOKENRY_…` variables and `tokenry.toml`; the environment wins. Unknown names in the file are refused.
+
+    With `settings` the file is not read, and of the variables only where the database and its keyring are.
+    """
     environment = os.environ if environment is None else environment
-    values = _from_file((directory or Path.cwd()) / _FILE)
-    known = known_names()
+    values = {} if settings is not None else _from_file((directory or Path.cwd()) / _FILE)
+    known = known_names() if settings is None else _PLACES
     for name in known:
         if f"TOKENRY_{name.upper()}" in environment:
             values[name] = environment[f"TOKENRY_{name.upper()}"]
@@ -139,7 +144,7 @@ def load(environment: Mapping[str, str] | None = None, directory: Path | None = 
         raise ConfigError(f"unknown setting in {_FILE}: {', '.join(unknown)}. Known are: {', '.join(known)}")
     url, keyring = (values.pop(name, None) for name in _PLACES)
     server = {name: values.pop(name) for name in SERVER_NAMES if name in values}
-    return Configuration(url, keyring, Settings(**_typed_settings(values)), server)
+    return Configuration(url, keyring, settings or Settings(**_typed_settings(values)), server)
 
 
 def override(values: Mapping[str, Any]) -> Settings:

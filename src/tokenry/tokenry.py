@@ -54,11 +54,12 @@ class Tokenry(Groups):
     ) -> None:
         """Open a database: `sqlite:///keys.db`, `sqlite://` (memory), `postgresql://…`, or a host's `engine=`.
 
-        Without any, `TOKENRY_DATABASE_URL` and `tokenry.toml` say where it is. Raise ConfigError when nothing does, or
-        when the keyring is not the one that the database was made with.
+        Without any, `TOKENRY_DATABASE_URL` and `tokenry.toml` say where it is. With `settings=` that file is not read.
+        Raise ConfigError when nothing says where the database is, or when the keyring is not the one that the database
+        was made with.
         """
-        found = load()
-        self.settings = settings or found.settings
+        found = load(settings=settings)
+        self.settings = found.settings
         if database_url is None and engine is None:
             database_url = found.database_url
         self._database = stores.database(

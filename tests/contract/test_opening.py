@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import stat
@@ -17,7 +18,8 @@ import sqlalchemy as sa
 from tests.conftest import STORES
 from tests.contract.places import KEYRING, QUIET, Installation
 from tokenry import ConfigError, Settings, Tokenry
-from tokenry.config import fresh_keyring, load
+from tokenry.aio import AsyncTokenry
+from tokenry.config import fresh_keyring, load, write_keyring_file
 from tokenry.testing import FakeClock, throwaway
 
 
@@ -36,6 +38,89 @@ def test_without_any_place_it_says_how_to_give_one() -> None:
     for hint in ("sqlite:///keys.db", "TOKENRY_DATABASE_URL", "tokenry.toml"):
         assert hint in str(refused.value)
     assert list(Path.cwd().iterdir()) == []
+
+
+MISTAKEN_URLS = {
+    "sqlite://keys.db": "sqlite:///keys.db",
+    "sqlite://./keys.db": "sqlite:///./keys.db",
+    "sqlite://data/keys.db": "sqlite:///data/keys.db",
+    "sqlite+aiosqlite://keys.db": "sqlite:///keys.db",
+    "sqlite://:memory:": "sqlite:// for a database in memory",
+    "sqlite:/keys.db": "sqlite:////var/lib/keys.db",
+    "sqlite:keys.db": "sqlite:///keys.db",
+    "keys.db": "sqlite:///keys.db",
+    "sqlite:///": "sqlite:///keys.db",
+    "sqlite:///keys.db\n": "line feed",
+    "sqlite:///keys.db ": "line feed",
+    "sqlite:///file:keys.db?uri=true": "no 'file:'",
+    "sqlite:///keys.db?mode=ro": "no parameters",
+    "postgresql:/host/name": "postgresql://user@host/name",
+}
+
+
+@pytest.mark.parametrize("url", MISTAKEN_URLS)
+@pytest.mark.parametrize("make", [Tokenry, AsyncTokenry])
+def test_a_url_that_would_mean_another_database_is_refused_with_the_right_form(make: Any, url: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        make(url, settings=QUIET)
+    assert MISTAKEN_URLS[url] in str(refused.value)
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_password_in_a_mistaken_url_is_not_shown() -> None:
+    for url in ("sqlite://jo:hunter2@host/keys.db", "postgresql:/jo:hunter2@host/name", "sqlite://hunter2@keys.db"):
+        with pytest.raises(ConfigError) as refused:
+            Tokenry(url)
+        assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite+aiosqlite:///keys.db", "sqlite+pysqlite:///keys.db"])
+def test_a_url_with_a_driver_means_the_same_database(url: str, tmp_path: Path) -> None:
+    with Tokenry(url, settings=QUIET) as tk:
+        tk.owners.put("ada")
+    with Tokenry("sqlite:///keys.db", settings=QUIET) as tk:
+        assert tk.owners.get("ada")
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql+asyncpg", "postgresql+psycopg2"])
+def test_every_url_of_postgresql_means_the_same_database(scheme: str, request: pytest.FixtureRequest) -> None:
+    url: str = request.getfixturevalue("postgres_server").create_database()
+    with Tokenry(url.replace("postgresql", scheme, 1), keyring=KEYRING, settings=QUIET) as tk:
+        tk.owners.put("ada")
+    with Tokenry(url, keyring=KEYRING, settings=QUIET) as tk:
+        assert tk.owners.get("ada")
+
+
+async def opened_and_closed(**given: Any) -> str:
+    async with AsyncTokenry(**given) as tk:
+        await tk.owners.put("ada")
+        return tk._sync._database.dialect
+
+
+def test_with_settings_no_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tokenry.toml").write_text('foreign = 1\ndatabase_url = "sqlite:///other.db"\nmemory_entries = "x"\n')
+    with Tokenry("sqlite://", settings=Settings()) as tk:
+        assert tk.settings == Settings()
+    assert asyncio.run(opened_and_closed(database_url="sqlite://", settings=Settings())) == "sqlite"
+    for make in (Tokenry, AsyncTokenry):
+        with pytest.raises(ConfigError, match="foreign"):
+            make("sqlite://")
+        with pytest.raises(ConfigError, match="say where the database is"):
+            make(settings=Settings())
+    monkeypatch.setenv("TOKENRY_DATABASE_URL", "sqlite:///variable.db")
+    monkeypatch.setenv("TOKENRY_MEMORY_ENTRIES", "many")
+    with Tokenry(settings=Settings()) as tk:
+        assert tk.settings == Settings()
+    assert {path.name for path in tmp_path.glob("*.db")} == {"variable.db"}
+
+
+def test_without_settings_both_faces_take_place_keyring_and_settings_from_the_file(tmp_path: Path) -> None:
+    write_keyring_file(tmp_path / "the.keyring", fresh_keyring())
+    (tmp_path / "tokenry.toml").write_text('database_url = "sqlite:///file.db"\nkeyring = "the.keyring"\n')
+    assert asyncio.run(opened_and_closed()) == "sqlite"
+    with Tokenry() as tk:
+        assert tk.owners.get("ada")
+    assert {path.name for path in tmp_path.glob("*.keyring")} == {"the.keyring"}
 
 
 def test_an_embedded_database_makes_its_keyring_for_its_owner_alone(tmp_path: Path) -> None:

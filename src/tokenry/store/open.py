@@ -38,6 +38,12 @@ __all__ = [
     "signal_of",
 ]
 
+_FORMS = (
+    "write sqlite:///keys.db for a file in the working directory, sqlite:////var/lib/keys.db for an absolute path, "
+    "sqlite:// for a database in memory, or postgresql://user@host/name"
+)
+_SHOWN = 80
+
 Database: TypeAlias = Union[SqliteDatabase, "PostgresDatabase", HostDatabase]
 
 
@@ -75,15 +81,30 @@ def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -
 
 
 def read_url(url: str) -> URL:
-    """Return the parts of a database URL; raise ConfigError, which shows nothing of it."""
+    """Return the parts of a database URL; raise ConfigError, which shows no password of it."""
     try:
         parts = make_url(url)
     except (ArgumentError, ValueError):  # the latter of a port that is none, such as a part of a password
-        message = "the database URL cannot be read: it is like sqlite:///keys.db or postgresql://host/name"
-        raise ConfigError(message) from None
+        raise ConfigError(f"the database URL cannot be read: {_FORMS}") from None
     if "@" in (parts.host or ""):
         raise ConfigError("the password in the database URL holds an '@': write it as %40")
+    if isinstance(url, str) and url != url.strip():
+        raise ConfigError("the database URL ends in a space or a line feed: remove it")
+    if parts.get_backend_name() == "sqlite":
+        _check_file(parts)
     return parts
+
+
+def _check_file(parts: URL) -> None:
+    """Refuse the URL of an SQLite file that would silently be another database, most often one in memory."""
+    path = "/".join(part for part in (parts.host, parts.database) if part)
+    if parts.host or parts.username or parts.port:
+        right = f"write {shown(f'sqlite:///{path}')}" if parts.username is None and len(path) <= _SHOWN else _FORMS
+        raise ConfigError(f"the database URL has two slashes, so that the path of the file is read as a host: {right}")
+    if parts.database == "":
+        raise ConfigError(f"the database URL names no file behind its three slashes: {_FORMS}")
+    if path.startswith("file:") or parts.query:
+        raise ConfigError(f"an SQLite database URL takes no 'file:' and no parameters: {_FORMS}")
 
 
 @contextmanager

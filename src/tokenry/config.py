@@ -29,6 +29,7 @@ SERVER_NAMES = (
     "shutdown_seconds",
 )
 """What may stand beside the engine's settings; the server reads these, and a library on the same file ignores them."""
+_WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 # What a file of environment variables may leave around a value.
 _AROUND = " \t\r\n'\"\ufeff"
 # The longest path, or name in it, that errors show although nothing is there: the secret of a keyring is longer.
@@ -147,9 +148,10 @@ def load(
     return Configuration(url, keyring, settings or Settings(**_typed_settings(values)), server)
 
 
-def override(values: Mapping[str, Any]) -> Settings:
-    """Return the settings of the environment and of `tokenry.toml` with these values in place of theirs."""
-    return dataclasses.replace(load().settings, **_typed_settings(values))
+def override(values: Mapping[str, Any]) -> Configuration:
+    """Return what the environment and `tokenry.toml` say, with these values in place of their settings."""
+    found = load()
+    return dataclasses.replace(found, settings=dataclasses.replace(found.settings, **_typed_settings(values)))
 
 
 def _typed_settings(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,13 +189,16 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}") from None
 
 
+def yes_or_no(value: object) -> bool:
+    """Return what a word means where a setting is on or off; raise KeyError for any other word."""
+    return _WORDS[str(value).strip().lower()]
+
+
 def typed(name: str, value: object, default: object) -> Any:
     """Turn a text (or a number of seconds) into what a setting with this default needs; raise ConfigError."""
     try:
         if isinstance(default, bool):
-            if isinstance(value, bool):
-                return value
-            return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
+            return yes_or_no(value)
         if isinstance(default, int):
             return int(str(value))
         if isinstance(default, timedelta):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .core import fields
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.grant import Grant
+from .core.media import is_json
 from .core.presented import (
     Found,
     Presented,
@@ -157,6 +158,7 @@ __all__ = [
     "from_memory",
     "grant_of",
     "is_foreign",
+    "is_json",
     "is_too_long",
     "limit_fields",
     "of_authorization",

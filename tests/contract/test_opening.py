@@ -19,6 +19,7 @@ from tests.conftest import STORES
 from tests.contract.places import KEYRING, QUIET, Installation
 from tokenry import ConfigError, Settings, Tokenry
 from tokenry.aio import AsyncTokenry
+from tokenry.api.settings import server_settings
 from tokenry.config import fresh_keyring, load, write_keyring_file
 from tokenry.testing import FakeClock, throwaway
 
@@ -319,3 +320,15 @@ def test_a_lone_process_keeps_others_from_its_file(tmp_path: Path) -> None:
 def test_an_instance_does_not_show_where_its_database_is() -> None:
     with Tokenry("sqlite://", keyring=fresh_keyring()) as tk:
         assert repr(tk) == "<Tokenry on sqlite>"
+
+
+@pytest.mark.parametrize("words", [("true", "True", "1", "yes", "YES", " on "), ("false", "0", "no", "off", "Off")])
+def test_on_and_off_are_the_same_words_for_the_engine_and_the_server(words: tuple[str, ...]) -> None:
+    for word in words:
+        found = load({"TOKENRY_MIGRATE": word})
+        assert found.settings.migrate is server_settings({"production": word}).production is (words[0] == "true")
+    for word in ("", "y", "2", "enabled"):
+        with pytest.raises(ConfigError, match="migrate must be true or false"):
+            load({"TOKENRY_MIGRATE": word})
+    with pytest.raises(ConfigError, match="production must be true or false"):
+        server_settings({"production": "y"})

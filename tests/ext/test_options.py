@@ -95,6 +95,18 @@ def test_flask_opens_the_engine_with_the_settings_of_its_configuration(tmp_path:
             app.test_client().get("/")
 
 
+def test_flask_takes_from_the_file_what_its_configuration_leaves_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tokenry.toml").write_text('database_url = "sqlite:///file.db"\nissuer = "https://file"\n')
+    for config in ({}, {"TOKENRY_ACCESS_LIFE": 60}):
+        with flask(None, **config).extensions["tokenry"].tk as tk:
+            assert tk.settings.issuer == "https://file"
+            assert tk.settings.access_life == timedelta(minutes=1 if config else 5)
+    assert [path.name for path in tmp_path.glob("*.db")] == ["file.db"]
+
+
 def test_flask_refuses_settings_of_an_engine_that_is_open(tk: Tokenry) -> None:
     with pytest.raises(ConfigError, match="TOKENRY_ACCESS_LIFE is a setting of the engine"):
         flask(tk, TOKENRY_ACCESS_LIFE=60)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from tokenry.edge import is_json
 from tokenry.types import FieldError
 
 from .problems import Failed, problem
@@ -27,7 +28,7 @@ class BoundedRequest(Request):
         body = self._body = await self._read()
         if not body:
             return
-        if not _is_json(self.headers.get("content-type", "")):
+        if not is_json(self.headers.get("content-type")):
             raise Failed(problem("not_json"))
         try:
             self._json = _decoder.decode(body)
@@ -66,11 +67,6 @@ class BoundedRequest(Request):
         except ClientDisconnect:
             raise Failed(problem("bad_request", "The connection ended before the body.")) from None
         return b"".join(chunks)
-
-
-def _is_json(content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def _depth(value: Any) -> int:

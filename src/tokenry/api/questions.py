@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tokenry.edge import OPERATOR_ENVIRONMENT, Ask, is_too_long, read_ask
+from tokenry.edge import OPERATOR_ENVIRONMENT, Ask, is_json, is_too_long, read_ask
 from tokenry.types import FieldError, Invalid
 
 from .problems import Failed, problem
@@ -79,7 +79,7 @@ def read_batch(content_type: bytes | None, body: bytes | bytearray) -> list[Ques
 
 
 def _read(decode: Any, content_type: bytes | None, body: bytes | bytearray) -> Any:
-    if content_type != b"application/json" and not _is_json(content_type):
+    if content_type != b"application/json" and not is_json(content_type):
         raise Failed(problem("not_json"))
     try:
         return decode(body)
@@ -146,10 +146,6 @@ def _mistakes(field: msgspec.structs.FieldInfo, value: Any, place: str) -> list[
     except Invalid as error:
         return [one._replace(field=place + one.field) for one in error.errors]
     return []
-
-
-def _is_json(content_type: bytes | None) -> bool:
-    return content_type is not None and content_type.partition(b";")[0].strip().lower() == b"application/json"
 
 
 def _invalid(message: str) -> Invalid:

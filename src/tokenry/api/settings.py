@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from tokenry.config import yes_or_no
 from tokenry.edge import Proxies
 from tokenry.types import ConfigError, Invalid, shown
 
-_WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _COOKIE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -82,11 +82,10 @@ def _kubernetes(value: str) -> str:
 def _typed(kind: Any, value: object) -> Any:
     """Turn a text, or what TOML made of it, into what a setting needs."""
     if kind is bool:
-        if isinstance(value, bool):
-            return value
-        if str(value).lower() not in _WORDS:
-            raise ValueError("must be true or false")
-        return _WORDS[str(value).lower()]
+        try:
+            return yes_or_no(value)
+        except KeyError:
+            raise ValueError("must be true or false") from None
     if kind in (int, float):
         try:
             return kind(str(value))

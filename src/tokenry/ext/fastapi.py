@@ -25,6 +25,7 @@ except ModuleNotFoundError as error:
     raise missing(error, "tokenry[fastapi]") from None
 
 from tokenry import AsyncTokenry
+from tokenry.edge import is_json
 from tokenry.types import ConfigError, SessionTokens, Valid
 
 from . import cookies, steps
@@ -215,7 +216,7 @@ async def _response_of(request: Request, refusal: Any) -> Any:
 
 async def _token_of_body(request: Request) -> str | None:
     """Return the refresh token that an application without cookies sends as JSON."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+    if not is_json(request.headers.get("content-type")):
         return None
     try:
         body = await request.json()

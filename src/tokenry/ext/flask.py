@@ -26,6 +26,7 @@ except ModuleNotFoundError as error:
 
 from tokenry import Tokenry
 from tokenry.config import override
+from tokenry.edge import is_json
 from tokenry.types import ConfigError, SessionTokens, Valid
 
 from . import cookies, steps
@@ -83,7 +84,8 @@ class _State:
     def _open(self) -> Tokenry:
         settings = dict(self._opening or {})
         url, keyring = (settings.pop(name, None) for name in PLACES)
-        return Tokenry(url, keyring=keyring, settings=override(settings) if settings else None)
+        found = override(settings)
+        return Tokenry(url or found.database_url, keyring=keyring or found.keyring, settings=found.settings)
 
 
 def _configured(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -257,7 +259,7 @@ def _state() -> _State:
 def _token_of_body() -> str | None:
     """Return the refresh token that an application without cookies sends as JSON."""
     try:
-        body = request.get_json(silent=True) if request.is_json else None
+        body = request.get_json(force=True, silent=True) if is_json(request.headers.get("Content-Type")) else None
     except RecursionError:
         return None
     token = body.get("refresh_token") if isinstance(body, dict) else None

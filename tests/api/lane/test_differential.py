@@ -45,6 +45,7 @@ CASES: dict[str, Make] = {
     "verify, empty body": lambda p: request("POST", "/v1/verify", f"X-API-Key: {p.operator}"),
     "verify, not JSON": lambda p: verify(p.operator, q(p)).replace(b"application/json", b"text/plain"),
     "verify, JSON in UTF-8": lambda p: verify(p.operator, q(p)).replace(b"/json", b"/JSON; charset=utf-8"),
+    "verify, a kind of JSON": lambda p: verify(p.operator, q(p)).replace(b"/json", b"/vnd.tokenry+json"),
     "verify, unknown field": lambda p: verify(p.operator, q(p, password="x")),
     "verify, wrong type": lambda p: verify(p.operator, q(p, cost="1")),
     "verify, GET": lambda p: request("GET", "/v1/verify", f"X-API-Key: {p.operator}"),

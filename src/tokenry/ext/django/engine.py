@@ -57,9 +57,9 @@ def get_tokenry() -> Tokenry:
         with _lock:
             if place not in _open:
                 _close_all()
-                engine = engine_settings()
-                settings = override(engine) if engine else None
-                _open[place] = Tokenry(database_url(), keyring=project_settings().get("KEYRING"), settings=settings)
+                found = override(engine_settings())
+                keyring = project_settings().get("KEYRING") or found.keyring
+                _open[place] = Tokenry(database_url(), keyring=keyring, settings=found.settings)
             tk = _open[place]
     return tk
 

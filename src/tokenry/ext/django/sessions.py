@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from tokenry.edge import is_json
 from tokenry.types import SessionTokens
 
 from .. import cookies, steps
@@ -98,7 +99,7 @@ def _root(request: HttpRequest) -> str:
 
 def _token_of_body(request: HttpRequest) -> str | None:
     """Return the refresh token that an application without cookies sends as JSON."""
-    if request.content_type != "application/json":
+    if not is_json(request.headers.get("Content-Type")):
         return None
     try:
         body = json.loads(request.body)

@@ -145,5 +145,5 @@ def test_a_database_in_memory_says_what_to_do() -> None:
 
 
 def test_an_unknown_option_is_named(tk: Tokenry, client: Client) -> None:
-    with override_settings(TOKENRY={"COOKIE_SECURITY": False}), pytest.raises(ConfigError, match="cookie_security"):
+    with override_settings(TOKENRY={"COOKIE_SECURITY": False}), pytest.raises(ConfigError, match="COOKIE_SECURITY"):
         client.get("/projects")

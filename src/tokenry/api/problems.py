@@ -45,7 +45,7 @@ class Kind(NamedTuple):
 
 KINDS: Final[dict[str, Kind]] = {
     "credential_missing": Kind(401, "A credential is needed", "Send `Authorization: Bearer …` or `X-API-Key: …`."),
-    "credential_ambiguous": Kind(400, "Two credentials differ", "Send one credential, in one header."),
+    "credential_ambiguous": Kind(400, "Two credentials differ", "Send one credential, in one header or one cookie."),
     "malformed": Kind(401, "The credential is malformed", "Copy the whole key again: it ends in a checksum."),
     "not_found": Kind(
         404,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .core import fields
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
-from .core.grant import Grant
+from .core.grant import Grant, size_of_grant
 from .core.media import is_json
+from .core.memo import ENTRY_BYTES, KIB, MIB, Memo, length, remembering
 from .core.presented import (
     Found,
     Presented,
@@ -141,13 +142,17 @@ def taken_of(verdict: Valid) -> Taken:
 
 
 __all__ = [
+    "ENTRY_BYTES",
     "HIDDEN",
     "KEY_CHECKS",
+    "KIB",
+    "MIB",
     "OPERATOR_ENVIRONMENT",
     "Ask",
     "Engine",
     "Found",
     "Grant",
+    "Memo",
     "Presented",
     "Proxies",
     "Refreshing",
@@ -160,13 +165,16 @@ __all__ = [
     "is_foreign",
     "is_json",
     "is_too_long",
+    "length",
     "limit_fields",
     "of_authorization",
     "read_ask",
     "read_cookie",
     "read_presented",
     "refresh_together",
+    "remembering",
     "session_of",
+    "size_of_grant",
     "status_of",
     "taken_of",
     "unrepeated",

@@ -15,7 +15,8 @@ class Grant:
 
     def __init__(self, kid: str) -> None:
         self.kid = kid
-        self.proof = b""
+        self.proof = self.key_record = b""
+        self.own_scopes = ()
 
 
 class Others:

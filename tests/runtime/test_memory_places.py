@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.runtime.test_leases import a_grant
-from tokenry.core.grant import Grant
+from tokenry.core.grant import Grant, size_of_grant
 from tokenry.runtime.memory import Memory
 
 
@@ -55,3 +55,29 @@ def test_a_repr_shows_neither_proof_nor_digest() -> None:
     grant.proof = b"proof-of-the-secret"
     assert repr(grant) == "Grant(kid='k', tenant='default')"
     assert "proof" not in str(grant.__rich_repr__())
+
+
+def test_large_grants_take_more_room_and_the_oldest_go() -> None:
+    memory = Memory(100, None)
+    for number in range(1000):
+        grant = named(f"k{number}")
+        grant.key_record = b"x" * 8000
+        memory.remember(grant, grant.kid, memory.prepare())
+        assert len(memory) <= 12
+        assert memory.recall(grant.kid, grant.kid) is grant
+    assert memory.recall("k998", "k998")
+    for number in range(200):
+        remember(memory, f"small {number}")
+    assert len(memory) == 100
+    assert memory._bytes == 100 * size_of_grant(named("small"))
+
+
+def test_a_grant_larger_than_all_room_is_remembered_alone() -> None:
+    memory = Memory(3, None)
+    grant = named("large")
+    grant.key_record = b"x" * 100_000
+    remember(memory, "a")
+    memory.remember(grant, "large", memory.prepare())
+    assert (len(memory), memory.recall("large", "large")) == (1, grant)
+    memory.drop(("large",), None)
+    assert (len(memory), memory._bytes) == (0, 0)

@@ -9,10 +9,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from tokenry.edge import grant_of, taken_of
+from tokenry.edge import KIB, MIB, Memo, grant_of, size_of_grant, taken_of
 from tokenry.types import Limit, Refused, Valid, Verdict
 
-ENTRIES = 4096
+BYTES_MAX = 16 * MIB
+"""How much is kept of verdicts: of the JSON of small keys, that of about 5,000."""
+
 _NOTHING = b',"kind":null,"key":null,"session":null,"owner":null,"tenant":null,"scopes":[],"claims":{},"limits":'
 _END = b'],"retry_after":null}'
 _PLAIN = re.compile(r"[A-Za-z0-9_.~:@*-]+")
@@ -70,13 +72,10 @@ class _Kept:
 
 
 class Answers:
-    """Encodes verdicts, and keeps what it encoded for the grants that memory keeps, for at most `entries` of them."""
+    """Encodes verdicts, and keeps what it encoded for the grants that memory keeps, at most `bytes_max` of it."""
 
-    def __init__(self, entries: int = ENTRIES) -> None:
-        self._entries = entries
-        self._kept: dict[str, _Kept] = {}
-        self._ring: list[str] = []
-        self._hand = 0
+    def __init__(self, bytes_max: int = BYTES_MAX) -> None:
+        self._kept: Memo[str, _Kept] = Memo(_size, bytes_max=bytes_max, each_max=64 * KIB)
 
     def json(self, verdict: Verdict) -> bytes:
         """Return the JSON of a verdict."""
@@ -117,18 +116,13 @@ class Answers:
             return kept
         fresh = _Kept(verdict)
         if grant.proof:  # memory keeps it: it will come again
-            if kept is None:
-                self._make_room(grant.kid)
-            self._kept[grant.kid] = fresh
+            self._kept.put(grant.kid, fresh)
         return fresh
 
-    def _make_room(self, kid: str) -> None:
-        if len(self._ring) < self._entries:
-            self._ring.append(kid)
-            return
-        del self._kept[self._ring[self._hand]]
-        self._ring[self._hand] = kid
-        self._hand = (self._hand + 1) % self._entries
+
+def _size(kid: str, kept: _Kept) -> int:
+    """Return how much the answers about a grant take, which repeat what the grant says."""
+    return 3 * size_of_grant(kept.grant)
 
 
 def _refused(verdict: Refused) -> bytes:
@@ -155,18 +149,20 @@ def _beginning(verdict: Valid) -> bytes:
     )
 
 
-def _remembered(known: dict[Any, bytes], of: Any, verdict: Valid) -> bytes:
+def _remembered(known: Memo[Any, bytes], of: Any, verdict: Valid) -> bytes:
     """Return the JSON of an owner or a tenant, whom many keys share."""
     found = known.get(of)
     if found is None:
-        if len(known) >= ENTRIES:
-            known.clear()
-        found = known[of] = _encode(verdict.owner) if known is _OWNERS else tenant_json(verdict.tenant)
+        found = known.put(of, _encode(verdict.owner) if known is _OWNERS else tenant_json(verdict.tenant))
     return found
 
 
-_OWNERS: dict[Any, bytes] = {}
-_TENANTS: dict[Any, bytes] = {}
+def _size_of_record(of: Any, told: bytes) -> int:
+    return len(of[0]) + len(told)
+
+
+_OWNERS: Memo[Any, bytes] = Memo(_size_of_record, bytes_max=4 * MIB, each_max=64 * KIB)
+_TENANTS: Memo[Any, bytes] = Memo(_size_of_record, bytes_max=MIB)
 
 
 def tenant_json(tenant: Any) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -11,14 +10,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from tokenry.edge import (
+    ENTRY_BYTES,
     OPERATOR_ENVIRONMENT,
     Presented,
     Proxies,
     Throttle,
     from_memory,
     is_too_long,
+    length,
     read_ask,
     read_presented,
+    remembering,
 )
 from tokenry.groups import Groups
 from tokenry.tokenry import Tokenry
@@ -132,7 +134,7 @@ def _ask(rule: Rule, text: str, ip: str | None) -> dict[str, Any]:
     return {"scopes": rule.scope, "environment": OPERATOR_ENVIRONMENT, "ip": ip, "cost": 1}
 
 
-@lru_cache(maxsize=4096)
+@remembering(length, each_max=ENTRY_BYTES + 128)
 def _address(host: str) -> str | None:
     """Return a peer's address; what a server names otherwise, such as a unix socket, has none."""
     try:

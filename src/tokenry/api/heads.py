@@ -8,48 +8,44 @@ from __future__ import annotations
 
 import asyncio
 
+from tokenry.edge import KIB, MIB, Memo
+
 from .hot import Request
 
-HEADS_MAX = 2048
+BYTES_MAX = 16 * MIB
 LENGTH_MAX = 2048
 KEPT_SECONDS = 10.0
+_FIELD_BYTES = 150
+_REQUEST_BYTES = 1500
 _END = b"\r\n\r\n"
 
 
 class Heads:
-    """At most twice `HEADS_MAX` heads, by who is connected and every byte of them."""
+    """Heads by who is connected and every byte of them, together at most `BYTES_MAX`."""
 
     def __init__(self) -> None:
-        self._young: dict[tuple[str | None, bytes], Request] = {}
-        self._old: dict[tuple[str | None, bytes], Request] = {}
+        self._known: Memo[tuple[str | None, bytes], Request] = Memo(_size, bytes_max=BYTES_MAX, each_max=32 * KIB)
         self._timer: asyncio.TimerHandle | None = None
 
     def get(self, peer: str | None, data: bytes) -> Request | None:
         """Return a request of its own for a head without a body that was answered before."""
-        if not (self._young or self._old) or not data.endswith(_END):
+        if self._timer is None or not data.endswith(_END):
             return None
-        place = (peer, data)
-        found = self._young.get(place)
-        if found is None:
-            found = self._old.get(place)
-            if found is None:
-                return None
-            self._put(place, found)
-        return found.twin()
+        found = self._known.get((peer, data))
+        return None if found is None else found.twin()
 
     def keep(self, peer: str | None, data: bytes, asked: Request, loop: asyncio.AbstractEventLoop) -> None:
         """Keep a head that has been parsed and answered, unless it is large."""
         if len(data) > LENGTH_MAX:
             return
-        self._put((peer, data), asked)
+        self._known.put((peer, data), asked)
         if self._timer is None:
             self._timer = loop.call_later(KEPT_SECONDS, self._age, loop)
 
-    def _put(self, place: tuple[str | None, bytes], asked: Request) -> None:
-        if len(self._young) >= HEADS_MAX:
-            self._old, self._young = self._young, {}
-        self._young[place] = asked
-
     def _age(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._old, self._young = self._young, {}
-        self._timer = loop.call_later(KEPT_SECONDS, self._age, loop) if self._old else None
+        self._known.age()
+        self._timer = loop.call_later(KEPT_SECONDS, self._age, loop) if len(self._known) else None
+
+
+def _size(place: tuple[str | None, bytes], asked: Request) -> int:
+    return 2 * len(place[1]) + _FIELD_BYTES * len(asked.fields) + _REQUEST_BYTES

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from functools import lru_cache
 from itertools import count
 from typing import TypeAlias
 
@@ -34,7 +33,7 @@ from .counters import Counters
 from .introspecting import Introspection
 from .oauth import INTROSPECT, place_of
 from .problems import Failed, Problem, problem
-from .questions import Question, asks, bounded, read_batch, read_question, requirements
+from .questions import Needs, Question, Requirements, asks, bounded, needs_of, read_batch, read_question
 from .settings import ServerSettings
 
 VERIFY_SCOPE = "tokenry:verify"
@@ -67,6 +66,7 @@ class Request:
         "has_id",
         "length",
         "method",
+        "needs",
         "peer",
         "proved",
         "query",
@@ -84,6 +84,7 @@ class Request:
         self.credentials: list[tuple[bytes, bytes]] = []
         self.about: Wish | None = None
         self.proved: Grant | None = None  # what the credential of this very head was found to be, when it was valid
+        self.needs: Needs | None = None  # what a proxy requires, as it was sent
         self.ahead = ""  # a credential that will be asked about as soon as the caller is known
         self.question: Question | None = None
         self.content_type = self.length = self.chunked = None
@@ -125,6 +126,7 @@ class Request:
         twin.peer, twin.client, twin.method, twin.tenant = self.peer, self.client, self.method, self.tenant
         twin.content_type, twin.length, twin.chunked = self.content_type, self.length, self.chunked
         twin.has_id, twin.request_id, twin.ahead, twin.proved = self.has_id, self.request_id, "", self.proved
+        twin.needs = None
         twin.again(b"")
         return twin
 
@@ -165,7 +167,6 @@ _ids = _Ids()
 os.register_at_fork(after_in_child=_ids.__init__)  # type: ignore[misc]
 
 
-@lru_cache(maxsize=4096)
 def _ask_of_caller(client: str | None) -> Ask:
     return read_ask(VERIFY_SCOPE, client, 1, None, OPERATOR_ENVIRONMENT, None)
 
@@ -182,6 +183,7 @@ class Hot:
         self._counters = counters
         self._throttle = throttle
         self._answers = Answers()
+        self._needs = Requirements()
         self._nginx = settings.auth_answers == "nginx"
         self.routes: dict[str, Callable[[Request], Steps]] = {
             VERIFY: self.verify,
@@ -213,7 +215,7 @@ class Hot:
             on_http = _wants_status(asked.query)
             tenant, known = yield from self._caller(asked, reads_ahead=self._engine.gathers)
             question = asked.question or read_question(asked.content_type, asked.body)
-            ask = question.ask(tenant)
+            ask = question.ask(tenant, keep=known)
             text = bounded(question.credential)
             verdict = self.recall(text, ask)
             if verdict is None:
@@ -235,7 +237,7 @@ class Hot:
             tenant, known = yield from self._caller(asked)
             questions = read_batch(asked.content_type, asked.body)
             texts = [bounded(question.credential) for question in questions]
-            wishes = list(zip(texts, asks(questions, tenant), strict=True))
+            wishes = list(zip(texts, asks(questions, tenant, keep=known), strict=True))
             verdicts = yield from self._judge(wishes)
             told = [
                 self._answers.json(self._judged_for(verdict, question, asked, tenant, known))
@@ -253,6 +255,9 @@ class Hot:
             if verdict is None:
                 [verdict] = yield [about]
             verdict = self.judged(verdict, asked.client or asked.peer)
+            if verdict and asked.needs is not None:
+                self._needs.keep(asked.needs, about[1])
+                asked.needs = None
         except (Failed, TokenryError) as error:
             return self._unauthorized(problems.of(error), asked)
         if isinstance(verdict, Valid):
@@ -308,10 +313,12 @@ class Hot:
         if text is None:  # a header beats the cookie
             origins = self._settings.allowed_origins
             text = read_cookie(asked.method, asked.fields, self._settings.auth_cookie, origins)
-        scopes, environment = requirements(asked.query, asked.fields)
+        asked.needs = needs_of(asked.query, asked.fields)
+        requirement, environment = self._needs.read(asked.needs)
         if text is None:
             raise Failed(problems.missing_credential())
-        ask = read_ask(scopes, asked.client, 1, self._settings.auth_tenant, environment, None)
+        ask = read_ask(None, asked.client, 1, self._settings.auth_tenant, environment, None)
+        ask.requirement = requirement
         asked.about = about = (bounded(text), ask)
         return about
 

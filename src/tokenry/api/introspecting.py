@@ -6,12 +6,11 @@ It takes from limits what one verification takes. Who needs more than yes and no
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tokenry.edge import Ask, Grant, grant_of, read_ask
+from tokenry.edge import KIB, MIB, Ask, Grant, Memo, grant_of, read_ask, size_of_grant
 from tokenry.types import Refused, Valid, Verdict
 
 from . import forms, problems
@@ -22,7 +21,6 @@ from .questions import NOBODY, bounded
 if TYPE_CHECKING:
     from .hot import Answer, Hot, Request, Steps, Wish
 
-ENTRIES: Final = 4096
 _FORM: Final = b"application/x-www-form-urlencoded"
 _JSON: Final = b"content-type: application/json\r\ncache-control: no-store\r\n"
 _INACTIVE: Final = b'{"active":false}'
@@ -35,7 +33,8 @@ class Introspection:
     def __init__(self, hot: Hot, issuer: str) -> None:
         self._hot = hot
         self._issuer = issuer.rstrip("/")
-        self._kept: dict[int, tuple[Grant, bytes]] = {}
+        # The value keeps the grant, too: no other grant can have its id.
+        self._kept: Memo[int, tuple[Grant, bytes]] = Memo(_size, bytes_max=8 * MIB, each_max=64 * KIB)
 
     def introspect(self, asked: Request) -> Steps:
         """Answer what a token is."""
@@ -108,11 +107,8 @@ class Introspection:
         kept = self._kept.get(id(grant))
         if kept is not None:
             return kept[1]
-        if len(self._kept) >= ENTRIES:
-            self._kept.clear()
         body = _encode({**(verdict.claims or self._of_key(verdict)), **_always(verdict), **_end(verdict)})
-        self._kept[id(grant)] = (grant, body)  # which keeps the grant, too: no other one can have its id
-        return body
+        return self._kept.put(id(grant), (grant, body))[1]
 
     def _of_key(self, verdict: Valid) -> dict[str, Any]:
         """Return of a key what a token would say."""
@@ -128,6 +124,10 @@ class Introspection:
 
     def _said(self, asked: Request, status: int, body: bytes, lines: bytes = b"") -> Answer:
         return self._hot.said(INTROSPECT, status, _JSON + lines, body, asked)
+
+
+def _size(_: int, kept: tuple[Grant, bytes]) -> int:
+    return size_of_grant(kept[0]) + len(kept[1])
 
 
 def _unknown(asked: Request) -> OAuthError:
@@ -155,7 +155,6 @@ def _end(verdict: Valid) -> dict[str, int]:
     return {} if verdict.expires_at is None else {"exp": int(verdict.expires_at.timestamp())}
 
 
-@lru_cache(maxsize=1024)
 def _ask(slug: str | None, named: str | None) -> Ask:
     """Return the ask of a caller who is confined to a tenant, on the endpoint of one."""
     about = slug or named

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from tokenry.edge import OPERATOR_ENVIRONMENT, Ask, is_json, is_too_long, read_ask
+from tokenry.edge import KIB, MIB, OPERATOR_ENVIRONMENT, Ask, Memo, is_json, is_too_long, read_ask
 from tokenry.types import FieldError, Invalid
 
 from .problems import Failed, problem
@@ -21,7 +20,6 @@ _PARAMETERS = ("scopes", "environment")
 _HEADERS = ("x-auth-require-scopes", "x-auth-require-environment")
 _MAY_REQUIRE = (b"x-auth-r", b"x-auth_r", b"x_auth-r", b"x_auth_r")
 _UNKNOWN_NAMED_MAX = 10
-_REMEMBERED_MAX = 512
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
 
@@ -40,7 +38,7 @@ class Question(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     def __repr__(self) -> str:
         return "Question(…)"
 
-    def ask(self, tenant: str | None, place: str = "") -> Ask:
+    def ask(self, tenant: str | None, place: str = "", *, keep: bool) -> Ask:
         """Return the ask for a caller, who belongs to `tenant` (None: to the installation).
 
         Raise Invalid that names every mistake; `place` is what stands before the name of each.
@@ -49,7 +47,7 @@ class Question(msgspec.Struct, forbid_unknown_fields=True, gc=False):
         if tenant is not None:
             about = tenant if about is None or about == tenant else NOBODY
         try:
-            return read_ask(self.scopes, self.ip, self.cost, about, self.environment, self.audience)
+            return read_ask(self.scopes, self.ip, self.cost, about, self.environment, self.audience, keep=keep)
         except Invalid:
             raise Invalid(mistakes(msgspec.structs.asdict(self), place)) from None
 
@@ -90,13 +88,13 @@ def _read(decode: Any, content_type: bytes | None, body: bytes | bytearray) -> A
         raise Failed(problem("bad_request", "The body is not well-formed JSON.")) from None
 
 
-def asks(questions: list[Question], tenant: str | None) -> list[Ask]:
+def asks(questions: list[Question], tenant: str | None, *, keep: bool) -> list[Ask]:
     """Return the asks of a batch; raise Invalid that names every mistake in it."""
     found: list[Ask] = []
     errors: list[FieldError] = []
     for number, question in enumerate(questions):
         try:
-            found.append(question.ask(tenant, f"questions[{number}]."))
+            found.append(question.ask(tenant, f"questions[{number}].", keep=keep))
         except Invalid as error:
             errors += error.errors
     if errors:
@@ -139,7 +137,7 @@ def _mistakes(field: msgspec.structs.FieldInfo, value: Any, place: str) -> list[
         msgspec.convert(value, field.type)
         if field.name in ("scopes", "ip", "cost"):
             nothing: dict[str, Any] = {"scopes": None, "ip": None, "cost": 1}
-            read_ask(**{**nothing, field.name: value}, tenant=None, environment=None, audience=None)
+            read_ask(**{**nothing, field.name: value}, tenant=None, environment=None, audience=None, keep=False)
     except msgspec.ValidationError as error:
         message = str(error).partition(" - at ")[0][:200].replace("`", "'")
         return [FieldError(place + field.name, "bad_type", message)]
@@ -167,17 +165,45 @@ def bounded(text: str) -> str:
     return text if len(text) <= 512 or not is_too_long(text) else ""
 
 
-def requirements(query: bytes, fields: list[tuple[bytes, bytes]]) -> tuple[tuple[str, ...], str | None]:
-    """Return the scopes and the environment that a request for `/v1/auth` requires; raise Invalid.
+Needs: TypeAlias = tuple[bytes, tuple[tuple[bytes, bytes], ...]]
+"""What a request for `/v1/auth` requires, as it was sent: its query, and the headers that may say something of it."""
 
-    Requirements from query and headers are combined; all must be met. An unknown name is refused, never ignored: a
-    mistyped requirement would let everybody in.
-    """
-    asked = tuple([field for field in fields if field[0].startswith(_MAY_REQUIRE) and _requires(field[0])])
-    if not query and not asked:
-        return (), None
-    size = len(query) + sum(len(name) + len(value) for name, value in asked)
-    return (_remembered if size <= _REMEMBERED_MAX else _requirements)(query, asked)
+
+def needs_of(query: bytes, fields: list[tuple[bytes, bytes]]) -> Needs:
+    """Return what a request for `/v1/auth` requires."""
+    return query, tuple([field for field in fields if field[0].startswith(_MAY_REQUIRE) and _requires(field[0])])
+
+
+Required: TypeAlias = tuple[Any, str | None]
+"""The scopes of it, as an `Ask` holds them, and the environment."""
+
+
+class Requirements:
+    """Reads what proxies require, and remembers it for requests that were let in: junk is read and forgotten."""
+
+    def __init__(self) -> None:
+        self._known: Memo[Needs, Required] = Memo(_size_of_needs, bytes_max=2 * MIB, each_max=2 * KIB)
+
+    def read(self, needs: Needs) -> Required:
+        """Return the requirement of scopes (None: none is asked for) and the environment; raise Invalid.
+
+        Requirements from query and headers are combined; all must be met. An unknown name is refused, never ignored: a
+        mistyped requirement would let everybody in.
+        """
+        if needs == _NO_NEEDS:
+            return None, None
+        known = self._known.get(needs)
+        if known is not None:
+            return known
+        scopes, environment = _requirements(*needs)
+        return read_ask(scopes, None, 1, None, None, None, keep=False).requirement, environment
+
+    def keep(self, needs: Needs, ask: Ask) -> None:
+        """Remember what a known caller required."""
+        if needs != _NO_NEEDS and self._known.get(needs) is None:
+            self._known.put(needs, (ask.requirement, ask.environment))
+            if ask.requirement is not None:
+                ask.requirement.is_kept = self._known.get(needs) is not None
 
 
 def _requires(name: bytes) -> bool:
@@ -215,4 +241,9 @@ def _unknown(name: str, scopes: str, environment: str) -> FieldError:
     return FieldError(name[:80] or "query", "unknown", f"this is not a requirement: use {right}")
 
 
-_remembered = lru_cache(maxsize=1024)(_requirements)
+def _size_of_needs(needs: Needs, required: object) -> int:
+    query, fields = needs
+    return 6 * (len(query) + sum([len(name) + len(value) for name, value in fields]))
+
+
+_NO_NEEDS: Needs = (b"", ())

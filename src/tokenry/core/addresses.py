@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from functools import lru_cache
 from itertools import islice
 from socket import AF_INET, AF_INET6, inet_pton
 
 from .errors import LIST_MAX, FieldError, Invalid, shown
+from .memo import ENTRY_BYTES, MIB, length, remembering
 
 ENTRIES_MAX = 256
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
@@ -67,7 +67,7 @@ def check_list(field: str, entries: object, errors: list[FieldError]) -> tuple[s
     return tuple(seen)
 
 
-@lru_cache(maxsize=16384)
+@remembering(length, bytes_max=2 * MIB, each_max=ENTRY_BYTES + 128)
 def read(ip: str) -> Address:
     """Read a client address; raise Invalid. A zone (`%eth0`) says nothing about who it is and is dropped."""
     text = ip.partition("%")[0]
@@ -105,7 +105,6 @@ class Addresses:
         return False
 
 
-@lru_cache(maxsize=65536)
 def compiled(entries: tuple[str, ...]) -> Addresses | None:
-    """Return the compiled list, the same object for the same entries; None for an empty one (no restriction)."""
+    """Return the compiled list; None for an empty one (no restriction)."""
     return Addresses(entries) if entries else None

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
 from . import addresses, limits, scopes
+from .memo import KIB, MIB, length, remembering
 from .model import Key, KeyStatus, Owner, SecretInfo, Tenant, moment, moment_or_none
 
 T = TypeVar("T")
@@ -188,6 +188,11 @@ class Grant(msgspec.Struct, gc=False):
         )
 
 
+def size_of_grant(grant: Grant) -> int:
+    """Return about how many bytes a grant takes; what it shares with other grants is not counted."""
+    return _GRANT_BYTES + len(grant.key_record) + 16 * len(grant.own_scopes)
+
+
 def compile_row(row: Row) -> Grant:
     """Turn a row of the hot lookup into a grant."""
     return Grant(
@@ -201,7 +206,7 @@ def compile_row(row: Row) -> Grant:
         row.not_before,
         row.expires_at,
         row.owner_status != "active",
-        _granted(row.scopes, row.role_scopes),
+        _granted((row.scopes, row.role_scopes)),
         texts(row.scopes),
         _addresses(row.allowed_ips),
         _limits(row.limits),
@@ -210,6 +215,9 @@ def compile_row(row: Row) -> Grant:
         _shared(bytes(row.tenant_record)),
         unused=row.use_count == 0,
     )
+
+
+_GRANT_BYTES = 600
 
 
 def with_owner(row: Row, name: Any, email: Any, roles: Any, admin: Any) -> Row:
@@ -221,29 +229,38 @@ def with_owner(row: Row, name: Any, email: Any, roles: Any, admin: Any) -> Row:
     return msgspec.structs.replace(row, owner_record=msgspec.Raw(json.dumps(record).encode()))
 
 
-@lru_cache(maxsize=65536)
+def _size(stored: Any, value: object) -> int:
+    return 5 * len(stored)
+
+
+@remembering(_size, bytes_max=4 * MIB, each_max=32 * KIB)
 def texts(stored: str) -> tuple[str, ...]:
     """Return a stored list of texts."""
     return tuple(json.loads(stored))
 
 
-@lru_cache(maxsize=65536)
-def _granted(own: str, of_roles: str | None) -> scopes.Granted:
+@remembering(lambda key, _: 5 * (len(key[0]) + len(key[1] or "")), bytes_max=4 * MIB, each_max=32 * KIB)
+def _granted(stored: tuple[str, str | None]) -> scopes.Granted:
+    own, of_roles = stored
     roles = json.loads(of_roles) if of_roles else ()
     return scopes.granted(tuple(dict.fromkeys([*texts(own), *(scope for role in roles for scope in role)])))
 
 
-@lru_cache(maxsize=65536)
 def _addresses(stored: str) -> addresses.Addresses | None:
+    return None if stored == "[]" else _listed(stored)
+
+
+@remembering(_size, bytes_max=2 * MIB, each_max=32 * KIB)
+def _listed(stored: str) -> addresses.Addresses | None:
     return addresses.compiled(texts(stored))
 
 
-@lru_cache(maxsize=65536)
+@remembering(_size, bytes_max=4 * MIB, each_max=8 * KIB)
 def _limits(stored: str) -> tuple[limits.Limit, ...]:
-    return limits.compiled(tuple(tuple(limit) for limit in json.loads(stored)))
+    return limits.compiled(json.loads(stored))
 
 
-@lru_cache(maxsize=16384)
+@remembering(length, bytes_max=4 * MIB, each_max=8 * KIB)
 def _shared(value: T) -> T:
     """Return the same object for the same value: keys of one owner share its record."""
     return value

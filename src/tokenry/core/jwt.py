@@ -11,7 +11,6 @@ import binascii
 import hmac
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
@@ -262,7 +261,6 @@ def _tag(tag_key: bytes, first: str, begun: bytes) -> str:
     return tag_of(tag_key, f"{first}.{begun.decode()}")
 
 
-@lru_cache(maxsize=256)
 def _header(segment: str) -> Header | None:
     raw = _decode(segment)
     try:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -122,7 +121,6 @@ def _whole(value: Any, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
-@lru_cache(maxsize=65536)
-def compiled(values: tuple[tuple[str, int, int], ...]) -> tuple[Limit, ...]:
-    """Return limits from their stored form, the same object for the same limits."""
+def compiled(values: Iterable[tuple[str, int, int]]) -> tuple[Limit, ...]:
+    """Return limits from their stored form."""
     return tuple(Limit(*value) for value in values)

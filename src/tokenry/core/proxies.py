@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 from .addresses import Addresses, canonical, read
 from .errors import FieldError, Invalid, shown
+from .memo import ENTRY_BYTES, length, remembering
 
+_HOP_MAX = 128
 UNIX = "unix"
 """The entry that trusts whoever may connect to a unix socket, where peers have no address."""
 
@@ -30,7 +31,7 @@ class Proxies:
             raise Invalid(errors)
         self._unix = UNIX in entries
         self._networks = Addresses(tuple(networks))
-        self._trusted = lru_cache(maxsize=4096)(self._is_listed)
+        self._trusted = remembering(length, each_max=ENTRY_BYTES + 128)(self._is_listed)
 
     def trusts(self, peer: str | None) -> bool:
         """Tell whether a peer is a trusted proxy; None is one without an address."""
@@ -61,13 +62,15 @@ class Proxies:
             return False
 
 
-@lru_cache(maxsize=4096)
 def _address(hop: str) -> str | None:
-    """Return the address of a hop, which may carry a port, or None for what is none."""
+    """Return the address of a hop, which may carry a port and a zone, or None for what is none."""
+    if len(hop) > _HOP_MAX:
+        return None
     if hop.startswith("["):
         hop = hop[1:].partition("]")[0]
     elif hop.count(":") == 1:
         hop = hop.partition(":")[0]
+    hop = hop.partition("%")[0]
     try:
         read(hop)
     except Invalid:

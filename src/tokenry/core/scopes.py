@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import islice
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .errors import LIST_MAX, FieldError, Invalid, shown
+from .memo import KIB, MIB, Memo, remembering
 
 Ask: TypeAlias = "str | Sequence[str] | Mapping[str, ScopesAsked]"
 ScopesAsked: TypeAlias = "str | Sequence[ScopesAsked] | Mapping[str, ScopesAsked]"
@@ -20,8 +20,11 @@ ScopesAsked: TypeAlias = "str | Sequence[ScopesAsked] | Mapping[str, ScopesAsked
 LENGTH_MAX = 64
 OPERATOR = "tokenry"
 _SCOPE = re.compile(r"(?:[a-z0-9_.-]+|\*)(?::(?:[a-z0-9_.-]+|\*))*", re.ASCII)
+ASKED_MAX = 256
+"""How many scopes one question names, at all depths together."""
+
 _DEPTH_MAX = 8
-_MEMO_MAX = 256
+_MEMO_MAX = 64
 
 
 def is_scope(value: object) -> bool:
@@ -59,13 +62,16 @@ def covers(granted: str, asked: str) -> bool:
 class Requirement:
     """An ask that has been read once: `all` or `any` of scopes or of further requirements."""
 
-    __slots__ = ("asks", "every", "parts")
+    __slots__ = ("asks", "every", "is_kept", "parts")
 
     def __init__(self, every: bool, parts: tuple[str | Requirement, ...]) -> None:
         self.every = every
         self.parts = parts
         self.asks: bool = bool(parts) and all(isinstance(part, str) or part.asks for part in parts)
         """Whether it asks for something, at every depth: what asks for nothing is met by everybody."""
+
+        self.is_kept = False
+        """Whether the same question gets this object again, so that it is worth remembering who meets it."""
 
     def met_by(self, granted: Granted) -> bool:
         """Tell whether `granted` satisfies this requirement."""
@@ -90,6 +96,8 @@ class Granted:
 
     def allows(self, requirement: Requirement) -> bool:
         """Tell whether a requirement is met; remembered, since the same questions come again and again."""
+        if not requirement.is_kept:
+            return requirement.met_by(self)
         known = self._memo.get(requirement)
         if known is None:
             if len(self._memo) >= _MEMO_MAX:
@@ -98,50 +106,82 @@ class Granted:
         return known
 
 
-@lru_cache(maxsize=65536)
+def size_of(scopes: tuple[str, ...], value: object = None) -> int:
+    """Return about how many bytes scopes take, with what is compiled of them."""
+    return sum(map(len, scopes)) + 150 * len(scopes)
+
+
+@remembering(size_of, bytes_max=8 * MIB, each_max=64 * KIB)
 def granted(scopes: tuple[str, ...]) -> Granted:
     """Return the compiled form of a set of scopes, the same object for the same set."""
     return Granted(scopes)
 
 
-def require(ask: ScopesAsked) -> Requirement:
-    """Read an ask: a scope, a list (all of), or nested `{"all": […]}` and `{"any": […]}`; raise Invalid."""
+def require(ask: ScopesAsked, *, keep: bool = True) -> Requirement:
+    """Read an ask: a scope, a list (all of), or nested `{"all": […]}` and `{"any": […]}`; raise Invalid.
+
+    The requirement of a scope or a list is remembered, unless `keep` is false: for a caller that nobody knows yet.
+    """
     if isinstance(ask, str):
-        return _require_all((ask,))
+        return _require_all((ask,), keep)
     if ask.__class__ is list or isinstance(ask, Sequence):
+        if len(ask) > ASKED_MAX:
+            raise _too_many()
         try:
-            return _require_all(tuple(ask))
+            return _require_all(tuple(ask), keep)
         except TypeError:
             pass
-    return _read(ask, 0)
+    return _Reader().read(ask, 0)
 
 
-@lru_cache(maxsize=4096)
-def _require_all(scopes: tuple[str, ...]) -> Requirement:
-    return _read(scopes, 0)
+_asked: Memo[tuple[Any, ...], Requirement] = Memo(size_of, bytes_max=2 * MIB, each_max=4 * KIB)
 
 
-def _read(ask: ScopesAsked, depth: int) -> Requirement:
-    if depth > _DEPTH_MAX:
-        raise Invalid.one("scopes", "too_deep", f"a scope question may be nested at most {_DEPTH_MAX} deep")
-    if isinstance(ask, Mapping):
-        if len(ask) != 1 or next(iter(ask)) not in ("all", "any"):
-            raise Invalid.one("scopes", "bad_question", "a nested question has exactly one key, 'all' or 'any'")
-        [(word, parts)] = ask.items()
-        if isinstance(parts, str) or not isinstance(parts, Sequence) or not parts:
-            raise Invalid.one("scopes", "bad_question", f"{shown(word)} needs a list of at least one scope")
-    elif isinstance(ask, Sequence) and not isinstance(ask, (str, bytes)):
-        word, parts = "all", ask
-    else:
-        raise Invalid.one(
-            "scopes", "bad_question", "ask with a scope, a list of scopes, or {'all': […]} / {'any': […]}"
+def _require_all(scopes: tuple[Any, ...], keep: bool) -> Requirement:
+    found = _asked.get(scopes)
+    if found is None:
+        found = _Reader().read(scopes, 0)
+        if keep and all(part.__class__ is str for part in found.parts):
+            _asked.put(scopes, found)
+            found.is_kept = _asked.get(scopes) is found
+    return found
+
+
+def _too_many() -> Invalid:
+    return Invalid.one("scopes", "too_many", f"a question names at most {ASKED_MAX} scopes")
+
+
+class _Reader:
+    """Reads one ask, and counts the scopes in it."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def read(self, ask: ScopesAsked, depth: int) -> Requirement:
+        if depth > _DEPTH_MAX:
+            raise Invalid.one("scopes", "too_deep", f"a scope question may be nested at most {_DEPTH_MAX} deep")
+        if isinstance(ask, Mapping):
+            if len(ask) != 1 or next(iter(ask)) not in ("all", "any"):
+                raise Invalid.one("scopes", "bad_question", "a nested question has exactly one key, 'all' or 'any'")
+            [(word, parts)] = ask.items()
+            if isinstance(parts, str) or not isinstance(parts, Sequence) or not parts:
+                raise Invalid.one("scopes", "bad_question", f"{shown(word)} needs a list of at least one scope")
+        elif isinstance(ask, Sequence) and not isinstance(ask, (str, bytes)):
+            word, parts = "all", ask
+        else:
+            raise Invalid.one(
+                "scopes", "bad_question", "ask with a scope, a list of scopes, or {'all': […]} / {'any': […]}"
+            )
+        self._count += len(parts)
+        if self._count > ASKED_MAX:
+            raise _too_many()
+        return Requirement(
+            word == "all",
+            tuple([_scope(part) if isinstance(part, str) else self.read(part, depth + 1) for part in parts]),
         )
-    return Requirement(word == "all", tuple(_part(part, depth) for part in parts))
 
 
-def _part(part: ScopesAsked, depth: int) -> str | Requirement:
-    if not isinstance(part, str):
-        return _read(part, depth + 1)
+def _scope(part: str) -> str:
     if not is_scope(part):
         raise Invalid.one(
             "scopes",

@@ -75,7 +75,6 @@ class Parsed(msgspec.Struct, frozen=True, gc=False):
         return [("kid", self.kid)]
 
 
-@lru_cache(maxsize=1024)
 def is_prefix(text: str) -> bool:
     """Tell whether `text` is `[a-z][a-z0-9]*(_[a-z0-9]+)*` of at most 24 characters."""
     if not (text.isascii() and len(text) <= PREFIX_MAX and text[:1].isalpha() and text.islower()):

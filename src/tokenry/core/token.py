@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -16,9 +15,10 @@ import msgspec
 from .decide import OPERATOR_ENVIRONMENT
 from .grant import Grant, texts
 from .jwt import Claims, all_claims
+from .memo import KIB, MIB, remembering
 from .model import Key, Owner, Session, Tenant, moment
 from .policy import SECOND
-from .scopes import Granted, covers, granted, is_operator
+from .scopes import Granted, covers, granted, is_operator, size_of
 from .verdict import Taken, Valid
 
 Kind = Literal["key", "session", "token"]
@@ -236,10 +236,14 @@ def session_of(grant: Grant) -> Session:
     )
 
 
-@lru_cache(maxsize=16384)
 def narrowed(own: Granted, parent: Granted) -> Granted:
     """Return what two sets of scopes both cover, the same object for the same sets."""
-    return own if own is parent else Narrowed(own, parent)
+    return own if own is parent else _narrowed((own, parent))
+
+
+@remembering(lambda both, met: sum([size_of(one.scopes) for one in (*both, met)]), bytes_max=2 * MIB, each_max=16 * KIB)
+def _narrowed(both: tuple[Granted, Granted]) -> Granted:
+    return Narrowed(*both)
 
 
 def _met(own: tuple[str, ...], parent: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, NamedTuple
+
+from tokenry.edge import ENTRY_BYTES, length, remembering
 
 _ENVIRON = (
     ("authorization", "HTTP_AUTHORIZATION"),
@@ -97,7 +98,7 @@ def _joined(values: list[str] | None) -> str | None:
     return ", ".join(values) if values else None
 
 
-@lru_cache(maxsize=4096)
+@remembering(length, each_max=ENTRY_BYTES + 128)
 def address(host: str) -> str | None:
     """Return a peer's address; what a server names otherwise, such as a unix socket, has none."""
     try:

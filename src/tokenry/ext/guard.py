@@ -8,11 +8,13 @@ guard.judged(verdict, facts, need)   # the Valid, or a Problem
 from __future__ import annotations
 
 import time
-from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 from tokenry.edge import (
+    ENTRY_BYTES,
+    Ask,
     Found,
+    Memo,
     Proxies,
     Throttle,
     cookie_counts,
@@ -35,12 +37,14 @@ KEYS: Final[tuple[Kind, ...]] = ("key", "token")
 SESSIONS: Final[tuple[Kind, ...]] = ("session",)
 ALL: Final[tuple[Kind, ...]] = ("key", "token", "session")
 _GUESSES = ("malformed", "not_found")
+_ASKS_BYTES_MAX = 128 * 1024
+"""How much one route remembers of the addresses that ask: about 500 of them."""
 
 
 class Need:
     """What one route demands of a credential, checked when the route is made."""
 
-    __slots__ = ("ask", "asked", "kinds", "scopes")
+    __slots__ = ("_asks", "_facts", "asked", "kinds", "scopes")
     asked: dict[str, Any]
 
     def __init__(
@@ -55,7 +59,8 @@ class Need:
     ) -> None:
         """Take what `verify` takes, and the kinds of credentials that will do; raise Invalid for a malformed demand."""
         read_ask(scopes, None, cost, tenant, environment, audience)
-        self.ask = lru_cache(maxsize=4096)(lambda ip: read_ask(scopes, ip, cost, tenant, environment, audience))
+        self._facts = scopes, cost, tenant, environment, audience
+        self._asks: Memo[str | None, Ask] = Memo(_size, bytes_max=_ASKS_BYTES_MAX, each_max=ENTRY_BYTES + 128)
         self.kinds = kinds
         self.scopes = _named(scopes)
         given = {"scopes": scopes, "tenant": tenant, "environment": environment, "audience": audience}
@@ -63,9 +68,21 @@ class Need:
         if cost != 1:
             self.asked["cost"] = cost
 
+    def ask(self, ip: str | None) -> Ask:
+        """Return the question about a credential that a client at `ip` presents."""
+        found = self._asks.get(ip)
+        if found is None:
+            scopes, cost, tenant, environment, audience = self._facts
+            found = self._asks.put(ip, read_ask(scopes, ip, cost, tenant, environment, audience))
+        return found
+
     def accepts(self, verdict: Valid) -> bool:
         """Tell whether a credential is of a kind that will do."""
         return verdict.kind in self.kinds
+
+
+def _size(ip: str | None, ask: object) -> int:
+    return 2 * len(ip or "")
 
 
 def _named(scopes: Any) -> tuple[str, ...]:

@@ -13,7 +13,10 @@ import os
 import threading
 from typing import Protocol
 
-from tokenry.core.grant import Grant
+from tokenry.core.grant import Grant, size_of_grant
+
+BYTES_EACH = 1024
+"""What a grant may take on average. Where large ones take more, fewer are remembered."""
 
 
 class Signal(Protocol):
@@ -38,6 +41,8 @@ class Memory:
         self._dropped = 0
         self._ring: list[str] = []  # every kid of the grants, once
         self._hand = 0
+        self._bytes = 0
+        self._oldest = -1  # where the last grant was forgotten to make room for large ones
         self._attic: list[dict[str, Grant | None]] = []
         self._version: object = None
         self._fence = -1
@@ -84,18 +89,39 @@ class Memory:
                 return
             if grant.kid not in self._grants:
                 self._make_room(grant.kid)
-            elif self._grants[grant.kid] is None:
+            else:
+                self._forget(grant.kid)
                 self._dropped -= 1
             self._grants[grant.kid] = grant
+            self._bytes += size_of_grant(grant)
+            self._fit(grant)
 
     def _make_room(self, kid: str) -> None:
         if len(self._ring) < self.entries:
             self._ring.append(kid)
         else:
-            if self._grants.pop(self._ring[self._hand]) is None:
-                self._dropped -= 1
+            self._forget(self._ring[self._hand])
+            del self._grants[self._ring[self._hand]]
+            self._dropped -= 1
             self._ring[self._hand] = kid
             self._hand = (self._hand + 1) % self.entries
+
+    def _forget(self, kid: str) -> None:
+        """Forget a grant and keep its place, so that a key that changes often takes nobody else's."""
+        grant = self._grants.get(kid)
+        if grant is not None:
+            self._bytes -= size_of_grant(grant)
+            self._grants[kid] = None
+            self._dropped += 1
+
+    def _fit(self, newest: Grant) -> None:
+        """Forget the oldest grants while all together are too large."""
+        for _ in range(len(self._ring)):
+            if self._bytes <= BYTES_EACH * self.entries:
+                break
+            self._oldest = (self._oldest + 1) % len(self._ring)
+            if self._ring[self._oldest] != newest.kid:
+                self._forget(self._ring[self._oldest])
 
     def prepare(self) -> int:
         """Return the drop counter that a lookup must carry, after learning what others did."""
@@ -110,9 +136,7 @@ class Memory:
             if fence is not None and fence[0] == self._fence:
                 self._fence = fence[1]
             for kid in kids:
-                if self._grants.get(kid) is not None:
-                    self._grants[kid] = None  # a key that changes often takes one place, and nobody else's
-                    self._dropped += 1
+                self._forget(kid)
 
     def close(self) -> None:
         """Forget everything and remember nothing any more."""
@@ -125,6 +149,7 @@ class Memory:
             self.drops += 1
             self.clears += 1
             old, self._grants, self._dropped, self._ring, self._hand = self._grants, {}, 0, [], 0
+            self._bytes = 0
         if old:
             self._attic.append(old)
 

@@ -4,44 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 
+from tokenry.core.memo import KIB, Memo
 from tokenry.core.token import Checked
+
+_CHECKED_BYTES = 1500
+BYTES_EACH = 2 * KIB
+"""What a token is expected to take. Where they take more, fewer are remembered."""
 
 
 class TokenMemory:
-    """At most `entries` tokens. That a signature holds stays true; whether the token does is asked every time."""
+    """About `entries` tokens. That a signature holds stays true; whether the token does is asked every time."""
 
     def __init__(self, entries: int) -> None:
-        self._entries = entries
+        self._bytes_max = entries * BYTES_EACH
         self.forget()
 
     def forget(self) -> None:
         """Begin anew, as after a fork: with another key and no tokens."""
-        self._lock = threading.Lock()
-        self._tokens: dict[bytes, Checked] = {}
-        self._ring: list[bytes] = []  # every digest of the tokens, once
-        self._hand = 0
+        self._tokens: Memo[bytes, Checked] = Memo(_size, bytes_max=self._bytes_max, each_max=32 * KIB)
         self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)
 
     def get(self, text: str) -> Checked | None:
         """Return a token that was checked before, or None."""
-        return self._tokens.get(self._digest(text)) if self._tokens else None
+        return self._tokens.get(self._digest(text)) if self._bytes_max else None
 
     def put(self, text: str, token: Checked) -> None:
-        """Remember a token, in place of the one that was remembered longest when there are too many."""
-        if not self._entries:
-            return
-        digest = self._digest(text)
-        with self._lock:
-            if digest not in self._tokens:
-                if len(self._ring) < self._entries:
-                    self._ring.append(digest)
-                else:
-                    self._tokens.pop(self._ring[self._hand], None)
-                    self._ring[self._hand] = digest
-                    self._hand = (self._hand + 1) % self._entries
-            self._tokens[digest] = token
+        """Remember a token."""
+        if self._bytes_max:
+            self._tokens.put(self._digest(text), token)
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -50,3 +41,7 @@ class TokenMemory:
         keyed = self._keyed.copy()
         keyed.update(text.encode("utf-8", "surrogatepass"))
         return keyed.digest()
+
+
+def _size(digest: bytes, token: Checked) -> int:
+    return _CHECKED_BYTES + 3 * len(token.payload)

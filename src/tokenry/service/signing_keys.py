@@ -16,6 +16,7 @@ from typing import Any
 from tokenry.core import jwt, signing
 from tokenry.core.errors import Conflict, NotFound, shown
 from tokenry.core.keyring import Keyring
+from tokenry.core.memo import MIB, Memo
 from tokenry.core.model import NOT_GIVEN, NotGiven, SigningKey, Tenant, moment, moment_or_none
 from tokenry.core.policy import TokenPolicy
 from tokenry.core.ports import Store
@@ -29,6 +30,8 @@ READ = "tokenry:signing_keys:read"
 WRITE = "tokenry:signing_keys:write"
 _BATCH = 100
 _MAX_AGE = 5_000_000
+_KEY_BYTES = 4000
+_LOCKS_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,10 @@ class Ring:
     keys: Mapping[str, jwt.JoseKey]
     mark: int
     read_at: int
+
+
+def _size(_: str, ring: Ring) -> int:
+    return _KEY_BYTES * len(ring.rows) + 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +65,8 @@ class Signers:
     mark: Callable[[], int]
     look: Callable[[], object]
     on_one_loop: bool = False
-    _rings: dict[str, Ring] = field(default_factory=dict)
-    _by_kid: dict[str, Ring] = field(default_factory=dict)
+    _rings: Memo[str, Ring] = field(default_factory=lambda: Memo(_size, bytes_max=16 * MIB, each_max=8 * MIB))
+    _by_kid: Memo[str, Ring] = field(default_factory=lambda: Memo(_size, bytes_max=16 * MIB, each_max=8 * MIB))
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
 
     def signer(self, context: Context, slug: str) -> jwt.JoseKey:
@@ -92,6 +99,8 @@ class Signers:
             return self._read_of(kid, store)
         if self.on_one_loop:  # where who waits for a lock keeps its holder from going on
             return self._read_of(kid, self.store)
+        if len(self._locks) > _LOCKS_MAX:  # whoever holds one keeps it; the worst is that a key is read twice
+            self._locks.clear()
         with self._locks.setdefault(kid, threading.Lock()):
             return self.ring_of(kid) or self._read_of(kid, self.store)
 
@@ -148,8 +157,9 @@ class Signers:
         good = tuple(row for row in rows if row.kid in keys)
         ring = Ring(tenant.id, tenant.slug, good, keys, mark, self.now())
         if store is self.store:  # inside a host's transaction nothing is certain yet
-            self._rings[tenant.slug] = ring
-            self._by_kid.update(dict.fromkeys(keys, ring))
+            self._rings.put(tenant.slug, ring)
+            for kid in keys:
+                self._by_kid.put(kid, ring)
         return ring
 
 

@@ -326,8 +326,13 @@ def read_ask(
     tenant: str | None,
     environment: str | None,
     audience: str | None,
+    *,
+    keep: bool = True,
 ) -> Ask:
-    """Read what a verifier wants to know; raise Invalid, since a malformed question is the verifier's mistake."""
+    """Read what a verifier wants to know; raise Invalid, since a malformed question is the verifier's mistake.
+
+    With `keep=False` nothing of the question is remembered: for callers that nobody knows yet.
+    """
     if cost.__class__ is not int or not 0 <= cost <= COST_MAX:
         raise Invalid.one("cost", "out_of_range", f"cost is a whole number from 0 to {COST_MAX}")
     address = None
@@ -336,7 +341,7 @@ def read_ask(
         address = read_address(ip)
     asked = None
     if scopes is not None and (scopes or not isinstance(scopes, (list, tuple))):
-        asked = require(scopes)
+        asked = require(scopes, keep=keep)
         if not asked.asks:
             raise Invalid.one("scopes", "bad_question", "a question about scopes names at least one, at every depth")
     return Ask(asked, address, ip, cost, tenant, environment, audience)

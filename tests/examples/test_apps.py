@@ -41,9 +41,10 @@ def django_app(folder: Path) -> Iterator[str]:
     subprocess.run(scopes, env={**told, "PATH": ""}, check=True, capture_output=True)
     command = ["gunicorn", "--chdir", str(place), "--bind", f"127.0.0.1:{port}", "--workers=2", "wsgi"]
     with serving(*command, port=port, **told) as url:
-        ask = httpx2.post(f"{url}/sign-up", json={"user": "ada", "password": "engine"})
+        ask = httpx2.post(f"{url}/sign-up", json={"user": "ada", "password": "engine"}, timeout=30)
         assert ask.status_code == 201
-        assert httpx2.post(f"{url}/sign-up", json={"user": "grace", "password": "compiler"}).status_code == 201
+        ask = httpx2.post(f"{url}/sign-up", json={"user": "grace", "password": "compiler"}, timeout=30)
+        assert ask.status_code == 201
         yield url
 
 
@@ -52,7 +53,7 @@ APPS = {"flask": flask_app, "fastapi": fastapi_app, "django": django_app}
 
 @pytest.mark.parametrize("name", sorted(APPS))
 def test_people_sign_in_and_make_keys_and_programs_use_them(name: str, tmp_path: Path) -> None:
-    with APPS[name](tmp_path) as url, httpx2.Client(base_url=url) as client:
+    with APPS[name](tmp_path) as url, httpx2.Client(base_url=url, timeout=30) as client:
 
         def send(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
             client.cookies.clear()

@@ -119,6 +119,7 @@ class AsyncSessions(_Group):
     get = awaited(Sessions.get)
     list = awaited(Sessions.list)
     revoke = awaited(Sessions.revoke)
+    revoke_by_token = awaited(Sessions.revoke_by_token)
     revoke_all = awaited(Sessions.revoke_all)
 
 

@@ -29,6 +29,7 @@ from .service.refreshing_together import Refreshing, Result
 from .service.refreshing_together import refresh_together as _refresh_together
 from .service.sessions import of_refresh
 from .service.verify import Find, read_ask
+from .store import open as stores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +113,11 @@ def _seen(found: asyncio.Future[Any]) -> None:
         found.exception()
 
 
+def is_inline(tk: Tokenry) -> bool:
+    """Tell whether reads are so quick that an event loop may wait for them."""
+    return stores.finds_inline(tk._database)
+
+
 def from_memory(tk: Tokenry, text: str, ask: Ask) -> Verdict | None:
     """Answer at once from memory, or return None, having counted and taken nothing."""
     return tk._verifying.answer(text, ask)
@@ -163,6 +169,7 @@ __all__ = [
     "from_memory",
     "grant_of",
     "is_foreign",
+    "is_inline",
     "is_json",
     "is_too_long",
     "length",

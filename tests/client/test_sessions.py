@@ -25,7 +25,7 @@ def test_a_session_lives_and_ends_as_in_the_library(client: Client) -> None:
     assert again.refresh == pair.refresh
     assert client.sessions.get(pair.session.id).generation == 2
     assert [one.id for one in client.sessions.list("dana")] == [pair.session.id]
-    assert client.sessions.revoke(pair.refresh, reason="signed out").revoke_reason == "signed out"
+    assert client.sessions.revoke_by_token(pair.refresh, reason="signed out").revoke_reason == "signed out"
     assert client.verify(pair.access) == Refused("revoked")
     assert client.sessions.refresh(pair.refresh) == Refused("revoked")
 
@@ -37,7 +37,7 @@ def test_what_gets_nothing_is_a_refusal_and_harms_nobody(client: Client) -> None
     assert client.sessions.refresh(tokens.refresh, scopes=["write:x"]) == Refused("insufficient_scope")
     assert client.sessions.refresh(tokens.refresh, client_id="other") == Refused("not_found")
     with pytest.raises(NotFound):
-        client.sessions.revoke(tokens.refresh, client_id="other")
+        client.sessions.revoke_by_token(tokens.refresh, client_id="other")
     assert client.sessions.refresh(tokens.refresh, client_id="app")
     with pytest.raises(Invalid):
         client.sessions.start("dana", claims={"sub": "eve"})
@@ -49,8 +49,8 @@ def test_what_gets_nothing_is_a_refusal_and_harms_nobody(client: Client) -> None
 def test_all_sessions_end_but_those_that_are_excepted(client: Client) -> None:
     client.owners.put("dana")
     here, there = client.sessions.start("dana"), client.sessions.start("dana")
-    assert client.sessions.revoke_all("dana", except_=here.session.id) == (there.session.id,)
-    assert client.sessions.revoke_all("dana", except_=[here.session.id]) == ()
+    assert client.sessions.revoke_all("dana", keep=here.session.id) == (there.session.id,)
+    assert client.sessions.revoke_all("dana", keep=[here.session.id]) == ()
     assert client.verify(here.access)
     assert not client.verify(there.access)
 
@@ -95,7 +95,7 @@ def test_no_tenant_is_never_taken_for_the_default_one(client: Client) -> None:
         lambda: client.scoped(tenant=None).owners.list(),  # type: ignore[arg-type]
         lambda: client.scoped(tenant=None).jwks(),  # type: ignore[arg-type]
         lambda: client.sessions.refresh(tokens.refresh, tenant=None),
-        lambda: client.sessions.revoke(tokens.refresh, tenant=None),
+        lambda: client.sessions.revoke_by_token(tokens.refresh, tenant=None),
     ):
         with pytest.raises(Invalid) as caught:
             call()

@@ -272,16 +272,19 @@ def test_no_list_crosses_a_tenant(tk: Any, issue: Issue, acme: str) -> None:
 def test_a_key_is_found_by_its_secret_or_its_kid_whatever_its_state(tk: Any, issue: Issue, acme: str) -> None:
     issued = issue()
     kid = issued.key.secrets[0].kid
-    assert tk.keys.find(issued.secret) == tk.keys.find(str(issued.secret)) == tk.keys.find(kid) == issued.key
+    assert tk.keys.find(issued.secret) == tk.keys.find(str(issued.secret)) == tk.keys.find(kid=kid) == issued.key
     tk.keys.rotate(issued.key.id)
-    assert tk.keys.find(kid).id == issued.key.id
+    assert tk.keys.find(kid=kid).id == issued.key.id
     tk.keys.revoke(issued.key.id)
-    assert tk.keys.find(kid).status == "revoked"
-    for unknown in ("0" * 16, "nonsense", "", None, "x" * 1000):
+    assert tk.keys.find(kid=kid).status == "revoked"
+    for unknown in ("0" * 16, "nonsense", "", "x" * 1000):
         with pytest.raises(NotFound):
-            tk.keys.find(unknown)
+            tk.keys.find(kid=unknown)
+    for both in ({}, {"secret": issued.secret, "kid": kid}):
+        with pytest.raises(Invalid):
+            tk.keys.find(**both)
     with pytest.raises(NotFound):
-        tk.keys.find(kid, tenant=acme)
+        tk.keys.find(kid=kid, tenant=acme)
 
 
 def test_no_list_ever_shows_a_secret_or_a_digest(tk: Any, issue: Issue) -> None:

@@ -76,7 +76,8 @@ def of_keys(tk: Any) -> None:
         call("key_1", **WHO)
     tk.keys.list(**FILTERS, limit=50, cursor=None, **WHO)
     tk.keys.expiring(within=LENGTH, owner="user-42", **WHO)
-    tk.keys.find(secret_or_kid="tk_live_1", **WHO)
+    tk.keys.find("tk_live_1", **WHO)
+    tk.keys.find(kid="0123456789abcdef", **WHO)
     tk.keys.update("key_1", **FIELDS, if_version=1, **WHO)
     tk.keys.rotate("key_1", grace=timedelta(0), idempotency_key="i", **WHO)
     tk.keys.revoke("key_1", reason="", **WHO)
@@ -94,8 +95,9 @@ def of_verifying(tk: Any) -> None:
 def of_sessions(tk: Any) -> None:
     tk.sessions.start("user-42", claims={}, audience=None, scopes=None, device={}, **WHO)
     tk.sessions.refresh("tk_rt_1", access=None, tenant="acme")
-    tk.sessions.revoke(id_or_refresh_token="ses_1", reason="", **WHO)
-    tk.sessions.revoke_all("user-42", except_=None, reason="", **WHO)
+    tk.sessions.revoke("ses_1", reason="", **WHO)
+    tk.sessions.revoke_by_token("tk_rt_1", reason="", **WHO)
+    tk.sessions.revoke_all("user-42", keep=None, reason="", **WHO)
     tk.sessions.list("user-42", **WHO)
     tk.sessions.get("ses_1", **WHO)
 

@@ -138,7 +138,7 @@ def sessions(tk: Tokenry, count: int) -> tuple[list[str], list[Callable[[], Any]
         ends.append(
             [
                 lambda started=started: tk.sessions.revoke(started.session.id),
-                lambda started=started: tk.sessions.revoke(started.refresh),
+                lambda started=started: tk.sessions.revoke_by_token(started.refresh),
                 lambda number=number: tk.sessions.revoke_all(f"u{number}"),
             ][number % 3]
         )

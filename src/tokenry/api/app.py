@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, TypeAlias
 
 from tokenry.aio import AsyncTokenry
 from tokenry.edge import Engine, Proxies, Throttle
 from tokenry.tokenry import Tokenry
 
 from . import problems
+from .asgi import App, Message, Receive, Scope, Send, live
 from .counters import Counters
-from .described import described
-from .described_oauth import described as with_oauth
 from .heads import Heads
 from .hot import AUTH, Answer, Hot, Request, Steps, Wish, own_query
 from .logs import REQUEST_ID, AccessLog
+from .management import Callers, Management
 from .oauth import OAuth, place_of
 from .problems import problem
+from .reference.hot_routes import described as with_hot
+from .reference.oauth_routes import described as with_oauth
 from .sending import Outbox
 from .settings import ServerSettings
 
 BODY_MAX = 1 << 20
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -84,16 +79,10 @@ class Served:
 
 
 def create_app(served: Served, operations: App | None = None) -> App:
-    """Return the application of a server; `operations` answers its three paths, if somebody does."""
-    from .management import management
-
-    rest = management(served.sync, served.settings)
-    document = rest.openapi
-    rest.openapi = cache(  # type: ignore[method-assign]
-        lambda: with_oauth(described(document(), operations=operations is not None))
-    )
-    oauth = OAuth(served.sync, rest.state.callers.refresher, served.engine.now)
-    return Application(served, rest, oauth, operations)
+    """Return the application of a server; `operations` answers `/healthz`, `/readyz` and `/metrics`, if given."""
+    callers = Callers(served.sync, served.settings.trusted_proxies)
+    rest = Management(served.sync, callers, lambda told: with_oauth(with_hot(told, operations=operations is not None)))
+    return Application(served, rest, OAuth(served.sync, callers.refresher, served.engine.now), operations)
 
 
 class Application:
@@ -109,7 +98,7 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await live(receive, send)
         elif scope["type"] == "http":
             route = self._hot.route(scope["path"])
             if route is not None:
@@ -255,14 +244,3 @@ async def _read(receive: Receive, length: bytes | None) -> bytes | None:
         parts.append(part)
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    """Begin and end with the server; what is served is opened and closed by who starts it."""
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            await send({"type": "lifespan.startup.complete"})
-        elif message["type"] == "lifespan.shutdown":
-            await send({"type": "lifespan.shutdown.complete"})
-            return

@@ -6,9 +6,9 @@ Every tenant is an issuer of its own below `/t/{slug}`; without that, the endpoi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -18,14 +18,10 @@ from tokenry.tokenry import Tokenry
 from tokenry.types import NOT_GIVEN, Denied, Invalid, NotFound, NotGiven, Refused, Verdict
 
 from . import forms, problems
+from .asgi import Receive, Scope, Send
 from .forms import Client, Form, OAuthError, read_client, read_form
+from .management.refreshing import Refresher
 from .problems import problem
-from .refreshing import Refresher
-from .sessions import is_refresh_token
-
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 INTROSPECT: Final = "/oauth/introspect"
 _TOKEN, _REVOKE = "/oauth/token", "/oauth/revoke"
@@ -176,7 +172,8 @@ class OAuth:
         client = await self._client(asked, form)
         token = form.need("token")
         groups = self._tk.scoped(tenant=asked.slug, ip=asked.ip, request_id=asked.request_id)
-        session = token
+        end: Callable[..., Any] = groups.sessions.revoke_by_token
+        named = token
         if not is_refresh_token(token):
             verdict = await self._verdict(token, tenant=asked.slug, environment=None, cost=0)
             if isinstance(verdict, Refused):
@@ -185,10 +182,9 @@ class OAuth:
             if verdict.session is None:
                 told = "A key is ended with /v1/self/revoke, and a derived token by that or by itself after minutes."
                 raise OAuthError("unsupported_token_type", told)
-            session = verdict.session.id
-            groups = groups.scoped(by=verdict.owner)
+            named, end = verdict.session.id, groups.scoped(by=verdict.owner).sessions.revoke
         try:
-            await run_in_threadpool(groups.sessions.revoke, session, reason=_REASON, client_id=client)
+            await run_in_threadpool(end, named, reason=_REASON, client_id=client)
         except NotFound:
             asked.check(Refused("not_found"))
         return b"{}"
@@ -350,3 +346,8 @@ async def _answer(
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in about]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if is_head else body})
+
+
+def is_refresh_token(text: str) -> bool:
+    """Tell whether a text looks like a refresh token."""
+    return text.rpartition("_")[0].endswith("_rt")

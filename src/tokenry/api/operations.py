@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from tokenry.aio import AsyncTokenry
 from tokenry.edge import Engine
 from tokenry.types import TokenryError
 
+from .asgi import Receive, Scope, Send
 from .logs import log
 from .problems import MEDIA_TYPE, problem
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 PATHS = ("/healthz", "/readyz", "/metrics")
 _ANSWER_SECONDS = 2.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from asyncio import CancelledError
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -154,8 +154,11 @@ def missing_credential() -> Problem:
     return problem("credential_missing", headers=[("WWW-Authenticate", challenge(None))])
 
 
-def of(error: BaseException) -> Problem:
-    """Return the answer to an exception. One that nobody expected is told nothing of, and goes to the log."""
+def of(error: BaseException, name: Callable[[str], str] = str) -> Problem:
+    """Return the answer to an exception; `name` says what the wire calls a field of the library.
+
+    An unexpected exception goes to the log, and the answer says nothing of it.
+    """
     match error:
         case Failed():
             return error.problem
@@ -166,10 +169,10 @@ def of(error: BaseException) -> Problem:
         case Conflict():
             field = str(error.details.get("field", ""))
             code = {"idempotency_key": "idempotency_mismatch"}.get(field, "conflict")
-            named = [FieldError(_NAMES.get(field, field), code, error.message)] if field else []
+            named = [FieldError(name(field), code, error.message)] if field else []
             return problem(code, error.message, errors=named)
         case Invalid():
-            errors = [one._replace(field=_NAMES.get(one.field, one.field)) for one in error.errors]
+            errors = [one._replace(field=name(one.field)) for one in error.errors]
             return problem("invalid", _counted(errors, error.count), errors=errors)
         case NotAllowed():
             return problem("not_allowed", error.message)
@@ -185,19 +188,6 @@ def _counted(errors: list[FieldError], count: int) -> str:
     names = dict.fromkeys(one.field for one in errors)
     more = ", …" if count > len(errors) else ""
     return f"{count} value{'s'[: count > 1]} cannot be accepted: {', '.join(names)}{more}"
-
-
-_NAMES: Final = {
-    "expires_in": "expires_in_days",
-    "expires_in_default": "expires_in_default_days",
-    "expires_in_max": "expires_in_max_days",
-    "expiring_within": "expiring_within_days",
-    "within": "within_days",
-    "grace": "grace_seconds",
-    "if_version": "If-Match",
-    "idempotency_key": "Idempotency-Key",
-}
-"""Where the wire names a field otherwise than the library, since a length needs its unit here."""
 
 
 __all__ = ["KINDS", "MEDIA_TYPE", "PAGE", "Failed", "Kind", "Problem", "missing_credential", "of", "problem", "refused"]

@@ -106,9 +106,10 @@ def find(
     """
     if kid is not None and len(kid) != KID_LENGTH:
         usage(call.out, f"a kid has {KID_LENGTH} characters. A whole key is passed on stdin or with --secret-file")
-    wanted = presented(call, secret_file) if kid is None or call.extra else kid
+    by_secret = kid is None or call.extra
+    secret = presented(call, secret_file) if by_secret else None
     with call.managing(tenant) as tk:
-        _answer(call, tk.keys.find(wanted))
+        _answer(call, tk.keys.find(secret, kid=None if by_secret else kid))
 
 
 @command(group, "limits")

@@ -66,7 +66,7 @@ def revoke(call: Call, id: SessionId, reason: Reason = "", tenant: TenantOption 
 def revoke_all(
     call: Call,
     owner: OwnerId,
-    except_: Annotated[
+    keep: Annotated[
         list[str] | None, typer.Option("--except", metavar="SESSION_ID", help="One that goes on; may be repeated.")
     ] = None,
     reason: Reason = "",
@@ -74,9 +74,9 @@ def revoke_all(
     tenant: TenantOption = None,
 ) -> None:
     """End all sessions of an owner."""
-    call.confirm(f"End all sessions of {owner!r}{' but those named' if except_ else ''}?", yes)
+    call.confirm(f"End all sessions of {owner!r}{' but those named' if keep else ''}?", yes)
     with call.managing(tenant) as tk:
-        ended = tk.sessions.revoke_all(owner, except_=except_ or None, reason=reason)
+        ended = tk.sessions.revoke_all(owner, keep=keep or None, reason=reason)
     call.out.say(f"{len(ended)} session{'s'[: len(ended) != 1]} of {owner!r} ended")
     if call.out.json:
         call.out.document({"sessions": list(ended)})

@@ -21,6 +21,7 @@ from ..core.model import NOT_GIVEN, NotGiven, Token
 from ..core.scopes import ScopesAsked
 from ..core.secret import Secret
 from ..core.verdict import Explanation, Valid, Verdict
+from ..operations import answers
 from . import groups, oauth, records
 from .calls import jsonable, slug
 from .connections import address, answered, httpx2, request
@@ -142,7 +143,7 @@ class Client:
     ) -> Explanation:
         """Evaluate every check, take nothing, and mark the first failure; `str()` lists the codes."""
         asked = _asked(presented, scopes, ip, cost, tenant, environment, audience)
-        explanation: Explanation = self._send(Sending("POST", "/v1/explain", body=asked, read=records.explanation))
+        explanation: Explanation = self._send(Sending("POST", "/v1/explain", body=asked, read=answers.EXPLANATION.read))
         return explanation
 
     def exchange(

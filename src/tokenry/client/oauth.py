@@ -13,7 +13,8 @@ from ..core.errors import Denied, Invalid, NotAllowed, TokenryError
 from ..core.model import NotGiven, Token
 from ..core.secret import Secret
 from ..core.verdict import Refused
-from .wire import Sending, problem, seconds
+from ..operations.problems import error_of, retry_after
+from .wire import Sending
 
 _URN: Final = "urn:ietf:params:oauth"
 
@@ -72,12 +73,12 @@ def _failed(status: int, found: Any, headers: Mapping[str, str]) -> TokenryError
     told = found if isinstance(found, dict) else {}
     error, code, message = (str(told.get(name, "")) for name in ("error", "code", "error_description"))
     if not error or status >= 500:
-        return problem(status, {"code": error, "detail": message} if error else found, headers)
+        return error_of(status, {"code": error, "detail": message} if error else found, headers)
     if code == "not_allowed":
         return NotAllowed(message)
     if code:
-        return Denied(Refused(code, seconds(headers.get("retry-after"))))
+        return Denied(Refused(code, retry_after(headers.get("retry-after"))))
     if status in (401, 404):
-        return problem(status, {"code": "not_found", "detail": message}, headers)
+        return error_of(status, {"code": "not_found", "detail": message}, headers)
     field = message.partition(": ")[0]
     return Invalid.one(field if field in ("scopes", "audience", "expires_in") else "request", error, message)

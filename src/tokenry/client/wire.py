@@ -8,23 +8,11 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from ..core.errors import (
-    Conflict,
-    Denied,
-    FieldError,
-    Invalid,
-    NotAllowed,
-    NotFound,
-    StoreUnavailable,
-    TokenryError,
-)
-from ..core.verdict import Refused
+from ..core.errors import StoreUnavailable, TokenryError
+from ..operations.problems import error_of, retry_after
 
 PAUSE_MAX = 5.0
 _AGAIN = frozenset((429, 502, 503, 504))
-_LIBRARY = {"If-Match": "if_version", "Idempotency-Key": "idempotency_key", "credential": "presented"}
-_KINDS: dict[int, type[TokenryError]] = {403: NotAllowed, 404: NotFound, 409: Conflict, 412: Conflict, 422: Conflict}
-_STANDARD = frozenset(("type", "title", "status", "detail", "instance", "code", "errors", "details", "request_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +72,7 @@ def steps(sending: Sending, retries: int) -> Steps:
 
 def _pause(attempt: int, asked: str | None) -> float | None:
     """Return how long to wait: what the server asks for, else longer each time; None when that is too long."""
-    wanted = seconds(asked)
+    wanted = retry_after(asked)
     if wanted is not None:
         return float(wanted) if wanted <= PAUSE_MAX else None
     return random.uniform(0.05, 0.1) * float(2**attempt)  # noqa: S311 - spreads callers, guards nothing
@@ -98,7 +86,7 @@ def read(sending: Sending, answer: Answer) -> Any:
         )
     found = _json(answer.content)
     if not 200 <= answer.status < 300:
-        raise (sending.fail or problem)(answer.status, found, answer.headers)
+        raise (sending.fail or error_of)(answer.status, found, answer.headers)
     try:
         return sending.read(found)
     except (KeyError, TypeError, ValueError, AttributeError):  # msgspec's ValidationError is a ValueError
@@ -106,54 +94,6 @@ def read(sending: Sending, answer: Answer) -> Any:
             f"the answer to {sending.method} {sending.path} is not one that this client understands: is that a "
             "Tokenry server, of a version that fits?"
         ) from None
-
-
-def problem(status: int, found: Any, headers: Mapping[str, str]) -> TokenryError:
-    """Return the library's error for an answer that is none (RFC 9457)."""
-    told = found if isinstance(found, dict) else {}
-    code, message = str(told.get("code", "")), str(told.get("detail") or told.get("title") or f"HTTP status {status}")
-    details = {str(name): value for name, value in told.items() if name not in _STANDARD}
-    if isinstance(told.get("details"), dict):
-        details |= told["details"]
-    errors = [_field_error(one) for one in _list(told.get("errors")) if isinstance(one, dict)]
-    if status in (400, 413, 415, 422) and code != "idempotency_mismatch":
-        return Invalid(errors) if errors else Invalid.one("request", code or "invalid", message)
-    if status in (401, 429):
-        return _denied(code, message, headers)
-    if status >= 500:
-        message = f"the server cannot do it now: {message}"
-    elif status not in _KINDS:
-        return Invalid.one("request", code or "invalid", message)
-    error = _KINDS.get(status, StoreUnavailable)(message)
-    if status == 412 or errors:
-        details["field"] = "version" if status == 412 else errors[0].field
-    error.details.update(details)
-    return error
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _field_error(one: dict[str, Any]) -> FieldError:
-    return FieldError(_field(str(one.get("field", ""))), str(one.get("code", "")), str(one.get("message", "")))
-
-
-def _field(name: str) -> str:
-    """Return how the library calls a field, since on the wire a length has its unit."""
-    return _LIBRARY.get(name) or name.removesuffix("_days").removesuffix("_seconds" * (name == "grace_seconds"))
-
-
-def _denied(code: str, message: str, headers: Mapping[str, str]) -> Denied:
-    error = Denied(Refused(code or "not_found", seconds(headers.get("retry-after"))))
-    error.message = f"the server refused the key of the caller: {message}"
-    error.args = (error.message,)
-    return error
-
-
-def seconds(asked: str | None) -> int | None:
-    """Return how long `Retry-After` asks to wait; None for a date, and for what no server means."""
-    return int(asked) if asked is not None and asked.isdecimal() and len(asked) <= 9 else None
 
 
 def _json(content: bytes) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from tokenry import AsyncTokenry, Tokenry
 from tokenry.edge import Engine, session_of
-from tokenry.types import REFRESH_CODES, NotFound, Refused, Secret, Session, SessionTokens, StoreUnavailable, Valid
+from tokenry.types import REFRESH_CODES, NotFound, Refused, Session, SessionTokens, StoreUnavailable, Valid
 
 from .answers import Problem, problem, refused
 from .facts import Facts
@@ -148,8 +148,7 @@ def sign_out(tk: Any, guard: Guard, facts: Facts, token: str | None, *, everywhe
         return problem("cross_site")
     try:
         if text:
-            # A Secret, so that it is never taken for the id of a session, which is none.
-            session = yield tk.sessions.revoke(Secret(text), tenant=guard.options.tenant)
+            session = yield tk.sessions.revoke_by_token(text, tenant=guard.options.tenant)
         else:
             verdict = (yield tk.verify(access, tenant=guard.options.tenant)) if access else None
             if verdict and everywhere and verdict.claims.get("narrowed"):  # handed on, to do less

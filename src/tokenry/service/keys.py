@@ -145,14 +145,22 @@ class Keys:
             )
         return page("expiring", found, limit, lambda key: f"{micros(key.expires_at or key.created_at)}:{key.id}")
 
-    def find(self, secret_or_kid: str | Secret, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:
-        """Return the key that a secret or a kid belongs to, whatever its state; raise NotFound."""
-        text = str(secret_or_kid)
-        parsed = parse(text)
-        kid = parsed.kid if parsed else text
+    def find(
+        self,
+        secret: str | Secret | None = None,
+        *,
+        kid: str | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Key:
+        """Return the key of a secret, or of the public `kid` of one, whatever its state; raise NotFound."""
+        if (secret is None) == (kid is None):
+            raise Invalid.one("secret", "ambiguous", "pass a secret or a kid, and not both")
+        parsed = parse(str(secret)) if secret is not None else None
+        wanted = parsed.kid if parsed else str(kid or "")
         with self._context.reading(tenant, by) as scene:
-            key = scene.rows.keys.by_kid(scene.tenant, kid, scene.now) if len(kid) == KID and kid.isalnum() else None
-            return seen(scene, key)
+            well_formed = len(wanted) == KID and wanted.isalnum()
+            return seen(scene, scene.rows.keys.by_kid(scene.tenant, wanted, scene.now) if well_formed else None)
 
     def limits(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> tuple[LimitState, ...]:
         """Return how every limit of a key stands, without its secret."""

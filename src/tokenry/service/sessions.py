@@ -98,42 +98,52 @@ class Sessions:
 
     def revoke(
         self,
-        id_or_refresh_token: str | Secret,
+        id: str,
+        *,
+        reason: str = "",
+        client_id: str | NotGiven | None = NOT_GIVEN,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: By = NOT_GIVEN,
+    ) -> Session:
+        """End a session for good. Once this has returned, none of its tokens is valid any more. Raise NotFound.
+
+        Doing it twice is fine. A session of another client than `client_id`, if you pass that, is not found.
+        """
+        why = reason_of(reason)
+        with self._context.changing(tenant, by) as change:
+            return _revoke(change, _visible(change, id, WRITE), why, client_id)
+
+    def revoke_by_token(
+        self,
+        refresh: str | Secret,
         *,
         reason: str = "",
         client_id: str | NotGiven | None = NOT_GIVEN,
         tenant: str | NotGiven | None = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Session:
-        """End a session for good, by its id or by a refresh token of it. Doing it twice is fine. Raise NotFound.
-
-        One of another client than `client_id`, if that is given, is not found. `tenant=None` means whichever the
-        refresh token belongs to.
-        """
-        why, session = reason_of(reason), id_or_refresh_token
-        with self._context.changing(_tenant_of(self._context, session) if tenant is None else tenant, by) as change:
-            found = _meant(change, session)
-            if not access.is_of_client(found, client_id):
+        """End the session of a refresh token, as `revoke` does. `tenant=None` means the tenant of the token."""
+        why = reason_of(reason)
+        with self._context.changing(_tenant_of(self._context, refresh) if tenant is None else tenant, by) as change:
+            presented = _presented(change.context, change.rows, refresh)
+            if presented.tenant.id != change.tenant.id:
                 raise NotFound("there is no such session here")
-            if change.actor is PROGRAM and session != found.id:  # who holds a token of it acts as its owner
+            found = presented.session
+            if change.actor is PROGRAM:  # the holder of a token acts as its owner
                 change.actor = Actor(name_of(change.tenant.slug, found.owner, change.tenant.slug))
-            change.turns((found.id,))
-            if found.status != "revoked" and change.rows.sessions.revoke(change.tenant, found.id, change.now, why):
-                told = {"status": "revoked", "reason": why, "owner": found.owner}
-                change.record("session.revoked", found.id, {"status": found.status}, told, owner=found.owner)
-            return change.rows.sessions.get(change.tenant, found.id, change.now) or found
+            return _revoke(change, found, why, client_id)
 
     def revoke_all(
         self,
         owner: object,
         *,
-        except_: str | Sequence[str] | None = None,
+        keep: str | Sequence[str] | None = None,
         reason: str = "",
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> tuple[str, ...]:
-        """End all sessions of an owner but those named by id; return the ids of those that this call ended."""
-        why, kept = reason_of(reason), _ids(except_)
+        """End all sessions of an owner except those in `keep`; return the ids of the sessions that this call ended."""
+        why, kept = reason_of(reason), _ids(keep)
         with self._context.changing(tenant, by) as change:
             holder = change.owner(owner, lock=True)
             change.actor.must_see(holder.external_id, WRITE, "owner")
@@ -245,14 +255,15 @@ def _visible(scene: Scene, id: object, scope: str) -> Session:
     return found
 
 
-def _meant(change: Change, session: object) -> Session:
-    """Return the session that an id or a refresh token means; who holds a token of it may end it."""
-    if isinstance(session, str) and is_id("ses", session):
-        return _visible(change, session, WRITE)
-    presented = _presented(change.context, change.rows, session)
-    if presented.tenant.id != change.tenant.id:
+def _revoke(change: Change, found: Session, why: str, client_id: str | NotGiven | None) -> Session:
+    if not access.is_of_client(found, client_id):
         raise NotFound("there is no such session here")
-    return presented.session
+    # Also when nothing is written: a caller who repeats a revocation relies on it.
+    change.turns((found.id,))
+    if found.status != "revoked" and change.rows.sessions.revoke(change.tenant, found.id, change.now, why):
+        ended = {"status": "revoked", "reason": why, "owner": found.owner}
+        change.record("session.revoked", found.id, {"status": found.status}, ended, owner=found.owner)
+    return change.rows.sessions.get(change.tenant, found.id, change.now) or found
 
 
 def _tenant_of(context: Context, session: object) -> str:
@@ -275,7 +286,7 @@ def _presented(context: Context, rows: Rows, session: object) -> Presented:
 def _ids(named: str | Sequence[str] | None) -> tuple[str, ...]:
     listed = [named] if isinstance(named, str) else list(named or ())
     if not all(is_id("ses", id) for id in listed):
-        raise Invalid.one("except_", "bad_id", "names sessions by their ids")
+        raise Invalid.one("keep", "bad_id", "keep takes ids of sessions, ses_…")
     return tuple(listed)
 
 

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from tokenry import Settings, Tokenry
-from tokenry.api.management import management
-from tokenry.api.settings import ServerSettings
+from tokenry.api.management import Callers, Management
 from tokenry.installation import make_operator_key
 from tokenry.types import OPERATOR_SCOPES
 
@@ -23,7 +21,7 @@ class Api:
     """An application on a database, and requests to it."""
 
     tk: Tokenry
-    app: FastAPI
+    app: Management
     operator: str
 
     def client(self, credential: str | None, **options: Any) -> TestClient:
@@ -53,7 +51,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
         operator = str(make_operator_key(tk).secret)
         tk.tenants.create("acme")
         tk.owners.put("ada", name="Ada")
-        yield Api(tk, management(tk, ServerSettings()), operator)
+        yield Api(tk, Management(tk, Callers(tk, ())), operator)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def test_a_key_is_issued_with_everything_that_was_asked_for(api: Api, client: Te
         "scopes": ["read:projects"],
         "roles": ["reader"],
         "description": "of the build",
-        "expires_in_days": 30,
+        "expires_in_seconds": 2_592_000,
         "allowed_ips": ["203.0.113.0/24"],
         "limits": [{"name": "minute", "limit": 5, "window_seconds": 60}],
         "environment": "test",
@@ -39,8 +39,8 @@ def test_a_key_is_issued_with_everything_that_was_asked_for(api: Api, client: Te
     assert answer.status_code == 201
     assert answer.headers["Cache-Control"] == "no-store"
     key = answer.json()["key"]
-    assert {name: key[name] for name in asked if name != "expires_in_days"} == {
-        name: value for name, value in asked.items() if name != "expires_in_days"
+    assert {name: key[name] for name in asked if name != "expires_in_seconds"} == {
+        name: value for name, value in asked.items() if name != "expires_in_seconds"
     }
     lasts = datetime.fromisoformat(key["expires_at"]) - datetime.fromisoformat(key["created_at"])
     assert lasts == timedelta(days=30)
@@ -99,7 +99,7 @@ def test_every_wrong_field_is_named_at_once(client: TestClient) -> None:
         "name": "",
         "scopes": ["Read Projects"],
         "limits": [{"name": "m", "limit": 0, "window_seconds": 60}],
-        "expires_in_days": -1,
+        "expires_in_seconds": -1,
         "metadata": [],
         "status": "active",
         "secret": "mine",
@@ -107,7 +107,7 @@ def test_every_wrong_field_is_named_at_once(client: TestClient) -> None:
     answer = client.post("/v1/keys", json=asked)
     assert answer.status_code == 422
     fields = {error["field"] for error in answer.json()["errors"]}
-    expected = {"name", "scopes", "limits", "expires_in_days", "metadata", "status", "secret"}
+    expected = {"name", "scopes", "limits", "expires_in_seconds", "metadata", "status", "secret"}
     assert fields == expected
     codes = {error["field"]: error["code"] for error in answer.json()["errors"]}
     assert codes["status"] == codes["secret"] == "unknown_field"
@@ -116,20 +116,26 @@ def test_every_wrong_field_is_named_at_once(client: TestClient) -> None:
 def test_what_the_engine_finds_wrong_bears_the_names_of_the_wire(client: TestClient) -> None:
     answer = client.post(
         "/v1/keys",
-        json={"owner": "ada", "name": "CI", "expires_in_days": 36_000, "allowed_ips": ["10.0.0.1/8"]},
+        json={"owner": "ada", "name": "CI", "expires_in_seconds": 3_110_400_000, "allowed_ips": ["10.0.0.1/8"]},
     )
-    assert {error["field"] for error in answer.json()["errors"]} == {"expires_in_days", "allowed_ips"}
+    assert {error["field"] for error in answer.json()["errors"]} == {"expires_in_seconds", "allowed_ips"}
 
 
 def test_values_are_wrong_together_whether_a_schema_or_only_the_database_tells(client: TestClient) -> None:
     client.put("/v1/scopes", json={"scopes": ["read:projects"]})
-    asked = {"owner": "ada", "name": " ", "scopes": ["no:such", "NO"], "expires_in_days": 1e300, "environment": "LIVE"}
+    asked = {
+        "owner": "ada",
+        "name": " ",
+        "scopes": ["no:such", "NO"],
+        "expires_in_seconds": 1e300,
+        "environment": "LIVE",
+    }
     errors = client.post("/v1/keys", json=asked).json()["errors"]
     assert {(error["field"], error["code"]) for error in errors} == {
         ("name", "blank"),
         ("scopes", "bad_scope"),
         ("scopes", "unknown_scope"),
-        ("expires_in_days", "out_of_range"),
+        ("expires_in_seconds", "out_of_range"),
         ("environment", "bad_environment"),
     }
     assert client.get("/v1/keys").json()["items"] == []
@@ -143,10 +149,10 @@ def test_what_is_right_is_not_named_beside_a_mistake(client: TestClient) -> None
 
 
 def test_a_wrong_key_among_many_gets_its_own_answer_in_the_names_of_the_wire(client: TestClient) -> None:
-    keys = [{"owner": "ada", "name": " ", "expires_in_days": 36_000}, {"owner": "ada", "name": "CI"}]
+    keys = [{"owner": "ada", "name": " ", "expires_in_seconds": 3_110_400_000}, {"owner": "ada", "name": "CI"}]
     answer = client.post("/v1/keys/bulk", json={"keys": keys})
     wrong, good = answer.json()["items"]
-    assert {error["field"] for error in wrong["error"]["errors"]} == {"name", "expires_in_days"}
+    assert {error["field"] for error in wrong["error"]["errors"]} == {"name", "expires_in_seconds"}
     assert wrong["error"]["request_id"] == answer.headers["X-Request-Id"]
     assert good["key"]["name"] == "CI"
 
@@ -214,17 +220,17 @@ def test_pages_hold_every_key_once_and_cursors_belong_to_their_list(client: Test
 
 def test_filters_narrow_and_unknown_or_repeated_ones_are_refused(client: TestClient) -> None:
     issue(client, name="a", scopes=["read:a"])
-    soon = issue(client, name="b", expires_in_days=2)["key"]["id"]
+    soon = issue(client, name="b", expires_in_seconds=172_800)["key"]["id"]
     assert [key["name"] for key in client.get("/v1/keys", params={"scope": "read:a"}).json()["items"]] == ["a"]
-    assert [key["id"] for key in client.get("/v1/keys/expiring?within_days=7").json()["items"]] == [soon]
+    assert [key["id"] for key in client.get("/v1/keys/expiring?within_seconds=604800").json()["items"]] == [soon]
     assert client.get("/v1/keys", params={"stauts": "active"}).json()["errors"][0]["field"] == "stauts"
     assert client.get("/v1/keys?status=active&status=revoked").status_code == 422
 
 
 def test_a_key_is_found_by_its_secret_and_by_its_kid(client: TestClient) -> None:
     issued = issue(client)
-    for credential in (issued["secret"], issued["key"]["secrets"][0]["kid"]):
-        assert client.post("/v1/keys/find", json={"credential": credential}).json()["id"] == issued["key"]["id"]
+    for asked in ({"secret": issued["secret"]}, {"kid": issued["key"]["secrets"][0]["kid"]}):
+        assert client.post("/v1/keys/find", json=asked).json()["id"] == issued["key"]["id"]
 
 
 def test_many_are_issued_with_a_result_each(client: TestClient) -> None:
@@ -296,7 +302,7 @@ def test_a_page_costs_the_same_number_of_statements_whatever_it_holds(api: Api, 
         return len([one for one in statements if one.startswith("SELECT")])
 
     paths = ["/v1/keys", "/v1/owners", "/v1/roles", "/v1/audit", "/v1/events", "/v1/tenants", "/v1/keys/expiring"]
-    issue(client, expires_in_days=3)
+    issue(client, expires_in_seconds=259_200)
     api.tk.roles.put("a", scopes=["read:a"])
     event.listen(Engine, "before_cursor_execute", count)
     try:

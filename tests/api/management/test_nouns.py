@@ -48,7 +48,12 @@ def test_a_role_is_put_and_deleted(client: TestClient) -> None:
 
 
 def test_a_tenant_lives_from_its_creation_to_its_end(api: Api, client: TestClient) -> None:
-    asked = {"slug": "beta", "prefix": "beta", "expires_in_default_days": 0.5, "expires_in_max_days": 30}
+    asked = {
+        "slug": "beta",
+        "prefix": "beta",
+        "expires_in_default_seconds": 43_200,
+        "expires_in_max_seconds": 2_592_000,
+    }
     tenant = client.post("/v1/tenants", json=asked)
     assert tenant.status_code == 201
     assert {name: tenant.json()[name] for name in asked} == asked

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.management.conftest import Api
-from tokenry.api.policy import POLICY, Reach
+from tokenry.operations import OPERATIONS, Reach
 from tokenry.types import OPERATOR_SCOPES
 
 METHODS = {"get", "put", "post", "patch", "delete"}
@@ -70,7 +70,7 @@ def operations(app: Any) -> list[tuple[str, str, str]]:
 
 def expected(id: str, caller: str) -> int | None:
     """Return the status of a refusal, or None when the door is open."""
-    rule = POLICY[id]
+    rule = OPERATIONS[id].rule
     if caller in ("nobody", "nonsense", "revoked operator", "expired operator"):
         return 401
     ordinary = caller in ("ordinary key", "key of an admin with *", "ordinary key that may renew itself")
@@ -90,18 +90,20 @@ def send(client: TestClient, method: str, path: str, id: str) -> Any:
     """Send a request about the tenant `default` that says nothing else, so that it changes nothing."""
     path = path.replace("{slug}", "default")
     query = (
-        {} if id.startswith("tenants.") or POLICY[id].reach is Reach.SELF or id == "explain" else {"tenant": "default"}
+        {}
+        if id.startswith("tenants.") or OPERATIONS[id].rule.reach is Reach.SELF or id == "explain"
+        else {"tenant": "default"}
     )
     body = {"credential": "x", "tenant": "default"} if id == "explain" else None
     return client.request(method, re.sub(r"\{\w+\}", "nothing", path), params=query, json=body)
 
 
 def test_every_route_has_a_policy_and_every_policy_a_route(api: Api) -> None:
-    assert sorted(id for _, _, id in operations(api.app)) == sorted(POLICY)
+    assert sorted(id for _, _, id in operations(api.app)) == sorted(OPERATIONS)
 
 
 def test_every_scope_of_the_policy_is_one_that_operators_can_hold() -> None:
-    assert {rule.scope for rule in POLICY.values()} - {None} <= set(OPERATOR_SCOPES)
+    assert {rule.scope for rule in (one.rule for one in OPERATIONS.values())} - {None} <= set(OPERATOR_SCOPES)
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -121,12 +123,12 @@ def test_every_route_answers_every_kind_of_caller_as_the_policy_says(api: Api, c
 
 def test_an_operator_with_one_scope_too_few_is_told_which(api: Api) -> None:
     api.tk.owners.put("operator", tenant="system")
-    for missing in sorted({rule.scope for rule in POLICY.values() if rule.scope}):
+    for missing in sorted({rule.scope for rule in (one.rule for one in OPERATIONS.values()) if rule.scope}):
         scopes = tuple(scope for scope in OPERATOR_SCOPES if scope != missing)
         issued = api.tk.keys.issue("operator", name=missing, scopes=scopes, environment="op", tenant="system")
         client = api.client(str(issued.secret))
         for method, path, id in operations(api.app):
-            if POLICY[id].scope == missing:
+            if OPERATIONS[id].rule.scope == missing:
                 answer = send(client, method, path, id)
                 assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope"), id
                 assert missing in answer.json()["detail"]
@@ -136,7 +138,7 @@ def test_an_operator_with_one_scope_too_few_is_told_which(api: Api) -> None:
 def test_a_foreign_tenant_is_told_of_exactly_as_one_that_does_not_exist(api: Api) -> None:
     client = api.client(api.operator_of("acme"))
     for method, path, id in operations(api.app):
-        if POLICY[id].reach is not Reach.TENANT or id == "tenants.get":
+        if OPERATIONS[id].rule.reach is not Reach.TENANT or id == "tenants.get":
             continue
         answers = []
         for slug in ("default", "nowhere"):

@@ -11,8 +11,7 @@ from tests.api.management.conftest import Api
 from tests.conftest import STORES
 from tests.servers.postgres import Postgres
 from tokenry import Settings, Tokenry
-from tokenry.api.management import management
-from tokenry.api.settings import ServerSettings
+from tokenry.api.management import Callers, Management
 from tokenry.config import fresh_keyring
 from tokenry.installation import make_operator_key
 
@@ -31,7 +30,7 @@ def api(url: str) -> Iterator[Api]:
     with Tokenry(url, keyring=fresh_keyring(), settings=Settings(background=False)) as tk:
         operator = str(make_operator_key(tk).secret)
         tk.owners.put("ada")
-        yield Api(tk, management(tk, ServerSettings()), operator)
+        yield Api(tk, Management(tk, Callers(tk, ())), operator)
 
 
 def test_a_key_lives_from_its_issue_to_its_end(api: Api) -> None:

@@ -21,13 +21,13 @@ from tokenry import AsyncTokenry, Limit, Settings, Tokenry
 from tokenry.api.app import App, Served, create_app
 from tokenry.api.metrics import Metrics
 from tokenry.api.operations import PATHS, Operations, Readiness
-from tokenry.api.policy import POLICY, Reach
 from tokenry.api.settings import ServerSettings
 from tokenry.installation import make_operator_key
+from tokenry.operations import OPERATIONS, Reach
 
 EXAMPLES = 15
 ASIDE = "aside"  # a tenant that no example finds, so that its keys live
-SELF = sorted(id for id, rule in POLICY.items() if rule.reach is Reach.SELF)
+SELF = sorted(id for id, one in OPERATIONS.items() if one.rule.reach is Reach.SELF)
 
 
 @dataclass
@@ -102,13 +102,13 @@ def conform(server: Server, id: str, credential: Any) -> None:
     check()
 
 
-@pytest.mark.parametrize("id", sorted(set(POLICY) - set(SELF)))
+@pytest.mark.parametrize("id", sorted(set(OPERATIONS) - set(SELF)))
 def test_every_operation_answers_as_the_document_says(server: Server, id: str) -> None:
     conform(server, id, lambda: server.operator)
 
 
 def test_so_does_every_operation_beside_the_rooms(server: Server) -> None:
-    beside = set(server.operations) - set(POLICY)
+    beside = set(server.operations) - set(OPERATIONS)
     assert {"verify", "verify.batch", "auth", *(path.strip("/") for path in PATHS)} <= beside
     for id in sorted(beside):
         conform(server, id, server.key if id == "auth" else lambda: server.operator)
@@ -146,7 +146,7 @@ def test_every_operation_of_a_room_has_a_summary_a_security_scheme_and_its_probl
     document = server.document
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     operations = [operation for item in document["paths"].values() for operation in item.values()]
-    for operation in [one for one in operations if one["operationId"] in POLICY]:
+    for operation in [one for one in operations if one["operationId"] in OPERATIONS]:
         assert operation["summary"]
         assert operation["security"] == [{"bearer": []}]
         assert {"401", "403", "404", "422", "429", "503"} <= set(operation["responses"])

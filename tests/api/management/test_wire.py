@@ -11,9 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.management.conftest import Api
-from tokenry.api.policy import POLICY
 from tokenry.api.problems import KINDS
 from tokenry.edge import Throttle
+from tokenry.operations import OPERATIONS
 from tokenry.types import StoreUnavailable
 
 DEEP = '{"owner": "ada", "name": "n", "metadata": {"a": ' + "[" * 40 + "]" * 40 + "}}"
@@ -142,11 +142,16 @@ def test_mistakes_of_query_and_body_are_named_together(client: TestClient) -> No
 
 
 def test_every_mistake_of_a_body_is_named_at_once(client: TestClient) -> None:
-    body = {"scopes": ["NO"], "more": 1, "allowed_ips": ["10.0.0.1/8", "192.0.2.1", "nonsense"], "expires_in_days": -1}
+    body = {
+        "scopes": ["NO"],
+        "more": 1,
+        "allowed_ips": ["10.0.0.1/8", "192.0.2.1", "nonsense"],
+        "expires_in_seconds": -1,
+    }
     answer = client.post("/v1/keys", json=body)
     found = sorted(error["field"] for error in answer.json()["errors"])
     assert answer.status_code == 422
-    assert found == ["allowed_ips", "allowed_ips", "expires_in_days", "more", "name", "owner", "scopes"]
+    assert found == ["allowed_ips", "allowed_ips", "expires_in_seconds", "more", "name", "owner", "scopes"]
     answer = client.post("/v1/keys", json={"allowed_ips": None, "owner": "ada", "name": "x"})
     assert [error["field"] for error in answer.json()["errors"]] == ["allowed_ips"]
 
@@ -237,4 +242,6 @@ def test_every_route_is_documented(api: Api) -> None:
     text = (Path(__file__).parents[3] / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
     nouns = {path.split("/")[2] for path in api.app.openapi()["paths"]}
     assert [noun for noun in nouns if f"/v1/{noun}" not in text] == []
-    assert [rule.scope for rule in POLICY.values() if rule.scope and rule.scope not in text] == []
+    assert [
+        rule.scope for rule in (one.rule for one in OPERATIONS.values()) if rule.scope and rule.scope not in text
+    ] == []

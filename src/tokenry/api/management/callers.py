@@ -7,7 +7,6 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 
 from tokenry.edge import (
     ENTRY_BYTES,
@@ -23,12 +22,13 @@ from tokenry.edge import (
     remembering,
 )
 from tokenry.groups import Groups
+from tokenry.operations import Reach, Rule
 from tokenry.tokenry import Tokenry
 from tokenry.types import NotFound, Refused, Valid, Verdict, shown
 
+from ..asgi import Scope
+from ..problems import Failed, missing_credential, problem, refused
 from .gathering import Gatherer
-from .policy import Reach, Rule
-from .problems import Failed, missing_credential, problem, refused
 from .refreshing import Refresher
 
 SYSTEM: Final = "system"
@@ -84,20 +84,22 @@ class Callers:
         self.refresher = Refresher(tk)
         self._proxies = Proxies(trusted_proxies)
 
-    async def admit(self, request: Request, rule: Rule, request_id: str) -> Call:
+    async def admit(self, scope: Scope, rule: Rule, request_id: str) -> Call:
         """Return the call of a request whose credential meets a rule; raise Failed otherwise."""
-        presented = read_presented(request.headers.items())
+        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        presented = read_presented(fields)
         if presented is None:
             raise Failed(missing_credential())
         if not isinstance(presented, Presented):
             raise Failed(problem("credential_ambiguous"))
-        state = request.scope["state"]
-        ip = state["client"] if "client" in state else self._ip(request)
+        state, peer = scope.get("state") or {}, scope["client"][0] if scope.get("client") else None
+        ip = state["client"] if "client" in state else self._ip(peer, fields)
         verdict = await self._verdict(presented.text, _ask(rule, presented.text, ip))
         if isinstance(verdict, Refused):
-            blamed = ip or (request.client.host if request.client else None)
-            raise Failed(refused(_throttled(verdict, state.get("throttle"), blamed), needs=rule.scope or ""))
-        if verdict.key is None or verdict.kind != "key":  # a token, which cannot end or renew what it comes from
+            throttled = _throttled(verdict, state.get("throttle"), ip or peer)
+            raise Failed(refused(throttled, needs=rule.scope or ""))
+        # A token is refused: it can neither end nor renew the key that it comes from.
+        if verdict.key is None or verdict.kind != "key":
             raise Failed(refused(Refused("not_found")))
         call = Call(self._tk, self._gatherer, self.refresher, verdict, verdict.key.id, ip, request_id)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:
@@ -112,9 +114,9 @@ class Callers:
             verdict = await run_in_threadpool(self._tk.verify, text, **ask)
         return verdict
 
-    def _ip(self, request: Request) -> str | None:
-        peer = _address(request.client.host) if request.client else None
-        return self._proxies.client(peer, request.headers.getlist("x-forwarded-for"))
+    def _ip(self, peer: str | None, fields: list[tuple[str, str]]) -> str | None:
+        forwarded = [value for name, value in fields if name == "x-forwarded-for"]
+        return self._proxies.client(_address(peer) if peer else None, forwarded)
 
 
 def _throttled(refusal: Refused, throttle: Throttle | None, ip: str | None) -> Refused:

@@ -1,0 +1,151 @@
+"""The ASGI application of `/v1`: admit the caller, read the request, do it, write the answer."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Final, NamedTuple, TypeAlias
+from urllib.parse import quote
+
+import msgspec
+
+from tokenry.edge import is_inline, limit_fields
+from tokenry.operations import OPERATIONS, Operation
+from tokenry.tokenry import Tokenry
+from tokenry.types import Issued, Key
+
+from .. import problems
+from ..asgi import Fields, Receive, Scope, Send, live
+from ..problems import Failed, Problem, problem
+from ..reference.openapi import document
+from ..reference.site import Site
+from .callers import Callers
+from .performing import perform
+from .reading import BODY_MAX, Reader, check_body, named_tenant, read_query
+from .routing import Router, check_path
+
+Add: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
+
+_JSON: Final = b"application/json"
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_encode = msgspec.json.Encoder().encode
+
+
+class Answered(NamedTuple):
+    """One answer."""
+
+    status: int
+    kind: bytes
+    body: bytes
+    fields: Fields
+
+
+class Management:
+    """Answers `/v1`, `/docs` and `/openapi.json`, but for the hot routes."""
+
+    def __init__(self, tk: Tokenry, callers: Callers, add: Add = lambda document: document) -> None:
+        """Serve an installation; `add` puts the routes of others into the OpenAPI document."""
+        self._add = add
+        self._callers = callers
+        self._inline = is_inline(tk)
+        self._router = Router(OPERATIONS.values())
+        self._readers = {one.id: Reader(one) for one in OPERATIONS.values()}
+        self._site = Site(self.openapi)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await live(receive, send)
+            return
+        state = scope.setdefault("state", {})
+        request_id = state.get("request_id") or uuid.uuid4().hex
+        page = self._site.find(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
+        if page is not None:
+            answered = Answered(200, page.kind, page.body, list(page.fields))
+        else:
+            answered = await self._answer(scope, receive, request_id)
+        await _send(send, answered, request_id, is_head=scope["method"] == "HEAD")
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        return self._document
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        return self._add(document())
+
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answered:
+        name: Callable[[str], str] = str
+        try:
+            raw = scope.get("raw_path") or quote(scope["path"], safe="/%").encode()
+            path = raw.partition(b"?")[0].decode("latin-1")  # some servers leave the query at the end
+            operation, in_path = self._router.find(scope["method"], path)
+            name = operation.wire_name
+            call = await self._callers.admit(scope, operation.rule, request_id)
+            headers: Fields = scope["headers"]
+            body = await _body(receive, headers)
+            check_path(operation, in_path)
+            query = read_query(scope["query_string"])
+            slug = call.tenant(named_tenant(query)) if operation.in_tenant else call.home
+            given = self._readers[operation.id].arguments(query, body, headers)
+            result = await perform(operation, call, slug, {**in_path, **given}, inline=self._inline)
+            return _written(operation, result)
+        except Exception as error:
+            return _failed(problems.of(error, name), request_id)
+
+
+def _written(operation: Operation, result: Any) -> Answered:
+    if operation.status == 204:
+        return Answered(204, b"", b"", [])
+    fields: Fields = []
+    key = result.key if isinstance(result, Issued) else result
+    if isinstance(key, Key):
+        fields.append((b"etag", b'"%d"' % key.version))
+    limits = {"self.get": lambda: result["limits"], "keys.limits": lambda: result}.get(operation.id)
+    if limits is not None:
+        told = limit_fields(limits(), datetime.now(UTC))
+        fields += [(name.lower().encode(), value.encode()) for name, value in told]
+    return Answered(operation.status, _JSON, _encode(operation.answer.write(result)), fields)
+
+
+def _failed(told: Problem, request_id: str) -> Answered:
+    fields = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in told.headers]
+    return Answered(told.status, problems.MEDIA_TYPE.encode(), told.body(request_id), fields)
+
+
+async def _body(receive: Receive, headers: Fields) -> bytes:
+    """Return the whole body; raise Failed for one that is too large or is not JSON."""
+    kind = None
+    for name, value in headers:
+        if name == b"content-type":
+            kind = value.decode("latin-1")
+        elif name == b"content-length" and value.isdigit() and int(value) > BODY_MAX:
+            raise Failed(problem("body_too_large"))
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Failed(problem("bad_request", "The connection ended before the body."))
+        part = message.get("body", b"")
+        size += len(part)
+        if size > BODY_MAX:
+            raise Failed(problem("body_too_large"))
+        parts.append(part)
+        if not message.get("more_body"):
+            break
+    body = b"".join(parts)
+    check_body(body, kind)
+    return body
+
+
+async def _send(send: Send, answered: Answered, request_id: str, *, is_head: bool) -> None:
+    status, kind, body, fields = answered
+    head: Fields = [(b"x-request-id", request_id.encode()), *fields]
+    if not any(name == b"cache-control" for name, _ in fields):
+        head.append(_NO_STORE)
+    if status != 204:
+        head += [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": b"" if is_head else body})

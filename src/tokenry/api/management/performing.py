@@ -1,0 +1,133 @@
+"""Doing what a request asks for. Most operations are their call of the library; the others have a function here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from starlette.concurrency import run_in_threadpool
+
+from tokenry.edge import Refreshing
+from tokenry.operations import OPERATIONS, Operation
+from tokenry.operations.answers import write_issued
+from tokenry.types import Conflict, Explanation, Issued, TokenryError
+
+from .. import problems
+from .callers import Call
+
+Arguments: TypeAlias = dict[str, Any]
+
+_QUICK: Final = frozenset(("limit", "cursor", "after"))
+_SLOW: Final = frozenset(("audit.head", "usage.get", "keys.usage"))
+"""Reads that write (a log is sealed before its end is shown), or that read as many rows as there are."""
+
+
+async def perform(operation: Operation, call: Call, slug: str, given: Arguments, *, inline: bool) -> Any:
+    """Do it and return the result; raise the errors of the library."""
+    waits = _AWAITED.get(operation.id)
+    if waits is not None:
+        return await waits(call, slug, given)
+    do = partial(_do, operation, call, slug, given)
+    if inline and operation.verb == "GET" and operation.id not in _SLOW and _QUICK.issuperset(given.keys()):
+        return do()
+    return await run_in_threadpool(do)
+
+
+def _do(operation: Operation, call: Call, slug: str, given: Arguments) -> Any:
+    special = _SPECIAL.get(operation.id)
+    if special is not None:
+        return special(call, slug, given)
+    noun = "usage" if operation.id == "keys.usage" else operation.noun
+    name = operation.method.__name__
+    return getattr(getattr(call.groups(slug), noun), name)(**given)
+
+
+async def _issue(call: Call, slug: str, given: Arguments) -> Issued:
+    if "idempotency_key" in given:
+        return await run_in_threadpool(partial(call.groups(slug).keys.issue, **given))
+    return await call.gatherer.issue(call, slug, given)
+
+
+async def _refresh(call: Call, slug: str, given: Arguments) -> Any:
+    return await call.refresher.refresh(Refreshing(**given, tenant=slug, ip=call.ip, request_id=call.request_id))
+
+
+def _issue_many(call: Call, slug: str, given: Arguments) -> list[dict[str, Any]]:
+    def result(one: Issued | TokenryError) -> dict[str, Any]:
+        if isinstance(one, Issued):
+            return {**write_issued(one), "error": None}
+        return {
+            "key": None,
+            "secret": None,
+            "error": problems.of(one, OPERATIONS["keys.issue"].wire_name).document(call.request_id),
+        }
+
+    return [result(one) for one in call.groups(slug).keys.issue_many(given["keys"])]
+
+
+def _revoke_where(call: Call, slug: str, given: Arguments) -> dict[str, Any]:
+    items = call.groups(slug).keys.revoke_where(**given)
+    return {"dry_run": given.get("dry_run", True), "items": items}
+
+
+def _update(call: Call, slug: str, given: Arguments) -> Any:
+    try:
+        return call.groups(slug).keys.update(**given)
+    except Conflict as error:
+        if given.get("if_version") is not None and error.details.get("field") == "version":
+            raise problems.Failed(problems.problem("version_mismatch", error.message)) from None
+        raise
+
+
+def _self(call: Call, slug: str, given: Arguments) -> dict[str, Any]:
+    valid = call.valid
+    return {
+        "key": valid.key,
+        "owner": valid.owner,
+        "tenant": call.home,
+        "scopes": valid.scopes,
+        "limits": valid.limits,
+    }
+
+
+def _self_rotate(call: Call, slug: str, given: Arguments) -> Any:
+    grace = OPERATIONS["self.rotate"].parameters["grace"].default
+    return call.groups(call.home).keys.rotate(call.key_id, **{"grace": grace, **given})
+
+
+def _self_revoke(call: Call, slug: str, given: Arguments) -> Any:
+    return call.groups(call.home).keys.revoke(call.key_id, **given)
+
+
+def _explain(call: Call, slug: str, given: Arguments) -> Explanation:
+    """Explain a credential. An operator of a tenant is told of a credential elsewhere what it is told of none."""
+    named = given.pop("tenant", None)
+    tenant = named if call.everywhere else call.tenant(named)
+    found = call.tk.explain(given.pop("credential"), **given, tenant=tenant)
+    if call.everywhere or found.code != "not_found":
+        return found
+    shown = ("malformed", "not_found")
+    checks = [one if one.code in shown else dataclasses.replace(one, passed=None) for one in found.checks]
+    return dataclasses.replace(found, checks=tuple(checks))
+
+
+def _get_tenant(call: Call, slug: str, given: Arguments) -> Any:
+    return call.groups(call.home).tenants.get(call.tenant(given["slug"]))
+
+
+_AWAITED: Final[dict[str, Callable[[Call, str, Arguments], Awaitable[Any]]]] = {
+    "keys.issue": _issue,
+    "sessions.refresh": _refresh,
+}
+_SPECIAL: Final[dict[str, Callable[[Call, str, Arguments], Any]]] = {
+    "explain": _explain,
+    "keys.issue_many": _issue_many,
+    "keys.revoke_where": _revoke_where,
+    "keys.update": _update,
+    "self.get": _self,
+    "self.revoke": _self_revoke,
+    "self.rotate": _self_rotate,
+    "tenants.get": _get_tenant,
+}

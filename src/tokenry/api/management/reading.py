@@ -1,0 +1,299 @@
+"""Reading a request as the arguments of a call. Every mistake is named at once, in the names of the wire."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Final, TypeAlias, get_args, get_origin
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+import msgspec
+from msgspec import UNSET, Struct, ValidationError
+
+from tokenry.edge import KEY_CHECKS
+from tokenry.operations import Operation
+from tokenry.operations.fields import ARGUMENTS, LENGTHS, HeadBody, LimitBody, length
+from tokenry.types import FieldError, Head, Invalid, Limit
+
+from ..asgi import Fields
+from ..problems import Failed, problem
+
+BODY_MAX: Final = 1 << 20
+DEPTH_MAX: Final = 32
+_LENGTH_MAX: Final = 36_500 * 86_400
+_PAIRS_MAX: Final = 200
+_IF_MATCH: Final = re.compile(r'"[0-9]{1,15}"')
+_as_json: Final = msgspec.json.Decoder()
+
+Query: TypeAlias = list[tuple[str, str]]
+
+
+class Reader:
+    """Reads the requests of one operation."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._request = operation.request
+        self._fields = {} if self._request is None else {one.encode_name: one for one in _fields(self._request)}
+        self._query = set(self._fields) if operation.reads_query else set()
+        if operation.in_tenant:
+            self._query.add("tenant")
+
+    @cached_property
+    def _decoder(self) -> Any:
+        return msgspec.json.Decoder(self._request)
+
+    def arguments(self, query: Query, body: bytes, headers: Fields) -> dict[str, Any]:
+        """Return the arguments that a request gives; raise Invalid with every mistake."""
+        errors: list[FieldError] = []
+        asked = self._read_query(query, errors)
+        given = self._read_headers(headers, errors)
+        if self._operation.in_tenant:
+            asked.pop("tenant", None)
+        if self._operation.reads_query or self._request is None:
+            _check_stray(body, errors)
+            given |= self._converted(asked, errors)
+        elif errors or not body:
+            given |= self._each(_as_json.decode(body) if body else None, errors)
+        else:
+            given |= self._decoded(body, errors)
+        if errors:
+            raise Invalid(errors)
+        return {**self._operation.defaults, **given}
+
+    def _read_query(self, pairs: Query, errors: list[FieldError]) -> dict[str, Any]:
+        """Return the query by its names. A filter that is unknown or given twice would answer too much."""
+        asked: dict[str, Any] = {}
+        for name, value in pairs:
+            is_list = name == "types"
+            if name not in self._query:
+                errors.append(FieldError(name[:100], "unknown_field", "is not a parameter of this request"))
+            elif is_list:
+                asked.setdefault(name, []).append(value)
+            elif name in asked:
+                errors.append(FieldError(name, "duplicate", "is given more than once"))
+            else:
+                asked[name] = value
+        if not 1 <= len(asked.get("tenant", "x")) <= 63:
+            errors.append(FieldError("tenant", "out_of_range", "is the slug of a tenant, 1 to 63 characters"))
+        return asked
+
+    def _read_headers(self, headers: Fields, errors: list[FieldError]) -> dict[str, Any]:
+        """Return the arguments in header fields. A condition that is ignored would allow what it was to prevent."""
+        given: dict[str, Any] = {}
+        for argument, name in (("idempotency_key", "Idempotency-Key"), ("if_version", "If-Match")):
+            wanted = name.lower().encode()
+            values = [value.decode("latin-1") for field, value in headers if field == wanted]
+            if len(values) > 1:
+                errors.append(FieldError(name, "duplicate", "is given more than once"))
+            elif values and argument in self._operation.headers:
+                given[argument] = _of_header(name, values[0], errors)
+            elif values and name == "If-Match" and self._operation.verb != "GET":
+                errors.append(FieldError(name, "unknown_field", "is accepted by PATCH of a key alone"))
+        return given
+
+    def _converted(self, asked: dict[str, Any], errors: list[FieldError]) -> dict[str, Any]:
+        """Return the arguments of a query."""
+        if self._request is None:
+            return {}
+        try:
+            return _arguments(msgspec.convert(asked, self._request, strict=False))
+        except ValidationError:
+            _read_fields(self._request, asked, errors, strict=False)
+            return {}
+
+    def _decoded(self, body: bytes, errors: list[FieldError]) -> dict[str, Any]:
+        """Return the arguments of a body; one with mistakes is read again, field by field."""
+        try:
+            return _arguments(self._decoder.decode(body))
+        except ValidationError:
+            return self._each(_as_json.decode(body), errors)
+
+    def _each(self, found: Any, errors: list[FieldError]) -> dict[str, Any]:
+        assert self._request is not None
+        if found is None:
+            if any(one.required for one in self._fields.values()):
+                errors.append(FieldError("body", "missing", "is needed: a JSON object"))
+            return {}
+        known = len(errors)
+        clean = _read_fields(self._request, found, errors)
+        return _arguments(msgspec.convert(clean, self._request)) if len(errors) == known else {}
+
+
+def check_body(body: bytes, content_type: str | None) -> None:
+    """Raise Failed for a body that is not JSON, or nested too deep."""
+    if not body:
+        return
+    if not _is_json(content_type or ""):
+        raise Failed(problem("not_json"))
+    try:
+        found = _as_json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Failed(problem("bad_request", f"The body is not JSON: {error}")) from None
+    if body.count(b"[") + body.count(b"{") > DEPTH_MAX and _depth(found) > DEPTH_MAX:
+        raise Failed(problem("bad_request", f"The body is nested more than {DEPTH_MAX} levels deep."))
+
+
+def check_url(raw: bytes) -> None:
+    """Raise Failed for a URL that is not UTF-8: two that differ would be read as the same."""
+    try:
+        unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise Failed(problem("bad_request", "The part of the URL behind % is not UTF-8.")) from None
+
+
+def read_query(query: bytes) -> Query:
+    """Return the parameters of a query; raise Failed."""
+    check_url(query)
+    try:
+        return parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_PAIRS_MAX) if query else []
+    except ValueError:
+        raise Failed(problem("bad_request", f"The query has more than {_PAIRS_MAX} parameters.")) from None
+
+
+def named_tenant(query: Query) -> str | None:
+    """Return the tenant that a query names."""
+    return next((value for name, value in query if name == "tenant"), None)
+
+
+def _of_header(name: str, value: str, errors: list[FieldError]) -> str | int | None:
+    if name == "If-Match":
+        if _IF_MATCH.fullmatch(value):
+            return int(value[1:-1])
+        errors.append(FieldError(name, "bad_version", 'is the `ETag` of the key that you read, such as "3"'))
+    elif 1 <= len(value) <= 255:
+        return value
+    else:
+        errors.append(FieldError(name, "out_of_range", "must have 1 to 255 characters"))
+    return None
+
+
+def _check_stray(body: bytes, errors: list[FieldError]) -> None:
+    """Name what is in a body where none is read: it would be ignored in silence."""
+    found = _as_json.decode(body) if body else None
+    if isinstance(found, dict):
+        what = "is not a field of this request"
+        errors += [FieldError(str(name)[:100], "unknown_field", what) for name in found]
+    elif found is not None:
+        errors.append(FieldError("body", "not_empty", "this request has no body"))
+
+
+def _read_fields(
+    kind: type[Struct], found: Any, errors: list[FieldError], place: str = "", *, strict: bool = True
+) -> dict[str, Any]:
+    """Read a value field by field and name every mistake; return the fields, in which 5.0 is 5 where 5 is asked for."""
+    if not isinstance(found, Mapping):
+        errors.append(FieldError(place.rstrip(".") or "body", "not_an_object", "must be a JSON object"))
+        return {}
+    fields = {one.encode_name: one for one in _fields(kind)}
+    for name in found:
+        if name not in fields:
+            errors.append(FieldError(f"{place}{name}"[:100], "unknown_field", "is not a field of this request"))
+    clean: dict[str, Any] = {}
+    for name, one in fields.items():
+        if name in found:
+            clean[name] = _read_field(one, found[name], errors, place + name, strict)
+        elif one.required:
+            errors.append(FieldError(place + name, "missing", "is needed"))
+    return clean
+
+
+def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, strict: bool) -> Any:
+    items = _struct_in(one.type)
+    if items is not None and items is not LimitBody and isinstance(value, list):
+        parts = [_read_fields(items, part, errors, f"{place}.{number}.") for number, part in enumerate(value[:1000])]
+        return parts + value[1000:]
+    if items is not None and isinstance(value, dict):
+        return _read_fields(items, value, errors, f"{place}.")
+    value = _whole(value) if one.name in _NUMBERS else value
+    before = len(errors)
+    try:
+        msgspec.convert(value, one.type, strict=strict)
+    except ValidationError as error:
+        mistake = str(error).partition(" - at ")[0]
+        code = "bad_type" if ", got" in mistake else "out_of_range"
+        message = mistake.replace("`", "").replace("Expected", "must be", 1)
+        errors.append(FieldError(place, code, message))
+    if one.name in _CHECKS and strict and value is not None:
+        named = errors[before:]
+        del errors[before:]
+        _CHECKS[one.name](place, value, errors)
+        errors += named if len(errors) == before else []
+    return value
+
+
+_NUMBERS: Final = frozenset(("cost", "limits", "limit", "position", "after"))
+"""Where a whole number is asked for. To JSON 5.0 and 5 are the same number."""
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    return {name: _whole(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+
+def _check_length(field: str, value: object, errors: list[FieldError]) -> None:
+    if isinstance(value, (int, float)) and not 0 < value <= _LENGTH_MAX:
+        errors.append(FieldError(field, "out_of_range", f"must be more than 0 and at most {_LENGTH_MAX} seconds"))
+
+
+_CHECKS: Final[dict[str, Any]] = {**KEY_CHECKS, "expires_in": _check_length}
+"""What the engine says of a value, for a request that does not reach the engine."""
+
+
+def _fields(kind: type[Struct]) -> tuple[Any, ...]:
+    return msgspec.structs.fields(kind)
+
+
+def _struct_in(kind: Any) -> Any:
+    """Return the struct that a type consists of, alone or as a list of it."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return kind
+    if get_origin(kind) in (dict, Mapping):
+        return None
+    found = [one for part in get_args(kind) if (one := _struct_in(part)) is not None]
+    return found[0] if found else None
+
+
+def _arguments(found: Struct) -> dict[str, Any]:
+    """Return the fields that a request has, as arguments of the library."""
+    given: dict[str, Any] = {}
+    for name in found.__struct_fields__:
+        value = getattr(found, name)
+        if value is UNSET:
+            continue
+        if name in LENGTHS and value is not None:
+            value = length(value)
+        elif name == "limits":
+            value = [Limit(one.name, one.limit, one.window_seconds) for one in value]
+        elif name == "keys":
+            value = [_arguments(one) for one in value]
+        elif value.__class__ is HeadBody:
+            value = Head(**{field: getattr(value, field) for field in HeadBody.__struct_fields__})
+        given[name] = value
+    return given
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _depth(value: Any) -> int:
+    """Return how deep a value is nested, level by level."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return depth - 1
+
+
+assert set(LENGTHS) <= set(ARGUMENTS)

@@ -1,0 +1,1 @@
+"""The reference: what the server says about its own routes."""

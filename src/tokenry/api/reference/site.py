@@ -1,0 +1,61 @@
+"""`/docs`, `/docs/problems/{code}` and `/openapi.json`: pages without a script and without another host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from .. import problems
+from . import pages
+
+_FIELDS: Final = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-cache"),
+)
+_HTML: Final = b"text/html; charset=utf-8"
+_PROBLEM: Final = "/docs/problems/"
+
+
+class Page(NamedTuple):
+    """One page."""
+
+    kind: bytes
+    body: bytes
+    fields: tuple[tuple[bytes, bytes], ...] = _FIELDS
+
+
+class Site:
+    """The pages of the reference, each made when somebody asks for it first."""
+
+    def __init__(self, document: Callable[[], dict[str, Any]]) -> None:
+        self._document = document
+        self._pages: dict[str, Page] = {}
+
+    def find(self, path: str) -> Page | None:
+        """Return the page of a path; None when there is none."""
+        page = self._pages.get(path)
+        if page is None and (path == "/openapi.json" or path == "/docs" or path.startswith("/docs/")):
+            page = self._made(path)
+            if page is not None:
+                self._pages[path] = page
+        return page
+
+    def _made(self, path: str) -> Page | None:
+        if path == "/openapi.json":
+            return Page(b"application/json", msgspec.json.encode(self._document()))
+        if path == "/docs":
+            return Page(_HTML, pages.reference(self._document()).encode())
+        if path == "/docs/reference.css":
+            return Page(b"text/css; charset=utf-8", files(__package__).joinpath("reference.css").read_bytes())
+        if path == "/docs/problems":
+            return Page(_HTML, pages.problems().encode())
+        code = path.removeprefix(_PROBLEM)
+        return Page(_HTML, pages.problem(code).encode()) if code in problems.KINDS else None

@@ -1,0 +1,304 @@
+"""What calls return, as JSON: each answer is written by the server, read by the client and described from one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final, Generic, Literal, TypeVar
+
+import msgspec
+
+from ..core.errors import TokenryError
+from ..core.limits import LimitState
+from ..core.model import AuditReport, BulkItem, Issued, Key, Owner, Page, ScopeCheck, Session, SessionTokens, Tenant
+from ..core.secret import Secret
+from ..core.verdict import Check, Explanation, Refused
+from . import problems
+from .fields import LENGTHS, on_wire, seconds
+
+T = TypeVar("T")
+
+
+class FieldProblem(msgspec.Struct):
+    """What is wrong with one field."""
+
+    field: str
+    code: str
+    message: str
+
+
+class ProblemDocument(msgspec.Struct):
+    """An answer that is no success (RFC 9457). `type` is a page about the code."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldProblem] = []
+
+
+class IssuedDocument(msgspec.Struct):
+    """A key with its secret, which is shown this once."""
+
+    key: Key
+    secret: str
+
+
+class BulkResult(msgspec.Struct):
+    """What became of one key: the key with its secret, or the problem (`error`) that kept it from being issued."""
+
+    key: Key | None = None
+    secret: str | None = None
+    error: ProblemDocument | None = None
+
+
+class RevokedItem(msgspec.Struct):
+    """What became of one key: `error` is null when it is revoked, or in a dry run would be."""
+
+    key: Key
+    error: str | None
+
+
+class RevokedDocument(msgspec.Struct):
+    """What a bulk revocation did, or in a dry run would do."""
+
+    dry_run: bool
+    items: list[RevokedItem]
+
+
+class TenantDocument(msgspec.Struct):
+    """A customer of the installation."""
+
+    id: str
+    slug: str
+    name: str
+    prefix: str
+    status: Literal["active", "suspended"]
+    expires_in_default_seconds: float
+    expires_in_max_seconds: float
+    never_allowed: bool
+    self_rotation_allowed: bool
+    created_at: datetime
+
+
+class ScopesDocument(msgspec.Struct):
+    """The catalogue of scopes; empty when any well-formed scope may be granted."""
+
+    scopes: list[str]
+
+
+class ScopeCheckDocument(msgspec.Struct):
+    """Whether scopes may be granted, and which are unknown."""
+
+    known: bool
+    unknown: list[str]
+
+
+class CountDocument(msgspec.Struct):
+    """How many were removed."""
+
+    deleted_count: int
+
+
+class ExplanationDocument(msgspec.Struct):
+    """Every check in its order; `code` is the verdict's."""
+
+    valid: bool
+    code: str
+    checks: list[Check]
+
+
+class SelfDocument(msgspec.Struct):
+    """The presented key, its owner, all scopes that it holds, and how its limits stand."""
+
+    key: Key
+    owner: Owner
+    tenant: str
+    scopes: list[str]
+    limits: list[LimitState]
+
+
+class AuditReportDocument(msgspec.Struct):
+    """What checking the audit log found; it is whole when there are no problems."""
+
+    whole: bool
+    entry_count: int
+    problems: list[str]
+
+
+class SessionTokensDocument(msgspec.Struct):
+    """A session with its access token and the refresh token that gets the next one. Both are shown this once."""
+
+    session: Session
+    access: str
+    refresh: str
+    scopes: list[str]
+    access_expires_at: datetime
+    refresh_expires_at: datetime
+
+
+class RefreshDocument(msgspec.Struct):
+    """The next pair of tokens, or with `valid` false and `tokens` null the code that says why there is none."""
+
+    valid: bool
+    code: str
+    tokens: SessionTokensDocument | None
+
+
+class RevokedSessionsDocument(msgspec.Struct):
+    """The ids of the sessions that this call has ended."""
+
+    sessions: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """One kind of answer: `kind` describes it, `write` makes the document of a result, `read` the result of one."""
+
+    kind: Any
+    write: Callable[[T], Any]
+    read: Callable[[Any], T]
+
+
+@cache
+def record(kind: type[T]) -> Answer[T]:
+    """Return the answer that is one record. Fields that this version does not know are passed over."""
+    return Answer(kind, _same, lambda found: msgspec.convert(found, kind))
+
+
+@cache
+def page(item: Answer[T]) -> Answer[Page[T]]:
+    """Return the answer that is one page of a list."""
+    kind = msgspec.defstruct(
+        f"PageOf{_name(item)}",
+        [("items", list[item.kind]), ("next_cursor", str | None)],  # type: ignore[name-defined]
+        namespace={"__doc__": "A page of a list. Pass `next_cursor` as `cursor` for the next; null on the last."},
+    )
+
+    def write(found: Page[T]) -> Any:
+        items = found.items if item.write is _same else [item.write(one) for one in found.items]
+        return {"items": items, "next_cursor": found.next_cursor}
+
+    return Answer(kind, write, lambda found: Page(tuple(map(item.read, found["items"])), found.get("next_cursor")))
+
+
+@cache
+def items(item: Answer[T]) -> Answer[tuple[T, ...]]:
+    """Return the answer that is a whole list."""
+    kind = msgspec.defstruct(
+        f"ListOf{_name(item)}",
+        [("items", list[item.kind])],  # type: ignore[name-defined]
+        namespace={"__doc__": "A whole list."},
+    )
+
+    def write(found: tuple[T, ...]) -> Any:
+        return {"items": found if item.write is _same else [item.write(one) for one in found]}
+
+    return Answer(kind, write, lambda found: tuple(map(item.read, found["items"])))
+
+
+def _name(item: Answer[Any]) -> str:
+    return str(item.kind.__name__).removesuffix("Document")
+
+
+def _same(found: Any) -> Any:
+    return found
+
+
+def _nothing(found: Any) -> None:
+    return None
+
+
+def _write_tenant(found: Tenant) -> dict[str, Any]:
+    values = {name: getattr(found, name) for name in Tenant.__slots__}
+    return {on_wire(name): seconds(value) if name in LENGTHS else value for name, value in values.items()}
+
+
+def _read_tenant(found: Any) -> Tenant:
+    values = dict(found)
+    for name in LENGTHS.intersection(Tenant.__slots__):
+        values[name] = timedelta(seconds=values[on_wire(name)])
+    return msgspec.convert(values, Tenant)
+
+
+def write_issued(found: Issued) -> dict[str, Any]:
+    """Return the document of a key with its secret."""
+    return {"key": found.key, "secret": str(found.secret)}
+
+
+def _read_issued(found: Any) -> Issued:
+    return Issued(msgspec.convert(found["key"], Key), Secret(found["secret"]))
+
+
+def write_tokens(found: SessionTokens) -> dict[str, Any]:
+    """Return the document of a session with its tokens."""
+    values = {name: getattr(found, name) for name in SessionTokens.__slots__}
+    return {**values, "access": str(found.access), "refresh": str(found.refresh)}
+
+
+def _read_tokens(found: Any) -> SessionTokens:
+    return msgspec.convert(found, SessionTokens, dec_hook=lambda kind, text: kind(text))
+
+
+def _write_refreshed(found: SessionTokens | Refused) -> dict[str, Any]:
+    tokens = None if isinstance(found, Refused) else write_tokens(found)
+    return {"valid": tokens is not None, "code": getattr(found, "code", "valid"), "tokens": tokens}
+
+
+def _read_refreshed(found: Any) -> SessionTokens | Refused:
+    return _read_tokens(found["tokens"]) if found["valid"] is True else Refused(str(found["code"]))
+
+
+def _write_explanation(found: Explanation) -> dict[str, Any]:
+    return {"valid": bool(found), "code": found.code, "checks": found.checks}
+
+
+def _read_explanation(found: Any) -> Explanation:
+    return Explanation(str(found["code"]), msgspec.convert(found["checks"], tuple[Check, ...]))
+
+
+def _read_bulk(found: Any) -> BulkItem:
+    return BulkItem(msgspec.convert(found["key"], Key), found.get("error"))
+
+
+def _write_report(found: AuditReport) -> dict[str, Any]:
+    return {"whole": bool(found), "entry_count": found.entry_count, "problems": found.problems}
+
+
+def _read_many(found: Any) -> Issued | TokenryError:
+    error = found.get("error")
+    return problems.error_of(int(error["status"]), error) if error else _read_issued(found)
+
+
+NOTHING: Final[Answer[None]] = Answer(None, _nothing, _nothing)
+KEY: Final = record(Key)
+OWNER: Final = record(Owner)
+SESSION: Final = record(Session)
+TENANT: Final = Answer(TenantDocument, _write_tenant, _read_tenant)
+ISSUED: Final = Answer(IssuedDocument, write_issued, _read_issued)
+TOKENS: Final = Answer(SessionTokensDocument, write_tokens, _read_tokens)
+REFRESHED: Final = Answer(RefreshDocument, _write_refreshed, _read_refreshed)
+EXPLANATION: Final = Answer(ExplanationDocument, _write_explanation, _read_explanation)
+CATALOGUE: Final[Answer[tuple[str, ...]]] = Answer(
+    ScopesDocument, lambda found: {"scopes": found}, lambda found: tuple(found["scopes"])
+)
+SCOPE_CHECK: Final = Answer(
+    ScopeCheckDocument,
+    lambda found: {"known": bool(found), "unknown": found.unknown},
+    lambda found: ScopeCheck(tuple(found["unknown"])),
+)
+COUNT: Final[Answer[int]] = Answer(
+    CountDocument, lambda found: {"deleted_count": found}, lambda found: int(found["deleted_count"])
+)
+ENDED_SESSIONS: Final[Answer[tuple[str, ...]]] = Answer(
+    RevokedSessionsDocument, lambda found: {"sessions": found}, lambda found: tuple(found["sessions"])
+)
+REVOKED: Final[Answer[Any]] = Answer(RevokedDocument, _same, lambda found: tuple(map(_read_bulk, found["items"])))
+
+MANY_ISSUED: Final[Answer[Any]] = items(Answer(BulkResult, _same, _read_many))
+AUDIT_REPORT: Final = Answer(AuditReportDocument, _write_report, lambda found: msgspec.convert(found, AuditReport))
+SELF: Final[Answer[Any]] = Answer(SelfDocument, _same, lambda found: msgspec.convert(found["key"], Key))

@@ -1,0 +1,183 @@
+"""The types of arguments on the wire: one line for each name, with the bounds and the example that the reference shows.
+
+Bounds in `_told` are for the reader only: the engine checks such a value and names every mistake at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from ..core.limits import COUNT_MAX, WINDOW_MAX
+from ..core.model import KEY_STATUSES
+
+_TURNING: Final = r"\u2028-\u202E\u2066-\u2069"
+_CHARACTER: Final = rf"[^\x00-\x1F\x7F-\x9F{_TURNING}]"
+_LINE: Final = rf"^{_CHARACTER}*$"
+_NAME: Final = rf"^{_CHARACTER}*[^\x00-\x20\x7F-\xA0\s{_TURNING}]{_CHARACTER}*$"
+_PROSE: Final = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F\u2028\u2029]*$"
+_SCOPE: Final = r"^([a-z0-9_.-]+|\*)(:([a-z0-9_.-]+|\*))*$"
+_ENVIRONMENT: Final = r"^[a-z][a-z0-9]{0,11}$"
+_ROLE: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_PREFIX: Final = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
+_SLUG: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+_LENGTH_MAX: Final = 36_500 * 86_400
+
+
+def _told(**schema: Any) -> Meta:
+    return Meta(extra_json_schema=schema)
+
+
+def _text(least: int, most: int, **schema: Any) -> Any:
+    return Annotated[str, Meta(min_length=least, max_length=most, extra_json_schema=schema)]
+
+
+Json: TypeAlias = "Mapping[str, Any]"
+Flag: TypeAlias = Annotated[bool, _told(examples=[True])]
+Name = Annotated[str, _told(minLength=1, maxLength=100, pattern=_NAME, examples=["CI"])]
+Line = Annotated[str, _told(maxLength=320, pattern=_LINE, examples=["Ada Lovelace"])]
+Email = Annotated[str, _told(maxLength=320, pattern=_LINE, examples=["ada@example.com"])]
+Prose = Annotated[str, _told(maxLength=1000, pattern=_PROSE, examples=["The key of the build server."])]
+Scope = Annotated[str, _told(minLength=1, maxLength=64, pattern=_SCOPE, examples=["read:projects"])]
+Scopes = Annotated[list[Scope], Meta(max_length=1000)]
+Role = Annotated[str, _told(pattern=_ROLE, examples=["developer"])]
+Roles = Annotated[list[Role], Meta(max_length=1000)]
+Address = Annotated[str, _told(minLength=1, maxLength=64, examples=["203.0.113.0/24"])]
+Addresses = Annotated[list[Address], Meta(max_length=1000)]
+Environment = Annotated[str, _told(pattern=_ENVIRONMENT, examples=["live"])]
+Owner = Annotated[str, Meta(min_length=1, max_length=255, pattern=_LINE, examples=["user-42"])]
+Slug = Annotated[str, _told(pattern=_SLUG, examples=["acme"])]
+Moment = Annotated[datetime, Meta(tz=True, examples=["2027-01-31T18:00:00Z"])]
+Seconds = Annotated[
+    float, _told(exclusiveMinimum=0, maximum=_LENGTH_MAX, description="In seconds.", examples=[2_592_000])
+]
+Within = Annotated[float, Meta(ge=0, le=_LENGTH_MAX, description="In seconds.", examples=[604_800])]
+Status = Annotated[Literal[KEY_STATUSES], Meta(examples=["active"])]  # type: ignore[valid-type]
+Credential = _text(1, 8192, examples=["tk_live_1…"])
+Token = _text(0, 8192, examples=["tk_rt_1…"])
+Audience = _text(1, 255, pattern=_LINE, examples=["https://api.example.com"])
+_AUDIENCE: Any = Audience | Annotated[list[Audience], Meta(min_length=1, max_length=20)]
+Reason = Annotated[str, Meta(max_length=500, pattern=_PROSE, examples=["left the company"])]
+AskedScopes = Annotated[
+    str | list[Any] | dict[str, Any],
+    _told(
+        description='One scope, a list (all of them), or nested `{"all": […]}` and `{"any": […]}`.',
+        examples=[["read:projects"]],
+    ),
+]
+
+
+class LimitBody(msgspec.Struct, forbid_unknown_fields=True):
+    """At most `limit` requests in every window of `window_seconds`."""
+
+    name: Annotated[str, _told(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["per-minute"])]
+    limit: Annotated[int, _told(minimum=1, maximum=COUNT_MAX, examples=[100])]
+    window_seconds: Annotated[int, _told(minimum=1, maximum=WINDOW_MAX, examples=[60])]
+
+
+class HeadBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A head as `GET /v1/audit/head` returned it."""
+
+    tenant: _text(0, 64, examples=["default"])  # type: ignore[valid-type]
+    position: Annotated[int, Meta(ge=0, le=(1 << 53) - 1, examples=[42])]
+    chain: _text(0, 200)  # type: ignore[valid-type]
+    at: Moment
+    signature: _text(0, 200)  # type: ignore[valid-type]
+
+
+ARGUMENTS: Final[dict[str, Any]] = {
+    "access": Annotated[Token, Meta(description="The access token that came with the refresh token.")],
+    "action": _text(1, 200, examples=["key.issued"]),
+    "actor": _text(1, 200, examples=["user-42"]),
+    "admin": Flag,
+    "after": Annotated[
+        int, Meta(ge=0, le=(1 << 63) - 1, description="The `sequence` of the last event that you have.")
+    ],
+    "allowed_ips": Addresses,
+    "audience": _AUDIENCE,
+    "claims": Annotated[Json, Meta(description="Go into every access token.")],
+    "client_id": Annotated[_text(1, 255, pattern=_LINE), _told(examples=["web"])],
+    "cost": Annotated[int, Meta(ge=0, le=10**9, examples=[1])],
+    "cursor": Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9_-]{1,2048}$", description="`next_cursor` of the page before.", examples=["b2s"])
+    ],
+    "description": Prose,
+    "device": Annotated[Json, Meta(description="Kept for the owner to recognise the session.")],
+    "dry_run": Annotated[bool, Meta(description="Only list what would be revoked.")],
+    "email": Email,
+    "environment": Environment,
+    "expired_before": Moment,
+    "expires_at": Annotated[Moment, Meta(description="null for a key that never expires, where the tenant allows it.")],
+    "expires_in": Annotated[Seconds, Meta(description="In seconds; null for a key that never expires.")],
+    "expires_in_default": Seconds,
+    "expires_in_max": Seconds,
+    "expiring_within": Within,
+    "grace": Annotated[float, Meta(ge=0, le=365 * 86_400, description="In seconds.", examples=[3600])],
+    "head": Annotated[HeadBody, Meta(description="A head that you kept from earlier.")],
+    "ip": _text(1, 64, examples=["203.0.113.7"]),
+    "key_id": _text(0, 64, examples=["key_01k9v5m0q2x8r7c4t6y3w1"]),
+    "last_used_before": Moment,
+    "limit": Annotated[int, Meta(ge=1, le=100, description="How many items a page has at most.", examples=[50])],
+    "limits": Annotated[list[LimitBody], Meta(max_length=8)],
+    "metadata": Annotated[Json, _told(examples=[{"team": "billing"}])],
+    "name": Name,
+    "never_allowed": Flag,
+    "not_before": Moment,
+    "owner": Owner,
+    "prefix": Annotated[str, Meta(max_length=19, pattern=_PREFIX, examples=["acme"])],
+    "reason": Reason,
+    "refresh": Token,
+    "revoked_before": Moment,
+    "roles": Roles,
+    "scope": _text(1, 200, examples=["read:projects"]),
+    "scopes": Scopes,
+    "self_rotation_allowed": Flag,
+    "since": Moment,
+    "slug": Slug,
+    "status": Status,
+    "subject": _text(1, 200, examples=["key_01k9v5m0q2x8r7c4t6y3w1"]),
+    "tenant": Annotated[Slug, Meta(description="By default any tenant that the caller operates.")],
+    "text": _text(1, 320, examples=["build"]),
+    "types": Annotated[
+        list[str], Meta(max_length=100, description="Types or patterns: `types=key.*&types=owner.deleted`.")
+    ],
+    "within": Within,
+}
+"""The type of every argument by its name in the library."""
+
+PATHS: Final[dict[str, tuple[str, str]]] = {
+    "external_id": ("The owner's id in your own system.", "user-42"),
+    "id": ("The id of the record.", "key_01k9v5m0q2x8r7c4t6y3w1"),
+    "key_id": ("The id of a key.", "key_01k9v5m0q2x8r7c4t6y3w1"),
+    "kid": ("The `kid` of a signing key.", "4Zq0v1nUeXk2TtSb"),
+    "name": ("The name of a role.", "developer"),
+    "owner": ("The owner's id in your own system.", "user-42"),
+    "slug": ("The slug of a tenant.", "acme"),
+}
+"""The description and an example of every part of a path."""
+
+LENGTHS: Final = frozenset(("expires_in", "expires_in_default", "expires_in_max", "expiring_within", "grace", "within"))
+"""The arguments that are lengths of time: on the wire each is a number, and its name ends in `_seconds`."""
+
+
+def on_wire(name: str) -> str:
+    """Return the name of an argument on the wire."""
+    return f"{name}_seconds" if name in LENGTHS else name.rstrip("_")
+
+
+def seconds(length: timedelta) -> int | float:
+    """Return a length of time in seconds, whole ones as an integer."""
+    count = length.total_seconds()
+    return int(count) if count.is_integer() else count
+
+
+def length(count: float) -> timedelta:
+    """Return so many seconds as a length. The longest length there is stands for any that is longer."""
+    try:
+        return timedelta(seconds=count)
+    except OverflowError:
+        return timedelta.max

@@ -1,0 +1,174 @@
+"""The table of operations. A new one is a line here and a call of the library."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
+
+from ..core.limits import LimitState
+from ..core.model import Entry, Event, Head, Role, SigningKey, UsageHour
+from ..service import audit, events, keys, owners, roles, sessions, signing_keys, tenants, usage
+from . import answers
+from .answers import items, page, record
+from .fields import ARGUMENTS, AskedScopes, Credential, Line
+from .operation import Operation, Reach, Rule, by_id, of_noun
+
+NOUNS: Final = {
+    "tenants": "The customers of the installation; everything belongs to exactly one.",
+    "owners": "Users and services that keys belong to, known by their `external_id`.",
+    "roles": "Named sets of scopes. A key or owner that names a role holds its scopes as they are now.",
+    "scopes": "The catalogue of what may be granted. A tenant without one accepts any well-formed scope.",
+    "keys": "Long-lived credentials. Secrets come and go, the key stays.",
+    "sessions": "Sign-ins of owners: a short-lived access token, and a refresh token that gets the next one.",
+    "signing_keys": "The keys that sign access tokens. Verifiers find the public ones in the JWKS.",
+    "self": "With the key itself, any key.",
+    "explain": "Why a credential is, or is not, accepted.",
+    "usage": "How often keys were presented, by hour and code.",
+    "audit": "What was done, by whom, and the proof that the record of it is whole.",
+    "events": "What happened. A reader who goes on after the last `sequence` misses nothing.",
+}
+"""What each group of operations is about."""
+
+_KEYS, _OWNERS, _ROLES, _SCOPES = keys.Keys, owners.Owners, roles.Roles, roles.Scopes
+_SESSIONS, _TENANTS, _SIGNING = sessions.Sessions, tenants.Tenants, signing_keys.SigningKeys
+_key, _owner = of_noun("keys", "/v1/keys", "keys"), of_noun("owners", "/v1/owners", "owners")
+_tenant, _role = of_noun("tenants", "/v1/tenants", "tenants"), of_noun("roles", "/v1/roles", "roles")
+_scope, _session = of_noun("scopes", "/v1/scopes", "scopes"), of_noun("sessions", "/v1/sessions", "sessions")
+_signing, _self = of_noun("signing_keys", "/v1/signing-keys", "signing_keys"), of_noun("self", "/v1/self", "")
+_usage, _audit = of_noun("usage", "/v1/usage", "usage"), of_noun("audit", "/v1/audit", "audit")
+_event = of_noun("events", "/v1/events", "events")
+_WHOLE: Final[dict[str, Any]] = {"reach": Reach.INSTALLATION, "in_tenant": False}
+_ITSELF: Final[dict[str, Any]] = {"reach": Reach.SELF, "in_tenant": False}
+
+
+class Own:
+    """What a key may ask about itself, and do to itself."""
+
+    def get(self) -> Any:
+        """Return the presented key, its owner, all scopes that it holds, and how its limits stand."""
+
+    def rotate(self, *, grace: timedelta = timedelta(seconds=60), idempotency_key: str | None = None) -> Any:
+        """Replace the key's own secret, if the tenant allows it: the old one works until `grace` is over.
+
+        A lost answer must not lock the caller out. So the call needs a grace of at least a minute, or an idempotency
+        key, with which the old secret may repeat it while it works.
+        """
+
+    def revoke(self, *, reason: str = "") -> Any:
+        """End the presented key, for good."""
+
+
+def explain(
+    credential: str,
+    *,
+    scopes: Any = None,
+    ip: str | None = None,
+    cost: int = 1,
+    tenant: str | None = None,
+    environment: str | None = None,
+    audience: str | None = None,
+) -> Any:
+    """Evaluate every check for a credential and mark the first failure. Takes nothing and counts nothing."""
+
+
+_issue = _key("issue", "POST", _KEYS.issue, answers.ISSUED, status=201)
+_asked = {"scopes": AskedScopes}
+_hours = items(record(UsageHour))
+_found = {"secret": Credential, "kid": Annotated[str, Meta(min_length=1, max_length=64, examples=["4Zq0v1nUeXk2TtSb"])]}
+_scopes: dict[str, Any] = {"renames": {"entries": "scopes", "asked": "scopes"}}
+_scopes["types"] = dict.fromkeys(("entries", "asked"), ARGUMENTS["scopes"])
+_kept = Annotated[list[str] | str, Meta(description="Ids of sessions that go on.")]
+
+OPERATIONS: Final = by_id(
+    (
+        _tenant("list", "GET", _TENANTS.list, page(answers.TENANT), **_WHOLE),
+        _tenant("create", "POST", _TENANTS.create, answers.TENANT, status=201, **_WHOLE),
+        _tenant("get", "GET /{slug}", _TENANTS.get, answers.TENANT, in_tenant=False),
+        _tenant("update", "PATCH /{slug}", _TENANTS.update, answers.TENANT, **_WHOLE),
+        _tenant("suspend", "POST /{slug}/suspend", _TENANTS.suspend, answers.TENANT, **_WHOLE),
+        _tenant("resume", "POST /{slug}/resume", _TENANTS.resume, answers.TENANT, **_WHOLE),
+        _tenant("delete", "DELETE /{slug}", _TENANTS.delete, answers.NOTHING, status=204, **_WHOLE),
+        _owner("list", "GET", _OWNERS.list, page(answers.OWNER)),
+        _owner("get", "GET /{external_id}", _OWNERS.get, answers.OWNER),
+        _owner("put", "PUT /{external_id}", _OWNERS.put, answers.OWNER, types={"name": Line}),
+        _owner("disable", "POST /{external_id}/disable", _OWNERS.disable, answers.OWNER),
+        _owner("enable", "POST /{external_id}/enable", _OWNERS.enable, answers.OWNER),
+        _owner("delete", "DELETE /{external_id}", _OWNERS.delete, answers.NOTHING, status=204),
+        _role("list", "GET", _ROLES.list, page(record(Role))),
+        _role("get", "GET /{name}", _ROLES.get, record(Role)),
+        _role("put", "PUT /{name}", _ROLES.put, record(Role)),
+        _role("delete", "DELETE /{name}", _ROLES.delete, answers.NOTHING, status=204),
+        _scope("list", "GET", _SCOPES.list, answers.CATALOGUE),
+        _scope("define", "PUT", _SCOPES.define, answers.CATALOGUE, **_scopes),
+        _scope("check", "POST /check", _SCOPES.check, answers.SCOPE_CHECK, reads=True, **_scopes),
+        _key("list", "GET", _KEYS.list, page(answers.KEY)),
+        _issue,
+        _key("expiring", "GET /expiring", _KEYS.expiring, page(answers.KEY), defaults={"within": timedelta(days=30)}),
+        _key("find", "POST /find", _KEYS.find, answers.KEY, reads=True, types=_found),
+        _key(
+            "issue_many",
+            "POST /bulk",
+            _KEYS.issue_many,
+            answers.MANY_ISSUED,
+            types={"keys": Annotated[list[_issue.request], Meta(max_length=1000)]},  # type: ignore[name-defined]
+        ),
+        _key("revoke_where", "POST /bulk-revoke", _KEYS.revoke_where, answers.REVOKED),
+        _key("purge", "POST /purge", _KEYS.purge, answers.COUNT),
+        _key("get", "GET /{id}", _KEYS.get, answers.KEY),
+        _key("update", "PATCH /{id}", _KEYS.update, answers.KEY),
+        _key("delete", "DELETE /{id}", _KEYS.delete, answers.NOTHING, status=204),
+        _key("rotate", "POST /{id}/rotate", _KEYS.rotate, answers.ISSUED),
+        _key("revoke", "POST /{id}/revoke", _KEYS.revoke, answers.KEY),
+        _key("disable", "POST /{id}/disable", _KEYS.disable, answers.KEY),
+        _key("enable", "POST /{id}/enable", _KEYS.enable, answers.KEY),
+        _key("limits", "GET /{id}/limits", _KEYS.limits, items(record(LimitState))),
+        _key("explain", "POST /{id}/explain", _KEYS.explain, answers.EXPLANATION, reads=True, types=_asked),
+        _session("list", "GET", _SESSIONS.list, page(answers.SESSION)),
+        _session("start", "POST", _SESSIONS.start, answers.TOKENS, status=201),
+        _session("refresh", "POST /refresh", _SESSIONS.refresh, answers.REFRESHED),
+        _session("get", "GET /{id}", _SESSIONS.get, answers.SESSION),
+        _session("revoke_by_token", "POST /revoke", _SESSIONS.revoke_by_token, answers.SESSION),
+        _session("revoke", "POST /{id}/revoke", _SESSIONS.revoke, answers.SESSION),
+        Operation(
+            "sessions.revoke_all",
+            "POST",
+            "/v1/owners/{owner}/sessions/revoke",
+            Rule(Reach.TENANT, "tokenry:sessions:write"),
+            _SESSIONS.revoke_all,
+            answers.ENDED_SESSIONS,
+            types={"keep": _kept},
+        ),
+        _signing("list", "GET", _SIGNING.list, items(record(SigningKey))),
+        _signing("rotate", "POST /rotate", _SIGNING.rotate, record(SigningKey)),
+        _signing("remove", "POST /{kid}/remove", _SIGNING.remove, record(SigningKey)),
+        _self("get", "GET", Own.get, answers.SELF, **_ITSELF),
+        _self("rotate", "POST /rotate", Own.rotate, answers.ISSUED, **_ITSELF),
+        _self("revoke", "POST /revoke", Own.revoke, answers.KEY, **_ITSELF),
+        Operation(
+            "explain",
+            "POST",
+            "/v1/explain",
+            Rule(Reach.TENANT, "tokenry:keys:read"),
+            explain,
+            answers.EXPLANATION,
+            types={**_asked, "credential": Credential},
+            in_tenant=False,
+        ),
+        _usage("get", "GET", usage.Usage.get, _hours),
+        _audit("list", "GET", audit.Audit.list, page(record(Entry))),
+        _audit("head", "GET /head", audit.Audit.head, record(Head)),
+        _audit("check", "POST /check", audit.Audit.check, answers.AUDIT_REPORT, reads=True),
+        _event("list", "GET", events.Events.list, page(record(Event))),
+        Operation(
+            "keys.usage",
+            "GET",
+            "/v1/keys/{key_id}/usage",
+            Rule(Reach.TENANT, "tokenry:usage:read"),
+            usage.Usage.get,
+            _hours,
+        ),
+    )
+)
+"""Every operation by its id."""

@@ -60,7 +60,7 @@ Status = Annotated[Literal[KEY_STATUSES], Meta(examples=["active"])]  # type: ig
 Credential = _text(1, 8192, examples=["tk_live_1…"])
 Token = _text(0, 8192, examples=["tk_rt_1…"])
 Audience = _text(1, 255, pattern=_LINE, examples=["https://api.example.com"])
-_AUDIENCE: Any = Audience | Annotated[list[Audience], Meta(min_length=1, max_length=20)]
+_AUDIENCE: Any = Audience | Annotated[list[Audience], Meta(min_length=1, max_length=20)]  # type: ignore[valid-type]
 Reason = Annotated[str, Meta(max_length=500, pattern=_PROSE, examples=["left the company"])]
 AskedScopes = Annotated[
     str | list[Any] | dict[str, Any],

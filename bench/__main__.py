@@ -6,7 +6,7 @@ import platform
 import sqlite3
 import sys
 
-from . import server, sessions
+from . import management, server, sessions
 from .extensions import on_frameworks
 from .flood import beside_junk
 from .measure import Report
@@ -30,6 +30,8 @@ PARTS = (
     "sessions",
     "tokens",
     "extensions",
+    "management",
+    "mixed",
 )
 
 
@@ -57,6 +59,8 @@ def main() -> int:
         "sessions": lambda: sessions.on_server(report),
         "tokens": lambda: sessions.first_seen(report),
         "extensions": lambda: on_frameworks(report),
+        "management": lambda: (management.in_library(report), management.over_http(report)),
+        "mixed": lambda: management.mixed(report),
     }
     for part in chosen:
         runs[part]()

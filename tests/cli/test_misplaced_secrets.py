@@ -85,7 +85,7 @@ def test_a_missing_keyring_is_named_by_its_path(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("variable", ["TOKENRY_KEY_FILE", "TOKENRY_DATABASE_URL_FILE"])
-@pytest.mark.parametrize("secret", [KEY, "postgresql://u:hunter2@h/db", MATERIAL])
+@pytest.mark.parametrize("secret", [KEY, "postgresql://u:hunter2@h/db", MATERIAL], ids=["key", "URL", "keyring"])
 def test_a_secret_in_the_place_of_a_file_is_not_shown(shell: Shell, variable: str, secret: str) -> None:
     server = {"TOKENRY_SERVER": "http://127.0.0.1:1"} if variable == "TOKENRY_KEY_FILE" else {}
     answer = shell("keys", "list", "--json", code=1, **{variable: secret}, **server)

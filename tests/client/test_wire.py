@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tests.client.conftest import Scripted
 from tokenry.api.problems import KINDS
 from tokenry.client import AsyncClient, Client, records
-from tokenry.client.wire import Answer, Pause, Sending, problem, steps
+from tokenry.client.wire import Answer, Pause, Sending, steps
+from tokenry.operations.problems import error_of
 from tokenry.types import (
     ConfigError,
     Conflict,
@@ -114,7 +115,7 @@ def test_pauses_grow_and_differ() -> None:
 
 @pytest.mark.parametrize("after", ["9" * 5000, "-1", "1.5", "²", "Fri, 31 Dec 1999 23:59:59 GMT"])
 def test_a_pause_that_no_server_means_is_passed_over(after: str) -> None:
-    error = problem(429, {"code": "throttled"}, {"retry-after": after})
+    error = error_of(429, {"code": "throttled"}, {"retry-after": after})
     assert isinstance(error, Denied)
     assert error.verdict.retry_after is None
 
@@ -123,7 +124,7 @@ def test_a_pause_that_no_server_means_is_passed_over(after: str) -> None:
 def test_every_code_of_the_server_is_an_error_of_the_library(code: str) -> None:
     status = KINDS[code].status
     told = {"code": code, "detail": "why", "errors": [{"field": "a", "code": "b", "message": "c"}]}
-    error = problem(status, told, {"retry-after": "7"})
+    error = error_of(status, told, {"retry-after": "7"})
     known = {401: Denied, 429: Denied, 403: NotAllowed, 404: NotFound, 409: Conflict, 412: Conflict, 422: Invalid}
     other = Invalid if status < 500 else StoreUnavailable
     assert isinstance(error, Conflict if code == "idempotency_mismatch" else known.get(status, other))

@@ -18,6 +18,7 @@ from tests.client.conftest import Scripted
 from tokenry.api.problems import KINDS
 from tokenry.client import AsyncClient, Client, records
 from tokenry.client.wire import Answer, Pause, Sending, steps
+from tokenry.operations import OPERATIONS
 from tokenry.operations.problems import error_of
 from tokenry.types import (
     ConfigError,
@@ -141,10 +142,13 @@ ANYTHING = st.recursive(
 )
 
 
+READERS = [records.verdict, *(one.answer.read for one in OPERATIONS.values())]
+
+
 @given(ANYTHING)
 def test_whatever_answers_it_is_an_answer_or_an_error_of_ours(found: Any) -> None:
     for status in (200, 401, 422, 503):
-        for read in (records.verdict, records.issued, records.page(records.tenant), records.explanation):
+        for read in READERS:
             doing = steps(Sending("GET", "/x", read=read), 0)
             doing.send(None)
             with contextlib.suppress(StopIteration, TokenryError):

@@ -23,7 +23,7 @@ BODY_MAX: Final = 1 << 20
 DEPTH_MAX: Final = 32
 _LENGTH_MAX: Final = 36_500 * 86_400
 _PAIRS_MAX: Final = 200
-_IF_MATCH: Final = re.compile(r'"[0-9]{1,15}"')
+_IF_MATCH = re.compile(r'"[0-9]{1,15}"')
 _as_json: Final = msgspec.json.Decoder()
 
 Query: TypeAlias = list[tuple[str, str]]

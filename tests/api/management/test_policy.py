@@ -55,7 +55,7 @@ def _expired(api: Api) -> str:
     key = api.tk.keys.find(secret)
     with api.tk._database.change() as rows:
         rows.keys.update(
-            api.tk._context._tenant(rows, "default", None), key.id, {"expires_at": key.created_at}, version=None
+            api.tk._context._tenant(rows, "default", None), key, {"expires_at": key.created_at}, version=None
         )
     return secret
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import msgspec
 from msgspec import UNSET, Struct, ValidationError
 
-from tokenry.edge import KEY_CHECKS
+from tokenry.edge import KEY_CHECKS, is_json
 from tokenry.operations import Operation
 from tokenry.operations.fields import ARGUMENTS, LENGTHS, HeadBody, LimitBody, length
 from tokenry.types import FieldError, Head, Invalid, Limit
@@ -125,7 +125,7 @@ def check_body(body: bytes, content_type: str | None) -> None:
     """Raise Failed for a body that is not JSON, or nested too deep."""
     if not body:
         return
-    if not _is_json(content_type or ""):
+    if not is_json(content_type):
         raise Failed(problem("not_json"))
     try:
         found = _as_json.decode(body)
@@ -275,11 +275,6 @@ def _arguments(found: Struct) -> dict[str, Any]:
             value = Head(**{field: getattr(value, field) for field in HeadBody.__struct_fields__})
         given[name] = value
     return given
-
-
-def _is_json(content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def _depth(value: Any) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
@@ -164,13 +163,11 @@ class Answer(Generic[T]):
     read: Callable[[Any], T]
 
 
-@cache
 def record(kind: type[T]) -> Answer[T]:
     """Return the answer that is one record. Fields that this version does not know are passed over."""
     return Answer(kind, _same, lambda found: msgspec.convert(found, kind))
 
 
-@cache
 def page(item: Answer[T]) -> Answer[Page[T]]:
     """Return the answer that is one page of a list."""
     kind = msgspec.defstruct(
@@ -186,7 +183,6 @@ def page(item: Answer[T]) -> Answer[Page[T]]:
     return Answer(kind, write, lambda found: Page(tuple(map(item.read, found["items"])), found.get("next_cursor")))
 
 
-@cache
 def items(item: Answer[T]) -> Answer[tuple[T, ...]]:
     """Return the answer that is a whole list."""
     kind = msgspec.defstruct(

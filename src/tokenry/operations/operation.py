@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from .fields import ARGUMENTS, on_wire
 HEADERS: Final = {"idempotency_key": "Idempotency-Key", "if_version": "If-Match"}
 """The arguments that travel in a header field."""
 
+NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 _NOT_SENT: Final = frozenset(("self", "tenant", "by", "origins", *HEADERS))
 
 
@@ -51,9 +53,9 @@ class Operation:
     method: Callable[..., Any]
     answer: Answer[Any]
     status: int = 200
-    renames: Mapping[str, str] = field(default_factory=dict)
-    types: Mapping[str, Any] = field(default_factory=dict)
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    renames: Mapping[str, str] = field(default_factory=lambda: NONE)
+    types: Mapping[str, Any] = field(default_factory=lambda: NONE)
+    defaults: Mapping[str, Any] = field(default_factory=lambda: NONE)
     summary: str = ""
     in_tenant: bool = True
 

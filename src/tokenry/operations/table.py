@@ -75,6 +75,7 @@ def explain(
 
 _issue = _key("issue", "POST", _KEYS.issue, answers.ISSUED, status=201)
 _asked = {"scopes": AskedScopes}
+_page_of_keys = page(answers.KEY)
 _hours = items(record(UsageHour))
 _found = {"secret": Credential, "kid": Annotated[str, Meta(min_length=1, max_length=64, examples=["4Zq0v1nUeXk2TtSb"])]}
 _scopes: dict[str, Any] = {"renames": {"entries": "scopes", "asked": "scopes"}}
@@ -103,9 +104,9 @@ OPERATIONS: Final = by_id(
         _scope("list", "GET", _SCOPES.list, answers.CATALOGUE),
         _scope("define", "PUT", _SCOPES.define, answers.CATALOGUE, **_scopes),
         _scope("check", "POST /check", _SCOPES.check, answers.SCOPE_CHECK, reads=True, **_scopes),
-        _key("list", "GET", _KEYS.list, page(answers.KEY)),
+        _key("list", "GET", _KEYS.list, _page_of_keys),
         _issue,
-        _key("expiring", "GET /expiring", _KEYS.expiring, page(answers.KEY), defaults={"within": timedelta(days=30)}),
+        _key("expiring", "GET /expiring", _KEYS.expiring, _page_of_keys, defaults={"within": timedelta(days=30)}),
         _key("find", "POST /find", _KEYS.find, answers.KEY, reads=True, types=_found),
         _key(
             "issue_many",

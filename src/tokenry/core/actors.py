@@ -29,6 +29,9 @@ OPERATOR_SCOPES = tuple(
 )  # fmt: skip
 """Every scope that an operator's key can hold."""
 
+KEYS_WRITE = "tokenry:keys:write"
+ROLES_WRITE = "tokenry:roles:write"
+
 NOTHING = granted(())
 
 
@@ -68,10 +71,14 @@ class Actor:
         if not (self.trusted or (self.everywhere and self.may(scope))):
             raise NotAllowed(f"{what} is for operators of the installation with {scope}")
 
-    def must_make_operators(self) -> None:
-        """Raise NotAllowed unless this actor holds all that an administrator of the operators' tenant holds."""
-        if not (self.trusted or (self.everywhere and all(self.may(scope) for scope in OPERATOR_SCOPES))):
-            raise NotAllowed("making an operator is for operators of the installation with every scope of operators")
+    def must_make_admins(self, tenant: str) -> None:
+        """Raise NotAllowed unless this actor may all that an administrator of a tenant may."""
+        reaches = tenant != SYSTEM or self.everywhere or self.trusted
+        if not (reaches and all(self.may(scope) for scope in OPERATOR_SCOPES)):
+            raise NotAllowed(
+                "making, enabling or signing in an administrator is for administrators of the same tenant, "
+                "and for its operators with every scope of operators"
+            )
 
     def owns(self, external_id: str) -> bool:
         """Tell whether what belongs to an owner is this actor's own."""
@@ -105,7 +112,12 @@ class Actor:
     def must_be_current(self, key: Key) -> None:
         """Raise Conflict for a key that would renew itself by an older secret: who stole that must not outlive it."""
         if self.is_key(key.id) and self.kid not in [info.kid for info in key.secrets if info.ends_at is None]:
-            raise Conflict("this secret has been replaced already; only the newest may renew its key", field="version")
+            raise replaced()
+
+    def must_not_be_replaced(self, id: str) -> None:
+        """Raise Conflict for the verdict of a secret that has ended, which is nobody, when it would renew its key."""
+        if self.kid and self.name == id and not self.is_key(id):
+            raise replaced()
 
     def must_hold(self, scopes: Iterable[str]) -> None:
         """Raise NotAllowed for scopes beyond what this actor holds, naming them."""
@@ -120,9 +132,17 @@ class Actor:
             return True
         if is_operator(scope):
             return self.operator is not None and self.operator.covers(scope)
-        if self.operator is not None or self.admin:
+        if self.operator is not None:
+            # keys:write makes keys with any scope of an application; roles:write says what ordinary roles hold
+            return self.operator.covers(KEYS_WRITE) or (not for_admins(scope) and self.operator.covers(ROLES_WRITE))
+        if self.admin:
             return True
         return not for_admins(scope) and self.holds.covers(scope) and (self.within is None or self.within.covers(scope))
+
+
+def replaced() -> Conflict:
+    """Return the error for a key that would renew itself by a secret that is not its newest."""
+    return Conflict("this secret has been replaced already; only the newest may renew its key", field="version")
 
 
 PROGRAM = Actor("", ("program",), trusted=True)

@@ -12,7 +12,8 @@ from tokenry.core import fields
 from tokenry.core.actors import OPERATOR_SCOPES, PROGRAM, SYSTEM, Actor, name_of
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Invalid
-from tokenry.core.model import NOT_GIVEN, Key, NotGiven, Owner, Tenant
+from tokenry.core.model import NOT_GIVEN, Key, NotGiven, Owner, Tenant, micros
+from tokenry.core.policy import SECOND
 from tokenry.core.ports import Rows
 from tokenry.core.scopes import Granted, granted
 from tokenry.core.verdict import Valid
@@ -43,11 +44,14 @@ def external(value: object) -> str:
 
 
 def told_by_host(load: Load | None, external_id: str, tenant: str) -> dict[str, Any] | None:
-    """Return the fields of an owner as the host's loader gives them; None when it knows nobody of that name."""
+    """Return the fields of an owner as the host's loader gives them; None when it knows nobody of that name.
+
+    No host says who operates the installation.
+    """
     facts = load(external_id, tenant) if load else None
     if facts is None or facts is False:
         return None
-    known = ("name", "email", "roles", "admin")
+    known = ("name", "email", "roles", "admin") if tenant != SYSTEM else ("name", "email", "roles")
     given = {field: facts[field] for field in known if field in facts} if isinstance(facts, Mapping) else {}
     return fields.owner(given)
 
@@ -66,6 +70,8 @@ class Acting:
         if by is NOT_GIVEN:
             return PROGRAM
         if isinstance(by, Valid):
+            if _is_over(by, self.now):
+                return Actor(by.key.id if by.key else by.owner.external_id, by_key=True)
             return self._session(by) if by.kind == "session" else self._key(by)
         if isinstance(by, Owner):
             home = by.tenant
@@ -87,13 +93,15 @@ class Acting:
         return Actor(name, identity, owner, admin=owner.admin, holds=self._scopes((), owner.roles))
 
     def _owner(self, home: Tenant, external_id: str) -> Owner | None:
-        """Return an owner; one whom only the host knows has no id yet. No host says who operates the installation."""
+        """Return an owner as the host describes it; one whom only the host knows has no id yet."""
         owner = self.rows.owners.get(home, external_id)
-        if owner is not None or home.slug == SYSTEM:
+        if self.load is None or home.slug == SYSTEM:
             return owner
         told = told_by_host(self.load, external_id, home.slug)
         if told is None:
             return None
+        if owner is not None:
+            return replace(owner, **told)
         blank: dict[str, Any] = {"name": "", "email": None, "roles": (), "admin": False}
         return Owner(
             id="",
@@ -108,15 +116,18 @@ class Acting:
         """Return the actor behind a verdict, as its key and owner are now: a verdict may have been kept for a while."""
         name, home = by.key.id if by.key else "", self.rows.tenants.get(by.tenant.slug)
         key = self.rows.keys.get(home, name, self.now) if home and name else None
-        owner = self.rows.owners.get(home, key.owner) if home and key else None
+        owner = self._owner(home, key.owner) if home and key else None
         if home is None or key is None or owner is None:
             return Actor(name, by_key=True)
         if key.status != "active" or owner.status != "active" or home.status != "active":
             return Actor(name, by_key=True)
+        kid = by.key.secrets[0].kid if by.key else ""
+        if kid not in [info.kid for info in key.secrets]:
+            return Actor(name, by_key=True, kid=kid)
         actor = self._of_key(home, key, owner)
         if by.kind == "token":
             return _of_token(actor, by.scopes)
-        return replace(actor, kid=by.key.secrets[0].kid) if by.key else actor
+        return replace(actor, kid=kid)
 
     def _session(self, by: Valid) -> Actor:
         """Return the owner who is signed in; a session with scopes of its own does what a key with them would."""
@@ -129,6 +140,9 @@ class Acting:
             return Actor(actor.name, by_key=True)
         if session.scopes is None:
             return actor
+        # Outside of its own tenant it would be taken for an owner there who has the same external id.
+        if home.slug != self.tenant.slug:
+            return Actor(actor.name, by_key=True)
         return replace(actor, admin=False, operator=None, within=granted(by.scopes), by_key=True)
 
     def _of_key(self, home: Tenant, key: Key, owner: Owner) -> Actor:
@@ -146,6 +160,12 @@ class Acting:
     def _scopes(self, own: tuple[str, ...], roles: tuple[str, ...]) -> Granted:
         found = self.rows.roles.get(self.tenant, roles)
         return granted(tuple(dict.fromkeys((*own, *(scope for role in found for scope in role.scopes)))))
+
+
+def _is_over(by: Valid, now: datetime) -> bool:
+    """Tell whether the token of a verdict has expired since the verdict was given."""
+    ends = by.claims.get("exp")
+    return ends is not None and micros(now) >= ends * SECOND
 
 
 def _of_token(actor: Actor, scopes: tuple[str, ...]) -> Actor:

@@ -8,14 +8,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 from tokenry.core import addresses, fields, limits, scopes
-from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Conflict, FieldError, Invalid
 from tokenry.core.model import NOT_GIVEN, Issued, Key, SecretInfo
 from tokenry.core.ports import Clash
 
-from . import seeing
+from . import granting, seeing
 from .context import By, Change, Context
-from .issuing import check_scopes, check_window, must_grant, name_taken, new_secret, prefix_of, reissued
+from .issuing import check_scopes, check_window, name_taken, new_secret, prefix_of, reissued
 from .repeats import repeatable
 from .roles import check_roles
 
@@ -29,6 +28,7 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
         with context.changing(tenant, by) as change:
             key = seeing.changeable(change, id)
             change.actor.must_mint()
+            granting.must_strengthen(change, key)
             if expected is not None and key.version != expected:
                 message = f"the key is at version {key.version}, not {expected}: read it again and decide anew"
                 raise Conflict(message, field="version")
@@ -55,6 +55,7 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
         key = seeing.changeable(change, id)
         if on:
             change.actor.must_mint()
+            granting.must_strengthen(change, key)
         if key.status == "revoked":
             raise Conflict("a revoked key stays revoked", field="status")
         change.turns_keys(key.id)  # a repeat promises, too
@@ -89,8 +90,7 @@ def rotate(context: Context, id: str, grace: object, tenant: Any, by: By, idempo
 def _rotate(context: Context, seen: Key, grace: timedelta, tenant: Any, by: By, idempotency_key: str | None) -> Issued:
     with context.changing(tenant, by) as change:
         key = seeing.renewable(change, seen.id, lock=True)
-        if key.environment == OPERATOR_ENVIRONMENT and not change.actor.owns(key.owner):
-            change.actor.must_hold(key.scopes)  # its secret is handed out, and with it all that it may
+        granting.must_reveal(change, key)
         arguments = {"id": key.id, "grace": grace}
         repeat = repeatable(change, "keys.rotate", idempotency_key, arguments)
         if repeat is not None and repeat.saved is not None:
@@ -146,5 +146,5 @@ def _read(change: Change, key: Key, given: Mapping[str, Any]) -> dict[str, Any]:
     if change.actor.may(seeing.WRITE):
         check_roles(change, roles, errors)
     fields.refuse(errors)
-    must_grant(change, added, roles, key.environment)
+    granting.must_grant(change, added, roles, key.environment)
     return values

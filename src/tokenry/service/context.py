@@ -153,10 +153,10 @@ class Scene:
     actor: Actor
     now: datetime
 
-    def owner(self, external_id: object, *, lock: bool = False) -> Owner:
-        """Return an owner that the actor may see; raise NotFound."""
+    def owner(self, external_id: object, scope: str, *, lock: bool = False) -> Owner:
+        """Return an owner, if what a scope speaks of is open to the actor for it; raise NotFound."""
         owner = self.rows.owners.get(self.tenant, external(external_id), lock=lock)
-        if owner is None or not self.actor.sees(owner.external_id, "tokenry:owners:read"):
+        if owner is None or not self.actor.sees(owner.external_id, scope):
             raise NotFound("there is no such owner here")
         return owner
 

@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from tokenry.core import addresses, fields, limits, scopes
-from tokenry.core.actors import OPERATOR_SCOPES
+from tokenry.core.actors import KEYS_WRITE, OPERATOR_SCOPES
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
-from tokenry.core.errors import Conflict, FieldError, Invalid, NotAllowed, NotFound, TokenryError, shown
+from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, TokenryError, shown
 from tokenry.core.model import NOT_GIVEN, Issued, Key, Owner, SecretInfo, micros
 from tokenry.core.ports import Clash, SecretRow
 from tokenry.core.secret import PREFIX_MAX, Secret, digest_of, make_kid, mint
 
+from . import granting
 from .context import By, Change, Context, external
 from .owners import answered_by_host
 from .repeats import Repeatable, repeatable
@@ -63,7 +64,7 @@ def issue(context: Context, asked: Mapping[str, Any], tenant: Any, by: By, idemp
                 change.actor.must_mint()
                 repeat = repeatable(change, "keys.issue", idempotency_key, dict(asked))
                 if repeat is not None and repeat.saved is not None:
-                    return reissued(repeat)
+                    return _again(change, repeat, repeat.saved.key)
                 draft = read(change, asked, _owner(change, asked["owner"]), repeat)
                 _write(change, [draft], [context])
                 if repeat is not None:
@@ -185,7 +186,7 @@ def read(change: Change, asked: Mapping[str, Any], owner: Owner, repeat: Repeata
     if change.actor.may(WRITE):  # who may not passes on roles of its own only, see must_grant
         check_roles(change, key.roles, errors)
     fields.refuse(errors)
-    must_grant(change, key.scopes, key.roles, key.environment)
+    granting.must_grant(change, key.scopes, key.roles, key.environment)
     row, secret = new_secret(change, key.id, key.environment, repeat)
     info = SecretInfo(kid=row.kid, created_at=now, ends_at=None, last_used_at=None, last_used_ip=None, use_count=0)
     return Draft(owner.id, replace(key, secrets=(info,)), row, secret)
@@ -213,27 +214,6 @@ def check_scopes(change: Change, asked: tuple[str, ...], environment: str, error
     errors.extend(FieldError("scopes", "operator_scope", f"{shown(scope)} {message}") for scope in wrong)
 
 
-def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], environment: str) -> None:
-    """Raise NotAllowed when the actor would grant more than it holds.
-
-    A role may be passed on by who has it: whatever becomes of the role, they hold the same.
-    """
-    actor = change.actor
-    if own or roles:
-        actor.must_mint()
-    if environment == OPERATOR_ENVIRONMENT and not actor.trusted and actor.operator is None:
-        raise NotAllowed("only operators make operators' keys")
-    actor.must_hold(own)
-    if not actor.may("tokenry:keys:write"):
-        beyond = sorted(set(roles) - set(actor.owner.roles if actor.owner else ()))
-        if beyond:
-            raise NotAllowed(f"{shown(actor.name)} does not have these roles: {', '.join(beyond)}", roles=beyond)
-        held = change.rows.roles.get(change.tenant, roles)
-        barred = sorted(role.name for role in held if any(map(scopes.for_admins, role.scopes)))
-        if barred:
-            raise NotAllowed(f"only admins grant roles that hold '*' or 'admin:…': {', '.join(barred)}", roles=barred)
-
-
 def new_secret(change: Change, key_id: str, environment: str, repeat: Repeatable | None) -> tuple[SecretRow, Secret]:
     """Make a secret: random, or the one that belongs to a repeatable call."""
     context = change.context
@@ -245,15 +225,22 @@ def new_secret(change: Change, key_id: str, environment: str, repeat: Repeatable
     return SecretRow(kid, key_id, digest, generation.id, generation.id, change.now), Secret(text)
 
 
+def _again(change: Change, repeat: Repeatable, saved: Key) -> Issued:
+    """Return the answer that a repeated call got before, if the actor might still make such a key."""
+    change.actor.must_see(saved.owner, KEYS_WRITE, "key")
+    granting.must_grant(change, saved.scopes, saved.roles, saved.environment)
+    now = change.rows.keys.get(change.tenant, saved.id, change.now)
+    if now is not None:  # somebody may have widened it since
+        granting.must_reveal(change, now)
+    return reissued(repeat)
+
+
 def reissued(repeat: Repeatable) -> Issued:
-    """Return the answer that a repeated call got before; raise NotFound when the actor no longer sees its key."""
+    """Return the answer that a repeated call got before."""
     assert repeat.saved is not None
-    repeat.change.actor.must_see(repeat.saved.key.owner, "tokenry:keys:write", "key")
     kid = repeat.saved.key.secrets[0].kid
-    return Issued(
-        repeat.saved.key,
-        Secret(mint(repeat.saved.prefix, kid, repeat.secret_bits(), repeat.generation.tag_key)),
-    )
+    text = mint(repeat.saved.prefix, kid, repeat.secret_bits(), repeat.generation.tag_key)
+    return Issued(repeat.saved.key, Secret(text))
 
 
 def prefix_of(change: Change, environment: str) -> str:
@@ -275,7 +262,7 @@ def name_taken(name: object) -> Conflict:
 
 def _owner(change: Change, asked: object) -> Owner:
     external_id = external(asked)
-    if not change.actor.sees(external_id, "tokenry:keys:write"):
+    if not change.actor.sees(external_id, KEYS_WRITE):
         raise NotFound("there is no such owner here")
     owner = change.rows.owners.get(change.tenant, external_id, lock=True) or answered_by_host(change, external_id)
     if owner is None:

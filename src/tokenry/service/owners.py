@@ -11,9 +11,9 @@ from tokenry.core.errors import FieldError, NotFound
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page
 from tokenry.core.ports import Clash, KeyFilter
 
-from . import ending
+from . import ending, granting
 from .acting import told_by_host
-from .context import SYSTEM, By, Change, Context, external
+from .context import By, Change, Context, external
 from .paging import page, place_of
 from .roles import check_roles
 
@@ -49,7 +49,7 @@ class Owners:
             try:
                 with self._context.changing(tenant, by) as change:
                     change.actor.must(_WRITE, "managing owners")
-                    return put(change, external(external_id), given, roles_exist=True)
+                    return put(change, external(external_id), given)
             except Clash:  # created at this very moment: now it is there to be changed
                 if last:
                     raise
@@ -58,7 +58,7 @@ class Owners:
     def get(self, external_id: object, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
         """Return an owner; raise NotFound."""
         with self._context.reading(tenant, by) as scene:
-            return scene.owner(external_id)
+            return scene.owner(external_id, _READ)
 
     def list(
         self,
@@ -95,7 +95,7 @@ class Owners:
         """Delete an owner and revoke its keys. What they were stays readable until `keys.purge`; its name does not."""
         with self._context.changing(tenant, by) as change:
             change.actor.must(_WRITE, "managing owners")
-            owner = change.owner(external_id, lock=True)
+            owner = change.owner(external_id, _WRITE, lock=True)
             before: str | None = None
             while True:
                 which = KeyFilter(owner_id=owner.id)
@@ -115,12 +115,12 @@ class Owners:
     ) -> Owner:
         with self._context.changing(tenant, by) as change:
             change.actor.must(_WRITE, "managing owners")
-            owner = change.owner(external_id, lock=True)
+            owner = change.owner(external_id, _WRITE, lock=True)
             change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))  # a repeat promises, too
             if owner.status == status:
                 return owner
-            if status == "active" and change.tenant.slug == SYSTEM and owner.admin:
-                change.actor.must_make_operators()
+            if status == "active":
+                granting.must_act_as(change, owner)
             change.rows.owners.update(change.tenant, owner, {"status": status})
             change.record(type, owner.external_id)
             if status == "disabled":
@@ -128,16 +128,15 @@ class Owners:
             return replace(owner, status=status)
 
 
-def put(change: Change, external_id: str, given: Mapping[str, Any], *, roles_exist: bool = False) -> Owner:
-    """Create or change an owner within a change. With `roles_exist` raise Invalid for a new role that is unknown."""
-    if change.tenant.slug == SYSTEM and given.get("admin"):
-        change.actor.must_make_operators()
+def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: bool = False) -> Owner:
+    """Create or change an owner within a change. What the host says of an owner is neither checked nor refused."""
     owner = change.rows.owners.get(change.tenant, external_id, lock=True)
-    if roles_exist:
+    if not by_host:
         errors: list[FieldError] = []
         had = owner.roles if owner else ()
         check_roles(change, [role for role in given.get("roles", ()) if role not in had], errors)
         fields.refuse(errors)
+        granting.must_give(change, owner, given)
     if owner is None:
         blank = {"name": "", "email": None, "roles": (), "admin": False}
         owner = Owner(
@@ -157,13 +156,16 @@ def put(change: Change, external_id: str, given: Mapping[str, Any], *, roles_exi
     change.rows.owners.update(change.tenant, owner, changed)
     change.record("owner.updated", external_id, {field: getattr(owner, field) for field in changed}, changed)
     change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))
+    # Somebody who could not sign in an administrator may hold the tokens of a session from before.
+    if changed.get("admin"):
+        ending.end_sessions(change, owner, "became an administrator", ())
     return replace(owner, **changed)
 
 
 def answered_by_host(change: Change, external_id: str) -> Owner | None:
     """Create an owner that only the host knows, as its loader describes it; None when it knows none."""
     told = told_by_host(change.context.owner_loader(), external_id, change.tenant.slug)
-    return None if told is None else put(change, external_id, told)
+    return None if told is None else put(change, external_id, told, by_host=True)
 
 
 def write_down(change: Change) -> None:

@@ -290,7 +290,7 @@ def _living(change: Change, found: Presented) -> Presented | None:
     told = told_by_host(load, found.owner.external_id, found.tenant.slug)
     if told is None:
         return None
-    owner = put(change, found.owner.external_id, told)
+    owner = put(change, found.owner.external_id, told, by_host=True)
     roles = _by_name(change.rows, found.tenant, owner)
     return replace(found, owner=owner, role_scopes=tuple(dict.fromkeys(scope for role in roles for scope in role)))
 

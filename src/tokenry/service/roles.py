@@ -9,6 +9,7 @@ from tokenry.core import fields, scopes
 from tokenry.core.errors import LIST_MAX, FieldError, Invalid, NotFound, shown
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
 
+from . import granting
 from .context import By, Change, Context
 from .paging import page, place_of
 
@@ -39,6 +40,7 @@ class Roles:
             )
             fields.refuse(errors)
             before = next(iter(change.rows.roles.get(change.tenant, [name])), None)
+            granting.must_define(change, before, clean)
             role = Role(tenant=change.tenant.slug, name=name, scopes=clean)
             if role == before:
                 change.forgets(None)

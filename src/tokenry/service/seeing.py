@@ -17,10 +17,10 @@ READ = "tokenry:keys:read"
 WRITE = "tokenry:keys:write"
 
 
-def visible(scene: Scene, id: object, *, lock: bool = False) -> Key:
+def visible(scene: Scene, id: object, scope: str = READ, *, lock: bool = False) -> Key:
     """Return a key that the actor may see; raise NotFound, the same for unknown, foreign and malformed ids."""
     key = scene.rows.keys.get(scene.tenant, str(id), scene.now, lock=lock) if is_id("key", id) else None
-    return seen(scene, key)
+    return seen(scene, key, scope)
 
 
 def changeable(change: Change, id: object) -> Key:
@@ -40,8 +40,10 @@ def endable(change: Change, id: object) -> Key:
 def renewable(scene: Scene, id: object, *, lock: bool = False) -> Key:
     """Return a key whose secret the actor may replace: one that it may change, or itself where the tenant allows it."""
     actor = scene.actor
-    if is_id("key", id) and actor.is_key(str(id)) and not actor.may(WRITE):
-        actor.must_renew_itself(scene.tenant)
+    actor.must_not_be_replaced(str(id))
+    if is_id("key", id) and actor.is_key(str(id)):
+        if not actor.may(WRITE):
+            actor.must_renew_itself(scene.tenant)
         return _itself(scene, str(id), lock=lock)
     key = visible(scene, id, lock=lock)
     actor.must_see(key.owner, WRITE, "key")
@@ -77,7 +79,7 @@ def read_filter(
     fields.refuse(errors)
     owner_id = None
     if owner is not NOT_GIVEN:
-        owner_id = scene.owner(owner).id
+        owner_id = scene.owner(owner, READ).id
     elif not scene.actor.may(READ):
         if scene.actor.owner is None or scene.actor.operator is not None:
             return None
@@ -85,9 +87,9 @@ def read_filter(
     return KeyFilter(owner_id=owner_id, expires_before=expires_before, last_used_before=used, **given)
 
 
-def seen(scene: Scene, key: Key | None) -> Key:
+def seen(scene: Scene, key: Key | None, scope: str = READ) -> Key:
     """Return the key if the actor may see it; raise NotFound."""
-    if key is None or not (scene.actor.may(READ) or _belongs(scene, key)):
+    if key is None or not (scene.actor.may(scope) or _belongs(scene, key)):
         raise NotFound("there is no such key here")
     return key
 

@@ -16,7 +16,7 @@ from tokenry.core.refresh import Rotation, begin, is_of, prefix_of
 from tokenry.core.secret import Secret, make_kid, parse
 from tokenry.core.verdict import Refused
 
-from . import access, issuing, refreshing
+from . import access, granting, issuing, refreshing
 from .context import By, Change, Context, Scene, external
 from .ending import end_sessions, reason_of
 from .owners import answered_by_host
@@ -88,7 +88,7 @@ class Sessions:
         """Return one page of sessions, the newest first; of one owner, or of all that the actor may see."""
         limit, before = fields.limit_of_page(limit), place_of("session", cursor, lambda id: is_id("ses", id))
         with self._context.reading(tenant, by) as scene:
-            owner_id = None if owner is NOT_GIVEN else scene.owner(owner).id
+            owner_id = None if owner is NOT_GIVEN else scene.owner(owner, READ).id
             if owner_id is None and not scene.actor.may(READ):
                 if scene.actor.owner is None or scene.actor.operator is not None:
                     return Page(())
@@ -145,8 +145,7 @@ class Sessions:
         """End all sessions of an owner except those in `keep`; return the ids of the sessions that this call ended."""
         why, kept = reason_of(reason), _ids(keep)
         with self._context.changing(tenant, by) as change:
-            holder = change.owner(owner, lock=True)
-            change.actor.must_see(holder.external_id, WRITE, "owner")
+            holder = change.owner(owner, WRITE, lock=True)
             # Also those that somebody else has just ended: who hears of this relies on it.
             change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, holder.id)))
             return tuple(end_sessions(change, holder, why, kept))
@@ -197,7 +196,8 @@ def _holder(change: Change, asked: object) -> Owner:
     change.actor.must_mint()
     if not change.actor.sees(external_id, WRITE):
         raise NotFound("there is no such owner here")
-    owner = change.rows.owners.get(change.tenant, external_id, lock=True) or answered_by_host(change, external_id)
+    # The host first: what it says of the owner decides who may sign them in.
+    owner = answered_by_host(change, external_id) or change.rows.owners.get(change.tenant, external_id, lock=True)
     if owner is None:
         raise NotFound("there is no such owner here")
     if owner.status != "active" or change.tenant.status != "active":
@@ -215,7 +215,7 @@ def _read(change: Change, owner: Owner, asked: Mapping[str, Any]) -> tuple[Sessi
     if own:
         issuing.check_scopes(change, own, "", errors)
     fields.refuse(errors)
-    change.actor.must_hold(own or ())
+    granting.must_start(change, owner, own or ())
     held = own
     if held is None:
         roles = change.rows.roles.get(change.tenant, owner.roles)

@@ -37,7 +37,7 @@ class Usage:
         begin = fields.moment("since", since, errors) or moment(0)
         fields.refuse(errors)
         with self._context.reading(tenant, by) as scene:
-            key = seeing.visible(scene, key_id)
+            key = seeing.visible(scene, key_id, "tokenry:usage:read")
             return tuple(scene.rows.usage.list(scene.tenant, key.id, begin))
 
 

@@ -1,0 +1,102 @@
+"""What an actor may hand out: nobody gives an owner, a role or a credential more than they might grant themselves.
+
+Every operation that makes a credential, shows a secret or lets one do more asks here, within its transaction. So no
+chain of operations ends with a credential that may do what the actor at its beginning could not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tokenry.core.actors import KEYS_WRITE
+from tokenry.core.decide import OPERATOR_ENVIRONMENT
+from tokenry.core.errors import NotAllowed, shown
+from tokenry.core.model import Key, Owner, Role
+from tokenry.core.scopes import for_admins, granted, is_operator
+
+from .context import Change
+
+
+def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], environment: str) -> None:
+    """Raise NotAllowed when a key would get more than the actor may grant.
+
+    An owner may pass on a role that it has: whatever becomes of the role, both hold the same.
+    """
+    actor = change.actor
+    if own or roles:
+        actor.must_mint()
+    if environment == OPERATOR_ENVIRONMENT and not actor.trusted and actor.operator is None:
+        raise NotAllowed("only operators make operators' keys")
+    actor.must_hold(own)
+    if not actor.may(KEYS_WRITE):
+        beyond = sorted(set(roles) - set(actor.owner.roles if actor.owner else ()))
+        if beyond:
+            raise NotAllowed(f"{shown(actor.name)} does not have these roles: {', '.join(beyond)}", roles=beyond)
+        held = change.rows.roles.get(change.tenant, roles)
+        barred = sorted(role.name for role in held if any(map(for_admins, role.scopes)))
+        if barred:
+            raise NotAllowed(f"only admins grant roles that hold '*' or 'admin:…': {', '.join(barred)}", roles=barred)
+
+
+def must_reveal(change: Change, key: Key) -> None:
+    """Raise NotAllowed when the actor would be shown a secret of a key that holds what only others grant.
+
+    What an administrator granted an owner, the owner may renew, but not `*`, `admin:…` or operators' scopes: the owner
+    may come as a session that somebody else has started. A key may renew itself, whatever it holds.
+    """
+    if not change.actor.is_key(key.id):
+        held = (*key.scopes, *_held(change, key.roles))
+        change.actor.must_hold(scope for scope in held if is_operator(scope) or for_admins(scope))
+
+
+def must_strengthen(change: Change, key: Key) -> None:
+    """Raise NotAllowed when the actor would change or enable an operator's key that may more than the actor."""
+    if key.environment == OPERATOR_ENVIRONMENT:
+        change.actor.must_hold(key.scopes)
+
+
+def must_give(change: Change, owner: Owner | None, given: Mapping[str, Any]) -> None:
+    """Raise NotAllowed when an owner, or a new one, would become more than the actor may make of it."""
+    if given.get("admin") and not (owner and owner.admin):
+        change.actor.must_make_admins(change.tenant.slug)
+    had: Sequence[str] = owner.roles if owner else ()
+    added = [role for role in given.get("roles", ()) if role not in had]
+    if added:
+        _must_add(change, _held(change, had), _held(change, added))
+
+
+def must_define(change: Change, before: Role | None, scopes: tuple[str, ...]) -> None:
+    """Raise NotAllowed when a role, and so everybody who has it, would get more than the actor may grant."""
+    _must_add(change, before.scopes if before else (), scopes)
+
+
+def must_act_as(change: Change, owner: Owner) -> None:
+    """Raise NotAllowed when the actor would sign in or enable an owner who is more than an ordinary one.
+
+    An ordinary owner is no administrator, and has no role with `*` or `admin:…`.
+    """
+    actor = change.actor
+    if actor.owns(owner.external_id):
+        return
+    if owner.admin:
+        actor.must_make_admins(change.tenant.slug)
+    actor.must_hold(filter(for_admins, _held(change, owner.roles)))
+
+
+def must_start(change: Change, owner: Owner, own: Sequence[str]) -> None:
+    """Raise NotAllowed when a session of an owner, perhaps with scopes of its own, would be too much for the actor."""
+    must_act_as(change, owner)
+    if change.actor.owns(owner.external_id):
+        change.actor.must_hold(own)
+    else:
+        _must_add(change, _held(change, owner.roles), own)
+
+
+def _must_add(change: Change, before: Sequence[str], after: Sequence[str]) -> None:
+    had = granted(tuple(before))
+    change.actor.must_hold(scope for scope in after if not had.covers(scope))
+
+
+def _held(change: Change, roles: Sequence[str]) -> tuple[str, ...]:
+    return tuple(scope for role in change.rows.roles.get(change.tenant, roles) for scope in role.scopes)

@@ -390,3 +390,76 @@ asyncio.run(use_and_close())
         str(issued.secret),
     )
     assert tk.keys.get(issued.key.id).use_count == 30
+
+
+def test_a_fork_while_an_instance_on_a_hosts_engine_is_at_work_shares_no_connection_with_the_child(
+    place: Place,
+) -> None:
+    keyring = place.keyring or f"{place.directory}/keys.db.keyring"
+    place.open().owners.put("u")  # which makes the tables and the keyring
+    run(
+        place,
+        """
+from datetime import timedelta
+from sqlalchemy import create_engine
+engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+tk = Tokenry(engine=engine, keyring=sys.argv[3], settings=Settings(flush_interval=timedelta(milliseconds=1)))
+secrets = [tk.keys.issue(owner="u", name=f"k{n}").secret for n in range(10)]
+stop = threading.Event()
+errors = []
+
+def work():
+    try:
+        while not stop.is_set():
+            assert all(tk.verify(secret) for secret in secrets)  # and the worker is always busy writing counts
+    except BaseException as error:
+        errors.append(repr(error))
+
+thread = threading.Thread(target=work)
+thread.start()
+
+def child():
+    faulthandler.dump_traceback_later(60, exit=True)
+    for secret in secrets: assert tk.verify(secret)
+    tk.keys.issue(owner="u", name=f"child {os.getpid()}")
+    with engine.connect() as connection: connection.exec_driver_sql("SELECT 1")
+    tk.close()
+
+try:
+    for _ in range(12): ended_well(fork(child))
+finally:
+    stop.set()
+    thread.join()
+assert not errors, errors
+assert tk.audit.check()
+tk.close()
+""",
+        keyring,
+        timeout=200,
+    )
+
+
+def test_a_fork_inside_of_a_change_on_a_hosts_engine_leaves_parent_and_file_whole(file_place: Place) -> None:
+    file_place.open().owners.put("u")
+    run(
+        file_place,
+        """
+from sqlalchemy import create_engine
+tk = Tokenry(engine=create_engine(url), keyring=sys.argv[3])
+
+def child():
+    try:
+        tk.owners.put("child")
+    except ConfigError as error:
+        assert "after the fork" in str(error)
+    else:
+        raise AssertionError("was not refused")
+
+with tk._database.change() as rows:
+    pid = fork(child)
+ended_well(pid)
+tk.owners.put("parent")
+tk.close()
+""",
+        f"{file_place.directory}/keys.db.keyring",
+    )

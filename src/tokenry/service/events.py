@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -26,23 +25,22 @@ class Subscribers:
     """Who wants to hear of events in this process. An error in one is logged and harms nothing."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._all: tuple[tuple[Subscriber, tuple[str, ...]], ...] = ()
+        self._all: dict[object, tuple[Subscriber, tuple[str, ...]]] = {}  # no lock: a child of a fork would inherit it
 
-    def add(self, fn: Subscriber, types: tuple[str, ...]) -> None:
-        """Add a subscriber."""
-        with self._lock:
-            self._all = (*self._all, (fn, types))
+    def add(self, fn: Subscriber, types: tuple[str, ...]) -> Callable[[], None]:
+        """Add a subscriber; return how to remove it."""
+        place = object()
+        self._all[place] = (fn, types)
 
-    def remove(self, fn: Subscriber) -> None:
-        """Remove a subscriber."""
-        with self._lock:
-            self._all = tuple(pair for pair in self._all if pair[0] is not fn)
+        def remove() -> None:
+            self._all.pop(place, None)
+
+        return remove
 
     def tell(self, events: Sequence[Event]) -> None:
         """Call everybody who asked for an event's type, in the order in which they came."""
         for event in events:
-            for fn, types in self._all:
+            for fn, types in list(self._all.values()):
                 if any(matches(pattern, event.type) for pattern in types):
                     try:
                         fn(event)
@@ -87,8 +85,7 @@ class Events:
         `types` are names, `key.*`, or `*`. For events of other processes read `list`.
         """
         _types(types)
-        self._subscribers.add(fn, tuple(types))
-        return lambda: self._subscribers.remove(fn)
+        return self._subscribers.add(fn, tuple(types))
 
 
 def _types(patterns: Sequence[str]) -> tuple[str, ...]:

@@ -14,16 +14,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, OperationalError
+from sqlalchemy.pool import QueuePool
 
 from tokenry.core.errors import ConfigError
 from tokenry.core.grant import Row
 
 from .commits import commits
 from .failures import refuse, translated, unavailable
+from .gate import Gate
 from .locks import presence
 from .lookup import is_session, lookup_sql, read, session_sql
 from .rows import SqlRows
-from .sqlite import _FENCE, _FIND, _FIND_SESSION
+from .sqlite import _FENCE, _FIND, _FIND_SESSION, FORKED_WITHIN
 
 _TAKE_WRITE_LOCK = text("UPDATE tokenry_fence SET counter = counter WHERE id = 1")
 
@@ -48,6 +50,8 @@ class HostDatabase:
         self._open()
 
     def _open(self) -> None:
+        self._gate = Gate()
+        self._at_rest = False
         self._finding = threading.Lock()
         self._finder: Any = None
         self._commits: Callable[[], bytes] | None = None
@@ -57,13 +61,13 @@ class HostDatabase:
     @contextmanager
     def read(self) -> Iterator[SqlRows]:
         """Open a transaction of the host's engine."""
-        with translated(), self.engine.begin() as connection:
+        with self._begun() as connection:
             yield SqlRows(connection, counts_fence=False)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
         """Open a transaction of the host's engine. On SQLite it begins with a write, so that it can wait its turn."""
-        with translated(), self.engine.begin() as connection:
+        with self._begun() as connection:
             if self.dialect == "sqlite":
                 connection.execute(_TAKE_WRITE_LOCK)
             yield SqlRows(connection, counts_fence=self.dialect == "sqlite")
@@ -71,7 +75,7 @@ class HostDatabase:
     @contextmanager
     def change_schema(self) -> Iterator[SqlRows]:
         """Open a transaction in which tables may be made."""
-        with translated(), self.engine.begin() as connection:
+        with self._begun() as connection:
             if self.dialect == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(7305712041902)"))
             else:  # the driver begins no transaction for what makes tables, and half of them would be worse than none
@@ -100,23 +104,41 @@ class HostDatabase:
         """Return the count of changes that may turn verdicts."""
         return int(self._ask(_FENCE, ())[0])
 
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        with self._gate.inside(), translated(), self.engine.begin() as connection:
+            yield connection
+
     def before_fork(self) -> None:
-        """Come to rest until the fork is over: SQLite's connections must not be inherited. The host minds its own."""
+        """Come to rest until the fork is over: a child must not inherit connections of SQLite.
+
+        Wait for our own transactions, and close the connections in the pool. Those that the host holds are its own.
+        """
+        if self.path:
+            self._at_rest = self._gate.close(2 * self._timeout)
+            if self._at_rest and isinstance(self.engine.pool, QueuePool) and not self.engine.dialect.is_async:
+                self.engine.dispose()
         self._finding.acquire()
         self._close_finder()
 
     def after_fork_in_parent(self) -> None:
-        """Go on; the connection is opened again when it is needed."""
+        """Go on; connections are opened again when they are needed."""
         self._finding.release()
+        self._gate.open()
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child."""
-        _inherited.append(self._finder)
+        """Begin anew in a forked child, with a new pool: what is in the old one belongs to the parent."""
+        at_rest = self._at_rest or not self.path
+        _inherited.append((self._finder, self.engine.pool))
+        if self.path or self.dialect == "postgresql":
+            self.engine.dispose(close=False)
         self._leave()
         try:
             self._open()
         except ConfigError as error:
             refuse(self, error)
+        if not at_rest:
+            refuse(self, ConfigError(FORKED_WITHIN.format(self.path)))
 
     def close(self) -> None:
         """Close our own connection; the engine stays the host's."""

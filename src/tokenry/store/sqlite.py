@@ -40,7 +40,7 @@ _FENCE = "SELECT counter FROM tokenry_fence WHERE id = 1"
 _READERS = 4
 _MAPPED_BYTES = 0x7FFF0000  # SQLite's own maximum: pages are read where the system keeps them, not copied
 _TURN_SECONDS = 30
-_FORKED_WITHIN = (
+FORKED_WITHIN = (
     "this process was forked in the middle of its parent's use of the database {}, so it cannot use it safely: open "
     "Tokenry after the fork (uWSGI: lazy-apps = true)"
 )
@@ -237,7 +237,7 @@ class SqliteDatabase:
         if not self._at_rest:
             _inherited.append(self.__dict__.copy())
             self._begin_anew()
-            refuse(self, ConfigError(_FORKED_WITHIN.format(self.path or "in memory")))
+            refuse(self, ConfigError(FORKED_WITHIN.format(self.path or "in memory")))
         elif not self.path:
             self._new_locks()
         else:

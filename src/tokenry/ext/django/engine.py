@@ -10,6 +10,7 @@ TOKENRY = {
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -47,6 +48,15 @@ _LIBPQ = (
 )
 _lock = threading.Lock()
 _open: dict[str, Tokenry] = {}
+
+
+def _after_fork() -> None:
+    """Replace a lock that another thread of the parent may have held."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def get_tokenry() -> Tokenry:

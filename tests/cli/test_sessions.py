@@ -95,3 +95,20 @@ def test_signing_keys_rotate_and_are_removed(face: Shell) -> None:
     assert face("signing-keys", "remove", first["kid"], "--yes", "--json").json["signing_key"]["status"] == "removed"
     assert not holds(face, before)
     assert "no such signing key" in face("signing-keys", "remove", "nonsense", "--yes", code=1).err
+
+
+def test_a_token_is_verified_for_an_audience_and_offline(face: Shell) -> None:
+    with opened(face) as tk:
+        tokens = tk.sessions.start("user-42", audience=["billing"])
+    text = str(tokens.access)
+    told = face("verify", "--audience", "billing", "--json", stdin=text).json
+    assert (told["valid"], told["online"]) == (True, True)
+    assert "not_found" in face("verify", "--audience", "elsewhere", stdin=text, code=3).out
+    with opened(face) as tk:
+        tk.sessions.revoke(tokens.session.id)
+    assert "revoked" in face("verify", stdin=text, code=3).out
+    offline = ("verify", "--offline", "--tenant", tokens.session.tenant)
+    told = face(*offline, "--audience", "billing", "--json", stdin=text).json
+    assert (told["valid"], told["online"], told["kind"]) == (True, False, "session")
+    assert "not_found" in face(*offline, "--audience", "elsewhere", stdin=text, code=3).out
+    assert "--offline" in face("verify", "--offline", "--explain", stdin=text, code=2).err

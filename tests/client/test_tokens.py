@@ -1,14 +1,18 @@
 """What an access token says, and how one is made of a key, is the same in the library and over HTTP."""
 
 import asyncio
+import json
+from base64 import urlsafe_b64encode as b64encode
 from datetime import timedelta
+from typing import Any
 
+import httpx2
 import pytest
 
 from tests.servers.serving import Serving
 from tokenry import Tokenry
 from tokenry.client import AsyncClient, Client
-from tokenry.types import Denied, Invalid, NotAllowed, NotFound, Token
+from tokenry.types import Denied, Invalid, NotAllowed, NotFound, StoreUnavailable, Token
 
 
 @pytest.fixture
@@ -106,3 +110,76 @@ def test_an_awaited_client_makes_the_same_calls(tokenry_server: Serving, client:
     token, key_set = asyncio.run(calls())
     assert token.scopes == ("read:x",)
     assert key_set == client.jwks(tenant=slug)
+
+
+def test_offline_a_token_is_believed_until_it_expires_and_a_key_is_not(
+    tk: Tokenry | Client, secret: str, slug: str
+) -> None:
+    token = tk.exchange(secret, scopes=["read:x"], audience="billing", tenant=slug)
+    session = tk.sessions.start("ada", claims={"plan": "pro"})
+    about: dict[str, Any] = {"tenant": slug, "offline": True}
+    for text, kind in ((token.access, "token"), (session.access, "session")):
+        verdict = tk.verify(text, **about)
+        assert verdict
+        assert (verdict.kind, verdict.online, verdict.key, verdict.session) == (kind, False, None, None)
+        assert (verdict.owner.external_id, verdict.tenant.slug) == ("ada", slug)
+        assert verdict.claims == tk.verify(text).claims  # type: ignore[union-attr]
+    assert tk.require(token.access, scopes="read:x", audience="billing", **about).expires_at == token.expires_at
+    assert tk.verify(token.access, scopes="write:x", **about).code == "insufficient_scope"
+    assert tk.verify(token.access, audience="elsewhere", **about).code == "not_found"
+    tk.keys.revoke(token.key)
+    assert tk.verify(token.access).code == "revoked"
+    assert tk.verify(token.access, **about)
+    first, payload, signature = str(token.access).split(".")
+    forged = f"{first}.{payload}.{signature[:-8]}AAAAAAAA"
+    for text in (forged, secret, "nonsense", "a.b.c", f"{first}.{payload}.", ""):
+        assert tk.verify(text, **about).code == "malformed"
+        with pytest.raises(Denied):
+            tk.require(text, **about)
+    with pytest.raises(Invalid):
+        tk.verify(token.access, cost=-1, **about)
+
+
+class Counting(httpx2.HTTPTransport):
+    """The real connection, which notes what is asked and can be cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths: list[str] = []
+        self.is_cut = False
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.is_cut:
+            raise httpx2.ConnectError("cut")
+        self.paths.append(request.url.path)
+        return super().handle_request(request)
+
+
+def test_offline_the_key_set_is_fetched_once_and_no_made_up_key_fetches_it_again(
+    tokenry_server: Serving, client: Client, key: str
+) -> None:
+    slug = client.owners.get("ada").tenant
+    access = str(client.sessions.start("ada").access)
+    wire = Counting()
+    with Client(tokenry_server.url, key, tenant=slug, retries=0, transport=wire) as there:
+        for _ in range(5):
+            assert there.verify(access, offline=True)
+        header = (
+            b64encode(json.dumps({"alg": "ES256", "typ": "at+jwt", "kid": "made-up"}).encode()).decode().rstrip("=")
+        )
+        for _ in range(20):
+            assert there.verify(f"{header}.{access.split('.', 1)[1]}", offline=True).code == "malformed"
+        assert wire.paths == [f"/t/{slug}/.well-known/jwks.json"]
+        wire.is_cut = True
+        assert there.verify(access, offline=True)
+        with pytest.raises(StoreUnavailable):
+            there.verify(access)
+        there.forget()
+        with pytest.raises(StoreUnavailable):
+            there.verify(access, offline=True)
+
+
+def test_offline_a_token_of_another_tenant_is_malformed(tokenry_server: Serving, client: Client, key: str) -> None:
+    access = client.sessions.start("ada").access
+    for tenant in ("default", "nobody"):
+        assert client.verify(access, tenant=tenant, offline=True).code == "malformed"

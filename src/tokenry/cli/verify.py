@@ -29,16 +29,24 @@ def verify(
     environment: Annotated[
         str | None, typer.Option("--environment", metavar="NAME", help="Only a key of this environment.")
     ] = None,
+    audience: Annotated[
+        str | None, typer.Option("--audience", metavar="NAME", help="Only a token for this audience.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Check an access token by its signature and claims alone.")
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show every check, and take nothing.")] = False,
 ) -> None:
     """Verify a credential, which is read from stdin, a prompt or --secret-file and never from an argument.
 
     Exits with 0 when it is valid and with 3 when it is refused.
     """
+    if explain and offline:
+        raise typer.BadParameter("--explain asks the database, --offline does not: leave one out")
     text = presented(call, secret_file)
     parts: list[Any] = [*(scope or ()), *([{"any": any_scope}] if any_scope else ())]
     ask: dict[str, Any] = {"scopes": {"all": parts} if any_scope else scope or None, "ip": ip, "cost": cost}
-    ask.update(tenant=tenant, environment=environment)
+    ask.update(tenant=tenant, environment=environment, audience=audience)
     with call.open() as tk:
         if explain:
             explanation = tk.explain(text, **ask)
@@ -48,7 +56,7 @@ def verify(
                 call.out.text(str(explanation))
             holds = bool(explanation)
         else:
-            verdict = tk.verify(text, **ask)
+            verdict = tk.verify(text, **ask, offline=offline)
             _answer(call, verdict)
             holds = bool(verdict)
     if not holds:

@@ -25,6 +25,7 @@ from ..operations import answers
 from . import groups, oauth, records
 from .calls import jsonable, slug
 from .connections import address, answered, httpx2, request
+from .offline import KeySets
 from .remember import Remembered
 from .wire import Answer, Pause, Sending, Steps, steps
 
@@ -82,6 +83,7 @@ class Client:
         self._timeout = timeout.total_seconds()
         self._retries = retries
         self._remembered = Remembered(remember)
+        self._sets = KeySets()
         self._transport = transport
         self._pool: tuple[int, Any] | None = None
         self._bind(tenant)
@@ -105,13 +107,16 @@ class Client:
         tenant: str | None = None,
         environment: str | None = None,
         audience: str | None = None,
+        offline: bool = False,
     ) -> Verdict:
         """Answer whether a credential holds: a `Valid` that says who it is, or a falsy `Refused` with a code.
 
-        Raise StoreUnavailable when the server cannot say, Denied when it refuses the key of this client.
+        `offline` checks an access token here, by its signature and claims alone, so what was revoked still holds; the
+        server is asked for the public keys of `tenant` (by default of this client's) every five minutes. Raise
+        StoreUnavailable when the server cannot say, Denied when it refuses the key of this client.
         """
-        asked = _asked(presented, scopes, ip, cost, tenant, environment, audience)
-        verdict: Verdict = self._drive(self._verifying(asked))
+        asked = (presented, scopes, ip, cost, tenant, environment, audience)
+        verdict: Verdict = self._drive(self._verifying(asked, offline))
         return verdict
 
     def require(
@@ -124,10 +129,11 @@ class Client:
         tenant: str | None = None,
         environment: str | None = None,
         audience: str | None = None,
+        offline: bool = False,
     ) -> Valid:
         """Verify, and raise Denied in place of a refusal; ConfigError when the key of this client is refused."""
-        asked = _asked(presented, scopes, ip, cost, tenant, environment, audience)
-        valid: Valid = self._drive(self._requiring(asked))
+        asked = (presented, scopes, ip, cost, tenant, environment, audience)
+        valid: Valid = self._drive(self._requiring(asked, offline))
         return valid
 
     def explain(
@@ -182,8 +188,9 @@ class Client:
         return other
 
     def forget(self) -> None:
-        """Forget every remembered verdict."""
+        """Forget every remembered verdict and key set."""
         self._remembered.forget()
+        self._sets.forget()
 
     def close(self) -> None:
         """Close the connections."""
@@ -196,18 +203,24 @@ class Client:
         for name, group in groups.GROUPS.items():
             setattr(self, name, group(self._send, tenant))
 
-    def _verifying(self, asked: Mapping[str, Any]) -> Steps:
+    def _verifying(self, given: tuple[Any, ...], offline: bool) -> Steps:
+        if offline:
+            from ..service.verify import read_ask, text_of
+
+            text, ask = text_of(given[0]), read_ask(*given[1:])
+            tenant = self._slug if ask.tenant is None else slug(ask.tenant)
+            return (yield from self._sets.verifying(text, ask, tenant, self._retries))
+        asked = _asked(*given)
         verdict: Verdict | None = self._remembered.get(asked)
         if verdict is None:
             asked_at = time.monotonic()
-            sending = Sending("POST", "/v1/verify", body=asked, read=records.verdict)
-            verdict = yield from steps(sending, self._retries)
+            verdict = yield from steps(Sending("POST", "/v1/verify", {}, asked, read=records.verdict), self._retries)
             self._remembered.keep(asked, verdict, asked_at)
         return verdict
 
-    def _requiring(self, asked: Mapping[str, Any]) -> Steps:
+    def _requiring(self, given: tuple[Any, ...], offline: bool) -> Steps:
         try:
-            verdict: Verdict = yield from self._verifying(asked)
+            verdict: Verdict = yield from self._verifying(given, offline)
         except Denied as error:  # nobody may take the client's own key for the one that was presented
             raise ConfigError(error.message) from None
         if not verdict:

@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from .decide import OPERATOR_ENVIRONMENT
+from .decide import OPERATOR_ENVIRONMENT, Ask, failures
 from .grant import Grant, texts
 from .jwt import Claims, all_claims
 from .memo import KIB, MIB, remembering
 from .model import Key, Owner, Session, Tenant, moment
 from .policy import SECOND
 from .scopes import Granted, covers, granted, is_operator, size_of
-from .verdict import Taken, Valid
+from .verdict import Refused, Taken, Valid, Verdict
 
 Kind = Literal["key", "session", "token"]
 
@@ -209,6 +209,21 @@ def alone(token: Checked) -> Grant:
         owner_record=b"",
         tenant_record=b"",
     )
+
+
+def is_meant(token: Checked, ask: Ask) -> bool:
+    """Tell whether a token was made for the audience that was asked for."""
+    return ask.audience is None or ask.audience in token.audience
+
+
+def offline(token: Checked, ask: Ask, now: int) -> Verdict:
+    """Answer by the times and claims of a token whose signature holds: nothing else is asked."""
+    if not is_meant(token, ask):
+        return Refused("not_found")
+    grant = alone(token)
+    for code in failures(grant, ask, now):
+        return Refused(code)
+    return OfflineValid(token, grant)
 
 
 def session_of(grant: Grant) -> Session:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tokenry.core import jwt
-from tokenry.core.decide import Ask, failures
+from tokenry.core.decide import Ask
 from tokenry.core.keyring import Keyring
-from tokenry.core.token import Checked, OfflineValid, alone, checked, joined
+from tokenry.core.token import Checked, checked, is_meant, joined, offline
 from tokenry.core.verdict import Explanation, Refused, Verdict
 
 from .signing_keys import Ring, Signers
@@ -56,7 +56,7 @@ class Tokens:
         ring = self._signers.ring_of(token.kid)
         if ring is None or self._signers.verifier(ring, token.kid) is None:
             return None
-        if not _is_meant(token, ask):
+        if not is_meant(token, ask):
             return self._refuse(NOT_FOUND)
         return self._verifying.answer_for(joined(token, parent), ask, token)
 
@@ -66,7 +66,7 @@ class Tokens:
         if token is None:
             return self._refuse(MALFORMED)
         parent = yield from self._verifying.find(token.parent_id)
-        if parent is None or not _is_meant(token, ask):
+        if parent is None or not is_meant(token, ask):
             return self._refuse(NOT_FOUND)
         verdict: Verdict = yield from self._verifying.steps_for(joined(token, parent), ask, token)
         return verdict
@@ -79,7 +79,7 @@ class Tokens:
         parent = yield from self._verifying.find(token.parent_id)
         if parent is None:
             return (yield from self._verifying.explained(None, ["not_found"], ask))
-        failed = [] if _is_meant(token, ask) else ["not_found"]
+        failed = [] if is_meant(token, ask) else ["not_found"]
         return (yield from self._verifying.explained(joined(token, parent), failed, ask))
 
     def offline_steps(self, text: str, ask: Ask) -> Generator[Any, Any, Verdict]:
@@ -87,12 +87,8 @@ class Tokens:
         token = (yield from self._check(text)) if "." in text else None
         if token is None:
             return self._refuse(MALFORMED)
-        if not _is_meant(token, ask):
-            return self._refuse(NOT_FOUND)
-        grant = alone(token)
-        for code in failures(grant, ask, self._now()):
-            return self._refuse(Refused(code))
-        return OfflineValid(token, grant)
+        verdict = offline(token, ask, self._now())
+        return self._refuse(verdict) if isinstance(verdict, Refused) else verdict
 
     def _check(self, text: str) -> Generator[Any, Any, Checked | None]:
         """Return a token that a good key of the right tenant has signed."""
@@ -132,7 +128,3 @@ class Tokens:
     def _refuse(self, refused: Refused) -> Refused:
         self._verifying.count_unknown(refused.code)
         return refused
-
-
-def _is_meant(token: Checked, ask: Ask) -> bool:
-    return ask.audience is None or ask.audience in token.audience

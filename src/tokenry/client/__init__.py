@@ -208,8 +208,7 @@ class Client:
             from ..service.verify import read_ask, text_of
 
             text, ask = text_of(given[0]), read_ask(*given[1:])
-            tenant = self._slug if ask.tenant is None else slug(ask.tenant)
-            return (yield from self._sets.verifying(text, ask, tenant, self._retries))
+            return (yield from self._sets.verifying(text, ask, self._slug, self._retries))
         asked = _asked(*given)
         verdict: Verdict | None = self._remembered.get(asked)
         if verdict is None:

@@ -10,6 +10,7 @@ from ..core.errors import NotFound
 from ..core.token import checked, offline
 from ..core.verdict import Refused, Verdict
 from . import oauth
+from .calls import slug
 from .wire import Steps, steps
 
 KEPT_SECONDS = 300.0
@@ -32,29 +33,33 @@ class KeySets:
         """Forget every key set."""
         self._sets.clear()
 
-    def verifying(self, text: str, ask: Ask, slug: str, retries: int) -> Steps:
-        """Answer by signature, times and claims alone. A key, which says nothing by itself, is malformed here."""
+    def verifying(self, text: str, ask: Ask, home: str, retries: int) -> Steps:
+        """Answer by signature, times and claims alone. A key, which says nothing by itself, is malformed here.
+
+        The token has to be one of the tenant that is asked for, by default of `home`.
+        """
+        tenant = home if ask.tenant is None else slug(ask.tenant)
         parts = jwt.read(text)
         if parts is None or parts.header.typ != jwt.TYPE or parts.header.kid is None:
             return _MALFORMED
-        key = yield from self._key(slug, parts.header.kid, retries)
+        key = yield from self._key(tenant, parts.header.kid, retries)
         claims = jwt.claims_of(parts) if key is not None and key.verifies(parts) else None
-        if claims is None or claims.tid != slug:
+        if claims is None or claims.tid != tenant:
             return _MALFORMED
         token = checked(claims, parts.payload, parts.header.kid)
         verdict: Verdict = _MALFORMED if token is None else offline(token, ask, time.time_ns() // 1000)
         return verdict
 
-    def _key(self, slug: str, kid: str, retries: int) -> Steps:
+    def _key(self, tenant: str, kid: str, retries: int) -> Steps:
         now = time.monotonic()
-        fetched_at, keys = self._sets.get(slug, (float("-inf"), {}))
+        fetched_at, keys = self._sets.get(tenant, (float("-inf"), {}))
         if now - fetched_at >= (KEPT_SECONDS if kid in keys else ASKED_AGAIN_SECONDS):
             try:
-                found = yield from steps(oauth.jwks(slug), retries)
+                found = yield from steps(oauth.jwks(tenant), retries)
             except NotFound:
                 found = {"keys": []}
             keys = jwt.key_set(found["keys"])
             if len(self._sets) >= _TENANTS_MAX:
                 self._sets.clear()
-            self._sets[slug] = (now, keys)
+            self._sets[tenant] = (now, keys)
         return keys.get(kid)

@@ -6,7 +6,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -59,11 +61,19 @@ def test_only_what_every_filter_means_is_revoked(face: Shell) -> None:
     assert "--yes" in face(*which, code=2).err
     done = face(*which, "--yes", "--reason", "tidy", "--json").json
     assert [item["error"] for item in done["items"]] == [None, None]
+    assert [(item["key"]["status"], item["key"]["revoke_reason"]) for item in done["items"]] == [
+        ("revoked", "tidy")
+    ] * 2
+    assert face(*which, "--yes", "--json").json == {"dry_run": False, "items": []}
+    assert face(*which, "--dry-run", "--json").json == {"dry_run": True, "items": []}
     ended = face("keys", "list", "--status", "revoked", "--json").json["keys"]
     assert {(key["name"], key["revoke_reason"]) for key in ended} == {("ci one", "tidy"), ("ci two", "tidy")}
     left = face("keys", "list", "--owner", "user-42", "--status", "active", "--json").json["keys"]
     assert [key["name"] for key in left] == ["other"]
     assert "every key" in face("keys", "bulk-revoke", "--yes", code=2).err
+    shown = face("keys", "bulk-revoke", "--text", "other", "--yes")
+    assert [line.split()[3] for line in shown.out.splitlines()] == ["status", "revoked"]
+    assert "1 keys are revoked, 0 cannot be" in shown.err
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -86,3 +96,25 @@ def test_every_key_that_was_issued_before_a_signal_is_told(
     told = (ready.directory / ("made" if "made" in options else "out")).read_text()
     assert told.count('"secret": "') == issued < 20_000
     assert f"{issued} keys are issued, stopped before line {issued + 1}" in (ready.directory / "err").read_text()
+
+
+def test_bulk_revoke_tells_every_batch_once_it_is_done(ready: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tokenry.service import ending
+
+    monkeypatch.setattr(ending, "_BATCH", 2)
+    for number in range(5):
+        ready("keys", "issue", "--owner", "user-42", "--name", f"key {number}")
+    held: list[int] = []
+    seen = ending.revoke_where
+
+    def counted(*arguments: Any) -> Iterator[Any]:
+        for batch in seen(*arguments):
+            held.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(ending, "revoke_where", counted)
+    lines = ready("keys", "bulk-revoke", "--owner", "user-42", "--yes").out.splitlines()
+    assert [line.split()[1] for line in lines].count("name") == 1
+    assert len(lines) == 1 + 5
+    assert max(held) <= 2
+    assert ready("keys", "bulk-revoke", "--owner", "user-42", "--yes", "--json").json["items"] == []

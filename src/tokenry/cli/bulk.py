@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from .lengths import lasting, length, moment, past
 from .signals import held
 
 if TYPE_CHECKING:
-    from tokenry.types import Issued, TokenryError
+    from tokenry.types import BulkItem, Issued, TokenryError
 
 _BATCH = 100  # so that a request stays below the server's 1 MiB, whatever stands in the metadata
 _LINE_MAX = 65_536
@@ -100,19 +100,62 @@ def bulk_revoke(
     if not filters:
         usage(call.out, "say which keys: with no filter at all every key of the tenant would be revoked")
     with call.managing(tenant) as tk:
-        items = tk.keys.revoke_where(**filters, reason=reason, dry_run=True)
-        if not dry_run and items:
-            call.confirm(f"Revoke {len(items)} keys for good?", yes)
-            items = tk.keys.revoke_where(**filters, reason=reason, dry_run=False)
-    left = sum(not item for item in items)
-    if call.out.json:
-        call.out.document({"dry_run": dry_run, "items": document(items)})
-    elif items:
-        rows = [(*key_row(item.key), item.error or "") for item in items]
-        call.out.table((*KEY_COLUMNS, "problem"), rows)
-    call.out.say(f"{len(items) - left} keys {'would be' if dry_run else 'are'} revoked, {left} cannot be")
+        count = None if dry_run else sum(map(len, _batches(tk, filters, reason, dry_run=True)))
+        if count:
+            call.confirm(f"Revoke {count} keys for good?", yes)
+        batches = () if count == 0 else _batches(tk, filters, reason, dry_run=dry_run)
+        revoked, left = _tell_all(call, batches, dry_run, count)
+    call.out.say(f"{revoked} keys {'would be' if dry_run else 'are'} revoked, {left} cannot be")
     if left and not dry_run:
         raise typer.Exit(FAILED)
+
+
+def _batches(tk: Any, filters: dict[str, Any], reason: str, *, dry_run: bool) -> Iterator[Sequence[BulkItem]]:
+    """Revoke batch by batch on a database; a server answers with everything at once."""
+    in_batches = getattr(tk.keys, "_revoke_in_batches", None)
+    if in_batches is None:
+        yield tk.keys.revoke_where(**filters, reason=reason, dry_run=dry_run)
+    else:
+        yield from in_batches(reason, dry_run, filters)
+
+
+def _tell_all(call: Call, batches: Iterable[Sequence[BulkItem]], dry_run: bool, count: int | None) -> tuple[int, int]:
+    """Write every batch; return how many keys are revoked, or would be, and how many cannot be."""
+    revoked = left = 0
+    what = "looking" if dry_run else "revoking"
+    with call.out.progress(what, count, talks=True) as done, _told(call, dry_run) as tell:
+        for items in batches:
+            tell(items)
+            good = sum(map(bool, items))
+            revoked, left = revoked + good, left + len(items) - good
+            done(len(items))
+    return revoked, left
+
+
+@contextmanager
+def _told(call: Call, dry_run: bool) -> Iterator[Callable[[Sequence[BulkItem]], None]]:
+    """Write the items of each batch as they come: the parts of one JSON document, or the lines of a table."""
+    opening, begun = f'{{"dry_run": {json.dumps(dry_run)}, "items": [', False
+
+    def tell(items: Sequence[BulkItem]) -> None:
+        nonlocal begun
+        if call.out.json:
+            for item in items:
+                call.out.part((", " if begun else opening) + json.dumps(document(item), ensure_ascii=False))
+                begun = True
+        elif items:
+            rows = [(*key_row(item.key), item.error or "") for item in items]
+            call.out.table((*KEY_COLUMNS, "problem"), rows, header=not begun)
+            begun = True
+
+    try:
+        yield tell
+        if call.out.json and not begun:
+            call.out.part(opening)
+            begun = True
+    finally:
+        if call.out.json and begun:
+            call.out.text("]}")
 
 
 def register(group: typer.Typer) -> None:

@@ -39,6 +39,10 @@ class Output:
         """Write data as text."""
         typer.echo(value)
 
+    def part(self, value: str) -> None:
+        """Write a part of a line."""
+        typer.echo(value, nl=False)
+
     def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Write names and values below one another."""
         width = max((len(name) for name, _ in pairs), default=0)
@@ -62,22 +66,24 @@ class Output:
             task = bar.add_task(what, total=total)
             yield lambda count: bar.advance(task, count)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Write a table: fitted to the window on a terminal, else as plain aligned text."""
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, header: bool = True) -> None:
+        """Write a table, or without `header` more of it: fitted to the window on a terminal, else as aligned text."""
         if sys.stdout.isatty():
-            self._drawn(columns, rows)
+            self._drawn(columns, rows, header)
             return
         widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-        for row in [columns, *rows]:
+        for row in [columns, *rows] if header else rows:
             padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             typer.echo("  ".join(padded).rstrip())
 
-    def _drawn(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def _drawn(self, columns: Sequence[str], rows: Sequence[Sequence[str]], header: bool) -> None:
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="" if self._colorless else "bold")
+        table = Table(
+            show_header=header, box=None, pad_edge=False, padding=(0, 1), header_style="" if self._colorless else "bold"
+        )
         for column in columns:
             table.add_column(
                 column, overflow="fold", no_wrap=column not in _LONG, min_width=8 if column in _LONG else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,7 @@ def revoke(context: Context, id: str, reason: str, tenant: Any, by: By) -> Key:
 
 
 def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) -> list[Key]:
-    """Write the end of living keys that a filter means, within a change; return those that it was who ended."""
+    """Revoke living keys that a filter means, within a change; return those that this call revoked, as they are now."""
     ended = []
     for seen in living:
         key: Key | None = seen
@@ -40,7 +40,9 @@ def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) ->
         if key is not None:
             told = {"status": "revoked", "reason": reason}
             change.record("key.revoked", key.id, {"status": key.status}, told, owner=key.owner)
-            ended.append(key)
+            ended.append(
+                replace(key, status="revoked", revoked_at=change.now, revoke_reason=reason, version=key.version + 1)
+            )
     if living:  # also those that somebody else has ended: who hears of this relies on it
         change.turns_keys(*(key.id for key in living))
     return ended
@@ -60,16 +62,16 @@ def _anew(change: Change, which: KeyFilter, id: str) -> Key | None:
 
 def revoke_where(
     context: Context, asked: tuple[object, ...], reason: str, dry_run: bool, tenant: Any, by: By
-) -> tuple[BulkItem, ...]:
-    """End all living keys that a filter means, in batches."""
-    reason, items, before = reason_of(reason), [], None
+) -> Iterator[tuple[BulkItem, ...]]:
+    """Revoke all living keys that a filter means; yield each batch once it is committed."""
+    reason, before = reason_of(reason), None
     if all(value is NOT_GIVEN for value in asked):
         raise Invalid.one("filter", "missing", "say which keys: with no filter at all every key would be revoked")
     while True:
         with context.reading(tenant, by) if dry_run else context.changing(tenant, by) as scene:
             which = seeing.read_filter(scene, *asked)
             if which is None:
-                return ()
+                return
             until = scene.rows.keys.reach(scene.tenant, which, before=before)
             found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, until=until, limit=_BATCH)
             living = [key for key in found if key.status != "revoked"]
@@ -81,10 +83,10 @@ def revoke_where(
                 meant = end(scene, which, meant, reason)
             told = {key.id: BulkItem(key, None) for key in meant}
             told |= {key.id: BulkItem(key, "not_allowed") for key in living if key.id in barred}
-            items += [told[key.id] for key in living if key.id in told]
+        yield tuple(told[key.id] for key in living if key.id in told)
         before = found[-1].id if len(found) == _BATCH else until
         if before is None:
-            return tuple(items)
+            return
 
 
 def delete(context: Context, id: str, tenant: Any, by: By) -> None:

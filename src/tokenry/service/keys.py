@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from tokenry.core import fields
@@ -275,7 +276,15 @@ class Keys:
         By default only says which it would be: pass `dry_run=False` to do it.
         """
         asked = (owner, status, scope, environment, text, expiring_within, last_used_before)
-        return ending.revoke_where(self._context, asked, reason, dry_run, tenant, by)
+        return tuple(chain.from_iterable(ending.revoke_where(self._context, asked, reason, dry_run, tenant, by)))
+
+    def _revoke_in_batches(
+        self, reason: str, dry_run: bool, filters: Mapping[str, Any]
+    ) -> Iterator[tuple[BulkItem, ...]]:
+        """Do the same in batches, each told of when it is done, for callers that cannot hold every key at once."""
+        names = ("owner", "status", "scope", "environment", "text", "expiring_within", "last_used_before")
+        asked = tuple(filters.get(name, NOT_GIVEN) for name in names)
+        return ending.revoke_where(self._context, asked, reason, dry_run, NOT_GIVEN, NOT_GIVEN)
 
     def delete(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
         """Revoke a live key and remove it, in one transaction; its audit entries stay."""

@@ -57,9 +57,10 @@ bench: $(DEV_READY) ## measure
 	.ci/debian $(PROGRAMS) wrk=wrk
 	$(BIN)/python -m bench
 
-chaos: $(DEV_READY) ## kills, freezes and races, with the long counts
+chaos: $(DEV_READY) ## kills, freezes, races and fuzzing, with the long counts
 	.ci/debian $(PROGRAMS)
-	TOKENRY_CHAOS=1 $(BIN)/python -m pytest tests/chaos tests/processes tests/store/test_starting.py tests/ext/test_tabs.py
+	TOKENRY_CHAOS=1 $(BIN)/python -m pytest tests/chaos tests/processes tests/fuzz tests/store/test_starting.py \
+		tests/ext/test_tabs.py
 
 lock: $(UV_READY) ## resolve dependencies anew, after a change in pyproject.toml
 	$(UV) lock --default-index https://pypi.org/simple

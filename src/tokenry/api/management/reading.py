@@ -278,17 +278,12 @@ def _arguments(found: Struct) -> dict[str, Any]:
 
 
 def _depth(value: Any) -> int:
-    """Return how deep a value is nested, level by level."""
+    """Return how many arrays and objects are nested within each other, level by level."""
     depth, level = 0, [value]
-    while level:
+    while level := [outer for outer in level if isinstance(outer, (dict, list))]:
         depth += 1
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, (dict, list))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-    return depth - 1
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
+    return depth
 
 
 assert set(LENGTHS) <= set(ARGUMENTS)

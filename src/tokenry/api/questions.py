@@ -18,7 +18,7 @@ NOBODY = "\0"
 """A tenant, or an environment, that no credential is of: who asks for it is answered like for an unknown credential."""
 _PARAMETERS = ("scopes", "environment")
 _HEADERS = ("x-auth-require-scopes", "x-auth-require-environment")
-_MAY_REQUIRE = (b"x-auth-r", b"x-auth_r", b"x_auth-r", b"x_auth_r")
+_MAY_REQUIRE = frozenset((b"x-auth-r", b"x-auth_r", b"x_auth-r", b"x_auth_r"))
 _UNKNOWN_NAMED_MAX = 10
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
@@ -171,7 +171,7 @@ Needs: TypeAlias = tuple[bytes, tuple[tuple[bytes, bytes], ...]]
 
 def needs_of(query: bytes, fields: list[tuple[bytes, bytes]]) -> Needs:
     """Return what a request for `/v1/auth` requires."""
-    return query, tuple([field for field in fields if field[0].startswith(_MAY_REQUIRE) and _requires(field[0])])
+    return query, tuple([field for field in fields if field[0][:8] in _MAY_REQUIRE and _requires(field[0])])
 
 
 Required: TypeAlias = tuple[Any, str | None]

@@ -75,6 +75,15 @@ def borrowed(connection: Any) -> Iterator[Connection]:
         _raw.reset(lent)
 
 
+def kept(raw: Any) -> Connection:
+    """Return a connection of SQLAlchemy on a raw SQLite connection, for as long as that is open."""
+    lent = _raw.set(raw)
+    try:
+        return _engine("sqlite").connect()
+    finally:
+        _raw.reset(lent)
+
+
 def check_usable(connection: Any) -> None:
     """Raise ConfigError when nothing that is written to Django's connection now will ever be committed."""
     if connection.closed_in_transaction or connection.connection is None:

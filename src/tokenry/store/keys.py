@@ -15,6 +15,7 @@ from tokenry.core.limits import Limit
 from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros, moment, moment_or_none
 from tokenry.core.ports import KeyFilter
 
+from .fixed import Fixed, among
 from .reach import reach
 from .tables import key, limit_counter, owner, secret, tenant, usage_hour
 from .values import like, stored, stored_row
@@ -23,12 +24,23 @@ _INSERT = insert(key)
 _SELECT = select(*[column for column in key.c if column is not key.c.search], owner.c.external_id).join(
     owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id)
 )
-_GET = _SELECT.where(key.c.tenant_id == bindparam("tenant_id"), key.c.id == bindparam("id"))
-_GET_LOCKED = _GET.with_for_update(of=key)
-_BY_KID = _SELECT.join(secret, (secret.c.tenant_id == key.c.tenant_id) & (secret.c.key_id == key.c.id)).where(
-    key.c.tenant_id == bindparam("tenant_id"), secret.c.kid == bindparam("kid")
+_ONE = _SELECT.where(key.c.tenant_id == bindparam("tenant_id"), key.c.id == bindparam("id"))
+_GET, _GET_LOCKED = Fixed(_ONE), Fixed(_ONE.with_for_update(of=key))
+_BY_KID = Fixed(
+    _SELECT.join(secret, (secret.c.tenant_id == key.c.tenant_id) & (secret.c.key_id == key.c.id)).where(
+        key.c.tenant_id == bindparam("tenant_id"), secret.c.kid == bindparam("kid")
+    )
 )
-_SECRETS = select(secret).where(secret.c.tenant_id == bindparam("tenant_id"))
+_ALL = _SELECT.where(key.c.tenant_id == bindparam("tenant_id")).order_by(key.c.id.desc()).limit(bindparam("most"))
+_NEWEST, _OLDER = Fixed(_ALL), Fixed(_ALL.where(key.c.id < bindparam("before")))
+# The current secret comes first.
+_SECRETS = (
+    select(secret)
+    .where(secret.c.tenant_id == bindparam("tenant_id"))
+    .order_by(secret.c.ends_at.is_not(None), secret.c.created_at.desc())
+)
+_SECRETS_OF_ONE = Fixed(_SECRETS.where(secret.c.key_id == bindparam("key_id")))
+_SECRETS_OF_MANY = Fixed(_SECRETS.where(among(secret.c.key_id, "key_ids")))
 _NAMES = select(key.c.owner_id, key.c.name_folded).where(
     key.c.tenant_id == bindparam("tenant_id"), key.c.revoked_at.is_(None)
 )
@@ -95,6 +107,9 @@ def _filtered(query: Select[Any], which: KeyFilter, now: int) -> Select[Any]:
     return query
 
 
+_EVERY = KeyFilter()
+
+
 class KeyRows:
     """Keys within one transaction."""
 
@@ -129,11 +144,11 @@ class KeyRows:
         self._connection.execute(_INSERT, rows)
 
     def get(self, tenant: Tenant, id: str, now: datetime, *, lock: bool = False) -> Key | None:
-        rows = self._connection.execute(_GET_LOCKED if lock else _GET, {"tenant_id": tenant.id, "id": id}).all()
+        rows = (_GET_LOCKED if lock else _GET)(self._connection, tenant_id=tenant.id, id=id)
         return self._records(tenant, rows, now)[0] if rows else None
 
     def by_kid(self, tenant: Tenant, kid: str, now: datetime) -> Key | None:
-        rows = self._connection.execute(_BY_KID, {"tenant_id": tenant.id, "kid": kid}).all()
+        rows = _BY_KID(self._connection, tenant_id=tenant.id, kid=kid)
         return self._records(tenant, rows, now)[0] if rows else None
 
     def list(
@@ -147,6 +162,11 @@ class KeyRows:
         limit: int,
     ) -> Sequence[Key]:
         """Return the newest keys that a filter means, between two ids: those in front of `before`, `until` included."""
+        if which == _EVERY and until is None:
+            statement = _NEWEST if before is None else _OLDER
+            place = {} if before is None else {"before": before}
+            rows = statement(self._connection, tenant_id=tenant.id, most=limit, **place)
+            return self._records(tenant, rows, now)
         query = _filtered(_SELECT.where(key.c.tenant_id == tenant.id), which, micros(now))
         if before is not None:
             query = query.where(key.c.id < before)
@@ -257,11 +277,12 @@ class KeyRows:
 
     def _records(self, tenant: Tenant, rows: Sequence[Any], now: datetime) -> Sequence[Key]:
         secrets: dict[str, list[SecretInfo]] = {row.id: [] for row in rows}
-        if rows:
-            newest_first = (secret.c.ends_at.is_not(None), secret.c.created_at.desc())  # the current one in front
-            query = _SECRETS.where(secret.c.key_id.in_(list(secrets))).order_by(*newest_first)
-            for row in self._connection.execute(query, {"tenant_id": tenant.id}):
-                secrets[row.key_id].append(_secret_of(row))
+        if len(rows) == 1:
+            found = _SECRETS_OF_ONE(self._connection, tenant_id=tenant.id, key_id=rows[0].id)
+        else:
+            found = _SECRETS_OF_MANY(self._connection, tenant_id=tenant.id, key_ids=list(secrets)) if rows else []
+        for row in found:
+            secrets[row.key_id].append(_secret_of(row))
         return [_key_of(tenant, row, secrets[row.id], now) for row in rows]
 
 

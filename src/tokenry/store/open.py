@@ -164,7 +164,7 @@ def prepare(database: Database, *, migrate: bool, embed: Callable[[bool], None])
     """
     with translated():
         with database.read() as rows:
-            current = migrations.revision(rows.connection)
+            current = migrations.revision(rows.core)
         if current == migrations.HEAD:
             with database.read() as rows:
                 if rows.canaries.list():
@@ -173,7 +173,7 @@ def prepare(database: Database, *, migrate: bool, embed: Callable[[bool], None])
             return False
         with database.change_schema() as rows:
             if migrate:
-                migrations.upgrade(rows.connection)
+                migrations.upgrade(rows.core)
             elif current != migrations.HEAD:
                 raise ConfigError(
                     f"the database is at revision {current}, this Tokenry needs {migrations.HEAD}: run migrate()"
@@ -187,4 +187,4 @@ def _is_new(rows: SqlRows) -> bool:
     if rows.canaries.list():
         return False
     queries = (select(table).limit(1) for table in (secret, audit_entry))
-    return all(rows.connection.execute(query).first() is None for query in queries)
+    return all(rows.core.execute(query).first() is None for query in queries)

@@ -12,16 +12,17 @@ from tokenry.core.fields import searchable
 from tokenry.core.grant import texts
 from tokenry.core.model import Owner, Tenant, moment
 
+from .fixed import Fixed
 from .reach import reach
 from .tables import owner
 from .values import like, stored, stored_row
 
 _ALIVE = owner.c.status != "deleted"
 _SELECT = select(*[column for column in owner.c if column is not owner.c.search])
-_GET = _SELECT.where(
+_ONE = _SELECT.where(
     owner.c.tenant_id == bindparam("tenant_id"), owner.c.external_id == bindparam("external_id"), _ALIVE
 )
-_GET_LOCKED = _GET.with_for_update()
+_GET, _GET_LOCKED = Fixed(_ONE), Fixed(_ONE.with_for_update())
 _WITH_ROLE = select(owner.c.id, owner.c.roles).where(
     owner.c.tenant_id == bindparam("tenant_id"), owner.c.roles.like(bindparam("pattern"), escape="\\")
 )
@@ -73,8 +74,8 @@ class OwnerRows:
         self._connection.execute(insert(owner), stored_row(values))
 
     def get(self, tenant: Tenant, external_id: str, *, lock: bool = False) -> Owner | None:
-        wanted = {"tenant_id": tenant.id, "external_id": external_id}
-        row = self._connection.execute(_GET_LOCKED if lock else _GET, wanted).first()
+        get = _GET_LOCKED if lock else _GET
+        row = get.first(self._connection, tenant_id=tenant.id, external_id=external_id)
         return owner_of(tenant, row) if row else None
 
     def list(

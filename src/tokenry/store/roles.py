@@ -9,10 +9,12 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from tokenry.core.grant import texts
 from tokenry.core.model import Role, Tenant
 
+from .fixed import Fixed, among
 from .tables import role, scope
 from .values import stored
 
 _ROLES = select(role.c.name, role.c.scopes).where(role.c.tenant_id == bindparam("tenant_id"))
+_NAMED = Fixed(_ROLES.where(among(role.c.name, "names")))
 _SCOPES = select(scope.c.name).where(scope.c.tenant_id == bindparam("tenant_id")).order_by(scope.c.place)
 
 
@@ -31,7 +33,7 @@ class RoleRows:
     def get(self, tenant: Tenant, names: Sequence[str]) -> Sequence[Role]:
         if not names:
             return []
-        rows = self._connection.execute(_ROLES.where(role.c.name.in_(names)), {"tenant_id": tenant.id})
+        rows = _NAMED(self._connection, tenant_id=tenant.id, names=list(names))
         return [Role(tenant=tenant.slug, name=row.name, scopes=texts(row.scopes)) for row in rows]
 
     def list(self, tenant: Tenant, *, after: str | None, limit: int) -> Sequence[Role]:

@@ -94,6 +94,12 @@ class SqlRows:
         self.connection = connection
         self._counts_fence = counts_fence
 
+    @property
+    def core(self) -> Connection:
+        """The connection, with everything that SQLAlchemy offers."""
+        core: Connection = getattr(self.connection, "core", self.connection)
+        return core
+
     @cached_property
     def tenants(self) -> TenantRows:
         return TenantRows(self.connection)

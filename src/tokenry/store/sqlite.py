@@ -19,16 +19,17 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import StaticPool
 
 from tokenry.core.errors import ConfigError, StoreUnavailable
 from tokenry.core.grant import Row
 
 from .commits import commits
 from .failures import refuse, translated, unavailable
+from .fixed import Reader
 from .locks import lock_file, make_private, presence, wait_for
 from .lookup import is_session, lookup_sql, read, session_sql
 from .rows import SqlRows
@@ -111,8 +112,8 @@ class SqliteDatabase:
         self._write_file = self._presence = None
         self._finder: Any = None
         self._commits: Callable[[], bytes] | None = None
-        self._writer = self._engine("BEGIN IMMEDIATE", StaticPool)
-        self._readers = self._engine("BEGIN", QueuePool, read_only=True) if self.path else self._writer
+        self._writer = self._writing_engine()
+        self._readers: list[Reader] = []
         self._new_locks()
 
     def _new_locks(self) -> None:
@@ -128,12 +129,9 @@ class SqliteDatabase:
         self._epoch += 1 << 40  # every connection counts versions in its own way
         self._commits = None if self._memory else commits(self.path, self._finder)
 
-    def _engine(self, begin: str, pool: Any, **options: Any) -> Engine:
-        sized: dict[str, Any] = {"pool_size": _READERS, "max_overflow": 0} if pool is QueuePool else {}
-        engine = create_engine(
-            "sqlite://", creator=lambda: self._connect(**options), poolclass=pool, hide_parameters=True, **sized
-        )
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    def _writing_engine(self) -> Engine:
+        engine = create_engine("sqlite://", creator=self._connect, poolclass=StaticPool, hide_parameters=True)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         return engine
 
     def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
@@ -151,13 +149,22 @@ class SqliteDatabase:
     def read(self) -> Iterator[SqlRows]:
         """Open a transaction that only reads, on one snapshot."""
         self._check_place()
-        with (
-            self._writing if self._memory else _turn(self._reading),
-            self._outermost() if self._memory else contextlib.nullcontext(),
-            translated(),
-            self._readers.begin() as connection,
-        ):
-            yield SqlRows(connection, counts_fence=False)
+        if self._memory:
+            with self._writing, self._outermost(), translated(), self._writer.begin() as connection:
+                yield SqlRows(connection, counts_fence=False)
+            return
+        with _turn(self._reading), translated():
+            reader = self._readers.pop() if self._readers else Reader(self._connect(read_only=True))
+            try:
+                reader.raw.execute("BEGIN")
+                yield SqlRows(cast("Connection", reader), counts_fence=False)
+            finally:
+                try:
+                    reader.raw.execute("COMMIT")
+                except sqlite3.Error:
+                    reader.close()
+                    raise
+                self._readers.append(reader)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
@@ -263,7 +270,8 @@ class SqliteDatabase:
             self._commits = None  # before the connection that lets it be read
             self._finder.close()
             self._finder = None
-        self._readers.dispose()
+        while self._readers:
+            self._readers.pop().close()
         self._writer.dispose()
 
     def _close_files(self) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from tokenry.core.model import Tenant, moment
 
+from .fixed import Fixed
 from .tables import (
     event,
     idempotency,
@@ -28,8 +29,12 @@ from .tables import (
 from .values import stored_row
 
 _BY_SLUG = select(tenant).where(tenant.c.slug == bindparam("slug"))
-_LOCKED = {None: _BY_SLUG, "shared": _BY_SLUG.with_for_update(read=True), "alone": _BY_SLUG.with_for_update()}
-_BY_ID = select(tenant).where(tenant.c.id == bindparam("id"))
+_LOCKED = {
+    None: Fixed(_BY_SLUG),
+    "shared": Fixed(_BY_SLUG.with_for_update(read=True)),
+    "alone": Fixed(_BY_SLUG.with_for_update()),
+}
+_BY_ID = Fixed(select(tenant).where(tenant.c.id == bindparam("id")))
 _PAGE = select(tenant).order_by(tenant.c.slug)
 _OF_TENANT = (secret, session, signing_key, limit_counter, usage_hour, idempotency, key, owner, role, scope, event)
 
@@ -60,11 +65,11 @@ class TenantRows:
         self._connection.execute(insert(tenant), stored_row(asdict(record)))
 
     def get(self, slug: str, *, lock: str | None = None) -> Tenant | None:
-        row = self._connection.execute(_LOCKED[lock], {"slug": slug}).first()
+        row = _LOCKED[lock].first(self._connection, slug=slug)
         return tenant_of(row) if row else None
 
     def by_id(self, id: str) -> Tenant | None:
-        row = self._connection.execute(_BY_ID, {"id": id}).first()
+        row = _BY_ID.first(self._connection, id=id)
         return tenant_of(row) if row else None
 
     def list(self, *, after: str | None, limit: int) -> Sequence[Tenant]:

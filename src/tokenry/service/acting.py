@@ -12,7 +12,8 @@ from tokenry.core import fields
 from tokenry.core.actors import OPERATOR_SCOPES, PROGRAM, SYSTEM, Actor, name_of
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Invalid
-from tokenry.core.model import NOT_GIVEN, Key, NotGiven, Owner, Tenant, micros
+from tokenry.core.grant import Grant, compile_row
+from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Tenant, micros
 from tokenry.core.policy import SECOND
 from tokenry.core.ports import Rows
 from tokenry.core.scopes import Granted, granted
@@ -114,20 +115,19 @@ class Acting:
 
     def _key(self, by: Valid) -> Actor:
         """Return the actor behind a verdict, as its key and owner are now: a verdict may have been kept for a while."""
-        name, home = by.key.id if by.key else "", self.rows.tenants.get(by.tenant.slug)
-        key = self.rows.keys.get(home, name, self.now) if home and name else None
-        owner = self._owner(home, key.owner) if home and key else None
-        if home is None or key is None or owner is None:
-            return Actor(name, by_key=True)
-        if key.status != "active" or owner.status != "active" or home.status != "active":
-            return Actor(name, by_key=True)
-        kid = by.key.secrets[0].kid if by.key else ""
-        if kid not in [info.kid for info in key.secrets]:
-            return Actor(name, by_key=True, kid=kid)
-        actor = self._of_key(home, key, owner)
-        if by.kind == "token":
-            return _of_token(actor, by.scopes)
-        return replace(actor, kid=kid)
+        name, kid = (by.key.id, by.key.secrets[0].kid) if by.key else ("", "")
+        nobody = Actor(name, by_key=True, kid=kid)
+        row = self.rows.secrets.find(kid) if kid else None
+        if row is None or (row.key_id, row.slug) != (name, by.tenant.slug):
+            return nobody
+        grant, home = compile_row(row), self.tenant
+        if grant.tenant != home.slug:
+            home = grant.tenant_of()
+        owner = grant.owner() if self.load is None else self._owner(home, grant.external_id)
+        if not _is_live(grant, micros(self.now)) or owner is None or owner.status != "active":
+            return nobody
+        actor = self._of_key(home, grant, owner)
+        return _of_token(actor, by.scopes) if by.kind == "token" else replace(actor, kid=kid)
 
     def _session(self, by: Valid) -> Actor:
         """Return the owner who is signed in; a session with scopes of its own does what a key with them would."""
@@ -145,17 +145,17 @@ class Acting:
             return Actor(actor.name, by_key=True)
         return replace(actor, admin=False, operator=None, within=granted(by.scopes), by_key=True)
 
-    def _of_key(self, home: Tenant, key: Key, owner: Owner) -> Actor:
+    def _of_key(self, home: Tenant, grant: Grant, owner: Owner) -> Actor:
         """Return what a key is: one of an application never an admin, whoever owns it, and never more than it says."""
-        identity = ("key", home.id, key.id)
-        if key.environment == OPERATOR_ENVIRONMENT and home.slug in (SYSTEM, self.tenant.slug):
+        id, is_operator = grant.key_id, grant.environment == OPERATOR_ENVIRONMENT
+        identity = ("key", home.id, id)
+        if is_operator and home.slug in (SYSTEM, self.tenant.slug):
             everywhere = home.slug == SYSTEM
-            return Actor(key.id, identity, operator=granted(key.scopes), everywhere=everywhere, by_key=True)
-        if key.environment == OPERATOR_ENVIRONMENT or home.slug != self.tenant.slug:
-            return Actor(key.id, by_key=True)
-        covered = self._scopes(key.scopes, key.roles)
-        holds = covered if owner.admin else self._scopes((), owner.roles)
-        return Actor(key.id, identity, owner, holds=holds, within=covered, by_key=True)
+            return Actor(id, identity, operator=granted(grant.own_scopes), everywhere=everywhere, by_key=True)
+        if is_operator or home.slug != self.tenant.slug:
+            return Actor(id, by_key=True)
+        holds = grant.scopes if owner.admin else self._scopes((), owner.roles)
+        return Actor(id, identity, owner, holds=holds, within=grant.scopes, by_key=True)
 
     def _scopes(self, own: tuple[str, ...], roles: tuple[str, ...]) -> Granted:
         found = self.rows.roles.get(self.tenant, roles)
@@ -166,6 +166,12 @@ def _is_over(by: Valid, now: datetime) -> bool:
     """Tell whether the token of a verdict has expired since the verdict was given."""
     ends = by.claims.get("exp")
     return ends is not None and micros(now) >= ends * SECOND
+
+
+def _is_live(grant: Grant, now: int) -> bool:
+    """Tell whether a secret, its key, owner and tenant are in a state in which they may act."""
+    ended = any(at is not None and at <= now for at in (grant.ends_at, grant.expires_at))
+    return not (ended or grant.revoked or grant.disabled or grant.suspended or grant.owner_disabled)
 
 
 def _of_token(actor: Actor, scopes: tuple[str, ...]) -> Actor:

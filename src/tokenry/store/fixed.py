@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam
+from sqlalchemy import ColumnElement, Connection, TextClause, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ClauseElement
 from sqlalchemy.sql.selectable import Select
@@ -31,10 +31,13 @@ class _Compiled(NamedTuple):
 class Fixed:
     """One statement. Called with a connection and its parameters, it returns the rows, whose columns have names."""
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Select[Any] | TextClause, names: Iterable[str] = ()) -> None:
+        """Take a statement; `names` are the columns of one that is text."""
         self._statement = statement
-        names = [str(column.key) for column in statement.selected_columns]
-        row: Any = namedtuple("Row", names, rename=True)
+        if not isinstance(statement, TextClause):
+            names = [str(column.key) for column in statement.selected_columns]
+        make: Any = namedtuple
+        row = make("Row", list(names), rename=True)
         self._make: Callable[[Any], Any] = row._make
         self._compiled: dict[str, _Compiled] = {}
 

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 
-from sqlalchemy import Connection, bindparam, func, insert, select, union_all, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, union_all, update
 
+from tokenry.core.grant import Row
 from tokenry.core.model import Tenant, micros
 from tokenry.core.ports import Pepper, SecretRow
 
+from .fixed import Fixed
+from .lookup import lookup_sql, read
 from .tables import key, secret, session
 
 _INSERT = insert(secret)
@@ -40,6 +43,11 @@ _MOVE = (
 )
 
 
+_FIND = {
+    dialect: Fixed(text(lookup_sql(dialect, "= :kid")), ("digest", "body")) for dialect in ("sqlite", "postgresql")
+}
+
+
 class SecretRows:
     """Secrets within one transaction."""
 
@@ -67,6 +75,10 @@ class SecretRows:
         self._connection.execute(_LOCK, where)
         self._connection.execute(_END_OLDER, {**where, "at": micros(now)})
         self._connection.execute(_END_CURRENT, {**where, "at": micros(current_ends_at)})
+
+    def find(self, kid: str) -> Row | None:
+        """Return what a verification reads of a secret, as this transaction sees it."""
+        return read(_FIND[self._connection.dialect.name].first(self._connection, kid=kid))
 
     def kids(self, tenant: Tenant, key_ids: Sequence[str]) -> Sequence[str]:
         query = select(secret.c.kid).where(secret.c.tenant_id == tenant.id, secret.c.key_id.in_(key_ids))

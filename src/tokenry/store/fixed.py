@@ -39,12 +39,12 @@ class Fixed:
         make: Any = namedtuple
         row = make("Row", list(names), rename=True)
         self._make: Callable[[Any], Any] = row._make
-        self._compiled: dict[str, _Compiled] = {}
+        self._compiled: dict[tuple[str, str], _Compiled] = {}
 
     def __call__(self, connection: Any, **parameters: Any) -> list[Any]:
         """Return all rows."""
         dialect = connection.dialect
-        text, names, values, takes_lists = self._compiled.get(dialect.driver) or self._compile(dialect)
+        text, names, values, takes_lists = self._compiled.get((dialect.name, dialect.driver)) or self._compile(dialect)
         if not takes_lists:
             parameters = {name: _as_json(value) for name, value in parameters.items()}
         given: Any = {**values, **parameters}
@@ -62,7 +62,7 @@ class Fixed:
         names = tuple(compiled.positiontup or ()) if compiled.positional else None
         values = {name: value for name, value in compiled.params.items() if value is not None}
         found = _Compiled(str(compiled), names, values, dialect.name == "postgresql")
-        self._compiled[dialect.driver] = found
+        self._compiled[dialect.name, dialect.driver] = found
         return found
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from .core import fields
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.grant import Grant, size_of_grant
-from .core.lengths import record_of, written
 from .core.media import is_json
 from .core.memo import ENTRY_BYTES, KIB, MIB, Memo, length, remembering
 from .core.presented import (
@@ -179,7 +178,6 @@ __all__ = [
     "read_ask",
     "read_cookie",
     "read_presented",
-    "record_of",
     "refresh_together",
     "remembering",
     "session_of",
@@ -187,5 +185,4 @@ __all__ = [
     "status_of",
     "taken_of",
     "unrepeated",
-    "written",
 ]

@@ -8,7 +8,17 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "tokenry"
 MEMOS = {"Memo", "remembering", "lru_cache", "cache"}
-CONTAINERS = {"dict", "set", "list", "deque", "OrderedDict", "defaultdict", "WeakKeyDictionary", "WeakValueDictionary"}
+CONTAINERS = {
+    "dict",
+    "set",
+    "list",
+    "deque",
+    "OrderedDict",
+    "defaultdict",
+    "WeakKeyDictionary",
+    "WeakSet",
+    "WeakValueDictionary",
+}
 PASSING = re.compile(r"^(cli|store/migrations)/")
 """What ends with one command."""
 

@@ -268,6 +268,30 @@ assert wait_for_child() == b".", "the child could not write"
     )
 
 
+def test_a_parent_that_is_killed_in_a_transaction_leaves_no_lock_behind_with_its_children(
+    postgres_place: Place,
+) -> None:
+    postgres_place.open().owners.put("u")
+    run(
+        postgres_place,
+        """
+wait_for_ready, is_ready = pipe()
+wait_for_end, has_ended = pipe()
+parent = os.fork()
+if parent == 0:
+    tk = Tokenry(url, keyring=keyring)
+    with tk._database.change() as rows:
+        rows.tenants.get("default", lock="alone")
+        fork(wait_for_end) and (is_ready(), signal.pause())
+wait_for_ready()
+os.kill(parent, signal.SIGKILL)
+os.waitpid(parent, 0)
+Tokenry(url, keyring=keyring).keys.issue(owner="u", name="k")
+has_ended()
+""",
+    )
+
+
 def test_a_fork_while_a_head_of_the_audit_log_is_kept_leaves_no_lock_with_the_child(tmp_path: Path) -> None:
     place = Place("memory", "sqlite://", None, tmp_path, None, None)  # type: ignore[arg-type]
     run(

@@ -1,4 +1,4 @@
-"""An application under gunicorn, preloaded, with four workers on one SQLite file."""
+"""An application under gunicorn, preloaded, with four workers on one database."""
 
 import http.client
 import json
@@ -42,7 +42,16 @@ class Served:
     def __init__(self, place: Place, warm_key: str) -> None:
         self._socket = place.directory / "socket"
         environment = {**os.environ, "TOKENRY_DATABASE_URL": place.url, "WARM_KEY": warm_key}
-        options = ["--preload", f"--workers={WORKERS}", f"--bind=unix:{self._socket}", "--log-level=warning"]
+        environment["TOKENRY_FLUSH_INTERVAL"] = "0.01"  # a flush is nearly always under way, also at the fork
+        if place.keyring is not None:
+            environment["TOKENRY_KEYRING"] = place.keyring
+        options = [
+            "--preload",
+            f"--workers={WORKERS}",
+            f"--bind=unix:{self._socket}",
+            "--no-control-socket",
+            "--log-level=warning",
+        ]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *options, "tests.processes.flask_app:app"],
             cwd=ROOT,
@@ -80,8 +89,8 @@ class Served:
 
 
 @pytest.fixture
-def tk(file_place: Place) -> Tokenry:
-    instance = file_place.open()
+def tk(place: Place) -> Tokenry:
+    instance = place.open()
     instance.owners.put("u")
     return instance
 
@@ -92,8 +101,8 @@ def warm_key(tk: Tokenry) -> str:
 
 
 @pytest.fixture
-def served(file_place: Place, warm_key: str) -> Iterator[Served]:
-    running = Served(file_place, warm_key)
+def served(place: Place, warm_key: str) -> Iterator[Served]:
+    running = Served(place, warm_key)
     yield running
     if running.process.poll() is None:
         running.process.kill()
@@ -117,14 +126,14 @@ def test_counts_are_exact_after_sigterm(served: Served, tk: Tokenry, warm_key: s
 
 
 def test_what_workers_acknowledged_is_there_when_the_master_was_killed(
-    file_place: Place, served: Served, tk: Tokenry
+    place: Place, served: Served, tk: Tokenry
 ) -> None:
     tk.close()
     issued = [served.ask("POST", f"/keys/k{n}") for n in range(20)]
     workers = psutil.Process(served.process.pid).children()
     os.kill(served.process.pid, signal.SIGKILL)
     served.process.wait()
-    with Tokenry(file_place.url) as again:
+    with Tokenry(place.url, keyring=place.keyring) as again:
         assert all(again.verify(one["secret"]) for one in issued)
         again.owners.put("another")  # no lock was left behind
         assert again.audit.check()

@@ -7,16 +7,19 @@ of one host, a broken connection and its replacement, and every statement of a t
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg.waiting import wait_async
 
 _deadline: ContextVar[float | None] = ContextVar("tokenry_deadline", default=None)
+_made: WeakSet[Any] = WeakSet()
 
 
 @contextmanager
@@ -30,11 +33,28 @@ def deadline(seconds: float) -> Iterator[float]:
         _deadline.reset(token)
 
 
+def leave_inherited() -> None:
+    """Let go of the parent's sockets, in a forked child.
+
+    The server ends a transaction when the last process that holds its socket has gone: a parent that is killed would
+    leave its locks behind for as long as the child lives. Nothing is sent, and the numbers of the files stay taken.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for connection in list(_made):
+        with suppress(psycopg.Error):  # it was closed
+            os.dup2(nothing, connection.pgconn.socket, inheritable=False)
+    os.close(nothing)
+
+
 class Impatient(psycopg.Connection[Any]):
     """A connection that is closed when the server does not answer, not even that a statement took too long."""
 
     patience: float | None = None
     """How many seconds one statement may take, if no deadline is nearer."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        _made.add(self)
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for the server; afterwards the connection is closed if that took too long."""
@@ -73,6 +93,10 @@ class Impatient(psycopg.Connection[Any]):
 
 class ImpatientAsync(psycopg.AsyncConnection[Any]):
     """The same on an event loop, where the caller's own timeout ends every wait by cancelling it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        _made.add(self)
 
     async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ASYNC109 psycopg's
         """Wait for the server; close the connection if that is cancelled.

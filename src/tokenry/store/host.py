@@ -46,6 +46,7 @@ class HostDatabase:
         self.path = _file_of(engine)
         self._driver: Any = getattr(engine.dialect.dbapi, "sqlite", engine.dialect.dbapi)  # of an asynchronous one, too
         self._timeout = timeout
+        self._has_pool = bool(self.path) or self.dialect == "postgresql"  # a database in memory is its connection
         self._find = (text(lookup_sql(self.dialect, "= :kid")), text(session_sql(self.dialect, "= :kid")))
         self._open()
 
@@ -110,11 +111,11 @@ class HostDatabase:
             yield connection
 
     def before_fork(self) -> None:
-        """Come to rest until the fork is over: a child must not inherit connections of SQLite.
+        """Come to rest until the fork is over: a child must not inherit connections.
 
         Wait for our own transactions, and close the connections in the pool. Those that the host holds are its own.
         """
-        if self.path:
+        if self._has_pool:
             self._at_rest = self._gate.close(2 * self._timeout)
             if self._at_rest and isinstance(self.engine.pool, QueuePool) and not self.engine.dialect.is_async:
                 self.engine.dispose()
@@ -128,9 +129,9 @@ class HostDatabase:
 
     def after_fork(self) -> None:
         """Begin anew in a forked child, with a new pool: what is in the old one belongs to the parent."""
-        at_rest = self._at_rest or not self.path
+        at_rest = self._at_rest or not self.path  # PostgreSQL keeps its locks itself
         _inherited.append((self._finder, self.engine.pool))
-        if self.path or self.dialect == "postgresql":
+        if self._has_pool:
             self.engine.dispose(close=False)
         self._leave()
         try:

@@ -22,7 +22,7 @@ from tokenry.core.breaker import Breaker
 from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Row
 
-from .connections import Impatient, deadline
+from .connections import Impatient, deadline, leave_inherited
 from .failures import translated, unavailable
 from .gathering import Gathering
 from .lookup import is_session, lookup_sql, lookup_without_roles_sql, read, session_sql
@@ -160,8 +160,9 @@ class PostgresDatabase:
         """Do nothing."""
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child, which closes nothing that it inherited."""
+        """Begin anew in a forked child, which ends nothing that it inherited."""
         _inherited.append(self.__dict__.copy())
+        leave_inherited()
         self._lookups.forget()
         self._open()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .core import fields
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.grant import Grant, size_of_grant
+from .core.lengths import record_of, written
 from .core.media import is_json
 from .core.memo import ENTRY_BYTES, KIB, MIB, Memo, length, remembering
 from .core.presented import (
@@ -178,6 +179,7 @@ __all__ = [
     "read_ask",
     "read_cookie",
     "read_presented",
+    "record_of",
     "refresh_together",
     "remembering",
     "session_of",
@@ -185,4 +187,5 @@ __all__ = [
     "status_of",
     "taken_of",
     "unrepeated",
+    "written",
 ]

@@ -89,7 +89,7 @@ def test_an_operator_of_the_installation_reaches_every_tenant(tokenry_server: Se
     made = shell("tenants", "create", "wide", "--prefix", "wide", "--expires-in-default", "36h", "--json").json[
         "tenant"
     ]
-    assert (made["expires_in_default"], made["expires_in_max"]) == (36 * 3600, 3650 * 86_400)
+    assert (made["expires_in_default_seconds"], made["expires_in_max_seconds"]) == (36 * 3600, 3650 * 86_400)
     assert shell("tenants", "show", "wide", "--json").json["tenant"] == made
     assert shell("tenants", "update", "wide", "--name", "Wide", "--json").json["tenant"]["name"] == "Wide"
     updated = shell("tenants", "update", "wide", "--self-rotation-allowed", "--json").json["tenant"]

@@ -152,7 +152,7 @@ def test_expiring_is_told_once_at_30_7_and_1_days(installation: Installation) ->
         tk = installation.reopen(tk)  # upkeep is done when an instance is closed, if not before
         names = {key.id: key.name for key in tk.keys.list()}
         events = tk.events.list(types=["key.expiring"]).items[len(told) :]
-        told += [(day, names[event.subject], event.data["within_days"]) for event in events]
+        told += [(day, names[event.subject], event.data["within_seconds"] // 86_400) for event in events]
     assert told == [(0, "short", 7), (4, "short", 1), (10, "long", 30), (33, "long", 7), (39, "long", 1)]
 
 
@@ -164,7 +164,7 @@ def test_a_new_expiry_is_told_anew(installation: Installation) -> None:
     tk = installation.reopen(tk)
     tk.keys.update(id, expires_in=2 * DAY)
     tk = installation.reopen(tk)
-    assert [event.data["within_days"] for event in tk.events.list(types=["key.expiring"])] == [1, 7]
+    assert [event.data["within_seconds"] for event in tk.events.list(types=["key.expiring"])] == [86_400, 604_800]
 
 
 @pytest.mark.lasting

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from tokenry.edge import KIB, MIB, Memo, grant_of, size_of_grant, taken_of
+from tokenry.edge import KIB, MIB, Memo, grant_of, record_of, size_of_grant, taken_of
 from tokenry.types import Limit, Refused, Valid, Verdict
 
 BYTES_MAX = 16 * MIB
@@ -153,7 +153,7 @@ def _remembered(known: Memo[Any, bytes], of: Any, verdict: Valid) -> bytes:
     """Return the JSON of an owner or a tenant, whom many keys share."""
     found = known.get(of)
     if found is None:
-        found = known.put(of, _encode(verdict.owner) if known is _OWNERS else tenant_json(verdict.tenant))
+        found = known.put(of, _encode(verdict.owner) if known is _OWNERS else _encode(record_of(verdict.tenant)))
     return found
 
 
@@ -163,17 +163,6 @@ def _size_of_record(of: Any, told: bytes) -> int:
 
 _OWNERS: Memo[Any, bytes] = Memo(_size_of_record, bytes_max=4 * MIB, each_max=64 * KIB)
 _TENANTS: Memo[Any, bytes] = Memo(_size_of_record, bytes_max=MIB)
-
-
-def tenant_json(tenant: Any) -> bytes:
-    """Return the JSON of a tenant, lengths in seconds."""
-    told = {}
-    for name in tenant.__slots__:
-        value = getattr(tenant, name)
-        if isinstance(value, timedelta):
-            name, value = f"{name}_seconds", int(value.total_seconds())
-        told[name] = value
-    return _encode(told)
 
 
 def _identity(verdict: Valid) -> bytes:

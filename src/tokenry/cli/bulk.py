@@ -192,9 +192,10 @@ def _line(line: str) -> dict[str, Any]:
             told[field] = moment(told[field])
     if isinstance(told.get("expires_in"), str):
         told["expires_in"] = lasting(told["expires_in"]).value
-    if "expires_in_days" in told:
-        days = told.pop("expires_in_days")
-        told["expires_in"] = None if days is None else timedelta(days=days)
+    for field, unit in (("expires_in_seconds", "seconds"), ("expires_in_days", "days")):
+        if field in told:
+            count = told.pop(field)
+            told["expires_in"] = None if count is None else timedelta(**{unit: count})
     return told
 
 

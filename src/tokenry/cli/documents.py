@@ -18,13 +18,13 @@ def document(value: Any) -> Any:
     if isinstance(value, Secret):
         raise TypeError("a secret is shown by its command alone")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: document(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
     if isinstance(value, Mapping):
-        return {str(name): document(part) for name, part in value.items()}
+        from tokenry.edge import written
+
+        return {name: document(part) for name, part in (written(str(name), part) for name, part in value.items())}
     if isinstance(value, (tuple, list)):
         return [document(part) for part in value]
     return str(value) if isinstance(value, Path) else value

@@ -12,11 +12,12 @@ from urllib.parse import quote
 from uuid import UUID
 
 from ..core.errors import Invalid
+from ..core.lengths import seconds
 from ..core.limits import Limit
 from ..core.model import NOT_GIVEN, Head, Owner
 from ..core.secret import Secret
 from ..operations import Operation
-from ..operations.fields import LENGTHS, on_wire, seconds
+from ..operations.fields import LENGTHS, on_wire
 from .wire import Sending
 
 Send = Callable[[Sending], Any]

@@ -10,12 +10,13 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import msgspec
 
 from ..core.errors import TokenryError
+from ..core.lengths import record_of
 from ..core.limits import LimitState
 from ..core.model import AuditReport, BulkItem, Issued, Key, Owner, Page, ScopeCheck, Session, SessionTokens, Tenant
 from ..core.secret import Secret
 from ..core.verdict import Check, Explanation, Refused
 from . import problems
-from .fields import LENGTHS, on_wire, seconds
+from .fields import LENGTHS, on_wire
 
 T = TypeVar("T")
 
@@ -209,11 +210,6 @@ def _nothing(found: Any) -> None:
     return None
 
 
-def _write_tenant(found: Tenant) -> dict[str, Any]:
-    values = {name: getattr(found, name) for name in Tenant.__slots__}
-    return {on_wire(name): seconds(value) if name in LENGTHS else value for name, value in values.items()}
-
-
 def _read_tenant(found: Any) -> Tenant:
     values = dict(found)
     for name in LENGTHS.intersection(Tenant.__slots__):
@@ -274,7 +270,7 @@ NOTHING: Final[Answer[None]] = Answer(None, _nothing, _nothing)
 KEY: Final = record(Key)
 OWNER: Final = record(Owner)
 SESSION: Final = record(Session)
-TENANT: Final = Answer(TenantDocument, _write_tenant, _read_tenant)
+TENANT: Final[Answer[Tenant]] = Answer(TenantDocument, record_of, _read_tenant)
 ISSUED: Final = Answer(IssuedDocument, write_issued, _read_issued)
 TOKENS: Final = Answer(SessionTokensDocument, write_tokens, _read_tokens)
 REFRESHED: Final = Answer(RefreshDocument, _write_refreshed, _read_refreshed)

@@ -169,12 +169,6 @@ def on_wire(name: str) -> str:
     return f"{name}_seconds" if name in LENGTHS else name.rstrip("_")
 
 
-def seconds(length: timedelta) -> int | float:
-    """Return a length of time in seconds, whole ones as an integer."""
-    count = length.total_seconds()
-    return int(count) if count.is_integer() else count
-
-
 def length(count: float) -> timedelta:
     """Return so many seconds as a length. The longest length there is stands for any that is longer."""
     try:

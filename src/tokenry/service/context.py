@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tokenry.core.actors import PROGRAM, Actor
@@ -15,6 +15,7 @@ from tokenry.core.errors import ConfigError, Invalid, NotFound, shown
 from tokenry.core.events import OWNED
 from tokenry.core.ids import Ids
 from tokenry.core.keyring import Keyring
+from tokenry.core.lengths import written
 from tokenry.core.limits import Limit
 from tokenry.core.model import NOT_GIVEN, Entry, Event, Head, NotGiven, Owner, Tenant, micros, moment
 from tokenry.core.ports import DROPPED, Rows, Sealed, Store
@@ -269,10 +270,8 @@ def plain(value: Any) -> Any:
     """Return a value as JSON can hold it, for audit entries and events."""
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
     if isinstance(value, Mapping):
-        return {str(name): plain(part) for name, part in value.items()}
+        return {name: plain(part) for name, part in (written(str(name), part) for name, part in value.items())}
     if isinstance(value, (tuple, list)):
         return [plain(part) for part in value]
     if hasattr(value, "window_seconds"):
@@ -281,4 +280,4 @@ def plain(value: Any) -> Any:
 
 
 def _told(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if values is None else {name: plain(value) for name, value in values.items()}
+    return None if values is None else plain(values)

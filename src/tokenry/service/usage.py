@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, NotFound
@@ -88,6 +88,6 @@ def tell_expiring(context: Context) -> None:
                 with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
                     if change.rows.keys.announce(change.tenant, key_id, days):
                         owner = change.rows.keys.owners(change.tenant, [key_id])[key_id]
-                        change.record("key.expiring", key_id, None, {"within_days": days}, owner=owner)
+                        change.record("key.expiring", key_id, None, {"within": timedelta(days=days)}, owner=owner)
             if len(found) < _BATCH:
                 break

@@ -13,10 +13,12 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, fun
 from tokenry.core.model import Entry, Tenant, micros, moment
 from tokenry.core.ports import HeadRow, Sealed
 
+from .fixed import FixedWrite
 from .reach import reach
 from .tables import audit_entry, audit_head, tenant
 from .values import stored, stored_row
 
+_INSERT = FixedWrite(insert(audit_entry))
 _SELECT = select(audit_entry, tenant.c.slug).outerjoin(tenant, tenant.c.id == audit_entry.c.tenant_id)
 _SEAL = (
     update(audit_entry)
@@ -62,7 +64,7 @@ class AuditRows:
             }
             for sealed in entries
         ]
-        self._connection.execute(insert(audit_entry), rows)
+        _INSERT(self._connection, rows)
 
     def list(
         self, tenant: Tenant, which: Mapping[str, str], *, before: str | None, until: str | None = None, limit: int

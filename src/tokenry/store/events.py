@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_colum
 
 from tokenry.core.model import Event, Tenant, micros, moment
 
+from .fixed import FixedWrite
 from .tables import event
 from .values import stored
 
@@ -24,18 +25,26 @@ _VISIBLE = {
 }
 # All rows travel as one JSON text: there may be thousands, while verifications go on beside.
 _INSERT = {
-    "sqlite": text("""
+    "sqlite": FixedWrite(
+        text("""
         INSERT INTO tokenry_event (txid, tenant_id, id, type, at, subject, actor, data)
         SELECT 0, :tenant_id, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
             json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]')
         FROM json_each(:rows) ORDER BY key
     """),
-    "postgresql": text("""
+        "tenant_id",
+        "rows",
+    ),
+    "postgresql": FixedWrite(
+        text("""
         INSERT INTO tokenry_event (txid, tenant_id, id, type, at, subject, actor, data)
         SELECT pg_current_xact_id()::text::bigint, :tenant_id, value->>0, value->>1, CAST(value->>2 AS bigint),
             value->>3, value->>4, value->>5
         FROM json_array_elements(CAST(:rows AS json)) WITH ORDINALITY AS row(value, place) ORDER BY place
     """),
+        "tenant_id",
+        "rows",
+    ),
 }
 _KNOWN = select(event.c.id).where(
     event.c.tenant_id == bindparam("tenant_id"), event.c.id.in_(bindparam("ids", expanding=True))
@@ -51,10 +60,8 @@ class EventRows:
 
     def insert(self, tenant: Tenant, events: Sequence[Event]) -> None:
         rows = [(e.id, e.type, micros(e.at), e.subject, e.actor, stored(e.data)) for e in events]
-        self._connection.execute(
-            _INSERT[self._dialect],
-            {"tenant_id": tenant.id, "rows": msgspec.json.encode(rows).decode()},
-        )
+        values = {"tenant_id": tenant.id, "rows": msgspec.json.encode(rows).decode()}
+        _INSERT[self._dialect](self._connection, values)
 
     def list(self, tenant: Tenant, *, after: int, types: Sequence[str] | None, limit: int) -> Sequence[Event]:
         query = select(event).where(event.c.tenant_id == tenant.id, _VISIBLE[self._dialect])

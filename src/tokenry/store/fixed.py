@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, TextClause, bindparam
+from sqlalchemy import ColumnElement, Connection, Delete, Insert, TextClause, Update, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ClauseElement
 from sqlalchemy.sql.selectable import Select
@@ -27,43 +27,74 @@ class _Compiled(NamedTuple):
     values: dict[str, Any]
     takes_lists: bool
 
+    def given(self, parameters: Mapping[str, Any]) -> Any:
+        """Return parameters as the driver takes them."""
+        if not self.takes_lists:
+            parameters = {name: _as_json(value) for name, value in parameters.items()}
+        given = {**self.values, **parameters}
+        return given if self.names is None else tuple([given[name] for name in self.names])
 
-class Fixed:
-    """One statement. Called with a connection and its parameters, it returns the rows, whose columns have names."""
+
+class _Statement:
+    """A statement and what it was compiled to: for each dialect, and for the columns that it writes."""
+
+    def __init__(self, statement: Any) -> None:
+        self._statement = statement
+        self._compiled: dict[tuple[str, ...], _Compiled] = {}
+
+    def _for(self, dialect: Any, columns: tuple[str, ...] = ()) -> _Compiled:
+        kind = (dialect.name, dialect.driver, *columns)
+        found = self._compiled.get(kind)
+        if found is None:
+            compiled = self._statement.compile(dialect=dialect, column_keys=list(columns) or None)
+            names = tuple(compiled.positiontup or ()) if compiled.positional else None
+            values = {name: value for name, value in compiled.params.items() if value is not None}
+            found = self._compiled[kind] = _Compiled(str(compiled), names, values, dialect.name == "postgresql")
+        return found
+
+
+class Fixed(_Statement):
+    """A query. Called with a connection and its parameters, it returns the rows, whose columns have names."""
 
     def __init__(self, statement: Select[Any] | TextClause, names: Iterable[str] = ()) -> None:
         """Take a statement; `names` are the columns of one that is text."""
-        self._statement = statement
+        super().__init__(statement)
         if not isinstance(statement, TextClause):
             names = [str(column.key) for column in statement.selected_columns]
         make: Any = namedtuple
-        row = make("Row", list(names), rename=True)
-        self._make: Callable[[Any], Any] = row._make
-        self._compiled: dict[tuple[str, str], _Compiled] = {}
+        self._make: Callable[[Any], Any] = make("Row", list(names), rename=True)._make
 
     def __call__(self, connection: Any, **parameters: Any) -> list[Any]:
         """Return all rows."""
-        dialect = connection.dialect
-        text, names, values, takes_lists = self._compiled.get((dialect.name, dialect.driver)) or self._compile(dialect)
-        if not takes_lists:
-            parameters = {name: _as_json(value) for name, value in parameters.items()}
-        given: Any = {**values, **parameters}
-        if names is not None:
-            given = tuple([given[name] for name in names])
-        return list(map(self._make, rows_of(connection, text, given)))
+        compiled = self._for(connection.dialect)
+        return list(map(self._make, rows_of(connection, compiled.text, compiled.given(parameters))))
 
     def first(self, connection: Any, **parameters: Any) -> Any:
         """Return the first row, or None."""
         found = self(connection, **parameters)
         return found[0] if found else None
 
-    def _compile(self, dialect: Any) -> _Compiled:
-        compiled = self._statement.compile(dialect=dialect)
-        names = tuple(compiled.positiontup or ()) if compiled.positional else None
-        values = {name: value for name, value in compiled.params.items() if value is not None}
-        found = _Compiled(str(compiled), names, values, dialect.name == "postgresql")
-        self._compiled[dialect.name, dialect.driver] = found
-        return found
+
+class FixedWrite(_Statement):
+    """An insert or update. Called with a connection and values, it returns how many rows it has written.
+
+    Values that are no parameters of the statement are columns that it sets.
+    """
+
+    def __init__(self, statement: Insert | Update | Delete | TextClause, *parameters: str) -> None:
+        """Take a statement; `parameters` are the names that are no columns."""
+        super().__init__(statement)
+        self._parameters = frozenset(parameters)
+
+    def __call__(self, connection: Any, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
+        """Write one row, or many with the same columns."""
+        many = [values] if isinstance(values, Mapping) else values
+        columns = tuple([name for name in many[0] if name not in self._parameters])
+        compiled = self._for(connection.dialect, columns)
+        given: Any = [compiled.given(row) for row in many]
+        written = connection.exec_driver_sql(compiled.text, given if len(given) > 1 else given[0])
+        count: int = written.rowcount
+        return count
 
 
 class Reader:

@@ -15,12 +15,20 @@ from tokenry.core.limits import Limit
 from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros, moment, moment_or_none
 from tokenry.core.ports import KeyFilter
 
-from .fixed import Fixed, among
+from .fixed import Fixed, FixedWrite, among
 from .reach import reach
 from .tables import key, limit_counter, owner, secret, tenant, usage_hour
 from .values import like, stored, stored_row
 
-_INSERT = insert(key)
+_INSERT = FixedWrite(insert(key))
+_CHANGE = (
+    update(key)
+    .where(key.c.tenant_id == bindparam("of_tenant"), key.c.id == bindparam("of_key"))
+    .values(version=key.c.version + 1)
+)
+_OF = ("of_tenant", "of_key", "of_version")
+_UPDATE = FixedWrite(_CHANGE, *_OF)
+_UPDATE_VERSION = FixedWrite(_CHANGE.where(key.c.version == bindparam("of_version")), *_OF)
 _SELECT = select(*[column for column in key.c if column is not key.c.search], owner.c.external_id).join(
     owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id)
 )
@@ -141,7 +149,7 @@ class KeyRows:
             )
             for owner_id, record in keys
         ]
-        self._connection.execute(_INSERT, rows)
+        _INSERT(self._connection, rows)
 
     def get(self, tenant: Tenant, id: str, now: datetime, *, lock: bool = False) -> Key | None:
         rows = (_GET_LOCKED if lock else _GET)(self._connection, tenant_id=tenant.id, id=id)
@@ -219,10 +227,10 @@ class KeyRows:
             row["name_folded"] = folded(row["name"])
         if "expires_at" in row:
             row["expiry_notice_days"] = None
-        statement = update(key).where(key.c.tenant_id == tenant.id, key.c.id == record.id)
-        if version is not None:
-            statement = statement.where(key.c.version == version)
-        return self._connection.execute(statement.values(version=key.c.version + 1, **row)).rowcount == 1
+        row |= {"of_tenant": tenant.id, "of_key": record.id}
+        if version is None:
+            return _UPDATE(self._connection, row) == 1
+        return _UPDATE_VERSION(self._connection, {**row, "of_version": version}) == 1
 
     def dead(
         self, tenant: Tenant, expired_before: datetime | None, revoked_before: datetime | None, limit: int

@@ -7,13 +7,14 @@ from datetime import datetime
 from functools import cached_property
 from secrets import randbits
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text
 
 from tokenry.core.model import Tenant, micros, moment
 from tokenry.core.ports import Answer
 
 from .audit import AuditRows
 from .events import EventRows
+from .fixed import Fixed
 from .keys import KeyRows
 from .limits import LimitRows
 from .owners import OwnerRows
@@ -21,12 +22,12 @@ from .roles import RoleRows, ScopeRows
 from .secrets import SecretRows
 from .sessions import SessionRows
 from .signing_keys import SigningKeyRows
-from .tables import fence, idempotency, keyring_canary
+from .tables import idempotency, keyring_canary
 from .tenants import TenantRows
 from .usage import UsageRows
 
-_ADVANCE = (
-    update(fence).where(fence.c.id == 1).values(counter=fence.c.counter + bindparam("step")).returning(fence.c.counter)
+_ADVANCE = Fixed(
+    text("UPDATE tokenry_fence SET counter = counter + :step WHERE id = 1 RETURNING counter"), ("counter",)
 )
 _STEP_BITS = 28
 _CANARY = (
@@ -165,5 +166,5 @@ class SqlRows:
         if not self._counts_fence:
             return None
         step = 1 + randbits(_STEP_BITS)
-        after = int(self.connection.execute(_ADVANCE, {"step": step}).scalar_one())
+        after = int(_ADVANCE.first(self.connection, step=step).counter)
         return after - step, after

@@ -12,25 +12,28 @@ from tokenry.core.grant import Row
 from tokenry.core.model import Tenant, micros
 from tokenry.core.ports import Pepper, SecretRow
 
-from .fixed import Fixed
+from .fixed import Fixed, FixedWrite, among
 from .lookup import lookup_sql, read
 from .tables import key, secret, session
 
-_INSERT = insert(secret)
-_END_CURRENT = (
+_INSERT = FixedWrite(insert(secret))
+_OF = ("of_tenant", "of_key", "at")
+_END_CURRENT = FixedWrite(
     update(secret)
     .where(secret.c.tenant_id == bindparam("of_tenant"), secret.c.key_id == bindparam("of_key"))
     .where(secret.c.ends_at.is_(None))
-    .values(ends_at=bindparam("at"))
+    .values(ends_at=bindparam("at")),
+    *_OF,
 )
-_END_OLDER = (
+_END_OLDER = FixedWrite(
     update(secret)
     .where(secret.c.tenant_id == bindparam("of_tenant"), secret.c.key_id == bindparam("of_key"))
     .where(secret.c.ends_at > bindparam("at"))
-    .values(ends_at=bindparam("at"))
+    .values(ends_at=bindparam("at")),
+    *_OF,
 )
 # In the order in which a flush of usage takes them, so that neither locks the other up.
-_LOCK = (
+_LOCK = Fixed(
     select(secret.c.kid)
     .where(secret.c.tenant_id == bindparam("of_tenant"), secret.c.key_id == bindparam("of_key"))
     .order_by(secret.c.kid)
@@ -46,6 +49,11 @@ _MOVE = (
 _FIND = {
     dialect: Fixed(text(lookup_sql(dialect, "= :kid")), ("digest", "body")) for dialect in ("sqlite", "postgresql")
 }
+
+
+_KIDS = Fixed(
+    select(secret.c.kid).where(secret.c.tenant_id == bindparam("tenant_id"), among(secret.c.key_id, "key_ids"))
+)
 
 
 class SecretRows:
@@ -67,22 +75,21 @@ class SecretRows:
             }
             for row in secrets
         ]
-        self._connection.execute(_INSERT, rows)
+        _INSERT(self._connection, rows)
 
     def end(self, tenant: Tenant, key_id: str, now: datetime, current_ends_at: datetime) -> None:
         """End a secret that still had its grace at once, and the current one at `current_ends_at`."""
         where = {"of_tenant": tenant.id, "of_key": key_id}
-        self._connection.execute(_LOCK, where)
-        self._connection.execute(_END_OLDER, {**where, "at": micros(now)})
-        self._connection.execute(_END_CURRENT, {**where, "at": micros(current_ends_at)})
+        _LOCK(self._connection, **where)
+        _END_OLDER(self._connection, {**where, "at": micros(now)})
+        _END_CURRENT(self._connection, {**where, "at": micros(current_ends_at)})
 
     def find(self, kid: str) -> Row | None:
         """Return what a verification reads of a secret, as this transaction sees it."""
         return read(_FIND[self._connection.dialect.name].first(self._connection, kid=kid))
 
     def kids(self, tenant: Tenant, key_ids: Sequence[str]) -> Sequence[str]:
-        query = select(secret.c.kid).where(secret.c.tenant_id == tenant.id, secret.c.key_id.in_(key_ids))
-        return self._connection.execute(query).scalars().all()
+        return [row.kid for row in _KIDS(self._connection, tenant_id=tenant.id, key_ids=list(key_ids))]
 
     def kids_of_owner(self, tenant: Tenant, owner_id: str) -> Sequence[str]:
         """Return what verdicts about an owner are remembered by: kids of secrets, and ids of sessions."""

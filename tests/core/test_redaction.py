@@ -9,8 +9,8 @@ import pytest
 
 from tokenry.config import fresh_keyring
 from tokenry.core.errors import ConfigError, Conflict, FieldError, Invalid, shown
-from tokenry.core.redaction import holds_credential, unrepeated
-from tokenry.core.secret import mint
+from tokenry.core.redaction import unrepeated
+from tokenry.core.secret import holds_credential, mint
 
 KEY = mint("tk_live", "k" * 16, bytes(range(32)), b"x" * 32)
 JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1c2VyLTQyIn0.c2lnbmF0dXJl"
@@ -85,4 +85,46 @@ def test_an_error_holds_no_credential_whatever_its_message_repeats() -> None:
 def test_the_header_of_a_keyring_alone_is_no_secret() -> None:
     text = "its first line must be 'tokenry-keyring 1'. Make one"
     assert unrepeated(text) == ConfigError(text).message == text
+    assert not holds_credential(text)
+
+
+ACCESS = (
+    base64.urlsafe_b64encode(b'{"alg":"ES256","typ":"at+jwt","kid":"k"}').decode().rstrip("=") + JWT[20:] + "A" * 74
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY,
+        KEY[:-1] + "x",
+        KEY.rpartition("_")[2],
+        f"the key {KEY}.",
+        f'"{KEY}"',
+        ACCESS,
+        f"Bearer {ACCESS}",
+        KEYRING.dump(),
+        repr(KEYRING.dump()),
+    ],
+    ids=range(9),
+)
+def test_a_whole_credential_is_recognised_in_a_text(text: str) -> None:
+    assert holds_credential(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY[:-1],
+        KEY + "x",
+        JWT,
+        f"eyJaaaaaaaaaa{JWT}{'a' * 20}",
+        "a" * 90,
+        bytes(range(64)).hex(),
+        "user_1" + "a1B2" * 12,
+        "tokenry-keyring 1",
+        "",
+    ],
+)
+def test_what_only_looks_like_a_credential_may_be_stored(text: str) -> None:
     assert not holds_credential(text)

@@ -15,7 +15,7 @@ from ..core.errors import Invalid
 from ..core.lengths import seconds
 from ..core.limits import Limit
 from ..core.model import NOT_GIVEN, Head, Owner
-from ..core.secret import Secret
+from ..core.secret import Secret, holds_credential
 from ..operations import Operation
 from ..operations.fields import LENGTHS, on_wire
 from .wire import Sending
@@ -77,10 +77,10 @@ class call:
             headers["If-Match"] = f'"{given["if_version"]}"'
         path = operation.path
         for name in operation.in_path:
-            path = path.replace(f"{{{name}}}", quote(_text(given[name]), safe=""))
+            path = path.replace(f"{{{name}}}", quote(_in_url(name, _text(given[name])), safe=""))
         fields = {wire: _value(name, given[name]) for name, wire in operation.names.items() if name in given}
         if operation.reads_query:
-            query |= {name: value for name, value in fields.items() if value is not None}
+            query |= {name: _in_url(name, value) for name, value in fields.items() if value is not None}
             return Sending(operation.verb, path, query, None, headers, operation.answer.read)
         return Sending(operation.verb, path, query, fields, headers, operation.answer.read)
 
@@ -115,6 +115,13 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [jsonable(part) for part in value]
     raise Invalid.one("arguments", "bad_type", f"a {type(value).__name__} can be no part of a call")
+
+
+def _in_url(name: str, value: Any) -> Any:
+    """Return a part of a URL; raise Invalid for a credential, which every log on the way would hold."""
+    if isinstance(value, str) and holds_credential(value):
+        raise Invalid.one(name, "holds_credential", "a key or a token is never a part of a URL")
+    return value
 
 
 def _text(value: Any) -> str:

@@ -12,11 +12,13 @@ from typing import Any
 
 from .errors import LIST_MAX, FieldError, Invalid, shown
 from .model import NOT_GIVEN, Tenant
+from .secret import holds_credential
 
 NAME_MAX = 100
 TEXT_MAX = 1000
 METADATA_MAX = 8192
 DEPTH_MAX = 32
+HOLDS_CREDENTIAL = "holds a key or a token, which everybody who reads the record would see: take it out and rotate it"
 GRACE_MAX = timedelta(days=365)
 ROLE_MAX = 64
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -59,6 +61,8 @@ def _trimmed(field: str, value: object, errors: Errors, least: int, most: int) -
         errors.append(FieldError(field, "blank", f"must have at least {least} character{'s'[: least > 1]}"))
     if len(value) > most:
         errors.append(FieldError(field, "too_long", f"may have at most {most} characters, this has {len(value)}"))
+    elif holds_credential(value):
+        errors.append(FieldError(field, "holds_credential", HOLDS_CREDENTIAL))
     return value
 
 
@@ -155,6 +159,8 @@ def metadata(field: str, value: object, errors: Errors) -> Mapping[str, Any]:
         return {}
     if len(encoded) > METADATA_MAX:
         errors.append(FieldError(field, "too_long", f"metadata may have at most {METADATA_MAX} bytes as JSON"))
+    elif holds_credential(encoded.decode()):
+        errors.append(FieldError(field, "holds_credential", HOLDS_CREDENTIAL))
     if not _fits(clean, DEPTH_MAX):  # whoever reads it again, here or elsewhere, reads no deeper
         errors.append(FieldError(field, "too_deep", f"metadata may be nested at most {DEPTH_MAX} levels deep"))
         return {}

@@ -42,11 +42,6 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[:most].rstrip(_WORD_LETTERS) + HIDDEN
 
 
-def holds_credential(text: str) -> bool:
-    """Tell whether a text holds one of our credentials, a token or a keyring."""
-    return unrepeated(text) != text
-
-
 def _hidden_if_random(word: re.Match[str]) -> str:
     found = word[0]
     is_mixed = any(map(str.isdigit, found)) and any(map(str.isupper, found)) and any(map(str.islower, found))

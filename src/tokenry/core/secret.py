@@ -8,6 +8,8 @@ row, so that a row copied to another key or tenant opens nothing.
 from __future__ import annotations
 
 import hmac
+import re
+from base64 import urlsafe_b64decode
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NoReturn
@@ -93,6 +95,31 @@ def parse(text: str) -> Parsed | None:
     if text[-CRC:] != encode_checksum(crc32(text[:-CRC].encode())):
         return None
     return Parsed(text[: cut - 1], tail[1 : 1 + KID], text[: -TAG - CRC], text[-TAG - CRC : -CRC])
+
+
+# With or without its prefix, which everybody knows; mistyped it still gives the secret away.
+_WHOLE = re.compile(rf"(?<![0-9A-Za-z]){VERSION}[0-9A-Za-z]{{{TAIL - 1}}}(?![0-9A-Za-z])")
+_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])(eyJ[A-Za-z0-9_-]{8,})\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}")
+_KEYRING = re.compile(r"tokenry-keyring\s+[0-9]+(?:\s*[;\r\n]|\\[rn])")
+
+
+def holds_credential(text: str) -> bool:
+    """Tell whether a text holds a whole key or refresh token, an access token or a keyring.
+
+    Such a text must not be stored: whoever reads records, the audit log or events would read a credential.
+    """
+    if len(text) >= TAIL and any(not found[0].islower() for found in _WHOLE.finditer(text)):
+        return True
+    if "eyJ" in text and any(_is_access_token(found[1]) for found in _TOKEN.finditer(text)):
+        return True
+    return "tokenry-keyring" in text and _KEYRING.search(text) is not None
+
+
+def _is_access_token(header: str) -> bool:
+    try:
+        return b"at+jwt" in urlsafe_b64decode(header + "=" * (-len(header) % 4)).lower()
+    except ValueError:
+        return False
 
 
 def mint(prefix: str, kid: str, secret_bits: bytes, tag_key: bytes) -> str:

@@ -17,6 +17,7 @@ from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Tenant, micros
 from tokenry.core.policy import SECOND
 from tokenry.core.ports import Rows
 from tokenry.core.scopes import Granted, granted
+from tokenry.core.secret import holds_credential
 from tokenry.core.verdict import Valid
 
 By: TypeAlias = str | int | UUID | Owner | Valid | NotGiven | None
@@ -41,6 +42,8 @@ def external(value: object) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= 255 or not value.isprintable():
         message = "an owner is named by its external id: a text of 1 to 255 printable characters, a number or a UUID"
         raise Invalid.one("owner", "bad_external_id", message)
+    if holds_credential(value):
+        raise Invalid.one("owner", "holds_credential", fields.HOLDS_CREDENTIAL)
     return value
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 from tokenry.core import fields, scopes
 from tokenry.core.errors import LIST_MAX, FieldError, Invalid, NotFound, shown
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
+from tokenry.core.secret import holds_credential
 
 from . import granting
 from .context import By, Change, Context
@@ -156,6 +157,8 @@ def _texts(asked: object) -> list[str]:
     fields.refuse(
         [FieldError("scopes", "bad_scope", f"{shown(one)} is not a text") for one in found if not isinstance(one, str)]
     )
+    if any(map(holds_credential, found)):
+        raise Invalid.one("scopes", "holds_credential", fields.HOLDS_CREDENTIAL)
     return list(dict.fromkeys(found))
 
 

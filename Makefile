@@ -25,7 +25,7 @@ endif
 unexport VIRTUAL_ENV
 unexport UV_PROJECT_ENVIRONMENT
 
-.PHONY: help serve test test-main test-lowest check fix bench chaos lock clean
+.PHONY: help serve test test-main test-lowest check fix bench chaos mutate lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -61,6 +61,9 @@ chaos: $(DEV_READY) ## kills, freezes, races and fuzzing, with the long counts
 	.ci/debian $(PROGRAMS)
 	TOKENRY_CHAOS=1 $(BIN)/python -m pytest tests/chaos tests/processes tests/fuzz tests/store/test_starting.py \
 		tests/ext/test_tabs.py
+
+mutate: $(DEV_READY) ## break the code in one place after another, and print what no test notices
+	nice -n 19 $(BIN)/python -m mutate
 
 lock: $(UV_READY) ## resolve dependencies anew, after a change in pyproject.toml
 	$(UV) lock --default-index https://pypi.org/simple

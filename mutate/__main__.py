@@ -1,0 +1,75 @@
+"""`make mutate`: break the code in one place after another, and print the breaks that no test notices.
+
+ONLY=core/scopes.py restricts it to a file or folder, SAMPLE=200 SEED=1 to so many mutants by chance, and
+TESTS="core runtime" to the tests of some folders. All work is done in a copy of the tree.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from pathlib import Path
+
+from .mutants import Mutant, mutants
+from .runs import ROOT, TESTS, Tree, load
+
+SRC = ROOT / "src" / "tokenry"
+HOT = ("lane", "guard", "sending", "answers", "questions", "hot", "heads")
+PLACES = ("core", "service", *(f"api/{name}.py" for name in HOT))
+EQUIVALENT = Path(__file__).with_name("equivalent.txt")
+
+
+def main() -> None:
+    """Try the mutants that were asked for; print survivors, and how many were killed in each folder."""
+    only, sample, seed = os.environ.get("ONLY", ""), os.environ.get("SAMPLE", ""), os.environ.get("SEED", "1")
+    chosen = [(file, one) for file in files(only) for one in mutants(file.read_bytes()) if not is_equivalent(file, one)]
+    if sample and int(sample) < len(chosen):
+        numbers = sorted(random.Random(int(seed)).sample(range(len(chosen)), int(sample)))
+        chosen = [chosen[number] for number in numbers]
+    load()
+    tree = Tree()
+    tree.learn(os.environ.get("TESTS", "").split() or TESTS)
+    count: Counter[tuple[str, str]] = Counter()
+    for file, one in chosen:
+        how = tried(tree, file, one)
+        count[file.relative_to(SRC).parts[0], how] += 1
+        if how in ("alive", "no test"):
+            print(f"{how}: {file.relative_to(ROOT)}:{one.line}: {one}", flush=True)
+    for folder in sorted({folder for folder, _ in count}):
+        told = {how: number for (name, how), number in sorted(count.items()) if name == folder}
+        killed = told.get("failed", 0) + told.get("too slow", 0)
+        share = 100 * killed / sum(told.values())
+        print(f"{folder}: {killed} of {sum(told.values())} killed, {share:.1f} %; {told}; seed {seed}")
+
+
+def files(only: str) -> list[Path]:
+    """Return the files to mutate."""
+    places = [only] if only else PLACES
+    found = [
+        path for place in places for path in ([SRC / place] if place.endswith(".py") else (SRC / place).rglob("*.py"))
+    ]
+    return sorted(found)
+
+
+def tried(tree: Tree, file: Path, one: Mutant) -> str:
+    """Return what becomes of a mutant: "failed" or "too slow" when it is killed, "alive", or "no test"."""
+    source, name = file.read_bytes(), str(file.relative_to(ROOT))
+    tests = tree.tests_of(name, one.line, one.line + one.was.count("\n"))
+    if not tests:
+        return "no test"
+    (tree.path / name).write_bytes(one.apply(source))
+    try:
+        return tree.fails(tests) or "alive"
+    finally:
+        (tree.path / name).write_bytes(source)
+
+
+def is_equivalent(file: Path, one: Mutant) -> bool:
+    """Tell whether a mutant is listed as one that changes nothing, for the reason that stands there."""
+    listed = [line.split(" | ") for line in EQUIVALENT.read_text().splitlines() if line and not line.startswith("#")]
+    return any((place, change) == (str(file.relative_to(SRC)), str(one)) for place, change, _reason in listed)
+
+
+if __name__ == "__main__":
+    main()

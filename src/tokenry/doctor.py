@@ -162,7 +162,7 @@ def _apart(tk: Tokenry) -> timedelta:
     if tk._database.dialect != "postgresql":
         return timedelta(0)
     with tk._database.read() as rows:
-        there: datetime = rows.connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        there: datetime = rows.core.execute(text("SELECT clock_timestamp()")).scalar_one()
     return datetime.now(UTC) - there
 
 

@@ -95,7 +95,7 @@ class Installation:
         )
         try:
             with database.read() as rows:
-                return Revision(migrate.revision(rows.connection), migrate.HEAD)
+                return Revision(migrate.revision(rows.core), migrate.HEAD)
         finally:
             database.close()
 

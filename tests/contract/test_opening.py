@@ -19,7 +19,7 @@ from tests.conftest import STORES
 from tests.contract.places import KEYRING, QUIET, Installation
 from tokenry import ConfigError, Settings, Tokenry
 from tokenry.aio import AsyncTokenry
-from tokenry.api.settings import server_settings
+from tokenry.api.process.settings import server_settings
 from tokenry.config import fresh_keyring, load, write_keyring_file
 from tokenry.testing import FakeClock, throwaway
 

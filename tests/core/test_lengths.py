@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tokenry import Tokenry
-from tokenry.api.answers import Answers
+from tokenry.api.hot.answers import Answers
 from tokenry.cli.documents import document
 from tokenry.core.lengths import record_of, seconds, written
 from tokenry.operations import answers

@@ -11,7 +11,7 @@ from zlib import crc32
 import jwt as pyjwt
 
 from tests.fuzz.fuzzer import Target
-from tokenry.api.forms import Form, OAuthError, read_client
+from tokenry.api.oauth.forms import Form, OAuthError, read_client
 from tokenry.core import jwt
 from tokenry.core.base62 import encode_checksum
 from tokenry.core.presented import LENGTH_MAX, Presented, is_too_long, read_cookie, read_presented

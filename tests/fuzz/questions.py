@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from tests.fuzz.credentials import KEY, TOKEN, oauth_refusal
 from tests.fuzz.fuzzer import Target
-from tokenry.api.forms import BODY_MAX, OAuthError, read_form
+from tokenry.api.hot.questions import Requirements, asks, needs_of, read_batch, read_question
 from tokenry.api.management.reading import DEPTH_MAX, Reader, read_query
 from tokenry.api.management.reading import check_body as check_json
+from tokenry.api.oauth.forms import BODY_MAX, OAuthError, read_form
 from tokenry.api.problems import Failed
-from tokenry.api.questions import Requirements, asks, needs_of, read_batch, read_question
-from tokenry.api.redaction import redacted
+from tokenry.api.process.redaction import redacted
 from tokenry.core import addresses, scopes
 from tokenry.core.errors import Invalid
 from tokenry.core.proxies import Proxies

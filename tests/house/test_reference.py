@@ -10,7 +10,7 @@ import pytest
 import tokenry
 import tokenry.types
 from tokenry import Settings, Tokenry
-from tokenry.api.settings import ServerSettings
+from tokenry.api.process.settings import ServerSettings
 from tokenry.config import SERVER_NAMES, known_names
 from tokenry.types import CODES, EVENT_TYPES
 

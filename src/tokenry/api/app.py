@@ -13,19 +13,18 @@ from tokenry.tokenry import Tokenry
 
 from . import problems
 from .asgi import App, Message, Receive, Scope, Send, live
-from .counters import Counters
-from .heads import Heads
-from .hot import AUTH, Answer, Hot, Request, Steps, Wish, own_query
-from .logs import REQUEST_ID, AccessLog
+from .hot.head_cache import Heads
+from .hot.sending import Outbox
+from .hot.verify import Answer, Hot, Request, Steps, Wish, own_query
 from .management import Callers, Management
-from .oauth import OAuth, place_of
+from .oauth.endpoints import OAuth
+from .paths import AUTH, BODY_MAX, place_of
 from .problems import problem
+from .process.counters import Counters
+from .process.logs import REQUEST_ID, AccessLog
+from .process.settings import ServerSettings
 from .reference.hot_routes import described as with_hot
 from .reference.oauth_routes import described as with_oauth
-from .sending import Outbox
-from .settings import ServerSettings
-
-BODY_MAX = 1 << 20
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from .call import Call, command
 from .init import hand_out_operator_key, opened, working_key_file
 
 if TYPE_CHECKING:
-    from tokenry.api.settings import ServerSettings
+    from tokenry.api.process.settings import ServerSettings
     from tokenry.installation import Installation
     from tokenry.tokenry import Tokenry
 
@@ -65,9 +65,9 @@ def register(app: typer.Typer) -> None:
 
 def _run(call: Call, given: dict[str, Any]) -> None:
     try:
-        from tokenry.api.checks import fits
-        from tokenry.api.listening import listen
-        from tokenry.api.workers import serve_workers
+        from tokenry.api.process.checks import fits
+        from tokenry.api.process.listening import listen
+        from tokenry.api.process.workers import serve_workers
     except ImportError as error:
         raise ConfigError(f"the server needs more packages ({error.name}): pip install 'tokenry[server]'") from None
     settings = _settings(call, given)
@@ -95,9 +95,9 @@ def _settings(call: Call, given: dict[str, Any]) -> ServerSettings:
     """Put together what file, environment and options say, and say what is wrong with it."""
     import os
 
-    from tokenry.api.checks import check
-    from tokenry.api.logs import configure, log
-    from tokenry.api.settings import server_settings
+    from tokenry.api.process.checks import check
+    from tokenry.api.process.logs import configure, log
+    from tokenry.api.process.settings import server_settings
     from tokenry.config import load
 
     found = load()

@@ -10,8 +10,8 @@ import pytest
 from tests.api.lane.wire import talk
 from tokenry import AsyncTokenry, Limit, Settings
 from tokenry.api.app import App, Served, create_app
-from tokenry.api.lane import protocol
-from tokenry.api.settings import ServerSettings
+from tokenry.api.hot.lane import protocol
+from tokenry.api.process.settings import ServerSettings
 from tokenry.config import fresh_keyring
 from tokenry.testing import FakeClock
 

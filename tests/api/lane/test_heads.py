@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tokenry.api import heads
-from tokenry.api.heads import Heads
-from tokenry.api.hot import Request
+from tokenry.api.hot import head_cache as heads
+from tokenry.api.hot.head_cache import Heads
+from tokenry.api.hot.verify import Request
 from tokenry.edge import Proxies
 
 from .answer import Read, read

@@ -8,8 +8,8 @@ import pytest
 from tests.servers.postgres import Postgres
 from tokenry import AsyncTokenry, Limit
 from tokenry.api.app import Served, create_app
-from tokenry.api.lane import LaneProtocol, protocol
-from tokenry.api.settings import ServerSettings
+from tokenry.api.hot.lane import LaneProtocol, protocol
+from tokenry.api.process.settings import ServerSettings
 from tokenry.config import fresh_keyring
 from tokenry.store import postgres
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tokenry.api.sending import BUSY_MIN, TOGETHER_MAX, Outbox, Sender
+from tokenry.api.hot.sending import BUSY_MIN, TOGETHER_MAX, Outbox, Sender
 
 
 class Line(asyncio.Transport):

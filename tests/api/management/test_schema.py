@@ -19,9 +19,9 @@ from starlette.testclient import TestClient
 
 from tokenry import AsyncTokenry, Limit, Settings, Tokenry
 from tokenry.api.app import App, Served, create_app
-from tokenry.api.metrics import Metrics
-from tokenry.api.operations import PATHS, Operations, Readiness
-from tokenry.api.settings import ServerSettings
+from tokenry.api.process.health import PATHS, Operations, Readiness
+from tokenry.api.process.metrics import Metrics
+from tokenry.api.process.settings import ServerSettings
 from tokenry.installation import make_operator_key
 from tokenry.operations import OPERATIONS, Reach
 

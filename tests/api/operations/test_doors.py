@@ -20,9 +20,9 @@ from cryptography.x509.oid import NameOID
 from tests.deploy.proxies import program
 from tests.servers.serving import serving
 from tests.servers.waiting import until
-from tokenry.api.checks import check, fits
-from tokenry.api.listening import listen
-from tokenry.api.settings import ServerSettings
+from tokenry.api.process.checks import check, fits
+from tokenry.api.process.listening import listen
+from tokenry.api.process.settings import ServerSettings
 from tokenry.config import load
 from tokenry.installation import Installation
 from tokenry.types import ConfigError, Settings

@@ -14,10 +14,10 @@ from tests.servers.serving import Serving, serving
 from tests.servers.waiting import until
 from tokenry import AsyncTokenry, Settings
 from tokenry.api.app import Served, create_app
-from tokenry.api.counters import Counters
-from tokenry.api.metrics import Metrics
-from tokenry.api.operations import Operations, Readiness
-from tokenry.api.settings import ServerSettings
+from tokenry.api.process.counters import Counters
+from tokenry.api.process.health import Operations, Readiness
+from tokenry.api.process.metrics import Metrics
+from tokenry.api.process.settings import ServerSettings
 from tokenry.installation import make_operator_key
 
 UNLIMITED = resource.RLIM_INFINITY

@@ -14,9 +14,9 @@ import pytest
 import structlog
 from sqlalchemy import create_engine, text
 
-from tokenry.api.logs import REQUEST_ID, AccessLog, configure, slow_statements
-from tokenry.api.redaction import redacted
-from tokenry.api.settings import ServerSettings
+from tokenry.api.process.logs import REQUEST_ID, AccessLog, configure, slow_statements
+from tokenry.api.process.redaction import redacted
+from tokenry.api.process.settings import ServerSettings
 from tokenry.testing import throwaway
 
 JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
@@ -269,7 +269,7 @@ def test_a_slow_statement_is_logged_with_the_request_and_without_its_parameters(
 
 
 def test_a_logger_that_was_made_before_the_configuration_follows_it(lines: Lines) -> None:
-    assert "tokenry.api.logs" in sys.modules
+    assert "tokenry.api.process.logs" in sys.modules
     from tokenry.api import logs
 
     logs.log.warning("early")

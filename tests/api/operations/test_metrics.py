@@ -7,8 +7,8 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tokenry.api.counters import Counters
-from tokenry.api.metrics import Metrics
+from tokenry.api.process.counters import Counters
+from tokenry.api.process.metrics import Metrics
 
 
 async def ready() -> str:

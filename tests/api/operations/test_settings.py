@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tokenry.api.checks import check
-from tokenry.api.settings import ServerSettings, server_settings
+from tokenry.api.process.checks import check
+from tokenry.api.process.settings import ServerSettings, server_settings
 from tokenry.config import Configuration, load
 from tokenry.types import ConfigError, Settings
 

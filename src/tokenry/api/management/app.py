@@ -18,12 +18,13 @@ from tokenry.types import Issued, Key
 
 from .. import problems
 from ..asgi import Fields, Receive, Scope, Send, live
+from ..paths import BODY_MAX
 from ..problems import Failed, Problem, problem
 from ..reference.openapi import document
 from ..reference.site import Site
 from .callers import Callers
 from .performing import perform
-from .reading import BODY_MAX, Reader, check_body, named_tenant, read_query
+from .reading import Reader, check_body, named_tenant, read_query
 from .routing import Router, check_path
 
 Add: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]

@@ -19,7 +19,6 @@ from tokenry.types import FieldError, Head, Invalid, Limit
 from ..asgi import Fields
 from ..problems import Failed, problem
 
-BODY_MAX: Final = 1 << 20
 DEPTH_MAX: Final = 32
 _LENGTH_MAX: Final = 36_500 * 86_400
 _PAIRS_MAX: Final = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..questions import BATCH_MAX
+from ..hot.questions import BATCH_MAX
 
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
 _TEXT: Final = {"type": "string"}

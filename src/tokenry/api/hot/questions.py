@@ -11,7 +11,7 @@ import msgspec
 from tokenry.edge import KIB, MIB, OPERATOR_ENVIRONMENT, Ask, Memo, is_json, is_too_long, read_ask
 from tokenry.types import FieldError, Invalid
 
-from .problems import Failed, problem
+from ..problems import Failed, problem
 
 BATCH_MAX = 100
 NOBODY = "\0"

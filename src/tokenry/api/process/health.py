@@ -11,9 +11,9 @@ from tokenry.aio import AsyncTokenry
 from tokenry.edge import Engine
 from tokenry.types import TokenryError
 
-from .asgi import Receive, Scope, Send
+from ..asgi import Receive, Scope, Send
+from ..problems import MEDIA_TYPE, problem
 from .logs import log
-from .problems import MEDIA_TYPE, problem
 
 PATHS = ("/healthz", "/readyz", "/metrics")
 _ANSWER_SECONDS = 2.0

@@ -26,18 +26,17 @@ from tokenry.edge import (
 )
 from tokenry.types import Invalid, Refused, TokenryError, Valid, Verdict
 
-from . import problems
+from .. import problems
+from ..paths import AUTH, BATCH, INTROSPECT, VERIFY, place_of
+from ..problems import Failed, Problem, problem
+from ..process.counters import Counters
+from ..process.settings import ServerSettings
 from .answers import Answers
 from .cookies import read_cookie
-from .counters import Counters
-from .introspecting import Introspection
-from .oauth import INTROSPECT, place_of
-from .problems import Failed, Problem, problem
+from .introspect import Introspection
 from .questions import Needs, Question, Requirements, asks, bounded, needs_of, read_batch, read_question
-from .settings import ServerSettings
 
 VERIFY_SCOPE = "tokenry:verify"
-VERIFY, BATCH, AUTH = "/v1/verify", "/v1/verify/batch", "/v1/auth"
 _APPENDED = b"/v1/auth/for/"
 _SYSTEM = "system"
 _JSON = b"content-type: application/json\r\ncache-control: no-store\r\n"

@@ -13,7 +13,7 @@ from typing import Final
 from tokenry.edge import cookie_counts
 from tokenry.edge import read_cookie as read
 
-from .problems import Failed, problem
+from ..problems import Failed, problem
 
 Fields = list[tuple[bytes, bytes]]
 

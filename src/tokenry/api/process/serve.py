@@ -22,12 +22,12 @@ import uvicorn
 from tokenry.aio import AsyncTokenry
 from tokenry.installation import Installation
 
-from .app import Served, create_app
-from .lane import protocol
+from ..app import Served, create_app
+from ..hot.lane import protocol
+from .health import Operations, Readiness
 from .listening import load_certificate, turn_away
 from .logs import configure, log, slow_statements
 from .metrics import Metrics
-from .operations import Operations, Readiness
 from .settings import ServerSettings
 
 _BACKLOG = 2048

@@ -12,13 +12,13 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from .app import BODY_MAX
-from .hot import new_request_id
-from .problems import MEDIA_TYPE, problem
+from ..paths import BODY_MAX
+from ..problems import MEDIA_TYPE, problem
 from .sending import Sender
+from .verify import new_request_id
 
 if TYPE_CHECKING:
-    from .app import Served
+    from ..app import Served
 
 HEAD_MAX = 16 * 1024
 _PIPELINED_MAX = 16

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from ..paths import AUTH, BATCH, INTROSPECT, VERIFY
+from ..problems import of
+from ..process.logs import REQUEST_ID
 from .guard import GuardedProtocol, Refused
-from .hot import AUTH, BATCH, VERIFY, Answer, Request, Steps, Wish, own_query
-from .logs import REQUEST_ID
-from .oauth import INTROSPECT
-from .problems import of
+from .verify import Answer, Request, Steps, Wish, own_query
 
 if TYPE_CHECKING:
-    from .app import Served
+    from ..app import Served
 
 _log = logging.getLogger("tokenry.api")
 _ROUTES = {route.encode(): route for route in (VERIFY, BATCH, AUTH, INTROSPECT)}

@@ -13,13 +13,14 @@ import msgspec
 from tokenry.edge import KIB, MIB, Ask, Grant, Memo, grant_of, read_ask, size_of_grant
 from tokenry.types import Refused, Valid, Verdict
 
-from . import forms, problems
-from .forms import OAuthError, read_client, read_form, unknown_client
-from .oauth import INTROSPECT
+from .. import problems
+from ..oauth import forms
+from ..oauth.forms import OAuthError, read_client, read_form, unknown_client
+from ..paths import INTROSPECT
 from .questions import NOBODY, bounded
 
 if TYPE_CHECKING:
-    from .hot import Answer, Hot, Request, Steps, Wish
+    from .verify import Answer, Hot, Request, Steps, Wish
 
 _FORM: Final = b"application/x-www-form-urlencoded"
 _JSON: Final = b"content-type: application/json\r\ncache-control: no-store\r\n"

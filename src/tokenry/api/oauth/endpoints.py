@@ -17,16 +17,15 @@ from tokenry.edge import OPERATOR_ENVIRONMENT, Refreshing, from_memory, is_too_l
 from tokenry.tokenry import Tokenry
 from tokenry.types import NOT_GIVEN, Denied, Invalid, NotFound, NotGiven, Refused, Verdict
 
-from . import forms, problems
-from .asgi import Receive, Scope, Send
+from .. import problems
+from ..asgi import Receive, Scope, Send
+from ..management.refreshing import Refresher
+from ..paths import INTROSPECT, JWKS, METADATA, REVOKE, TOKEN, place_of
+from ..problems import problem
+from . import forms
 from .forms import Client, Form, OAuthError, read_client, read_form
-from .management.refreshing import Refresher
-from .problems import problem
 
-INTROSPECT: Final = "/oauth/introspect"
-_TOKEN, _REVOKE = "/oauth/token", "/oauth/revoke"
-_JWKS, _METADATA = "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"
-_DEFAULT, _SYSTEM = "default", "system"
+_SYSTEM: Final = "system"
 _REASON = "revoked by a token of it"
 _URN = "urn:ietf:params:oauth"
 EXCHANGE: Final = f"{_URN}:grant-type:token-exchange"
@@ -40,18 +39,6 @@ _NO_URL: Final = (
 )
 _AUTHENTICATIONS = ["client_secret_basic", "client_secret_post"]
 _encode = msgspec.json.Encoder().encode
-
-
-def place_of(path: str) -> tuple[str, str] | None:
-    """Return the endpoint that a path means, and its tenant; None for any other path."""
-    slug = _DEFAULT
-    if path.startswith("/t/"):
-        slug, slash, rest = path[3:].partition("/")
-        path = slash + rest
-    elif path.startswith(_METADATA + "/t/"):  # where RFC 8414 has it
-        path, slug = _METADATA, path[len(_METADATA) + 3 :]
-    known = path in (_TOKEN, _REVOKE, INTROSPECT, _JWKS, _METADATA)
-    return (path, slug) if known and slug and "/" not in slug else None
 
 
 class Asked:
@@ -93,7 +80,7 @@ class OAuth:
         self._now = now
         self._refresher = refresher
         self._reading: dict[str, asyncio.Task[bytes]] = {}
-        self._public = {_JWKS: self._key_set, _METADATA: self._metadata}
+        self._public = {JWKS: self._key_set, METADATA: self._metadata}
         self._grants = {"refresh_token": self._refresh, EXCHANGE: self._exchange}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,7 +97,7 @@ class OAuth:
             if asked.has_query:  # which would stand in every log on the way
                 raise OAuthError("invalid_request", "Parameters belong into the body, never into the URL.")
             form = read_form(asked.field(b"content-type"), await _body(receive, asked.field(b"content-length")))
-            body = await (self._token if path == _TOKEN else self._revoke)(asked, form)
+            body = await (self._token if path == TOKEN else self._revoke)(asked, form)
         except Exception as error:
             await _fail(send, forms.of(error))
         else:
@@ -273,10 +260,10 @@ def metadata(issuer: str) -> dict[str, Any]:
     """Return the metadata of an issuer."""
     return {
         "issuer": issuer,
-        "token_endpoint": issuer + _TOKEN,
+        "token_endpoint": issuer + TOKEN,
         "introspection_endpoint": issuer + INTROSPECT,
-        "revocation_endpoint": issuer + _REVOKE,
-        "jwks_uri": issuer + _JWKS,
+        "revocation_endpoint": issuer + REVOKE,
+        "jwks_uri": issuer + JWKS,
         "response_types_supported": [],
         "grant_types_supported": ["refresh_token", EXCHANGE],
         "token_endpoint_auth_methods_supported": ["none", *_AUTHENTICATIONS],

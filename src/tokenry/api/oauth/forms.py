@@ -13,7 +13,7 @@ import msgspec
 from tokenry.edge import Presented, read_presented
 from tokenry.types import REFRESH_CODES, Invalid, NotAllowed, NotFound, Refused, StoreUnavailable, TokenryError, shown
 
-from . import problems
+from .. import problems
 
 BODY_MAX: Final = 16 * 1024
 """How large a form may be: the longest token and everything beside it, written with escapes."""

@@ -1,0 +1,1 @@
+"""The hot routes: answered inside the parser of the connection, without a framework and without management."""

@@ -1,0 +1,1 @@
+"""The process: start, listening, workers, settings, logs, metrics, health."""

@@ -25,6 +25,7 @@ _PLACES = ("database_url", "keyring")
 SERVER_NAMES = (
     *("host", "port", "unix_socket", "workers", "data_dir", "production", "lane", "trusted_proxies", "allowed_origins"),
     *("verify_open", "auth_tenant", "auth_answers", "auth_cookie", "failures_max", "failures_window_seconds"),
+    "connections_max",
     *("tls_certificate", "tls_key", "log_level", "log_format", "access_log_share", "slow_statement_ms"),
     "shutdown_seconds",
 )

@@ -14,8 +14,10 @@ from tokenry.tokenry import Tokenry
 from . import problems
 from .asgi import App, Message, Receive, Scope, Send, live
 from .hot.head_cache import Heads
+from .hot.holding import SMALL_MAX, Holding
+from .hot.request import Answer, Request, Steps, Wish, own_query
 from .hot.sending import Outbox
-from .hot.verify import Answer, Hot, Request, Steps, Wish, own_query
+from .hot.verify import ADMITTED, Hot
 from .management import Callers, Management
 from .oauth.endpoints import OAuth
 from .paths import AUTH, BODY_MAX, place_of
@@ -25,6 +27,8 @@ from .process.logs import REQUEST_ID, AccessLog
 from .process.settings import ServerSettings
 from .reference.hot_routes import described as with_hot
 from .reference.oauth_routes import described as with_oauth
+
+_PIECE_BYTES = 16 * 1024
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class Served:
     counters: Counters = field(default_factory=Counters)
     outbox: Outbox = field(default_factory=Outbox)
     heads: Heads = field(default_factory=Heads)
+    holding: Holding = field(default_factory=Holding)
     access: AccessLog = field(init=False)
     sync: Tokenry = field(init=False)
     engine: Engine = field(init=False)
@@ -131,14 +136,37 @@ class Application:
         """Return the answer to a request on a hot route, and whether the connection ends with it."""
         if route != AUTH and method != "POST":
             return self._hot.failed(route, problem("method_not_allowed", headers=[("Allow", "POST")]), asked), False
-        try:
-            body = await _read(receive, asked.length)
-        except asyncio.CancelledError:  # the server ends, and this body has not come in the time it had
-            return self._hot.failed(route, problem("too_slow"), asked), True
-        if body is None:
-            return self._hot.failed(route, problem("body_too_large"), asked), True
-        asked.body = body
+        if route != AUTH:  # whose body says nothing
+            try:
+                refusal = await self._read(route, asked, receive)
+            except asyncio.CancelledError:  # the server ends, and this body has not come in the time it had
+                return self._hot.failed(route, problem("too_slow"), asked), True
+            if refusal is not None:
+                return refusal, True
         return await self._served.drive(asked, self._hot.routes[route](asked)), False
+
+    async def _read(self, route: str, asked: Request, receive: Receive) -> Answer | None:
+        """Read the body of a request: beyond its first 64 KiB only for a caller who is known.
+
+        Return None, or the answer to a body that is not read. Of a client that has gone, read what there is.
+        """
+        parts: list[bytes] = []
+        count, is_admitted = 0, False
+        while True:
+            size = max(count, int(asked.length or 0))
+            if size > BODY_MAX:
+                return self._hot.failed(route, problem("body_too_large"), asked)
+            if size > SMALL_MAX and not is_admitted:
+                refusal = await self._served.drive(asked, self._hot.admission(route, asked))
+                if refusal is not ADMITTED:
+                    return refusal
+                is_admitted = True
+            message = await receive()
+            parts.append(message.get("body", b""))
+            count += len(parts[-1])
+            if not message.get("more_body"):
+                asked.body = b"".join(parts)
+                return None
 
     def _request(self, scope: Scope) -> Request:
         peer = scope["client"][0] if scope.get("client") else None
@@ -212,6 +240,15 @@ class _Bounded:
             if not any(name.lower() == b"x-request-id" for name, _ in fields):
                 fields.insert(0, (b"x-request-id", self._asked.request_id))
             message = {**message, "headers": fields}
+        body = message.get("body", b"")
+        if len(body) > _PIECE_BYTES:  # in pieces, so that a client that does not read them holds one
+            for place in range(0, len(body), _PIECE_BYTES):
+                is_last = place + _PIECE_BYTES >= len(body)
+                piece = memoryview(body)[place : place + _PIECE_BYTES]
+                await self._send(
+                    {**message, "body": piece, "more_body": not is_last or message.get("more_body", False)}
+                )
+            return
         await self._send(message)
 
     async def refuse(self, code: str = "body_too_large") -> None:
@@ -227,19 +264,3 @@ class _Bounded:
         await self.send({"type": "http.response.start", "status": told.status, "headers": fields})
         await self.send({"type": "http.response.body", "body": body})
         self._refused = True
-
-
-async def _read(receive: Receive, length: bytes | None) -> bytes | None:
-    """Read a whole body; None when it is too large. Of a client that has gone, what there is."""
-    if length is not None and int(length) > BODY_MAX:
-        return None
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        part = message.get("body", b"")
-        size += len(part)
-        if size > BODY_MAX:
-            return None
-        parts.append(part)
-        if not message.get("more_body"):
-            return parts[0] if len(parts) == 1 else b"".join(parts)

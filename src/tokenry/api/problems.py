@@ -79,9 +79,12 @@ KINDS: Final[dict[str, Kind]] = {
     "bad_request": Kind(400, "The request cannot be read", "`detail` says which part of it."),
     "method_not_allowed": Kind(405, "The method is not allowed here", "`Allow` names those that are."),
     "body_too_large": Kind(413, "The body is too large", "A body has at most 1 MiB."),
-    "headers_too_large": Kind(431, "The headers are too large", "Headers have at most 16 KiB."),
+    "headers_too_large": Kind(431, "The headers are too large", "Headers have at most 16 KiB and 128 fields."),
     "too_slow": Kind(408, "The request took too long", "Send a request in one go: its head within seconds."),
     "not_json": Kind(415, "The body is not JSON", "Send it with `Content-Type: application/json`."),
+    "busy": Kind(
+        503, "The server is busy", "It has as many connections or unfinished requests as it may have: try again later."
+    ),
     "store_unavailable": Kind(503, "The database cannot be used", "Nothing was changed. Try again after a moment."),
     "store_full": Kind(507, "The disk is full", "Nothing was changed. Make room on the disk of the database."),
     "internal": Kind(500, "The server failed", "The log of the server has the details under this `request_id`."),

@@ -109,8 +109,8 @@ def test_a_client_that_does_not_read_is_not_answered_on_and_in_the_end_cut_off(w
 def test_a_client_that_does_not_read_is_cut_off_also_when_it_broke_the_protocol(way: Way, place: Place) -> None:
     async def work() -> None:
         talk = open_talk(way)
-        await talk.send([request("GET", "/v1/self", f"X-API-Key: {place.key}")])
         talk.protocol.pause_writing()
+        await talk.send([request("GET", "/v1/self", f"X-API-Key: {place.key}")])
         await talk.send([b"\0"])
         await beats(talk, 6)
         assert not talk.wire.is_ended

@@ -7,7 +7,7 @@ import pytest
 
 from tokenry.api.hot import head_cache as heads
 from tokenry.api.hot.head_cache import Heads
-from tokenry.api.hot.verify import Request
+from tokenry.api.hot.request import Request
 from tokenry.edge import Proxies
 
 from .answer import Read, read

@@ -11,7 +11,7 @@ from tokenry.api.app import Served, create_app
 from tokenry.api.hot.lane import LaneProtocol, protocol
 from tokenry.api.process.settings import ServerSettings
 from tokenry.config import fresh_keyring
-from tokenry.store import postgres
+from tokenry.store import gathering
 
 from .answer import read
 from .requests import auth, verify
@@ -24,13 +24,13 @@ def test_lookups_of_many_callers_are_gathered_and_every_one_is_answered(
     postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    find_many = postgres._find_many
+    find_many = gathering._find_many
 
     async def counted(cursor: Any, kids: list[str]) -> Any:
         batches.append(len(kids))
         return await find_many(cursor, kids)
 
-    monkeypatch.setattr(postgres, "_find_many", counted)
+    monkeypatch.setattr(gathering, "_find_many", counted)
     asyncio.run(_many(postgres_server.create_database()))
     assert sum(batches) <= 4 * CALLERS + 1
     assert len(batches) <= CALLERS

@@ -48,6 +48,9 @@ class Wire(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.is_ended
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
     def pause_reading(self) -> None:
         self.is_paused = True
 

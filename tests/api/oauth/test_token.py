@@ -167,7 +167,7 @@ def test_a_session_that_ends_gets_nothing_from_that_moment_on(issuer: Issuer) ->
         ({"grant_type": "refresh_token"}, "invalid_request"),
         ({"grant_type": "refresh_token", "refresh_token": ""}, "invalid_request"),
         ({"grant_type": "refresh_token", "refresh_token": "\0"}, "invalid_grant"),
-        ({"grant_type": "refresh_token", "refresh_token": "x" * 100_000}, "invalid_grant"),
+        ({"grant_type": "refresh_token", "refresh_token": "x" * 10_000}, "invalid_grant"),
         ({"grant_type": "refresh_token", "refresh_token": ["a", "b"]}, "invalid_request"),
         ({"grant_type": ["refresh_token", "refresh_token"], "refresh_token": "a"}, "invalid_request"),
     ],

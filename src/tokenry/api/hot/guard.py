@@ -14,15 +14,28 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ..paths import BODY_MAX
 from ..problems import MEDIA_TYPE, problem
+from .request import new_request_id
 from .sending import Sender
-from .verify import new_request_id
 
 if TYPE_CHECKING:
     from ..app import Served
 
 HEAD_MAX = 16 * 1024
+FIELDS_MAX = 128
+_WRITE_BYTES_MAX = 16 * 1024
+"""How much of its answers a connection keeps in memory before the client has to read."""
+
+_UNREAD_BYTES = (2 * _WRITE_BYTES_MAX, 8 * _WRITE_BYTES_MAX)
+"""What a connection takes whose client does not read, without TLS and with it."""
+
+_FIELD_BYTES = 130
+"""How many fields a head may have, and what one takes beside its bytes: 16 KiB of small fields take half a megabyte."""
+
+_SURPLUS_MAX = 64
+"""How many connections over `connections_max` are told that there are too many; more are cut off."""
+
 _PIPELINED_MAX = 16
-_PART_BYTES = 4096
+_PART_BYTES = 2048
 """How many requests of a connection may wait to be answered, and how much of what was read is parsed before a look."""
 _LINGER_SECONDS = 1.0
 _BEATS_HEAD = 2
@@ -68,18 +81,30 @@ class GuardedProtocol(HttpToolsProtocol):
         self._beat_message = -1
         self._beats = 0
         self._peer: str | None = None
+        self._is_weighed = False
+        self.headers = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to watch a new connection."""
-        super().connection_made(Sender(transport, self.served.outbox, self.loop))
+        self.sender = Sender(transport, self.served.outbox, self.loop)
+        super().connection_made(self.sender)
+        transport.set_write_buffer_limits(_WRITE_BYTES_MAX)
         self.flow = _Flow(self.transport)
         self._peer = self.served.proxies.client(self.client[0] if self.client else None)
         self._beat = self.loop.call_later(self.timeout_keep_alive, self._watch)
+        surplus = len(self.connections) - self.served.settings.connections_max
+        if surplus > _SURPLUS_MAX:
+            transport.abort()
+        elif surplus > 0:
+            self._fail("busy")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop watching."""
         if self._beat is not None:
             self._beat.cancel()
+        self.served.holding.free(self)
+        self.pipeline.clear()
+        self.sender.end()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -92,16 +117,86 @@ class GuardedProtocol(HttpToolsProtocol):
             self._hold(self._held + data)
         else:
             self._take(data)
+        self._weigh()
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a request has begun and has not come whole."""
+        return (self._in_head or self._in_body) and not self._failing and not self._over
+
+    def pause_writing(self) -> None:
+        """Wait with answers until the client reads."""
+        super().pause_writing()
+        self._weigh()
+
+    def resume_writing(self) -> None:
+        """Go on answering."""
+        super().resume_writing()
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Note how much is held of a request that has not come whole, and of answers that the client does not read."""
+        if self.is_receiving or self.flow.write_paused:
+            self._is_weighed = True
+            unread = _UNREAD_BYTES[self.scheme == "https"] if self.flow.write_paused else 0
+            self.served.holding.hold(self, unread + len(self._held) + self.received())
+        elif self._is_weighed:
+            self.served.holding.free(self)
+            self._is_weighed = False
+
+    def received(self) -> int:
+        """Return how many bytes are kept of the requests of this connection."""
+        size = self._late_count if self._in_head else 0
+        size += _FIELD_BYTES * len(self.headers)
+        for cycle in (self.cycle, *[waiting for waiting, _ in self.pipeline]):
+            size += len(getattr(cycle, "body", b""))
+        return size
+
+    def shed(self) -> None:
+        """Give up the request that is being received, or the answer that is not read, to make room for others."""
+        self._is_weighed = False
+        if self.flow.write_paused:
+            self.transport.abort()
+        else:
+            self._fail("busy")
+
+    def hurry(self) -> None:
+        """Give up a request that has not come whole, and a client that does not read: the server ends."""
+        if self.flow.write_paused:
+            self.transport.abort()
+        elif self.is_receiving:
+            self._fail("too_slow")
+
+    def cut(self) -> None:
+        """Give up a client that has been answered and does not take it."""
+        if self.transport.is_closing() or self.flow.write_paused:
+            self.transport.abort()
 
     def _take(self, data: bytes) -> None:
-        """Feed the parser in parts, as long as not too many requests wait: one weighs a hundred times its bytes."""
+        """Feed the parser in parts, as long as not too many requests wait: one weighs a hundred times its bytes.
+
+        After some requests other connections have their turn: a read may hold thousands.
+        """
+        count = self._message_count
         for place in range(0, len(data), _PART_BYTES):
             if self._failing or self._over:
                 return
             if len(self.pipeline) >= _PIPELINED_MAX:
                 self._hold(data[place:])
                 return
+            if self._message_count - count >= _PIPELINED_MAX:
+                self._hold(data[place:])
+                self.loop.call_soon(self._go_on)
+                return
             self._read(data[place : place + _PART_BYTES])
+
+    def _go_on(self) -> None:
+        """Parse what was read and held, if the connection still wants it."""
+        held = self._held
+        if held and len(self.pipeline) < _PIPELINED_MAX and not self.transport.is_closing():
+            self._hold(b"")
+            self._take(held)
+            self._weigh()
 
     def _hold(self, data: bytes) -> None:
         """Keep for later what was read, and read no more until then."""
@@ -124,7 +219,7 @@ class GuardedProtocol(HttpToolsProtocol):
             if not self._over:
                 self._fail(self._failing or "bad_request")
             return
-        if self._in_head and self._late_count > 2 * HEAD_MAX:
+        if self._in_head and (self._late_count > 2 * HEAD_MAX or len(self.headers) > FIELDS_MAX):
             self._fail("headers_too_large")
 
     def _feed(self, data: bytes) -> None:
@@ -195,15 +290,14 @@ class GuardedProtocol(HttpToolsProtocol):
             self._part()
             return
         super().on_response_complete()
-        if self._held and len(self.pipeline) < _PIPELINED_MAX and not self.transport.is_closing():
-            held = self._held
-            self._hold(b"")
-            self._take(held)
+        self._go_on()
 
     def check_head(self) -> None:
         """End the head of a request; refuse one that is too large, or does not say once which host it means."""
         self._in_head, self._in_body = False, True
         names = [name for name, _ in self.headers]
+        if len(names) > FIELDS_MAX:
+            self.refuse("headers_too_large")
         count = names.count(b"host")
         if count > 1 or (not count and self.parser.get_http_version() == "1.1"):  # RFC 9112, section 3.2
             self.refuse("bad_request")
@@ -229,12 +323,15 @@ class GuardedProtocol(HttpToolsProtocol):
         """End the connection with a problem, after the answers that are due."""
         self._failing = code
         self._held, self.flow.is_held = b"", False
+        self.served.holding.free(self)
+        self.headers = []
         self.served.counters.refused_count += 1
         if self.is_due() and self._in_body and self._is_handed:
             if self.pipeline:
                 self.pipeline.popleft()  # the request that broke; the ones before it are answered first
                 return
             self.cycle.disconnected = True
+            self.cycle.body = bytearray()
             self.cycle.message_event.set()
             if self.cycle.response_started:
                 self.transport.close()
@@ -248,6 +345,8 @@ class GuardedProtocol(HttpToolsProtocol):
         told, request_id = problem(self._failing, _DETAILS.get(self._failing, "")), new_request_id()
         body = told.body(request_id.decode())
         content = [STATUS_LINE[told.status], b"x-request-id: %b\r\ncache-control: no-store\r\n" % request_id]
+        if told.status == 503:
+            content.append(b"retry-after: 1\r\n")
         content += [b"%b: %b\r\n" % field for field in self.server_state.default_headers]
         content.append(b"content-type: %b\r\ncontent-length: %d\r\n" % (MEDIA_TYPE.encode(), len(body)))
         content.append(b"connection: close\r\n\r\n")

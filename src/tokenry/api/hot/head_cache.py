@@ -10,7 +10,7 @@ import asyncio
 
 from tokenry.edge import KIB, MIB, Memo
 
-from .verify import Request
+from .request import Request
 
 BYTES_MAX = 16 * MIB
 LENGTH_MAX = 2048

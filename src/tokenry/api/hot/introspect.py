@@ -20,7 +20,8 @@ from ..paths import INTROSPECT
 from .questions import NOBODY, bounded
 
 if TYPE_CHECKING:
-    from .verify import Answer, Hot, Request, Steps, Wish
+    from .request import Answer, Request, Steps, Wish
+    from .verify import Hot
 
 _FORM: Final = b"application/x-www-form-urlencoded"
 _JSON: Final = b"content-type: application/json\r\ncache-control: no-store\r\n"
@@ -42,10 +43,16 @@ class Introspection:
         try:
             body = yield from self._answer(asked)
         except Exception as error:
-            failed = forms.of(error)
-            lines = "".join([f"{name.lower()}: {value}\r\n" for name, value in failed.headers]).encode("latin-1")
-            return self._said(asked, failed.status, failed.body(), lines)
+            return self._failed(asked, forms.of(error))
         return self._said(asked, 200, body)
+
+    def too_large(self, asked: Request) -> Answer:
+        """Answer a form that is larger than any that is meant."""
+        return self._failed(asked, forms.too_large())
+
+    def _failed(self, asked: Request, error: OAuthError) -> Answer:
+        lines = "".join([f"{name.lower()}: {value}\r\n" for name, value in error.headers]).encode("latin-1")
+        return self._said(asked, error.status, error.body(), lines)
 
     def _answer(self, asked: Request) -> Generator[list[Wish], list[Verdict], bytes]:
         recall = self._hot.recall

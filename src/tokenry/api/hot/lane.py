@@ -19,7 +19,8 @@ from ..paths import AUTH, BATCH, INTROSPECT, VERIFY
 from ..problems import of
 from ..process.logs import REQUEST_ID
 from .guard import GuardedProtocol, Refused
-from .verify import Answer, Request, Steps, Wish, own_query
+from .holding import is_small
+from .request import Answer, Request, Steps, Wish, own_query
 
 if TYPE_CHECKING:
     from ..app import Served
@@ -36,8 +37,11 @@ def protocol(served: Served) -> type[HttpToolsProtocol]:
 
 
 def _is_plain(asked: Request) -> bool:
-    """Tell whether a request has no body, or one of a length that is known and small."""
-    return asked.chunked is None and (asked.length is None or len(asked.length) <= 6)
+    """Tell whether a request has no body, or one of a length that is known and small.
+
+    A larger body is read the ordinary way, after the caller is known.
+    """
+    return asked.chunked is None and (asked.length is None or is_small(asked.length))
 
 
 class _Told:
@@ -218,8 +222,12 @@ class LaneProtocol(GuardedProtocol):
         else:
             super().shutdown()
 
+    def received(self) -> int:
+        """Return how many bytes are kept of the requests of this connection."""
+        return super().received() + (len(self._asked.body) if self._asked is not None else 0)
+
     def _fail(self, code: str) -> None:
-        self._head = None
+        self._head = self._asked = None
         super()._fail(code)
 
     def _hand_over(self) -> None:

@@ -108,6 +108,13 @@ class Sender(asyncio.Transport):
         self._is_ended = True
         self._transport.write_eof()
 
+    def end(self) -> None:
+        """Forget what was held back, and write nothing any more: the connection is lost.
+
+        uvicorn marks only the last request of a connection as disconnected. Those before it still write their answers.
+        """
+        self._is_ended, self._parts = True, []
+
     def close(self) -> None:
         """Send, and close."""
         self.flush()

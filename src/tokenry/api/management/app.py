@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 
 from tokenry.edge import is_inline, limit_fields
 from tokenry.operations import OPERATIONS, Operation
@@ -21,7 +22,7 @@ from ..asgi import Fields, Receive, Scope, Send, live
 from ..paths import BODY_MAX
 from ..problems import Failed, Problem, problem
 from ..reference.openapi import document
-from ..reference.site import Site
+from ..reference.site import LARGE, Page, Site
 from .callers import Callers
 from .performing import perform
 from .reading import Reader, check_body, named_tenant, read_query
@@ -62,12 +63,18 @@ class Management:
             return
         state = scope.setdefault("state", {})
         request_id = state.get("request_id") or uuid.uuid4().hex
-        page = self._site.find(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
+        page = await self._page(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
         if page is not None:
             answered = Answered(200, page.kind, page.body, list(page.fields))
         else:
             answered = await self._answer(scope, receive, request_id)
         await _send(send, answered, request_id, is_head=scope["method"] == "HEAD")
+
+    async def _page(self, path: str) -> Page | None:
+        """Return a page of the reference. The event loop goes on while a thread makes a large one, once."""
+        if path in LARGE and not self._site.has(path):
+            return await run_in_threadpool(self._site.find, path)
+        return self._site.find(path)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""

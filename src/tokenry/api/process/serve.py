@@ -18,12 +18,14 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from starlette.concurrency import run_in_threadpool
 
 from tokenry.aio import AsyncTokenry
 from tokenry.installation import Installation
 
 from ..app import Served, create_app
 from ..hot.lane import protocol
+from .accepting import Door
 from .health import Operations, Readiness
 from .listening import load_certificate, turn_away
 from .logs import configure, log, slow_statements
@@ -90,6 +92,7 @@ async def _serve(
         config.http = protocol(served)
         if place.lifeline is not None:
             asyncio.get_running_loop().add_reader(place.lifeline, server.end)
+        await run_in_threadpool(int)  # the first thread loads what threads need, which takes 50 ms
         gc.collect()
         gc.freeze()  # what is here now stays to the end: the collector need not look at it again
         async with metrics.shared():
@@ -130,6 +133,7 @@ class Server(uvicorn.Server):
         self._listeners = list(sockets)
         self._queues = [listener.dup() for listener in sockets]
         self._tell_started = started
+        self._doors: list[Door] = []
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end; a second Ctrl-C ends at once."""
@@ -147,7 +151,16 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections, and say so."""
-        await super().startup(sockets)
+        if self.config.ssl is None:
+            await super().startup(sockets)
+        else:
+            self._doors = [Door(one, self.config.ssl, self._protocol, self._has_room) for one in self._listeners]
+            self.servers = list(self._doors)  # type: ignore[arg-type]
+            for door, listener in zip(self._doors, self._listeners, strict=True):
+                listener.listen(self.config.backlog)
+                listener.setblocking(False)
+                door.open()
+            self.started = True
         if self._settings.tls_certificate is not None or not sys.stdin.isatty():  # on a terminal it ends with that
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._renew_certificate)
         if self.started:
@@ -171,12 +184,26 @@ class Server(uvicorn.Server):
         await self._take_queued()
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         await self._see_off()
+        for connection in list(self.server_state.connections):
+            connection.hurry()  # type: ignore[union-attr]
+        cutting = asyncio.get_running_loop().call_later(_FAREWELL_SECONDS, self._cut)
         await super().shutdown(sockets)
+        cutting.cancel()
+
+    def _cut(self) -> None:
+        """Give up the clients that do not take their last answer."""
+        for connection in list(self.server_state.connections):
+            connection.cut()  # type: ignore[union-attr]
 
     async def _see_off(self) -> None:
-        steps = range(int(_FAREWELL_SECONDS / _STEP_SECONDS))
-        for _ in steps:
-            if not self.server_state.connections or self.force_exit:
+        """Wait for connections to end, and after the first second only for requests that have not come whole."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        while clock() - began < 2 * _FAREWELL_SECONDS:
+            left: Any = self.server_state.connections
+            if clock() - began >= _FAREWELL_SECONDS:
+                left = [connection for connection in left if connection.is_receiving]
+            if not left or self.force_exit:
                 return
             await asyncio.sleep(_STEP_SECONDS)
 
@@ -188,8 +215,15 @@ class Server(uvicorn.Server):
                 while True:
                     taken.append(queue.accept()[0])
             queue.close()
-        for connection in taken:
-            await loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl)
+        if self._doors:
+            self._doors[0].take(taken)
+            return
+        # At once: one after the other takes as many turns of the loop, each of which is long under a flood.
+        await asyncio.gather(*[loop.connect_accepted_socket(self._protocol, one) for one in taken])
+
+    def _has_room(self, arriving: int) -> bool:
+        """Tell whether one more connection may begin, while so many are arriving."""
+        return len(self.server_state.connections) + arriving < self._settings.connections_max
 
     def _protocol(self) -> Any:
         return self.config.http_protocol_class(  # type: ignore[call-arg]

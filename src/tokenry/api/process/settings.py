@@ -35,6 +35,7 @@ class ServerSettings:
     auth_tenant: str | None = None
     auth_answers: Literal["standard", "nginx"] = "standard"
     auth_cookie: str = "__Host-tokenry_access"
+    connections_max: int = 1000
     failures_max: int = 100
     failures_window_seconds: int = 900
     tls_certificate: Path | None = None
@@ -109,6 +110,7 @@ def _wrong(settings: ServerSettings) -> typing.Iterator[str]:
     for name, least, most in (
         ("port", 0, 65535),
         ("workers", 1, 256),
+        ("connections_max", 1, 1_000_000),
         ("failures_max", 1, 1_000_000),
         ("failures_window_seconds", 1, 86_400),
         ("access_log_share", 0, 1),

@@ -21,6 +21,9 @@ _FIELDS: Final = (
     (b"cache-control", b"no-cache"),
 )
 _HTML: Final = b"text/html; charset=utf-8"
+LARGE: Final = frozenset(("/openapi.json", "/docs"))
+"""The pages that take tens of milliseconds to make."""
+
 _PROBLEM: Final = "/docs/problems/"
 
 
@@ -38,6 +41,10 @@ class Site:
     def __init__(self, document: Callable[[], dict[str, Any]]) -> None:
         self._document = document
         self._pages: dict[str, Page] = {}
+
+    def has(self, path: str) -> bool:
+        """Tell whether a page is made."""
+        return path in self._pages
 
     def find(self, path: str) -> Page | None:
         """Return the page of a path; None when there is none."""

@@ -1,0 +1,142 @@
+"""A request on a hot route as its parser hands it over, and what is answered to it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Generator
+from itertools import count
+from typing import TypeAlias
+
+from tokenry.edge import Ask, Grant, Proxies, read_presented
+from tokenry.types import Verdict
+
+from ..problems import Failed, problem
+from .questions import Needs, Question
+
+_APPENDED = b"/v1/auth/for/"
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+Wish: TypeAlias = tuple[str, Ask]
+Answer: TypeAlias = tuple[int, bytes, bytes]
+"""The bytes of an answer but for its status line, its length, and what the protocol adds: status, fields, body."""
+
+Steps: TypeAlias = Generator[list[Wish], list[Verdict], Answer]
+
+
+class Request:
+    """What a hot route reads of a request."""
+
+    __slots__ = (
+        "about",
+        "ahead",
+        "body",
+        "caller",
+        "chunked",
+        "client",
+        "content_type",
+        "credentials",
+        "fields",
+        "has_id",
+        "length",
+        "method",
+        "needs",
+        "peer",
+        "proved",
+        "query",
+        "question",
+        "request_id",
+        "tenant",
+    )
+
+    def __init__(self, query: bytes, fields: list[tuple[bytes, bytes]], peer: str | None, proxies: Proxies) -> None:
+        """Take the fields with lower-case names; `client` is None when it is unknown, `peer` is who is connected."""
+        self.query = query
+        self.fields = fields
+        self.body: bytes | bytearray = b""
+        self.peer = peer
+        self.credentials: list[tuple[bytes, bytes]] = []
+        self.about: Wish | None = None
+        self.proved: Grant | None = None  # what the credential of this very head was found to be, when it was valid
+        self.caller: tuple[str | None, bool] | None = None  # once a caller was admitted with a large body
+        self.needs: Needs | None = None  # what a proxy requires, as it was sent
+        self.ahead = ""  # a credential that will be asked about as soon as the caller is known
+        self.question: Question | None = None
+        self.content_type = self.length = self.chunked = None
+        self.method = b""
+        self.tenant: str | None = None  # that the path names, where one does
+        forwarded, request_id = None, None
+        for field in fields:
+            match field[0]:
+                case b"authorization" | b"x-api-key" | b"x-api-token":
+                    self.credentials.append(field)
+                case b"content-type":
+                    self.content_type = field[1]
+                case b"content-length":
+                    self.length = field[1]
+                case b"transfer-encoding":
+                    self.chunked = field[1]
+                case b"x-forwarded-for":
+                    forwarded = [*(forwarded or ()), field[1].decode("latin-1")]
+                case b"x-request-id":
+                    request_id = field[1]
+        self.client = peer if forwarded is None else proxies.client(peer, forwarded)
+        self.has_id = False
+        if request_id is not None and _REQUEST_ID.fullmatch(request_id):
+            self.has_id, self.request_id = True, request_id
+        else:
+            self.request_id = new_request_id()
+
+    def again(self, body: bytes) -> None:
+        """Stand for the next request, whose head is the same byte for byte: what was read of it holds for this one."""
+        self.body = body
+        self.question = None
+        if not self.has_id:
+            self.request_id = new_request_id()
+
+    def twin(self) -> Request:
+        """Return a request of its own whose head is the same byte for byte, and which has no body."""
+        twin = Request.__new__(Request)
+        twin.query, twin.fields, twin.credentials, twin.about = self.query, self.fields, self.credentials, self.about
+        twin.peer, twin.client, twin.method, twin.tenant = self.peer, self.client, self.method, self.tenant
+        twin.content_type, twin.length, twin.chunked = self.content_type, self.length, self.chunked
+        twin.has_id, twin.request_id, twin.ahead, twin.proved = self.has_id, self.request_id, "", self.proved
+        twin.needs = twin.caller = None
+        twin.again(b"")
+        return twin
+
+    def presented(self) -> str | None:
+        """Return the credential of a request; raise Failed for two that differ."""
+        if len(self.credentials) == 1:
+            value = self.credentials[0][1]
+            if value.startswith(b"Bearer ") and len(value) > 7 and value[7] > 32 and value[-1] > 32:
+                return value[7:].decode("latin-1")
+        found = read_presented([(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.credentials])
+        if found == "ambiguous":
+            raise Failed(problem("credential_ambiguous"))
+        return found.text if found is not None else None
+
+
+class _Ids:
+    """Ids of requests: random for the process, then counted."""
+
+    def __init__(self) -> None:
+        self.begin = os.urandom(6).hex().encode()
+        self.next = count(1).__next__
+
+
+def own_query(path: bytes, query: bytes) -> bytes:
+    """Return the part of a query that is addressed to this server.
+
+    Behind `/v1/auth/for` a proxy appends the path and the query of the API: none of it is a requirement.
+    """
+    return b"" if path.startswith(_APPENDED) else query
+
+
+def new_request_id() -> bytes:
+    """Return an id that no other request of the installation has."""
+    return b"%b-%08x" % (_ids.begin, _ids.next())
+
+
+_ids = _Ids()
+os.register_at_fork(after_in_child=_ids.__init__)  # type: ignore[misc]

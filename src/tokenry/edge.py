@@ -124,6 +124,16 @@ def from_memory(tk: Tokenry, text: str, ask: Ask) -> Verdict | None:
     return tk._verifying.answer(text, ask)
 
 
+def key_set(tk: Tokenry, slug: str) -> bytes:
+    """Return the JWKS of a tenant as JSON; raise NotFound."""
+    return tk._signers.key_set(tk._context, slug)
+
+
+def recall_key_set(tk: Tokenry, slug: str) -> bytes | None:
+    """Return the JWKS of a tenant from memory alone; None when it may have to wait for the database."""
+    return tk._signers.recall_key_set(slug) if is_inline(tk) else None
+
+
 def refresh_together(tk: Tokenry, asks: Sequence[Refreshing]) -> list[Result]:
     """Do many refreshes with one commit; return for each what `sessions.refresh` returns, or the error it raises."""
     tk._wake()
@@ -173,12 +183,14 @@ __all__ = [
     "is_inline",
     "is_json",
     "is_too_long",
+    "key_set",
     "length",
     "limit_fields",
     "of_authorization",
     "read_ask",
     "read_cookie",
     "read_presented",
+    "recall_key_set",
     "record_of",
     "refresh_together",
     "remembering",

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from tokenry.core import jwt, signing
 from tokenry.core.errors import Conflict, NotFound, shown
 from tokenry.core.keyring import Keyring
@@ -44,6 +46,16 @@ class Ring:
     keys: Mapping[str, jwt.JoseKey]
     mark: int
     read_at: int
+    published: dict[tuple[str, ...], bytes] = field(default_factory=dict)
+
+    def key_set(self, now: int) -> bytes:
+        """Return the JWKS: the public keys that verifiers need now, as JSON."""
+        kids = tuple([row.kid for row in self.rows if signing.is_shown(row, now)])
+        found = self.published.get(kids)
+        if found is None:
+            keys = [self.keys[kid].public() for kid in kids]
+            found = self.published[kids] = msgspec.json.encode({"keys": keys})
+        return found
 
 
 def _size(_: str, ring: Ring) -> int:
@@ -71,6 +83,22 @@ class Signers:
 
     def signer(self, context: Context, slug: str) -> jwt.JoseKey:
         """Return the key that signs for a tenant, making it at first use. Call this outside of any transaction."""
+        ring, row = self._signing_ring(context, slug)
+        return ring.keys[row.kid]
+
+    def key_set(self, context: Context, slug: str) -> bytes:
+        """Return the JWKS of a tenant. The first key is made at first use: verifiers would remember an empty set."""
+        return self._signing_ring(context, slug)[0].key_set(self.now())
+
+    def recall_key_set(self, slug: str) -> bytes | None:
+        """Return the JWKS of a tenant from memory alone; None when the keys must be read."""
+        self.look()
+        ring = self._rings.get(slug)
+        if ring is None or not self.is_fresh(ring) or self.signing(ring.tenant_id, ring.rows) is None:
+            return None
+        return ring.key_set(self.now())
+
+    def _signing_ring(self, context: Context, slug: str) -> tuple[Ring, SigningRow]:
         context.renew_keyring()  # or the keys of a newer generation cannot be opened, and others are made
         self.look()  # nobody signs with what somebody else has removed
         ring = self._rings.get(slug)
@@ -86,7 +114,7 @@ class Signers:
                 "the signing key of this tenant was removed or is spoiled: set another `shared_secret`",
                 field="signing_key",
             )
-        return ring.keys[row.kid]
+        return ring, row
 
     def ring_of(self, kid: str) -> Ring | None:
         """Return the keys among which one is, from memory alone; None when they must be read."""
@@ -213,15 +241,8 @@ class SigningKeys:
 
 def jwks(context: Context, slug: str) -> dict[str, Any]:
     """Return the public keys of a tenant, as its JWKS endpoint shows them."""
-    signers = _signers(context)
-    signers.signer(context, slug)  # a set without keys would be remembered by whoever asks too early
-    with context.store.read() as rows:
-        tenant = rows.tenants.get(slug)
-        listed = rows.signing_keys.list(tenant) if tenant else ()
-    now = context.clock()
-    keys = opened(listed, context.keyring())
-    shown = [keys[row.kid] for row in listed if signing.is_shown(row, now) and row.kid in keys]
-    return {"keys": [key.public() for key in shown]}
+    found: dict[str, Any] = msgspec.json.decode(_signers(context).key_set(context, slug))
+    return found
 
 
 def rotate(change: Change, algorithm: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from tokenry.edge import OPERATOR_ENVIRONMENT, Refreshing, from_memory, is_too_long, read_ask
+from tokenry.edge import OPERATOR_ENVIRONMENT, Refreshing, from_memory, is_too_long, key_set, read_ask, recall_key_set
 from tokenry.tokenry import Tokenry
 from tokenry.types import NOT_GIVEN, Denied, Invalid, NotFound, NotGiven, Refused, Verdict
 
@@ -238,14 +238,14 @@ class OAuth:
 
     async def _keys(self, slug: str) -> bytes:
         """Return the JWKS of a tenant, read once for all who ask at the same time: anybody may."""
+        found = recall_key_set(self._tk, slug)
+        if found is not None:
+            return found
         reading = self._reading.get(slug)
         if reading is None:
-            reading = self._reading[slug] = asyncio.create_task(run_in_threadpool(self._read_keys, slug))
+            reading = self._reading[slug] = asyncio.create_task(run_in_threadpool(key_set, self._tk, slug))
             reading.add_done_callback(lambda _: self._reading.pop(slug, None))
         return await asyncio.shield(reading)
-
-    def _read_keys(self, slug: str) -> bytes:
-        return _encode(self._tk.jwks(tenant=slug))
 
     async def _metadata(self, slug: str) -> tuple[bytes, str]:
         """Return what RFC 8414 wants to know. It names URLs, so the issuer has to be one."""

@@ -28,8 +28,7 @@ from tokenry.types import NotFound, Refused, Valid, Verdict, shown
 
 from ..asgi import Scope
 from ..problems import Failed, missing_credential, problem, refused
-from .gathering import Gatherer
-from .refreshing import Refresher
+from .gathering import Gatherer, Refresher
 
 SYSTEM: Final = "system"
 DEFAULT: Final = "default"

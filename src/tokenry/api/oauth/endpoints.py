@@ -19,7 +19,7 @@ from tokenry.types import NOT_GIVEN, Denied, Invalid, NotFound, NotGiven, Refuse
 
 from .. import problems
 from ..asgi import Receive, Scope, Send
-from ..management.refreshing import Refresher
+from ..management.gathering import Refresher
 from ..paths import INTROSPECT, JWKS, METADATA, REVOKE, TOKEN, place_of
 from ..problems import problem
 from . import forms

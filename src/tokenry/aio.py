@@ -327,7 +327,7 @@ class AsyncTokenry(AsyncGroups):
         self._background = False  # nothing begins to tick any more
         if self._ticking is not None:  # never cancelled: a transaction cut in the middle keeps its locks
             self._stopping.set()
-            await self._ticking
+            await asyncio.wait({self._ticking})  # whatever it ends with
             self._ticking = None
         try:
             await (_in_greenlet if self._greenlets else asyncio.to_thread)(self._sync.close)

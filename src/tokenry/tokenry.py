@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .config import KeyringSource, Settings, load
-from .core.errors import ConfigError, TokenryError
+from .core.breaker import Breaker
+from .core.errors import ConfigError, StoreUnavailable, TokenryError
 from .core.keyring import Keyring
 from .core.model import NOT_GIVEN, NotGiven, Token, micros
 from .core.scopes import ScopesAsked
@@ -28,19 +29,21 @@ from .runtime.memory import Memory
 from .runtime.tally import Tally
 from .runtime.tokens import TokenMemory
 from .runtime.worker import Worker
-from .service import canary, sessions, signing_keys, usage
+from .service import canary, usage
 from .service.context import Context, Done, NoHeads
 from .service.events import Subscribers
 from .service.exchange import exchange
 from .service.signing_keys import Signers, jwks
 from .service.verify import OwnerLoader, Verifying, checked_loader, read_ask, required, text_of
 from .store import open as stores
+from .ticking import Ticking
 
 _log = logging.getLogger("tokenry")
-_UPKEEP_SECONDS = 60
+_PROBE_SECONDS = 0.1
+"""How long one verification at a time waits for the database while it does not answer, to lease shares of limits."""
 
 
-class Tokenry(Groups):
+class Tokenry(Ticking, Groups):
     """API credentials on one database. One instance serves all threads, and forked children too."""
 
     def __init__(
@@ -84,6 +87,8 @@ class Tokenry(Groups):
         )
         self._memory = Memory(*self._trust())
         self._leases = Leases()
+        timeout = self.settings.store_timeout.total_seconds()
+        self._leasing, self._writing = (Breaker(timeout, _PROBE_SECONDS, time.monotonic) for _ in range(2))
         self._tally = Tally()
         self._remembered = TokenMemory(self.settings.memory_entries // 5)
         self._signers = Signers(
@@ -96,7 +101,7 @@ class Tokenry(Groups):
             stores.is_on_one_loop(self._database),
         )
         self._verifying = self._make_verifying()
-        super().__init__(self._make_context(), Subscribers())
+        Groups.__init__(self, self._make_context(), Subscribers())
         self._closed = self._prepared = False
         self._ticked_at = self._upkept_at = time.monotonic()
         self._worker = Worker(self._tick, self.settings.flush_interval.total_seconds())
@@ -224,6 +229,7 @@ class Tokenry(Groups):
         Nothing is promised until the host commits; after that call `settle()` on what this yields (Django does).
         """
         pending: list[Done] = []
+        stores.check_files(self._database)
         with stores.joined(connection, lambda: self._settle(pending)) as store:
             signal = stores.signal_of(self._database)
             if signal is not None:
@@ -268,6 +274,8 @@ class Tokenry(Groups):
                 last()
             except TokenryError as error:
                 _log.warning("what was counted last could not be written: %s", error)
+                if isinstance(error, StoreUnavailable):  # whatever else there is to write would wait as long
+                    return
 
     def _make_verifying(self) -> Verifying:
         return Verifying(
@@ -278,6 +286,7 @@ class Tokenry(Groups):
             keyring=self._keyring.get,
             now=self._now,
             limits_open=self.settings.limits_when_down == "open",
+            leasing=self._leasing,
             owner_max_age=self.settings.owner_max_age // timedelta(microseconds=1),
             signers=self._signers,
             remembered=self._remembered,
@@ -337,56 +346,19 @@ class Tokenry(Groups):
             del pending[0]
             self._subscribers.tell([event for event in one.events if event.id in known])
 
-    def _wake(self) -> None:
-        if self._inline or not self._worker.is_running:
-            self._renew_keyring()  # what is asked now may need a generation that came while this process was idle
-        if not self._inline:
-            self._worker.start()
-
-    def _renew_keyring(self) -> None:
-        """Take a changed keyring file over. An unchanged one costs a look at the file and nothing else."""
-        self._keyring.renew(lambda keyring: canary.check(self._database, keyring))
-
-    def _is_due(self) -> bool:
-        return time.monotonic() - self._ticked_at >= self.settings.flush_interval.total_seconds()
-
-    def _tick_if_due(self) -> None:
-        """Tick inside a call, which must not fail for it."""
-        if self._is_due() and not self._closed:
-            self._ticked_at = time.monotonic()
-            try:
-                self._tick()
-            except Exception as error:
-                _log.warning("work beside a call failed and will be tried again: %s", error)
-
-    def _tick(self) -> None:
-        """Do what must be done about once a second, and now and then what must be done about once a minute."""
-        while self._memory.sweep():
-            time.sleep(0)
-        self._renew_keyring()
-        self._give_back()
-        self.flush()
-        if time.monotonic() - self._upkept_at >= _UPKEEP_SECONDS:
-            self._upkept_at = time.monotonic()
-            self._upkeep()
-
-    def _upkeep(self) -> None:
-        failed = self._tally.drain_failed()
-        if failed:
-            usage.tell_failed(self._context, failed)
-        usage.tell_expiring(self._context)
-        signing_keys.upkeep(self._context)
-        sessions.purge(self._context)
-
-    def _give_back(self, *, everything: bool = False) -> None:
-        wants = self._leases.idle(self._now(), everything=everything)
-        if wants:
-            usage.give_back(self._context, wants)
-
     def _after_fork(self) -> None:
         self._database.after_fork()
         self._flushing = threading.RLock()
-        for part in (self._memory, self._remembered, self._signers, self._leases, self._tally, self._worker):
+        for part in (
+            self._leasing,
+            self._writing,
+            self._memory,
+            self._remembered,
+            self._signers,
+            self._leases,
+            self._tally,
+            self._worker,
+        ):
             part.forget()
 
 

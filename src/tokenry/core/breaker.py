@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 from .errors import StoreUnavailable
 
+NOT_ANSWERING = "not_answering"
+"""The cause of a StoreUnavailable that the breaker raised, without asking the database."""
+
 _PROBE_EVERY = 0.25
 _WAITED = 0.5
 
@@ -88,5 +91,5 @@ class Breaker:
         return StoreUnavailable(
             f"the database did not answer within {self.patience:g} s, and is asked again until it does; nothing was "
             "changed. Try again, and see the log of `tokenry.store`",
-            cause="not_answering",
+            cause=NOT_ANSWERING,
         )

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from tokenry.core import jwt, signing
-from tokenry.core.errors import Conflict, NotFound, shown
+from tokenry.core.errors import Conflict, NotFound, StoreUnavailable, shown
 from tokenry.core.keyring import Keyring
 from tokenry.core.memo import MIB, Memo
 from tokenry.core.model import NOT_GIVEN, NotGiven, SigningKey, Tenant, moment, moment_or_none
@@ -80,6 +80,7 @@ class Signers:
     _rings: Memo[str, Ring] = field(default_factory=lambda: Memo(_size, bytes_max=16 * MIB, each_max=8 * MIB))
     _by_kid: Memo[str, Ring] = field(default_factory=lambda: Memo(_size, bytes_max=16 * MIB, each_max=8 * MIB))
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
+    _failures: dict[str, StoreUnavailable] = field(default_factory=dict)
 
     def signer(self, context: Context, slug: str) -> jwt.JoseKey:
         """Return the key that signs for a tenant, making it at first use. Call this outside of any transaction."""
@@ -129,8 +130,21 @@ class Signers:
             return self._read_of(kid, self.store)
         if len(self._locks) > _LOCKS_MAX:  # whoever holds one keeps it; the worst is that a key is read twice
             self._locks.clear()
+            self._failures.clear()
+        failures = self._failures.get(kid)
         with self._locks.setdefault(kid, threading.Lock()):
-            return self.ring_of(kid) or self._read_of(kid, self.store)
+            ring = self.ring_of(kid)
+            if ring is not None:
+                return ring
+            if self._failures.get(kid) is not failures:  # the read that this one waited for: do not wait for another
+                raise StoreUnavailable("the signing keys cannot be read right now; nothing was changed, try again")
+            try:
+                ring = self._read_of(kid, self.store)
+            except StoreUnavailable as error:
+                self._failures[kid] = error.with_traceback(None)
+                raise
+            self._failures.pop(kid, None)
+            return ring
 
     def verifier(self, ring: Ring, kid: str) -> jwt.JoseKey | None:
         """Return a key whose tokens are good now."""
@@ -150,6 +164,7 @@ class Signers:
         """Read everything again when it is needed."""
         self._rings.clear()
         self._by_kid.clear()
+        self._failures.clear()
         self._locks.clear()  # a child of a fork inherits those that others held
 
     def expected_kid(self, tenant_id: str) -> str | None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from tokenry.core.addresses import read as read_address
+from tokenry.core.breaker import NOT_ANSWERING, Breaker
 from tokenry.core.decide import Ask, failures
 from tokenry.core.errors import ConfigError, Denied, Invalid, StoreUnavailable
 from tokenry.core.grant import Grant, Row, compile_row, with_owner
@@ -57,6 +58,7 @@ class Verifying:
         keyring: Callable[[], Keyring],
         now: Callable[[], int],
         limits_open: bool,
+        leasing: Breaker,
         owner_max_age: int,
         signers: Signers,
         remembered: RemembersTokens,
@@ -70,6 +72,7 @@ class Verifying:
         self._keyring = keyring
         self._now = now
         self._limits_open = limits_open
+        self._leasing = leasing
         self._owner_max_age = owner_max_age
 
     def answer(self, text: str, ask: Ask) -> Verdict | None:
@@ -173,14 +176,15 @@ class Verifying:
         return wish.call() if isinstance(wish, Wait) else self.lease(wish)
 
     def lease(self, wish: Lease) -> list[tuple[int, int, int]] | None:
-        """Lease shares from the store in one transaction."""
+        """Lease shares from the store in one transaction. After one that waited in vain the others do not wait."""
         try:
-            with self.store.change(durable=False) as rows:
+            with self._leasing.attempt() as seconds, self.store.change(durable=False, within=seconds) as rows:
                 return [rows.limits.lease(want) for want in wish.wants]
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             if not self._limits_open:
                 raise
-            _log.warning("limits cannot be counted right now and are open, as configured")
+            if error.details.get("cause") != NOT_ANSWERING:
+                _log.warning("limits cannot be counted right now and are open, as configured")
             return None
 
     def _take(self, grant: Grant, ask: Ask) -> Generator[Lease, Any, Any]:

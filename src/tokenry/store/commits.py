@@ -56,6 +56,11 @@ def commits(path: str, connection: sqlite3.Connection) -> Callable[[], bytes] | 
     return read if (version, is_made) == (_VERSION, 1) else None
 
 
+def is_open(path: str) -> bool:
+    """Tell whether this process has a file open, and not another one of its name; True where nothing tells of that."""
+    return not os.path.isdir("/dev/fd") or _descriptor(path) is not None
+
+
 def _descriptor(path: str) -> int | None:
     """Return the descriptor under which this process has a file open."""
     try:

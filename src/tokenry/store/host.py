@@ -19,13 +19,14 @@ from sqlalchemy.pool import QueuePool
 from tokenry.core.errors import ConfigError
 from tokenry.core.grant import Row
 
-from .commits import commits
-from .failures import refuse, translated, unavailable
+from .failures import refuse, translated
+from .finder import Finder
 from .gate import Gate
 from .locks import presence
 from .lookup import is_session, lookup_sql, read, session_sql
+from .place import Place
 from .rows import SqlRows
-from .sqlite import _FENCE, _FIND, _FIND_SESSION, FORKED_WITHIN
+from .sqlite import FORKED_WITHIN
 
 _TAKE_WRITE_LOCK = text("UPDATE tokenry_fence SET counter = counter WHERE id = 1")
 
@@ -53,25 +54,42 @@ class HostDatabase:
     def _open(self) -> None:
         self._gate = Gate()
         self._at_rest = False
-        self._finding = threading.Lock()
-        self._finder: Any = None
-        self._commits: Callable[[], bytes] | None = None
-        self._epoch = 0
         self._presence = presence(self.path, exclusive=False) if self.path else None
+        self._finder: Any = None
+        if self.path:
+            self._finder = Finder(Place(self.path, ".lock"), self._connect, self._driver.Error, self._timeout)
+
+    def _connect(self) -> Any:
+        connection = self._driver.connect(
+            self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA query_only = ON")
+        return connection
 
     @contextmanager
     def read(self) -> Iterator[SqlRows]:
         """Open a transaction of the host's engine."""
+        self.check_files()
         with self._begun() as connection:
             yield SqlRows(connection, counts_fence=False)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
-        """Open a transaction of the host's engine. On SQLite it begins with a write, so that it can wait its turn."""
+        """Open a transaction of the host's engine. On SQLite it begins with a write, so that it can wait its turn.
+
+        How long that may take, `within` and `store_timeout` notwithstanding, the host's engine says.
+        """
+        self.check_files()
         with self._begun() as connection:
             if self.dialect == "sqlite":
                 connection.execute(_TAKE_WRITE_LOCK)
             yield SqlRows(connection, counts_fence=self.dialect == "sqlite")
+        self.check_files(changed=True)
+
+    def check_files(self, *, changed: bool = False) -> None:
+        """Raise StoreUnavailable if the files of SQLite are not those that were opened."""
+        if self._finder is not None:
+            self._finder.check(changed=changed)
 
     @contextmanager
     def change_schema(self) -> Iterator[SqlRows]:
@@ -86,24 +104,19 @@ class HostDatabase:
 
     def find(self, kid: str) -> Row | None:
         """Look one secret up: inline on SQLite, on a connection of the host's pool elsewhere."""
-        if self.path:
-            row: Any = self._ask(_FIND_SESSION if is_session(kid) else _FIND, (kid,))
-        else:
-            with translated(), self.engine.connect() as connection:
-                row = connection.execute(self._find[is_session(kid)], {"kid": kid}).first()
-        return read(row)
+        if self._finder is not None:
+            found: Row | None = self._finder.find(kid)
+            return found
+        with translated(), self.engine.connect() as connection:
+            return read(connection.execute(self._find[is_session(kid)], {"kid": kid}).first())
 
     def version(self) -> object:
         """Return what differs from before when anybody has committed to the file."""
-        read = self._commits
-        if read is not None:
-            return read()
-        epoch, row = self._ask_in_epoch("PRAGMA data_version", ())
-        return epoch + int(row[0])
+        return self._finder.version()
 
     def fence(self) -> int:
         """Return the count of changes that may turn verdicts."""
-        return int(self._ask(_FENCE, ())[0])
+        return int(self._finder.fence())
 
     @contextmanager
     def _begun(self) -> Iterator[Connection]:
@@ -115,16 +128,19 @@ class HostDatabase:
 
         Wait for our own transactions, and close the connections in the pool. Those that the host holds are its own.
         """
+        taken = self._finder is not None and self._finder.place.is_taken()
         if self._has_pool:
-            self._at_rest = self._gate.close(2 * self._timeout)
+            self._at_rest = self._gate.close(2 * self._timeout) and not taken
             if self._at_rest and isinstance(self.engine.pool, QueuePool) and not self.engine.dialect.is_async:
                 self.engine.dispose()
-        self._finding.acquire()
-        self._close_finder()
+        if self._finder is not None:
+            self._finder.lock.acquire()
+            self._finder.close()
 
     def after_fork_in_parent(self) -> None:
         """Go on; connections are opened again when they are needed."""
-        self._finding.release()
+        if self._finder is not None:
+            self._finder.lock.release()
         self._gate.open()
 
     def after_fork(self) -> None:
@@ -143,36 +159,14 @@ class HostDatabase:
 
     def close(self) -> None:
         """Close our own connection; the engine stays the host's."""
-        self._close_finder()
+        if self._finder is not None:
+            self._finder.close()
         self._leave()
 
     def _leave(self) -> None:
         if self._presence is not None:
             os.close(self._presence)
             self._presence = None
-
-    def _close_finder(self) -> None:
-        if self._finder is not None:
-            self._commits = None  # before the connection that lets it be read
-            self._finder.close()
-            self._finder = None
-
-    def _ask(self, statement: str, parameters: tuple[str, ...]) -> Any:
-        return self._ask_in_epoch(statement, parameters)[1]
-
-    def _ask_in_epoch(self, statement: str, parameters: tuple[str, ...]) -> tuple[int, Any]:
-        try:
-            with self._finding:
-                if self._finder is None:
-                    self._finder = self._driver.connect(
-                        self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False
-                    )
-                    self._finder.execute("PRAGMA query_only = ON")
-                    self._epoch += 1 << 40  # every connection counts versions in its own way
-                    self._commits = commits(self.path, self._finder)
-                return self._epoch, self._finder.execute(statement, parameters).fetchone()
-        except self._driver.Error as error:
-            raise unavailable(error) from None
 
 
 _inherited: list[object] = []

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "allow",
+    "check_files",
     "database",
     "finds_inline",
     "is_ephemeral",
@@ -134,6 +135,13 @@ def joined(connection: Any, settle: Callable[[], None]) -> Iterator[JoinedDataba
 def signal_of(database: Database) -> SqliteDatabase | HostDatabase | None:
     """Return what tells of commits by others, or None where nothing does and memory has no reason to be trusted."""
     return database if isinstance(database, (SqliteDatabase, HostDatabase)) and database.path else None
+
+
+def check_files(database: Database) -> None:
+    """Raise StoreUnavailable if a database lies in files of SQLite and these are not the ones that were opened."""
+    if not isinstance(database, (SqliteDatabase, HostDatabase)):
+        return
+    database.check_files()
 
 
 def finds_inline(database: Database) -> bool:

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -27,20 +27,17 @@ from sqlalchemy.pool import StaticPool
 from tokenry.core.errors import ConfigError, StoreUnavailable
 from tokenry.core.grant import Row
 
-from .commits import commits
 from .failures import refuse, translated, unavailable
+from .finder import Finder
 from .fixed import Reader
 from .locks import lock_file, make_private, presence, wait_for
-from .lookup import is_session, lookup_sql, read, session_sql
+from .place import Place
 from .rows import SqlRows
 
-_log = logging.getLogger("tokenry.store")
-_FIND = lookup_sql("sqlite", "= ?")
-_FIND_SESSION = session_sql("sqlite", "= ?")
-_FENCE = "SELECT counter FROM tokenry_fence WHERE id = 1"
 _READERS = 4
 _MAPPED_BYTES = 0x7FFF0000  # SQLite's own maximum: pages are read where the system keeps them, not copied
 _TURN_SECONDS = 30
+_START_SECONDS = 30  # for other processes that make the tables at this moment
 FORKED_WITHIN = (
     "this process was forked in the middle of its parent's use of the database {}, so it cannot use it safely: open "
     "Tokenry after the fork (uWSGI: lazy-apps = true)"
@@ -62,19 +59,17 @@ class SqliteDatabase:
         self._memory: sqlite3.Connection | None = None
         self._write_file: int | None = None
         self._presence: int | None = None
-        self._epoch = 0
-        self._place: tuple[int, int] | None = None
         self._begin_anew()
         self._take_part()
         try:
-            with translated(), self._writing, self._file_lock(), self._writer.connect() as connection:
+            with translated(), self._writing, self._file_lock(_START_SECONDS), self._writer.connect() as connection:
                 raw: Any = connection.connection.dbapi_connection
                 if self.path:
                     raw.execute("PRAGMA journal_mode = WAL")
                 else:
                     self._memory = raw
-                self._open_finder()
-            self._place = self._find_place()
+                self._finder = self._make_finder()
+                self._finder.check()
         except sqlite3.Error as error:
             self._close_files()
             raise unavailable(error) from None
@@ -89,45 +84,28 @@ class SqliteDatabase:
             self._presence = presence(self.path, exclusive=self.alone)
             self._write_file = None if self.alone else lock_file(self.path + ".write")
 
-    def _find_place(self) -> tuple[int, int] | None:
-        """Return which file has the name of this database now, and None when none has."""
-        if self.path:
-            with contextlib.suppress(OSError):
-                found = os.stat(self.path)
-                return found.st_dev, found.st_ino
-        return None
+    def _make_finder(self) -> Finder:
+        place = Place(self.path, ".lock", *([] if self.alone else [".write"]))
+        lock = None if self.path else self._writing
+        return Finder(place, self._connect_finder, sqlite3.Error, self._timeout, lock)
 
-    def _check_place(self) -> None:
-        """Raise StoreUnavailable when the file has lost its name: what is written to it would be lost with it."""
-        if self._find_place() != self._place:
-            message = (
-                f"the database {self.path} was moved, removed or replaced while it is in use; nothing was changed. "
-                "Put it back, or end this process and start it on the file that is there now"
-            )
-            _log.error(message)
-            raise StoreUnavailable(message, cause="moved")
+    def _connect_finder(self) -> sqlite3.Connection:
+        return self._memory or self._connect(read_only=True)
 
     def _begin_anew(self) -> None:
         """Have no connection; they are opened when they are needed."""
         self._write_file = self._presence = None
-        self._finder: Any = None
-        self._commits: Callable[[], bytes] | None = None
         self._writer = self._writing_engine()
         self._readers: list[Reader] = []
         self._new_locks()
+        self._finder = self._make_finder()
 
     def _new_locks(self) -> None:
         self._writing = threading.RLock()
-        self._finding = threading.Lock()
         self._reading = threading.BoundedSemaphore(_READERS)
         self._changing = False
         self._at_rest = False
         self._rest = contextlib.ExitStack()
-
-    def _open_finder(self) -> None:
-        self._finder = self._memory or self._connect(read_only=True)
-        self._epoch += 1 << 40  # every connection counts versions in its own way
-        self._commits = None if self._memory else commits(self.path, self._finder)
 
     def _writing_engine(self) -> Engine:
         engine = create_engine("sqlite://", creator=self._connect, poolclass=StaticPool, hide_parameters=True)
@@ -148,9 +126,9 @@ class SqliteDatabase:
     @contextmanager
     def read(self) -> Iterator[SqlRows]:
         """Open a transaction that only reads, on one snapshot."""
-        self._check_place()
+        self._finder.check()
         if self._memory:
-            with self._writing, self._outermost(), translated(), self._writer.begin() as connection:
+            with self._held(self._timeout), self._outermost(), translated(), self._writer.begin() as connection:
                 yield SqlRows(connection, counts_fence=False)
             return
         with _turn(self._reading), translated():
@@ -168,68 +146,58 @@ class SqliteDatabase:
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
-        """Open a transaction that writes: it has the only write lock from its first moment."""
-        self._check_place()
-        with self._writing, self._outermost(), self._file_lock(), translated(), self._writer.connect() as connection:
-            self._changing = True
-            try:
-                if not durable:
-                    self._synchronous(connection, "NORMAL")
-                with connection.begin():
-                    yield SqlRows(connection, counts_fence=True)
-            finally:
-                self._changing = False
-                if not durable:
-                    self._synchronous(connection, "FULL")
+        """Open a transaction that writes: it has the only write lock from its first moment.
+
+        All the locks together are waited for as long as `within`, or `store_timeout`.
+        """
+        seconds = self._timeout if within is None else within
+        until = time.monotonic() + seconds
+        with self._held(seconds), self._outermost(), self._file_lock(until - time.monotonic()):
+            self._finder.check()
+            with translated(), self._writer.connect() as connection:
+                self._changing = True
+                try:
+                    self._prepare(connection, "FULL" if durable else "NORMAL", until - time.monotonic())
+                    with connection.begin():
+                        yield SqlRows(connection, counts_fence=True)
+                finally:
+                    self._changing = False
+            self._finder.check(changed=True)
 
     @contextmanager
     def change_schema(self) -> Iterator[SqlRows]:
-        """Open a transaction in which tables may be made."""
-        with self.change() as rows:
+        """Open a transaction in which tables may be made; another process may be making them now."""
+        with self.change(within=max(self._timeout, _START_SECONDS)) as rows:
             yield rows
 
     def find(self, kid: str) -> Row | None:
-        """Look one secret (or session) up, inline: about 10 microseconds, a hop to a thread would cost more."""
-        row = self._ask(_FIND_SESSION if is_session(kid) else _FIND, (kid,))
-        return read(row)
+        """Look one secret (or session) up, inline."""
+        return self._finder.find(kid)
 
     def version(self) -> object:
         """Return what differs from before when anybody has committed to the file."""
-        read = self._commits
-        if read is not None:
-            return read()
-        try:
-            with self._finding:
-                if self._finder is None:
-                    self._open_finder()
-                return self._epoch + int(self._finder.execute("PRAGMA data_version").fetchone()[0])
-        except sqlite3.Error as error:
-            raise unavailable(error) from None
+        return self._finder.version()
 
     def fence(self) -> int:
         """Return the count of changes that may turn verdicts."""
-        return int(self._ask(_FENCE, ())[0])
+        return self._finder.fence()
 
-    def _ask(self, statement: str, parameters: tuple[str, ...]) -> Any:
-        try:
-            with self._writing if self._memory else self._finding:
-                if self._finder is None:
-                    self._open_finder()
-                return self._finder.execute(statement, parameters).fetchone()
-        except sqlite3.Error as error:
-            raise unavailable(error) from None
+    def check_files(self) -> None:
+        """Raise StoreUnavailable if the files are not those that were opened."""
+        self._finder.check()
 
     def before_fork(self) -> None:
         """Come to rest until the fork is over: wait for the threads inside, let nobody in, close all connections."""
         rest = self._rest = contextlib.ExitStack()
         self._at_rest = all(
             _acquired(lock, 2 * self._timeout, rest)
-            for lock in (self._writing, *[self._reading] * _READERS, self._finding)
+            for lock in (self._writing, *[self._reading] * _READERS, self._finder.lock)
         )
         self._at_rest = self._at_rest and not self._changing  # the thread that forks may be inside itself
+        self._at_rest = self._at_rest and not self._finder.place.is_taken()
         if self._at_rest and self.path:
             try:
-                with self._file_lock():
+                with self._file_lock(self._timeout):
                     self._close_connections()
             except StoreUnavailable:
                 self._at_rest = False
@@ -243,22 +211,23 @@ class SqliteDatabase:
         """Begin anew in a forked child, which closes nothing of its parent's and is refused where it must be."""
         if not self._at_rest:
             _inherited.append(self.__dict__.copy())
-            self._begin_anew()
             refuse(self, ConfigError(FORKED_WITHIN.format(self.path or "in memory")))
+            self._begin_anew()
         elif not self.path:
             self._new_locks()
+            self._finder = self._make_finder()
         else:
             self._close_files()  # our copies only: the parent keeps its locks, and nothing keeps them after it
             self._begin_anew()
             try:
                 self._take_part()
-                self._place = self._find_place()
+                self._finder = self._make_finder()
             except ConfigError as error:
                 refuse(self, error)
 
     def close(self) -> None:
         """Close all connections; the last one, which may checkpoint, under the write lock."""
-        with self._writing, self._file_lock():
+        with self._writing, self._file_lock(self._timeout):
             if self.path:
                 self._close_connections()
             else:
@@ -266,13 +235,14 @@ class SqliteDatabase:
         self._close_files()
 
     def _close_connections(self) -> None:
-        if self._finder is not None:
-            self._commits = None  # before the connection that lets it be read
-            self._finder.close()
-            self._finder = None
-        while self._readers:
-            self._readers.pop().close()
-        self._writer.dispose()
+        """Close all connections. Not if other files have their names by now: SQLite would remove those as its own."""
+        if self._finder.place.is_taken():
+            self._finder.place.abandon(self._writer.pool, *self._readers)
+        else:
+            while self._readers:
+                self._readers.pop().close()
+            self._writer.dispose()
+        self._finder.close()
 
     def _close_files(self) -> None:
         for file in (self._write_file, self._presence):
@@ -287,19 +257,30 @@ class SqliteDatabase:
         yield
 
     @contextmanager
-    def _file_lock(self) -> Iterator[None]:
+    def _held(self, seconds: float) -> Iterator[None]:
+        if not self._writing.acquire(timeout=max(0.0, seconds)):
+            raise StoreUnavailable(f"another thread has been writing for {seconds:g} s; nothing was changed, try again")
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def _file_lock(self, seconds: float) -> Iterator[None]:
         if self._write_file is None:
             yield
             return
-        wait_for(self._write_file, self._timeout)
+        wait_for(self._write_file, max(0.0, seconds))
         try:
             yield
         finally:
             fcntl.flock(self._write_file, fcntl.LOCK_UN)
 
     @staticmethod
-    def _synchronous(connection: Any, level: str) -> None:
-        connection.connection.dbapi_connection.execute(f"PRAGMA synchronous = {level}")
+    def _prepare(connection: Any, synchronous: str, seconds: float) -> None:
+        raw = connection.connection.dbapi_connection
+        raw.execute(f"PRAGMA synchronous = {synchronous}")
+        raw.execute(f"PRAGMA busy_timeout = {max(1, int(seconds * 1000))}")
 
 
 @contextmanager

@@ -1,0 +1,117 @@
+"""What an instance does beside its calls: counts, shares, the audit log, and what time brings about."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from .core.breaker import NOT_ANSWERING, Breaker
+from .core.errors import StoreUnavailable
+from .service import canary, sessions, signing_keys, usage
+from .store import open as stores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import KeyringSource, Settings
+    from .runtime.leases import Leases
+    from .runtime.memory import Memory
+    from .runtime.tally import Tally
+    from .runtime.worker import Worker
+    from .service.context import Context
+
+_log = logging.getLogger("tokenry")
+_UPKEEP_SECONDS = 60
+
+
+class Ticking:
+    """The part of `Tokenry` that runs about once a second: in a thread of its own, or within the calls."""
+
+    settings: Settings
+    _context: Context
+    _database: Any
+    _keyring: KeyringSource
+    _leases: Leases
+    _memory: Memory
+    _now: Callable[[], int]
+    _tally: Tally
+    _worker: Worker
+    _leasing: Breaker
+    _writing: Breaker
+    _closed: bool
+    _inline: bool
+    _ticked_at: float
+    _upkept_at: float
+
+    def flush(self) -> None:
+        """Write everything that was counted."""
+        raise NotImplementedError
+
+    def _wake(self) -> None:
+        if self._inline or not self._worker.is_running:
+            self._renew_keyring()  # what is asked now may need a generation that came while this process was idle
+        if not self._inline:
+            self._worker.start()
+
+    def _renew_keyring(self) -> None:
+        """Take a changed keyring file over. An unchanged one costs a look at the file and nothing else."""
+        self._keyring.renew(lambda keyring: canary.check(self._database, keyring))
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._ticked_at >= self.settings.flush_interval.total_seconds()
+
+    def _tick_if_due(self) -> None:
+        """Tick inside a call, which must not fail for it."""
+        if self._is_due() and not self._closed:
+            self._ticked_at = time.monotonic()
+            try:
+                if self._writing.is_open:
+                    self._probe()
+                with self._writing.attempt():
+                    self._tick()
+            except Exception as error:
+                if getattr(error, "details", {}).get("cause") != NOT_ANSWERING:
+                    _log.warning("work beside a call failed and will be tried again: %s", error)
+                if self._writing.is_open:  # the call has waited long enough: it must not wait for a share as well
+                    self._leasing.open()
+            finally:
+                self._ticked_at = time.monotonic()
+
+    def _probe(self) -> None:
+        """Raise StoreUnavailable, soon, if the database still does not answer."""
+        with self._writing.attempt() as seconds, self._database.change(durable=False, within=seconds):
+            pass
+
+    def _tick(self) -> None:
+        """Do what must be done about once a second, and now and then what must be done about once a minute."""
+        while self._memory.sweep():
+            time.sleep(0)
+        self._check_files()
+        self._renew_keyring()
+        self._give_back()
+        self.flush()
+        if time.monotonic() - self._upkept_at >= _UPKEEP_SECONDS:
+            self._upkept_at = time.monotonic()
+            self._upkeep()
+
+    def _check_files(self) -> None:
+        """Forget everything when the files of the database are others: also a process that is alone must look then."""
+        try:
+            stores.check_files(self._database)
+        except StoreUnavailable:
+            self._memory.clear()
+            raise
+
+    def _upkeep(self) -> None:
+        failed = self._tally.drain_failed()
+        if failed:
+            usage.tell_failed(self._context, failed)
+        usage.tell_expiring(self._context)
+        signing_keys.upkeep(self._context)
+        sessions.purge(self._context)
+
+    def _give_back(self, *, everything: bool = False) -> None:
+        wants = self._leases.idle(self._now(), everything=everything)
+        if wants:
+            usage.give_back(self._context, wants)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError, InvalidRequestError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from tokenry.core.errors import ConfigError
@@ -22,13 +21,12 @@ from tokenry.core.grant import Row
 from .failures import refuse, translated
 from .finder import Finder
 from .gate import Gate
+from .joined import begin_change
 from .locks import presence
 from .lookup import is_session, lookup_sql, read, session_sql
 from .place import Place
 from .rows import SqlRows
 from .sqlite import FORKED_WITHIN
-
-_TAKE_WRITE_LOCK = text("UPDATE tokenry_fence SET counter = counter WHERE id = 1")
 
 
 class HostDatabase:
@@ -81,8 +79,7 @@ class HostDatabase:
         """
         self.check_files()
         with self._begun() as connection:
-            if self.dialect == "sqlite":
-                connection.execute(_TAKE_WRITE_LOCK)
+            begin_change(connection, "the engine")
             yield SqlRows(connection, counts_fence=self.dialect == "sqlite")
         self.check_files(changed=True)
 
@@ -170,74 +167,6 @@ class HostDatabase:
 
 
 _inherited: list[object] = []
-
-
-class JoinedDatabase:
-    """The transaction of a host, which the host will commit or roll back.
-
-    `current` returns its connection at each call: a Session sets its savepoint when somebody asks for that.
-    """
-
-    def __init__(self, current: Callable[[], Connection], check: Callable[[], None] = lambda: None) -> None:
-        self._current = current
-        self._check = check
-        self._turn = threading.Lock()
-        self._ended = False
-
-    @contextmanager
-    def read(self) -> Iterator[SqlRows]:
-        """Read inside the host's transaction."""
-        with self._joined() as connection:
-            yield SqlRows(connection, counts_fence=False)
-
-    @contextmanager
-    def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
-        """Write inside the host's transaction, behind a savepoint: a failed call leaves nothing of itself."""
-        with self._joined() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.execute(_TAKE_WRITE_LOCK)
-            with connection.begin_nested():
-                yield SqlRows(connection, counts_fence=connection.dialect.name == "sqlite")
-
-    def find(self, kid: str) -> Row | None:
-        """Look one secret up inside the host's transaction."""
-        with self._joined() as connection:
-            sql = (session_sql if is_session(kid) else lookup_sql)(connection.dialect.name, "= :kid")
-            return read(connection.execute(text(sql), {"kid": kid}).first())
-
-    def end(self) -> None:
-        """Refuse every further call: a Session would begin a transaction that nobody ends."""
-        self._ended = True
-
-    @contextmanager
-    def _joined(self) -> Iterator[Connection]:
-        """Let one call in; raise ConfigError for what the host has done to its transaction."""
-        if self._ended:
-            raise ConfigError("this was given by using(), and its block is over: make the call inside of the block")
-        if not self._turn.acquire(blocking=False):
-            raise ConfigError("two calls inside of one transaction at the same time: make one after the other")
-        try:
-            with translated(), _explained():
-                self._check()
-                yield self._current()
-        finally:
-            self._turn.release()
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except InvalidRequestError:  # closed, ended by itself, or waiting for a rollback
-        raise ConfigError(
-            "the host's transaction is over or was closed: begin another one, and using() again"
-        ) from None
-    except DBAPIError as error:
-        if type(error.orig).__name__ != "InFailedSqlTransaction":
-            raise
-        raise ConfigError(
-            "the host's transaction has failed before: roll it back, or to a savepoint that the host set before that"
-        ) from None
 
 
 def _file_of(engine: Engine) -> str:

@@ -16,7 +16,8 @@ from tokenry.core.errors import ConfigError, shown
 
 from . import migrate as migrations
 from .failures import allow, refuse, translated
-from .host import HostDatabase, JoinedDatabase
+from .host import HostDatabase
+from .joined import JoinedDatabase
 from .rows import SqlRows
 from .sqlite import SqliteDatabase
 from .tables import audit_entry, secret
@@ -119,7 +120,6 @@ def joined(connection: Any, settle: Callable[[], None]) -> Iterator[JoinedDataba
             connection.on_commit(settle, robust=True)  # what is committed is no error of the request
             store = JoinedDatabase(lambda: inner, lambda: check_usable(connection))
         elif hasattr(connection, "get_bind"):  # a Session; sqlalchemy.orm is not imported for it
-            connection.connection()  # one that cannot be used says so here
             store = JoinedDatabase(connection.connection)
         elif isinstance(connection, Connection):
             store = JoinedDatabase(lambda: connection)
@@ -128,6 +128,7 @@ def joined(connection: Any, settle: Callable[[], None]) -> Iterator[JoinedDataba
                 "using() takes a SQLAlchemy Connection or Session (AsyncTokenry: also their async kinds), or Django's "
                 "connection"
             )
+        store.open()
         stack.callback(store.end)
         yield store
 

@@ -1,0 +1,158 @@
+"""The transaction of a host application, which the host will commit or roll back.
+
+The connection is the host's, and so are most of its faults: it was closed, two threads share it, it has no transaction.
+Each of them is told as a ConfigError that says what to do.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, ProgrammingError
+
+from tokenry.core.errors import ConfigError
+from tokenry.core.grant import Row
+
+from .failures import translated
+from .lookup import is_session, lookup_sql, read, session_sql
+from .rows import SqlRows
+
+_TAKE_WRITE_LOCK = text("UPDATE tokenry_fence SET counter = counter WHERE id = 1")
+_IDLE = 0  # libpq's transaction status
+_used: WeakSet[Connection] = WeakSet()
+_lock = threading.Lock()
+
+
+class JoinedDatabase:
+    """The transaction of a host.
+
+    `current` returns its connection at each call: a Session sets its savepoint when somebody asks for that.
+    """
+
+    def __init__(self, current: Callable[[], Connection], check: Callable[[], None] = lambda: None) -> None:
+        self._current = current
+        self._check = check
+        self._turn = threading.Lock()
+        self._ended = False
+
+    def open(self) -> None:
+        """Raise ConfigError for a connection that cannot be used."""
+        with self._joined() as connection:
+            if _is_autocommit(connection):
+                raise _no_transaction("the connection")
+
+    @contextmanager
+    def read(self) -> Iterator[SqlRows]:
+        """Read inside the host's transaction."""
+        with self._joined() as connection:
+            yield SqlRows(connection, counts_fence=False)
+
+    @contextmanager
+    def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
+        """Write inside the host's transaction, behind a savepoint: a failed call leaves nothing of itself."""
+        with self._joined() as connection:
+            begin_change(connection, "the connection")
+            with connection.begin_nested():
+                yield SqlRows(connection, counts_fence=connection.dialect.name == "sqlite")
+
+    def find(self, kid: str) -> Row | None:
+        """Look one secret up inside the host's transaction."""
+        with self._joined() as connection:
+            sql = (session_sql if is_session(kid) else lookup_sql)(connection.dialect.name, "= :kid")
+            return read(connection.execute(text(sql), {"kid": kid}).first())
+
+    def end(self) -> None:
+        """Refuse every further call: a Session would begin a transaction that nobody ends."""
+        self._ended = True
+
+    @contextmanager
+    def _joined(self) -> Iterator[Connection]:
+        """Let one call in; raise ConfigError for what the host has done to its transaction."""
+        if self._ended:
+            raise ConfigError("this was given by using(), and its block is over: make the call inside of the block")
+        if not self._turn.acquire(blocking=False):
+            raise _at_once()
+        try:
+            with translated(), _explained():
+                self._check()
+                connection = self._current()
+                with _alone_on(connection):
+                    yield connection
+        finally:
+            self._turn.release()
+
+
+def begin_change(connection: Connection, whose: str) -> None:
+    """Take SQLite's write lock, so that a change can wait its turn; raise ConfigError when there is no transaction."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(_TAKE_WRITE_LOCK)
+        if not getattr(_driven(connection), "in_transaction", True):
+            raise _no_transaction(whose)
+    elif _is_autocommit(connection):
+        raise _no_transaction(whose)
+
+
+def _is_autocommit(connection: Connection) -> bool:
+    """Tell whether PostgreSQL would commit every statement by itself, and no transaction was begun by hand."""
+    adapted = connection.connection.dbapi_connection
+    if connection.dialect.name != "postgresql" or getattr(adapted, "autocommit", False) is not True:
+        return False
+    return int(getattr(getattr(_driven(connection), "info", None), "transaction_status", _IDLE)) == _IDLE
+
+
+def _driven(connection: Connection) -> Any:
+    """Return the driver's own connection."""
+    return connection.connection.driver_connection
+
+
+@contextmanager
+def _alone_on(connection: Connection) -> Iterator[None]:
+    """Keep the calls of another `using` on one connection out: drivers would mix their statements and savepoints."""
+    with _lock:
+        if connection in _used:
+            raise _at_once()
+        _used.add(connection)
+    try:
+        yield
+    finally:
+        _used.discard(connection)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what SQLAlchemy and drivers say of a connection that cannot be used into a ConfigError."""
+    try:
+        yield
+    except InvalidRequestError:  # closed, ended by itself, or waiting for a rollback
+        raise _over() from None
+    except DBAPIError as error:
+        if isinstance(error, ProgrammingError) and type(error.orig).__module__ == "sqlite3":
+            raise _over() from None  # with SQLite that is always a connection that may not be used, or not here
+        if type(error.orig).__name__ != "InFailedSqlTransaction":
+            raise
+        raise ConfigError(
+            "the host's transaction has failed before: roll it back, or to a savepoint that the host set before that"
+        ) from None
+
+
+def _over() -> ConfigError:
+    return ConfigError("the host's transaction is over or was closed: begin another one, and using() again")
+
+
+def _at_once() -> ConfigError:
+    return ConfigError(
+        "two calls inside of one transaction at the same time: make one after the other, and give every thread a "
+        "connection of its own"
+    )
+
+
+def _no_transaction(whose: str) -> ConfigError:
+    return ConfigError(
+        f"{whose} is in AUTOCOMMIT, so that nothing could be taken back: pass one with an isolation level that has "
+        "transactions, such as execution_options(isolation_level='READ COMMITTED')"
+    )

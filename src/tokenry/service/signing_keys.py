@@ -233,6 +233,8 @@ class SigningKeys:
     def remove(self, kid: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> SigningKey:
         """Remove a key that has become known: nothing that it signed is accepted any more. Another one signs.
 
+        On PostgreSQL other processes accept what it signed for up to 5 seconds more.
+
         For HS256 that is one with another `shared_secret`: until it is set, nothing is signed.
         """
         with self._context.changing(tenant, by, alone=True) as change:

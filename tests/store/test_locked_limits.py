@@ -46,7 +46,7 @@ class Site:
                 connection.execute("ROLLBACK")
             return
         with psycopg.connect(self.url) as connection:
-            connection.execute("LOCK TABLE tokenry_limit_counter IN ACCESS EXCLUSIVE MODE")
+            connection.execute("LOCK TABLE tokenry_limit_counter, tokenry_usage_hour IN ACCESS EXCLUSIVE MODE")
             yield
             connection.rollback()
 

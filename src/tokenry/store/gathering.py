@@ -102,15 +102,13 @@ class Gathering:
     callers are refused at once, but for one at a time whose lookup shows whether the database answers again.
     """
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, conninfo: str, options: str, timeout: float, breaker: Breaker
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, conninfo: str, options: str, breaker: Breaker) -> None:
         self._loop = loop
         self._conninfo = conninfo
-        self._settings: dict[str, Any] = {"connect_timeout": max(2, round(timeout) + 1), "options": options}
-        self._limit = timeout
+        self._limit = breaker.patience
+        self._settings: dict[str, Any] = {"connect_timeout": max(2, round(self._limit) + 1), "options": options}
         self._breaker = breaker
-        self._waiters: Final = Waiters(loop, timeout)
+        self._waiters: Final = Waiters(loop, self._limit)
         self._idle: list[Any] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._asking = 0
@@ -207,6 +205,9 @@ class Gathering:
             cursor = self._idle.pop() if self._idle else await self._connect()
             try:
                 rows = await _find_many(cursor, kids)
+            except psycopg.errors.QueryCanceled:  # the connection is as good as before
+                self._idle.append(cursor)
+                raise
             except BaseException as error:
                 await cursor.connection.close()
                 if fresh or not isinstance(error, psycopg.OperationalError):

@@ -33,8 +33,8 @@ _FIND_WITHOUT_ROLES = lookup_without_roles_sql("postgresql", "= %s")
 _FIND_SESSION = session_sql("postgresql", "= %s")
 _HELD = 8
 _PROBE_SECONDS = 1.0
-_SERVER_FIRST = 1.0
-"""How many seconds the server has to say itself that a statement took too long, before we stop waiting for it."""
+_SERVER_FIRST = 0.5
+"""How many seconds more the server has to say itself that a statement took too long, before we stop waiting for it."""
 
 
 class PostgresDatabase:
@@ -46,7 +46,7 @@ class PostgresDatabase:
     def __init__(self, url: str, *, timeout: float) -> None:
         self._url = make_url(url).set(drivername="postgresql+psycopg")
         self._timeout = timeout
-        self._lookups = Breaker(timeout, _PROBE_SECONDS, time.monotonic)
+        self._lookups = Breaker(timeout + _SERVER_FIRST, _PROBE_SECONDS, time.monotonic)
         self._open()
 
     def _open(self) -> None:
@@ -110,7 +110,7 @@ class PostgresDatabase:
                 raw.patience = patience
 
     def find(self, kid: str) -> Row | None:
-        """Look one secret up on a held connection, within `store_timeout` in all; a broken connection is replaced."""
+        """Look one secret up on a held connection, within one limit in all; a broken connection is replaced."""
         with self._lookups.attempt() as seconds, deadline(seconds) as until:
             if not self._held.acquire(timeout=seconds):
                 raise StoreUnavailable(f"all {_HELD} connections for lookups have been busy for {seconds:g} s")
@@ -134,6 +134,9 @@ class PostgresDatabase:
                 cursor, fresh = self._manage(autocommit=True).cursor(binary=True), True
             try:
                 row = cursor.execute(statement, (kid,), prepare=True).fetchone()
+            except psycopg.errors.QueryCanceled:  # the connection is as good as before
+                self._idle.append(cursor)
+                raise
             except BaseException as error:
                 cursor.connection.close()
                 if fresh or not isinstance(error, psycopg.OperationalError) or time.monotonic() >= until:
@@ -148,9 +151,7 @@ class PostgresDatabase:
         gathering = self._gatherings.get(loop)
         if gathering is None:
             self._discard_ended()
-            gathering = self._gatherings[loop] = Gathering(
-                loop, _conninfo(self._url), self._options(), self._timeout, self._lookups
-            )
+            gathering = self._gatherings[loop] = Gathering(loop, _conninfo(self._url), self._options(), self._lookups)
         return gathering.find(kid)
 
     def before_fork(self) -> None:

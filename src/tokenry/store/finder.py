@@ -77,10 +77,10 @@ class Finder:
             self.place.abandon(self._connection)
             return
         self._commits = None  # before the connection that lets it be read
+        self.place.forget_index()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self.place.forget_index()
 
     def _open(self) -> None:
         """Open the connection if there is none, and listen for commits once there is something that tells of them.

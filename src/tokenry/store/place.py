@@ -61,7 +61,7 @@ class Place:
         return bool(self.path) and "-shm" not in self._known and os.path.exists(self.path + "-shm")
 
     def forget_index(self) -> None:
-        """Forget the log and its index: no connection is open any more."""
+        """Forget the log and its index, before the last connection is closed and they are removed."""
         self._commits = None
         for end in _INDEX:
             self._known.pop(end, None)
@@ -77,8 +77,9 @@ class Place:
         if not self.path:
             return
         self.look_at = 0.0
-        for end, known in self._known.items():
-            if self._find(end) != known:
+        for end, known in list(self._known.items()):
+            # Another thread that comes to rest before a fork forgets the index before SQLite removes it.
+            if self._find(end) != known and self._known.get(end) == known:
                 raise self._lost(end, "", changed)
         if self._is_cut():
             raise self._lost("-wal", "cut", changed)
@@ -87,7 +88,7 @@ class Place:
 
     def is_taken(self) -> bool:
         """Tell whether another file has the name of one that is open: then SQLite must not tidy up by name."""
-        return any(self._find(end) not in (None, known) for end, known in self._known.items())
+        return any(self._find(end) not in (None, known) for end, known in list(self._known.items()))
 
     def abandon(self, *connections: Any) -> None:
         """Keep connections open until this process ends, since closing them would remove other files by their names."""
@@ -120,11 +121,11 @@ class Place:
             try:
                 size = os.stat(self.path + "-wal").st_size
             except OSError:
-                return True
+                return self._commits is commits
             if size >= needed:
                 return False
             if commits() == header:
-                return True
+                return self._commits is commits
 
     def _lost(self, end: str, fate: str, changed: bool) -> StoreUnavailable:
         outcome = "what was just changed may be lost" if changed else "nothing was changed"

@@ -17,6 +17,7 @@ from .hot.head_cache import Heads
 from .hot.holding import SMALL_MAX, Holding
 from .hot.request import Answer, Request, Steps, Wish, own_query
 from .hot.sending import Outbox
+from .hot.turns import Turns
 from .hot.verify import ADMITTED, Hot
 from .management import Callers, Management
 from .oauth.endpoints import OAuth
@@ -41,6 +42,7 @@ class Served:
     outbox: Outbox = field(default_factory=Outbox)
     heads: Heads = field(default_factory=Heads)
     holding: Holding = field(default_factory=Holding)
+    turns: Turns = field(default_factory=Turns)
     access: AccessLog = field(init=False)
     sync: Tokenry = field(init=False)
     engine: Engine = field(init=False)

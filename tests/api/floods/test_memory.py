@@ -16,7 +16,7 @@ RSS_MAX = 200 << 20
 COUNT = 4000 if os.environ.get("TOKENRY_CHAOS") else 600
 """How many requests a flood has. Each differs from the others in up to 15 KB, so that keeping them would show."""
 
-CONNECTIONS = 1000 if os.environ.get("TOKENRY_CHAOS") else 250
+CONNECTIONS = 900 if os.environ.get("TOKENRY_CHAOS") else 250
 _PIPELINED = 12
 
 

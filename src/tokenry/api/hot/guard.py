@@ -35,7 +35,7 @@ _SURPLUS_MAX = 64
 """How many connections over `connections_max` are told that there are too many; more are cut off."""
 
 _PIPELINED_MAX = 16
-_PART_BYTES = 2048
+_PART_BYTES = 1024
 """How many requests of a connection may wait to be answered, and how much of what was read is parsed before a look."""
 _LINGER_SECONDS = 1.0
 _BEATS_HEAD = 2
@@ -186,11 +186,11 @@ class GuardedProtocol(HttpToolsProtocol):
                 return
             if self._message_count - count >= _PIPELINED_MAX:
                 self._hold(data[place:])
-                self.loop.call_soon(self._go_on)
+                self.served.turns.add(self, self.loop)
                 return
             self._read(data[place : place + _PART_BYTES])
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """Parse what was read and held, if the connection still wants it."""
         held = self._held
         if held and len(self.pipeline) < _PIPELINED_MAX and not self.transport.is_closing():
@@ -290,7 +290,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._part()
             return
         super().on_response_complete()
-        self._go_on()
+        self.go_on()
 
     def check_head(self) -> None:
         """End the head of a request; refuse one that is too large, or does not say once which host it means."""

@@ -296,7 +296,7 @@ def test_verifying_has_the_signature_of_the_library(name: str) -> None:
     for ours, theirs in ((Client, Tokenry), (AsyncClient, AsyncTokenry)):
         declared = inspect.signature(inspect.unwrap(inspect.getattr_static(ours, name)))
         library = inspect.signature(inspect.unwrap(inspect.getattr_static(theirs, name)))
-        assert [*declared.parameters] == [part for part in library.parameters if part != "offline"]
+        assert [*declared.parameters] == [*library.parameters]
 
 
 def test_the_asynchronous_client_answers_the_same(client: Client, key: str, tokenry_server: Serving) -> None:

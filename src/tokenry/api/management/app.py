@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 
 from tokenry.edge import is_inline, limit_fields
 from tokenry.operations import OPERATIONS, Operation
@@ -23,6 +22,7 @@ from ..paths import BODY_MAX
 from ..problems import Failed, Problem, problem
 from ..reference.openapi import document
 from ..reference.site import LARGE, Page, Site
+from ..threads import in_thread
 from .callers import Callers
 from .performing import perform
 from .reading import Reader, check_body, named_tenant, read_query
@@ -73,7 +73,7 @@ class Management:
     async def _page(self, path: str) -> Page | None:
         """Return a page of the reference. The event loop goes on while a thread makes a large one, once."""
         if path in LARGE and not self._site.has(path):
-            return await run_in_threadpool(self._site.find, path)
+            return await in_thread(self._site.find, path)
         return self._site.find(path)
 
     def openapi(self) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from starlette.concurrency import run_in_threadpool
-
 from tokenry.types import StoreUnavailable
+
+from ..threads import in_thread
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -53,7 +53,7 @@ class Batches(Generic[A, R]):
             batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
             results: Sequence[R | Exception] = []
             try:
-                results = await run_in_threadpool(self._work, [asked for asked, _ in batch])
+                results = await in_thread(self._work, [asked for asked, _ in batch])
             except Exception as error:
                 results = [error] * len(batch)
             finally:

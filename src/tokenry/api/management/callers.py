@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
 
-from starlette.concurrency import run_in_threadpool
-
 from tokenry.edge import (
     ENTRY_BYTES,
     OPERATOR_ENVIRONMENT,
@@ -28,6 +26,7 @@ from tokenry.types import NotFound, Refused, Valid, Verdict, shown
 
 from ..asgi import Scope
 from ..problems import Failed, missing_credential, problem, refused
+from ..threads import in_thread
 from .gathering import Gatherer, Refresher
 
 SYSTEM: Final = "system"
@@ -110,7 +109,7 @@ class Callers:
             return Refused("malformed")
         verdict = from_memory(self._tk, text, read_ask(tenant=None, audience=None, **ask))
         if verdict is None:  # it may have to wait for the database
-            verdict = await run_in_threadpool(self._tk.verify, text, **ask)
+            verdict = await in_thread(self._tk.verify, text, **ask)
         return verdict
 
     def _ip(self, peer: str | None, fields: list[tuple[str, str]]) -> str | None:

@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from starlette.concurrency import run_in_threadpool
-
 from tokenry.edge import Refreshing
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.operations.answers import write_issued
 from tokenry.types import Conflict, Explanation, Issued, TokenryError
 
 from .. import problems
+from ..threads import in_thread
 from .callers import Call
 
 Arguments: TypeAlias = dict[str, Any]
@@ -32,7 +31,7 @@ async def perform(operation: Operation, call: Call, slug: str, given: Arguments,
     do = partial(_do, operation, call, slug, given)
     if inline and operation.verb == "GET" and operation.id not in _SLOW and _QUICK.issuperset(given.keys()):
         return do()
-    return await run_in_threadpool(do)
+    return await in_thread(do)
 
 
 def _do(operation: Operation, call: Call, slug: str, given: Arguments) -> Any:
@@ -46,7 +45,7 @@ def _do(operation: Operation, call: Call, slug: str, given: Arguments) -> Any:
 
 async def _issue(call: Call, slug: str, given: Arguments) -> Issued:
     if "idempotency_key" in given:
-        return await run_in_threadpool(partial(call.groups(slug).keys.issue, **given))
+        return await in_thread(partial(call.groups(slug).keys.issue, **given))
     return await call.gatherer.issue(call, slug, given)
 
 

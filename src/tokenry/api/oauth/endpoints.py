@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 
 from tokenry.edge import OPERATOR_ENVIRONMENT, Refreshing, from_memory, is_too_long, key_set, read_ask, recall_key_set
 from tokenry.tokenry import Tokenry
@@ -22,6 +21,7 @@ from ..asgi import Receive, Scope, Send
 from ..management.gathering import Refresher
 from ..paths import INTROSPECT, JWKS, METADATA, REVOKE, TOKEN, place_of
 from ..problems import problem
+from ..threads import in_thread
 from . import forms
 from .forms import Client, Form, OAuthError, read_client, read_form
 
@@ -140,7 +140,7 @@ class OAuth:
         given: dict[str, Any] = {"scopes": _scopes(form), "ip": asked.ip, "tenant": asked.slug}
         audience = [*form.all("audience"), *form.all("resource")]
         try:
-            token = await run_in_threadpool(
+            token = await in_thread(
                 self._tk.exchange, subject, **given, audience=audience or None, expires_in=_length(form)
             )
         except Denied as error:
@@ -171,7 +171,7 @@ class OAuth:
                 raise OAuthError("unsupported_token_type", told)
             named, end = verdict.session.id, groups.scoped(by=verdict.owner).sessions.revoke
         try:
-            await run_in_threadpool(end, named, reason=_REASON, client_id=client)
+            await in_thread(end, named, reason=_REASON, client_id=client)
         except NotFound:
             asked.check(Refused("not_found"))
         return b"{}"
@@ -212,7 +212,7 @@ class OAuth:
         full: dict[str, Any] = {"scopes": None, "ip": None, "cost": 1, "audience": None, **ask}
         verdict = from_memory(self._tk, text, read_ask(**full))
         if verdict is None:
-            verdict = await run_in_threadpool(self._tk.verify, text, **full)
+            verdict = await in_thread(self._tk.verify, text, **full)
         return verdict
 
     def _seconds_to(self, end: datetime) -> int:
@@ -243,7 +243,7 @@ class OAuth:
             return found
         reading = self._reading.get(slug)
         if reading is None:
-            reading = self._reading[slug] = asyncio.create_task(run_in_threadpool(key_set, self._tk, slug))
+            reading = self._reading[slug] = asyncio.create_task(in_thread(key_set, self._tk, slug))
             reading.add_done_callback(lambda _: self._reading.pop(slug, None))
         return await asyncio.shield(reading)
 

@@ -18,13 +18,13 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from starlette.concurrency import run_in_threadpool
 
 from tokenry.aio import AsyncTokenry
 from tokenry.installation import Installation
 
 from ..app import Served, create_app
 from ..hot.lane import protocol
+from ..threads import in_thread
 from .accepting import Door
 from .health import Operations, Readiness
 from .listening import load_certificate, turn_away
@@ -92,7 +92,7 @@ async def _serve(
         config.http = protocol(served)
         if place.lifeline is not None:
             asyncio.get_running_loop().add_reader(place.lifeline, server.end)
-        await run_in_threadpool(int)  # the first thread loads what threads need, which takes 50 ms
+        await in_thread(int)  # the first thread loads what threads need, which takes 50 ms
         gc.collect()
         gc.freeze()  # what is here now stays to the end: the collector need not look at it again
         async with metrics.shared():

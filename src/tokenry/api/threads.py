@@ -1,0 +1,21 @@
+"""The threads in which the server waits for a database, so that its event loop does not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+THREADS: Final = 40
+_pool: Final = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+
+
+async def in_thread(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Return what a call returns, made in one of the threads with the context of this request."""
+    inside = partial(copy_context().run, call, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_pool, inside)

@@ -50,6 +50,6 @@ def no_thread_left_running() -> Iterator[None]:
     new = set(threading.enumerate()) - before
     left = [thread for thread in new if thread.name.startswith("tokenry-")]
     for thread in left:
-        thread.join(timeout=1)
+        thread.join(timeout=10)
     running = [thread.name for thread in left if thread.is_alive()]
     assert not running, f"close what you open: {running} still running"

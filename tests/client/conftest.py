@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.serving import Serving
+from tests.servers.serving import PATIENCE, Serving
 from tokenry import Tokenry
 from tokenry.client import Client
 from tokenry.types import OPERATOR_SCOPES, Settings
@@ -21,7 +21,7 @@ def slug_of(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def operator(tokenry_server: Serving) -> Iterator[Client]:
     """The client of who operates the installation."""
-    with Client(tokenry_server.url, tokenry_server.operator_key) as client:
+    with Client(tokenry_server.url, tokenry_server.operator_key, timeout=PATIENCE) as client:
         yield client
 
 
@@ -40,7 +40,7 @@ def key(operator: Client, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def client(tokenry_server: Serving, key: str) -> Iterator[Client]:
     """A client of one tenant."""
-    with Client(tokenry_server.url, key) as client:
+    with Client(tokenry_server.url, key, timeout=PATIENCE) as client:
         yield client
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.servers.serving import Serving
+from tests.servers.serving import PATIENCE, Serving
 from tokenry import Tokenry
 from tokenry.aio import AsyncTokenry
 from tokenry.client import AsyncClient, Client
@@ -241,7 +241,7 @@ def test_a_key_renews_itself_where_its_tenant_allows_it(
     client: Client, operator: Client, tokenry_server: Serving
 ) -> None:
     issued = client.keys.issue("ada", name="a")
-    with Client(tokenry_server.url, issued.secret) as own:
+    with Client(tokenry_server.url, issued.secret, timeout=PATIENCE) as own:
         with pytest.raises(NotAllowed):
             own.me.rotate()
         assert operator.tenants.update(issued.key.tenant, self_rotation_allowed=True).self_rotation_allowed
@@ -253,7 +253,7 @@ def test_a_key_renews_itself_where_its_tenant_allows_it(
 
 def test_a_key_knows_itself_and_can_end_itself(client: Client, tokenry_server: Serving) -> None:
     secret = client.keys.issue("ada", name="a").secret
-    with Client(tokenry_server.url, secret) as own:
+    with Client(tokenry_server.url, secret, timeout=PATIENCE) as own:
         assert own.me.get().name == "a"
         assert own.me.revoke(reason="lost").status == "revoked"
         with pytest.raises(Denied):
@@ -265,9 +265,9 @@ def test_a_key_knows_itself_and_can_end_itself(client: Client, tokenry_server: S
 def test_who_may_not_verify_is_told(client: Client, tokenry_server: Serving) -> None:
     scopes = [scope for scope in OPERATOR_SCOPES if scope != "tokenry:verify"]
     other = client.keys.issue("operator", name="no verify", scopes=scopes, environment="op").secret
-    with Client(tokenry_server.url, other) as blind, pytest.raises(NotAllowed):
+    with Client(tokenry_server.url, other, timeout=PATIENCE) as blind, pytest.raises(NotAllowed):
         blind.verify("x")
-    with Client(tokenry_server.url, "nonsense") as stranger:
+    with Client(tokenry_server.url, "nonsense", timeout=PATIENCE) as stranger:
         with pytest.raises(Denied):
             stranger.verify("x")
         with pytest.raises(ConfigError):  # Denied would tell that it is "x" that is refused
@@ -301,7 +301,7 @@ def test_verifying_has_the_signature_of_the_library(name: str) -> None:
 
 def test_the_asynchronous_client_answers_the_same(client: Client, key: str, tokenry_server: Serving) -> None:
     async def live() -> None:
-        async with AsyncClient(tokenry_server.url, key) as tk:
+        async with AsyncClient(tokenry_server.url, key, timeout=PATIENCE) as tk:
             owner: Owner = await tk.owners.put("bob", name="Bob")
             issued: Issued = await tk.keys.issue("bob", name="a", scopes=["read:a"])
             verdicts = await asyncio.gather(*(tk.verify(issued.secret, scopes="read:a") for _ in range(8)))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.servers.serving import Serving
+from tests.servers.serving import PATIENCE, Serving
 from tokenry.client import AsyncClient, Client
 from tokenry.types import Conflict, Invalid, NotFound, Refused, SessionTokens
 
@@ -78,7 +78,7 @@ def test_the_asynchronous_client_signs_in_too(client: Client, key: str, tokenry_
     client.owners.put("dana")
 
     async def sign_in() -> None:
-        async with AsyncClient(tokenry_server.url, key) as tk:
+        async with AsyncClient(tokenry_server.url, key, timeout=PATIENCE) as tk:
             tokens = await tk.sessions.start("dana")
             assert await tk.sessions.refresh(tokens.refresh)
             assert await tk.sessions.revoke_all("dana") == (tokens.session.id,)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.servers.serving import Serving
+from tests.servers.serving import PATIENCE, Serving
 from tokenry import Tokenry
 from tokenry.client import AsyncClient, Client
 from tokenry.types import Denied, Invalid, NotAllowed, NotFound, StoreUnavailable, Token
@@ -104,7 +104,7 @@ def test_an_awaited_client_makes_the_same_calls(tokenry_server: Serving, client:
     secret = client.keys.issue("ada", name="CI", scopes=["read:x"]).secret
 
     async def calls() -> tuple[Token, dict[str, object]]:
-        async with AsyncClient(tokenry_server.url, key, tenant=slug) as there:
+        async with AsyncClient(tokenry_server.url, key, tenant=slug, timeout=PATIENCE) as there:
             return await there.exchange(secret), await there.jwks()
 
     token, key_set = asyncio.run(calls())
@@ -161,7 +161,7 @@ def test_offline_the_key_set_is_fetched_once_and_no_made_up_key_fetches_it_again
     slug = client.owners.get("ada").tenant
     access = str(client.sessions.start("ada").access)
     wire = Counting()
-    with Client(tokenry_server.url, key, tenant=slug, retries=0, transport=wire) as there:
+    with Client(tokenry_server.url, key, tenant=slug, retries=0, transport=wire, timeout=PATIENCE) as there:
         for _ in range(5):
             assert there.verify(access, offline=True)
         header = (

@@ -23,7 +23,7 @@ from tests.servers.waiting import listens, until
 DEPLOY = Path(__file__).parents[2] / "deploy"
 KINDS = ("nginx", "caddy", "envoy")
 CLIENT = "127.0.0.2"
-START_SECONDS_MAX = 20
+START_SECONDS_MAX = 60
 
 
 def program(name: str) -> str:
@@ -82,7 +82,7 @@ class Proxy:
     def ask(self, *lines: str, target: str = "/projects", method: str = "GET") -> Reply:
         """Send a request with exactly these header lines, from an address that is not the proxy's."""
         head = [f"{method} {target} HTTP/1.1", "Host: api.example.com", "Connection: close", *lines, "", ""]
-        with socket.create_connection(("127.0.0.1", self.port), 10, (CLIENT, 0)) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), 60, (CLIENT, 0)) as connection:
             connection.sendall("\r\n".join(head).encode("latin-1"))
             received = b"".join(iter(lambda: connection.recv(65536), b""))
         top, _, body = received.partition(b"\r\n\r\n")
@@ -155,7 +155,7 @@ def proxy(kind: str, auth: int, upstream: int, instead: Mapping[str, str] | None
     finally:
         process.terminate()
         try:
-            process.wait(5)
+            process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

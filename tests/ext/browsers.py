@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,7 +102,8 @@ class Site(NamedTuple):
 
 
 def settings(**given: Any) -> Settings:
-    return Settings(background=False, **given)
+    # Nothing is written beside a request, however long it takes on a busy machine.
+    return Settings(**{"background": False, "flush_interval": timedelta(hours=1)} | given)
 
 
 @contextmanager

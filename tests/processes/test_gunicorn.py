@@ -27,7 +27,7 @@ class Connection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=30)
+        super().__init__("localhost", timeout=60)
         self._path = str(path)
 
     def connect(self) -> None:
@@ -139,5 +139,5 @@ def test_what_workers_acknowledged_is_there_when_the_master_was_killed(
         assert again.audit.check()
         for worker in workers:
             worker.kill()
-        psutil.wait_procs(workers, timeout=10)
+        psutil.wait_procs(workers, timeout=60)
         assert all(again.verify(one["secret"]) for one in issued)

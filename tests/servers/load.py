@@ -30,7 +30,7 @@ class Load:
 
     def _run(self) -> None:
         while True:
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
             try:
                 connection.connect()
             except OSError:

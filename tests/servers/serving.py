@@ -11,13 +11,16 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
 from tests.servers.waiting import until
 
-START_SECONDS_MAX = 20
+START_SECONDS_MAX = 60
+PATIENCE = timedelta(seconds=60)
+"""How long a client of such a server waits: a test fails for an answer, not for its time."""
 
 
 class Serving:
@@ -72,7 +75,7 @@ class Serving:
         fields = {"Authorization": f"Bearer {key or self.operator_key}", "Content-Type": "application/json"}
         request = urllib.request.Request(self.url + path, data, fields, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=15) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 text, status = response.read(), response.status
         except HTTPError as error:
             text, status = error.read(), error.code
@@ -92,7 +95,7 @@ class Serving:
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
-            return self.process.wait(15)
+            return self.process.wait(60)
         finally:
             if self.process.poll() is None:
                 self.process.kill()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 _PAUSE_SECONDS = 0.01
 
 
-def until(true: Callable[[], object], seconds: float = 10, told: Callable[[], str] = lambda: "in vain") -> float:
+def until(true: Callable[[], object], seconds: float = 60, told: Callable[[], str] = lambda: "in vain") -> float:
     """Wait until something is true; return how long that took. Fail with what is told when it stays false."""
     began = time.monotonic()
     while not true():

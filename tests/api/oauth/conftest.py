@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.servers import web
 from tests.servers.serving import Serving, serving
 
 CLIENTS = Path(__file__).parents[2] / "clients"
@@ -54,7 +55,7 @@ class Issuer:
 
     def post(self, path: str, form: dict[str, Any], **options: Any) -> httpx2.Response:
         """Send a form to an endpoint of the tenant."""
-        return httpx2.post(self.url + path, data=form, **options)
+        return web.post(self.url + path, data=form, **options)
 
     def refresh(self, token: str, **form: str) -> httpx2.Response:
         return self.post("/oauth/token", {"grant_type": "refresh_token", "refresh_token": token, **form})

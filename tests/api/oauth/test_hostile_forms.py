@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import httpx2
 import pytest
 
 from tests.api.oauth.conftest import ACCESS_TOKEN, EXCHANGE, Issuer
+from tests.servers import web
 
 FORMS = {
     "many scopes": {"scope": "! " * 7000},
@@ -38,7 +38,7 @@ def test_an_answer_is_short_whatever_was_asked(issuer: Issuer, grant: str, name:
 def test_a_form_of_more_than_sixteen_kibibytes_is_refused(issuer: Issuer, path: str, is_chunked: bool) -> None:
     form = b"token=" + b"x" * 16_384
     fields = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = httpx2.post(issuer.url + path, content=iter([form]) if is_chunked else form, headers=fields)
+    answer = web.post(issuer.url + path, content=iter([form]) if is_chunked else form, headers=fields)
     assert (answer.status_code, answer.json()["error"]) == (413, "invalid_request")
     largest = issuer.post(path, {"token": "x" * 16_378})
     assert largest.status_code != 413

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from tests.api.oauth.conftest import Issuer
+from tests.servers import web
 
 INACTIVE = b'{"active":false}'
 
@@ -75,22 +76,22 @@ def test_an_operator_is_told_of_its_own_tenant_and_the_endpoint_narrows_everybod
     access, server = issuer.start()["access"], issuer.server
     everywhere = {"Authorization": f"Bearer {server.operator_key}"}
     form, here = {"token": access}, f"{issuer.url}/oauth/introspect"
-    assert httpx2.post(here, data=form, headers=everywhere).json()["active"] is True
-    assert httpx2.post(f"{server.url}/oauth/introspect", data=form, headers=everywhere).json()["active"] is True
-    assert httpx2.post(f"{server.url}/oauth/introspect", data=form, auth=issuer.service).json()["active"] is True
+    assert web.post(here, data=form, headers=everywhere).json()["active"] is True
+    assert web.post(f"{server.url}/oauth/introspect", data=form, headers=everywhere).json()["active"] is True
+    assert web.post(f"{server.url}/oauth/introspect", data=form, auth=issuer.service).json()["active"] is True
     elsewhere = f"{server.url}/t/default/oauth/introspect"
-    assert httpx2.post(elsewhere, data=form, headers=everywhere).content == INACTIVE
-    assert httpx2.post(elsewhere, data=form, auth=issuer.service).content == INACTIVE
+    assert web.post(elsewhere, data=form, headers=everywhere).content == INACTIVE
+    assert web.post(elsewhere, data=form, auth=issuer.service).content == INACTIVE
     server.call("PUT", "/v1/owners/eve", {})
     foreign = {"token": server.call("POST", "/v1/sessions", {"owner": "eve"})["access"]}
-    assert httpx2.post(f"{server.url}/oauth/introspect", data=foreign, headers=everywhere).json()["active"] is True
-    assert httpx2.post(f"{server.url}/oauth/introspect", data=foreign, auth=issuer.service).content == INACTIVE
+    assert web.post(f"{server.url}/oauth/introspect", data=foreign, headers=everywhere).json()["active"] is True
+    assert web.post(f"{server.url}/oauth/introspect", data=foreign, auth=issuer.service).content == INACTIVE
 
 
 def test_one_connection_may_say_another_client_with_every_request(issuer: Issuer) -> None:
     """The same head again is read once; what stands in the body is read each time."""
     access, (id, secret) = issuer.start()["access"], issuer.service
-    with httpx2.Client() as client:
+    with httpx2.Client(timeout=web.SECONDS) as client:
         url = f"{issuer.server.url}/oauth/introspect"
         for given, status in ((secret, 200), (secret[:-1] + "-", 401), (secret, 200), ("wrong" * 10, 401)):
             form = {"token": access, "client_id": id, "client_secret": given}
@@ -126,7 +127,7 @@ def test_revoking_what_is_unknown_foreign_or_only_an_id_ends_nothing(issuer: Iss
         (issuer.url, {"token": bound["access"], "client_id": "other"}),
     ]
     for url, form in asked:
-        assert httpx2.post(f"{url}/oauth/revoke", data=form).status_code == 200
+        assert web.post(f"{url}/oauth/revoke", data=form).status_code == 200
     for started in (mine, bound):
         assert issuer.session(started["session"]["id"])["status"] == "active"
 
@@ -141,20 +142,20 @@ def test_keys_and_derived_tokens_say_that_they_end_elsewhere(issuer: Issuer) -> 
 
 def test_what_is_public_may_be_kept_for_a_while_and_read_by_pages_of_anybody(issuer: Issuer) -> None:
     for path in ("/.well-known/jwks.json", "/.well-known/oauth-authorization-server"):
-        answer = httpx2.get(issuer.url + path)
+        answer = web.get(issuer.url + path)
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "public, max-age=60"
         assert answer.headers["access-control-allow-origin"] == "*"
         assert httpx2.head(issuer.url + path).content == b""
-        assert httpx2.post(issuer.url + path).status_code == 405
-        assert httpx2.get(f"{issuer.server.url}/t/nobody{path}").status_code == 404
+        assert web.post(issuer.url + path).status_code == 405
+        assert web.get(f"{issuer.server.url}/t/nobody{path}").status_code == 404
 
 
 def test_metadata_is_where_rfc_8414_has_it_and_below_the_issuer(issuer: Issuer) -> None:
     root = "/.well-known/oauth-authorization-server"
-    told = httpx2.get(f"{issuer.server.url}{root}/t/{issuer.slug}").json()
-    assert told == httpx2.get(issuer.url + root).json()
+    told = web.get(f"{issuer.server.url}{root}/t/{issuer.slug}").json()
+    assert told == web.get(issuer.url + root).json()
     assert told["issuer"] == issuer.url
-    assert httpx2.get(told["jwks_uri"]).json()["keys"][0]["alg"] == "ES256"
-    assert all("d" not in key for key in httpx2.get(told["jwks_uri"]).json()["keys"])
-    assert httpx2.get(issuer.server.url + root).json()["issuer"] == f"{issuer.server.url}/t/default"
+    assert web.get(told["jwks_uri"]).json()["keys"][0]["alg"] == "ES256"
+    assert all("d" not in key for key in web.get(told["jwks_uri"]).json()["keys"])
+    assert web.get(issuer.server.url + root).json()["issuer"] == f"{issuer.server.url}/t/default"

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.api.oauth.conftest import ACCESS_TOKEN, Issuer
+from tests.servers import web
 from tests.servers.serving import Serving
 
 
@@ -77,7 +78,7 @@ def test_a_foreign_tenant_refuses_and_the_session_goes_on(issuer: Issuer) -> Non
     started = issuer.start()
     for url in (issuer.server.url, f"{issuer.server.url}/t/default", f"{issuer.server.url}/t/nobody"):
         form = {"grant_type": "refresh_token", "refresh_token": started["refresh"]}
-        assert refused(httpx2.post(f"{url}/oauth/token", data=form)) == (400, "invalid_grant")
+        assert refused(web.post(f"{url}/oauth/token", data=form)) == (400, "invalid_grant")
     assert issuer.refresh(started["refresh"]).status_code == 200
 
 
@@ -179,14 +180,14 @@ def test_a_request_that_makes_no_sense_is_refused(issuer: Issuer, form: dict[str
 def test_what_is_no_form_or_stands_in_the_url_is_refused(issuer: Issuer) -> None:
     url, token = f"{issuer.url}/oauth/token", issuer.start()["refresh"]
     form = {"grant_type": "refresh_token", "refresh_token": token}
-    assert refused(httpx2.post(url, json=form)) == (400, "invalid_request")
-    assert refused(httpx2.post(url, params=form, data={})) == (400, "invalid_request")
-    assert refused(httpx2.post(url, params={"scope": "read:*"}, data=form)) == (400, "invalid_request")
-    revoke = httpx2.post(f"{issuer.url}/oauth/revoke", params={"token": "x"}, data={"token": token})
+    assert refused(web.post(url, json=form)) == (400, "invalid_request")
+    assert refused(web.post(url, params=form, data={})) == (400, "invalid_request")
+    assert refused(web.post(url, params={"scope": "read:*"}, data=form)) == (400, "invalid_request")
+    revoke = web.post(f"{issuer.url}/oauth/revoke", params={"token": "x"}, data={"token": token})
     assert refused(revoke) == (400, "invalid_request")
-    assert refused(httpx2.get(url)) == (405, "invalid_request")
+    assert refused(web.get(url)) == (405, "invalid_request")
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert refused(httpx2.post(url, content=b"grant_type=%ff", headers=kind)) == (400, "invalid_request")
+    assert refused(web.post(url, content=b"grant_type=%ff", headers=kind)) == (400, "invalid_request")
     assert issuer.refresh(token).status_code == 200
 
 

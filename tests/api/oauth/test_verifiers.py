@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-import httpx2
 import jwt
 import pytest
 from joserfc import jwt as joserfc_jwt
 from joserfc.jwk import KeySet
 
 from tests.api.oauth.conftest import CLIENTS, NODE, Issuer
+from tests.servers import web
 
 with warnings.catch_warnings(record=True):  # Authlib's own, about its successor: that is joserfc, beside it here
     from authlib.jose import JsonWebKey, JsonWebToken
@@ -35,7 +35,7 @@ class Cached:
     def of(self, token: str) -> dict[str, Any]:
         kid = jwt.get_unverified_header(token)["kid"]
         if all(key["kid"] != kid for key in self._found["keys"]):
-            self._found = httpx2.get(self._url).json()
+            self._found = web.get(self._url).json()
         return self._found
 
 
@@ -148,6 +148,6 @@ def test_a_removed_key_is_gone_from_the_jwks_and_its_tokens_with_it(issuer: Issu
     token = issuer.start()["access"]
     kid = jwt.get_unverified_header(token)["kid"]
     issuer.call("POST", f"/v1/signing-keys/{kid}/remove?tenant={issuer.slug}")
-    keys = httpx2.get(f"{issuer.url}/.well-known/jwks.json").json()["keys"]
+    keys = web.get(f"{issuer.url}/.well-known/jwks.json").json()["keys"]
     assert kid not in [key["kid"] for key in keys]
     assert issuer.introspect(token).content == b'{"active":false}'

@@ -24,7 +24,7 @@ def test_no_verification_fails_when_the_server_ends_under_load(tmp_path: Path, l
         until(lambda: load.answered > 100)
         began = time.monotonic()
         assert server.end() == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
         load.join()
     assert load.failures == []
 
@@ -49,8 +49,8 @@ def test_a_client_that_never_finishes_does_not_keep_it_from_ending(tmp_path: Pat
         slow.sendall(b"POST /v1/keys HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(10) in (0, 1)
-        assert time.monotonic() - began < 5
+        assert server.process.wait(60) in (0, 1)
+        assert time.monotonic() - began < 10
         slow.close()
         idle.close()
 
@@ -59,7 +59,7 @@ def test_a_client_that_never_finishes_does_not_keep_it_from_ending(tmp_path: Pat
 def test_a_body_that_has_not_come_when_the_server_ends_is_told_so(tmp_path: Path, path: str) -> None:
     with serving(tmp_path, TOKENRY_SHUTDOWN_SECONDS="4", TOKENRY_LANE="false") as server:
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.operator_key}\r\n"
-        with socket.create_connection(("127.0.0.1", server.port), 10) as slow:
+        with socket.create_connection(("127.0.0.1", server.port), 60) as slow:
             slow.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{".encode())
             server.call("GET", "/healthz")  # it came last: what came before is being worked on
             assert server.end() == 0

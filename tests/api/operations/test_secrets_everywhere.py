@@ -78,7 +78,7 @@ def of_oauth(text: str) -> Iterator[Sent]:
 
 def test_no_place_of_any_request_gives_a_credential_away(tmp_path: Path) -> None:
     with serving(tmp_path, TOKENRY_ACCESS_LOG_SHARE="1", TOKENRY_LOG_LEVEL="debug") as server:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         secrets = credentials(server)
         document = server.call("GET", "/openapi.json")
         schemas = document["components"]["schemas"]

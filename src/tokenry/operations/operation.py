@@ -76,8 +76,10 @@ class Operation:
 
     @cached_property
     def about(self) -> str:
-        """One sentence that says what the operation does."""
-        return self.summary or (inspect.getdoc(self.method) or "").partition("\n")[0]
+        """The first sentence of the library's docstring, without what only Python needs to know."""
+        line = (inspect.getdoc(self.method) or "").partition("\n")[0]
+        sentence = line.partition(". ")[0].partition("; raise ")[0].rstrip(".")
+        return self.summary or f"{sentence}."
 
     @cached_property
     def signature(self) -> inspect.Signature:

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from tests.api.management.conftest import Api
 from tokenry.api.problems import KINDS
+from tokenry.api.reference.markdown import table
 from tokenry.edge import Throttle
 from tokenry.operations import OPERATIONS
 from tokenry.types import StoreUnavailable
@@ -236,6 +237,11 @@ def test_every_code_is_documented_with_its_status() -> None:
     text = (Path(__file__).parents[3] / "docs" / "reference" / "problems.md").read_text(encoding="utf-8")
     lines = [f'| <a id="{c}"></a>`{c}` | {k.status} | {k.title} | {k.help} |' for c, k in KINDS.items()]
     assert [line for line in lines if line not in text] == []
+
+
+def test_the_table_of_operations_is_in_the_docs() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
+    assert table() in text, "run: python -m tokenry.api.reference.markdown"
 
 
 def test_every_route_is_documented(api: Api) -> None:

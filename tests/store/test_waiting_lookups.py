@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -251,3 +252,22 @@ def test_the_synchronous_face_keeps_the_same_promise(site: Site, how: str) -> No
             except StoreUnavailable:
                 continue
         raise AssertionError("the database answers and nobody is told")
+
+
+def test_threads_that_need_the_same_signing_key_do_not_wait_one_after_another(site: Site) -> None:
+    """The one that reads has the lock; the others wait for its outcome, and not each for a timeout of its own."""
+    count = 6
+    with Tokenry(site.url, keyring=site.keyring, settings=SETTINGS) as tk:
+        token = str(tk.exchange(site.secrets[0]).access)
+    with Tokenry(site.url, keyring=site.keyring, settings=SETTINGS) as tk, ThreadPoolExecutor(count) as threads:
+
+        def verify() -> float:
+            began = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                tk.verify(token)
+            return time.monotonic() - began
+
+        with site.locked("tokenry_signing_key"):
+            waits = [call.result() for call in [threads.submit(verify) for _ in range(count)]]
+        assert max(waits) < TIMEOUT + SLACK
+        assert tk.verify(token)

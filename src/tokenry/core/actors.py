@@ -71,13 +71,12 @@ class Actor:
         if not (self.trusted or (self.everywhere and self.may(scope))):
             raise NotAllowed(f"{what} is for operators of the installation with {scope}")
 
-    def must_make_admins(self, tenant: str) -> None:
-        """Raise NotAllowed unless this actor may all that an administrator of a tenant may."""
+    def must_equal_admins(self, tenant: str, what: str) -> None:
+        """Raise NotAllowed unless this actor may do all that an administrator of a tenant may do."""
         reaches = tenant != SYSTEM or self.everywhere or self.trusted
         if not (reaches and all(self.may(scope) for scope in OPERATOR_SCOPES)):
             raise NotAllowed(
-                "making, enabling or signing in an administrator is for administrators of the same tenant, "
-                "and for its operators with every scope of operators"
+                f"{what} is for administrators of the same tenant, and for operators with every scope of operators"
             )
 
     def owns(self, external_id: str) -> bool:

@@ -59,7 +59,7 @@ def must_strengthen(change: Change, key: Key) -> None:
 def must_give(change: Change, owner: Owner | None, given: Mapping[str, Any]) -> None:
     """Raise NotAllowed when an owner, or a new one, would become more than the actor may make of it."""
     if given.get("admin") and not (owner and owner.admin):
-        change.actor.must_make_admins(change.tenant.slug)
+        change.actor.must_equal_admins(change.tenant.slug, "making an administrator")
     had: Sequence[str] = owner.roles if owner else ()
     added = [role for role in given.get("roles", ()) if role not in had]
     if added:
@@ -80,7 +80,7 @@ def must_act_as(change: Change, owner: Owner) -> None:
     if actor.owns(owner.external_id):
         return
     if owner.admin:
-        actor.must_make_admins(change.tenant.slug)
+        actor.must_equal_admins(change.tenant.slug, "signing in or enabling an administrator")
     actor.must_hold(filter(for_admins, _held(change, owner.roles)))
 
 

@@ -1,0 +1,251 @@
+"""Every operation of the library, as somebody tries it who wants more: with arguments that would give them more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from tests.closure.probes import LONG_AGO
+from tests.closure.world import OWNERS, ROLES, SCOPES, Credential, World
+from tokenry.tokenry import Groups
+from tokenry.types import NOT_GIVEN, OPERATOR_SCOPES, Issued, Owner, SessionTokens, Token
+
+YEAR = timedelta(days=365)
+Made = Iterable[Credential] | None
+
+
+@dataclass
+class Move:
+    """One operation by somebody, in one tenant. `held` is everything that the attacker has."""
+
+    world: World
+    place: str
+    by: Any
+    held: Sequence[Credential]
+    name: str
+
+    @property
+    def tk(self) -> Groups:
+        return self.world.tk.scoped(tenant=self.place)
+
+    @property
+    def owner(self) -> str:
+        return self.world.turn(f"owner of {self.name} in {self.place}", OWNERS)
+
+    @property
+    def key(self) -> str:
+        return self.world.turn(f"key of {self.name} in {self.place}", self.world.keys[self.place])
+
+    @property
+    def spare_key(self) -> str:
+        """Make a key that may be ended; the others are still of use."""
+        return self.tk.keys.issue("idle", name=self.world.name()).key.id
+
+    @property
+    def session(self) -> str:
+        return self.world.rng.choice(self.world.sessions[self.place])
+
+    def one(self, *choices: Any) -> Any:
+        """Return one of several arguments."""
+        return self.world.rng.choice(choices)
+
+    def power(self) -> dict[str, Any]:
+        """Return what a key is asked to be: with scopes, with roles, or an operator's."""
+        operators = self.world.rng.sample(OPERATOR_SCOPES, self.world.rng.randint(1, 3))
+        return self.one(
+            {"scopes": self.world.some()},
+            {"scopes": [self.one(*SCOPES)]},
+            {"roles": [self.one(*ROLES)]},
+            {"scopes": operators, "environment": "op"},
+            {"scopes": [self.one(*operators)], "environment": "op"},
+        )
+
+    def key_made(self, issued: Issued) -> Made:
+        """Keep a key that somebody got."""
+        if issued.key.id not in self.world.keys[self.place]:
+            self.world.keys[self.place].append(issued.key.id)
+        yield Credential(self.name, str(issued.secret), "op" if issued.key.environment == "op" else None)
+
+    def session_made(self, tokens: Any) -> Made:
+        """Keep a session that somebody got."""
+        if isinstance(tokens, SessionTokens):
+            self.world.sessions[tokens.session.tenant].append(tokens.session.id)
+            yield Credential(self.name, str(tokens.access), refresh=str(tokens.refresh))
+
+
+def issue(m: Move) -> Made:
+    asked = {"owner": m.owner, "name": m.world.name(), **m.power(), "idempotency_key": m.one(None, m.world.name())}
+    if asked["idempotency_key"]:
+        m.world.repeats.append(asked)
+    return m.key_made(m.tk.keys.issue(**asked, by=m.by))
+
+
+def issue_again(m: Move) -> Made:
+    """Repeat what was asked before, by this or another actor."""
+    return m.key_made(m.tk.keys.issue(**m.one(*m.world.repeats), by=m.by)) if m.world.repeats else None
+
+
+def issue_many(m: Move) -> Made:
+    asked = [{"owner": m.owner, "name": m.world.name(), **m.power()} for _ in range(4)]
+    for issued in m.tk.keys.issue_many(asked, by=m.by):
+        if isinstance(issued, Issued):
+            yield from m.key_made(issued) or ()
+
+
+def rotate(m: Move) -> Made:
+    grace = m.one(timedelta(0), timedelta(minutes=1))
+    again = m.one(None, "again", m.world.name())
+    return m.key_made(m.tk.keys.rotate(m.key, grace=grace, by=m.by, idempotency_key=again))
+
+
+def update(m: Move) -> None:
+    changes: dict[str, Any] = m.one(*({"expires_in": YEAR}, {"allowed_ips": []}, {}))
+    power = m.one({}, m.power())
+    power.pop("environment", None)
+    m.tk.keys.update(m.key, **changes, **power, by=m.by)
+
+
+def start(m: Move) -> Made:
+    itself = m.by.external_id if isinstance(m.by, Owner) else m.by.owner.external_id
+    scopes = m.one(None, None, ["*"], ["write:x"], m.world.some(2))
+    return m.session_made(m.tk.sessions.start(m.one(m.owner, m.owner, itself), scopes=scopes, by=m.by))
+
+
+def refresh(m: Move) -> Made:
+    """Refresh what is held; the operation itself asks for nobody."""
+    tokens = [one.refresh for one in m.held if one.refresh]
+    if not tokens:
+        return None
+    narrow = m.one(None, None, m.world.some(1))
+    return m.session_made(m.world.tk.sessions.refresh(m.one(*tokens), scopes=narrow, tenant=None))
+
+
+def end_by_token(m: Move) -> None:
+    """End what is not held any more: a sign-in of its own."""
+    m.tk.sessions.revoke_by_token(m.tk.sessions.start("idle").refresh, by=m.by)
+
+
+def exchange(m: Move) -> Made:
+    keys = [one for one in m.held if one.text and "." not in one.text]
+    if keys:
+        key = m.one(*keys)
+        scopes = m.one(None, m.world.some(2), [m.one(*OPERATOR_SCOPES)])
+        token: Token = m.world.tk.exchange(key.text, scopes=scopes, environment=key.environment)
+        yield Credential(m.name, str(token.access), key.environment)
+
+
+def put_owner(m: Move) -> None:
+    given = m.one({"admin": True}, {"roles": [m.one(*ROLES)]}, {"roles": list(ROLES)}, {"admin": False}, {"roles": []})
+    owner = m.owner
+    m.world.changes(m.place, owner)
+    m.tk.owners.put(owner, **given, by=m.by)
+
+
+def enable_owner(m: Move) -> None:
+    owner = m.one("gone", "new")
+    m.world.changes(m.place, owner)
+    m.tk.owners.enable(owner, by=m.by)
+
+
+def put_role(m: Move) -> None:
+    m.world.changes(m.place, "ada", "lee")
+    m.tk.roles.put(m.one(*ROLES), scopes=m.world.some(), by=m.by)
+
+
+def delete_tenant(m: Move) -> None:
+    m.world.tk.tenants.suspend("empty")
+    m.world.tk.tenants.delete("empty", by=m.by)
+
+
+MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
+    "tenants.create": [lambda m: m.world.tk.tenants.create(f"t{m.world.name()[5:]}", by=m.by)],
+    "tenants.get": [lambda m: m.world.tk.tenants.get(m.place, by=m.by)],
+    "tenants.list": [lambda m: m.world.tk.tenants.list(by=m.by)],
+    "tenants.update": [
+        lambda m: m.world.tk.tenants.update(m.place, self_rotation_allowed=m.one(True, False), by=m.by),
+        lambda m: m.world.tk.tenants.update(m.place, never_allowed=True, by=m.by),
+    ],
+    "tenants.suspend": [lambda m: m.world.tk.tenants.suspend("empty", by=m.by)],
+    "tenants.resume": [lambda m: m.world.tk.tenants.resume("empty", by=m.by)],
+    "tenants.delete": [delete_tenant],
+    "owners.put": [put_owner, put_owner, put_owner],
+    "owners.get": [lambda m: m.tk.owners.get(m.owner, by=m.by)],
+    "owners.list": [lambda m: m.tk.owners.list(by=m.by)],
+    "owners.disable": [lambda m: m.tk.owners.disable(m.one("gone", "new"), by=m.by)],
+    "owners.enable": [enable_owner],
+    "owners.delete": [lambda m: m.tk.owners.delete("new", by=m.by)],
+    "roles.put": [put_role, put_role],
+    "roles.get": [lambda m: m.tk.roles.get(m.one(*ROLES), by=m.by)],
+    "roles.list": [lambda m: m.tk.roles.list(by=m.by)],
+    "roles.delete": [lambda m: m.tk.roles.delete("loose", by=m.by)],
+    "scopes.define": [lambda m: m.tk.scopes.define([], by=m.by)],
+    "scopes.list": [lambda m: m.tk.scopes.list(by=m.by)],
+    "scopes.check": [lambda m: m.tk.scopes.check(["*"], by=m.by)],
+    "keys.issue": [issue, issue, issue, issue_again, issue_again],
+    "keys.issue_many": [issue_many],
+    "keys.get": [lambda m: m.tk.keys.get(m.key, by=m.by)],
+    "keys.list": [lambda m: m.tk.keys.list(owner=m.one(m.owner, NOT_GIVEN), by=m.by)],
+    "keys.expiring": [lambda m: m.tk.keys.expiring(within=YEAR, owner=m.owner, by=m.by)],
+    "keys.find": [lambda m: m.tk.keys.find(m.one(*(one.text for one in m.held)), by=m.by)],
+    "keys.limits": [lambda m: m.tk.keys.limits(m.key, by=m.by)],
+    "keys.explain": [lambda m: m.tk.keys.explain(m.key, by=m.by)],
+    "keys.update": [update, update],
+    "keys.disable": [lambda m: m.tk.keys.disable(m.spare_key, by=m.by)],
+    "keys.enable": [lambda m: m.tk.keys.enable(m.key, by=m.by)],
+    "keys.rotate": [rotate] * 6,
+    "keys.revoke": [lambda m: m.tk.keys.revoke(m.spare_key, by=m.by)],
+    "keys.revoke_where": [lambda m: m.tk.keys.revoke_where(owner="new", dry_run=m.one(True, False), by=m.by)],
+    "keys.delete": [lambda m: m.tk.keys.delete(m.spare_key, by=m.by)],
+    "keys.purge": [lambda m: m.tk.keys.purge(expired_before=LONG_AGO, by=m.by)],
+    "sessions.start": [start, start, start],
+    "sessions.refresh": [refresh],
+    "sessions.get": [lambda m: m.tk.sessions.get(m.session, by=m.by)],
+    "sessions.list": [lambda m: m.tk.sessions.list(m.owner, by=m.by)],
+    "sessions.revoke": [lambda m: m.tk.sessions.revoke(m.world.sessions[m.place][0], by=m.by)],
+    "sessions.revoke_by_token": [end_by_token],
+    "sessions.revoke_all": [lambda m: m.tk.sessions.revoke_all("new", by=m.by)],
+    "signing_keys.list": [lambda m: m.tk.signing_keys.list(by=m.by)],
+    "signing_keys.rotate": [lambda m: m.tk.signing_keys.rotate(by=m.by)],
+    "signing_keys.remove": [lambda m: m.tk.signing_keys.remove(m.tk.signing_keys.list()[-1].kid, by=m.by)],
+    "events.list": [lambda m: m.tk.events.list(by=m.by)],
+    "audit.list": [lambda m: m.tk.audit.list(by=m.by)],
+    "audit.head": [lambda m: m.tk.audit.head(by=m.by)],
+    "audit.check": [lambda m: m.tk.audit.check(by=m.by)],
+    "audit.cut": [lambda m: m.tk.audit.cut(before=LONG_AGO, by=m.by)],
+    "usage.get": [lambda m: m.tk.usage.get(m.key, by=m.by)],
+    "exchange": [exchange, exchange],
+    "explain": [lambda m: m.world.tk.explain(m.one(*(one.text for one in m.held)))],
+    "jwks": [lambda m: m.world.tk.jwks(tenant=m.place)],
+}
+"""What is tried of each operation, by its name."""
+
+FOR_THE_PROGRAM = {
+    "audit.seal": "takes no actor and writes what is there already",
+    "audit.seal_all": "takes no actor and writes what is there already",
+    "events.subscribe": "takes no actor: code in the same process",
+    "verify": "asked by the world at every step",
+    "require": "asked by the world at every step",
+    "owner_loader": "is given code in the same process",
+    "using": "is given a connection to the database",
+    "scoped": "makes no credential: each test goes by it",
+    "migrate": "takes no actor",
+    "flush": "takes no actor",
+    "close": "takes no actor",
+}
+"""Operations that no credential stands behind, with the reason."""
+
+
+def operations() -> set[str]:
+    """Return the name of every operation that the library has."""
+    from tokenry.testing import throwaway
+
+    with throwaway() as tk:
+        groups = {name: part for name, part in vars(tk).items() if type(part).__module__.startswith("tokenry.service")}
+        found = {f"{name}.{call}" for name, part in groups.items() if not name.startswith("_") for call in _calls(part)}
+        return found | set(_calls(tk))
+
+
+def _calls(part: object) -> Iterable[str]:
+    return (name for name in dir(type(part)) if not name.startswith("_") and callable(getattr(part, name)))

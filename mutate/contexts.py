@@ -11,6 +11,7 @@ import coverage
 import pytest
 
 _seconds: dict[str, float] = {}
+_failed: set[str] = set()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -24,10 +25,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Add up how long a test takes."""
+    """Add up how long a test takes, and note one that fails."""
     _seconds[report.nodeid] = _seconds.get(report.nodeid, 0.0) + report.duration
+    if report.failed:
+        _failed.add(report.nodeid)
 
 
 def pytest_sessionfinish() -> None:
-    """Write how long every test took."""
-    Path(os.environ["MUTATE_SECONDS"]).write_text(json.dumps(_seconds))
+    """Write how long every test took that has passed: one that fails anyway can kill nothing."""
+    passed = {test: seconds for test, seconds in _seconds.items() if test not in _failed}
+    Path(os.environ["MUTATE_SECONDS"]).write_text(json.dumps(passed))

@@ -1,7 +1,9 @@
-"""What SQLite does for a list: it goes along an index, and walks over no table and sorts none."""
+"""What a database does for a call: it goes along an index, and walks over no table and sorts none."""
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,7 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bench.population import fill_postgres
+from tests.conftest import STORES
+from tests.servers.postgres import Postgres
 from tokenry import Settings, Tokenry
+from tokenry.config import fresh_keyring
 
 DAY = timedelta(days=1)
 GROWING = ("tokenry_key", "tokenry_owner", "tokenry_audit_entry", "tokenry_event", "tokenry_session")
@@ -28,20 +34,22 @@ def tk() -> Iterator[Tokenry]:
 
 @pytest.fixture
 def plans() -> Iterator[list[str]]:
-    """The steps of every question that this thread asks of a table that grows.
+    """The steps of every query and update of a table that grows, of those that this thread makes.
 
     Every engine of the process is listened to, and other instances may seal their audit logs in threads of their own.
     """
     steps: list[str] = []
     asking = threading.get_ident()
 
-    def explain(connection: sa.Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if threading.get_ident() != asking or not statement.lstrip().startswith("SELECT"):
+    def explain(connection: sa.Connection, cursor: Any, statement: str, parameters: Any, *more: Any) -> None:
+        if threading.get_ident() != asking or not statement.lstrip().startswith(("SELECT", "UPDATE")):
             return
         if any(table in statement for table in GROWING):
+            words, column = ("EXPLAIN QUERY PLAN", 3) if connection.dialect.name == "sqlite" else ("EXPLAIN", 0)
             asked = connection.connection.cursor()
-            asked.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            steps.extend(row[3] for row in asked.fetchall())
+            many = more[-1]
+            asked.execute(f"{words} {statement}", parameters[0] if many else parameters)
+            steps.extend(row[column] for row in asked.fetchall())
 
     sa.event.listen(sa.Engine, "before_cursor_execute", explain)
     yield steps
@@ -94,3 +102,51 @@ def test_what_is_asked_every_second_walks_over_nothing(tk: Tokenry, plans: list[
     tk._upkeep()
     walks = [step for step in plans if step.startswith("SCAN tokenry_")]
     assert walks == ["SCAN tokenry_audit_entry USING INDEX tokenry_audit_unsealed"]
+
+
+WALKED = re.compile(r"SCAN (tokenry_|[a-z]+$)|SEARCH tokenry_(key|secret|session) USING .*\(tenant_id=\?\)")
+CHANGES: dict[str, Callable[[Tokenry, str], object]] = {
+    "issuing": lambda tk, id: tk.keys.issue("ada", name="new"),
+    "issuing many": lambda tk, id: tk.keys.issue_many([{"owner": "ada", "name": "k"}, {"owner": "ada", "name": "l"}]),
+    "changing an owner": lambda tk, id: tk.owners.put("ada", name="Ada"),
+    "disabling an owner": lambda tk, id: tk.owners.disable("ada"),
+    "enabling an owner": lambda tk, id: tk.owners.enable("ada"),
+    "deleting an owner": lambda tk, id: tk.owners.delete("ada"),
+    "ending all sessions": lambda tk, id: tk.sessions.revoke_all("ada"),
+    "revoking": lambda tk, id: tk.keys.revoke(id),
+    "rotating": lambda tk, id: tk.keys.rotate(id),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_of_one_walks_over_no_tenant(
+    tk: Tokenry, plans: list[str], change: Callable[[Tokenry, str], object]
+) -> None:
+    id = tk.keys.list(limit=1).items[0].id
+    del plans[:]
+    change(tk, id)
+    assert plans
+    assert [step for step in plans if WALKED.match(step) and "json_each" not in step] == []
+
+
+@pytest.fixture(scope="module")
+def crowded(postgres_server: Postgres) -> Iterator[Tokenry]:
+    """An instance on PostgreSQL with enough keys that a wrong plan shows."""
+    url = postgres_server.create_database()
+    with Tokenry(url, keyring=fresh_keyring(), settings=Settings(background=False)) as tk:
+        fill_postgres(tk, url, 20_000)
+        yield tk
+
+
+@pytest.mark.skipif("postgres" not in STORES, reason="this run is without PostgreSQL")
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_of_one_walks_over_no_tenant_on_postgresql(
+    crowded: Tokenry, plans: list[str], change: Callable[[Tokenry, str], object]
+) -> None:
+    crowded.owners.put("ada")
+    crowded.owners.enable("ada")
+    id = crowded.keys.issue("ada", name=os.urandom(8).hex()).key.id
+    del plans[:]
+    change(crowded, id)
+    assert plans
+    assert [step for step in plans if re.search("Seq Scan on tokenry_(key|secret) ", step)] == []

@@ -230,6 +230,12 @@ class Change(Scene):
         """Say that verdicts about some keys may change with this transaction."""
         self.turns(tuple(self.rows.secrets.kids(self.tenant, key_ids)))
 
+    def turns_owner(self, owner_id: str) -> None:
+        """Say that verdicts about an owner's credentials may change with this transaction."""
+        kids = self.rows.secrets.kids_of_owner(self.tenant, owner_id)
+        self.forgets(None if kids is None else tuple(kids))
+        self._done.turns = True
+
     def forgets(self, kids: tuple[str, ...] | None) -> None:
         """Say that nothing of some secrets (None: of any) may be remembered from before, even if nothing is written.
 

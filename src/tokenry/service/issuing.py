@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -108,9 +108,8 @@ def _issue_or_error(context: Context, asked: Mapping[str, Any], tenant: Any, by:
 
 def _read_many(change: Change, asked: list[Mapping[str, Any]]) -> list[Draft | TokenryError]:
     mappings = [one for one in asked if isinstance(one, Mapping)]
-    names = [fields.folded(one["name"].strip()) for one in mappings if isinstance(one.get("name"), str)]
-    taken = change.rows.keys.names(change.tenant, names)
     owners = _owners(change, mappings)
+    taken = change.rows.keys.taken(change.tenant, _names(mappings, owners))
     results: list[Draft | TokenryError] = []
     for one in asked:
         try:
@@ -151,6 +150,15 @@ def _owners(change: Change, asked: Sequence[Mapping[str, Any]]) -> dict[str, Own
         except TokenryError as error:
             owners[name] = error
     return owners
+
+
+def _names(asked: Sequence[Mapping[str, Any]], owners: Mapping[str, Owner | TokenryError]) -> Iterator[tuple[str, str]]:
+    """Yield the owner id and the folded name of each key that may turn out to be fine."""
+    for one in asked:
+        with suppress(Invalid):
+            owner, name = owners[external(one.get("owner"))], one.get("name")
+            if isinstance(owner, Owner) and isinstance(name, str):
+                yield owner.id, fields.folded(name.strip())
 
 
 def read(change: Change, asked: Mapping[str, Any], owner: Owner, repeat: Repeatable | None) -> Draft:

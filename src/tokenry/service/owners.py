@@ -107,7 +107,7 @@ class Owners:
             ending.end_sessions(change, owner, "owner deleted", ())
             values = {"status": "deleted", "name": "", "email": None, "roles": (), "admin": False}
             change.rows.owners.update(change.tenant, owner, values)
-            change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))
+            change.turns_owner(owner.id)
             change.record("owner.deleted", owner.external_id, {"id": owner.id}, None)
 
     def _switch(
@@ -116,7 +116,7 @@ class Owners:
         with self._context.changing(tenant, by) as change:
             change.actor.must(_WRITE, "managing owners")
             owner = change.owner(external_id, _WRITE, lock=True)
-            change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))  # a repeat promises, too
+            change.turns_owner(owner.id)  # a repeat promises, too
             if owner.status == status:
                 return owner
             if status == "active":
@@ -155,7 +155,7 @@ def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: 
         return owner
     change.rows.owners.update(change.tenant, owner, changed)
     change.record("owner.updated", external_id, {field: getattr(owner, field) for field in changed}, changed)
-    change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, owner.id)))
+    change.turns_owner(owner.id)
     # Somebody who could not sign in an administrator may hold the tokens of a session from before.
     if changed.get("admin"):
         ending.end_sessions(change, owner, "became an administrator", ())

@@ -147,7 +147,7 @@ class Sessions:
         with self._context.changing(tenant, by) as change:
             holder = change.owner(owner, WRITE, lock=True)
             # Also those that somebody else has just ended: who hears of this relies on it.
-            change.turns(tuple(change.rows.secrets.kids_of_owner(change.tenant, holder.id)))
+            change.turns_owner(holder.id)
             return tuple(end_sessions(change, holder, why, kept))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, insert, or_, select, text, update
 
 from tokenry.core.fields import folded, searchable
 from tokenry.core.grant import texts
@@ -49,9 +49,21 @@ _SECRETS = (
 )
 _SECRETS_OF_ONE = Fixed(_SECRETS.where(secret.c.key_id == bindparam("key_id")))
 _SECRETS_OF_MANY = Fixed(_SECRETS.where(among(secret.c.key_id, "key_ids")))
-_NAMES = select(key.c.owner_id, key.c.name_folded).where(
-    key.c.tenant_id == bindparam("tenant_id"), key.c.revoked_at.is_(None)
-)
+# Owners and names travel as two lists, and each pair is one look into the index of living names.
+_NAMES = {
+    "sqlite": """
+        SELECT k.owner_id, k.name_folded FROM json_each(:owners) o JOIN json_each(:names) n ON n.key = o.key
+        CROSS JOIN tokenry_key k ON k.tenant_id = :tenant_id AND k.owner_id = o.value AND k.name_folded = n.value
+        WHERE k.revoked_at IS NULL
+    """,
+    "postgresql": """
+        SELECT k.owner_id, k.name_folded
+        FROM unnest(CAST(:owners AS text[]), CAST(:names AS text[])) AS asked(owner_id, name)
+        JOIN tokenry_key k ON k.tenant_id = :tenant_id AND k.owner_id = asked.owner_id AND k.name_folded = asked.name
+        WHERE k.revoked_at IS NULL
+    """,
+}
+_TAKEN = {dialect: Fixed(text(sql), ("owner_id", "name_folded")) for dialect, sql in _NAMES.items()}
 _OWNERS = (
     select(key.c.id, owner.c.external_id)
     .join(owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id))
@@ -209,14 +221,12 @@ class KeyRows:
             query = query.where(key.c.expires_at >= at, (key.c.expires_at > at) | (key.c.id > id))
         return self._records(tenant, self._connection.execute(query.limit(limit)).all(), now)
 
-    def names(self, tenant: Tenant, folded: Iterable[str]) -> set[tuple[str, str]]:
-        """Return the (owner id, folded name) pairs that are taken, among some names."""
-        asked, taken = list(folded), set()
-        for start in range(0, len(asked), 500):
-            query = _NAMES.where(key.c.name_folded.in_(asked[start : start + 500]))
-            rows = self._connection.execute(query, {"tenant_id": tenant.id})
-            taken |= {(row.owner_id, row.name_folded) for row in rows}
-        return taken
+    def taken(self, tenant: Tenant, names: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those of some (owner id, folded name) pairs that a living key has."""
+        pairs = list(names)
+        given = {"owners": [owner_id for owner_id, _ in pairs], "names": [name for _, name in pairs]}
+        rows = _TAKEN[self._connection.dialect.name](self._connection, tenant_id=tenant.id, **given)
+        return {(row.owner_id, row.name_folded) for row in rows}
 
     def update(self, tenant: Tenant, record: Key, values: Mapping[str, Any], *, version: int | None) -> bool:
         """Write changed fields; with `version` only if the key still has it. Return whether a row was changed."""

@@ -270,7 +270,7 @@ def test_a_slow_statement_is_logged_with_the_request_and_without_its_parameters(
 
 def test_a_logger_that_was_made_before_the_configuration_follows_it(lines: Lines) -> None:
     assert "tokenry.api.process.logs" in sys.modules
-    from tokenry.api import logs
+    from tokenry.api.process import logs
 
     logs.log.warning("early")
     assert [line["event"] for line in lines()] == ["early"]

@@ -190,11 +190,11 @@ def length(field: str, value: object, errors: Errors, *, least: timedelta, most:
         errors.append(FieldError(field, "not_a_length", "must be a timedelta"))
         return least
     if not least <= value <= most:
-        errors.append(FieldError(field, "out_of_range", f"must be from {_spoken(least)} to {_spoken(most)}"))
+        errors.append(FieldError(field, "out_of_range", f"must be from {spoken(least)} to {spoken(most)}"))
     return value
 
 
-def _spoken(length: timedelta) -> str:
+def spoken(length: timedelta) -> str:
     """Return a length in whole days, or in seconds."""
     count, unit = (length.days, "day") if length >= timedelta(days=1) else (int(length.total_seconds()), "second")
     return f"{count} {unit}{'s'[: count != 1]}"
@@ -203,7 +203,7 @@ def _spoken(length: timedelta) -> str:
 def expiry(tenant: Tenant, now: datetime, expires_in: object, expires_at: object, errors: Errors) -> datetime | None:
     """Return when a key expires: by default as the tenant says, never only by an explicit None."""
     if expires_in is not NOT_GIVEN and expires_at is not NOT_GIVEN:
-        errors.append(FieldError("expires_at", "ambiguous", "give expires_in or expires_at, not both"))
+        errors.append(FieldError("expires_at", "ambiguous", "give a length of life or a moment of expiry, not both"))
         return None
     field, value = ("expires_at", expires_at) if expires_in is NOT_GIVEN else ("expires_in", expires_in)
     if value is NOT_GIVEN:

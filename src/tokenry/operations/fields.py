@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -37,7 +37,7 @@ def _text(least: int, most: int, **schema: Any) -> Any:
 
 
 Json: TypeAlias = "Mapping[str, Any]"
-Flag: TypeAlias = Annotated[bool, _told(examples=[True])]
+Flag: TypeAlias = Annotated[bool, _told(examples=[False])]
 Name = Annotated[str, _told(minLength=1, maxLength=100, pattern=_NAME, examples=["CI"])]
 Line = Annotated[str, _told(maxLength=320, pattern=_LINE, examples=["Ada Lovelace"])]
 Email = Annotated[str, _told(maxLength=320, pattern=_LINE, examples=["ada@example.com"])]
@@ -56,7 +56,7 @@ Seconds = Annotated[
     float, _told(exclusiveMinimum=0, maximum=_LENGTH_MAX, description="In seconds.", examples=[2_592_000])
 ]
 Within = Annotated[float, Meta(ge=0, le=_LENGTH_MAX, description="In seconds.", examples=[604_800])]
-Status = Annotated[Literal[KEY_STATUSES], Meta(examples=["active"])]  # type: ignore[valid-type]
+Status = Annotated[str, _told(enum=list(KEY_STATUSES), examples=["active"])]
 Credential = _text(1, 8192, examples=["tk_live_1…"])
 Token = _text(0, 8192, examples=["tk_rt_1…"])
 Audience = _text(1, 255, pattern=_LINE, examples=["https://api.example.com"])
@@ -90,7 +90,11 @@ class HeadBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 ARGUMENTS: Final[dict[str, Any]] = {
-    "access": Annotated[Token, Meta(description="The access token that came with the refresh token.")],
+    "access": Annotated[
+        Token,
+        _told(examples=["eyJhbGciOiJFUzI1NiJ9…"]),
+        Meta(description="The access token that came with the refresh token."),
+    ],
     "action": _text(1, 200, examples=["key.issued"]),
     "actor": _text(1, 200, examples=["user-42"]),
     "admin": Flag,

@@ -80,7 +80,13 @@ _hours = items(record(UsageHour))
 _found = {"secret": Credential, "kid": Annotated[str, Meta(min_length=1, max_length=64, examples=["4Zq0v1nUeXk2TtSb"])]}
 _scopes: dict[str, Any] = {"renames": {"entries": "scopes", "asked": "scopes"}}
 _scopes["types"] = dict.fromkeys(("entries", "asked"), ARGUMENTS["scopes"])
-_kept = Annotated[list[str] | str, Meta(description="Ids of sessions that go on.")]
+_going_on = [["ses_01k9v5m0q2x8r7c4t6y3w1"]]
+_kept = Annotated[list[str] | str, Meta(description="Ids of sessions that go on.", examples=_going_on)]
+_checked = {**_scopes, "summary": "Say whether scopes may be granted, and name the unknown ones."}
+_REFRESH = "Take a refresh token for the next pair of tokens. A refusal is an answer, too."
+_MONTH = {"within": timedelta(days=30)}
+_SOON = "List active keys that expire within a time, the most urgent first."
+_USED = "Say how often a key was presented, by hour and code."
 
 OPERATIONS: Final = by_id(
     (
@@ -103,10 +109,10 @@ OPERATIONS: Final = by_id(
         _role("delete", "DELETE /{name}", _ROLES.delete, answers.NOTHING, status=204),
         _scope("list", "GET", _SCOPES.list, answers.CATALOGUE),
         _scope("define", "PUT", _SCOPES.define, answers.CATALOGUE, **_scopes),
-        _scope("check", "POST /check", _SCOPES.check, answers.SCOPE_CHECK, reads=True, **_scopes),
+        _scope("check", "POST /check", _SCOPES.check, answers.SCOPE_CHECK, reads=True, **_checked),
         _key("list", "GET", _KEYS.list, _page_of_keys),
         _issue,
-        _key("expiring", "GET /expiring", _KEYS.expiring, _page_of_keys, defaults={"within": timedelta(days=30)}),
+        _key("expiring", "GET /expiring", _KEYS.expiring, _page_of_keys, defaults=_MONTH, summary=_SOON),
         _key("find", "POST /find", _KEYS.find, answers.KEY, reads=True, types=_found),
         _key(
             "issue_many",
@@ -128,7 +134,7 @@ OPERATIONS: Final = by_id(
         _key("explain", "POST /{id}/explain", _KEYS.explain, answers.EXPLANATION, reads=True, types=_asked),
         _session("list", "GET", _SESSIONS.list, page(answers.SESSION)),
         _session("start", "POST", _SESSIONS.start, answers.TOKENS, status=201),
-        _session("refresh", "POST /refresh", _SESSIONS.refresh, answers.REFRESHED),
+        _session("refresh", "POST /refresh", _SESSIONS.refresh, answers.REFRESHED, summary=_REFRESH),
         _session("get", "GET /{id}", _SESSIONS.get, answers.SESSION),
         _session("revoke_by_token", "POST /revoke", _SESSIONS.revoke_by_token, answers.SESSION),
         _session("revoke", "POST /{id}/revoke", _SESSIONS.revoke, answers.SESSION),
@@ -157,7 +163,7 @@ OPERATIONS: Final = by_id(
             types={**_asked, "credential": Credential},
             in_tenant=False,
         ),
-        _usage("get", "GET", usage.Usage.get, _hours),
+        _usage("get", "GET", usage.Usage.get, _hours, summary=_USED),
         _audit("list", "GET", audit.Audit.list, page(record(Entry))),
         _audit("head", "GET /head", audit.Audit.head, record(Head)),
         _audit("check", "POST /check", audit.Audit.check, answers.AUDIT_REPORT, reads=True),
@@ -169,6 +175,7 @@ OPERATIONS: Final = by_id(
             Rule(Reach.TENANT, "tokenry:usage:read"),
             usage.Usage.get,
             _hours,
+            summary=_USED,
         ),
     )
 )

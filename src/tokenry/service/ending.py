@@ -110,7 +110,11 @@ def purge(
     revoked = fields.moment("revoked_before", revoked_before, errors)
     if expired is None and revoked is None and not errors:
         errors.append(
-            FieldError("expired_before", "missing", "say what to remove: expired_before=, revoked_before= or both")
+            FieldError(
+                "expired_before",
+                "missing",
+                "give a moment before which keys expired, one before which keys were revoked, or both",
+            )
         )
     fields.refuse(errors)
     count = 0

@@ -204,5 +204,5 @@ def _read(values: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]
 def _check_lives(default: timedelta, most: timedelta, errors: list[FieldError]) -> None:
     if not errors and default > most:
         errors.append(
-            FieldError("expires_in_default", "out_of_range", f"may be at most expires_in_max, {most.days} days")
+            FieldError("expires_in_default", "out_of_range", f"may be at most the longest life, {fields.spoken(most)}")
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -140,6 +141,22 @@ def test_every_kind_of_verdict_is_what_the_document_says(server: Server) -> None
             named = server.document["components"]["schemas"]["VerdictTenant"]["properties"]
             assert set(told["tenant"]) == set(named)
             assert told["session"] is None or "claims" in told["session"]
+
+
+def test_the_example_of_every_request_is_accepted(server: Server) -> None:
+    client = TestClient(server.app, headers={"Authorization": f"Bearer {server.operator}"})
+    refused = {}
+    for path, item in server.document["paths"].items():
+        for verb, operation in item.items():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            if operation["operationId"] in OPERATIONS and "example" in content:
+                answer = client.request(verb, re.sub(r"\{\w+\}", "nothing", path), json=content["example"])
+                told = answer.json() if answer.status_code == 422 else {}
+                # What the example names need not exist here.
+                wrong = [one for one in told.get("errors", ()) if not one["code"].startswith("unknown_role")]
+                if answer.status_code in (400, 500) or wrong:
+                    refused[operation["operationId"]] = answer.text
+    assert refused == {}
 
 
 def test_every_operation_of_a_room_has_a_summary_a_security_scheme_and_its_problems(server: Server) -> None:

@@ -157,6 +157,25 @@ def test_every_mistake_of_a_body_is_named_at_once(client: TestClient) -> None:
     assert [error["field"] for error in answer.json()["errors"]] == ["allowed_ips"]
 
 
+def test_a_name_of_the_library_is_refused_under_its_own_name_with_the_name_of_the_wire(client: TestClient) -> None:
+    body = client.post("/v1/keys", json={"owner": "ada", "name": "n", "expires_in": 60}).json()
+    query = client.get("/v1/keys/expiring?within=5").json()
+    for told, name in ((body, "expires_in"), (query, "within")):
+        [error] = told["errors"]
+        assert (error["field"], error["code"]) == (name, "unknown_field")
+        assert error["message"].endswith(f"use {name}_seconds")
+
+
+def test_a_value_of_another_kind_is_explained_without_python(client: TestClient) -> None:
+    asked = {"owner": 7, "name": "n", "expires_at": "tomorrow", "expires_in_seconds": "60", "more": 1}
+    errors = {error["field"]: error["message"] for error in client.post("/v1/keys", json=asked).json()["errors"]}
+    assert errors["owner"] == "must be text, got whole number"
+    assert errors["expires_at"].startswith("must be a moment with a time zone, such as ")
+    assert errors["expires_in_seconds"] == "must be number or null, got text"
+    told = client.get("/v1/keys?status=activ").json()["errors"][0]
+    assert (told["field"], told["message"]) == ("status", "must be one of active, disabled, revoked, expired")
+
+
 def test_nothing_is_read_of_who_may_not_call(api: Api) -> None:
     answer = api.client(None).post("/v1/keys", content="{", headers={"Content-Type": "text/plain"})
     assert answer.status_code == 401

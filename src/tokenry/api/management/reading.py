@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import cached_property
 from typing import Any, Final, TypeAlias, get_args, get_origin
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -13,11 +13,12 @@ from msgspec import UNSET, Struct, ValidationError
 
 from tokenry.edge import KEY_CHECKS, is_json
 from tokenry.operations import Operation
-from tokenry.operations.fields import ARGUMENTS, LENGTHS, HeadBody, LimitBody, length
+from tokenry.operations.fields import ARGUMENTS, LENGTHS, HeadBody, LimitBody, length, on_wire
 from tokenry.types import FieldError, Head, Invalid, Limit
 
 from ..asgi import Fields
 from ..problems import Failed, problem
+from ..problems import of as problem_of
 
 DEPTH_MAX: Final = 32
 _LENGTH_MAX: Final = 36_500 * 86_400
@@ -57,8 +58,8 @@ class Reader:
             given |= self._each(_as_json.decode(body) if body else None, errors)
         else:
             given |= self._decoded(body, errors)
-        if errors:
-            raise Invalid(errors)
+        if errors:  # which have the names of the wire already
+            raise Failed(problem_of(Invalid(errors)))
         return {**self._operation.defaults, **given}
 
     def _read_query(self, pairs: Query, errors: list[FieldError]) -> dict[str, Any]:
@@ -67,7 +68,7 @@ class Reader:
         for name, value in pairs:
             is_list = name == "types"
             if name not in self._query:
-                errors.append(FieldError(name[:100], "unknown_field", "is not a parameter of this request"))
+                errors.append(_unknown(name, name, self._query, "parameter"))
             elif is_list:
                 asked.setdefault(name, []).append(value)
             elif name in asked:
@@ -186,9 +187,7 @@ def _read_fields(
         errors.append(FieldError(place.rstrip(".") or "body", "not_an_object", "must be a JSON object"))
         return {}
     fields = {one.encode_name: one for one in _fields(kind)}
-    for name in found:
-        if name not in fields:
-            errors.append(FieldError(f"{place}{name}"[:100], "unknown_field", "is not a field of this request"))
+    errors += [_unknown(name, place + name, fields, "field") for name in found if name not in fields]
     clean: dict[str, Any] = {}
     for name, one in fields.items():
         if name in found:
@@ -196,6 +195,13 @@ def _read_fields(
         elif one.required:
             errors.append(FieldError(place + name, "missing", "is needed"))
     return clean
+
+
+def _unknown(name: str, place: str, known: Container[str], what: str) -> FieldError:
+    """Name what a request has too much, and the name that was meant where that is clear."""
+    meant = on_wire(name)
+    hint = f": use {meant}" if meant != name and meant in known else ""
+    return FieldError(place[:100], "unknown_field", f"is not a {what} of this request{hint}")
 
 
 def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, strict: bool) -> Any:
@@ -210,10 +216,7 @@ def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, stri
     try:
         msgspec.convert(value, one.type, strict=strict)
     except ValidationError as error:
-        mistake = str(error).partition(" - at ")[0]
-        code = "bad_type" if ", got" in mistake else "out_of_range"
-        message = mistake.replace("`", "").replace("Expected", "must be", 1)
-        errors.append(FieldError(place, code, message))
+        errors.append(_mistake(place, str(error).partition(" - at ")[0]))
     if one.name in _CHECKS and strict and value is not None:
         named = errors[before:]
         del errors[before:]
@@ -222,6 +225,24 @@ def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, stri
     return value
 
 
+def _mistake(place: str, said: str) -> FieldError:
+    """Return a mistake of msgspec's in words that do not speak of Python."""
+    if "datetime" in said:
+        return FieldError(place, "not_a_moment", "must be a moment with a time zone, such as 2027-01-31T18:00:00Z")
+    message = said.replace("Expected", "must be", 1)
+    for ours, theirs in _WORDS:
+        message = message.replace(ours, theirs)
+    return FieldError(place, "bad_type" if ", got" in said else "out_of_range", message)
+
+
+_WORDS: Final = (
+    ("`", ""),
+    (" | ", " or "),
+    ("float", "number"),
+    ("int", "whole number"),
+    ("str", "text"),
+    ("bool", "true or false"),
+)
 _NUMBERS: Final = frozenset(("cost", "limits", "limit", "position", "after"))
 """Where a whole number is asked for. To JSON 5.0 and 5 are the same number."""
 

@@ -13,7 +13,7 @@ from tokenry.operations.answers import ProblemDocument
 from tokenry.operations.fields import PATHS, Slug
 
 from ..problems import KINDS, MEDIA_TYPE
-from .examples import example
+from .examples import example, example_of_request
 
 _DESCRIPTION: Final = """\
 Management of API keys. Every call needs an operator's key (`tk_op_…`) with the scope that the operation names.
@@ -92,7 +92,7 @@ def _operation(one: Operation, schemas: dict[Any, dict[str, Any]], components: d
     }
     if one.request is not None and not one.reads_query:
         schema = schemas[one.request]
-        content = {"schema": schema, "example": example(schema, components)}
+        content = {"schema": schema, "example": example_of_request(schema, components)}
         required = bool(components[one.request.__name__].get("required"))
         found["requestBody"] = {"required": required, "content": {"application/json": content}}
     return found
@@ -108,7 +108,8 @@ def _parameters(one: Operation, components: dict[str, Any]) -> list[dict[str, An
         fields = components[one.request.__name__]
         for name, schema in fields["properties"].items():
             required = name in fields.get("required", ())
-            found.append({"name": name, "in": "query", "required": required, "schema": schema})
+            words = {"description": schema["description"]} if "description" in schema else {}
+            found.append({"name": name, "in": "query", "required": required, **words, "schema": schema})
     if one.in_tenant:
         about = "The slug of the tenant. By default the caller's own; for operators of the installation `default`."
         schema = {**msgspec.json.schema(Slug), "minLength": 1, "maxLength": 63}

@@ -90,13 +90,13 @@ def test_the_installation_is_open_to_its_own_operators(actor: Actor, may: bool) 
         (OWNER, False, False),
     ],
 )
-def test_administrators_are_made_by_who_may_all_that_they_may(actor: Actor, here: bool, in_system: bool) -> None:
+def test_equal_to_an_administrator_is_who_may_all_that_one_may(actor: Actor, here: bool, in_system: bool) -> None:
     for tenant, may in (("acme", here), ("system", in_system)):
         if may:
-            actor.must_make_admins(tenant)
+            actor.must_equal_admins(tenant, "making an administrator")
             continue
-        with pytest.raises(NotAllowed, match="administrator"):
-            actor.must_make_admins(tenant)
+        with pytest.raises(NotAllowed, match="making an administrator"):
+            actor.must_equal_admins(tenant, "making an administrator")
 
 
 def test_an_owner_sees_its_own_and_an_operators_key_owns_nothing() -> None:

@@ -118,5 +118,4 @@ def test_no_cache_of_the_standard_library_takes_what_a_caller_chooses() -> None:
         "core/secret.py",
         "ext/django/engine.py",
         "store/django.py",
-        "store/sessions.py",
     }

@@ -7,22 +7,26 @@ text that the lookup brought, until somebody asks a verdict for its key, owner o
 from __future__ import annotations
 
 import json
-from datetime import timedelta
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from . import addresses, limits, scopes
+from . import addresses, scopes
+from .limits import Limit
 from .memo import KIB, MIB, length, remembering
-from .model import Key, KeyStatus, Owner, SecretInfo, Tenant, moment, moment_or_none
+from .model import Key, KeyStatus, Owner, Tenant, moment_or_none
+from .records import KEY, OWNER, SECRET, SESSION, TENANT, decode, texts
+from .records import limits as stored_limits
 
 T = TypeVar("T")
 
 
 class Row(msgspec.Struct, array_like=True, gc=False):
-    """One row of the hot lookup, in the order in which the store selects it: lists as JSON, times in microseconds.
+    """One row of the hot lookup: lists as JSON, times in microseconds. `COLUMNS` is the order in which it is selected.
 
-    The three records are JSON arrays of what no decision reads; `store.lookup` says of what.
+    The three records are JSON arrays of what no decision reads: `KEY_SHOWN` or `SESSION_SHOWN`, `OWNER_SHOWN` and
+    `TENANT_SHOWN` say of what. Behind a key stands its secret.
     """
 
     kid: str
@@ -58,6 +62,22 @@ class Row(msgspec.Struct, array_like=True, gc=False):
         return [("kid", self.kid), ("key_id", self.key_id), ("tenant", self.slug)]
 
 
+COLUMNS: Final = tuple([name for name in Row.__struct_fields__ if name not in ("digest", "grant")])
+
+KEY_SHOWN: Final = KEY.without(
+    *("scopes", "allowed_ips", "limits", "environment", "expires_at", "not_before", "revoked_at", "revoke_reason")
+)
+SESSION_SHOWN: Final = SESSION.without("revoked_at", "revoke_reason")
+OWNER_SHOWN: Final = OWNER.without("status")
+TENANT_SHOWN: Final = TENANT.without("slug", "status")
+_ID: Final = KEY_SHOWN.place("id")
+assert SESSION_SHOWN.place("id") == _ID, "`Grant.key_id` reads both"
+_VERSION: Final = KEY_SHOWN.place("version")
+_TENANT_ID: Final = TENANT_SHOWN.place("id")
+_EXTERNAL_ID: Final = OWNER_SHOWN.place("external_id")
+_OF_HOST: Final = ("name", "email", "roles", "admin")
+
+
 def read_row(digest: bytes, body: str) -> Row:
     """Return the row of a digest and the JSON array that the lookup brought beside it."""
     row: Row = _decode_row(body)
@@ -81,7 +101,7 @@ class Grant(msgspec.Struct, gc=False):
     scopes: scopes.Granted
     own_scopes: tuple[str, ...]
     addresses: addresses.Addresses | None
-    limits: tuple[limits.Limit, ...]
+    limits: tuple[Limit, ...]
     key_record: bytes
     owner_record: bytes
     tenant_record: bytes
@@ -100,92 +120,56 @@ class Grant(msgspec.Struct, gc=False):
 
     @property
     def key_id(self) -> str:
-        """The id of the key."""
-        return str(_decode(self.key_record)[0])
+        """The id of the key, or of the session."""
+        return str(decode(self.key_record)[_ID])
 
     @property
     def version(self) -> int:
         """The version of the key: of two grants of one key, the higher was read later."""
-        return int(_decode(self.key_record)[5])
+        return int(decode(self.key_record)[_VERSION])
 
     @property
     def tenant_id(self) -> str:
         """The id of the tenant."""
-        return str(_decode(self.tenant_record)[0])
+        return str(decode(self.tenant_record)[_TENANT_ID])
 
     @property
     def external_id(self) -> str:
         """The external id of the owner."""
-        return str(_decode(self.owner_record)[1])
+        return str(decode(self.owner_record)[_EXTERNAL_ID])
 
     def key(self, status: KeyStatus) -> Key:
         """Build the public record of the key; of its secrets, and so of its use, it knows the presented one."""
-        id, name, description, roles, created_at, version, metadata, issued_at, used_at, used_ip, uses = _decode(
-            self.key_record
-        )
-        secret = SecretInfo(
-            kid=self.kid,
-            created_at=moment(issued_at),
-            ends_at=moment_or_none(self.ends_at),
-            last_used_at=moment_or_none(used_at),
-            last_used_ip=used_ip,
-            use_count=uses,
-        )
-        return Key(
-            id=id,
+        values = decode(self.key_record)
+        secret = SECRET.record(values[len(KEY_SHOWN.columns) :])
+        return KEY_SHOWN.record(
+            values,
             tenant=self.tenant,
             owner=self.external_id,
-            name=name,
-            description=description,
             scopes=self.own_scopes,
-            roles=texts(roles),
             allowed_ips=self.addresses.entries if self.addresses else (),
             limits=self.limits,
             environment=self.environment,
             status=status,
-            created_at=moment(created_at),
             expires_at=moment_or_none(self.expires_at),
             not_before=moment_or_none(self.not_before),
             revoked_at=None,
             revoke_reason="",
             last_used_at=secret.last_used_at,
-            last_used_ip=used_ip,
-            use_count=uses,
-            version=version,
-            metadata=json.loads(metadata),
+            last_used_ip=secret.last_used_ip,
+            use_count=secret.use_count,
             secrets=(secret,),
         )
 
     def owner(self) -> Owner:
         """Build the public record of the owner."""
-        id, external_id, name, email, roles, admin, created_at = _decode(self.owner_record)
-        return Owner(
-            id=id,
-            tenant=self.tenant,
-            external_id=external_id,
-            name=name,
-            email=email,
-            roles=texts(roles),
-            admin=bool(admin),
-            status="disabled" if self.owner_disabled else "active",
-            created_at=moment(created_at),
-        )
+        status = "disabled" if self.owner_disabled else "active"
+        return OWNER_SHOWN.record(decode(self.owner_record), tenant=self.tenant, status=status)
 
     def tenant_of(self) -> Tenant:
         """Build the public record of the tenant."""
-        id, name, prefix, default, most, never, self_rotation, created_at = _decode(self.tenant_record)
-        return Tenant(
-            id=id,
-            slug=self.tenant,
-            name=name,
-            prefix=prefix,
-            status="suspended" if self.suspended else "active",
-            expires_in_default=timedelta(microseconds=default),
-            expires_in_max=timedelta(microseconds=most),
-            never_allowed=bool(never),
-            self_rotation_allowed=bool(self_rotation),
-            created_at=moment(created_at),
-        )
+        status = "suspended" if self.suspended else "active"
+        return TENANT_SHOWN.record(decode(self.tenant_record), slug=self.tenant, status=status)
 
 
 def size_of_grant(grant: Grant) -> int:
@@ -209,7 +193,7 @@ def compile_row(row: Row) -> Grant:
         _granted((row.scopes, row.role_scopes)),
         texts(row.scopes),
         _addresses(row.allowed_ips),
-        _limits(row.limits),
+        stored_limits(row.limits),
         bytes(row.key_record),
         _shared(bytes(row.owner_record)),
         _shared(bytes(row.tenant_record)),
@@ -220,23 +204,18 @@ def compile_row(row: Row) -> Grant:
 _GRANT_BYTES = 600
 
 
-def with_owner(row: Row, name: Any, email: Any, roles: Any, admin: Any) -> Row:
+def with_owner(row: Row, facts: Mapping[str, Any]) -> Row:
     """Return a row with what the host says about its owner; None leaves a field as it is."""
-    record = _decode(row.owner_record)
-    for place, value in ((2, name), (3, email), (4, roles if roles is None else json.dumps(list(roles))), (5, admin)):
+    record = decode(row.owner_record)
+    for name in _OF_HOST:
+        value = facts.get(name)
         if value is not None:
-            record[place] = value
+            record[OWNER_SHOWN.place(name)] = json.dumps(list(value)) if name == "roles" else value
     return msgspec.structs.replace(row, owner_record=msgspec.Raw(json.dumps(record).encode()))
 
 
 def _size(stored: Any, value: object) -> int:
     return 5 * len(stored)
-
-
-@remembering(_size, bytes_max=4 * MIB, each_max=32 * KIB)
-def texts(stored: str) -> tuple[str, ...]:
-    """Return a stored list of texts."""
-    return tuple(json.loads(stored))
 
 
 @remembering(lambda key, _: 5 * (len(key[0]) + len(key[1] or "")), bytes_max=4 * MIB, each_max=32 * KIB)
@@ -255,16 +234,10 @@ def _listed(stored: str) -> addresses.Addresses | None:
     return addresses.compiled(texts(stored))
 
 
-@remembering(_size, bytes_max=4 * MIB, each_max=8 * KIB)
-def _limits(stored: str) -> tuple[limits.Limit, ...]:
-    return limits.compiled(json.loads(stored))
-
-
 @remembering(length, bytes_max=4 * MIB, each_max=8 * KIB)
 def _shared(value: T) -> T:
     """Return the same object for the same value: keys of one owner share its record."""
     return value
 
 
-_decode: Any = msgspec.json.Decoder().decode
 _decode_row: Any = msgspec.json.Decoder(Row).decode

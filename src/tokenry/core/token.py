@@ -13,11 +13,12 @@ from typing import Any, Literal
 import msgspec
 
 from .decide import OPERATOR_ENVIRONMENT, Ask, failures
-from .grant import Grant, texts
+from .grant import SESSION_SHOWN, Grant
 from .jwt import Claims, all_claims
 from .memo import KIB, MIB, remembering
 from .model import Key, Owner, Session, Tenant, moment
 from .policy import SECOND
+from .records import decode
 from .scopes import Granted, covers, granted, is_operator, size_of
 from .verdict import Refused, Taken, Valid, Verdict
 
@@ -228,24 +229,11 @@ def offline(token: Checked, ask: Ask, now: int) -> Verdict:
 
 def session_of(grant: Grant) -> Session:
     """Build the public record of a session from its grant."""
-    id, audience, claims, device, client_id, generation, created_at, rotated_at, idle, absolute, own = _decode(
-        grant.key_record
-    )
-    return Session(
-        id=id,
+    return SESSION_SHOWN.record(
+        decode(grant.key_record),
         tenant=grant.tenant,
         owner=grant.external_id,
         status="active",
-        scopes=None if own is None else texts(own),
-        audience=texts(audience),
-        claims=_decode(claims.encode()),
-        device=_decode(device.encode()),
-        client_id=client_id,
-        generation=generation,
-        created_at=moment(created_at),
-        refreshed_at=moment(rotated_at),
-        idle_expires_at=moment(idle),
-        expires_at=moment(absolute),
         revoked_at=None,
         revoke_reason="",
     )
@@ -270,6 +258,3 @@ def _met(own: tuple[str, ...], parent: tuple[str, ...]) -> tuple[str, ...]:
             elif covers(mine, theirs):
                 met[theirs] = None
     return tuple(met)
-
-
-_decode: Any = msgspec.json.Decoder().decode

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, TypeVar, get_type_hints
 
 import msgspec
 
@@ -16,9 +17,12 @@ from ..core.model import AuditReport, BulkItem, Issued, Key, Owner, Page, ScopeC
 from ..core.secret import Secret
 from ..core.verdict import Check, Explanation, Refused
 from . import problems
-from .fields import LENGTHS, on_wire
+from .fields import on_wire
 
 T = TypeVar("T")
+
+_TENANT_TYPES: Final = get_type_hints(Tenant)
+_TENANT_LENGTHS: Final = tuple(name for name, kind in _TENANT_TYPES.items() if kind is timedelta)
 
 
 class FieldProblem(msgspec.Struct):
@@ -68,21 +72,6 @@ class RevokedDocument(msgspec.Struct):
 
     dry_run: bool
     items: list[RevokedItem]
-
-
-class TenantDocument(msgspec.Struct):
-    """A customer of the installation."""
-
-    id: str
-    slug: str
-    name: str
-    prefix: str
-    status: Literal["active", "suspended"]
-    expires_in_default_seconds: float
-    expires_in_max_seconds: float
-    never_allowed: bool
-    self_rotation_allowed: bool
-    created_at: datetime
 
 
 class ScopesDocument(msgspec.Struct):
@@ -210,10 +199,21 @@ def _nothing(found: Any) -> None:
     return None
 
 
+def _tenant_document() -> Any:
+    """Return the type of a tenant's document: the record's fields, with lengths of time as numbers of seconds."""
+    fields: list[Any] = []
+    for one in dataclasses.fields(Tenant):
+        is_length = one.name in _TENANT_LENGTHS
+        name, kind = (on_wire(one.name), float) if is_length else (one.name, _TENANT_TYPES[one.name])
+        fields.append((name, kind) if one.default is dataclasses.MISSING else (name, kind, one.default))
+    return msgspec.defstruct("TenantDocument", fields, namespace={"__doc__": "A customer of the installation."})
+
+
 def _read_tenant(found: Any) -> Tenant:
     values = dict(found)
-    for name in LENGTHS.intersection(Tenant.__slots__):
-        values[name] = timedelta(seconds=values[on_wire(name)])
+    for name in _TENANT_LENGTHS:
+        if on_wire(name) in values:
+            values[name] = timedelta(seconds=values[on_wire(name)])
     return msgspec.convert(values, Tenant)
 
 
@@ -270,7 +270,7 @@ NOTHING: Final[Answer[None]] = Answer(None, _nothing, _nothing)
 KEY: Final = record(Key)
 OWNER: Final = record(Owner)
 SESSION: Final = record(Session)
-TENANT: Final[Answer[Tenant]] = Answer(TenantDocument, record_of, _read_tenant)
+TENANT: Final[Answer[Tenant]] = Answer(_tenant_document(), record_of, _read_tenant)
 ISSUED: Final = Answer(IssuedDocument, write_issued, _read_issued)
 TOKENS: Final = Answer(SessionTokensDocument, write_tokens, _read_tokens)
 REFRESHED: Final = Answer(RefreshDocument, _write_refreshed, _read_refreshed)

@@ -39,7 +39,7 @@ def _as_host_says(context: Context, row: Row) -> Row:
         return row
     facts: Any = load(str(compile_row(row).external_id), row.slug)
     if isinstance(facts, Mapping):
-        return with_owner(row, *(facts.get(name) for name in ("name", "email", "roles", "admin")))
+        return with_owner(row, facts)
     if facts is None or facts is False:
         row.owner_status = "disabled"
     return row

@@ -314,7 +314,7 @@ class Verifying:
             return None
         facts = load(grant.external_id, row.slug)
         if isinstance(facts, Mapping):
-            row = with_owner(row, *(facts.get(name) for name in ("name", "email", "roles", "admin")))
+            row = with_owner(row, facts)
         if facts is None or facts is False:
             row.owner_status = "disabled"
         grant = self._compiled(row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,10 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, insert, or_, select, text, update
 
 from tokenry.core.fields import folded, searchable
-from tokenry.core.grant import texts
-from tokenry.core.limits import Limit
-from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros, moment, moment_or_none
+from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros
 from tokenry.core.ports import KeyFilter
+from tokenry.core.records import KEY, SECRET, texts
 
 from .fixed import Fixed, FixedWrite, among
 from .reach import reach
@@ -29,7 +27,7 @@ _CHANGE = (
 _OF = ("of_tenant", "of_key", "of_version")
 _UPDATE = FixedWrite(_CHANGE, *_OF)
 _UPDATE_VERSION = FixedWrite(_CHANGE.where(key.c.version == bindparam("of_version")), *_OF)
-_SELECT = select(*[column for column in key.c if column is not key.c.search], owner.c.external_id).join(
+_SELECT = select(*[key.c[column] for column in KEY.columns], key.c.disabled_at, owner.c.external_id).join(
     owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id)
 )
 _ONE = _SELECT.where(key.c.tenant_id == bindparam("tenant_id"), key.c.id == bindparam("id"))
@@ -43,7 +41,7 @@ _ALL = _SELECT.where(key.c.tenant_id == bindparam("tenant_id")).order_by(key.c.i
 _NEWEST, _OLDER = Fixed(_ALL), Fixed(_ALL.where(key.c.id < bindparam("before")))
 # The current secret comes first.
 _SECRETS = (
-    select(secret)
+    select(*[secret.c[column] for column in SECRET.columns], secret.c.key_id)
     .where(secret.c.tenant_id == bindparam("tenant_id"))
     .order_by(secret.c.ends_at.is_not(None), secret.c.created_at.desc())
 )
@@ -140,22 +138,10 @@ class KeyRows:
         rows = [
             stored_row(
                 {
+                    **KEY.row(record),
                     "tenant_id": tenant.id,
-                    "id": record.id,
                     "owner_id": owner_id,
-                    "name": record.name,
                     "name_folded": folded(record.name),
-                    "description": record.description,
-                    "scopes": record.scopes,
-                    "roles": record.roles,
-                    "allowed_ips": record.allowed_ips,
-                    "limits": record.limits,
-                    "environment": record.environment,
-                    "metadata": record.metadata,
-                    "version": record.version,
-                    "created_at": record.created_at,
-                    "expires_at": record.expires_at,
-                    "not_before": record.not_before,
                     "search": searchable(record.name, record.description),
                 }
             )
@@ -300,19 +286,8 @@ class KeyRows:
         else:
             found = _SECRETS_OF_MANY(self._connection, tenant_id=tenant.id, key_ids=list(secrets)) if rows else []
         for row in found:
-            secrets[row.key_id].append(_secret_of(row))
+            secrets[row.key_id].append(SECRET.record(row))
         return [_key_of(tenant, row, secrets[row.id], now) for row in rows]
-
-
-def _secret_of(row: Any) -> SecretInfo:
-    return SecretInfo(
-        kid=row.kid,
-        created_at=moment(row.created_at),
-        ends_at=moment_or_none(row.ends_at),
-        last_used_at=moment_or_none(row.last_used_at),
-        last_used_ip=row.last_used_ip,
-        use_count=row.use_count,
-    )
 
 
 def _key_of(tenant: Tenant, row: Any, secrets: Sequence[SecretInfo], now: datetime) -> Key:
@@ -320,27 +295,13 @@ def _key_of(tenant: Tenant, row: Any, secrets: Sequence[SecretInfo], now: dateti
     living = [info for info in secrets if info.ends_at is None or info.ends_at > now]
     used = [info for info in secrets if info.last_used_at is not None]
     last = max(used, key=lambda info: info.last_used_at or info.created_at, default=None)
-    return Key(
-        id=row.id,
+    return KEY.record(
+        row,
         tenant=tenant.slug,
         owner=row.external_id,
-        name=row.name,
-        description=row.description,
-        scopes=texts(row.scopes),
-        roles=texts(row.roles),
-        allowed_ips=texts(row.allowed_ips),
-        limits=tuple(Limit(*limit) for limit in json.loads(row.limits)),
-        environment=row.environment,
         status=status_of(row.revoked_at, row.disabled_at, row.expires_at, micros(now)),
-        created_at=moment(row.created_at),
-        expires_at=moment_or_none(row.expires_at),
-        not_before=moment_or_none(row.not_before),
-        revoked_at=moment_or_none(row.revoked_at),
-        revoke_reason=row.revoke_reason,
         last_used_at=last.last_used_at if last else None,
         last_used_ip=last.last_used_ip if last else None,
         use_count=sum(info.use_count for info in secrets),
-        version=row.version,
-        metadata=json.loads(row.metadata),
         secrets=() if row.revoked_at is not None else tuple(living),
     )

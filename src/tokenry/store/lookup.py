@@ -1,37 +1,98 @@
 """The one hot statement: everything that a verification reads of a secret, in one lookup by `kid`.
 
-A row travels as its digest and one JSON array, in the order of `core.grant.Row`: one column costs less than forty, and
-what no decision reads stays undecoded until somebody asks. Roles are read only for keys that have some.
+A row travels as its digest and one JSON array: one column costs less than forty, and what no decision reads stays
+undecoded until somebody asks. Roles are read only for keys that have some.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from tokenry.core.grant import Row, read_row
+from tokenry.core.grant import COLUMNS, KEY_SHOWN, OWNER_SHOWN, SESSION_SHOWN, TENANT_SHOWN, Row, read_row
+from tokenry.core.records import SECRET
 
 _log = logging.getLogger("tokenry.store")
-_SELECT = """
-    SELECT s.digest, {array}(
-        s.kid, s.pepper_id, s.ends_at, k.id, k.tenant_id,
-        k.scopes, {role_scopes}, k.allowed_ips, k.limits, k.environment,
-        k.disabled_at, k.expires_at, k.not_before, k.revoked_at, s.use_count, o.status, t.slug, t.status,
-        {array}(k.id, k.name, k.description, k.roles, k.created_at, k.version, k.metadata,
-            s.created_at, s.last_used_at, s.last_used_ip, s.use_count),
-        {array}(o.id, o.external_id, o.name, o.email, o.roles, o.admin, o.created_at),
-        {array}(t.id, t.name, t.prefix, t.expires_in_default, t.expires_in_max, t.never_allowed,
-            t.self_rotation_allowed, t.created_at)
-    ){text}
+
+
+def array(*parts: str) -> str:
+    """Return the expression for a JSON array, in a text that `format` completes for a dialect."""
+    return f"{{array}}({', '.join(parts)})"
+
+
+def of(table: str, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return columns as columns of one table of a join."""
+    return tuple([f"{table}.{column}" for column in columns])
+
+
+def _row(parts: Mapping[str, str]) -> str:
+    """Return the array that is read as a `Row`, of an expression for each of its columns."""
+    return array(*[parts[name] for name in COLUMNS])
+
+
+_OF_OWNER = {
+    "owner_status": "o.status",
+    "slug": "t.slug",
+    "tenant_status": "t.status",
+    "owner_record": array(*of("o", OWNER_SHOWN.columns)),
+    "tenant_record": array(*of("t", TENANT_SHOWN.columns)),
+}
+_OF_KEY = {
+    **_OF_OWNER,
+    "kid": "s.kid",
+    "pepper_id": "s.pepper_id",
+    "ends_at": "s.ends_at",
+    "key_id": "k.id",
+    "tenant_id": "k.tenant_id",
+    "scopes": "k.scopes",
+    "role_scopes": "{role_scopes}",
+    "allowed_ips": "k.allowed_ips",
+    "limits": "k.limits",
+    "environment": "k.environment",
+    "disabled_at": "k.disabled_at",
+    "expires_at": "k.expires_at",
+    "not_before": "k.not_before",
+    "revoked_at": "k.revoked_at",
+    "use_count": "s.use_count",
+    "key_record": array(*of("k", KEY_SHOWN.columns), *of("s", SECRET.columns)),
+}
+_OF_SESSION = {
+    **_OF_OWNER,
+    "kid": "x.id",
+    "pepper_id": "''",
+    "ends_at": "NULL",
+    "key_id": "x.id",
+    "tenant_id": "x.tenant_id",
+    "scopes": "COALESCE(x.scopes, '[]')",
+    "role_scopes": "{role_scopes}",
+    "allowed_ips": "'[]'",
+    "limits": "'[]'",
+    "environment": "''",
+    "disabled_at": "NULL",
+    "expires_at": "x.expires_at",
+    "not_before": "NULL",
+    "revoked_at": "x.revoked_at",
+    "use_count": "1",
+    "key_record": array(*of("x", SESSION_SHOWN.columns)),
+}
+_SELECT = f"""
+    SELECT s.digest, {_row(_OF_KEY)}{{text}}
     FROM tokenry_secret s
     JOIN tokenry_key k ON k.tenant_id = s.tenant_id AND k.id = s.key_id
     JOIN tokenry_owner o ON o.tenant_id = k.tenant_id AND o.id = k.owner_id
     JOIN tokenry_tenant t ON t.id = k.tenant_id
-    WHERE s.kid {where}
-"""
+    WHERE s.kid {{where}}
+"""  # noqa: S608 - of the names of columns
+_SESSION = f"""
+    SELECT x.digest, {_row(_OF_SESSION)}{{text}}
+    FROM tokenry_session x
+    JOIN tokenry_owner o ON o.tenant_id = x.tenant_id AND o.id = x.owner_id
+    JOIN tokenry_tenant t ON t.id = x.tenant_id
+    WHERE x.id {{where}}
+"""  # noqa: S608 - of the names of columns
 _WORDS = {
     "sqlite": {"array": "json_array", "text": ""},
     "postgresql": {"array": "json_build_array", "text": "::text"},
@@ -51,24 +112,6 @@ _ROLE_SCOPES = {
         ) END
     """,
 }
-
-
-_SESSION = """
-    SELECT x.digest, {array}(
-        x.id, '', NULL, x.id, x.tenant_id,
-        COALESCE(x.scopes, '[]'), {role_scopes}, '[]', '[]', '',
-        NULL, x.expires_at, NULL, x.revoked_at, 1, o.status, t.slug, t.status,
-        {array}(x.id, x.audience, x.claims, x.device, x.client_id, x.generation, x.created_at, x.rotated_at,
-            x.idle_expires_at, x.expires_at, x.scopes),
-        {array}(o.id, o.external_id, o.name, o.email, o.roles, o.admin, o.created_at),
-        {array}(t.id, t.name, t.prefix, t.expires_in_default, t.expires_in_max, t.never_allowed,
-            t.self_rotation_allowed, t.created_at)
-    ){text}
-    FROM tokenry_session x
-    JOIN tokenry_owner o ON o.tenant_id = x.tenant_id AND o.id = x.owner_id
-    JOIN tokenry_tenant t ON t.id = x.tenant_id
-    WHERE x.id {where}
-"""
 
 
 def is_session(kid: str) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from tokenry.core.fields import searchable
-from tokenry.core.grant import texts
-from tokenry.core.model import Owner, Tenant, moment
+from tokenry.core.model import Owner, Tenant
+from tokenry.core.records import OWNER, texts
 
 from .fixed import Fixed
 from .reach import reach
@@ -18,7 +18,7 @@ from .tables import owner
 from .values import like, stored, stored_row
 
 _ALIVE = owner.c.status != "deleted"
-_SELECT = select(*[column for column in owner.c if column is not owner.c.search])
+_SELECT = select(*[owner.c[column] for column in OWNER.columns])
 _ONE = _SELECT.where(
     owner.c.tenant_id == bindparam("tenant_id"), owner.c.external_id == bindparam("external_id"), _ALIVE
 )
@@ -33,21 +33,6 @@ def _behind(tenant: Tenant, after: str | None) -> Select[Any]:
     return query if after is None else query.where(owner.c.external_id > after)
 
 
-def owner_of(tenant: Tenant, row: Any) -> Owner:
-    """Return the record of a row of the owner table."""
-    return Owner(
-        id=row.id,
-        tenant=tenant.slug,
-        external_id=row.external_id,
-        name=row.name,
-        email=row.email,
-        roles=texts(row.roles),
-        admin=bool(row.admin),
-        status=row.status,
-        created_at=moment(row.created_at),
-    )
-
-
 def _search(record: Owner) -> str:
     return searchable(record.external_id, record.name, record.email or "")
 
@@ -59,24 +44,13 @@ class OwnerRows:
         self._connection = connection
 
     def insert(self, tenant: Tenant, record: Owner) -> None:
-        values = {
-            "tenant_id": tenant.id,
-            "id": record.id,
-            "external_id": record.external_id,
-            "name": record.name,
-            "email": record.email,
-            "roles": record.roles,
-            "admin": record.admin,
-            "status": record.status,
-            "created_at": record.created_at,
-            "search": _search(record),
-        }
+        values = {**OWNER.row(record), "tenant_id": tenant.id, "search": _search(record)}
         self._connection.execute(insert(owner), stored_row(values))
 
     def get(self, tenant: Tenant, external_id: str, *, lock: bool = False) -> Owner | None:
         get = _GET_LOCKED if lock else _GET
         row = get.first(self._connection, tenant_id=tenant.id, external_id=external_id)
-        return owner_of(tenant, row) if row else None
+        return OWNER.record(row, tenant=tenant.slug) if row else None
 
     def list(
         self, tenant: Tenant, *, after: str | None, until: str | None = None, limit: int, text: str | None
@@ -87,7 +61,7 @@ class OwnerRows:
         if text is not None:
             query = query.where(owner.c.search.like(like(searchable(text)), escape="\\"))
         rows = self._connection.execute(query.order_by(owner.c.external_id).limit(limit))
-        return [owner_of(tenant, row) for row in rows]
+        return [OWNER.record(row, tenant=tenant.slug) for row in rows]
 
     def reach(self, tenant: Tenant, *, after: str | None) -> str | None:
         """Return where a page of `list` with a text ends, however few it has found; None when it may look at all."""

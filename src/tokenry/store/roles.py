@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from tokenry.core.grant import texts
 from tokenry.core.model import Role, Tenant
+from tokenry.core.records import texts
 
 from .fixed import Fixed, among
 from .tables import role, scope

@@ -4,40 +4,42 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, TextClause, bindparam, delete, func, insert, or_, select, text, update
 
-from tokenry.core.grant import texts
-from tokenry.core.model import Owner, Session, SessionStatus, Tenant, micros, moment, moment_or_none
+from tokenry.core.model import Session, SessionStatus, Tenant, micros
 from tokenry.core.ports import Presented
+from tokenry.core.records import OWNER, SESSION, TENANT, decode
 from tokenry.core.refresh import Family, Token, is_over
 
-from .lookup import session_words
+from .lookup import array, of, session_words
 from .tables import session
-from .values import stored
+from .values import stored_row
 
 _log = logging.getLogger("tokenry.store")
 
 # A session with its owner and tenant, and the scopes of the owner's roles where the session has none of its own. All
 # but the digests travels as one JSON array: one column costs less than forty.
-_SELECT = """
-    SELECT x.digest, x.parent_digest, x.parent_nonce, x.elder_digest, x.elder_nonce, {array}(
-        x.id, x.kid, x.generation_id, x.elder_generation_id, x.generation, x.scopes, x.audience, x.claims, x.device,
-        x.client_id, x.created_at, x.rotated_at, x.idle_expires_at, x.expires_at, x.revoked_at, x.revoke_reason,
-        {role_scopes},
-        {array}(o.id, o.external_id, o.name, o.email, o.roles, o.admin, o.status, o.created_at),
-        {array}(t.id, t.slug, t.name, t.prefix, t.status, t.expires_in_default, t.expires_in_max, t.never_allowed,
-            t.self_rotation_allowed, t.created_at)
-    ){text}
+_SELECT = f"""
+    SELECT x.digest, x.parent_digest, x.parent_nonce, x.elder_digest, x.elder_nonce, {
+    array(
+        "x.kid",
+        "x.generation_id",
+        "x.elder_generation_id",
+        "{role_scopes}",
+        array(*of("x", SESSION.columns)),
+        array(*of("o", OWNER.columns)),
+        array(*of("t", TENANT.columns)),
+    )
+}{{text}}
     FROM tokenry_session x
     JOIN tokenry_owner o ON o.tenant_id = x.tenant_id AND o.id = x.owner_id
     JOIN tokenry_tenant t ON t.id = x.tenant_id
-"""
+"""  # noqa: S608 - of the names of columns
 _OF_TENANT = " WHERE x.tenant_id = :tenant_id"
 _OF_OWNER = " AND x.owner_id = :owner_id"
 _BEFORE = " AND x.id < :before"
@@ -89,17 +91,11 @@ class SessionRows:
 
     def insert(self, tenant: Tenant, owner_id: str, record: Session, family: Family) -> None:
         row = {
+            **stored_row(SESSION.row(record)),
+            **_tokens(family),
             "tenant_id": tenant.id,
-            "id": record.id,
             "owner_id": owner_id,
             "kid": family.kid,
-            **_tokens(family),
-            "scopes": None if record.scopes is None else stored(record.scopes),
-            "audience": stored(record.audience),
-            "claims": stored(record.claims),
-            "device": stored(record.device),
-            "client_id": record.client_id,
-            "created_at": micros(record.created_at),
             "expires_at": family.expires_at,
         }
         self._connection.execute(_INSERT, row)
@@ -178,25 +174,13 @@ def _tokens(family: Family) -> dict[str, Any]:
 
 
 class _Body(msgspec.Struct, array_like=True, gc=False):
-    """The JSON array of a row, in the order of `_SELECT`."""
+    """The JSON array of a row, in the order of `_SELECT`; the records are arrays of their columns."""
 
-    id: str
     kid: str
     generation_id: str
     elder_generation_id: str | None
-    generation: int
-    scopes: str | None
-    audience: str
-    claims: str
-    device: str
-    client_id: str | None
-    created_at: int
-    rotated_at: int
-    idle_expires_at: int
-    expires_at: int
-    revoked_at: int | None
-    revoke_reason: str
     role_scopes: str | None
+    session: list[Any]
     owner: list[Any]
     tenant: list[Any]
 
@@ -204,30 +188,13 @@ class _Body(msgspec.Struct, array_like=True, gc=False):
 def _presented(row: Any, now: datetime) -> Presented:
     """Build what one row tells: the session and its family, their owner and tenant, the scopes of the roles."""
     body: _Body = _decode_body(row[5])
-    tenant = _tenant_of(*body.tenant)
-    owner = _owner_of(tenant.slug, *body.owner)
+    tenant = TENANT.record(body.tenant)
+    owner = OWNER.record(body.owner, tenant=tenant.slug)
     family = _family_of(row, body, tenant.id)
     over = is_over(family, micros(now))
     status: SessionStatus = "revoked" if over == "revoked" else "expired" if over else "active"
-    session = Session(
-        id=body.id,
-        tenant=tenant.slug,
-        owner=owner.external_id,
-        status=status,
-        scopes=None if body.scopes is None else texts(body.scopes),
-        audience=texts(body.audience),
-        claims=_decode(body.claims),
-        device=_decode(body.device),
-        client_id=body.client_id,
-        generation=body.generation,
-        created_at=moment(body.created_at),
-        refreshed_at=moment(body.rotated_at),
-        idle_expires_at=moment(body.idle_expires_at),
-        expires_at=moment(body.expires_at),
-        revoked_at=moment_or_none(body.revoked_at),
-        revoke_reason=body.revoke_reason,
-    )
-    held = tuple(dict.fromkeys(chain.from_iterable(_decode(body.role_scopes)))) if body.role_scopes else ()
+    session = SESSION.record(body.session, tenant=tenant.slug, owner=owner.external_id, status=status)
+    held = tuple(dict.fromkeys(chain.from_iterable(decode(body.role_scopes)))) if body.role_scopes else ()
     return Presented(session, family, owner, tenant, held)
 
 
@@ -238,63 +205,20 @@ def _family_of(row: Any, body: _Body, tenant_id: str) -> Family:
         parent = Token(bytes(parent_digest), body.generation_id, bytes(parent_nonce))
     if elder_digest is not None:
         elder = Token(bytes(elder_digest), body.elder_generation_id or "", bytes(elder_nonce))
+    told = dict(zip(SESSION.columns, body.session, strict=True))
     return Family(
         kid=body.kid,
         tenant_id=tenant_id,
-        session_id=body.id,
-        generation=body.generation,
-        rotated_at=body.rotated_at,
-        idle_expires_at=body.idle_expires_at,
-        expires_at=body.expires_at,
-        revoked=body.revoked_at is not None,
+        session_id=told["id"],
+        generation=told["generation"],
+        rotated_at=told["rotated_at"],
+        idle_expires_at=told["idle_expires_at"],
+        expires_at=told["expires_at"],
+        revoked=told["revoked_at"] is not None,
         current=Token(bytes(digest), body.generation_id),
         parent=parent,
         elder=elder,
     )
 
 
-def _owner_of(
-    slug: str, id: str, external_id: str, name: str, email: str | None, roles: str, admin: Any, status: Any, at: int
-) -> Owner:
-    return Owner(
-        id=id,
-        tenant=slug,
-        external_id=external_id,
-        name=name,
-        email=email,
-        roles=texts(roles),
-        admin=bool(admin),
-        status=status,
-        created_at=moment(at),
-    )
-
-
-@lru_cache(maxsize=256)
-def _tenant_of(
-    id: str,
-    slug: str,
-    name: str,
-    prefix: str,
-    status: Any,
-    default: int,
-    most: int,
-    never: Any,
-    self_rotation: Any,
-    at: int,
-) -> Tenant:
-    return Tenant(
-        id=id,
-        slug=slug,
-        name=name,
-        prefix=prefix,
-        status=status,
-        expires_in_default=timedelta(microseconds=default),
-        expires_in_max=timedelta(microseconds=most),
-        never_allowed=bool(never),
-        self_rotation_allowed=bool(self_rotation),
-        created_at=moment(at),
-    )
-
-
-_decode: Any = msgspec.json.Decoder().decode
 _decode_body: Any = msgspec.json.Decoder(_Body).decode

@@ -10,14 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tokenry.core.model import Tenant, micros
+from tokenry.core.records import TENANT
 from tokenry.core.signing import SigningRow, by_age
 
 from .tables import signing_key, tenant
-from .tenants import tenant_of
+from .tenants import SELECT
 
 _COLUMNS = [signing_key.c[field.name] for field in fields(SigningRow)]
 _OF_TENANT = select(*_COLUMNS).where(signing_key.c.tenant_id == bindparam("tenant_id"))
-_TENANT_OF = select(tenant).join(signing_key, signing_key.c.tenant_id == tenant.c.id)
+_TENANT_OF = SELECT.join(signing_key, signing_key.c.tenant_id == tenant.c.id)
 
 
 class SigningKeyRows:
@@ -39,7 +40,7 @@ class SigningKeyRows:
     def of_kid(self, kid: str) -> tuple[Tenant, Sequence[SigningRow]] | None:
         """Return whose key a kid is, and all keys of that tenant."""
         row = self._connection.execute(_TENANT_OF.where(signing_key.c.kid == kid)).first()
-        return (tenant_of(row), self._list(row.id)) if row else None
+        return (TENANT.record(row), self._list(row.id)) if row else None
 
     def sealed_under(self, generation: str) -> Sequence[SigningRow]:
         """Return the keys whose private half is encrypted under a generation of the keyring."""
@@ -52,9 +53,9 @@ class SigningKeyRows:
     def older(self, active_before: datetime, limit: int) -> Sequence[tuple[Tenant, str]]:
         """Return tenants and algorithms whose active key has signed for too long."""
         query = (
-            select(*tenant.c, signing_key.c.algorithm)
-            .join_from(signing_key, tenant, signing_key.c.tenant_id == tenant.c.id)
+            SELECT.add_columns(signing_key.c.algorithm)
+            .join(signing_key, signing_key.c.tenant_id == tenant.c.id)
             .where(signing_key.c.active_at < micros(active_before), signing_key.c.retired_at.is_(None))
             .where(signing_key.c.algorithm != "HS256")
         )
-        return [(tenant_of(row), row.algorithm) for row in self._connection.execute(query.limit(limit))]
+        return [(TENANT.record(row), row.algorithm) for row in self._connection.execute(query.limit(limit))]

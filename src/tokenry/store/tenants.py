@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from tokenry.core.model import Tenant, moment
+from tokenry.core.model import Tenant
+from tokenry.core.records import TENANT
 
 from .fixed import Fixed
 from .tables import (
@@ -28,31 +27,16 @@ from .tables import (
 )
 from .values import stored_row
 
-_BY_SLUG = select(tenant).where(tenant.c.slug == bindparam("slug"))
+SELECT = select(*[tenant.c[column] for column in TENANT.columns])
+_BY_SLUG = SELECT.where(tenant.c.slug == bindparam("slug"))
 _LOCKED = {
     None: Fixed(_BY_SLUG),
     "shared": Fixed(_BY_SLUG.with_for_update(read=True)),
     "alone": Fixed(_BY_SLUG.with_for_update()),
 }
-_BY_ID = Fixed(select(tenant).where(tenant.c.id == bindparam("id")))
-_PAGE = select(tenant).order_by(tenant.c.slug)
+_BY_ID = Fixed(SELECT.where(tenant.c.id == bindparam("id")))
+_PAGE = SELECT.order_by(tenant.c.slug)
 _OF_TENANT = (secret, session, signing_key, limit_counter, usage_hour, idempotency, key, owner, role, scope, event)
-
-
-def tenant_of(row: Any) -> Tenant:
-    """Return the record of a row of the tenant table."""
-    return Tenant(
-        id=row.id,
-        slug=row.slug,
-        name=row.name,
-        prefix=row.prefix,
-        status=row.status,
-        expires_in_default=timedelta(microseconds=row.expires_in_default),
-        expires_in_max=timedelta(microseconds=row.expires_in_max),
-        never_allowed=bool(row.never_allowed),
-        self_rotation_allowed=bool(row.self_rotation_allowed),
-        created_at=moment(row.created_at),
-    )
 
 
 class TenantRows:
@@ -62,21 +46,21 @@ class TenantRows:
         self._connection = connection
 
     def insert(self, record: Tenant) -> None:
-        self._connection.execute(insert(tenant), stored_row(asdict(record)))
+        self._connection.execute(insert(tenant), stored_row(TENANT.row(record)))
 
     def get(self, slug: str, *, lock: str | None = None) -> Tenant | None:
         row = _LOCKED[lock].first(self._connection, slug=slug)
-        return tenant_of(row) if row else None
+        return TENANT.record(row) if row else None
 
     def by_id(self, id: str) -> Tenant | None:
         row = _BY_ID.first(self._connection, id=id)
-        return tenant_of(row) if row else None
+        return TENANT.record(row) if row else None
 
     def list(self, *, after: str | None, limit: int) -> Sequence[Tenant]:
         query = _PAGE.limit(limit)
         if after is not None:
             query = query.where(tenant.c.slug > after)
-        return [tenant_of(row) for row in self._connection.execute(query)]
+        return [TENANT.record(row) for row in self._connection.execute(query)]
 
     def update(self, id: str, values: Mapping[str, Any]) -> None:
         self._connection.execute(update(tenant).where(tenant.c.id == id), stored_row(values))

@@ -1,0 +1,123 @@
+"""How records look at rest: one column for each field, found by name and read by the field's type.
+
+A new field of a record is a line in `model` and a column in `store.tables`. Every statement that selects or writes the
+record, the hot lookup, and the grant that remembers it take their columns from here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from .limits import Limit, compiled
+from .memo import KIB, MIB, remembering
+from .model import Key, Owner, SecretInfo, Session, Tenant, moment, moment_or_none
+
+T = TypeVar("T")
+
+_NOT_RENAMED: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def _size(stored: Any, value: object) -> int:
+    return 5 * len(stored)
+
+
+@remembering(_size, bytes_max=4 * MIB, each_max=32 * KIB)
+def texts(stored: str) -> tuple[str, ...]:
+    """Return a stored list of texts."""
+    return tuple(json.loads(stored))
+
+
+@remembering(_size, bytes_max=4 * MIB, each_max=8 * KIB)
+def limits(stored: str) -> tuple[Limit, ...]:
+    """Return a stored list of limits."""
+    return compiled(json.loads(stored))
+
+
+def _texts_or_none(stored: str | None) -> tuple[str, ...] | None:
+    return None if stored is None else texts(stored)
+
+
+def _length(stored: int) -> timedelta:
+    return timedelta(microseconds=stored)
+
+
+decode: Final[Callable[[Any], Any]] = msgspec.json.Decoder().decode
+
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "bool": bool,
+    "datetime": moment,
+    "datetime | None": moment_or_none,
+    "timedelta": _length,
+    "tuple[str, ...]": texts,
+    "tuple[str, ...] | None": _texts_or_none,
+    "tuple[Limit, ...]": limits,
+    "Mapping[str, Any]": decode,
+}
+_AS_STORED: Final = ("str", "str | None", "int")
+
+
+class Stored(Generic[T]):
+    """The fields of one kind of record that are columns.
+
+    The other fields are `given` when a record is read. `renamed` says which columns have other names than their fields.
+    """
+
+    def __init__(self, kind: type[T], given: Iterable[str] = (), renamed: Mapping[str, str] = _NOT_RENAMED) -> None:
+        self._kind = kind
+        self._given = frozenset(given)
+        self._renamed = renamed
+        kept = [one for one in fields(kind) if one.name not in self._given]  # type: ignore[arg-type]
+        self.names = tuple([one.name for one in kept])
+        self.columns = tuple([renamed.get(name, name) for name in self.names])
+        self.record: Callable[..., T] = self._maker({one.name: _reader(kind, one) for one in kept})
+        """Build the record of stored values, in the order of `columns`, and of the `given` fields by their names.
+
+        Values behind those of the columns are for somebody else.
+        """
+
+    def without(self, *names: str) -> Stored[T]:
+        """Return the same kind of record with fewer columns: the reader knows these fields otherwise."""
+        return Stored(self._kind, self._given.union(names), self._renamed)
+
+    def place(self, name: str) -> int:
+        """Return the place of a field among the columns."""
+        return self.names.index(name)
+
+    def row(self, record: T) -> dict[str, Any]:
+        """Return the values of a record by column."""
+        return {column: getattr(record, name) for name, column in zip(self.names, self.columns, strict=True)}
+
+    def _maker(self, readers: Mapping[str, Callable[[Any], Any] | None]) -> Callable[..., T]:
+        """Return a function that was compiled for these fields: a loop over them takes half as long again."""
+        known: dict[str, Any] = {"kind": self._kind}
+        parts = [f"{name}={name}" for name in self._given]
+        for place, (name, read) in enumerate(readers.items()):
+            known[f"read_{name}"] = read
+            parts.append(f"{name}=read_{name}(values[{place}])" if read else f"{name}=values[{place}]")
+        given = "".join([f", {name}" for name in (("*", *sorted(self._given)) if self._given else ())])
+        source = f"lambda values{given}: kind({', '.join(parts)})"
+        make: Callable[..., T] = eval(source, known)  # noqa: S307 - of the names of fields, nothing else
+        return make
+
+
+def _reader(kind: type, field: Any) -> Callable[[Any], Any] | None:
+    """Return what reads a field; None when it is stored as it is."""
+    if field.type in _AS_STORED or field.type.startswith("Literal["):
+        return None
+    if field.type not in _READERS:
+        raise TypeError(f"{kind.__name__}.{field.name}: say in core/records.py how {field.type!r} is stored")
+    return _READERS[field.type]
+
+
+TENANT: Final = Stored(Tenant)
+OWNER: Final = Stored(Owner, given=("tenant",))
+SECRET: Final = Stored(SecretInfo)
+KEY: Final = Stored(Key, given=("tenant", "owner", "status", "last_used_at", "last_used_ip", "use_count", "secrets"))
+SESSION: Final = Stored(Session, given=("tenant", "owner", "status"), renamed={"refreshed_at": "rotated_at"})

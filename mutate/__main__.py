@@ -65,9 +65,10 @@ def tried(tree: Tree, file: Path, one: Mutant) -> str:
 
 
 def is_equivalent(file: Path, one: Mutant) -> bool:
-    """Tell whether a mutant is listed as one that changes nothing, for the reason that stands there."""
+    """Tell whether a mutant is listed as one that changes nothing, for the reason that is given there."""
     listed = [line.split(" | ") for line in EQUIVALENT.read_text().splitlines() if line and not line.startswith("#")]
-    return any((place, change) == (str(file.relative_to(SRC)), str(one)) for place, change, _reason in listed)
+    code = file.read_text().splitlines()[one.line - 1].strip()
+    return [str(file.relative_to(SRC)), code, str(one)] in [told[:3] for told in listed]
 
 
 if __name__ == "__main__":

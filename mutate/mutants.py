@@ -25,6 +25,8 @@ _SIGNS: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
 }
+_SYMMETRIC = ("min", "max", "compare_digest", "same")
+"""Functions that do not mind the order of their arguments."""
 
 
 class Mutant(NamedTuple):
@@ -93,9 +95,10 @@ def _changes(node: Any) -> Iterator[tuple[Any, ast.AST]]:
         case ast.BinOp() if type(node.op) in _SIGNS:
             yield node, _with(node, "op", _SIGNS[type(node.op)]())
         case ast.Call(args=[first, second, *rest]) if not isinstance(second, ast.Starred):
-            if ast.dump(first) != ast.dump(second) and not isinstance(first, ast.Starred):
+            is_symmetric = ast.unparse(node.func).rpartition(".")[2] in _SYMMETRIC
+            if ast.dump(first) != ast.dump(second) and not isinstance(first, ast.Starred) and not is_symmetric:
                 yield node, _with(node, "args", [second, first, *rest])
-        case ast.Return(value=ast.expr() as returned) if ast.unparse(returned) != "None":
+        case ast.Return(value=ast.expr() as returned) if ast.unparse(returned) not in ("None", "False"):
             yield node, ast.Return(ast.Constant(None))
         case ast.Raise() | ast.Expr(value=ast.Call()):
             yield node, ast.Pass()

@@ -322,3 +322,24 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 def test_there_is_one_way_to_write_bytes(raw: bytes) -> None:
     assert jwt._encode(raw) == b64(raw)
     assert jwt._decode(b64(raw)) == raw
+
+
+def test_a_token_is_as_long_as_it_may_be_and_no_longer() -> None:
+    signature = b64(b"s" * 33)
+    for length, is_read in ((jwt.LENGTH_MAX, True), (jwt.LENGTH_MAX + 1, False)):
+        heads = [b64({"alg": "HS256", "kid": "k" * count}) for count in range(2)]
+        rests = [(head, length - len(head) - len(signature) - 2) for head in heads]
+        head, rest = next((head, rest) for head, rest in rests if rest % 4 != 1)  # no base64 is that long
+        text = f"{head}.{'A' * rest}.{signature}"
+        assert len(text) == length
+        assert (jwt.read(text) is not None) is is_read
+
+
+@pytest.mark.parametrize(
+    ("at", "is_read"), [(0, True), (1 << 53, True), ((1 << 53) + 1, False), (-1, False), (1.5, False)]
+)
+def test_times_are_whole_numbers_that_every_reader_of_json_can_hold(at: float, is_read: bool) -> None:
+    for name in ("exp", "iat"):
+        parts = jwt.read(good(**{name: at}))
+        assert parts is not None
+        assert (jwt.claims_of(parts) is not None) is is_read

@@ -84,3 +84,14 @@ def test_threads_do_not_make_it_grow() -> None:
     finally:
         sys.setswitchinterval(switch)
     assert taken(known) <= 2 * 20 * 1024
+
+
+def test_a_half_holds_what_fits_into_it_and_nothing_that_is_larger_than_one_may_be() -> None:
+    known: Memo[str, str] = Memo(lambda key, value: len(value), bytes_max=6 * ENTRY_BYTES, each_max=2 * ENTRY_BYTES)
+    for name in "abcd":
+        known.put(name, "")
+    assert (list(known._young), list(known._old)) == (["d"], ["a", "b", "c"])
+    known.clear()
+    known.put("fits", "x" * ENTRY_BYTES)
+    known.put("large", "x" * (ENTRY_BYTES + 1))
+    assert (known.get("fits"), known.get("large")) == ("x" * ENTRY_BYTES, None)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.core.test_fields import NOW, tenant
+from tests.core.test_stored_forms import KEY
 from tokenry.core import addresses, fields, limits, scopes
 from tokenry.core.errors import LIST_MAX, FieldError, Invalid
 from tokenry.core.limits import COUNT_MAX, LIMITS_MAX, WINDOW_MAX, Limit
@@ -97,6 +98,9 @@ BAD: list[tuple[Callable[..., Any], Any, list[str], Any]] = [
     (fields.roles, 5, ["not_a_list"], ()),
     (fields.roles, ["r" * 65, "", 5, "ok"], ["bad_role"] * 3, ("ok",)),
     (fields.roles, ["r"] * (LIST_MAX + 1), ["too_many"], ()),
+    (fields.text, f"see {KEY}", ["holds_credential"], f"see {KEY}"),
+    (fields.prose, f"see\n{KEY}", ["holds_credential"], f"see\n{KEY}"),
+    (fields.metadata, {"a": [KEY]}, ["holds_credential"], {"a": [KEY]}),
     (fields.metadata, [], ["not_a_mapping"], {}),
     (fields.metadata, {1: 2}, ["not_a_mapping"], {}),
     (fields.metadata, {"a": object()}, ["not_json"], {}),
@@ -218,6 +222,13 @@ def test_an_address_that_is_none_is_refused_by_its_field() -> None:
         with pytest.raises(Invalid) as refused:
             addresses.read(text)
         assert [(error.field, error.code) for error in refused.value.errors] == [("ip", "bad_address")], text
+
+
+def test_the_bounds_that_are_documented_are_the_bounds() -> None:
+    assert (fields.NAME_MAX, fields.TEXT_MAX, fields.METADATA_MAX, fields.DEPTH_MAX) == (100, 1000, 8192, 32)
+    assert fields.GRACE_MAX == 365 * DAY
+    assert (COUNT_MAX, WINDOW_MAX, LIMITS_MAX) == (1_000_000_000_000, 366 * 86_400, 8)
+    assert (addresses.ENTRIES_MAX, scopes.LENGTH_MAX, scopes.ASKED_MAX) == (256, 64, 256)
 
 
 def test_an_empty_address_list_restricts_nothing() -> None:

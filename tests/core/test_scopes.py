@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenry.core.errors import FieldError, Invalid
-from tokenry.core.scopes import check_list, covers, granted, is_scope, require, unknown
+from tokenry.core.scopes import ASKED_MAX, check_list, covers, granted, is_scope, require, unknown
 
 SEGMENTS = ["a", "b", "read", "tokenry", "*", "a.b", "x_y", "1-2"]
 SCOPES = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=5).map(":".join)
@@ -125,3 +125,22 @@ def test_a_question_nested_without_end_is_invalid_and_no_crash() -> None:
         ask = [ask]
     with pytest.raises(Invalid):
         require(ask)
+
+
+def test_a_question_is_nested_and_long_within_bounds() -> None:
+    def nested(levels: int) -> object:
+        asked: object = "a"
+        for _ in range(levels):
+            asked = {"any": [asked]}
+        return asked
+
+    assert require(nested(9)).met_by(granted(("a",)))  # type: ignore[arg-type]
+    with pytest.raises(Invalid) as refused:
+        require(nested(10))  # type: ignore[arg-type]
+    assert [(error.field, error.code) for error in refused.value.errors] == [("scopes", "too_deep")]
+    most = [f"s{number}" for number in range(ASKED_MAX)]
+    assert require(most).met_by(granted(("*",)))
+    for too_many in ([*most, "x"], {"any": [*most, "x"]}):
+        with pytest.raises(Invalid) as refused:
+            require(too_many)  # type: ignore[arg-type]
+        assert [(error.field, error.code) for error in refused.value.errors] == [("scopes", "too_many")]

@@ -148,6 +148,27 @@ def test_a_promotion_ends_the_sessions_that_were_there_before(tk: Any) -> None:
     assert tk.owners.put("x", by=tk.require(again.access))
 
 
+def test_a_role_for_administrators_ends_the_sessions_that_were_there_before(tk: Any) -> None:
+    started = tk.sessions.start("ada", by=operator(tk, "sessions:write"))
+    tk.owners.put("ada", roles=["developer", "lead"], by="root")
+    assert tk.sessions.refresh(started.refresh).code == "revoked"
+    mine = tk.sessions.start("lee")
+    tk.owners.put("lee", roles=["lead", "developer"])
+    assert tk.sessions.refresh(mine.refresh), "an ordinary role ends nothing"
+
+
+def test_a_session_that_somebody_else_started_loosens_no_key_that_only_administrators_grant(tk: Any) -> None:
+    key = tk.keys.issue("ada", name="all", scopes=["*"], allowed_ips=["192.0.2.1"]).key
+    by = tk.require(tk.sessions.start("ada", by=operator(tk, "sessions:write")).access)
+    for given in ({"allowed_ips": []}, {"expires_in": timedelta(days=100)}, {"limits": []}):
+        with pytest.raises(NotAllowed):
+            tk.keys.update(key.id, by=by, **given)
+    tk.keys.update(key.id, description="mine", by=by)
+    tk.keys.disable(key.id, by=by)
+    with pytest.raises(NotAllowed):
+        tk.keys.enable(key.id, by=by)
+
+
 def test_nobody_gets_the_secret_of_a_key_that_holds_what_they_may_not_grant(tk: Any) -> None:
     tk.owners.put("ada", roles=["developer"])
     session = tk.require(tk.sessions.start("ada", by=operator(tk, "sessions:write")).access)

@@ -28,7 +28,7 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
         with context.changing(tenant, by) as change:
             key = seeing.changeable(change, id)
             change.actor.must_mint()
-            granting.must_strengthen(change, key)
+            granting.must_strengthen(change, key, given)
             if expected is not None and key.version != expected:
                 message = f"the key is at version {key.version}, not {expected}: read it again and decide anew"
                 raise Conflict(message, field="version")
@@ -55,7 +55,7 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
         key = seeing.changeable(change, id)
         if on:
             change.actor.must_mint()
-            granting.must_strengthen(change, key)
+            granting.must_strengthen(change, key, ("disabled_at",))
         if key.status == "revoked":
             raise Conflict("a revoked key stays revoked", field="status")
         change.turns_keys(key.id)  # a repeat promises, too

@@ -6,8 +6,8 @@ chain of operations ends with a credential that may do what the actor at its beg
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 from tokenry.core.actors import KEYS_WRITE
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
@@ -16,6 +16,9 @@ from tokenry.core.model import Key, Owner, Role
 from tokenry.core.scopes import for_admins, granted, is_operator
 
 from .context import Change
+
+_LOOSENING: Final = frozenset(("allowed_ips", "expires_at", "expires_in", "limits", "not_before", "disabled_at"))
+"""The fields of a key whose change may let it be used where, when or more often than before."""
 
 
 def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], environment: str) -> None:
@@ -50,10 +53,23 @@ def must_reveal(change: Change, key: Key) -> None:
         change.actor.must_hold(scope for scope in held if is_operator(scope) or for_admins(scope))
 
 
-def must_strengthen(change: Change, key: Key) -> None:
-    """Raise NotAllowed when the actor would change or enable an operator's key that may more than the actor."""
+def must_strengthen(change: Change, key: Key, changed: Collection[str]) -> None:
+    """Raise NotAllowed when the actor would enable or loosen a key that holds what only others grant.
+
+    An operator's key that may more than the actor is not changed at all. As in `must_reveal`, the owner may come as a
+    session that somebody else has started.
+    """
     if key.environment == OPERATOR_ENVIRONMENT:
         change.actor.must_hold(key.scopes)
+    elif not _LOOSENING.isdisjoint(changed):
+        change.actor.must_hold(filter(for_admins, (*key.scopes, *_held(change, key.roles))))
+
+
+def gives_more_to_admins(change: Change, before: Sequence[str], after: Sequence[str]) -> bool:
+    """Tell whether other roles hold scopes that only administrators grant and that were not held before."""
+    added = [role for role in after if role not in before]
+    had = granted(_held(change, before)) if added else None
+    return had is not None and any(for_admins(scope) and not had.covers(scope) for scope in _held(change, added))
 
 
 def must_give(change: Change, owner: Owner | None, given: Mapping[str, Any]) -> None:

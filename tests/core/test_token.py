@@ -17,7 +17,7 @@ from tokenry.core.token import Checked, OfflineValid, TokenValid, alone, checked
 
 SECOND = 1_000_000
 ASK = Ask()
-KEY_RECORD = json.dumps(["key_1", "k", "", "[]", 1, 3, "{}", 2, None, None, 0]).encode()
+KEY_RECORD = json.dumps(["key_1", "k", "", "[]", 1, 3, "{}", "kid", 2, None, None, None, 0]).encode()
 OWNER_RECORD = json.dumps(["own_1", "ada", "Ada", None, "[]", 0, 1]).encode()
 TENANT_RECORD = json.dumps(["ten_1", "Acme", "tk", 5, 7, 1, 0, 1]).encode()
 

@@ -33,7 +33,8 @@ ERROR_MAX = 16 * 1024
 def refusal(error: Invalid | Failed) -> Hashable:
     """Return how something was refused, whose text is bounded."""
     assert len(str(error)) <= ERROR_MAX, "an error repeats what it was given"
-    return tuple(sorted({one.code for one in error.errors})) if isinstance(error, Invalid) else error.problem.code
+    errors = error.errors if isinstance(error, Invalid) else error.problem.errors
+    return tuple(sorted({one.code for one in errors})) if errors else error.problem.code  # type: ignore[union-attr]
 
 
 def check_query(data: bytes) -> Hashable:
@@ -116,7 +117,7 @@ def arguments(
     """Return how many arguments are read, or how they were refused."""
     try:
         return len(reader.arguments(query, body, headers))
-    except Invalid as error:
+    except (Invalid, Failed) as error:
         return refusal(error)
 
 

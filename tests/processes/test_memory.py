@@ -125,7 +125,8 @@ def test_a_full_memory_neither_breaks_nor_grows_under_many_threads(dropping: boo
 
     def remember(name: int) -> None:
         for n in range(rounds):
-            memory.remember(SimpleNamespace(kid=f"{name} {n % 50}"), "text", memory.prepare())  # type: ignore[arg-type]
+            grant: Any = SimpleNamespace(kid=f"{name} {n % 50}", key_record=b"", own_scopes=())
+            memory.remember(grant, "text", memory.prepare())
 
     def drop() -> None:
         while running and dropping:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import unquote
+
 from starlette.testclient import TestClient
 
 from tests.api.management.conftest import Api
@@ -38,6 +41,15 @@ def test_an_external_id_may_hold_what_a_url_splits_at(client: TestClient) -> Non
         assert client.get(path).json()["external_id"] == external_id
         assert client.post(f"{path}/disable").json()["status"] == "disabled"
     assert client.get("/v1/owners").json()["items"][-1]["external_id"] == "ü ñ"
+
+
+def test_a_percent_sign_is_decoded_once_by_a_server_that_keeps_no_raw_path(api: Api, client: TestClient) -> None:
+    async def without_raw_path(scope: Any, receive: Any, send: Any) -> None:
+        path = unquote(scope.pop("raw_path").decode())
+        await api.app({**scope, "path": path}, receive, send)
+
+    plain = TestClient(without_raw_path, headers=client.headers)
+    assert plain.put("/v1/owners/50%2525", json={}).json()["external_id"] == "50%25"
 
 
 def test_a_role_is_put_and_deleted(client: TestClient) -> None:

@@ -87,7 +87,7 @@ class Management:
     async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answered:
         name: Callable[[str], str] = str
         try:
-            raw = scope.get("raw_path") or quote(scope["path"], safe="/%").encode()
+            raw = scope.get("raw_path") or quote(scope["path"]).encode()
             path = raw.partition(b"?")[0].decode("latin-1")  # some servers leave the query at the end
             operation, in_path = self._router.find(scope["method"], path)
             name = operation.wire_name

@@ -157,6 +157,17 @@ def test_a_role_for_administrators_ends_the_sessions_that_were_there_before(tk: 
     assert tk.sessions.refresh(mine.refresh), "an ordinary role ends nothing"
 
 
+def test_a_role_that_becomes_one_for_administrators_ends_the_sessions_of_its_owners(tk: Any) -> None:
+    started = tk.sessions.start("ada", by=operator(tk, "sessions:write"))
+    tk.roles.put("Developer", scopes=["admin:users"])
+    tk.roles.put("developer", scopes=["read:*", "write:x"])
+    pair = tk.sessions.refresh(started.refresh)
+    assert pair, "neither another role nor an ordinary scope ends a session"
+    tk.roles.put("developer", scopes=["read:*", "admin:users"], by="root")
+    assert tk.verify(pair.access).code == "revoked"
+    assert tk.sessions.refresh(pair.refresh).code == "revoked"
+
+
 def test_a_session_that_somebody_else_started_loosens_no_key_that_only_administrators_grant(tk: Any) -> None:
     key = tk.keys.issue("ada", name="all", scopes=["*"], allowed_ips=["192.0.2.1"]).key
     by = tk.require(tk.sessions.start("ada", by=operator(tk, "sessions:write")).access)

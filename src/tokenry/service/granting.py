@@ -65,11 +65,16 @@ def must_strengthen(change: Change, key: Key, changed: Collection[str]) -> None:
         change.actor.must_hold(filter(for_admins, (*key.scopes, *_held(change, key.roles))))
 
 
-def gives_more_to_admins(change: Change, before: Sequence[str], after: Sequence[str]) -> bool:
-    """Tell whether other roles hold scopes that only administrators grant and that were not held before."""
+def promotes(change: Change, before: Sequence[str], after: Sequence[str]) -> bool:
+    """Tell whether roles in place of others bring scopes that only administrators grant."""
     added = [role for role in after if role not in before]
-    had = granted(_held(change, before)) if added else None
-    return had is not None and any(for_admins(scope) and not had.covers(scope) for scope in _held(change, added))
+    return bool(added) and widens(_held(change, before), _held(change, added))
+
+
+def widens(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Tell whether scopes in place of others hold more of what only administrators grant."""
+    had = granted(tuple(before))
+    return any(for_admins(scope) and not had.covers(scope) for scope in after)
 
 
 def must_give(change: Change, owner: Owner | None, given: Mapping[str, Any]) -> None:

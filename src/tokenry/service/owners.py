@@ -157,7 +157,7 @@ def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: 
     change.record("owner.updated", external_id, {field: getattr(owner, field) for field in changed}, changed)
     change.turns_owner(owner.id)
     # Somebody who could not sign in an administrator may hold the tokens of a session from before.
-    if changed.get("admin") or granting.gives_more_to_admins(change, owner.roles, changed.get("roles", ())):
+    if changed.get("admin") or granting.promotes(change, owner.roles, changed.get("roles", ())):
         ending.end_sessions(change, owner, "became an administrator", ())
     return replace(owner, **changed)
 

@@ -10,7 +10,7 @@ from tokenry.core.errors import LIST_MAX, FieldError, Invalid, NotFound, shown
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
 from tokenry.core.secret import holds_credential
 
-from . import granting
+from . import ending, granting
 from .context import By, Change, Context
 from .paging import page, place_of
 
@@ -50,6 +50,7 @@ class Roles:
                 told = {"scopes": before.scopes} if before else None
                 change.record("role.updated", name, told, {"scopes": clean})
                 change.turns_all()
+                _end_sessions(change, name, before.scopes if before else (), clean)
             return role
 
     def get(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Role:
@@ -92,6 +93,16 @@ class Roles:
             change.rows.owners.drop_role(change.tenant, name)
             change.record("role.deleted", name, {"scopes": before[0].scopes}, None)
             change.turns_all()
+
+
+def _end_sessions(change: Change, name: str, before: Sequence[str], after: Sequence[str]) -> None:
+    """End the sessions of the owners of a role that now holds what only administrators grant.
+
+    An operator who may sign in ordinary owners alone may have started them.
+    """
+    if granting.widens(before, after):
+        for owner in change.rows.owners.with_role(change.tenant, name):
+            ending.end_sessions(change, owner, "a role became one for administrators", ())
 
 
 class Scopes:

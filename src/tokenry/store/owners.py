@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from tokenry.core.fields import searchable
 from tokenry.core.model import Owner, Tenant
-from tokenry.core.records import OWNER, texts
+from tokenry.core.records import OWNER
 
 from .fixed import Fixed
 from .reach import reach
@@ -23,8 +23,8 @@ _ONE = _SELECT.where(
     owner.c.tenant_id == bindparam("tenant_id"), owner.c.external_id == bindparam("external_id"), _ALIVE
 )
 _GET, _GET_LOCKED = Fixed(_ONE), Fixed(_ONE.with_for_update())
-_WITH_ROLE = select(owner.c.id, owner.c.roles).where(
-    owner.c.tenant_id == bindparam("tenant_id"), owner.c.roles.like(bindparam("pattern"), escape="\\")
+_WITH_ROLE = Fixed(
+    _SELECT.where(owner.c.tenant_id == bindparam("tenant_id"), owner.c.roles.like(bindparam("pattern"), escape="\\"))
 )
 
 
@@ -76,9 +76,14 @@ class OwnerRows:
         query = select(owner.c.id).where(owner.c.tenant_id == tenant.id, _ALIVE).limit(1)
         return self._connection.execute(query).first() is not None
 
+    def with_role(self, tenant: Tenant, name: str) -> Sequence[Owner]:
+        """Return the owners that have a role, in any state."""
+        rows = _WITH_ROLE(self._connection, tenant_id=tenant.id, pattern=like(f'"{name}"'))
+        found = [OWNER.record(row, tenant=tenant.slug) for row in rows]
+        return [one for one in found if name in one.roles]  # SQLite's LIKE ignores case
+
     def drop_role(self, tenant: Tenant, name: str) -> None:
-        wanted = {"tenant_id": tenant.id, "pattern": like(f'"{name}"')}
-        for row in self._connection.execute(_WITH_ROLE, wanted).all():
-            left = tuple(role for role in texts(row.roles) if role != name)
-            statement = update(owner).where(owner.c.tenant_id == tenant.id, owner.c.id == row.id)
+        for record in self.with_role(tenant, name):
+            left = tuple(role for role in record.roles if role != name)
+            statement = update(owner).where(owner.c.tenant_id == tenant.id, owner.c.id == record.id)
             self._connection.execute(statement, {"roles": stored(left)})

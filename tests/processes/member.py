@@ -134,8 +134,11 @@ def verify_while(board: str, place: int, published: str) -> list[str]:
     """Verify all secrets of a file that grows, until the first number on the board is not 0; return the refusals."""
     shared, refused, secrets = Board(board), [], []
     with Path(published).open() as file:
+        rest = ""
         while not shared[0]:
-            secrets += [line.strip() for line in file if line.endswith("\n")]
+            # A line that is being written is read in two parts where it crosses a page of the file.
+            *whole, rest = (rest + file.read()).split("\n")
+            secrets += whole
             verdicts = [tk().verify(secret) for secret in secrets]
             refused += [verdict.code for verdict in verdicts if not verdict]
             shared[place] += len(verdicts)

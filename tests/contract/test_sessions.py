@@ -349,13 +349,13 @@ def test_scopes_may_be_narrowed_and_never_widened(tk: Any, started: SessionToken
 
 def test_a_session_without_scopes_of_its_own_follows_the_roles_of_its_owner(tk: Any, started: SessionTokens) -> None:
     assert tk.verify(started.access, scopes="write:projects")
-    tk.roles.put("dev", scopes=["read:*", "admin:all"])
+    tk.roles.put("dev", scopes=["read:*", "edit:all"])
     assert tk.verify(started.access, scopes="write:projects").code == "insufficient_scope"
-    assert tk.verify(started.access, scopes="admin:all").code == "insufficient_scope"  # the token does not say so
+    assert tk.verify(started.access, scopes="edit:all").code == "insufficient_scope"  # the token does not say so
     assert tk.verify(started.access).scopes == ("read:*",)
     nxt = tk.sessions.refresh(started.refresh)
-    assert nxt.scopes == ("read:*", "admin:all")
-    assert tk.verify(nxt.access, scopes="admin:all")
+    assert nxt.scopes == ("read:*", "edit:all")
+    assert tk.verify(nxt.access, scopes="edit:all")
     tk.owners.put("dev-1", roles=[])
     assert tk.verify(nxt.access, scopes="read:x").code == "insufficient_scope"
     assert tk.verify(nxt.access)

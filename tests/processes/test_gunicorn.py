@@ -57,8 +57,13 @@ class Served:
             cwd=ROOT,
             env=environment,
         )
-        until(lambda: self._socket.exists() or self.process.poll() is not None, 30)
+        until(lambda: self._listens() or self.process.poll() is not None, 30)
         assert self.process.poll() is None, "gunicorn did not start"
+
+    def _listens(self) -> bool:
+        """Tell whether a connection is taken: the file of a socket is there before anybody listens on it."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
 
     def ask(self, method: str, path: str, secret: str = "") -> Any:
         connection = Connection(self._socket)

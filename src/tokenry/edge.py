@@ -17,7 +17,6 @@ from .core.presented import (
     cookie_counts,
     is_foreign,
     is_too_long,
-    of_authorization,
     read_cookie,
     read_presented,
 )
@@ -41,10 +40,10 @@ if TYPE_CHECKING:
 
 
 KEY_CHECKS: Final = {**READERS, "environment": fields.environment}
-"""What can be said of the fields of a key without looking anything up."""
+"""The checks of a key's fields that need no database."""
 
-
-_NOBODY = "0" * 16  # a kid is random: it would take longer than the world has been to make this one
+# A kid is random, so no key ever gets this one.
+_NOBODY = "0" * 16
 
 
 class Engine:
@@ -109,7 +108,7 @@ class Engine:
 
 
 def _seen(found: asyncio.Future[Any]) -> None:
-    """Take note of a failure that nobody may wait for any more."""
+    """Retrieve the exception so that asyncio does not warn."""
     if not found.cancelled():
         found.exception()
 
@@ -186,7 +185,6 @@ __all__ = [
     "key_set",
     "length",
     "limit_fields",
-    "of_authorization",
     "read_ask",
     "read_cookie",
     "read_presented",

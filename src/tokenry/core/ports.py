@@ -38,10 +38,6 @@ class KeyFilter:
     last_used_before: datetime | None = None
     ids: tuple[str, ...] | None = None
 
-    def is_empty(self) -> bool:
-        """Tell whether every key of the tenant is meant."""
-        return self == KeyFilter()
-
 
 @dataclass(frozen=True, slots=True)
 class SecretRow:

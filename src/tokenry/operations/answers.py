@@ -253,7 +253,7 @@ def _read_explanation(found: Any) -> Explanation:
     return Explanation(str(found["code"]), msgspec.convert(found["checks"], tuple[Check, ...]))
 
 
-def _read_bulk(found: Any) -> BulkItem:
+def _read_revoked(found: Any) -> BulkItem:
     return BulkItem(msgspec.convert(found["key"], Key), found.get("error"))
 
 
@@ -289,8 +289,7 @@ COUNT: Final[Answer[int]] = Answer(
 ENDED_SESSIONS: Final[Answer[tuple[str, ...]]] = Answer(
     RevokedSessionsDocument, lambda found: {"sessions": found}, lambda found: tuple(found["sessions"])
 )
-REVOKED: Final[Answer[Any]] = Answer(RevokedDocument, _same, lambda found: tuple(map(_read_bulk, found["items"])))
-
+REVOKED: Final[Answer[Any]] = Answer(RevokedDocument, _same, lambda found: tuple(map(_read_revoked, found["items"])))
 MANY_ISSUED: Final[Answer[Any]] = items(Answer(BulkResult, _same, _read_many))
 AUDIT_REPORT: Final = Answer(AuditReportDocument, _write_report, lambda found: msgspec.convert(found, AuditReport))
 SELF: Final[Answer[Any]] = Answer(SelfDocument, _same, lambda found: msgspec.convert(found["key"], Key))

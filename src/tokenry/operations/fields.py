@@ -25,7 +25,7 @@ _ENVIRONMENT: Final = r"^[a-z][a-z0-9]{0,11}$"
 _ROLE: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 _PREFIX: Final = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
 _SLUG: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-_LENGTH_MAX: Final = 36_500 * 86_400
+LENGTH_SECONDS_MAX: Final = 36_500 * 86_400
 
 
 def _told(**schema: Any) -> Meta:
@@ -53,9 +53,9 @@ Owner = Annotated[str, Meta(min_length=1, max_length=255, pattern=_LINE, example
 Slug = Annotated[str, _told(pattern=_SLUG, examples=["acme"])]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2027-01-31T18:00:00Z"])]
 Seconds = Annotated[
-    float, _told(exclusiveMinimum=0, maximum=_LENGTH_MAX, description="In seconds.", examples=[2_592_000])
+    float, _told(exclusiveMinimum=0, maximum=LENGTH_SECONDS_MAX, description="In seconds.", examples=[2_592_000])
 ]
-Within = Annotated[float, Meta(ge=0, le=_LENGTH_MAX, description="In seconds.", examples=[604_800])]
+Within = Annotated[float, Meta(ge=0, le=LENGTH_SECONDS_MAX, description="In seconds.", examples=[604_800])]
 Status = Annotated[str, _told(enum=list(KEY_STATUSES), examples=["active"])]
 Credential = _text(1, 8192, examples=["tk_live_1…"])
 Token = _text(0, 8192, examples=["tk_rt_1…"])
@@ -174,7 +174,7 @@ def on_wire(name: str) -> str:
 
 
 def length(count: float) -> timedelta:
-    """Return so many seconds as a length. The longest length there is stands for any that is longer."""
+    """Return a number of seconds as a timedelta; one that is too large becomes `timedelta.max`."""
     try:
         return timedelta(seconds=count)
     except OverflowError:

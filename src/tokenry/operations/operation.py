@@ -19,7 +19,7 @@ from .fields import ARGUMENTS, on_wire
 HEADERS: Final = {"idempotency_key": "Idempotency-Key", "if_version": "If-Match"}
 """The arguments that travel in a header field."""
 
-NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 _NOT_SENT: Final = frozenset(("self", "tenant", "by", "origins", *HEADERS))
 
 
@@ -53,9 +53,9 @@ class Operation:
     method: Callable[..., Any]
     answer: Answer[Any]
     status: int = 200
-    renames: Mapping[str, str] = field(default_factory=lambda: NONE)
-    types: Mapping[str, Any] = field(default_factory=lambda: NONE)
-    defaults: Mapping[str, Any] = field(default_factory=lambda: NONE)
+    renames: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    types: Mapping[str, Any] = field(default_factory=lambda: _NONE)
+    defaults: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     summary: str = ""
     in_tenant: bool = True
 

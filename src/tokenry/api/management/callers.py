@@ -29,8 +29,8 @@ from ..problems import Failed, missing_credential, problem, refused
 from ..threads import in_thread
 from .gathering import Gatherer, Refresher
 
-SYSTEM: Final = "system"
-DEFAULT: Final = "default"
+_SYSTEM: Final = "system"
+_DEFAULT: Final = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ class Call:
     @property
     def everywhere(self) -> bool:
         """Whether the caller operates the installation."""
-        return self.home == SYSTEM
+        return self.home == _SYSTEM
 
     def tenant(self, asked: str | None) -> str:
-        """Return the tenant that is meant; raise NotFound for a foreign one, exactly as for one that does not exist."""
+        """Return the slug of the tenant; raise NotFound, in the engine's words, for one the caller may not see."""
         if self.everywhere:
-            return asked or DEFAULT
+            return asked or _DEFAULT
         if asked not in (None, self.home):
-            raise no_tenant(str(asked))
+            raise NotFound(f"there is no tenant {shown(str(asked))}")
         return self.home
 
     def groups(self, tenant: str) -> Groups:
@@ -68,13 +68,8 @@ class Call:
         return self.tk.scoped(tenant=tenant, by=self.valid, ip=self.ip, request_id=self.request_id)
 
 
-def no_tenant(slug: str) -> NotFound:
-    """Return the error that the engine raises for an unknown tenant."""
-    return NotFound(f"there is no tenant {shown(slug)}")
-
-
 class Callers:
-    """Lets callers in, or not."""
+    """Authenticates management callers."""
 
     def __init__(self, tk: Tokenry, trusted_proxies: tuple[str, ...]) -> None:
         self._tk = tk
@@ -108,7 +103,8 @@ class Callers:
         if is_too_long(text):
             return Refused("malformed")
         verdict = from_memory(self._tk, text, read_ask(tenant=None, audience=None, **ask))
-        if verdict is None:  # it may have to wait for the database
+        if verdict is None:
+            # It may have to wait for the database.
             verdict = await in_thread(self._tk.verify, text, **ask)
         return verdict
 

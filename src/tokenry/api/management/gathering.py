@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tokenry.edge import Refreshing, Result, refresh_together
+from tokenry.edge import Refreshing, refresh_together
 from tokenry.types import Issued, Refused, SessionTokens
 
 from .batches import Batches
@@ -47,7 +47,7 @@ class Refresher:
     """Refreshes sessions, those together that ask while the batch before commits."""
 
     def __init__(self, tk: Tokenry) -> None:
-        self._batches: Batches[Refreshing, SessionTokens | Refused] = Batches(lambda asks: _refresh(tk, asks))
+        self._batches: Batches[Refreshing, SessionTokens | Refused] = Batches(lambda asks: refresh_together(tk, asks))
 
     async def refresh(self, asked: Refreshing) -> SessionTokens | Refused:
         """Refresh one session; raise what `sessions.refresh` raises."""
@@ -62,7 +62,3 @@ def _issue(batch: Sequence[Wanted]) -> list[Issued | Exception]:
     origins = [(one.call.ip, one.call.request_id) for one in batch]
     results: Sequence[Issued | Exception] = groups.keys.issue_many([one.asked for one in batch], origins=origins)
     return list(results)
-
-
-def _refresh(tk: Tokenry, asks: Sequence[Refreshing]) -> list[Result]:
-    return refresh_together(tk, asks)

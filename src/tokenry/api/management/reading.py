@@ -10,10 +10,12 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 from msgspec import UNSET, Struct, ValidationError
+from msgspec.structs import fields as fields_of
 
 from tokenry.edge import KEY_CHECKS, is_json
 from tokenry.operations import Operation
-from tokenry.operations.fields import ARGUMENTS, LENGTHS, HeadBody, LimitBody, length, on_wire
+from tokenry.operations.fields import LENGTH_SECONDS_MAX, LENGTHS, HeadBody, LimitBody, length, on_wire
+from tokenry.operations.operation import HEADERS
 from tokenry.types import FieldError, Head, Invalid, Limit
 
 from ..asgi import Fields
@@ -21,7 +23,6 @@ from ..problems import Failed, problem
 from ..problems import of as problem_of
 
 DEPTH_MAX: Final = 32
-_LENGTH_MAX: Final = 36_500 * 86_400
 _PAIRS_MAX: Final = 200
 _IF_MATCH = re.compile(r'"[0-9]{1,15}"')
 _as_json: Final = msgspec.json.Decoder()
@@ -35,7 +36,7 @@ class Reader:
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
         self._request = operation.request
-        self._fields = {} if self._request is None else {one.encode_name: one for one in _fields(self._request)}
+        self._fields = {} if self._request is None else {one.encode_name: one for one in fields_of(self._request)}
         self._query = set(self._fields) if operation.reads_query else set()
         if operation.in_tenant:
             self._query.add("tenant")
@@ -66,10 +67,9 @@ class Reader:
         """Return the query by its names. A filter that is unknown or given twice would answer too much."""
         asked: dict[str, Any] = {}
         for name, value in pairs:
-            is_list = name == "types"
             if name not in self._query:
                 errors.append(_unknown(name, name, self._query, "parameter"))
-            elif is_list:
+            elif name == "types":
                 asked.setdefault(name, []).append(value)
             elif name in asked:
                 errors.append(FieldError(name, "duplicate", "is given more than once"))
@@ -82,7 +82,7 @@ class Reader:
     def _read_headers(self, headers: Fields, errors: list[FieldError]) -> dict[str, Any]:
         """Return the arguments in header fields. A condition that is ignored would allow what it was to prevent."""
         given: dict[str, Any] = {}
-        for argument, name in (("idempotency_key", "Idempotency-Key"), ("if_version", "If-Match")):
+        for argument, name in HEADERS.items():
             wanted = name.lower().encode()
             values = [value.decode("latin-1") for field, value in headers if field == wanted]
             if len(values) > 1:
@@ -186,7 +186,7 @@ def _read_fields(
     if not isinstance(found, Mapping):
         errors.append(FieldError(place.rstrip(".") or "body", "not_an_object", "must be a JSON object"))
         return {}
-    fields = {one.encode_name: one for one in _fields(kind)}
+    fields = {one.encode_name: one for one in fields_of(kind)}
     errors += [_unknown(name, place + name, fields, "field") for name in found if name not in fields]
     clean: dict[str, Any] = {}
     for name, one in fields.items():
@@ -256,16 +256,14 @@ def _whole(value: Any) -> Any:
 
 
 def _check_length(field: str, value: object, errors: list[FieldError]) -> None:
-    if isinstance(value, (int, float)) and not 0 < value <= _LENGTH_MAX:
-        errors.append(FieldError(field, "out_of_range", f"must be more than 0 and at most {_LENGTH_MAX} seconds"))
+    if isinstance(value, (int, float)) and not 0 < value <= LENGTH_SECONDS_MAX:
+        errors.append(
+            FieldError(field, "out_of_range", f"must be more than 0 and at most {LENGTH_SECONDS_MAX} seconds")
+        )
 
 
 _CHECKS: Final[dict[str, Any]] = {**KEY_CHECKS, "expires_in": _check_length}
-"""What the engine says of a value, for a request that does not reach the engine."""
-
-
-def _fields(kind: type[Struct]) -> tuple[Any, ...]:
-    return msgspec.structs.fields(kind)
+"""The checks of the engine, for the fields of a request that never reaches it because another field is wrong."""
 
 
 def _struct_in(kind: Any) -> Any:
@@ -304,6 +302,3 @@ def _depth(value: Any) -> int:
         depth += 1
         level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
     return depth
-
-
-assert set(LENGTHS) <= set(ARGUMENTS)

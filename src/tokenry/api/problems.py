@@ -171,7 +171,7 @@ def of(error: BaseException, name: Callable[[str], str] = str) -> Problem:
             return problem("not_found", error.message)
         case Conflict():
             field = str(error.details.get("field", ""))
-            code = {"idempotency_key": "idempotency_mismatch"}.get(field, "conflict")
+            code = "idempotency_mismatch" if field == "idempotency_key" else "conflict"
             named = [FieldError(name(field), code, error.message)] if field else []
             return problem(code, error.message, errors=named)
         case Invalid():
@@ -181,7 +181,8 @@ def of(error: BaseException, name: Callable[[str], str] = str) -> Problem:
             return problem("not_allowed", error.message)
         case StoreUnavailable() if error.details.get("cause") in ("SQLITE_FULL", "DiskFull"):
             return problem("store_full", headers=[("Retry-After", "60")])
-        case StoreUnavailable() | ConfigError() | CancelledError():  # who still waits for the database at the end
+        # CancelledError: the server ends while the request waits for the database.
+        case StoreUnavailable() | ConfigError() | CancelledError():
             return problem("store_unavailable", headers=[("Retry-After", str(RETRY_AFTER_SECONDS))])
     _log.error("a request failed", exc_info=error)
     return problem("internal")

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the hot routes and of operations, which no framework describes."""
+"""What the OpenAPI document says of the hot routes and of operations, which the table does not hold."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _TENANT["required"] = list(_TENANT["properties"])
 _VERDICT: Final = {
     "type": "object",
     "properties": {
-        "valid": {"type": "boolean"},
+        "valid": _YES_OR_NO,
         "code": {**_TEXT, "description": "`valid`, or why not."},
         "kind": {"anyOf": [{"type": "string", "enum": ["key", "session", "token"]}, {"type": "null"}]},
         "key": {"anyOf": [{"$ref": "#/components/schemas/Key"}, {"type": "null"}]},

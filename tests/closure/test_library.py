@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.closure import moves, probes
-from tests.closure.actors import READS, WRITES, beginnings, operator, owner, session
+from tests.closure.actors import READS, WRITES, beginnings, key, operator, owner, session
 from tests.closure.moves import FOR_THE_PROGRAM, MOVES, Move
 from tests.closure.trials import trial
 from tests.closure.world import Credential, World, tried
@@ -49,6 +49,9 @@ def test_the_probes_see_what_somebody_may_do() -> None:
         nothing = probes.can(world, owner("new", "default")(world))
         assert nothing == frozenset()
         assert probes.can(world, session("ada", "default")(world)) == {"give read:x @default", "hold read:x @default"}
+        assert probes.can(world, session("root", "default", scopes=["read:x"])(world)) == {"hold read:x @default"}
+        assert probes.can(world, session("root", "default", narrow=[])(world)) == frozenset()
+        assert probes.can(world, key("root", "default", scopes=["read:x"])(world)) == {"hold read:x @default"}
         assert probes.can(world, operator("default", ["keys:write"])(world)) == {
             "keys:write @default",
             "hold tokenry:keys:write @default",

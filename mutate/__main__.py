@@ -1,6 +1,6 @@
 """`make mutate`: break the code in one place after another, and print the breaks that no test notices.
 
-ONLY=core/scopes.py restricts it to a file or folder, SAMPLE=200 SEED=1 to so many mutants by chance, and
+ONLY=core/scopes.py restricts it to files or folders, SAMPLE=200 SEED=1 to so many mutants by chance, and
 TESTS="core runtime" to the tests of some folders. All work is done in a copy of the tree.
 """
 
@@ -44,7 +44,7 @@ def main() -> None:
 
 def files(only: str) -> list[Path]:
     """Return the files to mutate."""
-    places = [only] if only else PLACES
+    places = only.split() or PLACES
     found = [
         path for place in places for path in ([SRC / place] if place.endswith(".py") else (SRC / place).rglob("*.py"))
     ]

@@ -73,6 +73,8 @@ class Tree:
         done = subprocess.run(
             [*run, "-p", "mutate.contexts", *(f"tests/{name}" for name in places)], cwd=self.path, check=False
         )
+        if not told.exists():
+            raise SystemExit("the run of the tests was ended before it was over")
         if done.returncode:
             print("tests that fail without any mutant are left out", flush=True)
         self.seconds = json.loads(told.read_text())

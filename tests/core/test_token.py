@@ -9,17 +9,38 @@ from typing import Any
 import pytest
 
 from tokenry.core.decide import Ask
-from tokenry.core.grant import Grant
+from tokenry.core.grant import KEY_SHOWN, OWNER_SHOWN, TENANT_SHOWN, Grant
 from tokenry.core.jwt import Claims
 from tokenry.core.model import moment
+from tokenry.core.records import SECRET, Stored
 from tokenry.core.scopes import granted, require
 from tokenry.core.token import Checked, OfflineValid, TokenValid, alone, checked, is_meant, joined, narrowed, offline
 
 SECOND = 1_000_000
 ASK = Ask()
-KEY_RECORD = json.dumps(["key_1", "k", "", "[]", 1, 3, "{}", "kid", 2, None, None, None, 0]).encode()
-OWNER_RECORD = json.dumps(["own_1", "ada", "Ada", None, "[]", 0, 1]).encode()
-TENANT_RECORD = json.dumps(["ten_1", "Acme", "tk", 5, 7, 1, 0, 1]).encode()
+VALUES: dict[str, dict[str, Any]] = {
+    "key": {
+        "id": "key_1", "name": "k", "description": "", "roles": "[]", "created_at": 1, "version": 3, "metadata": "{}",
+    },
+    "secret": {
+        "kid": "kid", "created_at": 2, "ends_at": None, "last_used_at": None, "last_used_ip": None, "use_count": 0,
+    },
+    "owner": {
+        "id": "own_1", "external_id": "ada", "name": "Ada", "email": None, "roles": "[]", "admin": 0, "created_at": 1,
+    },
+    "tenant": {
+        "id": "ten_1", "name": "Acme", "prefix": "tk", "expires_in_default": 5, "expires_in_max": 7, "never_allowed": 1,
+        "self_rotation_allowed": 0, "created_at": 1,
+    },
+}  # fmt: skip
+
+
+def stored(*kinds: tuple[str, Stored[Any]]) -> bytes:
+    return json.dumps([VALUES[name][column] for name, kind in kinds for column in kind.columns]).encode()
+
+
+KEY_RECORD = stored(("key", KEY_SHOWN), ("secret", SECRET))
+OWNER_RECORD, TENANT_RECORD = stored(("owner", OWNER_SHOWN)), stored(("tenant", TENANT_SHOWN))
 
 
 def token(**claims: Any) -> Checked:

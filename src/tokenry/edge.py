@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from .core import fields
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
 from .core.grant import Grant, size_of_grant
+from .core.key_fields import CHECKS as KEY_CHECKS
 from .core.lengths import record_of, written
 from .core.media import is_json
 from .core.memo import ENTRY_BYTES, KIB, MIB, Memo, length, remembering
@@ -24,7 +24,6 @@ from .core.proxies import Proxies
 from .core.redaction import HIDDEN, unrepeated
 from .core.statuses import challenge, limit_fields, status_of
 from .runtime.throttle import Throttle
-from .service.changing import READERS
 from .service.refreshing_together import Refreshing, Result
 from .service.refreshing_together import refresh_together as _refresh_together
 from .service.sessions import of_refresh
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
     from .core.verdict import Taken, Valid, Verdict
     from .tokenry import Tokenry
 
-
-KEY_CHECKS: Final = {**READERS, "environment": fields.environment}
-"""The checks of a key's fields that need no database."""
 
 # A kid is random, so no key ever gets this one.
 _NOBODY = "0" * 16

@@ -60,6 +60,7 @@ def test_filters_narrow_the_list_together(tk: Any, mixed: None) -> None:
     assert names(tk.keys.list(owner="bob")) == {"bobs"}
     assert names(tk.keys.list(scope="read:a")) == {"active", "disabled"}
     assert names(tk.keys.list(scope="read:")) == set()
+    assert names(tk.keys.list(scope="READ:A")) == set()
     assert names(tk.keys.list(environment="test")) == {"bobs"}
     assert names(tk.keys.list(text="BUILD")) == {"active"}
     assert names(tk.keys.list(text="abled")) == {"disabled", "disabled and expired"}

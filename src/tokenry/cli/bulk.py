@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +15,9 @@ import typer
 from .call import FAILED, Call, TenantOption, command
 from .credentials import new_secret_file, usage
 from .documents import KEY_COLUMNS, document, key_row
+from .key_options import takes_filters
 from .keys import Yes
-from .lengths import lasting, length, moment, past
+from .lengths import lasting, moment
 from .signals import held
 
 if TYPE_CHECKING:
@@ -64,39 +65,16 @@ def issue_many(
         raise typer.Exit(FAILED)
 
 
+@takes_filters
 def bulk_revoke(
     call: Call,
-    owner: Annotated[str | None, typer.Option("--owner", metavar="ID", help="Only of this owner.")] = None,
-    status: Annotated[
-        str | None, typer.Option("--status", metavar="STATUS", help="active, disabled or expired.")
-    ] = None,
-    scope: Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="Only with this scope.")] = None,
-    environment: Annotated[str | None, typer.Option("--environment", metavar="NAME", help="live, test, ….")] = None,
-    text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="In name or description.")] = None,
-    expiring_within: Annotated[
-        timedelta | None,
-        typer.Option("--expiring-within", parser=length, metavar="LENGTH", help="Only what expires so soon."),
-    ] = None,
-    last_used_before: Annotated[
-        datetime | None,
-        typer.Option("--last-used-before", parser=past, metavar="MOMENT", help="A moment, or a length ago: 90d."),
-    ] = None,
+    filters: dict[str, Any],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with every key.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which keys it would be.")] = False,
     yes: Yes = False,
     tenant: TenantOption = None,
 ) -> None:
     """Revoke all living keys that every given filter means; at least one filter is needed."""
-    asked = {
-        "owner": owner,
-        "status": status,
-        "scope": scope,
-        "environment": environment,
-        "text": text,
-        "expiring_within": expiring_within,
-        "last_used_before": last_used_before,
-    }
-    filters: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     if not filters:
         usage(call.out, "say which keys: with no filter at all every key of the tenant would be revoked")
     with call.managing(tenant) as tk:

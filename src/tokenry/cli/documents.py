@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tokenry.types import Key, LimitState, Owner, Secret, Verdict
+from tokenry.types import Key, Limit, LimitState, Owner, Secret, Verdict
 
+from .key_options import LISTS
 from .lengths import told
 
 
@@ -65,7 +66,6 @@ def expiry(key: Key) -> str:
 
 def key_pairs(key: Key) -> list[tuple[str, str]]:
     """Return everything of a key that people may want to see."""
-    limits = ", ".join(f"{limit.name}={limit.limit}/{limit.window_seconds}s" for limit in key.limits)
     pairs = [
         ("id", key.id),
         ("name", key.name),
@@ -74,10 +74,7 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
         ("owner", key.owner),
         ("status", key.status),
         ("environment", key.environment),
-        ("scopes", ", ".join(key.scopes)),
-        ("roles", ", ".join(key.roles)),
-        ("allowed ips", ", ".join(key.allowed_ips)),
-        ("limits", limits),
+        *((field.replace("_", " "), ", ".join(map(_part, getattr(key, field)))) for field in LISTS),
         ("created", day(key.created_at)),
         ("not before", day(key.not_before, "")),
         ("expires", expiry(key)),
@@ -91,6 +88,10 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
         until = f", ends {day(info.ends_at)}" if info.ends_at else ""
         pairs.append(("secret", f"{info.kid} of {day(info.created_at)}{until}, used {info.use_count} times"))
     return [pair for pair in pairs if pair[1]]
+
+
+def _part(one: str | Limit) -> str:
+    return f"{one.name}={one.limit}/{one.window_seconds}s" if isinstance(one, Limit) else one
 
 
 KEY_COLUMNS = ("id", "name", "owner", "status", "expires", "last used")

@@ -8,19 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from tokenry.types import Issued, Limit, shown
+from tokenry.types import Issued, shown
 
-from .call import USAGE, Call, TenantOption, command
+from .call import Call, TenantOption, command
 from .credentials import SecretOut, hand_out, usage
 from .documents import document, expiry
+from .key_options import takes_changes_of_lists, takes_lists
 from .keys import KeyId
 from .lengths import Lasting, When, lasting, length, moment, when
 
-Scopes = Annotated[list[str] | None, typer.Option("--scope", metavar="SCOPE", help="A scope; may be repeated.")]
-Roles = Annotated[list[str] | None, typer.Option("--role", metavar="NAME", help="A role; may be repeated.")]
-Addresses = Annotated[
-    list[str] | None, typer.Option("--allow-ip", metavar="CIDR", help="Only from this address or network; repeatable.")
-]
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")]
 ExpiresIn = Annotated[
     Lasting | None,
@@ -34,15 +30,6 @@ Repeats = Annotated[
     str | None,
     typer.Option("--idempotency-key", metavar="TEXT", help="A repeat within 10 minutes gets the same answer."),
 ]
-
-
-def read_limit(text: str) -> Limit:
-    """Read `1000/1h` or `burst=10/1s`."""
-    name, equals, rest = text.rpartition("=")
-    count, slash, window = rest.partition("/")
-    if not slash or not count.isdecimal() or not count.isascii() or (equals and not name):
-        raise typer.BadParameter(f"{shown(text)} is not a limit: write 1000/1h, or burst=10/1s to name it")
-    return Limit(name or "default", int(count), round(length(window).total_seconds()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +48,24 @@ def read_metadata(text: str) -> Named:
     return Named(name, value)
 
 
-Limits = Annotated[
-    list[Limit] | None,
-    typer.Option("--limit", parser=read_limit, metavar="LIMIT", help="1000/1h, or burst=10/1s; may be repeated."),
-]
 Metadata = Annotated[
     list[Named] | None,
     typer.Option("--metadata", parser=read_metadata, metavar="NAME=VALUE", help="Something to remember; repeatable."),
 ]
 
 
+@takes_lists
 def issue(
     call: Call,
     owner: Annotated[str, typer.Option("--owner", metavar="ID", help="Whose key it is; see `owners put`.")],
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="What the owner calls it.")],
-    scope: Scopes = None,
-    role: Roles = None,
+    lists: dict[str, Any],
     description: Description = None,
     expires_in: ExpiresIn = None,
     expires_at: ExpiresAt = None,
     not_before: Annotated[
         datetime | None, typer.Option("--not-before", parser=moment, metavar="MOMENT", help="From when it works.")
     ] = None,
-    allow_ip: Addresses = None,
-    limit: Limits = None,
     environment: Annotated[str, typer.Option("--environment", metavar="NAME", help="A part of its prefix.")] = "live",
     metadata: Metadata = None,
     idempotency_key: Repeats = None,
@@ -97,12 +78,9 @@ def issue(
     """
     asked: dict[str, Any] = {
         "name": name,
-        "scopes": scope or (),
-        "roles": role or (),
+        **lists,
         "description": description or "",
         "not_before": not_before,
-        "allowed_ips": allow_ip or (),
-        "limits": limit or (),
         "environment": environment,
         "metadata": {piece.name: piece.value for piece in metadata or ()},
         "idempotency_key": idempotency_key,
@@ -114,24 +92,19 @@ def issue(
     call.out.say("its secret is shown this once" if secret_out is None else f"its secret is in {secret_out}")
 
 
+@takes_changes_of_lists
 def update(
     call: Call,
     key_id: KeyId,
+    *,
     name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What the owner calls it.")] = None,
-    scope: Scopes = None,
-    no_scopes: Annotated[bool, typer.Option("--no-scopes", help="Take away every scope.")] = False,
-    role: Roles = None,
-    no_roles: Annotated[bool, typer.Option("--no-roles", help="Take away every role.")] = False,
+    lists: dict[str, Any],
     description: Description = None,
     expires_in: ExpiresIn = None,
     expires_at: ExpiresAt = None,
     not_before: Annotated[
         When | None, typer.Option("--not-before", parser=when, metavar="MOMENT", help="From when it works, or none.")
     ] = None,
-    allow_ip: Addresses = None,
-    no_allow_ips: Annotated[bool, typer.Option("--no-allow-ips", help="From every address again.")] = False,
-    limit: Limits = None,
-    no_limits: Annotated[bool, typer.Option("--no-limits", help="Take away every limit.")] = False,
     metadata: Metadata = None,
     if_version: Annotated[
         int | None, typer.Option("--if-version", metavar="NUMBER", help="Only if nobody else changed it meanwhile.")
@@ -140,15 +113,11 @@ def update(
 ) -> None:
     """Change what is given and leave the rest. A list that is given replaces the one there was."""
     given: dict[str, Any] = {
-        "scopes": _list(call, scope, no_scopes, "--scope", "--no-scopes"),
-        "roles": _list(call, role, no_roles, "--role", "--no-roles"),
-        "allowed_ips": _list(call, allow_ip, no_allow_ips, "--allow-ip", "--no-allow-ips"),
-        "limits": _list(call, limit, no_limits, "--limit", "--no-limits"),
         "metadata": {piece.name: piece.value for piece in metadata} if metadata else None,
         "name": name,
         "description": description,
     }
-    given = {field: value for field, value in given.items() if value is not None}
+    given = {**lists, **{field: value for field, value in given.items() if value is not None}}
     given.update(_lifetime(expires_in, expires_at))
     if not_before is not None:
         given["not_before"] = not_before.value
@@ -203,10 +172,3 @@ def _lifetime(expires_in: Lasting | None, expires_at: datetime | None) -> dict[s
     if expires_at is not None:
         given["expires_at"] = expires_at
     return given
-
-
-def _list(call: Call, values: list[Any] | None, none: bool, option: str, clear: str) -> list[Any] | None:
-    if values and none:
-        call.out.fail(f"{option} and {clear} contradict each other")
-        raise typer.Exit(USAGE)
-    return [] if none else values or None

@@ -13,6 +13,7 @@ from tokenry.types import NOT_GIVEN
 from .call import Call, TenantOption, command
 from .credentials import SecretFile, presented, usage
 from .documents import KEY_COLUMNS, LIMIT_COLUMNS, document, key_pairs, key_row, limit_row
+from .key_options import takes_filters
 from .lengths import length, past
 from .pages import Cursor, Everything, Limit, listing
 
@@ -25,39 +26,16 @@ _SHOWN = (KEY_COLUMNS, key_row)
 
 
 @command(group, "list")
+@takes_filters
 def list_keys(
     call: Call,
-    owner: Annotated[str | None, typer.Option("--owner", metavar="ID", help="Only of this owner.")] = None,
-    status: Annotated[
-        str | None, typer.Option("--status", metavar="STATUS", help="active, disabled, revoked or expired.")
-    ] = None,
-    scope: Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="Only with this scope.")] = None,
-    environment: Annotated[str | None, typer.Option("--environment", metavar="NAME", help="live, test, ….")] = None,
-    text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="In name or description.")] = None,
-    expiring_within: Annotated[
-        timedelta | None,
-        typer.Option("--expiring-within", parser=length, metavar="LENGTH", help="Only what expires so soon."),
-    ] = None,
-    last_used_before: Annotated[
-        datetime | None,
-        typer.Option("--last-used-before", parser=past, metavar="MOMENT", help="A moment, or a length ago: 90d."),
-    ] = None,
+    filters: dict[str, Any],
     limit: Limit = 50,
     cursor: Cursor = None,
     every: Everything = False,
     tenant: TenantOption = None,
 ) -> None:
     """List keys, the newest first, in all states unless --status says which."""
-    asked = {
-        "owner": owner,
-        "status": status,
-        "scope": scope,
-        "environment": environment,
-        "text": text,
-        "expiring_within": expiring_within,
-        "last_used_before": last_used_before,
-    }
-    filters: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     with call.managing(tenant) as tk:
         ask = partial(tk.keys.list, **filters)
         listing(call, "keys", ask, _SHOWN, limit=limit, cursor=cursor, every=every)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
-from tokenry.core import addresses, fields, limits, scopes
+from tokenry.core import fields, key_fields
 from tokenry.core.errors import Conflict, FieldError, Invalid
 from tokenry.core.model import NOT_GIVEN, Issued, Key, SecretInfo
 from tokenry.core.ports import Clash
@@ -118,23 +118,10 @@ def _with_secret(key: Key, kid: str) -> Key:
     return replace(key, secrets=tuple(ordered))
 
 
-READERS: Final[Mapping[str, Callable[[str, Any, list[FieldError]], Any]]] = {
-    "name": fields.name,
-    "description": fields.prose,
-    "scopes": scopes.check_list,
-    "roles": fields.roles,
-    "allowed_ips": addresses.check_list,
-    "limits": limits.check_list,
-    "metadata": fields.metadata,
-}
-"""What reads the fields of a key that mean the same in Python and in JSON, without looking anything up."""
-
-
 def _read(change: Change, key: Key, given: Mapping[str, Any]) -> dict[str, Any]:
     """Read the given fields, as `issuing.read` does for a new key."""
     errors: list[FieldError] = []
-    readers = {**READERS, "not_before": fields.moment}
-    values: dict[str, Any] = {name: read(name, given[name], errors) for name, read in readers.items() if name in given}
+    values = key_fields.read(given, errors)
     if "expires_in" in given or "expires_at" in given:
         ends = (given.get("expires_in", NOT_GIVEN), given.get("expires_at", NOT_GIVEN))
         values["expires_at"] = fields.expiry(change.tenant, change.now, *ends, errors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -61,15 +61,15 @@ def _anew(change: Change, which: KeyFilter, id: str) -> Key | None:
 
 
 def revoke_where(
-    context: Context, asked: tuple[object, ...], reason: str, dry_run: bool, tenant: Any, by: By
+    context: Context, asked: Mapping[str, object], reason: str, dry_run: bool, tenant: Any, by: By
 ) -> Iterator[tuple[BulkItem, ...]]:
     """Revoke all living keys that a filter means; yield each batch once it is committed."""
     reason, before = reason_of(reason), None
-    if all(value is NOT_GIVEN for value in asked):
+    if all(value is NOT_GIVEN for value in asked.values()):
         raise Invalid.one("filter", "missing", "say which keys: with no filter at all every key would be revoked")
     while True:
         with context.reading(tenant, by) if dry_run else context.changing(tenant, by) as scene:
-            which = seeing.read_filter(scene, *asked)
+            which = seeing.read_filter(scene, asked)
             if which is None:
                 return
             until = scene.rows.keys.reach(scene.tenant, which, before=before)

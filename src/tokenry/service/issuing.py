@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from tokenry.core import addresses, fields, limits, scopes
+from tokenry.core import fields, key_fields, scopes
 from tokenry.core.actors import KEYS_WRITE, OPERATOR_SCOPES
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, TokenryError, shown
-from tokenry.core.model import NOT_GIVEN, Issued, Key, Owner, SecretInfo, micros
+from tokenry.core.model import Issued, Key, Owner, SecretInfo, micros
 from tokenry.core.ports import Clash, SecretRow
 from tokenry.core.secret import PREFIX_MAX, Secret, digest_of, make_kid, mint
 
@@ -27,19 +27,6 @@ BATCH_MAX = 1000
 
 Origins: TypeAlias = Sequence[tuple[str | None, str | None]] | None
 """Whence each of many keys is asked for: the client's address and the id of its request, for the audit log."""
-
-DEFAULTS: dict[str, Any] = {
-    "scopes": (),
-    "roles": (),
-    "description": "",
-    "expires_in": NOT_GIVEN,
-    "expires_at": NOT_GIVEN,
-    "not_before": None,
-    "allowed_ips": (),
-    "limits": (),
-    "environment": "live",
-    "metadata": None,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +118,10 @@ def _full(one: object) -> dict[str, Any]:
     """Return what one of many keys is asked to be, with defaults; raise Invalid."""
     if not isinstance(one, Mapping):
         raise Invalid.one("keys", "not_a_mapping", "each key is given as a mapping of the arguments of `issue`")
-    unknown = sorted(str(name) for name in one if name not in DEFAULTS and name not in ("owner", "name"))
+    unknown = sorted(str(name) for name in one if name not in key_fields.ARGUMENTS)
     if unknown:
         raise Invalid(FieldError(name, "unknown_field", "is not a field of a key") for name in unknown)
-    return {"owner": None, "name": None, **DEFAULTS, **one}
+    return {**key_fields.ARGUMENTS, **one}
 
 
 def _owners(change: Change, asked: Sequence[Mapping[str, Any]]) -> dict[str, Owner | TokenryError]:
@@ -169,25 +156,17 @@ def read(change: Change, asked: Mapping[str, Any], owner: Owner, repeat: Repeata
         id=change.context.new_id("key"),
         tenant=change.tenant.slug,
         owner=owner.external_id,
-        name=fields.name("name", asked["name"], errors),
-        description=fields.prose("description", asked["description"], errors),
-        scopes=scopes.check_list("scopes", asked["scopes"], errors),
-        roles=fields.roles("roles", asked["roles"], errors),
-        allowed_ips=addresses.check_list("allowed_ips", asked["allowed_ips"], errors),
-        limits=limits.check_list("limits", asked["limits"], errors),
-        environment=fields.environment("environment", asked["environment"], errors),
         status="active",
         created_at=now,
         expires_at=fields.expiry(change.tenant, now, asked["expires_in"], asked["expires_at"], errors),
-        not_before=fields.moment("not_before", asked["not_before"], errors),
         revoked_at=None,
         revoke_reason="",
         last_used_at=None,
         last_used_ip=None,
         use_count=0,
         version=1,
-        metadata=fields.metadata("metadata", asked["metadata"], errors),
         secrets=(),
+        **key_fields.read(asked, errors),
     )
     check_window(key.not_before, key.expires_at, errors)
     check_scopes(change, key.scopes, key.environment, errors)

@@ -10,9 +10,10 @@ from typing import Any
 
 from tokenry.core import fields
 from tokenry.core.errors import Invalid, TokenryError
+from tokenry.core.key_fields import ARGUMENTS, pick
 from tokenry.core.limits import Limit, LimitState, state, window_of
 from tokenry.core.model import NOT_GIVEN, BulkItem, Issued, Key, NotGiven, Page, micros
-from tokenry.core.ports import Want
+from tokenry.core.ports import KEY_FILTERS, Want
 from tokenry.core.scopes import ScopesAsked
 from tokenry.core.secret import KID, Secret, parse
 from tokenry.core.verdict import Explanation
@@ -56,20 +57,7 @@ class Keys:
         Raise Invalid with every mistake, NotFound for an unknown owner, Conflict for a taken name, NotAllowed for more
         than `by` holds.
         """
-        asked = {
-            "owner": owner,
-            "name": name,
-            "scopes": scopes,
-            "roles": roles,
-            "description": description,
-            "expires_in": expires_in,
-            "expires_at": expires_at,
-            "not_before": not_before,
-            "allowed_ips": allowed_ips,
-            "limits": limits,
-            "environment": environment,
-            "metadata": metadata,
-        }
+        asked = pick(ARGUMENTS, locals())
         return issuing.issue(self._context, asked, tenant, by, idempotency_key)
 
     def issue_many(
@@ -110,10 +98,10 @@ class Keys:
         by: By = NOT_GIVEN,
     ) -> Page[Key]:
         """Return one page of keys, the newest first, in all states unless `status` says which."""
+        asked = pick(KEY_FILTERS, locals())
         limit, before = fields.limit_of_page(limit), place_of("key", cursor)
         with self._context.reading(tenant, by) as scene:
-            asked = (owner, status, scope, environment, text, expiring_within, last_used_before)
-            which = read_filter(scene, *asked)
+            which = read_filter(scene, asked)
             if which is None:
                 return Page(())
             until = scene.rows.keys.reach(scene.tenant, which, before=before)
@@ -136,7 +124,7 @@ class Keys:
         within = fields.length("within", within, errors, least=timedelta(0), most=timedelta(days=36_500))
         fields.refuse(errors)
         with self._context.reading(tenant, by) as scene:
-            which = read_filter(scene, owner)
+            which = read_filter(scene, {"owner": owner})
             if which is None:
                 return Page(())
             after = (int(place.partition(":")[0]), place.partition(":")[2]) if place else None
@@ -210,18 +198,7 @@ class Keys:
 
         With `if_version` raise Conflict when somebody else was faster.
         """
-        asked = {
-            "name": name,
-            "description": description,
-            "scopes": scopes,
-            "roles": roles,
-            "allowed_ips": allowed_ips,
-            "limits": limits,
-            "expires_in": expires_in,
-            "expires_at": expires_at,
-            "not_before": not_before,
-            "metadata": metadata,
-        }
+        asked = pick(ARGUMENTS, locals())
         given = {field: value for field, value in asked.items() if value is not NOT_GIVEN}
         return changing.update(self._context, id, given, if_version, tenant, by)
 
@@ -275,16 +252,14 @@ class Keys:
 
         By default only says which it would be: pass `dry_run=False` to do it.
         """
-        asked = (owner, status, scope, environment, text, expiring_within, last_used_before)
+        asked = pick(KEY_FILTERS, locals())
         return tuple(chain.from_iterable(ending.revoke_where(self._context, asked, reason, dry_run, tenant, by)))
 
     def _revoke_in_batches(
         self, reason: str, dry_run: bool, filters: Mapping[str, Any]
     ) -> Iterator[tuple[BulkItem, ...]]:
         """Do the same in batches, each told of when it is done, for callers that cannot hold every key at once."""
-        names = ("owner", "status", "scope", "environment", "text", "expiring_within", "last_used_before")
-        asked = tuple(filters.get(name, NOT_GIVEN) for name in names)
-        return ending.revoke_where(self._context, asked, reason, dry_run, NOT_GIVEN, NOT_GIVEN)
+        return ending.revoke_where(self._context, filters, reason, dry_run, NOT_GIVEN, NOT_GIVEN)
 
     def delete(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
         """Revoke a live key and remove it, in one transaction; its audit entries stay."""

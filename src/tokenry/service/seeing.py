@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from tokenry.core import fields
 from tokenry.core.errors import Invalid, NotFound
 from tokenry.core.ids import is_id
+from tokenry.core.key_fields import TOLD
 from tokenry.core.model import KEY_STATUSES, NOT_GIVEN, Key
-from tokenry.core.ports import KeyFilter
+from tokenry.core.ports import MEMBERS, KeyFilter
 
 from .context import Change, Scene
 
@@ -51,40 +53,31 @@ def renewable(scene: Scene, id: object, *, lock: bool = False) -> Key:
     return key
 
 
-def read_filter(
-    scene: Scene,
-    owner: object,
-    status: object = NOT_GIVEN,
-    scope: object = NOT_GIVEN,
-    environment: object = NOT_GIVEN,
-    text: object = NOT_GIVEN,
-    expiring_within: object = NOT_GIVEN,
-    last_used_before: object = NOT_GIVEN,
-) -> KeyFilter | None:
+def read_filter(scene: Scene, asked: Mapping[str, object]) -> KeyFilter | None:
     """Read a filter, narrowed to what the actor may see; None when that is nothing at all."""
     errors: list[Any] = []
-    texts = {"status": status, "scope": scope, "environment": environment, "text": text}
-    given: Any = {n: fields.text(n, v, errors, least=1, most=200) for n, v in texts.items() if v is not NOT_GIVEN}
+    asked = {name: value for name, value in asked.items() if value is not NOT_GIVEN}
+    texts = [name for name in ("status", "environment", "text", *MEMBERS) if name in asked]
+    given: Any = {name: fields.text(name, asked[name], errors, least=1, most=200) for name in texts}
     if given.get("status", "active") not in KEY_STATUSES:
         raise Invalid.one("status", "unknown", f"must be one of {', '.join(KEY_STATUSES)}")
-    expires_before = None
-    if expiring_within is not NOT_GIVEN:
-        most = timedelta(days=36_500)
-        expires_before = scene.now + fields.length(
-            "expiring_within", expiring_within, errors, least=timedelta(0), most=most
-        )
-    used = None if last_used_before is NOT_GIVEN else fields.moment("last_used_before", last_used_before, errors)
-    if last_used_before is None:
-        raise Invalid.one("last_used_before", "not_a_moment", "must be a datetime with a time zone")
+    if "expiring_within" in asked:
+        most, within = timedelta(days=36_500), asked["expiring_within"]
+        within = fields.length("expiring_within", within, errors, least=timedelta(0), most=most)
+        given["expires_before"] = None if errors else scene.now + within
+    if "last_used_before" in asked:
+        used = given["last_used_before"] = fields.moment("last_used_before", asked["last_used_before"], errors)
+        if used is None and not errors:
+            raise Invalid.one("last_used_before", "not_a_moment", "must be a datetime with a time zone")
     fields.refuse(errors)
     owner_id = None
-    if owner is not NOT_GIVEN:
-        owner_id = scene.owner(owner, READ).id
+    if "owner" in asked:
+        owner_id = scene.owner(asked["owner"], READ).id
     elif not scene.actor.may(READ):
         if scene.actor.owner is None or scene.actor.operator is not None:
             return None
         owner_id = scene.actor.owner.id
-    return KeyFilter(owner_id=owner_id, expires_before=expires_before, last_used_before=used, **given)
+    return KeyFilter(owner_id=owner_id, **given)
 
 
 def seen(scene: Scene, key: Key | None, scope: str = READ) -> Key:
@@ -112,6 +105,4 @@ def _itself(scene: Scene, id: str, *, lock: bool) -> Key:
 
 def told(key: Key) -> dict[str, Any]:
     """Return what audit entries and events say of a key."""
-    names = ("owner", "name", "description", "scopes", "roles", "allowed_ips", "limits", "environment", "expires_at",
-             "not_before", "metadata")  # fmt: skip
-    return {name: getattr(key, name) for name in names}
+    return {name: getattr(key, name) for name in TOLD}

@@ -6,11 +6,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, insert, or_, select, text, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from tokenry.core.fields import folded, searchable
 from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros
-from tokenry.core.ports import KeyFilter
+from tokenry.core.ports import MEMBERS, KeyFilter
 from tokenry.core.records import KEY, SECRET, texts
 
 from .fixed import Fixed, FixedWrite, among
@@ -101,13 +115,20 @@ def _not_announced(days: int) -> ColumnElement[bool]:
     return or_(key.c.expiry_notice_days.is_(None), key.c.expiry_notice_days > days)
 
 
+def _holds(column: Column[str], member: str) -> ColumnElement[bool]:
+    """Match rows whose stored list has a member. SQLite's LIKE would ignore case."""
+    return func.replace(column, stored([member])[1:-1], "") != column
+
+
 def _filtered(query: Select[Any], which: KeyFilter, now: int) -> Select[Any]:
     if which.owner_id is not None:
         query = query.where(key.c.owner_id == which.owner_id)
     if which.status is not None:
         query = query.where(_is(which.status, now))
-    if which.scope is not None:
-        query = query.where(key.c.scopes.like(like(f'"{which.scope}"'), escape="\\"))
+    for name, column in MEMBERS.items():
+        member = getattr(which, name)
+        if member is not None:
+            query = query.where(_holds(key.c[column], member))
     if which.environment is not None:
         query = query.where(key.c.environment == which.environment)
     if which.text is not None:

@@ -1,0 +1,60 @@
+"""The fields of a key that callers set: one line each, with the function that reads a value and the default.
+
+`issue`, `update`, audit entries, events and the checks of the HTTP API take the fields from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from . import addresses, fields, limits, scopes
+from .errors import FieldError
+from .model import NOT_GIVEN
+
+Read: TypeAlias = Callable[[str, Any, list[FieldError]], Any]
+
+
+class Field(NamedTuple):
+    """One field. `read` returns the clean value and appends every mistake to the errors."""
+
+    read: Read
+    default: Any = None
+
+
+FIELDS: Final[Mapping[str, Field]] = {
+    "name": Field(fields.name),
+    "description": Field(fields.prose, ""),
+    "scopes": Field(scopes.check_list, ()),
+    "roles": Field(fields.roles, ()),
+    "allowed_ips": Field(addresses.check_list, ()),
+    "limits": Field(limits.check_list, ()),
+    "environment": Field(fields.environment, "live"),
+    "not_before": Field(fields.moment),
+    "metadata": Field(fields.metadata),
+}
+ARGUMENTS: Final[Mapping[str, Any]] = {
+    "owner": None,
+    **{name: field.default for name, field in FIELDS.items()},
+    "expires_in": NOT_GIVEN,
+    "expires_at": NOT_GIVEN,
+}
+"""The arguments of a new key with their defaults. The owner and the name are required."""
+
+TOLD: Final = ("owner", *FIELDS, "expires_at")
+"""The fields that audit entries and events show."""
+
+CHECKS: Final[Mapping[str, Read]] = {
+    name: field.read for name, field in FIELDS.items() if field.read is not fields.moment
+}
+"""The functions that read fields whose values are the same in Python and in JSON."""
+
+
+def pick(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the named arguments out of the `locals()` of a call."""
+    return {name: values[name] for name in names if name in values}
+
+
+def read(asked: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
+    """Read the fields that are given, and append every mistake to `errors`."""
+    return {name: field.read(name, asked[name], errors) for name, field in FIELDS.items() if name in asked}

@@ -25,7 +25,7 @@ endif
 unexport VIRTUAL_ENV
 unexport UV_PROJECT_ENVIRONMENT
 
-.PHONY: help serve test test-main test-lowest check fix bench chaos mutate lock clean
+.PHONY: help serve test test-main test-lowest check fix bench chaos mutate released lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -64,6 +64,9 @@ chaos: $(DEV_READY) ## kills, freezes, races and fuzzing, with the long counts
 
 mutate: $(DEV_READY) ## break the code in one place after another, and print what no test notices
 	nice -n 19 $(BIN)/python -m mutate
+
+released: $(DEV_READY) ## keep the OpenAPI document of this release: later ones must not break its clients
+	$(BIN)/python -m tests.api.reference.released
 
 lock: $(UV_READY) ## resolve dependencies anew, after a change in pyproject.toml
 	$(UV) lock --default-index https://pypi.org/simple

@@ -79,10 +79,11 @@ class call:
         for name in operation.in_path:
             path = path.replace(f"{{{name}}}", quote(_in_url(name, _text(given[name])), safe=""))
         fields = {wire: _value(name, given[name]) for name, wire in operation.names.items() if name in given}
+        body: dict[str, Any] | None = fields
         if operation.reads_query:
             query |= {name: _in_url(name, value) for name, value in fields.items() if value is not None}
-            return Sending(operation.verb, path, query, None, headers, operation.answer.read)
-        return Sending(operation.verb, path, query, fields, headers, operation.answer.read)
+            body = None
+        return Sending(operation.verb, path, query, body, headers, operation.answer.read, route=operation.path)
 
 
 def _value(name: str, value: Any) -> Any:

@@ -33,12 +33,13 @@ def exchange(secret: str, slug: str, asked: Mapping[str, Any]) -> Sending:
     if not isinstance(asked["expires_in"], NotGiven):
         form["expires_in"] = _whole(asked["expires_in"])
     path = f"/t/{quote(slug, safe='')}/oauth/token"
-    return Sending("POST", path, form=form, read=_token, fail=_failed)
+    return Sending("POST", path, form=form, read=_token, fail=_failed, route="/t/{slug}/oauth/token")
 
 
 def jwks(slug: str) -> Sending:
     """Return the request for the public keys of a tenant."""
-    return Sending("GET", f"/t/{quote(slug, safe='')}/.well-known/jwks.json", read=_key_set)
+    path = f"/t/{quote(slug, safe='')}/.well-known/jwks.json"
+    return Sending("GET", path, read=_key_set, route="/t/{slug}/.well-known/jwks.json")
 
 
 def _whole(length: timedelta) -> int:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..core.errors import StoreUnavailable, TokenryError
 from ..operations.problems import error_of, retry_after
+from .deprecation import tell
 
 PAUSE_MAX = 5.0
 _AGAIN = frozenset((429, 502, 503, 504))
@@ -17,7 +18,10 @@ _AGAIN = frozenset((429, 502, 503, 504))
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A request. `repeatable` says that sending it twice does what sending it once does."""
+    """A request. `repeatable` says that sending it twice does what sending it once does.
+
+    `route` is the path with the names of its arguments in place of their values.
+    """
 
     method: str
     path: str
@@ -27,6 +31,12 @@ class Sending:
     read: Callable[[Any], Any] = lambda found: found
     form: Mapping[str, Any] | None = field(default=None, repr=False)
     fail: Callable[[int, Any, Mapping[str, str]], TokenryError] | None = None
+    route: str = ""
+
+    @property
+    def operation(self) -> str:
+        """The method and the route: the same for all requests of one operation."""
+        return f"{self.method} {self.route or self.path}"
 
     @property
     def repeatable(self) -> bool:
@@ -60,6 +70,7 @@ def steps(sending: Sending, retries: int) -> Steps:
     while True:
         answer = yield sending
         assert answer is not None
+        tell(sending.operation, answer.headers)
         again = bool(answer.failure) or answer.status in _AGAIN
         if not again or not sending.repeatable or attempt == retries:
             return read(sending, answer)

@@ -3,7 +3,8 @@
 The server takes its routes, its policy, the types of its requests and its reference from here, the client its calls.
 """
 
+from .deprecation import Deprecated
 from .operation import Operation, Reach, Rule
 from .table import NOUNS, OPERATIONS
 
-__all__ = ["NOUNS", "OPERATIONS", "Operation", "Reach", "Rule"]
+__all__ = ["NOUNS", "OPERATIONS", "Deprecated", "Operation", "Reach", "Rule"]

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from .answers import Answer
+from .deprecation import Deprecated
 from .fields import ARGUMENTS, on_wire
 
 HEADERS: Final = {"idempotency_key": "Idempotency-Key", "if_version": "If-Match"}
@@ -58,6 +59,7 @@ class Operation:
     defaults: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     summary: str = ""
     in_tenant: bool = True
+    deprecated: Deprecated | None = None
 
     @property
     def noun(self) -> str:

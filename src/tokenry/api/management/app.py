@@ -85,12 +85,11 @@ class Management:
         return self._add(document())
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answered:
-        name: Callable[[str], str] = str
+        operation: Operation | None = None
         try:
             raw = scope.get("raw_path") or quote(scope["path"]).encode()
             path = raw.partition(b"?")[0].decode("latin-1")  # some servers leave the query at the end
             operation, in_path = self._router.find(scope["method"], path)
-            name = operation.wire_name
             call = await self._callers.admit(scope, operation.rule, request_id)
             headers: Fields = scope["headers"]
             body = await _body(receive, headers)
@@ -99,9 +98,13 @@ class Management:
             slug = call.tenant(named_tenant(query)) if operation.in_tenant else call.home
             given = self._readers[operation.id].arguments(query, body, headers)
             result = await perform(operation, call, slug, {**in_path, **given}, inline=self._inline)
-            return _written(operation, result)
+            answered = _written(operation, result)
         except Exception as error:
-            return _failed(problems.of(error, name), request_id)
+            name = operation.wire_name if operation is not None else str
+            answered = _failed(problems.of(error, name), request_id)
+        if operation is not None and operation.deprecated is not None:
+            answered.fields.extend(operation.deprecated.fields)
+        return answered
 
 
 def _written(operation: Operation, result: Any) -> Answered:

@@ -21,7 +21,8 @@ def table() -> str:
 
 def _row(one: Operation) -> str:
     scope = f"`{one.rule.scope}`" if one.rule.scope else "none"
-    return f"| `{one.verb} {one.path}` | {scope} | {_FOR[one.rule.reach]} | {one.about} |"
+    about = one.about if one.deprecated is None else f"{one.about} {one.deprecated.sentence}"
+    return f"| `{one.verb} {one.path}` | {scope} | {_FOR[one.rule.reach]} | {about} |"
 
 
 if __name__ == "__main__":

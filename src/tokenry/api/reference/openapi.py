@@ -90,6 +90,8 @@ def _operation(one: Operation, schemas: dict[Any, dict[str, Any]], components: d
         "parameters": _parameters(one, components),
         "responses": _responses(one, schemas, components),
     }
+    if one.deprecated is not None:
+        found |= {"deprecated": True, "x-sunset": str(one.deprecated.sunset), "description": one.deprecated.sentence}
     if one.request is not None and not one.reads_query:
         schema = schemas[one.request]
         content = {"schema": schema, "example": example_of_request(schema, components)}

@@ -1,0 +1,27 @@
+"""Says once that the server answers an operation only for a while longer."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+_log = logging.getLogger("tokenry.client")
+# A date of a structured field (RFC 9651). More than ten digits would be a year that a datetime cannot hold.
+_DATE: Final = re.compile(r"@([0-9]{1,10})")
+_told: set[str] = set()
+
+
+def tell(operation: str, headers: Mapping[str, str]) -> None:
+    """Log a warning, once in a process, if an answer says that its operation is deprecated (RFC 9745, RFC 8594)."""
+    found = headers.get("deprecation")
+    if found is None or operation in _told:
+        return
+    _told.add(operation)
+    date = _DATE.fullmatch(found.strip())
+    since = f" since {datetime.fromtimestamp(int(date[1]), UTC):%Y-%m-%d}" if date else ""
+    sunset = headers.get("sunset", "")
+    until = f"; it may not be answered any more after {sunset}" if sunset.isprintable() and sunset else ""
+    _log.warning("%s is deprecated%s%s. The reference of the server (/docs) says what to use", operation, since, until)

@@ -6,11 +6,10 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
 
 _log = logging.getLogger("tokenry.client")
 # A date of a structured field (RFC 9651). More than ten digits would be a year that a datetime cannot hold.
-_DATE: Final = re.compile(r"@([0-9]{1,10})")
+_DATE = re.compile(r"@([0-9]{1,10})")
 _told: set[str] = set()
 
 

@@ -133,7 +133,7 @@ def test_a_place_that_may_not_be_written_is_refused_at_the_start_by_name(file_pl
         tk.owners.put("u")
     file_place.directory.chmod(0o555 if what == "directory" else 0o777)
     for file in file_place.directory.iterdir():
-        if what == "directory" and file.suffix in (".lock", ".write"):
+        if what == "directory" and file.suffix in (".lock", ".write", ".turn"):
             file.unlink()
         else:
             file.chmod(0o444)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 import time
 
 from tokenry.core.errors import ConfigError, StoreUnavailable
@@ -48,17 +49,73 @@ def presence(path: str, *, exclusive: bool) -> int:
     return file
 
 
-def wait_for(file: int, timeout: float) -> None:
-    """Lock a file against all other processes; raise StoreUnavailable when one of them holds it for too long."""
-    deadline, pause = time.monotonic() + timeout, 0.0001
+class Turns:
+    """A lock of threads. A thread that releases it gets it again only after one that waits. Its holder may nest it.
+
+    Only the thread that has `_turn` waits for `_lock`, so a thread that wants `_lock` again waits for `_turn` first.
+    """
+
+    def __init__(self) -> None:
+        self._turn, self._lock = threading.Lock(), threading.Lock()
+        self._holder: int | None = None
+        self._depth = 0
+
+    def acquire(self, timeout: float = -1) -> bool:
+        """Take the lock; return whether that succeeded within `timeout` seconds, where -1 means no limit."""
+        me, until = threading.get_ident(), time.monotonic() + timeout
+        if self._holder != me:
+            if not self._turn.acquire(timeout=timeout):
+                return False
+            try:
+                if not self._lock.acquire(timeout=timeout if timeout < 0 else max(0.0, until - time.monotonic())):
+                    return False
+            finally:
+                self._turn.release()
+            self._holder = me
+        self._depth += 1
+        return True
+
+    def release(self) -> None:
+        """Release the lock, or leave the inner one of two uses of it."""
+        self._depth -= 1
+        if not self._depth:
+            self._holder = None
+            self._lock.release()
+
+    def __enter__(self) -> Turns:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def take_turn(turn: int, file: int, timeout: float) -> None:
+    """Lock a file against all other processes, in turn; raise StoreUnavailable when that takes too long.
+
+    Only the process that has `turn` waits for `file`, so a process that wants `file` again waits for `turn` first.
+    """
+    until = time.monotonic() + timeout
+    try:
+        _wait_for(turn, until, 0.005)
+        try:
+            _wait_for(file, until, 0.001)
+        finally:
+            fcntl.flock(turn, fcntl.LOCK_UN)
+    except TimeoutError:
+        raise StoreUnavailable(
+            f"another process has been writing for {timeout:g} s; nothing was changed, try again"
+        ) from None
+
+
+def _wait_for(file: int, until: float, longest_pause: float) -> None:
+    pause = 0.0001
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise StoreUnavailable(
-                    f"another process has been writing for {timeout:g} s; nothing was changed, try again"
-                ) from None
+            if time.monotonic() >= until:
+                raise TimeoutError from None
         time.sleep(pause)
-        pause = min(pause * 2, 0.005)
+        pause = min(pause * 2, longest_pause)

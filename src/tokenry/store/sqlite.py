@@ -2,7 +2,8 @@
 
 Several processes may share the file. `{database}.lock` is held shared by each of them, or exclusively by one that wants
 to be alone. Writes are serialised by `{database}.write` over all processes: SQLite before 3.51.3 can lose data when two
-connections write and checkpoint at the same instant, and waiting for a lock is fairer than SQLite's own retries.
+connections write and checkpoint at the same instant. A process holds `{database}.turn` while it waits for that lock, so
+a process that writes batch after batch cannot keep others waiting.
 
 SQLite keeps account of a process's file locks inside the process. A child forked with open connections believes in
 locks that it does not hold, and loses what it writes when the parent closes the file. So at the moment of a fork no
@@ -30,7 +31,7 @@ from tokenry.core.grant import Row
 from .failures import refuse, translated, unavailable
 from .finder import Finder
 from .fixed import Reader
-from .locks import lock_file, make_private, presence, wait_for
+from .locks import Turns, lock_file, make_private, presence, take_turn
 from .place import Place
 from .rows import SqlRows
 
@@ -58,6 +59,7 @@ class SqliteDatabase:
         self._timeout = timeout
         self._memory: sqlite3.Connection | None = None
         self._write_file: int | None = None
+        self._turn_file: int | None = None
         self._presence: int | None = None
         self._begin_anew()
         self._take_part()
@@ -82,7 +84,9 @@ class SqliteDatabase:
         if self.path:
             make_private(self.path)
             self._presence = presence(self.path, exclusive=self.alone)
-            self._write_file = None if self.alone else lock_file(self.path + ".write")
+            if not self.alone:
+                self._write_file = lock_file(self.path + ".write")
+                self._turn_file = lock_file(self.path + ".turn")
 
     def _make_finder(self) -> Finder:
         place = Place(self.path, ".lock", *([] if self.alone else [".write"]))
@@ -94,14 +98,14 @@ class SqliteDatabase:
 
     def _begin_anew(self) -> None:
         """Have no connection; they are opened when they are needed."""
-        self._write_file = self._presence = None
+        self._write_file = self._turn_file = self._presence = None
         self._writer = self._writing_engine()
         self._readers: list[Reader] = []
         self._new_locks()
         self._finder = self._make_finder()
 
     def _new_locks(self) -> None:
-        self._writing = threading.RLock()
+        self._writing = Turns()
         self._reading = threading.BoundedSemaphore(_READERS)
         self._changing = False
         self._at_rest = False
@@ -227,7 +231,7 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Close all connections; the last one, which may checkpoint, under the write lock."""
-        with self._writing, self._file_lock(self._timeout):
+        with self._held(self._timeout), self._file_lock(self._timeout):
             if self.path:
                 self._close_connections()
             else:
@@ -245,10 +249,10 @@ class SqliteDatabase:
         self._finder.close()
 
     def _close_files(self) -> None:
-        for file in (self._write_file, self._presence):
+        for file in (self._write_file, self._turn_file, self._presence):
             if file is not None:
                 os.close(file)
-        self._write_file = self._presence = None
+        self._write_file = self._turn_file = self._presence = None
 
     @contextmanager
     def _outermost(self) -> Iterator[None]:
@@ -267,10 +271,10 @@ class SqliteDatabase:
 
     @contextmanager
     def _file_lock(self, seconds: float) -> Iterator[None]:
-        if self._write_file is None:
+        if self._write_file is None or self._turn_file is None:
             yield
             return
-        wait_for(self._write_file, max(0.0, seconds))
+        take_turn(self._turn_file, self._write_file, max(0.0, seconds))
         try:
             yield
         finally:

@@ -1,0 +1,50 @@
+"""A bulk call of one process lets the changes of others in between, at once and not when it is done."""
+
+import json
+
+import pytest
+
+from tests.processes.places import Place
+from tokenry import Tokenry
+
+KEYS = 20_000
+BETWEEN = 1_100
+"""So many events of a bulk call may lie between two changes of another process: those of two batches, and a few."""
+
+
+def issue(tk: Tokenry, owner: str, count: int) -> None:
+    tk.owners.put(owner)
+    for start in range(0, count, 1000):
+        tk.keys.issue_many([{"owner": owner, "name": f"k{n}"} for n in range(start, start + 1000)])
+
+
+def last_sequence(tk: Tokenry) -> int:
+    with tk._database.read() as rows:
+        return int(rows.core.exec_driver_sql("SELECT max(sequence) FROM tokenry_event").scalar() or 0)
+
+
+def between(tk: Tokenry, began: int) -> list[int]:
+    """Change something until the owner's keys are revoked; return how many events each change let pass."""
+    passed, number, seen = [], 0, began
+    while seen < began + KEYS:
+        seen, number = last_sequence(tk), number + 1
+        tk.owners.put("other", name=f"name {number}")
+        with tk._database.read() as rows:
+            own = rows.core.exec_driver_sql(
+                "SELECT max(sequence) FROM tokenry_event WHERE subject = 'other'"
+            ).scalar_one()
+        passed.append(own - seen - 1)
+    return passed
+
+
+@pytest.mark.parametrize("how", ["revoke_where"])
+def test_a_change_of_another_process_waits_for_two_batches_at_most(file_place: Place, how: str) -> None:
+    tk = file_place.open()
+    tk.owners.put("other")
+    issue(tk, "busy", KEYS)
+    (member,) = file_place.members(1)
+    member.begin("call", "keys", "revoke_where", owner="busy", dry_run=False)
+    passed = between(tk, last_sequence(tk))
+    member.answer()
+    assert len(passed) > 10
+    assert max(passed) <= BETWEEN, json.dumps(passed)

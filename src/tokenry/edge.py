@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from .core.decide import OPERATOR_ENVIRONMENT, Ask
+from .core.errors import ERRORS_MAX
 from .core.grant import Grant, size_of_grant
 from .core.key_fields import CHECKS as KEY_CHECKS
 from .core.lengths import record_of, written
@@ -155,6 +156,7 @@ def taken_of(verdict: Valid) -> Taken:
 
 __all__ = [
     "ENTRY_BYTES",
+    "ERRORS_MAX",
     "HIDDEN",
     "KEY_CHECKS",
     "KIB",

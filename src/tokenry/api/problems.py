@@ -189,9 +189,10 @@ def of(error: BaseException, name: Callable[[str], str] = str) -> Problem:
 
 
 def _counted(errors: list[FieldError], count: int) -> str:
-    names = dict.fromkeys(one.field for one in errors)
-    more = ", …" if count > len(errors) else ""
-    return f"{count} value{'s'[: count > 1]} cannot be accepted: {', '.join(names)}{more}"
+    names = ", ".join(dict.fromkeys(one.field for one in errors))
+    if count > len(errors):  # a request with very many mistakes is not read to its end
+        return f"More than {len(errors)} values cannot be accepted: {names}, …"
+    return f"{count} value{'s'[: count > 1]} cannot be accepted: {names}"
 
 
 __all__ = ["KINDS", "MEDIA_TYPE", "PAGE", "Failed", "Kind", "Problem", "missing_credential", "of", "problem", "refused"]

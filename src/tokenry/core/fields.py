@@ -151,7 +151,6 @@ def metadata(field: str, value: object, errors: Errors) -> Mapping[str, Any]:
         return {}
     try:
         encoded = json.dumps(dict(value), allow_nan=False, ensure_ascii=False).encode()
-        clean: Mapping[str, Any] = json.loads(encoded)
     except (TypeError, ValueError, RecursionError):
         errors.append(
             FieldError(field, "not_json", "metadata may only hold what JSON can: texts, numbers, lists, mappings")
@@ -159,8 +158,10 @@ def metadata(field: str, value: object, errors: Errors) -> Mapping[str, Any]:
         return {}
     if len(encoded) > METADATA_MAX:
         errors.append(FieldError(field, "too_long", f"metadata may have at most {METADATA_MAX} bytes as JSON"))
-    elif holds_credential(encoded.decode()):
+        return {}
+    if holds_credential(encoded.decode()):
         errors.append(FieldError(field, "holds_credential", HOLDS_CREDENTIAL))
+    clean: Mapping[str, Any] = json.loads(encoded)
     if not _fits(clean, DEPTH_MAX):  # whoever reads it again, here or elsewhere, reads no deeper
         errors.append(FieldError(field, "too_deep", f"metadata may be nested at most {DEPTH_MAX} levels deep"))
         return {}

@@ -1,5 +1,6 @@
 """No request of an anonymous client takes the event loop long: at most forty times what an ordinary refusal takes."""
 
+import json
 import time
 
 import pytest
@@ -13,6 +14,13 @@ from .wire import Talk
 TIMES_MAX = 40
 """A refusal takes 0.3 ms, so that this is about 12 ms."""
 
+
+def batch(question: str) -> bytes:
+    body = b'{"questions":[' + b",".join([question.encode()] * 100) + b"]}"
+    assert len(body) < 64 * 1024
+    return request("POST", "/v1/verify/batch", "Content-Type: application/json", body=body)
+
+
 HOSTILE = {
     **{name: make(1) for name, make in FLOODS.items()},
     "slashes": request("GET", "/" * 15_900),
@@ -23,6 +31,12 @@ HOSTILE = {
     "crumbs": request("POST", "/v1/auth", "Cookie: " + "a;" * 7900),
     "upgrades": request("GET", "/", *["Connection: upgrade", "Upgrade: x"] * 60),
     "documents": request("GET", "/openapi.json"),
+    "batch of wrong addresses": batch(f'{{"credential":"x","ip":"{":" * 600}"}}'),
+    "batch of unknown fields": batch(json.dumps({str(number): 1 for number in range(72)})),
+    "batch of wrong scopes": batch(json.dumps({"credential": 1, "scopes": {"any": [{"all": ["a"]}] * 30 + ["!"]}})),
+    "batch of mistakes": batch(
+        json.dumps({"credential": 1, "scopes": "! " * 150, "ip": "1", "cost": -1, "tenant": 1, "environment": 2})
+    ),
 }
 
 

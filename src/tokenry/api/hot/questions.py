@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import chain, islice
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from tokenry.edge import KIB, MIB, OPERATOR_ENVIRONMENT, Ask, Memo, is_json, is_too_long, read_ask
+from tokenry.edge import ERRORS_MAX, KIB, MIB, OPERATOR_ENVIRONMENT, Ask, Memo, is_json, is_too_long, read_ask
 from tokenry.types import FieldError, Invalid
 
 from ..problems import Failed, problem
 
 BATCH_MAX = 100
+_WRONG_MAX = 20
+"""How many wrong questions of a batch an error describes: to describe all 100 blocked the event loop for 25 ms."""
+
 NOBODY = "\0"
 """A tenant, or an environment, that no credential is of: who asks for it is answered like for an unknown credential."""
 _PARAMETERS = ("scopes", "environment")
@@ -38,10 +43,10 @@ class Question(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     def __repr__(self) -> str:
         return "Question(…)"
 
-    def ask(self, tenant: str | None, place: str = "", *, keep: bool) -> Ask:
+    def ask(self, tenant: str | None, *, keep: bool) -> Ask:
         """Return the ask for a caller, who belongs to `tenant` (None: to the installation).
 
-        Raise Invalid that names every mistake; `place` is what stands before the name of each.
+        Raise Invalid that names every mistake.
         """
         about = self.tenant
         if tenant is not None:
@@ -49,7 +54,7 @@ class Question(msgspec.Struct, forbid_unknown_fields=True, gc=False):
         try:
             return read_ask(self.scopes, self.ip, self.cost, about, self.environment, self.audience, keep=keep)
         except Invalid:
-            raise Invalid(mistakes(msgspec.structs.asdict(self), place)) from None
+            raise Invalid(mistakes(msgspec.structs.asdict(self))) from None
 
 
 class Batch(msgspec.Struct, forbid_unknown_fields=True):
@@ -58,6 +63,7 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True):
     questions: list[Question]
 
 
+_FIELDS = {field.name: field for field in msgspec.structs.fields(Question)}
 _decode_question = msgspec.json.Decoder(Question).decode
 _decode_batch = msgspec.json.Decoder(Batch).decode
 
@@ -89,17 +95,21 @@ def _read(decode: Any, content_type: bytes | None, body: bytes | bytearray) -> A
 
 
 def asks(questions: list[Question], tenant: str | None, *, keep: bool) -> list[Ask]:
-    """Return the asks of a batch; raise Invalid that names every mistake in it."""
-    found: list[Ask] = []
-    errors: list[FieldError] = []
-    for number, question in enumerate(questions):
-        try:
-            found.append(question.ask(tenant, f"questions[{number}].", keep=keep))
-        except Invalid as error:
-            errors += error.errors
-    if errors:
-        raise Invalid(errors)
-    return found
+    """Return the asks of a batch; raise Invalid that names the mistakes of its first wrong questions."""
+    try:
+        return [question.ask(tenant, keep=keep) for question in questions]
+    except Invalid:
+        raise Invalid(_mistakes_of_batch(map(msgspec.structs.asdict, questions))) from None
+
+
+def _mistakes_of_batch(questions: Iterable[Any]) -> list[FieldError]:
+    """Return what is wrong with the first wrong questions of a batch, and whether others were left out."""
+    found = (mistakes(one, f"questions[{number}].") for number, one in enumerate(questions))
+    wrong = list(islice(filter(None, found), _WRONG_MAX + 1))
+    if len(wrong) > _WRONG_MAX:
+        message = f"these are the mistakes of the first {_WRONG_MAX} wrong questions, and there are more"
+        wrong[-1] = [FieldError("questions", "more", message)]
+    return list(chain.from_iterable(wrong))
 
 
 def _all_mistakes(body: bytes | bytearray, *, is_batch: bool) -> list[FieldError]:
@@ -113,19 +123,21 @@ def _all_mistakes(body: bytes | bytearray, *, is_batch: bool) -> list[FieldError
     questions = told.get("questions") if isinstance(told, dict) and len(told) == 1 else None
     if not isinstance(questions, list) or len(questions) > BATCH_MAX:
         return []
-    return [error for number, one in enumerate(questions) for error in mistakes(one, f"questions[{number}].")]
+    return _mistakes_of_batch(questions)
 
 
 def mistakes(told: Any, place: str = "") -> list[FieldError]:
     """Return everything that is wrong with a question that was refused; `place` stands before every name."""
     if not isinstance(told, dict):
         return [FieldError(place.rstrip(".") or "body", "bad_type", "a question is an object")]
-    found, known = [], {field.name: field for field in msgspec.structs.fields(Question)}
+    found: list[FieldError] = []
     for name, value in told.items():
-        if name not in known:
-            found.append(FieldError(place + name[:80], "unknown", "is not a field of a question"))
+        if len(found) > ERRORS_MAX:
+            break
+        if name in _FIELDS:
+            found += _mistakes(_FIELDS[name], value, place)
         else:
-            found += _mistakes(known[name], value, place)
+            found.append(FieldError(place + name[:80], "unknown", "is not a field of a question"))
     if "credential" not in told:
         found.append(FieldError(place + "credential", "missing", "this is needed"))
     return found

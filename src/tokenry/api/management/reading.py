@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final, TypeAlias, get_args, get_origin
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 from msgspec import UNSET, Struct, ValidationError
+from msgspec.structs import FieldInfo
 from msgspec.structs import fields as fields_of
 
-from tokenry.edge import KEY_CHECKS, is_json
+from tokenry.edge import ERRORS_MAX, KEY_CHECKS, is_json
 from tokenry.operations import Operation
 from tokenry.operations.fields import LENGTH_SECONDS_MAX, LENGTHS, HeadBody, LimitBody, length, on_wire
 from tokenry.operations.operation import HEADERS
@@ -24,10 +26,14 @@ from ..problems import of as problem_of
 
 DEPTH_MAX: Final = 32
 _PAIRS_MAX: Final = 200
+_NAMED_MAX: Final = ERRORS_MAX + 1
+"""How many unknown fields of an object are noted: one more than an error names, so that it says there are more."""
+
 _IF_MATCH = re.compile(r'"[0-9]{1,15}"')
 _as_json: Final = msgspec.json.Decoder()
 
 Query: TypeAlias = list[tuple[str, str]]
+_FieldsByName: TypeAlias = "Mapping[str, FieldInfo]"
 
 
 class Reader:
@@ -36,7 +42,7 @@ class Reader:
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
         self._request = operation.request
-        self._fields = {} if self._request is None else {one.encode_name: one for one in fields_of(self._request)}
+        self._fields = {} if self._request is None else _fields_of(self._request)
         self._query = set(self._fields) if operation.reads_query else set()
         if operation.in_tenant:
             self._query.add("tenant")
@@ -100,7 +106,7 @@ class Reader:
         try:
             return _arguments(msgspec.convert(asked, self._request, strict=False))
         except ValidationError:
-            _read_fields(self._request, asked, errors, strict=False)
+            _read_fields(self._fields, asked, errors, strict=False)
             return {}
 
     def _decoded(self, body: bytes, errors: list[FieldError]) -> dict[str, Any]:
@@ -111,14 +117,15 @@ class Reader:
             return self._each(_as_json.decode(body), errors)
 
     def _each(self, found: Any, errors: list[FieldError]) -> dict[str, Any]:
-        assert self._request is not None
         if found is None:
             if any(one.required for one in self._fields.values()):
                 errors.append(FieldError("body", "missing", "is needed: a JSON object"))
             return {}
         known = len(errors)
-        clean = _read_fields(self._request, found, errors)
-        return _arguments(msgspec.convert(clean, self._request)) if len(errors) == known else {}
+        clean = _read_fields(self._fields, found, errors)
+        if self._request is None or len(errors) > known:
+            return {}
+        return _arguments(msgspec.convert(clean, self._request))
 
 
 def check_body(body: bytes, content_type: str | None) -> None:
@@ -174,20 +181,23 @@ def _check_stray(body: bytes, errors: list[FieldError]) -> None:
     found = _as_json.decode(body) if body else None
     if isinstance(found, dict):
         what = "is not a field of this request"
-        errors += [FieldError(str(name)[:100], "unknown_field", what) for name in found]
+        errors += [FieldError(str(name)[:100], "unknown_field", what) for name in islice(found, _NAMED_MAX)]
     elif found is not None:
         errors.append(FieldError("body", "not_empty", "this request has no body"))
 
 
 def _read_fields(
-    kind: type[Struct], found: Any, errors: list[FieldError], place: str = "", *, strict: bool = True
+    fields: _FieldsByName, found: Any, errors: list[FieldError], place: str = "", *, strict: bool = True
 ) -> dict[str, Any]:
-    """Read a value field by field and name every mistake; return the fields, in which 5.0 is 5 where 5 is asked for."""
+    """Read a value field by field; return the fields, in which 5.0 is 5 where 5 is asked for.
+
+    Every mistake is named, but not more unknown fields of one object than an error shows.
+    """
     if not isinstance(found, Mapping):
         errors.append(FieldError(place.rstrip(".") or "body", "not_an_object", "must be a JSON object"))
         return {}
-    fields = {one.encode_name: one for one in fields_of(kind)}
-    errors += [_unknown(name, place + name, fields, "field") for name in found if name not in fields]
+    unknown = islice((name for name in found if name not in fields), _NAMED_MAX)
+    errors += [_unknown(name, place + name, fields, "field") for name in unknown]
     clean: dict[str, Any] = {}
     for name, one in fields.items():
         if name in found:
@@ -195,6 +205,11 @@ def _read_fields(
         elif one.required:
             errors.append(FieldError(place + name, "missing", "is needed"))
     return clean
+
+
+def _fields_of(kind: type[Struct]) -> _FieldsByName:
+    """Return the fields of a request by their names on the wire."""
+    return {one.encode_name: one for one in fields_of(kind)}
 
 
 def _unknown(name: str, place: str, known: Container[str], what: str) -> FieldError:
@@ -207,10 +222,9 @@ def _unknown(name: str, place: str, known: Container[str], what: str) -> FieldEr
 def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, strict: bool) -> Any:
     items = _struct_in(one.type)
     if items is not None and items is not LimitBody and isinstance(value, list):
-        parts = [_read_fields(items, part, errors, f"{place}.{number}.") for number, part in enumerate(value[:1000])]
-        return parts + value[1000:]
+        return _read_items(items, value, errors, place)
     if items is not None and isinstance(value, dict):
-        return _read_fields(items, value, errors, f"{place}.")
+        return _read_fields(_fields_of(items), value, errors, f"{place}.")
     value = _whole(value) if one.name in _NUMBERS else value
     before = len(errors)
     try:
@@ -223,6 +237,16 @@ def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, stri
         _CHECKS[one.name](place, value, errors)
         errors += named if len(errors) == before else []
     return value
+
+
+def _read_items(kind: type[Struct], found: list[Any], errors: list[FieldError], place: str) -> list[Any]:
+    """Read a list of objects, as `_read_fields` does, until there are more mistakes than an error names."""
+    fields, clean = _fields_of(kind), list[Any]()
+    for number, part in enumerate(found[:1000]):
+        if len(errors) > ERRORS_MAX:
+            break
+        clean.append(_read_fields(fields, part, errors, f"{place}.{number}."))
+    return clean + found[len(clean) :]
 
 
 def _mistake(place: str, said: str) -> FieldError:

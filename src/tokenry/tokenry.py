@@ -318,9 +318,9 @@ class Tokenry(Ticking, Groups):
             return
         self._keyring.check()
         stores.allow(self._database)
-        if not stores.prepare(self._database, migrate=migrate, embed=self._keyring.embed):
-            without = "this database does not have Tokenry's tables yet: call migrate() once, or `tokenry db upgrade`"
-            stores.refuse(self._database, ConfigError(without), for_now=True)
+        outdated = stores.prepare(self._database, migrate=migrate, embed=self._keyring.embed)
+        if outdated:
+            stores.refuse(self._database, ConfigError(outdated), for_now=True)
             return
         self._keyring.confirm(lambda keyring: canary.check(self._database, keyring))
         self._prepared = True

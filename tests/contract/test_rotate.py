@@ -40,6 +40,7 @@ def test_rotation_keeps_everything_but_the_secret_over_20_rotations(tk: Any, clo
     expected = replace(
         issued.key,
         version=21,
+        updated_at=clock.now(),
         secrets=latest.key.secrets,
         use_count=20,
         last_used_at=clock.now(),

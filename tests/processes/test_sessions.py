@@ -226,6 +226,6 @@ def test_a_session_that_a_disabled_owner_has_kept_somehow_gets_nothing(place: Pl
     with tk._context.store.change() as rows:
         tenant = rows.tenants.get("default")
         assert tenant is not None
-        rows.owners.update(tenant, owner, {"status": "disabled"})
+        rows.owners.update(tenant, owner, {"status": "disabled"}, owner.created_at)
     assert tk.sessions.refresh(started.refresh).code == "owner_disabled"
     assert tk.sessions.get(started.session.id).generation == 1

@@ -76,6 +76,7 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
         ("environment", key.environment),
         *((field.replace("_", " "), ", ".join(map(_part, getattr(key, field)))) for field in LISTS),
         ("created", day(key.created_at)),
+        ("updated", day(key.updated_at, "")),
         ("not before", day(key.not_before, "")),
         ("expires", expiry(key)),
         ("revoked", f"{day(key.revoked_at)} {key.revoke_reason}".strip() if key.revoked_at else ""),

@@ -66,7 +66,8 @@ def show(call: Call, external_id: OwnerId, tenant: TenantOption = None) -> None:
         call.out.document({"owner": document(owner)})
         return
     pairs = zip(OWNER_COLUMNS, owner_row(owner), strict=True)
-    call.out.pairs([("id", owner.id), *pairs, ("created", day(owner.created_at))])
+    times = [("created", day(owner.created_at)), ("updated", day(owner.updated_at, "unknown"))]
+    call.out.pairs([("id", owner.id), *pairs, *times])
 
 
 @command(group, "disable")

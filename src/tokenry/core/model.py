@@ -77,6 +77,8 @@ class Owner:
     admin: bool
     status: Literal["active", "disabled"]
     created_at: datetime
+    updated_at: datetime | None = None
+    """None when an older version of Tokenry wrote the record or sent it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,8 @@ class Key:
     environment: str
     status: KeyStatus
     created_at: datetime
+    updated_at: datetime | None = None
+    """None when an older version of Tokenry wrote the record or sent it."""
     expires_at: datetime | None
     not_before: datetime | None
     revoked_at: datetime | None

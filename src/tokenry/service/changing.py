@@ -40,7 +40,7 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
             if not changed:
                 change.forgets(tuple(change.rows.secrets.kids(change.tenant, [key.id])))
                 return key
-            change.rows.keys.update(change.tenant, key, changed, version=None)
+            change.rows.keys.update(change.tenant, key, changed, change.now, version=None)
             was = {name: before[name] for name in changed}
             change.record("key.updated", key.id, was, changed, owner=key.owner)
             change.turns_keys(key.id)
@@ -61,7 +61,8 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
         change.turns_keys(key.id)  # a repeat promises, too
         if on == (key.status != "disabled"):
             return key
-        change.rows.keys.update(change.tenant, key, {"disabled_at": None if on else change.now}, version=None)
+        disabled_at = None if on else change.now
+        change.rows.keys.update(change.tenant, key, {"disabled_at": disabled_at}, change.now, version=None)
         change.record("key.enabled" if on else "key.disabled", key.id, owner=key.owner)
         return seeing.visible(change, id)
 
@@ -98,7 +99,7 @@ def _rotate(context: Context, seen: Key, grace: timedelta, tenant: Any, by: By, 
         change.actor.must_be_current(key)
         if key.status != "active":
             raise Conflict(f"only a live key can be rotated, this one is {key.status}", field="status")
-        if not change.rows.keys.update(change.tenant, key, {}, version=seen.version):
+        if not change.rows.keys.update(change.tenant, key, {}, change.now, version=seen.version):
             raise Conflict("the key was changed at the same moment: read it again and decide anew", field="version")
         row, secret = new_secret(change, key.id, key.environment, repeat)
         change.rows.secrets.end(change.tenant, key.id, change.now, change.now + grace)

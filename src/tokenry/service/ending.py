@@ -41,7 +41,14 @@ def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) ->
             told = {"status": "revoked", "reason": reason}
             change.record("key.revoked", key.id, {"status": key.status}, told, owner=key.owner)
             ended.append(
-                replace(key, status="revoked", revoked_at=change.now, revoke_reason=reason, version=key.version + 1)
+                replace(
+                    key,
+                    status="revoked",
+                    revoked_at=change.now,
+                    revoke_reason=reason,
+                    updated_at=change.now,
+                    version=key.version + 1,
+                )
             )
     if living:  # also those that somebody else has ended: who hears of this relies on it
         change.turns_keys(*(key.id for key in living))
@@ -50,7 +57,7 @@ def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) ->
 
 def _ended(change: Change, key: Key, reason: str) -> bool:
     values = {"revoked_at": change.now, "revoke_reason": reason}
-    return change.rows.keys.update(change.tenant, key, values, version=key.version)
+    return change.rows.keys.update(change.tenant, key, values, change.now, version=key.version)
 
 
 def _anew(change: Change, which: KeyFilter, id: str) -> Key | None:

@@ -158,6 +158,7 @@ def read(change: Change, asked: Mapping[str, Any], owner: Owner, repeat: Repeata
         owner=owner.external_id,
         status="active",
         created_at=now,
+        updated_at=now,
         expires_at=fields.expiry(change.tenant, now, asked["expires_in"], asked["expires_at"], errors),
         revoked_at=None,
         revoke_reason="",

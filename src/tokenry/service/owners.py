@@ -106,7 +106,7 @@ class Owners:
                 before = found[-1].id
             ending.end_sessions(change, owner, "owner deleted", ())
             values = {"status": "deleted", "name": "", "email": None, "roles": (), "admin": False}
-            change.rows.owners.update(change.tenant, owner, values)
+            change.rows.owners.update(change.tenant, owner, values, change.now)
             change.turns_owner(owner.id)
             change.record("owner.deleted", owner.external_id, {"id": owner.id}, None)
 
@@ -121,11 +121,11 @@ class Owners:
                 return owner
             if status == "active":
                 granting.must_act_as(change, owner)
-            change.rows.owners.update(change.tenant, owner, {"status": status})
+            change.rows.owners.update(change.tenant, owner, {"status": status}, change.now)
             change.record(type, owner.external_id)
             if status == "disabled":
                 ending.end_sessions(change, owner, "owner disabled", ())
-            return replace(owner, status=status)
+            return replace(owner, status=status, updated_at=change.now)
 
 
 def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: bool = False) -> Owner:
@@ -145,6 +145,7 @@ def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: 
             external_id=external_id,
             status="active",
             created_at=change.now,
+            updated_at=change.now,
             **{**blank, **given},
         )
         change.rows.owners.insert(change.tenant, owner)
@@ -153,13 +154,13 @@ def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: 
     changed = {field: value for field, value in given.items() if value != getattr(owner, field)}
     if not changed:
         return owner
-    change.rows.owners.update(change.tenant, owner, changed)
+    change.rows.owners.update(change.tenant, owner, changed, change.now)
     change.record("owner.updated", external_id, {field: getattr(owner, field) for field in changed}, changed)
     change.turns_owner(owner.id)
     # Somebody who could not sign in an administrator may hold the tokens of a session from before.
     if changed.get("admin") or granting.promotes(change, owner.roles, changed.get("roles", ())):
         ending.end_sessions(change, owner, "became an administrator", ())
-    return replace(owner, **changed)
+    return replace(owner, **changed, updated_at=change.now)
 
 
 def answered_by_host(change: Change, external_id: str) -> Owner | None:

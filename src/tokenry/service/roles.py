@@ -89,8 +89,8 @@ class Roles:
             before = change.rows.roles.get(change.tenant, [name])
             if not before or not change.rows.roles.delete(change.tenant, name):
                 raise NotFound("there is no such role here")
-            change.rows.keys.drop_role(change.tenant, name)
-            change.rows.owners.drop_role(change.tenant, name)
+            change.rows.keys.drop_role(change.tenant, name, change.now)
+            change.rows.owners.drop_role(change.tenant, name, change.now)
             change.record("role.deleted", name, {"scopes": before[0].scopes}, None)
             change.turns_all()
 

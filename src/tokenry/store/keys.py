@@ -235,7 +235,9 @@ class KeyRows:
         rows = _TAKEN[self._connection.dialect.name](self._connection, tenant_id=tenant.id, **given)
         return {(row.owner_id, row.name_folded) for row in rows}
 
-    def update(self, tenant: Tenant, record: Key, values: Mapping[str, Any], *, version: int | None) -> bool:
+    def update(
+        self, tenant: Tenant, record: Key, values: Mapping[str, Any], now: datetime, *, version: int | None
+    ) -> bool:
         """Write changed fields; with `version` only if the key still has it. Return whether a row was changed."""
         row = stored_row(values)
         if "name" in row or "description" in row:
@@ -244,7 +246,7 @@ class KeyRows:
             row["name_folded"] = folded(row["name"])
         if "expires_at" in row:
             row["expiry_notice_days"] = None
-        row |= {"of_tenant": tenant.id, "of_key": record.id}
+        row |= {"updated_at": micros(now), "of_tenant": tenant.id, "of_key": record.id}
         if version is None:
             return _UPDATE(self._connection, row) == 1
         return _UPDATE_VERSION(self._connection, {**row, "of_version": version}) == 1
@@ -273,12 +275,13 @@ class KeyRows:
             self._connection.execute(statement)
         self._connection.execute(delete(key).where(key.c.tenant_id == tenant.id, key.c.id.in_(ids)))
 
-    def drop_role(self, tenant: Tenant, name: str) -> None:
+    def drop_role(self, tenant: Tenant, name: str, now: datetime) -> None:
         wanted = {"tenant_id": tenant.id, "pattern": like(f'"{name}"')}
         for row in self._connection.execute(_WITH_ROLE, wanted).all():
             left = tuple(role for role in texts(row.roles) if role != name)
             statement = update(key).where(key.c.tenant_id == tenant.id, key.c.id == row.id)
-            self._connection.execute(statement.values(roles=stored(left), version=key.c.version + 1))
+            changed = {"roles": stored(left), "version": key.c.version + 1, "updated_at": micros(now)}
+            self._connection.execute(statement.values(changed))
 
     def unannounced(self, days: int, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
         """Return (tenant slug, key id) of keys that expire within `days` and were not announced as such.

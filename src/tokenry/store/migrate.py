@@ -11,7 +11,9 @@ from tokenry.core.errors import ConfigError
 
 from .tables import VERSION_TABLE
 
-HEAD = "0004"
+_SCRIPTS = Path(__file__).parent / "migrations"
+HEAD = max(script.name[:4] for script in (_SCRIPTS / "versions").glob("[0-9]*.py"))
+"""The newest revision."""
 
 
 def revision(connection: Connection) -> str | None:
@@ -22,14 +24,27 @@ def revision(connection: Connection) -> str | None:
     return str(row[0]) if row else None
 
 
+def outdated(current: str | None) -> str | None:
+    """Return why a database at a revision needs an upgrade, or None; raise ConfigError if it is newer than `HEAD`."""
+    if current is None:
+        return "this database does not have Tokenry's tables yet: call migrate() once, or run `tokenry db upgrade`"
+    if current > HEAD:
+        message = f"the database is at revision {current}, newer than this version of Tokenry ({HEAD}): upgrade Tokenry"
+        raise ConfigError(message)
+    if current < HEAD:
+        return (
+            f"the database is at revision {current}, this version of Tokenry needs {HEAD}: make a backup, then call "
+            "migrate() once, or run `tokenry db upgrade`"
+        )
+    return None
+
+
 def upgrade(connection: Connection, target: str = "head") -> None:
     """Bring a database up to date; do nothing when it is. The caller commits."""
     from alembic import command
 
     current = revision(connection)
-    if current is not None and current > HEAD:
-        message = f"the database is at revision {current}, newer than this version of Tokenry ({HEAD}): upgrade Tokenry"
-        raise ConfigError(message)
+    outdated(current)
     if current != HEAD or target != "head":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -47,6 +62,6 @@ def _config(connection: Connection):  # type: ignore[no-untyped-def]  # alembic'
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config

@@ -166,10 +166,11 @@ def keyring_beside(database: Database) -> Path | None:
     return Path(path + ".keyring") if path else None
 
 
-def prepare(database: Database, *, migrate: bool, embed: Callable[[bool], None]) -> bool:
-    """Migrate if asked, and make the keyring of a new embedded database; return whether there are tables.
+def prepare(database: Database, *, migrate: bool, embed: Callable[[bool], None]) -> str | None:
+    """Migrate if asked, and make the keyring of a new embedded database; return why no call can be made yet, or None.
 
-    Both happen under the write lock, so that of many processes that start at once one does it and the others find it.
+    Both happen under the write lock: of many processes that start at once one does it and the others find it done.
+    Raise ConfigError for a database of a newer version, and for an old one of a URL that may not be migrated.
     """
     with translated():
         with database.read() as rows:
@@ -177,18 +178,19 @@ def prepare(database: Database, *, migrate: bool, embed: Callable[[bool], None])
         if current == migrations.HEAD:
             with database.read() as rows:
                 if rows.canaries.list():
-                    return True
-        if not migrate and current is None:
-            return False
+                    return None
+        if not migrate:
+            outdated = migrations.outdated(current)
+            # The owner of an engine gets an instance whose migrate() can be called.
+            if outdated and current is not None and not isinstance(database, HostDatabase):
+                raise ConfigError(outdated)
+            if outdated:
+                return outdated
         with database.change_schema() as rows:
             if migrate:
                 migrations.upgrade(rows.core)
-            elif current != migrations.HEAD:
-                raise ConfigError(
-                    f"the database is at revision {current}, this Tokenry needs {migrations.HEAD}: run migrate()"
-                )
             embed(_is_new(rows))
-    return True
+    return None
 
 
 def _is_new(rows: SqlRows) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from tokenry.core.fields import searchable
-from tokenry.core.model import Owner, Tenant
+from tokenry.core.model import Owner, Tenant, micros
 from tokenry.core.records import OWNER
 
 from .fixed import Fixed
@@ -67,9 +68,9 @@ class OwnerRows:
         """Return where a page of `list` with a text ends, however few it has found; None when it may look at all."""
         return reach(self._connection, _behind(tenant, after), owner.c.external_id, newest_first=False)
 
-    def update(self, tenant: Tenant, record: Owner, values: Mapping[str, Any]) -> None:
+    def update(self, tenant: Tenant, record: Owner, values: Mapping[str, Any], now: datetime) -> None:
         statement = update(owner).where(owner.c.tenant_id == tenant.id, owner.c.id == record.id)
-        row = {**values, "search": _search(replace(record, **values))}
+        row = {**values, "search": _search(replace(record, **values)), "updated_at": now}
         self._connection.execute(statement, stored_row(row))
 
     def any(self, tenant: Tenant) -> bool:
@@ -82,8 +83,8 @@ class OwnerRows:
         found = [OWNER.record(row, tenant=tenant.slug) for row in rows]
         return [one for one in found if name in one.roles]  # SQLite's LIKE ignores case
 
-    def drop_role(self, tenant: Tenant, name: str) -> None:
+    def drop_role(self, tenant: Tenant, name: str, now: datetime) -> None:
         for record in self.with_role(tenant, name):
             left = tuple(role for role in record.roles if role != name)
             statement = update(owner).where(owner.c.tenant_id == tenant.id, owner.c.id == record.id)
-            self._connection.execute(statement, {"roles": stored(left)})
+            self._connection.execute(statement, {"roles": stored(left), "updated_at": micros(now)})

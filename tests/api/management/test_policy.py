@@ -54,9 +54,8 @@ def _expired(api: Api) -> str:
     secret = api.operator_of("default")
     key = api.tk.keys.find(secret)
     with api.tk._database.change() as rows:
-        rows.keys.update(
-            api.tk._context._tenant(rows, "default", None), key, {"expires_at": key.created_at}, version=None
-        )
+        tenant = api.tk._context._tenant(rows, "default", None)
+        rows.keys.update(tenant, key, {"expires_at": key.created_at}, key.created_at, version=None)
     return secret
 
 

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.client.conftest import Scripted
-from tokenry.api.problems import KINDS
 from tokenry.client import AsyncClient, Client, records
 from tokenry.client.wire import Answer, Pause, Sending, steps
+from tokenry.edge.problems import KINDS
 from tokenry.operations import OPERATIONS
 from tokenry.operations.problems import error_of
 from tokenry.types import (

@@ -14,12 +14,12 @@ from tokenry.api.hot.questions import Requirements, asks, needs_of, read_batch, 
 from tokenry.api.management.reading import DEPTH_MAX, Reader, read_query
 from tokenry.api.management.reading import check_body as check_json
 from tokenry.api.oauth.forms import BODY_MAX, OAuthError, read_form
-from tokenry.api.problems import Failed
 from tokenry.api.process.redaction import redacted
 from tokenry.core import addresses, scopes
 from tokenry.core.errors import Invalid
 from tokenry.core.proxies import Proxies
 from tokenry.edge import HIDDEN
+from tokenry.edge.problems import Failed
 from tokenry.operations import OPERATIONS
 from tokenry.service.paging import page, place_of
 

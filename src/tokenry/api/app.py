@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from tokenry.aio import AsyncTokenry
 from tokenry.edge import Engine, Proxies, Throttle
+from tokenry.edge.asgi import App, Message, Receive, Scope, Send, live, raw, respond
+from tokenry.edge.problems import problem
 from tokenry.tokenry import Tokenry
 
 from . import problems
-from .asgi import App, Message, Receive, Scope, Send, live
 from .hot.head_cache import Heads
 from .hot.holding import SMALL_MAX, Holding
 from .hot.request import Answer, Request, Steps, Wish, own_query
@@ -22,7 +23,6 @@ from .hot.verify import ADMITTED, Hot
 from .management import Callers, Management
 from .oauth.endpoints import OAuth
 from .paths import AUTH, BODY_MAX, place_of
-from .problems import problem
 from .process.counters import Counters
 from .process.logs import REQUEST_ID, AccessLog
 from .process.settings import ServerSettings
@@ -125,12 +125,10 @@ class Application:
         except (Exception, asyncio.CancelledError) as error:
             answer = self._hot.failed(route, problems.of(error), asked)
         status, head, body = answer
-        fields = [tuple(line.split(b": ", 1)) for line in head.split(b"\r\n")[:-1]]
-        fields.append((b"content-length", b"%d" % len(body)))
+        fields = [(name, value) for name, _, value in [line.partition(b": ") for line in head.split(b"\r\n")[:-1]]]
         if close:
             fields.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": status, "headers": fields})
-        await send({"type": "http.response.body", "body": body})
+        await respond(send, status, body, fields)
         seconds = time.perf_counter() - began
         self._served.access(scope["method"], route, status, seconds, request_id, asked.client or "")
 
@@ -256,13 +254,6 @@ class _Bounded:
     async def refuse(self, code: str = "body_too_large") -> None:
         """Answer that this is not heard to its end."""
         told = problem(code)
-        body = told.body(self._asked.request_id.decode())
-        fields = [
-            (b"content-type", problems.MEDIA_TYPE.encode()),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-            (b"connection", b"close"),
-        ]
-        await self.send({"type": "http.response.start", "status": told.status, "headers": fields})
-        await self.send({"type": "http.response.body", "body": body})
+        fields = raw([*told.fields(), ("Connection", "close")])
+        await respond(self.send, told.status, told.body(self._asked.request_id.decode()), fields)
         self._refused = True

@@ -9,6 +9,10 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from tokenry.edge import from_memory, is_too_long, read_ask
+from tokenry.tokenry import Tokenry
+from tokenry.types import Refused, Verdict
+
 T = TypeVar("T")
 
 THREADS: Final = 40
@@ -19,3 +23,13 @@ async def in_thread(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Return what a call returns, made in one of the threads with the context of this request."""
     inside = partial(copy_context().run, call, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_pool, inside)
+
+
+async def verify(tk: Tokenry, text: str, **given: Any) -> Verdict:
+    """Return the verdict of a text, from memory where that has it; `given` is what `Tokenry.verify` takes."""
+    if is_too_long(text):
+        return Refused("malformed")
+    ask: dict[str, Any] = {"scopes": None, "ip": None, "cost": 1, "tenant": None, "environment": None, "audience": None}
+    ask |= given
+    verdict = from_memory(tk, text, read_ask(**ask))
+    return await in_thread(tk.verify, text, **ask) if verdict is None else verdict

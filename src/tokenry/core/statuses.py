@@ -17,6 +17,8 @@ def status_of(code: str) -> int:
         return 200
     if code in _TOO_MANY:
         return 429
+    if code == "too_early":
+        return 409
     return 403 if code in _FORBIDDEN else 401
 
 

@@ -7,21 +7,18 @@ What it lets in finds its verdict in `scope["tokenry"]`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from tokenry import AsyncTokenry
+from tokenry.edge.asgi import App, Fields, Message, Receive, Scope, Send, raw, respond
+from tokenry.edge.problems import Problem
 from tokenry.types import ConfigError
 
 from . import steps
-from .answers import Problem, limits_of
+from .answers import limits_of
 from .facts import of_scope
 from .guard import ALL, Guard, Kind
 from .options import read_options
-
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _POLICY_VIOLATION = 1008
 
@@ -31,7 +28,7 @@ class TokenryMiddleware:
 
     def __init__(
         self,
-        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        app: App,
         tk: AsyncTokenry,
         *,
         scopes: Any = None,
@@ -57,17 +54,16 @@ class TokenryMiddleware:
         if isinstance(found, Problem):
             return await _refuse(scope, receive, send, found)
         scope["tokenry"] = found
-        fields = limits_of(found) if found is not None else []
+        fields = raw(limits_of(found)) if found is not None else []
         return await self._app(scope, receive, _telling(send, fields) if fields else send)
 
 
-def _telling(send: Send, fields: list[tuple[str, str]]) -> Send:
+def _telling(send: Send, fields: Fields) -> Send:
     """Add the fields of limits to an answer."""
-    raw = [(name.lower().encode(), value.encode()) for name, value in fields]
 
-    async def told(message: MutableMapping[str, Any]) -> None:
+    async def told(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *raw]}
+            message = {**message, "headers": [*message.get("headers", ()), *fields]}
         await send(message)
 
     return told
@@ -81,8 +77,5 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, found: Problem) ->
         if "websocket.http.response" not in scope.get("extensions", {}):
             return await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": found.code})
         begin = "websocket.http.response"
-    body = found.body()
-    fields = [*found.fields(), ("Content-Length", str(len(body)))]
-    headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in fields]
-    await send({"type": f"{begin}.start", "status": found.status, "headers": headers})
-    await send({"type": f"{begin}.body", "body": b"" if scope.get("method") == "HEAD" else body})
+    is_head = scope.get("method") == "HEAD"
+    await respond(send, found.status, found.body(), raw(found.fields()), is_head=is_head, begin=begin)

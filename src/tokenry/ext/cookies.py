@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from tokenry.edge.problems import Problem
 from tokenry.types import SessionTokens
 
-from .answers import Problem
 from .options import Options
 
 _ACCESS_LIFE_MAX = timedelta(days=1)

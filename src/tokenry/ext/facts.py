@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any, NamedTuple
 
-from tokenry.edge import ENTRY_BYTES, length, remembering
+from tokenry.edge import address_of
 
 _ENVIRON = (
     ("authorization", "HTTP_AUTHORIZATION"),
@@ -60,7 +59,7 @@ def of_environ(environ: Mapping[str, Any]) -> Facts:
         _WEBSOCKET if environ.get("HTTP_UPGRADE", "").lower() == "websocket" else environ.get("REQUEST_METHOD", ""),
         tuple(credentials),
         environ.get("HTTP_COOKIE", ""),
-        address(environ.get("REMOTE_ADDR") or ""),
+        address_of(environ.get("REMOTE_ADDR") or ""),
         (forwarded,) if forwarded is not None else (),
         environ.get("HTTP_SEC_FETCH_SITE"),
         environ.get("HTTP_ORIGIN"),
@@ -84,7 +83,7 @@ def of_scope(scope: Mapping[str, Any]) -> Facts:
         _WEBSOCKET if scope["type"] == "websocket" else scope["method"],
         tuple(credentials),
         "; ".join(found.get(b"cookie", ())),
-        address(client[0]) if client else None,
+        address_of(client[0]) if client else None,
         tuple(found.get(b"x-forwarded-for", ())),
         _joined(found.get(b"sec-fetch-site")),
         _joined(found.get(b"origin")),
@@ -96,12 +95,3 @@ def of_scope(scope: Mapping[str, Any]) -> Facts:
 def _joined(values: list[str] | None) -> str | None:
     """Return the values of a field as WSGI servers do: joined, so that two never pass for one of them."""
     return ", ".join(values) if values else None
-
-
-@remembering(length, each_max=ENTRY_BYTES + 128)
-def address(host: str) -> str | None:
-    """Return a peer's address; what a server names otherwise, such as a unix socket, has none."""
-    try:
-        return str(ip_address(host))
-    except ValueError:
-        return None

@@ -26,10 +26,11 @@ except ModuleNotFoundError as error:
 
 from tokenry import AsyncTokenry
 from tokenry.edge import is_json
+from tokenry.edge.problems import Problem
 from tokenry.types import ConfigError, SessionTokens, Valid
 
 from . import cookies, steps
-from .answers import Problem, limits_of
+from .answers import limits_of
 from .facts import of_scope
 from .guard import ALL, KEYS, SESSIONS, Guard, Kind
 from .hooks import ACCESS, Hooks, refresh_steps

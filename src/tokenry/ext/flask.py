@@ -27,10 +27,11 @@ except ModuleNotFoundError as error:
 from tokenry import Tokenry
 from tokenry.config import override
 from tokenry.edge import is_json
+from tokenry.edge.problems import Problem
 from tokenry.types import ConfigError, SessionTokens, Valid
 
 from . import cookies, steps
-from .answers import Problem, limits_of, problem
+from .answers import limits_of, problem
 from .facts import of_environ
 from .guard import ALL, KEYS, SESSIONS, Demand, Guard, Kind
 from .hooks import ACCESS, Hooks, refresh_steps

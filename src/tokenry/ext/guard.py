@@ -24,9 +24,10 @@ from tokenry.edge import (
     read_cookie,
     read_presented,
 )
+from tokenry.edge.problems import Problem, refused
 from tokenry.types import Refused, Valid, Verdict
 
-from .answers import Problem, problem, refused
+from .answers import problem
 from .facts import Facts
 from .options import Options
 
@@ -36,7 +37,6 @@ Kind: TypeAlias = Literal["key", "session", "token"]
 KEYS: Final[tuple[Kind, ...]] = ("key", "token")
 SESSIONS: Final[tuple[Kind, ...]] = ("session",)
 ALL: Final[tuple[Kind, ...]] = ("key", "token", "session")
-_GUESSES = ("malformed", "not_found")
 _ASKS_BYTES_MAX = 128 * 1024
 """How much one route remembers of the addresses that ask: about 500 of them."""
 
@@ -190,13 +190,9 @@ class Guard:
     def judged(self, verdict: Verdict, facts: Facts, need: Need) -> Valid | Problem:
         """Return the verdict if it will do, or the problem that it is."""
         if isinstance(verdict, Refused):
-            return refused(self.throttled(verdict, facts), scopes=need.scopes)
+            return refused(self.throttled(verdict, facts), need.scopes)
         return verdict if need.accepts(verdict) else problem("wrong_kind")
 
     def throttled(self, verdict: Refused, facts: Facts) -> Refused:
         """Count a guess; beyond so many of an address they are `throttled`, whatever they were."""
-        if verdict.code in _GUESSES:
-            wait = self._throttle.failed(self.client(facts) or facts.peer)
-            if wait is not None:
-                return Refused("throttled", wait)
-        return verdict
+        return self._throttle.judged(verdict, self.client(facts) or facts.peer)

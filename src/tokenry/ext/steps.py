@@ -11,9 +11,10 @@ from typing import Any, TypeAlias, TypeVar
 
 from tokenry import AsyncTokenry, Tokenry
 from tokenry.edge import Engine, session_of
+from tokenry.edge.problems import Problem, refused
 from tokenry.types import REFRESH_CODES, NotFound, Refused, Session, SessionTokens, StoreUnavailable, Valid
 
-from .answers import Problem, problem, refused
+from .answers import problem
 from .facts import Facts
 from .guard import Guard, Need
 from .hooks import Hooks, refresh_steps
@@ -127,7 +128,7 @@ def refresh(tk: Any, guard: Guard, hooks: Hooks, facts: Facts, token: str | None
                 yield from _before(hooks, session.owner, session)
         result: SessionTokens | Refused = yield tk.sessions.refresh(text, access, tenant=tenant)
         if isinstance(result, Refused):
-            told = refused(guard.throttled(result, facts), REFRESH_CODES)
+            told = refused(guard.throttled(result, facts), meanings=REFRESH_CODES)
             heard = any(hooks.step(name) for name in refresh_steps(told.code))
             return told._replace(session=(yield session_of(tk, text, tenant))) if heard else told
     except StoreUnavailable:

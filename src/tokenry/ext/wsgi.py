@@ -12,9 +12,10 @@ from http import HTTPStatus
 from typing import Any
 
 from tokenry import Tokenry
+from tokenry.edge.problems import Problem
 
 from . import steps
-from .answers import Problem, limits_of
+from .answers import limits_of
 from .facts import of_environ
 from .guard import ALL, Guard, Kind
 from .options import read_options

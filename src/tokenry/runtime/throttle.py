@@ -6,14 +6,17 @@ It only ever changes what a failure is called: whoever shares the address and sh
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from tokenry.core.addresses import read
 from tokenry.core.errors import Invalid
+from tokenry.core.verdict import Refused, Verdict
 
+_GUESSES = ("malformed", "not_found")
 _SECOND = 1_000_000
 _IPV6_NETWORK = 64  # the low bits, which whoever has one address has all of
 
+V = TypeVar("V", bound=Verdict)
 _Place: TypeAlias = tuple[str, tuple[int, int] | None]
 
 
@@ -30,6 +33,14 @@ class Throttle:
         self._half = max(1, entries // 2)
         self._young: dict[_Place, tuple[int, int]] = {}
         self._old: dict[_Place, tuple[int, int]] = {}
+
+    def judged(self, verdict: V, ip: str | None, of: str = "") -> V | Refused:
+        """Count a verdict that may be that of a guess; return `throttled` in its place for an address with too many."""
+        if verdict.code in _GUESSES:
+            wait = self.failed(ip, of)
+            if wait is not None:
+                return Refused("throttled", wait)
+        return verdict
 
     def failed(self, ip: str | None, of: str = "") -> int | None:
         """Count a failure of an address; return None, or for how many seconds its failures are `throttled`.

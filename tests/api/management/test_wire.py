@@ -11,9 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.management.conftest import Api
-from tokenry.api.problems import KINDS
 from tokenry.api.reference.markdown import table
 from tokenry.edge import Throttle
+from tokenry.edge.problems import KINDS
 from tokenry.operations import OPERATIONS
 from tokenry.types import StoreUnavailable
 

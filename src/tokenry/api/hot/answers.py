@@ -7,9 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import msgspec
-
-from tokenry.edge import KIB, MIB, Memo, grant_of, record_of, size_of_grant, taken_of
+from tokenry.edge import KIB, MIB, Memo, encode, grant_of, record_of, size_of_grant, taken_of
 from tokenry.types import Limit, Refused, Valid, Verdict
 
 BYTES_MAX = 16 * MIB
@@ -18,7 +16,6 @@ BYTES_MAX = 16 * MIB
 _NOTHING = b',"kind":null,"key":null,"session":null,"owner":null,"tenant":null,"scopes":[],"claims":{},"limits":'
 _END = b'],"retry_after":null}'
 _PLAIN = re.compile(r"[A-Za-z0-9_.~:@*-]+")
-_encode = msgspec.json.Encoder().encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,8 +51,8 @@ class _Kept:
         shown = self.limits[place] = _Shown(
             limit,
             window,
-            b'%b%b,"remaining":' % (comma, _encode(limit)[:-1]),
-            b',"reset_at":%b}' % _encode(_EPOCH + timedelta(seconds=ends_at)),
+            b'%b%b,"remaining":' % (comma, encode(limit)[:-1]),
+            b',"reset_at":%b}' % encode(_EPOCH + timedelta(seconds=ends_at)),
             b'%b"%b";r=' % (comma, name),
             ends_at,
             b'%b"%b";q=%d;w=%d' % (comma, name, limit.limit, limit.window_seconds),
@@ -128,9 +125,9 @@ def _size(kid: str, kept: _Kept) -> int:
 def _refused(verdict: Refused) -> bytes:
     known = _REFUSED.get(verdict.code)
     if known is None:
-        known = _REFUSED[verdict.code] = b'{"valid":false,"code":%b%b' % (_encode(verdict.code), _NOTHING)
+        known = _REFUSED[verdict.code] = b'{"valid":false,"code":%b%b' % (encode(verdict.code), _NOTHING)
     after = b"null" if verdict.retry_after is None else b"%d" % verdict.retry_after
-    return b'%b%b,"retry_after":%b}' % (known, _encode(verdict.limits) if verdict.limits else b"[]", after)
+    return b'%b%b,"retry_after":%b}' % (known, encode(verdict.limits) if verdict.limits else b"[]", after)
 
 
 _REFUSED: dict[str, bytes] = {}
@@ -139,13 +136,13 @@ _REFUSED: dict[str, bytes] = {}
 def _beginning(verdict: Valid) -> bytes:
     """Return the JSON of a valid verdict up to its limits."""
     grant = grant_of(verdict)
-    kind, session = verdict.kind.encode(), _encode(verdict.session)
+    kind, session = verdict.kind.encode(), encode(verdict.session)
     owner = _remembered(_OWNERS, (grant.owner_record, grant.tenant, grant.owner_disabled), verdict)
     tenant = _remembered(_TENANTS, (grant.tenant_record, grant.tenant, grant.suspended), verdict)
-    scopes, claims = _encode(verdict.scopes), _encode(verdict.claims)
+    scopes, claims = encode(verdict.scopes), encode(verdict.claims)
     return (
         b'{"valid":true,"code":"valid","kind":"%b","key":%b,"session":%b,"owner":%b,"tenant":%b,"scopes":%b,"claims":%b,'
-        b'"limits":[' % (kind, _encode(verdict.key), session, owner, tenant, scopes, claims)
+        b'"limits":[' % (kind, encode(verdict.key), session, owner, tenant, scopes, claims)
     )
 
 
@@ -153,7 +150,7 @@ def _remembered(known: Memo[Any, bytes], of: Any, verdict: Valid) -> bytes:
     """Return the JSON of an owner or a tenant, whom many keys share."""
     found = known.get(of)
     if found is None:
-        found = known.put(of, _encode(verdict.owner) if known is _OWNERS else _encode(record_of(verdict.tenant)))
+        found = known.put(of, encode(verdict.owner) if known is _OWNERS else encode(record_of(verdict.tenant)))
     return found
 
 

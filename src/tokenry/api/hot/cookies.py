@@ -12,10 +12,8 @@ from typing import Final
 
 from tokenry.edge import cookie_counts
 from tokenry.edge import read_cookie as read
-
-from ..problems import Failed, problem
-
-Fields = list[tuple[bytes, bytes]]
+from tokenry.edge.asgi import Fields
+from tokenry.edge.problems import Failed, problem
 
 _METHOD_FIELDS: Final = (b"x-forwarded-method", b"x-original-method")
 _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS"))

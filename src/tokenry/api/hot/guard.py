@@ -12,8 +12,10 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from tokenry.edge.asgi import lines
+from tokenry.edge.problems import problem
+
 from ..paths import BODY_MAX
-from ..problems import MEDIA_TYPE, problem
 from .request import new_request_id
 from .sending import Sender
 
@@ -344,12 +346,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """Say what was wrong, and close; what the client still sends is not read, and does not cost it the answer."""
         told, request_id = problem(self._failing, _DETAILS.get(self._failing, "")), new_request_id()
         body = told.body(request_id.decode())
-        content = [STATUS_LINE[told.status], b"x-request-id: %b\r\ncache-control: no-store\r\n" % request_id]
-        if told.status == 503:
-            content.append(b"retry-after: 1\r\n")
+        content = [STATUS_LINE[told.status], b"x-request-id: %b\r\n" % request_id, lines(told.fields())]
         content += [b"%b: %b\r\n" % field for field in self.server_state.default_headers]
-        content.append(b"content-type: %b\r\ncontent-length: %d\r\n" % (MEDIA_TYPE.encode(), len(body)))
-        content.append(b"connection: close\r\n\r\n")
+        content.append(b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body))
         if not self.transport.is_closing():
             self.transport.write(b"".join([*content, body]))
             if self.transport.can_write_eof():

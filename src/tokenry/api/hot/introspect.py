@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from tokenry.edge import KIB, MIB, Ask, Grant, Memo, grant_of, read_ask, size_of_grant
+from tokenry.edge import KIB, MIB, Ask, Grant, Memo, encode, grant_of, read_ask, size_of_grant
+from tokenry.edge.asgi import lines
+from tokenry.edge.problems import refused
 from tokenry.types import Refused, Valid, Verdict
 
-from .. import problems
 from ..oauth import forms
 from ..oauth.forms import OAuthError, read_client, read_form, unknown_client
 from ..paths import INTROSPECT
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 _FORM: Final = b"application/x-www-form-urlencoded"
 _JSON: Final = b"content-type: application/json\r\ncache-control: no-store\r\n"
 _INACTIVE: Final = b'{"active":false}'
-_encode = msgspec.json.Encoder().encode
 
 
 class Introspection:
@@ -51,8 +49,7 @@ class Introspection:
         return self._failed(asked, forms.too_large())
 
     def _failed(self, asked: Request, error: OAuthError) -> Answer:
-        lines = "".join([f"{name.lower()}: {value}\r\n" for name, value in error.headers]).encode("latin-1")
-        return self._said(asked, error.status, error.body(), lines)
+        return self._said(asked, error.status, error.body(), lines(error.headers))
 
     def _answer(self, asked: Request) -> Generator[list[Wish], list[Verdict], bytes]:
         recall = self._hot.recall
@@ -100,12 +97,11 @@ class Introspection:
             if named in (None, grant.key_id):
                 return None if grant.tenant == "system" else grant.tenant
             raise _unknown(asked)
-        refused = self._hot.judged(verdict, asked.client or asked.peer)
-        assert isinstance(refused, Refused)
-        if refused.retry_after is not None:
-            raise forms.throttled(refused.retry_after)
-        if refused.code == "insufficient_scope":
-            told = problems.refused(refused, needs="tokenry:verify")
+        verdict = self._hot.judged(verdict, asked.client or asked.peer)
+        if verdict.retry_after is not None:
+            raise forms.throttled(verdict.retry_after)
+        if verdict.code == "insufficient_scope":
+            told = refused(verdict, ["tokenry:verify"])
             raise OAuthError("insufficient_scope", told.detail, 403, told.headers)
         raise _unknown(asked)
 
@@ -115,7 +111,7 @@ class Introspection:
         kept = self._kept.get(id(grant))
         if kept is not None:
             return kept[1]
-        body = _encode({**(verdict.claims or self._of_key(verdict)), **_always(verdict), **_end(verdict)})
+        body = encode({**(verdict.claims or self._of_key(verdict)), **_always(verdict), **_end(verdict)})
         return self._kept.put(id(grant), (grant, body))[1]
 
     def _of_key(self, verdict: Valid) -> dict[str, Any]:
@@ -130,8 +126,8 @@ class Introspection:
             "iat": int(key.created_at.timestamp()),
         }
 
-    def _said(self, asked: Request, status: int, body: bytes, lines: bytes = b"") -> Answer:
-        return self._hot.said(INTROSPECT, status, _JSON + lines, body, asked)
+    def _said(self, asked: Request, status: int, body: bytes, more: bytes = b"") -> Answer:
+        return self._hot.said(INTROSPECT, status, _JSON + more, body, asked)
 
 
 def _size(_: int, kept: tuple[Grant, bytes]) -> int:

@@ -11,9 +11,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from tokenry.edge import ERRORS_MAX, KIB, MIB, OPERATOR_ENVIRONMENT, Ask, Memo, is_json, is_too_long, read_ask
+from tokenry.edge.problems import Failed, problem
 from tokenry.types import FieldError, Invalid
-
-from ..problems import Failed, problem
 
 BATCH_MAX = 100
 _WRONG_MAX = 20

@@ -9,9 +9,10 @@ from itertools import count
 from typing import TypeAlias
 
 from tokenry.edge import Ask, Grant, Proxies, read_presented
+from tokenry.edge.asgi import texts
+from tokenry.edge.problems import Failed, problem
 from tokenry.types import Verdict
 
-from ..problems import Failed, problem
 from .questions import Needs, Question
 
 _APPENDED = b"/v1/auth/for/"
@@ -111,7 +112,7 @@ class Request:
             value = self.credentials[0][1]
             if value.startswith(b"Bearer ") and len(value) > 7 and value[7] > 32 and value[-1] > 32:
                 return value[7:].decode("latin-1")
-        found = read_presented([(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.credentials])
+        found = read_presented(texts(self.credentials))
         if found == "ambiguous":
             raise Failed(problem("credential_ambiguous"))
         return found.text if found is not None else None

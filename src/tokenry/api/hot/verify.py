@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from typing import TypeVar
 
 from tokenry.edge import OPERATOR_ENVIRONMENT, Ask, Engine, Throttle, grant_of, read_ask
+from tokenry.edge.asgi import lines
+from tokenry.edge.problems import Failed, Problem, problem, refused
 from tokenry.types import Invalid, Refused, TokenryError, Valid, Verdict
 
 from .. import problems
 from ..paths import AUTH, BATCH, INTROSPECT, VERIFY, place_of
-from ..problems import Failed, Problem, problem
 from ..process.counters import Counters
 from ..process.settings import ServerSettings
 from .answers import Answers
@@ -25,8 +27,8 @@ from .request import Answer, Request, Steps, Wish
 
 VERIFY_SCOPE = "tokenry:verify"
 _SYSTEM = "system"
+V = TypeVar("V", bound=Verdict)
 _JSON = b"content-type: application/json\r\ncache-control: no-store\r\n"
-_PROBLEM = b"content-type: application/problem+json\r\ncache-control: no-store\r\n"
 
 ADMITTED: Answer = (0, b"", b"")
 """Stands for no answer: the caller is known, and its body is read whatever its size."""
@@ -102,8 +104,8 @@ class Hot:
             return self.failed(VERIFY, problems.of(error), asked)
         body = self._answers.json(verdict)
         if on_http and isinstance(verdict, Refused):
-            told = problems.refused(verdict)
-            return self.said(VERIFY, told.status, _JSON + _lines(told), body, asked)
+            told = refused(verdict)
+            return self.said(VERIFY, told.status, _JSON + lines(told.headers), body, asked)
         return self.said(VERIFY, 200, _JSON, body, asked)
 
     def batch(self, asked: Request) -> Steps:
@@ -142,7 +144,7 @@ class Hot:
             if self._nginx:
                 lines += b"x-auth-status: 200\r\n"
             return self.said(AUTH, 200, b"cache-control: no-store\r\n" + lines, b"", asked)
-        return self._unauthorized(problems.refused(verdict), asked)
+        return self._unauthorized(refused(verdict), asked)
 
     def _caller(
         self, asked: Request, *, reads_ahead: bool = False
@@ -159,9 +161,8 @@ class Hot:
                 _read_ahead(asked)
             [verdict] = yield [about]
         if isinstance(verdict, Refused):
-            refused = self.judged(verdict, asked.client or asked.peer)
-            assert isinstance(refused, Refused)
-            raise Failed(problems.refused(refused, needs=VERIFY_SCOPE))
+            verdict = self.judged(verdict, asked.client or asked.peer)
+            raise Failed(refused(verdict, [VERIFY_SCOPE]))
         slug = grant_of(verdict).tenant
         return (None if slug == _SYSTEM else slug), True
 
@@ -183,7 +184,7 @@ class Hot:
         if text is not None:
             asked.about = (bounded(text), _ask_of_caller(asked.client))
         elif not self._settings.verify_open:
-            raise Failed(problems.missing_credential())
+            raise Failed(problem("credential_missing"))
         return asked.about
 
     def _asked_by_proxy(self, asked: Request) -> Wish:
@@ -195,7 +196,7 @@ class Hot:
         asked.needs = needs_of(asked.query, asked.fields)
         requirement, environment = self._needs.read(asked.needs)
         if text is None:
-            raise Failed(problems.missing_credential())
+            raise Failed(problem("credential_missing"))
         ask = read_ask(None, asked.client, 1, self._settings.auth_tenant, environment, None)
         ask.requirement = requirement
         asked.about = about = (bounded(text), ask)
@@ -213,18 +214,14 @@ class Hot:
                 found[place] = verdict
         return found  # type: ignore[return-value]
 
-    def judged(self, verdict: Verdict, blamed: str | None, tenant: str | None = None) -> Verdict:
+    def judged(self, verdict: V, blamed: str | None, tenant: str | None = None) -> V | Refused:
         """Count a verdict; a failure of an address that had too many is `throttled`, whatever it was.
 
         What the callers of a `tenant` tell of is counted apart: nobody blames an address before other tenants.
         """
-        code = verdict.code
-        if code in ("malformed", "not_found"):
-            wait = self._throttle.failed(blamed, tenant or "")
-            if wait is not None:
-                verdict, code = Refused("throttled", wait), "throttled"
-        self._counters.judged(code)
-        return verdict
+        told = self._throttle.judged(verdict, blamed, tenant or "")
+        self._counters.judged(told.code)
+        return told
 
     def uncounted(self, verdict: Verdict) -> Verdict:
         """Note a verdict in the metrics; its failure counts against no address."""
@@ -252,9 +249,8 @@ class Hot:
         return self.failed(AUTH, told, asked)
 
     def failed(self, route: str, told: Problem, asked: Request, status: int | None = None) -> Answer:
-        return self.said(
-            route, status or told.status, _PROBLEM + _lines(told), told.body(asked.request_id.decode()), asked
-        )
+        body = told.body(asked.request_id.decode())
+        return self.said(route, status or told.status, lines(told.fields()), body, asked)
 
     def said(self, route: str, status: int, lines: bytes, body: bytes, asked: Request) -> Answer:
         self._counters.answered(route, status)
@@ -273,7 +269,3 @@ def _wants_status(query: bytes) -> bool:
     if query in (b"", b"status=http"):
         return bool(query)
     raise Invalid.one("query", "unknown", "the only query here is ?status=http")
-
-
-def _lines(told: Problem) -> bytes:
-    return "".join([f"{name.lower()}: {value}\r\n" for name, value in told.headers]).encode("latin-1", "replace")

@@ -9,17 +9,15 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
-import msgspec
-
-from tokenry.edge import is_inline, limit_fields
+from tokenry.edge import encode, is_inline, limit_fields
+from tokenry.edge.asgi import Fields, Receive, Scope, Send, live, raw, read_body, respond
+from tokenry.edge.problems import MEDIA_TYPE, Problem
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.tokenry import Tokenry
 from tokenry.types import Issued, Key
 
 from .. import problems
-from ..asgi import Fields, Receive, Scope, Send, live
 from ..paths import BODY_MAX
-from ..problems import Failed, Problem, problem
 from ..reference.openapi import document
 from ..reference.site import LARGE, Page, Site
 from ..threads import in_thread
@@ -32,7 +30,6 @@ Add: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 
 _JSON: Final = b"application/json"
 _NO_STORE: Final = (b"cache-control", b"no-store")
-_encode = msgspec.json.Encoder().encode
 
 
 class Answered(NamedTuple):
@@ -92,7 +89,9 @@ class Management:
             operation, in_path = self._router.find(scope["method"], path)
             call = await self._callers.admit(scope, operation.rule, request_id)
             headers: Fields = scope["headers"]
-            body = await _body(receive, headers)
+            about = dict(headers)
+            body = await read_body(receive, about.get(b"content-length"), BODY_MAX)
+            check_body(body, about.get(b"content-type"))
             check_path(operation, in_path)
             query = read_query(scope["query_string"])
             slug = call.tenant(named_tenant(query)) if operation.in_tenant else call.home
@@ -116,39 +115,12 @@ def _written(operation: Operation, result: Any) -> Answered:
         fields.append((b"etag", b'"%d"' % key.version))
     limits = {"self.get": lambda: result["limits"], "keys.limits": lambda: result}.get(operation.id)
     if limits is not None:
-        told = limit_fields(limits(), datetime.now(UTC))
-        fields += [(name.lower().encode(), value.encode()) for name, value in told]
-    return Answered(operation.status, _JSON, _encode(operation.answer.write(result)), fields)
+        fields += raw(limit_fields(limits(), datetime.now(UTC)))
+    return Answered(operation.status, _JSON, encode(operation.answer.write(result)), fields)
 
 
 def _failed(told: Problem, request_id: str) -> Answered:
-    fields = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in told.headers]
-    return Answered(told.status, problems.MEDIA_TYPE.encode(), told.body(request_id), fields)
-
-
-async def _body(receive: Receive, headers: Fields) -> bytes:
-    """Return the whole body; raise Failed for one that is too large or is not JSON."""
-    kind = None
-    for name, value in headers:
-        if name == b"content-type":
-            kind = value.decode("latin-1")
-        elif name == b"content-length" and value.isdigit() and int(value) > BODY_MAX:
-            raise Failed(problem("body_too_large"))
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Failed(problem("bad_request", "The connection ended before the body."))
-        part = message.get("body", b"")
-        size += len(part)
-        if size > BODY_MAX:
-            raise Failed(problem("body_too_large"))
-        parts.append(part)
-        if not message.get("more_body"):
-            break
-    body = b"".join(parts)
-    check_body(body, kind)
-    return body
+    return Answered(told.status, MEDIA_TYPE.encode(), told.body(request_id), raw(told.headers))
 
 
 async def _send(send: Send, answered: Answered, request_id: str, *, is_head: bool) -> None:
@@ -157,6 +129,5 @@ async def _send(send: Send, answered: Answered, request_id: str, *, is_head: boo
     if not any(name == b"cache-control" for name, _ in fields):
         head.append(_NO_STORE)
     if status != 204:
-        head += [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": head})
-    await send({"type": "http.response.body", "body": b"" if is_head else body})
+        head.append((b"content-type", kind))
+    await respond(send, status, body, head, is_head=is_head)

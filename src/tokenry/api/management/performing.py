@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from tokenry.edge import Refreshing
+from tokenry.edge.problems import Failed, problem
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.operations.answers import write_issued
 from tokenry.types import Conflict, Explanation, Issued, TokenryError
@@ -76,7 +77,7 @@ def _update(call: Call, slug: str, given: Arguments) -> Any:
         return call.groups(slug).keys.update(**given)
     except Conflict as error:
         if given.get("if_version") is not None and error.details.get("field") == "version":
-            raise problems.Failed(problems.problem("version_mismatch", error.message)) from None
+            raise Failed(problem("version_mismatch", error.message)) from None
         raise
 
 

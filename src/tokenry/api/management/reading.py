@@ -15,13 +15,13 @@ from msgspec.structs import FieldInfo
 from msgspec.structs import fields as fields_of
 
 from tokenry.edge import ERRORS_MAX, KEY_CHECKS, is_json
+from tokenry.edge.asgi import Fields
+from tokenry.edge.problems import Failed, problem
 from tokenry.operations import Operation
 from tokenry.operations.fields import LENGTH_SECONDS_MAX, LENGTHS, HeadBody, LimitBody, length, on_wire
 from tokenry.operations.operation import HEADERS
 from tokenry.types import FieldError, Head, Invalid, Limit
 
-from ..asgi import Fields
-from ..problems import Failed, problem
 from ..problems import of as problem_of
 
 DEPTH_MAX: Final = 32
@@ -128,7 +128,7 @@ class Reader:
         return _arguments(msgspec.convert(clean, self._request))
 
 
-def check_body(body: bytes, content_type: str | None) -> None:
+def check_body(body: bytes, content_type: bytes | None) -> None:
     """Raise Failed for a body that is not JSON, or nested too deep."""
     if not body:
         return

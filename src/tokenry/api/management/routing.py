@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
+from tokenry.edge.problems import Failed, problem
 from tokenry.operations import Operation
 from tokenry.types import NotFound
 
-from ..problems import Failed, problem
 from .reading import check_url
 
 _OWNERS: Final = ("external_id", "owner")

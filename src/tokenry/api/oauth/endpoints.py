@@ -10,18 +10,16 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import msgspec
-
-from tokenry.edge import OPERATOR_ENVIRONMENT, Refreshing, from_memory, is_too_long, key_set, read_ask, recall_key_set
+from tokenry.edge import OPERATOR_ENVIRONMENT, Refreshing, encode, is_operators, key_set, recall_key_set
+from tokenry.edge.asgi import Fields, Receive, Scope, Send, raw, read_body, respond
+from tokenry.edge.problems import Failed, problem
 from tokenry.tokenry import Tokenry
-from tokenry.types import NOT_GIVEN, Denied, Invalid, NotFound, NotGiven, Refused, Verdict
+from tokenry.types import NOT_GIVEN, Denied, Invalid, NotFound, NotGiven, Refused
 
 from .. import problems
-from ..asgi import Receive, Scope, Send
 from ..management.gathering import Refresher
 from ..paths import INTROSPECT, JWKS, METADATA, REVOKE, TOKEN, place_of
-from ..problems import problem
-from ..threads import in_thread
+from ..threads import in_thread, verify
 from . import forms
 from .forms import Client, Form, OAuthError, read_client, read_form
 
@@ -37,8 +35,8 @@ _NO_URL: Final = (
     " https://keys.example.com without /t/…, and start it again. Access tokens from before are refused then; sessions"
     " go on."
 )
+_PRIVATE: Final = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache"))
 _AUTHENTICATIONS = ["client_secret_basic", "client_secret_post"]
-_encode = msgspec.json.Encoder().encode
 
 
 class Asked:
@@ -49,7 +47,7 @@ class Asked:
         self.slug = slug
         self.method: str = scope["method"]
         self.has_query = bool(scope["query_string"])
-        self.fields: forms.Fields = scope["headers"]
+        self.fields: Fields = scope["headers"]
         self.ip: str | None = state.get("client")
         self.request_id: str = state.get("request_id", "")
         peer = scope.get("client")
@@ -62,10 +60,9 @@ class Asked:
 
     def check(self, refused: Refused) -> None:
         """Count a failure that may be a guess; raise OAuthError for an address that had too many."""
-        if self._throttle is not None and refused.code in ("malformed", "not_found"):
-            wait = self._throttle.failed(self.blamed)
-            if wait is not None:
-                raise forms.throttled(wait)
+        told = refused if self._throttle is None else self._throttle.judged(refused, self.blamed)
+        if told.code == "throttled":
+            raise forms.throttled(told.retry_after)
 
     def trust(self) -> None:
         """Count no further failure: a client with a key presents the tokens of many users from one address."""
@@ -96,18 +93,20 @@ class OAuth:
                 raise OAuthError("invalid_request", "Send it with POST.", 405, [("Allow", "POST")])
             if asked.has_query:  # which would stand in every log on the way
                 raise OAuthError("invalid_request", "Parameters belong into the body, never into the URL.")
-            form = read_form(asked.field(b"content-type"), await _body(receive, asked.field(b"content-length")))
+            body = await read_body(receive, asked.field(b"content-length"), forms.BODY_MAX)
+            form = read_form(asked.field(b"content-type"), body)
             body = await (self._token if path == TOKEN else self._revoke)(asked, form)
         except Exception as error:
-            await _fail(send, forms.of(error))
+            told = forms.of(error)
+            await respond(send, told.status, told.body(), raw([*_PRIVATE, *told.headers]))
         else:
-            await _answer(send, 200, body, "application/json", [("Cache-Control", "no-store"), ("Pragma", "no-cache")])
+            await respond(send, 200, body, raw(_PRIVATE))
 
     async def _token(self, asked: Asked, form: Form) -> bytes:
         grant = self._grants.get(form.need("grant_type"))
         if grant is None:
             raise OAuthError("unsupported_grant_type", f"Known are refresh_token and {EXCHANGE}.")
-        return _encode(await grant(asked, form))
+        return encode(await grant(asked, form))
 
     async def _refresh(self, asked: Asked, form: Form) -> dict[str, Any]:
         client = await self._client(asked, form)
@@ -162,7 +161,7 @@ class OAuth:
         end: Callable[..., Any] = groups.sessions.revoke_by_token
         named = token
         if not is_refresh_token(token):
-            verdict = await self._verdict(token, tenant=asked.slug, environment=None, cost=0)
+            verdict = await verify(self._tk, token, tenant=asked.slug, cost=0)
             if isinstance(verdict, Refused):
                 asked.check(verdict)
                 return b"{}"
@@ -191,9 +190,8 @@ class OAuth:
         return await self._authenticated(asked, client, client.key)
 
     async def _authenticated(self, asked: Asked, client: Client, key: str) -> str:
-        is_operator = key.rpartition("_")[0].endswith(f"_{OPERATOR_ENVIRONMENT}")
-        environment, tenant = (OPERATOR_ENVIRONMENT, None) if is_operator else (None, asked.slug)
-        verdict = await self._verdict(key, tenant=tenant, environment=environment, ip=asked.ip, cost=0)
+        environment, tenant = (OPERATOR_ENVIRONMENT, None) if is_operators(key) else (None, asked.slug)
+        verdict = await verify(self._tk, key, tenant=tenant, environment=environment, ip=asked.ip, cost=0)
         if isinstance(verdict, Refused):
             asked.check(verdict)
         elif (
@@ -206,15 +204,6 @@ class OAuth:
             return verdict.key.id
         raise forms.unknown_client("The client is unknown, or its key is not valid.", by_header=client.by_header)
 
-    async def _verdict(self, text: str, **ask: Any) -> Verdict:
-        if is_too_long(text):
-            return Refused("malformed")
-        full: dict[str, Any] = {"scopes": None, "ip": None, "cost": 1, "audience": None, **ask}
-        verdict = from_memory(self._tk, text, read_ask(**full))
-        if verdict is None:
-            verdict = await in_thread(self._tk.verify, text, **full)
-        return verdict
-
     def _seconds_to(self, end: datetime) -> int:
         now = datetime.fromtimestamp(self._now() / 1_000_000, UTC)
         return max(0, int((end - now) / timedelta(seconds=1)))
@@ -223,15 +212,14 @@ class OAuth:
         """Answer with what everybody may know."""
         try:
             if asked.method not in ("GET", "HEAD"):
-                raise problems.Failed(problem("method_not_allowed", headers=[("Allow", "GET, HEAD")]))
+                raise Failed(problem("method_not_allowed", headers=[("Allow", "GET, HEAD")]))
             body, kind = await make(asked.slug)
         except Exception as error:
             told = problems.of(error)
-            no_store = [("Cache-Control", "no-store"), *told.headers]
-            await _answer(send, told.status, told.body(asked.request_id), problems.MEDIA_TYPE, no_store)
+            await respond(send, told.status, told.body(asked.request_id), raw(told.fields()))
             return
-        fields = [("Cache-Control", "public, max-age=60"), ("Access-Control-Allow-Origin", "*")]
-        await _answer(send, 200, body, kind, fields, is_head=asked.method == "HEAD")
+        fields = [("Content-Type", kind), ("Cache-Control", "public, max-age=60"), ("Access-Control-Allow-Origin", "*")]
+        await respond(send, 200, body, raw(fields), is_head=asked.method == "HEAD")
 
     async def _key_set(self, slug: str) -> tuple[bytes, str]:
         return await self._keys(slug), "application/jwk-set+json"
@@ -252,8 +240,8 @@ class OAuth:
         await self._keys(slug)
         base = self._tk.settings.issuer.rstrip("/")
         if not base.startswith(("https://", "http://")):
-            raise problems.Failed(problem("not_found", _NO_URL))
-        return _encode(metadata(f"{base}/t/{slug}")), "application/json"
+            raise Failed(problem("not_found", _NO_URL))
+        return encode(metadata(f"{base}/t/{slug}")), "application/json"
 
 
 def metadata(issuer: str) -> dict[str, Any]:
@@ -302,37 +290,6 @@ def _unfit(refused: Refused) -> OAuthError:
         after = [("Retry-After", str(refused.retry_after))]
         return OAuthError("temporarily_unavailable", "The limits of the key are used up.", 429, after, refused.code)
     return OAuthError("invalid_request", f"The subject token is refused: {refused.code}.", code=refused.code)
-
-
-async def _body(receive: Receive, length: bytes | None) -> bytes:
-    """Read a form; raise OAuthError for one that is too large as soon as that shows."""
-    if length is not None and int(length) > forms.BODY_MAX:
-        raise forms.too_large()
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise OAuthError("invalid_request", "The connection ended before the body.")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > forms.BODY_MAX:
-            raise forms.too_large()
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-async def _fail(send: Send, error: OAuthError) -> None:
-    fields = [("Cache-Control", "no-store"), ("Pragma", "no-cache"), *error.headers]
-    await _answer(send, error.status, error.body(), "application/json", fields)
-
-
-async def _answer(
-    send: Send, status: int, body: bytes, kind: str, fields: list[tuple[str, str]], *, is_head: bool = False
-) -> None:
-    about = [("Content-Type", kind), ("Content-Length", str(len(body))), *fields]
-    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in about]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if is_head else body})
 
 
 def is_refresh_token(text: str) -> bool:

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
 
-import msgspec
-
-from tokenry.edge import Presented, read_presented
+from tokenry.edge import Presented, encode, read_presented
+from tokenry.edge.asgi import Fields, texts
+from tokenry.edge.problems import Failed
 from tokenry.types import REFRESH_CODES, Invalid, NotAllowed, NotFound, Refused, StoreUnavailable, TokenryError, shown
 
 from .. import problems
@@ -23,8 +23,6 @@ _DESCRIPTION_MAX: Final = 1000
 _REPEATED: Final = frozenset(("audience", "resource"))
 _FORM: Final = b"application/x-www-form-urlencoded"
 _SPECIAL: Final = str.maketrans('"\\`', "'/'")
-
-Fields = list[tuple[bytes, bytes]]
 
 
 class OAuthError(Exception):
@@ -49,7 +47,7 @@ class OAuthError(Exception):
         """Return the JSON of the answer."""
         told = self.description[:_DESCRIPTION_MAX].translate(_SPECIAL).encode("ascii", "replace").decode()
         fields = {"error": self.error, "error_description": told}
-        return msgspec.json.encode(fields | {"code": self.code} if self.code else fields)
+        return encode(fields | {"code": self.code} if self.code else fields)
 
 
 class Client(NamedTuple):
@@ -112,7 +110,7 @@ def read_form(content_type: bytes | None, body: bytes | bytearray) -> Form:
 def read_client(fields: Fields, form: Form) -> Client:
     """Return who the client is, by one way of saying so at most; raise OAuthError."""
     basic = [value for name, value in fields if name == b"authorization" and value[:6].lower() == b"basic "]
-    found = read_presented([(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields])
+    found = read_presented(texts(fields))
     ways = [*(_of_basic(value) for value in basic), *_of_header(found), *_of_form(form)]
     if len(ways) > 1 or found == "ambiguous":
         raise OAuthError("invalid_request", "The client authenticates in more than one way.")
@@ -156,7 +154,7 @@ def unknown_client(description: str, *, by_header: bool = False) -> OAuthError:
     return OAuthError("invalid_client", description, 401, [("WWW-Authenticate", challenge)])
 
 
-def throttled(wait: int) -> OAuthError:
+def throttled(wait: int | None) -> OAuthError:
     """Return the answer to an address that had too many failures."""
     told = "There were too many failures from this address. Wait for the seconds in Retry-After."
     return OAuthError("temporarily_unavailable", told, 429, [("Retry-After", str(wait))], "throttled")
@@ -173,6 +171,8 @@ def of(error: BaseException) -> OAuthError:
     match error:
         case OAuthError():
             return error
+        case Failed():
+            return OAuthError("invalid_request", error.problem.detail, error.problem.status)
         case Invalid():
             field = error.errors[0].field if error.errors else ""
             kind = {"scopes": "invalid_scope", "audience": "invalid_target"}.get(field, "invalid_request")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 
 from tokenry.aio import AsyncTokenry
-from tokenry.edge import Engine
+from tokenry.edge import Engine, encode
+from tokenry.edge.asgi import Receive, Scope, Send, raw, respond
+from tokenry.edge.problems import problem
 from tokenry.types import TokenryError
 
-from ..asgi import Receive, Scope, Send
-from ..problems import MEDIA_TYPE, problem
 from .logs import log
 
 PATHS = ("/healthz", "/readyz", "/metrics")
@@ -72,27 +71,20 @@ class Operations:
         """Answer one request."""
         path = scope["path"]
         if scope["method"] not in ("GET", "HEAD"):
-            told = problem("method_not_allowed").body(scope.get("state", {}).get("request_id", ""))
-            await _answer(send, 405, told, MEDIA_TYPE, (b"allow", b"GET, HEAD"))
+            told = problem("method_not_allowed", headers=[("Allow", "GET, HEAD")])
+            request_id = scope.get("state", {}).get("request_id", "")
+            await respond(send, told.status, told.body(request_id), raw(told.fields()))
         elif path == "/healthz":
             await _answer(send, 200, b'{"status":"ok"}', "application/json")
         elif path == "/readyz":
             missing = await self._readiness()
             state = {"status": "unavailable", "reason": missing} if missing else {"status": "ready"}
-            body = json.dumps(state, separators=(",", ":")).encode()
-            await _answer(send, 503 if missing else 200, body, "application/json")
+            await _answer(send, 503 if missing else 200, encode(state), "application/json")
         elif path == "/metrics":
             await _answer(send, 200, await self._metrics(), _METRICS_TYPE)
         else:
             await _answer(send, 404, b"", "text/plain")
 
 
-async def _answer(send: Send, status: int, body: bytes, kind: str, *headers: tuple[bytes, bytes]) -> None:
-    about = [
-        (b"content-type", kind.encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        *headers,
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": about})
-    await send({"type": "http.response.body", "body": body})
+async def _answer(send: Send, status: int, body: bytes, kind: str) -> None:
+    await respond(send, status, body, raw([("Content-Type", kind), ("Cache-Control", "no-store")]))

@@ -12,6 +12,7 @@ import msgspec
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
 
 import tokenry
+from tokenry.edge import encode
 
 from .counters import Counters
 
@@ -36,7 +37,6 @@ class Family(NamedTuple):
     samples: list[Sample]
 
 
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Family]).decode
 
 
@@ -112,7 +112,7 @@ class Metrics:
 
     async def _tell(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            writer.write(_encode(await self.own()))
+            writer.write(encode(await self.own()))
             await writer.drain()
             writer.close()
 

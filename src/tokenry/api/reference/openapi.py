@@ -8,11 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from tokenry import __version__
+from tokenry.edge.problems import KINDS, MEDIA_TYPE
 from tokenry.operations import NOUNS, OPERATIONS, Operation, Reach
 from tokenry.operations.answers import ProblemDocument
 from tokenry.operations.fields import PATHS, Slug
 
-from ..problems import KINDS, MEDIA_TYPE
 from .examples import example, example_of_request
 
 _DESCRIPTION: Final = """\

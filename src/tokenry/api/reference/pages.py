@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any, Final
 
-from ..problems import KINDS, Kind
+from tokenry.edge.problems import KINDS, Kind
 
 _NESTING_MAX: Final = 4
 _METHODS: Final = ("get", "put", "post", "patch", "delete")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
-import msgspec
+from tokenry.edge import encode
+from tokenry.edge.problems import KINDS
 
-from .. import problems
 from . import pages
 
 _FIELDS: Final = (
@@ -57,7 +57,7 @@ class Site:
 
     def _made(self, path: str) -> Page | None:
         if path == "/openapi.json":
-            return Page(b"application/json", msgspec.json.encode(self._document()))
+            return Page(b"application/json", encode(self._document()))
         if path == "/docs":
             return Page(_HTML, pages.reference(self._document()).encode())
         if path == "/docs/reference.css":
@@ -65,4 +65,4 @@ class Site:
         if path == "/docs/problems":
             return Page(_HTML, pages.problems().encode())
         code = path.removeprefix(_PROBLEM)
-        return Page(_HTML, pages.problem(code).encode()) if code in problems.KINDS else None
+        return Page(_HTML, pages.problem(code).encode()) if code in KINDS else None

@@ -10,10 +10,11 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from tokenry.edge.problems import Problem
 from tokenry.types import Valid
 
 from .. import steps
-from ..answers import Problem, limits_of, problem
+from ..answers import limits_of, problem
 from ..facts import Facts, of_environ
 from ..guard import ALL, KEYS, SESSIONS, Demand, Kind, Need
 from ..hooks import ACCESS

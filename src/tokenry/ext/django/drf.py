@@ -22,9 +22,10 @@ try:
 except ModuleNotFoundError as error:
     raise missing(error, "djangorestframework") from None
 
+from tokenry.edge.problems import Problem
 from tokenry.types import Valid
 
-from ..answers import Problem, problem
+from ..answers import problem
 from ..guard import ALL, Need
 from .admitting import Refusal, admitted, answer
 from .engine import guard, user_loader

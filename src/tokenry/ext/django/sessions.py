@@ -12,10 +12,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from tokenry.edge import is_json
+from tokenry.edge.problems import Problem
 from tokenry.types import SessionTokens
 
 from .. import cookies, steps
-from ..answers import Problem
 from ..hooks import refresh_steps
 from .admitting import answer, facts_of
 from .atomic import begins_before, taking_part

@@ -1,18 +1,24 @@
-"""What an edge needs to put a verification on HTTP: the credential, the client, the engine, and how an answer looks."""
+"""What `api/` and `ext/` share to put a verification on HTTP: the credential, the client, and the engine.
+
+`edge.asgi` has the requests and answers of ASGI, `edge.problems` every refusal.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
 
-from .core.decide import OPERATOR_ENVIRONMENT, Ask
-from .core.errors import ERRORS_MAX
-from .core.grant import Grant, size_of_grant
-from .core.key_fields import CHECKS as KEY_CHECKS
-from .core.lengths import record_of, written
-from .core.media import is_json
-from .core.memo import ENTRY_BYTES, KIB, MIB, Memo, length, remembering
-from .core.presented import (
+import msgspec
+
+from ..core.decide import OPERATOR_ENVIRONMENT, Ask
+from ..core.errors import ERRORS_MAX
+from ..core.grant import Grant, size_of_grant
+from ..core.key_fields import CHECKS as KEY_CHECKS
+from ..core.lengths import record_of, written
+from ..core.media import is_json
+from ..core.memo import ENTRY_BYTES, KIB, MIB, Memo, length, remembering
+from ..core.presented import (
     Found,
     Presented,
     cookie_counts,
@@ -21,23 +27,26 @@ from .core.presented import (
     read_cookie,
     read_presented,
 )
-from .core.proxies import Proxies
-from .core.redaction import HIDDEN, unrepeated
-from .core.statuses import challenge, limit_fields, status_of
-from .runtime.throttle import Throttle
-from .service.refreshing_together import Refreshing, Result
-from .service.refreshing_together import refresh_together as _refresh_together
-from .service.sessions import of_refresh
-from .service.verify import Find, read_ask
-from .store import open as stores
+from ..core.proxies import Proxies
+from ..core.redaction import HIDDEN, unrepeated
+from ..core.statuses import challenge, limit_fields, status_of
+from ..runtime.throttle import Throttle
+from ..service.refreshing_together import Refreshing, Result
+from ..service.refreshing_together import refresh_together as _refresh_together
+from ..service.sessions import of_refresh
+from ..service.verify import Find, read_ask
+from ..store import open as stores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .aio import AsyncTokenry
-    from .core.verdict import Taken, Valid, Verdict
-    from .tokenry import Tokenry
+    from ..aio import AsyncTokenry
+    from ..core.verdict import Taken, Valid, Verdict
+    from ..tokenry import Tokenry
 
+
+encode: Final = msgspec.json.Encoder().encode
+"""Returns a value as JSON."""
 
 # A kid is random, so no key ever gets this one.
 _NOBODY = "0" * 16
@@ -144,6 +153,20 @@ def session_of(tk: Tokenry | AsyncTokenry, refresh: str, tenant: str | None) -> 
     return of_refresh(instance._context, refresh, tenant)
 
 
+@remembering(length, each_max=ENTRY_BYTES + 128)
+def address_of(host: str) -> str | None:
+    """Return a peer's address; what a server names otherwise, such as a unix socket, has none."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None
+
+
+def is_operators(text: str) -> bool:
+    """Tell whether a text looks like the key of an operator."""
+    return text.rpartition("_")[0].endswith(f"_{OPERATOR_ENVIRONMENT}")
+
+
 def grant_of(verdict: Valid) -> Grant:
     """Return what a verdict was decided on, the same object as long as it is remembered: its records cost nothing."""
     return verdict._grant
@@ -172,13 +195,16 @@ __all__ = [
     "Refreshing",
     "Result",
     "Throttle",
+    "address_of",
     "challenge",
     "cookie_counts",
+    "encode",
     "from_memory",
     "grant_of",
     "is_foreign",
     "is_inline",
     "is_json",
+    "is_operators",
     "is_too_long",
     "key_set",
     "length",

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from tokenry import AsyncTokenry, Conflict, Invalid, NotFound
 from tokenry.ext.fastapi import FastAPITokenry
-from tokenry.types import Valid
+from tokenry.types import SessionValid, Valid
 
 
 def hashed(password: str) -> bytes:
@@ -36,7 +36,7 @@ app = FastAPI(lifespan=lifespan)
 auth = FastAPITokenry(app, tk, cookie_secure=os.environ.get("COOKIE_SECURE") != "false")
 app.include_router(auth.router("/auth"))
 
-SignedIn = Annotated[Valid, Depends(auth.session_required())]
+SignedIn = Annotated[SessionValid, Depends(auth.session_required())]
 Reader = Annotated[Valid, Depends(auth.credential_required("read:projects"))]
 
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from .core.errors import StoreUnavailable as StoreUnavailable
     from .core.errors import TokenryError as TokenryError
     from .core.limits import Limit as Limit
+    from .core.verdict import KeyValid as KeyValid
     from .core.verdict import Refused as Refused
+    from .core.verdict import SessionValid as SessionValid
+    from .core.verdict import TokenValid as TokenValid
     from .core.verdict import Valid as Valid
     from .core.verdict import Verdict as Verdict
     from .tokenry import Tokenry as Tokenry
@@ -38,12 +41,15 @@ _HOMES = {
     "Conflict": "core.errors",
     "Denied": "core.errors",
     "Invalid": "core.errors",
+    "KeyValid": "core.verdict",
     "Limit": "core.limits",
     "NotAllowed": "core.errors",
     "NotFound": "core.errors",
     "Refused": "core.verdict",
+    "SessionValid": "core.verdict",
     "Settings": "config",
     "StoreUnavailable": "core.errors",
+    "TokenValid": "core.verdict",
     "Tokenry": "tokenry",
     "TokenryError": "core.errors",
     "Valid": "core.verdict",

@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
 from .config import KeyringSource, Settings, load
 from .core.breaker import Breaker
+from .core.decide import ClientAddress, Question
 from .core.errors import ConfigError, StoreUnavailable, TokenryError
 from .core.keyring import Keyring
 from .core.model import NOT_GIVEN, NotGiven, Token, micros
 from .core.scopes import ScopesAsked
 from .core.secret import Secret
-from .core.verdict import Explanation, Valid, Verdict
+from .core.token import OfflineValid, OfflineVerdict
+from .core.verdict import AnyValid, Explanation, Verdict
 from .groups import Groups, Joined
 from .runtime import instances
 from .runtime.clock import SystemClock
@@ -117,18 +119,32 @@ class Tokenry(Ticking, Groups):
     def __repr__(self) -> str:
         return f"<Tokenry on {self._database.dialect}>"
 
+    @overload
+    def verify(
+        self, presented: str | Secret, *, offline: Literal[False] = False, **asked: Unpack[Question]
+    ) -> Verdict: ...
+
+    @overload
+    def verify(
+        self, presented: str | Secret, *, offline: Literal[True], **asked: Unpack[Question]
+    ) -> OfflineVerdict: ...
+    @overload
+    def verify(
+        self, presented: str | Secret, *, offline: bool, **asked: Unpack[Question]
+    ) -> Verdict | OfflineVerdict: ...
+
     def verify(
         self,
         presented: str | Secret,
         *,
         scopes: ScopesAsked | None = None,
-        ip: object = None,
+        ip: ClientAddress = None,
         cost: int = 1,
         tenant: str | None = None,
         environment: str | None = None,
         audience: str | None = None,
         offline: bool = False,
-    ) -> Verdict:
+    ) -> Verdict | OfflineVerdict:
         """Answer whether a credential holds: a `Valid` that says who it is, or a falsy `Refused` with a code.
 
         `scopes` are a scope, a list (all of), or `{"any": […]}`; `ip` is the client's address, None when unknown.
@@ -147,18 +163,32 @@ class Tokenry(Ticking, Groups):
             verdict = self._verifying.run(self._verifying.steps(text, ask))
         return verdict
 
+    @overload
+    def require(
+        self, presented: str | Secret, *, offline: Literal[False] = False, **asked: Unpack[Question]
+    ) -> AnyValid: ...
+
+    @overload
+    def require(
+        self, presented: str | Secret, *, offline: Literal[True], **asked: Unpack[Question]
+    ) -> OfflineValid: ...
+    @overload
+    def require(
+        self, presented: str | Secret, *, offline: bool, **asked: Unpack[Question]
+    ) -> AnyValid | OfflineValid: ...
+
     def require(
         self,
         presented: str | Secret,
         *,
         scopes: ScopesAsked | None = None,
-        ip: object = None,
+        ip: ClientAddress = None,
         cost: int = 1,
         tenant: str | None = None,
         environment: str | None = None,
         audience: str | None = None,
         offline: bool = False,
-    ) -> Valid:
+    ) -> AnyValid | OfflineValid:
         """Verify, and raise Denied in place of a refusal."""
         verdict = self.verify(
             presented,
@@ -179,7 +209,7 @@ class Tokenry(Ticking, Groups):
         scopes: Sequence[str] | None = None,
         audience: str | Sequence[str] | None = None,
         expires_in: timedelta | NotGiven = NOT_GIVEN,
-        ip: object = None,
+        ip: ClientAddress = None,
         tenant: str | None = None,
         environment: str | None = None,
     ) -> Token:
@@ -201,7 +231,7 @@ class Tokenry(Ticking, Groups):
         presented: str | Secret,
         *,
         scopes: ScopesAsked | None = None,
-        ip: object = None,
+        ip: ClientAddress = None,
         cost: int = 1,
         tenant: str | None = None,
         environment: str | None = None,

@@ -2,6 +2,8 @@
 
 from .config import Settings
 from .core.actors import OPERATOR_SCOPES
+from .core.codes import CODES, REFRESH_CODES, RefreshCode, RefusalCode, VerifyCode
+from .core.decide import ClientAddress
 from .core.errors import (
     ConfigError,
     Conflict,
@@ -39,9 +41,20 @@ from .core.model import (
     Token,
     UsageHour,
 )
-from .core.refresh import REFRESH_CODES
 from .core.secret import SCAN_PATTERN, Secret
-from .core.verdict import CODES, Check, Explanation, Refused, Valid, Verdict
+from .core.token import OfflineValid, OfflineVerdict
+from .core.verdict import (
+    AnyValid,
+    Check,
+    Explanation,
+    KeyValid,
+    Kind,
+    Refused,
+    SessionValid,
+    TokenValid,
+    Valid,
+    Verdict,
+)
 
 __all__ = [
     "CODES",
@@ -50,9 +63,11 @@ __all__ = [
     "OPERATOR_SCOPES",
     "REFRESH_CODES",
     "SCAN_PATTERN",
+    "AnyValid",
     "AuditReport",
     "BulkItem",
     "Check",
+    "ClientAddress",
     "ConfigError",
     "Conflict",
     "Denied",
@@ -64,14 +79,20 @@ __all__ = [
     "Invalid",
     "Issued",
     "Key",
+    "KeyValid",
     "Keyring",
+    "Kind",
     "Limit",
     "LimitState",
     "NotAllowed",
     "NotFound",
     "NotGiven",
+    "OfflineValid",
+    "OfflineVerdict",
     "Owner",
     "Page",
+    "RefreshCode",
+    "RefusalCode",
     "Refused",
     "Role",
     "ScopeCheck",
@@ -79,13 +100,16 @@ __all__ = [
     "SecretInfo",
     "Session",
     "SessionTokens",
+    "SessionValid",
     "Settings",
     "SigningKey",
     "StoreUnavailable",
     "Tenant",
     "Token",
+    "TokenValid",
     "TokenryError",
     "UsageHour",
     "Valid",
     "Verdict",
+    "VerifyCode",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tokenry.aio import AsyncGroups, _Group
+from tokenry.async_groups import AsyncGroups, _Group
 
 
 class Driven:

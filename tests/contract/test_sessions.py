@@ -17,7 +17,7 @@ from tokenry.core.model import micros
 from tokenry.core.refresh import Rules, begin
 from tokenry.core.secret import parse
 from tokenry.testing import FakeClock
-from tokenry.types import Owner, Secret, SessionTokens
+from tokenry.types import Owner, Secret, SessionTokens, SessionValid
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 
@@ -85,7 +85,9 @@ def test_a_session_begins_with_a_pair_that_works(tk: Any, started: SessionTokens
     assert started.access_expires_at == clock.now() + 5 * MINUTE
     verdict = tk.verify(started.access, scopes="read:x")
     assert verdict
-    assert (verdict.kind, verdict.online, verdict.key) == ("session", True, None)
+    assert isinstance(verdict, SessionValid)
+    assert (verdict.kind, verdict.online) == ("session", True)
+    assert not hasattr(verdict, "key")
     assert verdict.session.id == session.id
     assert verdict.owner.external_id == "dev-1"
     assert verdict.tenant.slug == "default"

@@ -16,7 +16,7 @@ from tests.contract.places import QUIET, Installation
 from tokenry import Denied, Invalid, Limit, NotAllowed, NotFound, Settings
 from tokenry.core import jwt
 from tokenry.testing import FakeClock
-from tokenry.types import Owner, SessionTokens
+from tokenry.types import OfflineValid, Owner, SessionTokens, TokenValid
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -87,7 +87,10 @@ def test_a_token_from_the_future_is_not_valid_yet(tk: Any, started: SessionToken
 def test_offline_believes_the_token_alone(tk: Any, started: SessionTokens) -> None:
     verdict = tk.verify(started.access, offline=True, scopes="read:x", tenant="default")
     assert verdict
-    assert (verdict.kind, verdict.online, verdict.key, verdict.session) == ("session", False, None, None)
+    assert isinstance(verdict, OfflineValid)
+    assert (verdict.kind, verdict.online) == ("session", False)
+    assert not hasattr(verdict, "key")
+    assert not hasattr(verdict, "session")
     assert (verdict.owner.external_id, verdict.owner.id, verdict.tenant.slug) == ("ada", "", "default")
     assert verdict.claims["sid"] == started.session.id
     assert tk.verify(started.access, offline=True, scopes="write:x").code == "insufficient_scope"
@@ -242,7 +245,9 @@ def test_a_derived_token_does_what_its_key_lets_it(tk: Any, issue: Issue, clock:
     assert (token.key, token.owner, token.scopes) == (issued.key.id, "ada", ("read:projects",))
     assert (token.audience, token.expires_at) == (("billing",), clock.now() + MINUTE)
     verdict = tk.verify(token.access, scopes="read:projects", audience="billing", environment="live")
-    assert (verdict.kind, verdict.online, verdict.session, verdict.key.id) == ("token", True, None, issued.key.id)
+    assert isinstance(verdict, TokenValid)
+    assert (verdict.kind, verdict.online, verdict.key.id) == ("token", True, issued.key.id)
+    assert not hasattr(verdict, "session")
     assert verdict.scopes == ("read:projects",)
     assert verdict.claims["client_id"] == issued.key.id
     assert tk.verify(token.access, scopes="write:x").code == "insufficient_scope"

@@ -11,9 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tokenry.core.codes import REFRESH_CODES
 from tokenry.core.keyring import Keyring, new_generation
 from tokenry.core.refresh import (
-    REFRESH_CODES,
     UNUSED_GRACE,
     Family,
     Rules,

@@ -14,7 +14,8 @@ from tokenry.core.jwt import Claims
 from tokenry.core.model import moment
 from tokenry.core.records import SECRET, Stored
 from tokenry.core.scopes import granted, require
-from tokenry.core.token import Checked, OfflineValid, TokenValid, alone, checked, is_meant, joined, narrowed, offline
+from tokenry.core.token import Checked, OfflineValid, alone, checked, is_meant, joined, narrowed, offline
+from tokenry.core.verdict import TokenValid
 
 SECOND = 1_000_000
 ASK = Ask()
@@ -117,12 +118,11 @@ def test_the_key_of_a_derived_token_has_its_own_times() -> None:
     verdict = TokenValid(token(), joined(token(), parent))
     assert verdict.kind == "token"
     assert verdict.online
-    assert verdict.key is not None
     assert verdict.key.expires_at == moment(900 * SECOND)
-    assert verdict.session is None
+    assert not hasattr(verdict, "session")
     assert verdict.claims == {"exp": 200}
     assert verdict.expires_at == moment(200 * SECOND)
-    assert repr(verdict) == "Valid(token='c', owner='ada', tenant='acme')"
+    assert repr(verdict) == f"TokenValid(token={parent.key_id!r}, owner='ada', tenant='acme')"
 
 
 def test_a_token_alone_is_what_it_says() -> None:
@@ -150,7 +150,9 @@ def test_offline_nothing_is_told_but_what_the_token_says() -> None:
     verdict = offline(token(roles=("dev",)), ASK, 150 * SECOND)
     assert isinstance(verdict, OfflineValid)
     assert not verdict.online
-    assert (verdict.key, verdict.session) == (None, None)
+    assert not hasattr(verdict, "key")
+    assert not hasattr(verdict, "session")
+    assert repr(verdict) == "OfflineValid(token='c', owner='ada', tenant='acme')"
     owner, tenant = verdict.owner, verdict.tenant
     assert (owner.id, owner.external_id, owner.tenant, owner.roles) == ("", "ada", "acme", ("dev",))
     assert (owner.admin, owner.status, owner.created_at) == (False, "active", moment(0))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 
+from tokenry.core.codes import CHECKS, CODES, REFRESH_CODES, RefreshCode
 from tokenry.core.events import matches
 from tokenry.core.ids import Ids, is_id, make_id
 from tokenry.core.limits import Limit, LimitState, carries, reset_at, seconds_until, share_of, state, window_of
 from tokenry.core.statuses import challenge, limit_fields, status_of
-from tokenry.core.verdict import CODES, Check, Explanation, Refused
+from tokenry.core.verdict import Check, Explanation, Refused
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
@@ -31,6 +33,11 @@ SECOND = 1_000_000
 )
 def test_an_event_is_meant_by_its_name_its_noun_or_all(pattern: str, meant: bool) -> None:
     assert matches(pattern, "key.issued") is meant
+
+
+def test_the_codes_of_refusals_are_types_and_have_meanings() -> None:
+    assert list(CHECKS) == list(CODES)
+    assert list(get_args(RefreshCode)) == list(REFRESH_CODES)
 
 
 def test_every_code_has_its_status() -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tokenry.types import Key, Limit, LimitState, Owner, Secret, Verdict
+from tokenry.types import Key, Limit, LimitState, Owner, Refused, Secret, Valid
 
 from .key_options import LISTS
 from .lengths import told
@@ -31,10 +31,13 @@ def document(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def verdict_document(verdict: Verdict) -> dict[str, Any]:
+def verdict_document(verdict: Valid | Refused) -> dict[str, Any]:
     """Return a verdict as JSON can hold it."""
     if not verdict:
         return {"valid": False, **document(verdict)}
+    from tokenry.edge import parts_of
+
+    key, session, _ = parts_of(verdict)
     return {
         "valid": True,
         "code": verdict.code,
@@ -42,8 +45,8 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
         "online": verdict.online,
         "tenant": verdict.tenant.slug,
         "owner": document(verdict.owner),
-        "key": document(verdict.key),
-        "session": document(verdict.session),
+        "key": document(key),
+        "session": document(session),
         "scopes": list(verdict.scopes),
         "limits": document(verdict.limits),
     }

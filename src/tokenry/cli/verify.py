@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tokenry.types import Valid, Verdict
+from tokenry.types import Refused, Valid
 
 from .call import REFUSED, Call, command
 from .credentials import SecretFile, presented
@@ -68,13 +68,15 @@ def register(app: typer.Typer) -> None:
     command(app, "verify", context_settings={"allow_extra_args": True})(verify)
 
 
-def _answer(call: Call, verdict: Verdict) -> None:
+def _answer(call: Call, verdict: Valid | Refused) -> None:
     if call.out.json:
         call.out.document(verdict_document(verdict))
         return
     pairs = [("verdict", verdict.code)]
     if isinstance(verdict, Valid):
-        key, session = verdict.key, verdict.session
+        from tokenry.edge import parts_of
+
+        key, session, _ = parts_of(verdict)
         pairs += [("key", f"{key.id} ({key.name})" if key else ""), ("session", session.id if session else "")]
         pairs += [("owner", verdict.owner.external_id), ("tenant", verdict.tenant.slug)]
         pairs += [("scopes", ", ".join(verdict.scopes)), ("expires", expiry(key) if key else "")]

@@ -15,6 +15,7 @@ from ..core.errors import Invalid
 from ..core.lengths import seconds
 from ..core.limits import Limit
 from ..core.model import NOT_GIVEN, Head, Owner
+from ..core.scopes import ScopesAsked
 from ..core.secret import Secret, holds_credential
 from ..operations import Operation
 from ..operations.fields import LENGTHS, on_wire
@@ -130,3 +131,24 @@ def _text(value: Any) -> str:
     if text in ("", ".", ".."):  # which a path cannot hold
         raise Invalid.one("id", "bad_id", "an id of a path cannot be empty, '.' or '..'")
     return text
+
+
+def question(
+    presented: object,
+    scopes: ScopesAsked | None,
+    ip: object,
+    cost: int,
+    tenant: str | None,
+    environment: str | None,
+    audience: str | None,
+) -> dict[str, Any]:
+    """Return the body of a question; what is no text at all is asked for as an empty one, which is `malformed`."""
+    asked = {
+        "credential": str(presented) if isinstance(presented, (str, Secret)) else "",
+        "scopes": jsonable(scopes),
+        "ip": jsonable(ip),
+        "tenant": tenant,
+        "environment": environment,
+        "audience": audience,
+    }
+    return {name: value for name, value in asked.items() if value is not None} | ({} if cost == 1 else {"cost": cost})

@@ -6,9 +6,10 @@ import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 
+from ..core.codes import RefusalCode
 from ..core.errors import Denied, Invalid, NotAllowed, TokenryError
 from ..core.model import NotGiven, Token
 from ..core.secret import Secret
@@ -78,7 +79,7 @@ def _failed(status: int, found: Any, headers: Mapping[str, str]) -> TokenryError
     if code == "not_allowed":
         return NotAllowed(message)
     if code:
-        return Denied(Refused(code, retry_after(headers.get("retry-after"))))
+        return Denied(Refused(cast(RefusalCode, code), retry_after(headers.get("retry-after"))))
     if status in (401, 404):
         return error_of(status, {"code": "not_found", "detail": message}, headers)
     field = message.partition(": ")[0]

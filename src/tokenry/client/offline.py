@@ -7,8 +7,8 @@ import time
 from ..core import jwt
 from ..core.decide import Ask
 from ..core.errors import NotFound
-from ..core.token import checked, offline
-from ..core.verdict import Refused, Verdict
+from ..core.token import OfflineVerdict, checked, offline
+from ..core.verdict import Refused
 from . import oauth
 from .calls import slug
 from .wire import Steps, steps
@@ -47,7 +47,7 @@ class KeySets:
         if claims is None or claims.tid != tenant:
             return _MALFORMED
         token = checked(claims, parts.payload, parts.header.kid)
-        verdict: Verdict = _MALFORMED if token is None else offline(token, ask, time.time_ns() // 1000)
+        verdict: OfflineVerdict = _MALFORMED if token is None else offline(token, ask, time.time_ns() // 1000)
         return verdict
 
     def _key(self, tenant: str, kid: str, retries: int) -> Steps:

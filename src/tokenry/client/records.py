@@ -3,75 +3,126 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
+from ..core.codes import RefusalCode
 from ..core.limits import LimitState
 from ..core.model import Key, Owner, Session, Tenant
-from ..core.verdict import Refused, Valid, Verdict
+from ..core.verdict import KeyValid, Refused, SessionValid, TokenValid, Verdict
 from ..operations.answers import TENANT
 
 
-class RemoteValid(Valid):
-    """A `Valid` that a server told of, whole or not at all."""
+class Told(msgspec.Struct):
+    """What a server tells of a credential that holds."""
 
-    __slots__ = ("_claims", "_key", "_limits", "_owner", "_scopes", "_session", "_tenant", "kind")
+    owner: Owner
+    tenant: Tenant
+    scopes: tuple[str, ...]
+    limits: tuple[LimitState, ...]
+    claims: Mapping[str, Any]
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.kind = told["kind"]
-        self._session = msgspec.convert(told["session"], Session) if told["session"] is not None else None
-        self._key = msgspec.convert(told["key"], Key) if told["key"] is not None else None
-        self._owner = msgspec.convert(told["owner"], Owner)
-        self._tenant = TENANT.read(told["tenant"])
-        self._scopes = msgspec.convert(told["scopes"], tuple[str, ...])
-        self._claims = msgspec.convert(told.get("claims", {}), dict[str, Any])  # which an older server does not tell
-        self._limits = msgspec.convert(told["limits"], tuple[LimitState, ...])
 
-    def __repr__(self) -> str:
-        key = self._key.id if self._key else None
-        return f"Valid(key={key!r}, owner={self._owner.external_id!r}, tenant={self._tenant.slug!r})"
+class _Remote:
+    """The part of a verdict that every kind has."""
 
-    @property
-    def key(self) -> Key | None:
-        """The key as the server knew it; None for a session."""
-        return self._key
-
-    @property
-    def session(self) -> Session | None:
-        """The session as the server knew it; None for a key."""
-        return self._session
-
-    @property
-    def claims(self) -> Mapping[str, Any]:
-        """Everything that a token says; a key says nothing."""
-        return self._claims
+    __slots__ = ()
+    _told: Told
 
     @property
     def owner(self) -> Owner:
-        """The owner of the key."""
-        return self._owner
+        """The owner of the credential."""
+        return self._told.owner
 
     @property
     def tenant(self) -> Tenant:
-        """The tenant of the key."""
-        return self._tenant
+        """The tenant of the credential."""
+        return self._told.tenant
 
     @property
     def scopes(self) -> tuple[str, ...]:
         """All scopes the credential holds."""
-        return self._scopes
+        return self._told.scopes
 
     @property
     def limits(self) -> tuple[LimitState, ...]:
         """How the limits stand after this verification."""
-        return self._limits
+        return self._told.limits
+
+
+class RemoteKey(_Remote, KeyValid):
+    """A `KeyValid` that a server told of."""
+
+    __slots__ = ("_key", "_told")
+
+    def __init__(self, told: Told, key: Any) -> None:
+        self._told, self._key = told, msgspec.convert(key, Key)
+
+    @property
+    def key(self) -> Key:
+        """The key as the server knew it."""
+        return self._key
+
+
+class RemoteToken(_Remote, TokenValid):
+    """A `TokenValid` that a server told of."""
+
+    __slots__ = ("_key", "_told")
+
+    def __init__(self, told: Told, key: Any) -> None:
+        self._told, self._key = told, msgspec.convert(key, Key)
+
+    @property
+    def key(self) -> Key:
+        """The key as the server knew it."""
+        return self._key
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """Everything that the token says."""
+        return self._told.claims
+
+
+class RemoteSession(_Remote, SessionValid):
+    """A `SessionValid` that a server told of."""
+
+    __slots__ = ("_session", "_told")
+
+    def __init__(self, told: Told, session: Any) -> None:
+        self._told, self._session = told, msgspec.convert(session, Session)
+
+    @property
+    def session(self) -> Session:
+        """The session as the server knew it."""
+        return self._session
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """Everything that the token says."""
+        return self._told.claims
 
 
 def verdict(found: Any) -> Verdict:
-    """Read a verdict."""
-    if found["valid"] is True:
-        return RemoteValid(found)
-    if found["valid"] is not False:
+    """Read a verdict, whole or not at all. A code of a newer server is passed on."""
+    if found["valid"] is False:
+        return Refused(
+            cast(RefusalCode, msgspec.convert(found["code"], str)),
+            msgspec.convert(found.get("retry_after"), int | None),
+            msgspec.convert(found.get("limits", ()), tuple[LimitState, ...]),
+        )
+    if found["valid"] is not True:
         raise ValueError("neither valid nor refused")
-    return msgspec.convert({name: found[name] for name in ("code", "retry_after", "limits") if name in found}, Refused)
+    told = Told(
+        msgspec.convert(found["owner"], Owner),
+        TENANT.read(found["tenant"]),
+        msgspec.convert(found["scopes"], tuple[str, ...]),
+        msgspec.convert(found["limits"], tuple[LimitState, ...]),
+        # An older server does not tell the claims.
+        msgspec.convert(found.get("claims", {}), dict[str, Any]),
+    )
+    if found["kind"] == "session":
+        return RemoteSession(told, found["session"])
+    if found["kind"] not in ("key", "token"):
+        raise ValueError("a kind of credential that this client does not know")
+    return RemoteKey(told, found["key"]) if found["kind"] == "key" else RemoteToken(told, found["key"])

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..core.errors import ConfigError
-from ..core.verdict import Valid, Verdict
+from ..core.verdict import AnyValid, SessionValid, Valid, Verdict
 
 AGE_MAX = timedelta(seconds=60)
 _ENTRIES = 10_000
@@ -27,10 +27,10 @@ class Remembered:
             raise ConfigError(f"remember= is at most {AGE_MAX}: for so long a revoked key may work on")
         self._age = age.total_seconds()
         self._salt = os.urandom(32)
-        self._known: OrderedDict[bytes, tuple[float, Valid]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[float, AnyValid]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, asked: Mapping[str, Any]) -> Valid | None:
+    def get(self, asked: Mapping[str, Any]) -> AnyValid | None:
         """Return a verdict that was given to the same question a moment ago."""
         if not self._age:
             return None
@@ -46,7 +46,7 @@ class Remembered:
         """Remember a verdict from the moment it was asked for, at most until the credential ends."""
         if not self._age or not isinstance(verdict, Valid) or verdict.limits:
             return
-        if verdict.key is None:  # a session's token: a sign-out has to count at once
+        if isinstance(verdict, SessionValid):  # a sign-out has to count at once
             return
         ends = verdict.expires_at
         age = self._age if ends is None else min(self._age, (ends - datetime.now(UTC)).total_seconds())

@@ -6,15 +6,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+from typing import TypeAlias, TypedDict
 
 import msgspec
 
 from .addresses import Address
+from .codes import VerifyCode
 from .grant import Grant
-from .scopes import Requirement
+from .scopes import Requirement, ScopesAsked
 
 OPERATOR_ENVIRONMENT = "op"
 """Operators' keys live in an environment of their own, which an ordinary verification never accepts."""
+
+
+ClientAddress: TypeAlias = str | IPv4Address | IPv6Address | None
+"""The address of a client; None when it is unknown."""
+
+
+class Question(TypedDict, total=False):
+    """The arguments of `verify` and `require`, besides the credential and `offline`."""
+
+    scopes: ScopesAsked | None
+    ip: ClientAddress
+    cost: int
+    tenant: str | None
+    environment: str | None
+    audience: str | None
 
 
 class Ask(msgspec.Struct, gc=False):
@@ -29,7 +47,7 @@ class Ask(msgspec.Struct, gc=False):
     audience: str | None = None  # only tokens are made for an audience; a key is good at every one
 
 
-def failures(grant: Grant, ask: Ask, now: int) -> Iterator[str]:
+def failures(grant: Grant, ask: Ask, now: int) -> Iterator[VerifyCode]:
     """Yield the code of every check that fails, in the order of the checks. Limits are asked afterwards."""
     if (ask.tenant is not None and ask.tenant != grant.tenant) or (
         grant.environment != ask.environment

@@ -15,7 +15,7 @@ import msgspec
 from . import addresses, scopes
 from .limits import Limit
 from .memo import KIB, MIB, length, remembering
-from .model import Key, KeyStatus, Owner, Tenant, moment_or_none
+from .model import Key, KeyStatus, Owner, Session, Tenant, moment_or_none
 from .records import KEY, OWNER, SECRET, SESSION, TENANT, decode, texts
 from .records import limits as stored_limits
 
@@ -159,6 +159,17 @@ class Grant(msgspec.Struct, gc=False):
             last_used_ip=secret.last_used_ip,
             use_count=secret.use_count,
             secrets=(secret,),
+        )
+
+    def session(self) -> Session:
+        """Build the public record of the session."""
+        return SESSION_SHOWN.record(
+            decode(self.key_record),
+            tenant=self.tenant,
+            owner=self.external_id,
+            status="active",
+            revoked_at=None,
+            revoke_reason="",
         )
 
     def owner(self) -> Owner:

@@ -20,20 +20,6 @@ from typing import Final, Literal, TypeAlias
 from .keyring import Generation, Keyring
 from .secret import Parsed, digest_of, joined, mint
 
-REFRESH_CODES: Final = {
-    "malformed": "The refresh token is not one of ours.",
-    "not_found": "The refresh token is unknown here.",
-    "tenant_suspended": "The tenant of the session is suspended.",
-    "revoked": "The session was ended.",
-    "expired": "The session was not used for too long, or has reached its absolute end.",
-    "owner_disabled": "The owner of the session is disabled.",
-    "reused": "The refresh token was used before and its grace is over: it may be stolen, so the session was ended.",
-    "too_early": "The access token has not expired yet, and `early_refresh` is 'refuse'.",
-    "access_invalid": "The access token beside it is not one of ours, of another session, or missing.",
-    "insufficient_scope": "More scopes were asked for than the session holds.",
-}
-"""Every code of a refusal to refresh, in the order of the checks, with what it means."""
-
 UNUSED_GRACE: Final = 300_000_000
 """How long (in microseconds) a rotation may be repeated when its successor was never used."""
 
@@ -122,7 +108,7 @@ def place_of(family: Family, text: str, keyring: Keyring) -> Place:
     return found
 
 
-def is_over(family: Family, now: int) -> str | None:
+def is_over(family: Family, now: int) -> Literal["revoked", "expired"] | None:
     """Return the code of a session that has ended, or None."""
     if family.revoked:
         return "revoked"

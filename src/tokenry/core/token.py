@@ -6,23 +6,20 @@ parent ends the token, and one decision serves keys, sessions and derived tokens
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from .decide import OPERATOR_ENVIRONMENT, Ask, failures
-from .grant import SESSION_SHOWN, Grant
+from .grant import Grant
 from .jwt import Claims, all_claims
 from .memo import KIB, MIB, remembering
-from .model import Key, Owner, Session, Tenant, moment
+from .model import Key, KeyStatus, Owner, Tenant, moment
 from .policy import SECOND
-from .records import decode
 from .scopes import Granted, covers, granted, is_operator, size_of
-from .verdict import Refused, Taken, Valid, Verdict
-
-Kind = Literal["key", "session", "token"]
+from .verdict import Refused, Valid, end_of
 
 
 class Checked(msgspec.Struct, gc=False):
@@ -41,9 +38,13 @@ class Checked(msgspec.Struct, gc=False):
         return self.claims.sid or self.claims.key or ""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Literal["session", "token"]:
         """`session`, or `token` for one that was derived from a key."""
         return "session" if self.claims.sid is not None else "token"
+
+    def said(self) -> Mapping[str, Any]:
+        """Return everything that the token says."""
+        return all_claims(self.payload)
 
     def __repr__(self) -> str:
         return f"Checked({self.parent_id!r})"
@@ -57,6 +58,11 @@ class Joined(Grant, gc=False):
     """The grant of a token: that of its parent, narrowed. The records are still those of the parent."""
 
     parent: Grant | None = None
+
+    def key(self, status: KeyStatus) -> Key:
+        """Build the public record of the parent, with the parent's own times."""
+        assert self.parent is not None
+        return self.parent.key(status)
 
 
 class Narrowed(Granted):
@@ -74,58 +80,28 @@ class Narrowed(Granted):
         return self._own.covers(asked) and self._parent.covers(asked)
 
 
-class TokenValid(Valid):
-    """An access token that holds, and who it is. Offline, nothing but the token itself was asked."""
+class OfflineValid(Valid):
+    """A token that holds by its signature and its times. Its owner and tenant are what it says of them.
 
-    __slots__ = ("_token", "kind", "online")
+    Nobody was asked for its key or session: their ids are `claims["client_id"]` and `claims["sid"]`.
+    """
 
-    def __init__(self, token: Checked, grant: Grant, taken: Taken = ()) -> None:
-        super().__init__(grant, taken)
+    __slots__ = ("_token",)
+    online = False
+
+    def __init__(self, token: Checked, grant: Grant) -> None:
+        super().__init__(grant)
         self._token = token
-        self.kind = token.kind
-        self.online = True
-
-    def __repr__(self) -> str:
-        claims = self._token.claims
-        return f"Valid({self.kind}={claims.sid or claims.client_id!r}, owner={claims.sub!r}, tenant={claims.tid!r})"
 
     @property
-    def key(self) -> Key | None:
-        """The key that the token was derived from, with the key's own times; None for a session's."""
-        if self.kind != "token":
-            return None
-        parent = self._grant.parent if isinstance(self._grant, Joined) else None
-        return (parent or self._grant).key("active")
-
-    @property
-    def session(self) -> Session | None:
-        """The session of the token as it was when its grant was read; None for a derived token."""
-        return session_of(self._grant) if self.kind == "session" else None
+    def kind(self) -> Literal["session", "token"]:
+        """`session`, or `token` for one that was derived from a key."""
+        return self._token.kind
 
     @property
     def claims(self) -> Mapping[str, Any]:
         """Everything that the token says."""
-        return all_claims(self._token.payload)
-
-
-class OfflineValid(TokenValid):
-    """A token that holds by its signature and its times. Its owner and tenant are what it says of them."""
-
-    __slots__ = ()
-
-    def __init__(self, token: Checked, grant: Grant) -> None:
-        super().__init__(token, grant)
-        self.online = False
-
-    @property
-    def key(self) -> Key | None:
-        """None: nobody asked."""
-        return None
-
-    @property
-    def session(self) -> Session | None:
-        """None: nobody asked. The id of the session is `claims["sid"]`."""
-        return None
+        return self._token.said()
 
     @property
     def owner(self) -> Owner:
@@ -159,6 +135,16 @@ class OfflineValid(TokenValid):
             self_rotation_allowed=False,
             created_at=moment(0),
         )
+
+    @property
+    def _id(self) -> str | None:
+        return self._token.claims.sid or self._token.claims.client_id
+
+    def _ends(self) -> Iterable[datetime | None]:
+        return (end_of(self.claims),)
+
+
+OfflineVerdict: TypeAlias = OfflineValid | Refused
 
 
 def checked(claims: Claims, payload: bytes, kid: str) -> Checked | None:
@@ -217,7 +203,7 @@ def is_meant(token: Checked, ask: Ask) -> bool:
     return ask.audience is None or ask.audience in token.audience
 
 
-def offline(token: Checked, ask: Ask, now: int) -> Verdict:
+def offline(token: Checked, ask: Ask, now: int) -> OfflineVerdict:
     """Answer by the times and claims of a token whose signature holds: nothing else is asked."""
     if not is_meant(token, ask):
         return Refused("not_found")
@@ -225,18 +211,6 @@ def offline(token: Checked, ask: Ask, now: int) -> Verdict:
     for code in failures(grant, ask, now):
         return Refused(code)
     return OfflineValid(token, grant)
-
-
-def session_of(grant: Grant) -> Session:
-    """Build the public record of a session from its grant."""
-    return SESSION_SHOWN.record(
-        decode(grant.key_record),
-        tenant=grant.tenant,
-        owner=grant.external_id,
-        status="active",
-        revoked_at=None,
-        revoke_reason="",
-    )
 
 
 def narrowed(own: Granted, parent: Granted) -> Granted:

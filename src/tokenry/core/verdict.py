@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
+from .codes import RefusalCode, VerifyCode
 from .grant import Grant
 from .limits import Limit, LimitState, state
 from .model import Key, Owner, Session, Tenant
 
-CODES: Final = {
-    "malformed": "The credential is not one of ours: a typing error, a made-up key, or another kind of text.",
-    "not_found": "The credential is unknown here.",
-    "tenant_suspended": "The tenant of the credential is suspended.",
-    "revoked": "The key was revoked, or the secret was replaced and its grace is over.",
-    "disabled": "The key is switched off for now.",
-    "not_yet_valid": "The key is not valid yet.",
-    "expired": "The key has expired.",
-    "owner_disabled": "The owner of the key is disabled.",
-    "ip_not_allowed": "The key may not be used from this address, or the address is unknown and the key has a list.",
-    "insufficient_scope": "The key does not hold the scopes that were asked for.",
-    "rate_limited": "A limit of the key is used up; try again after `retry_after` seconds.",
-}
-"""Every code of a refusal, in the order of the checks, with what it means."""
+if TYPE_CHECKING:
+    from .token import Checked
+
+Kind: TypeAlias = Literal["key", "session", "token"]
+"""The kind of a credential: a key, the access token of a session, or a token that was derived from a key."""
 
 Taken: TypeAlias = tuple[tuple[Limit, int, int], ...]
 """How every limit stood: the limit, its window, and what remained."""
 
 
 class Valid:
-    """A credential that holds, and who it is. Truthy; its `code` is `valid`."""
+    """A credential that holds, and its owner. Truthy; its `code` is `valid`.
+
+    Every verdict is a `KeyValid`, a `SessionValid`, a `TokenValid` or, of a token that was verified offline, an
+    `OfflineValid`. This class holds what they share.
+    """
 
     __slots__ = ("_grant", "_taken")
 
-    kind: Literal["key", "session", "token"] = "key"
     code: Final = "valid"
-    online: bool = True
+    online: ClassVar[bool] = True
 
     def __init__(self, grant: Grant, taken: Taken = ()) -> None:
         self._grant = grant
@@ -47,51 +42,120 @@ class Valid:
         return True
 
     def __repr__(self) -> str:
-        return f"Valid(key={self._grant.key_id!r}, owner={self._grant.external_id!r}, tenant={self._grant.tenant!r})"
+        named = f"owner={self.owner.external_id!r}, tenant={self.tenant.slug!r}"
+        return f"{type(self).__name__}({self.kind}={self._id!r}, {named})"
 
     @property
-    def key(self) -> Key | None:
-        """The key as it was when the verdict's grant was read; None for a session."""
-        return self._grant.key("active")
-
-    @property
-    def session(self) -> Session | None:
-        """The session of an access token; None for a key, and for a token that was derived from one."""
-        return None
-
-    @property
-    def claims(self) -> Mapping[str, Any]:
-        """Everything that a token says; a key says nothing."""
-        return {}
+    def kind(self) -> Kind:
+        """The kind of the credential: `key`, `session` or `token`."""
+        raise NotImplementedError
 
     @property
     def expires_at(self) -> datetime | None:
         """When the credential ends: the earliest end of its key, secret, session and token. None for never."""
-        key, session, token = self.key, self.session, self.claims.get("exp")
-        ends = [] if key is None else [key.expires_at, *(secret.ends_at for secret in key.secrets)]
-        ends += [] if session is None else [session.expires_at]
-        ends += [] if token is None else [datetime.fromtimestamp(token, UTC)]
-        return min((end for end in ends if end is not None), default=None)
+        return min((end for end in self._ends() if end is not None), default=None)
 
     @property
     def owner(self) -> Owner:
-        """The owner of the key."""
+        """The owner of the credential."""
         return self._grant.owner()
 
     @property
     def tenant(self) -> Tenant:
-        """The tenant of the key."""
+        """The tenant of the credential."""
         return self._grant.tenant_of()
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """All scopes the credential holds: the key's own and those of its roles."""
+        """All scopes the credential holds: its own and those of its roles."""
         return self._grant.scopes.scopes
 
     @property
     def limits(self) -> tuple[LimitState, ...]:
         """How the limits stand after this verification."""
-        return tuple(state(*taken) for taken in self._taken)
+        return states_of(self._taken)
+
+    @property
+    def _id(self) -> str | None:
+        raise NotImplementedError
+
+    def _ends(self) -> Iterable[datetime | None]:
+        raise NotImplementedError
+
+
+class KeyValid(Valid):
+    """A key that holds."""
+
+    __slots__ = ()
+    kind: Final[Literal["key"]] = "key"
+
+    @property
+    def key(self) -> Key:
+        """The key as it was when the verdict's grant was read."""
+        return self._grant.key("active")
+
+    @property
+    def _id(self) -> str:
+        return self.key.id
+
+    def _ends(self) -> Iterable[datetime | None]:
+        return _ends_of(self.key)
+
+
+class SessionValid(Valid):
+    """The access token of a session that holds."""
+
+    __slots__ = ("_token",)
+    kind: Final[Literal["session"]] = "session"
+
+    def __init__(self, token: Checked, grant: Grant, taken: Taken = ()) -> None:
+        super().__init__(grant, taken)
+        self._token = token
+
+    @property
+    def session(self) -> Session:
+        """The session of the token as it was when its grant was read."""
+        return self._grant.session()
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """Everything that the token says."""
+        return self._token.said()
+
+    @property
+    def _id(self) -> str:
+        return self.session.id
+
+    def _ends(self) -> Iterable[datetime | None]:
+        return (self.session.expires_at, end_of(self.claims))
+
+
+class TokenValid(Valid):
+    """A token that was derived from a key, and holds."""
+
+    __slots__ = ("_token",)
+    kind: Final[Literal["token"]] = "token"
+
+    def __init__(self, token: Checked, grant: Grant, taken: Taken = ()) -> None:
+        super().__init__(grant, taken)
+        self._token = token
+
+    @property
+    def key(self) -> Key:
+        """The key that the token was derived from, with the key's own times."""
+        return self._grant.key("active")
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """Everything that the token says."""
+        return self._token.said()
+
+    @property
+    def _id(self) -> str:
+        return self.key.id
+
+    def _ends(self) -> Iterable[datetime | None]:
+        return (*_ends_of(self.key), end_of(self.claims))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +165,7 @@ class Refused:
     A cost beyond the limit itself never passes: then there is no `retry_after`.
     """
 
-    code: str
+    code: RefusalCode
     retry_after: int | None = None
     limits: tuple[LimitState, ...] = ()
 
@@ -109,14 +173,17 @@ class Refused:
         return False
 
 
-Verdict: TypeAlias = Valid | Refused
+AnyValid: TypeAlias = KeyValid | SessionValid | TokenValid
+"""What a verification that succeeds returns. `kind`, or `isinstance`, tells which."""
+
+Verdict: TypeAlias = AnyValid | Refused
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """One check of an explanation. `passed` is None when it could not be made, since the credential is unknown."""
 
-    code: str
+    code: VerifyCode
     passed: bool | None
 
 
@@ -124,7 +191,7 @@ class Check:
 class Explanation:
     """All checks in their order. `str()` lists the codes; the first failure is the verdict's code."""
 
-    code: str
+    code: VerifyCode | Literal["valid"]
     checks: tuple[Check, ...]
 
     def __bool__(self) -> bool:
@@ -134,3 +201,22 @@ class Explanation:
         marks = {True: "ok", False: "failed", None: "not checked"}
         lines = (f"{c.code}: {marks[c.passed]}{'  <- the verdict' if c.code == self.code else ''}" for c in self.checks)
         return "\n".join(lines)
+
+
+def states_of(taken: Taken) -> tuple[LimitState, ...]:
+    """Return how limits stand."""
+    return tuple(state(*one) for one in taken)
+
+
+def parts_of(verdict: Valid) -> tuple[Key | None, Session | None, Mapping[str, Any]]:
+    """Return the key, the session and the claims of a verdict as JSON tells them: null or empty where there is none."""
+    return getattr(verdict, "key", None), getattr(verdict, "session", None), getattr(verdict, "claims", {})
+
+
+def end_of(claims: Mapping[str, Any]) -> datetime | None:
+    """Return when a token ends by its claims."""
+    return datetime.fromtimestamp(claims["exp"], UTC) if "exp" in claims else None
+
+
+def _ends_of(key: Key) -> tuple[datetime | None, ...]:
+    return (key.expires_at, *(secret.ends_at for secret in key.secrets))

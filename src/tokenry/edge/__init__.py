@@ -30,6 +30,7 @@ from ..core.presented import (
 from ..core.proxies import Proxies
 from ..core.redaction import HIDDEN, unrepeated
 from ..core.statuses import challenge, limit_fields, status_of
+from ..core.verdict import parts_of
 from ..runtime.throttle import Throttle
 from ..service.refreshing_together import Refreshing, Result
 from ..service.refreshing_together import refresh_together as _refresh_together
@@ -209,6 +210,7 @@ __all__ = [
     "key_set",
     "length",
     "limit_fields",
+    "parts_of",
     "read_ask",
     "read_cookie",
     "read_presented",

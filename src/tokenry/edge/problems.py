@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
+from ..core.codes import CODES
 from ..core.errors import FieldError
 from ..core.model import Session
 from ..core.redaction import unrepeated
 from ..core.statuses import challenge, limit_fields, status_of
-from ..core.verdict import CODES, Refused
+from ..core.verdict import Refused
 from . import encode
 
 MEDIA_TYPE: Final = "application/problem+json"

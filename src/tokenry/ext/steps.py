@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from tokenry import AsyncTokenry, Tokenry
-from tokenry.edge import Engine, session_of
+from tokenry.edge import Engine, parts_of, session_of
 from tokenry.edge.problems import Problem, refused
 from tokenry.types import REFRESH_CODES, NotFound, Refused, Session, SessionTokens, StoreUnavailable, Valid
 
@@ -152,9 +152,9 @@ def sign_out(tk: Any, guard: Guard, facts: Facts, token: str | None, *, everywhe
             session = yield tk.sessions.revoke_by_token(text, tenant=guard.options.tenant)
         else:
             verdict = (yield tk.verify(access, tenant=guard.options.tenant)) if access else None
-            if verdict and everywhere and verdict.claims.get("narrowed"):  # handed on, to do less
+            _, session, claims = parts_of(verdict) if verdict else (None, None, {})
+            if everywhere and claims.get("narrowed"):  # handed on, to do less
                 return refused(Refused("insufficient_scope"))
-            session = verdict.session if verdict else None
             if session is not None:
                 session = yield tk.sessions.revoke(session.id, tenant=session.tenant)
         if everywhere and session is not None:

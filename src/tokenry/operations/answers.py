@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Generic, TypeVar, get_type_hints
+from typing import Any, Final, Generic, TypeVar, cast, get_type_hints
 
 import msgspec
 
+from ..core.codes import RefusalCode, VerifyCode
 from ..core.errors import TokenryError
 from ..core.lengths import record_of
 from ..core.limits import LimitState
@@ -242,7 +243,7 @@ def _write_refreshed(found: SessionTokens | Refused) -> dict[str, Any]:
 
 
 def _read_refreshed(found: Any) -> SessionTokens | Refused:
-    return _read_tokens(found["tokens"]) if found["valid"] is True else Refused(str(found["code"]))
+    return _read_tokens(found["tokens"]) if found["valid"] is True else Refused(cast(RefusalCode, str(found["code"])))
 
 
 def _write_explanation(found: Explanation) -> dict[str, Any]:
@@ -250,7 +251,9 @@ def _write_explanation(found: Explanation) -> dict[str, Any]:
 
 
 def _read_explanation(found: Any) -> Explanation:
-    return Explanation(str(found["code"]), msgspec.convert(found["checks"], tuple[Check, ...]))
+    checks = [(str(one["code"]), msgspec.convert(one["passed"], bool | None)) for one in found["checks"]]
+    # A newer server may tell of a code that is not known here.
+    return Explanation(cast(Any, str(found["code"])), tuple(Check(cast(VerifyCode, code), ok) for code, ok in checks))
 
 
 def _read_revoked(found: Any) -> BulkItem:

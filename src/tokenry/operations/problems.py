@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from ..core.codes import RefusalCode
 from ..core.errors import (
     Conflict,
     Denied,
@@ -67,7 +68,7 @@ def _field(name: str) -> str:
 
 
 def _denied(code: str, message: str, headers: Mapping[str, str]) -> Denied:
-    error = Denied(Refused(code or "not_found", retry_after(headers.get("retry-after"))))
+    error = Denied(Refused(cast(RefusalCode, code or "not_found"), retry_after(headers.get("retry-after"))))
     error.message = f"the server refused the key of the caller: {message}"
     error.args = (error.message,)
     return error

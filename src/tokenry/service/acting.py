@@ -18,7 +18,7 @@ from tokenry.core.policy import SECOND
 from tokenry.core.ports import Rows
 from tokenry.core.scopes import Granted, granted
 from tokenry.core.secret import holds_credential
-from tokenry.core.verdict import Valid
+from tokenry.core.verdict import KeyValid, SessionValid, TokenValid, Valid
 
 By: TypeAlias = str | int | UUID | Owner | Valid | NotGiven | None
 Load: TypeAlias = Callable[[str, str], object]
@@ -74,9 +74,10 @@ class Acting:
         if by is NOT_GIVEN:
             return PROGRAM
         if isinstance(by, Valid):
-            if _is_over(by, self.now):
-                return Actor(by.key.id if by.key else by.owner.external_id, by_key=True)
-            return self._session(by) if by.kind == "session" else self._key(by)
+            if isinstance(by, SessionValid):
+                return self._session(by)
+            # Nobody has asked whether the parent of a token that was verified offline still holds.
+            return self._key(by) if isinstance(by, (KeyValid, TokenValid)) else Actor(by.owner.external_id, by_key=True)
         if isinstance(by, Owner):
             home = by.tenant
         return self._named(external(by), home)
@@ -116,11 +117,13 @@ class Acting:
             **{**blank, **told},
         )
 
-    def _key(self, by: Valid) -> Actor:
+    def _key(self, by: KeyValid | TokenValid) -> Actor:
         """Return the actor behind a verdict, as its key and owner are now: a verdict may have been kept for a while."""
-        name, kid = (by.key.id, by.key.secrets[0].kid) if by.key else ("", "")
+        name, kid = by.key.id, by.key.secrets[0].kid
+        if isinstance(by, TokenValid) and _is_over(by, self.now):
+            return Actor(name, by_key=True)
         nobody = Actor(name, by_key=True, kid=kid)
-        row = self.rows.secrets.find(kid) if kid else None
+        row = self.rows.secrets.find(kid)
         if row is None or (row.key_id, row.slug) != (name, by.tenant.slug):
             return nobody
         grant, home = compile_row(row), self.tenant
@@ -130,12 +133,14 @@ class Acting:
         if not _is_live(grant, micros(self.now)) or owner is None or owner.status != "active":
             return nobody
         actor = self._of_key(home, grant, owner)
-        return _of_token(actor, by.scopes) if by.kind == "token" else replace(actor, kid=kid)
+        return _of_token(actor, by.scopes) if isinstance(by, TokenValid) else replace(actor, kid=kid)
 
-    def _session(self, by: Valid) -> Actor:
+    def _session(self, by: SessionValid) -> Actor:
         """Return the owner who is signed in; a session with scopes of its own does what a key with them would."""
+        if _is_over(by, self.now):
+            return Actor(by.owner.external_id, by_key=True)
         home = self.rows.tenants.get(by.tenant.slug)
-        session = self.rows.sessions.get(home, by.session.id, self.now) if home and by.session else None
+        session = self.rows.sessions.get(home, by.session.id, self.now) if home else None
         if home is None or session is None or session.status != "active" or home.status != "active":
             return Actor(by.owner.external_id)
         actor = self._named(session.owner, home.slug)
@@ -165,7 +170,7 @@ class Acting:
         return granted(tuple(dict.fromkeys((*own, *(scope for role in found for scope in role.scopes)))))
 
 
-def _is_over(by: Valid, now: datetime) -> bool:
+def _is_over(by: SessionValid | TokenValid, now: datetime) -> bool:
     """Tell whether the token of a verdict has expired since the verdict was given."""
     ends = by.claims.get("exp")
     return ends is not None and micros(now) >= ends * SECOND

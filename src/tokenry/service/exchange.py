@@ -11,7 +11,7 @@ from tokenry.core.decide import Ask
 from tokenry.core.errors import Denied, FieldError, NotAllowed
 from tokenry.core.model import NOT_GIVEN, Token, micros, moment
 from tokenry.core.policy import ACCESS_LIFE_LEAST, ACCESS_LIFE_MOST
-from tokenry.core.verdict import Refused, Valid
+from tokenry.core.verdict import KeyValid, Refused
 
 from . import access
 from .context import Context
@@ -39,12 +39,12 @@ def exchange(context: Context, verifying: Verifying, text: str, ask: Ask, asked:
     verdict = verifying.run(verifying.steps(text, ask))
     if isinstance(verdict, Refused):
         raise Denied(verdict)
-    if verdict.key is None or verdict.kind != "key":  # a token is not exchanged again
+    if not isinstance(verdict, KeyValid):  # a token is not exchanged again
         raise Denied(Refused("malformed"))
     return _derived(context, verdict, _granted(verdict, wanted), audience, life // _UNIT)
 
 
-def _granted(verdict: Valid, wanted: Sequence[str] | None) -> tuple[str, ...]:
+def _granted(verdict: KeyValid, wanted: Sequence[str] | None) -> tuple[str, ...]:
     if wanted is None:
         return verdict.scopes
     held = scopes.granted(verdict.scopes)
@@ -54,8 +54,7 @@ def _granted(verdict: Valid, wanted: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def _derived(context: Context, verdict: Valid, held: tuple[str, ...], audience: tuple[str, ...], life: int) -> Token:
-    assert verdict.key is not None
+def _derived(context: Context, verdict: KeyValid, held: tuple[str, ...], audience: tuple[str, ...], life: int) -> Token:
     assert context.signers is not None
     key, tenant = verdict.key, verdict.tenant
     secret = key.secrets[0]

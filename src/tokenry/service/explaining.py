@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tokenry.core.codes import CHECKS
 from tokenry.core.decide import failures
 from tokenry.core.errors import NotFound
 from tokenry.core.grant import Row, compile_row, with_owner
 from tokenry.core.limits import LimitState
 from tokenry.core.model import Key, micros
 from tokenry.core.scopes import ScopesAsked
-from tokenry.core.verdict import CODES, Check, Explanation
+from tokenry.core.verdict import Check, Explanation
 
 from .context import Context
 from .verify import read_ask
@@ -28,8 +29,8 @@ def explain(
     failed = set(failures(compile_row(_as_host_says(context, row)), ask, micros(context.now())))
     if any(limit.remaining < ask.cost for limit in limits):
         failed.add("rate_limited")
-    checks = tuple([Check(code, code not in failed) for code in CODES])
-    return Explanation(next((code for code in CODES if code in failed), "valid"), checks)
+    checks = tuple([Check(code, code not in failed) for code in CHECKS])
+    return Explanation(next((code for code in CHECKS if code in failed), "valid"), checks)
 
 
 def _as_host_says(context: Context, row: Row) -> Row:

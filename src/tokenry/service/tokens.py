@@ -6,9 +6,10 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tokenry.core import jwt
+from tokenry.core.codes import VerifyCode
 from tokenry.core.decide import Ask
 from tokenry.core.keyring import Keyring
-from tokenry.core.token import Checked, checked, is_meant, joined, offline
+from tokenry.core.token import Checked, OfflineVerdict, checked, is_meant, joined, offline
 from tokenry.core.verdict import Explanation, Refused, Verdict
 
 from .signing_keys import Ring, Signers
@@ -79,10 +80,10 @@ class Tokens:
         parent = yield from self._verifying.find(token.parent_id)
         if parent is None:
             return (yield from self._verifying.explained(None, ["not_found"], ask))
-        failed = [] if is_meant(token, ask) else ["not_found"]
+        failed: list[VerifyCode] = [] if is_meant(token, ask) else ["not_found"]
         return (yield from self._verifying.explained(joined(token, parent), failed, ask))
 
-    def offline_steps(self, text: str, ask: Ask) -> Generator[Any, Any, Verdict]:
+    def offline_steps(self, text: str, ask: Ask) -> Generator[Any, Any, OfflineVerdict]:
         """Answer by signature, times and claims alone. A key, which says nothing by itself, is malformed here."""
         token = (yield from self._check(text)) if "." in text else None
         if token is None:

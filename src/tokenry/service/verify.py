@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from tokenry.core.addresses import read as read_address
 from tokenry.core.breaker import NOT_ANSWERING, Breaker
+from tokenry.core.codes import CHECKS, VerifyCode
 from tokenry.core.decide import Ask, failures
 from tokenry.core.errors import ConfigError, Denied, Invalid, StoreUnavailable
 from tokenry.core.grant import Grant, Row, compile_row, with_owner
@@ -22,8 +23,18 @@ from tokenry.core.keyring import Keyring
 from tokenry.core.ports import Leases, Pepper, Remembers, Store, Tally
 from tokenry.core.scopes import ScopesAsked, require
 from tokenry.core.secret import Parsed, Secret, digest_of, parse, same_tag
-from tokenry.core.token import Checked, TokenValid
-from tokenry.core.verdict import CODES, Check, Explanation, Refused, Valid, Verdict
+from tokenry.core.token import Checked, OfflineValid, OfflineVerdict
+from tokenry.core.verdict import (
+    AnyValid,
+    Check,
+    Explanation,
+    KeyValid,
+    Refused,
+    SessionValid,
+    TokenValid,
+    Verdict,
+    states_of,
+)
 
 from .signing_keys import Signers
 from .tokens import RemembersTokens, Tokens
@@ -100,7 +111,7 @@ class Verifying:
             if type(taken) is Refused:
                 return self._limited(grant, taken, now, ask)
         self._tally.count(grant, "valid", now, ask.ip)
-        return Valid(grant, taken)
+        return KeyValid(grant, taken)
 
     def steps(self, text: str, ask: Ask) -> Steps:
         """Answer, yielding every wish that may have to wait."""
@@ -132,7 +143,7 @@ class Verifying:
             if isinstance(taken, Refused):
                 return self._limited(grant, taken, now, ask)
         self._tally.count(grant, "valid", now, ask.ip)
-        return Valid(grant, taken)
+        return KeyValid(grant, taken)
 
     def explain_steps(self, text: str, ask: Ask) -> Generator[Find | Lease | Wait, Any, Explanation]:
         """Evaluate every check and take nothing."""
@@ -145,22 +156,22 @@ class Verifying:
         return (yield from self.explained(grant, [] if grant else ["not_found"], ask))
 
     def explained(
-        self, grant: Grant | None, found: Sequence[str], ask: Ask
+        self, grant: Grant | None, found: Sequence[VerifyCode], ask: Ask
     ) -> Generator[Find | Lease | Wait, Any, Explanation]:
         """Explain what was found to fail already, and everything that a grant decides."""
-        failed = dict.fromkeys(found)
+        failed: dict[VerifyCode, None] = dict.fromkeys(found)
         if grant is not None:
             failed.update(dict.fromkeys(failures(grant, ask, self._now())))
             peek = Ask(cost=0)
             states = yield from self._take(grant, peek)
-            left = states.limits if isinstance(states, Refused) else Valid(grant, states).limits
+            left = states.limits if isinstance(states, Refused) else states_of(states)
             if any(limit.remaining < ask.cost for limit in left):
                 failed["rate_limited"] = None
         checks = []
-        for code in CODES:
+        for code in CHECKS:
             known = grant is not None or code == "malformed" or (code == "not_found" and "malformed" not in failed)
             checks.append(Check(code, code not in failed if known else None))
-        return Explanation(next((code for code in CODES if code in failed), "valid"), tuple(checks))
+        return Explanation(next((code for code in CHECKS if code in failed), "valid"), tuple(checks))
 
     def run(self, steps: Generator[Find | Lease | Wait, Any, Any]) -> Any:
         """Drive steps to their end, doing what they wish for at once."""
@@ -248,15 +259,16 @@ class Verifying:
     def _answered(self, grant: Grant, ask: Ask, token: Checked, taken: Any, now: int) -> Verdict:
         if isinstance(taken, Refused):
             return self._limited(grant, taken, now, ask)
-        if token.kind == "token":  # a use of the secret that it was derived from
-            self._tally.count(grant, "valid", now, ask.ip)
+        if token.kind == "session":
+            return SessionValid(token, grant, taken)
+        self._tally.count(grant, "valid", now, ask.ip)  # a use of the secret that it was derived from
         return TokenValid(token, grant, taken)
 
     def count_unknown(self, code: str) -> None:
         """Count one refusal of a credential that belongs to nobody we know."""
         self._tally.count_unknown(code)
 
-    def _refuse(self, grant: Grant, code: str, now: int) -> Refused:
+    def _refuse(self, grant: Grant, code: VerifyCode, now: int) -> Refused:
         if code == "not_found":
             self._tally.count_unknown(code)
         else:
@@ -380,7 +392,7 @@ def text_of(presented: object) -> str:
     return str(presented) if isinstance(presented, (str, Secret)) else ""
 
 
-def required(verdict: Verdict) -> Valid:
+def required(verdict: Verdict | OfflineVerdict) -> AnyValid | OfflineValid:
     """Return a valid verdict; raise Denied for a refusal."""
     if isinstance(verdict, Refused):
         raise Denied(verdict)

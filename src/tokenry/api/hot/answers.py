@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from tokenry.edge import KIB, MIB, Memo, encode, grant_of, record_of, size_of_grant, taken_of
+from tokenry.edge import KIB, MIB, Memo, encode, grant_of, parts_of, record_of, size_of_grant, taken_of
 from tokenry.types import Limit, Refused, Valid, Verdict
 
 BYTES_MAX = 16 * MIB
@@ -136,13 +136,13 @@ _REFUSED: dict[str, bytes] = {}
 def _beginning(verdict: Valid) -> bytes:
     """Return the JSON of a valid verdict up to its limits."""
     grant = grant_of(verdict)
-    kind, session = verdict.kind.encode(), encode(verdict.session)
+    key, session, claims = map(encode, parts_of(verdict))
     owner = _remembered(_OWNERS, (grant.owner_record, grant.tenant, grant.owner_disabled), verdict)
     tenant = _remembered(_TENANTS, (grant.tenant_record, grant.tenant, grant.suspended), verdict)
-    scopes, claims = encode(verdict.scopes), encode(verdict.claims)
+    kind, scopes = verdict.kind.encode(), encode(verdict.scopes)
     return (
         b'{"valid":true,"code":"valid","kind":"%b","key":%b,"session":%b,"owner":%b,"tenant":%b,"scopes":%b,"claims":%b,'
-        b'"limits":[' % (kind, encode(verdict.key), session, owner, tenant, scopes, claims)
+        b'"limits":[' % (kind, key, session, owner, tenant, scopes, claims)
     )
 
 

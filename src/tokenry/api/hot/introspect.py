@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final
 
-from tokenry.edge import KIB, MIB, Ask, Grant, Memo, encode, grant_of, read_ask, size_of_grant
+from tokenry.edge import KIB, MIB, Ask, Grant, Memo, encode, grant_of, parts_of, read_ask, size_of_grant
 from tokenry.edge.asgi import lines
 from tokenry.edge.problems import refused
-from tokenry.types import Refused, Valid, Verdict
+from tokenry.types import KeyValid, Refused, Valid, Verdict
 
 from ..oauth import forms
 from ..oauth.forms import OAuthError, read_client, read_form, unknown_client
@@ -111,13 +111,13 @@ class Introspection:
         kept = self._kept.get(id(grant))
         if kept is not None:
             return kept[1]
-        body = encode({**(verdict.claims or self._of_key(verdict)), **_always(verdict), **_end(verdict)})
+        said = self._of_key(verdict) if isinstance(verdict, KeyValid) else parts_of(verdict)[2]
+        body = encode({**said, **_always(verdict), **_end(verdict)})
         return self._kept.put(id(grant), (grant, body))[1]
 
-    def _of_key(self, verdict: Valid) -> dict[str, Any]:
+    def _of_key(self, verdict: KeyValid) -> dict[str, Any]:
         """Return of a key what a token would say."""
         key = verdict.key
-        assert key is not None
         return {
             "iss": f"{self._issuer}/t/{verdict.tenant.slug}",
             "sub": key.owner,

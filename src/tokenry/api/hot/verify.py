@@ -13,7 +13,7 @@ from typing import TypeVar
 from tokenry.edge import OPERATOR_ENVIRONMENT, Ask, Engine, Throttle, grant_of, read_ask
 from tokenry.edge.asgi import lines
 from tokenry.edge.problems import Failed, Problem, problem, refused
-from tokenry.types import Invalid, Refused, TokenryError, Valid, Verdict
+from tokenry.types import Invalid, KeyValid, Refused, TokenryError, Valid, Verdict
 
 from .. import problems
 from ..paths import AUTH, BATCH, INTROSPECT, VERIFY, place_of
@@ -173,7 +173,7 @@ class Hot:
             if verdict is not None:
                 return verdict
         verdict = self.recall(*about)
-        if verdict.__class__ is Valid:
+        if isinstance(verdict, KeyValid):
             grant = grant_of(verdict)
             asked.proved = grant if grant.proof else None  # which only memory gives
         return verdict

@@ -18,7 +18,7 @@ from tokenry.edge.problems import Failed, problem, refused
 from tokenry.groups import Groups
 from tokenry.operations import Reach, Rule
 from tokenry.tokenry import Tokenry
-from tokenry.types import NotFound, Refused, Valid, shown
+from tokenry.types import KeyValid, NotFound, Refused, shown
 
 from ..threads import verify
 from .gathering import Gatherer, Refresher
@@ -34,7 +34,7 @@ class Call:
     tk: Tokenry
     gatherer: Gatherer
     refresher: Refresher
-    valid: Valid
+    valid: KeyValid
     key_id: str
     ip: str | None
     request_id: str
@@ -87,7 +87,7 @@ class Callers:
             told = verdict if throttle is None else throttle.judged(verdict, ip or peer)
             raise Failed(refused(told, [rule.scope] if rule.scope else ()))
         # A token is refused: it can neither end nor renew the key that it comes from.
-        if verdict.key is None or verdict.kind != "key":
+        if not isinstance(verdict, KeyValid):
             raise Failed(refused(Refused("not_found")))
         call = Call(self._tk, self._gatherer, self.refresher, verdict, verdict.key.id, ip, request_id)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:

@@ -14,7 +14,7 @@ from tokenry.edge import OPERATOR_ENVIRONMENT, Refreshing, encode, is_operators,
 from tokenry.edge.asgi import Fields, Receive, Scope, Send, raw, read_body, respond
 from tokenry.edge.problems import Failed, problem
 from tokenry.tokenry import Tokenry
-from tokenry.types import NOT_GIVEN, Denied, Invalid, NotFound, NotGiven, Refused
+from tokenry.types import NOT_GIVEN, Denied, Invalid, KeyValid, NotFound, NotGiven, Refused, SessionValid
 
 from .. import problems
 from ..management.gathering import Refresher
@@ -165,7 +165,7 @@ class OAuth:
             if isinstance(verdict, Refused):
                 asked.check(verdict)
                 return b"{}"
-            if verdict.session is None:
+            if not isinstance(verdict, SessionValid):
                 told = "A key is ended with /v1/self/revoke, and a derived token by that or by itself after minutes."
                 raise OAuthError("unsupported_token_type", told)
             named, end = verdict.session.id, groups.scoped(by=verdict.owner).sessions.revoke
@@ -195,8 +195,7 @@ class OAuth:
         if isinstance(verdict, Refused):
             asked.check(verdict)
         elif (
-            verdict.kind == "key"
-            and verdict.key is not None
+            isinstance(verdict, KeyValid)
             and verdict.tenant.slug in (asked.slug, _SYSTEM)
             and client.id in (None, verdict.key.id)
         ):

@@ -1,0 +1,36 @@
+"""A program for type checkers. `test_public_types.py` checks it with mypy; it never runs."""
+
+from typing import Literal, assert_type
+
+from tokenry import AsyncTokenry, KeyValid, Refused, SessionValid, Tokenry, TokenValid
+from tokenry.client import AsyncClient, Client
+from tokenry.types import Key, OfflineValid, RefusalCode, Session
+
+
+def verified(tk: Tokenry | Client) -> None:
+    verdict = tk.verify("text", ip="203.0.113.7")
+    assert_type(verdict, KeyValid | SessionValid | TokenValid | Refused)
+    if not verdict:
+        assert_type(verdict.code, RefusalCode)
+    elif verdict.kind == "key":
+        assert_type(verdict, KeyValid)
+        assert_type(verdict.key, Key)
+    elif isinstance(verdict, SessionValid):
+        assert_type(verdict.session, Session)
+        assert_type(verdict.code, Literal["valid"])
+    else:
+        assert_type(verdict, TokenValid)
+        assert_type(verdict.key, Key)
+
+
+def required(tk: Tokenry | Client) -> None:
+    assert_type(tk.require("text"), KeyValid | SessionValid | TokenValid)
+    assert_type(tk.require("text", offline=True), OfflineValid)
+    assert_type(tk.verify("text", offline=True), OfflineValid | Refused)
+
+
+async def awaited(tk: AsyncTokenry, client: AsyncClient) -> None:
+    assert_type(await tk.verify("text"), KeyValid | SessionValid | TokenValid | Refused)
+    assert_type(await tk.require("text", offline=True), OfflineValid)
+    assert_type(await client.verify("text"), KeyValid | SessionValid | TokenValid | Refused)
+    assert_type(await client.require("text", offline=True), OfflineValid)

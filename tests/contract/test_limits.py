@@ -240,7 +240,7 @@ def test_a_clock_that_goes_back_gives_nothing_twice(tk: Any, clock: FakeClock, i
 def test_malformed_limits_are_invalid_and_nothing_is_stored(tk: Any, issue: Issue, limits: Any) -> None:
     with pytest.raises(Invalid) as refused:
         issue(limits=limits)
-    assert {error.field for error in refused.value.errors} == {"limits"}
+    assert {error.field.partition("[")[0] for error in refused.value.errors} == {"limits"}
     assert len(tk.keys.list()) == 0
 
 

@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from tests.fuzz.credentials import KEY, TOKEN, oauth_refusal
 from tests.fuzz.fuzzer import Target
+from tokenry.api.bodies import DEPTH_MAX, decoded
 from tokenry.api.hot.questions import Requirements, asks, needs_of, read_batch, read_question
-from tokenry.api.management.reading import DEPTH_MAX, Reader, read_query
-from tokenry.api.management.reading import check_body as check_json
+from tokenry.api.management.reading import Reader, read_query
 from tokenry.api.oauth.forms import BODY_MAX, OAuthError, read_form
 from tokenry.api.process.redaction import redacted
 from tokenry.core import addresses, scopes
@@ -91,12 +91,13 @@ def check_question(data: bytes) -> Hashable:
 def check_body(data: bytes) -> Hashable:
     """Every operation reads a body that Python reads alike, or names what is wrong with it."""
     try:
-        check_json(data, "application/json")
+        found = decoded(data) if data else None
     except Failed as error:
         return refusal(error)
     told: Any = json.loads(data) if data else None
+    assert found == told
     assert nested(told) <= DEPTH_MAX
-    return type(told).__name__, *(arguments(reader, [], data, []) for reader in READERS)
+    return type(told).__name__, *(arguments(reader, [], found, []) for reader in READERS)
 
 
 def check_operation_query(data: bytes) -> Hashable:
@@ -108,12 +109,10 @@ def check_operation_query(data: bytes) -> Hashable:
         return refusal(error)
     assert read_query(urlencode(pairs).encode()) == pairs
     headers = [(b"if-match", condition)] if condition else []
-    return tuple(arguments(reader, pairs, b"", headers) for reader in QUERIES)
+    return tuple(arguments(reader, pairs, None, headers) for reader in QUERIES)
 
 
-def arguments(
-    reader: Reader, query: list[tuple[str, str]], body: bytes, headers: list[tuple[bytes, bytes]]
-) -> Hashable:
+def arguments(reader: Reader, query: list[tuple[str, str]], body: Any, headers: list[tuple[bytes, bytes]]) -> Hashable:
     """Return how many arguments are read, or how they were refused."""
     try:
         return len(reader.arguments(query, body, headers))

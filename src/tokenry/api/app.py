@@ -15,14 +15,14 @@ from tokenry.tokenry import Tokenry
 
 from . import problems
 from .hot.head_cache import Heads
-from .hot.holding import SMALL_MAX, Holding
+from .hot.holding import Holding
 from .hot.request import Answer, Request, Steps, Wish, own_query
 from .hot.sending import Outbox
 from .hot.turns import Turns
 from .hot.verify import ADMITTED, Hot
 from .management import Callers, Management
 from .oauth.endpoints import OAuth
-from .paths import AUTH, BODY_MAX, place_of
+from .paths import AUTH, BODY_MAX, SMALL_MAX, place_of
 from .process.counters import Counters
 from .process.logs import REQUEST_ID, AccessLog
 from .process.settings import ServerSettings

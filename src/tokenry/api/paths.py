@@ -14,6 +14,8 @@ JWKS: Final = "/.well-known/jwks.json"
 METADATA: Final = "/.well-known/oauth-authorization-server"
 DEFAULT: Final = "default"
 BODY_MAX: Final = 1 << 20
+SMALL_MAX: Final = 1 << 16
+"""How much of a body is read before the caller is known, and the size up to which it is read on the event loop."""
 
 _OAUTH: Final = frozenset((TOKEN, REVOKE, INTROSPECT, JWKS, METADATA))
 

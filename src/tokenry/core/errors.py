@@ -84,14 +84,15 @@ class Invalid(TokenryError):
     code = "invalid"
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
+        found = list(errors)
         named: list[FieldError] = []
-        self.count = size = 0
-        for error in errors:
-            self.count += 1
+        self.count, size = len(found), 0
+        for error in found[:ERRORS_MAX]:
             size += len(error.field) + len(error.message)
-            if len(named) < ERRORS_MAX and (size <= _ERRORS_TEXT_MAX or not named):
-                field, message = cut(error.field, _READ_MAX), cut(error.message, _READ_MAX)
-                named.append(FieldError(without_secrets(field), error.code, unrepeated(message)))
+            if named and size > _ERRORS_TEXT_MAX:
+                break
+            field, message = cut(error.field, _READ_MAX), cut(error.message, _READ_MAX)
+            named.append(FieldError(without_secrets(field), error.code, unrepeated(message)))
         self.errors = tuple(named)
         more = f"; and {self.count - len(named)} more" if self.count > len(named) else ""
         super().__init__("; ".join(f"{e.field}: {e.message}" for e in named) + more)

@@ -10,11 +10,13 @@ from itertools import islice
 from typing import Any
 
 from .errors import LIST_MAX, FieldError, shown
+from .mistakes import item, missing, name_unknown, within
 
 COUNT_MAX = 10**12
 WINDOW_MAX = 366 * 86_400
 LIMITS_MAX = 8
 SECOND = 1_000_000
+_FIELDS = ("name", "limit", "window_seconds")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -89,7 +91,9 @@ def check_list(field: str, values: object, errors: list[FieldError]) -> tuple[Li
     if len(values) > LIST_MAX:
         errors.append(FieldError(field, "too_many", f"a key has at most {LIMITS_MAX} limits"))
         return ()
-    limits = [limit for value in values if (limit := _read(field, value, errors)) is not None]
+    limits = [
+        limit for place, value in enumerate(values) if (limit := _read(item(field, place), value, errors)) is not None
+    ]
     if len({limit.name for limit in limits}) < len(limits):
         errors.append(FieldError(field, "duplicate", "every limit of a key needs a name of its own"))
     if len(limits) > LIMITS_MAX:
@@ -97,24 +101,24 @@ def check_list(field: str, values: object, errors: list[FieldError]) -> tuple[Li
     return tuple(limits)
 
 
-def _read(field: str, value: object, errors: list[FieldError]) -> Limit | None:
+def _read(place: str, value: object, errors: list[FieldError]) -> Limit | None:
+    known = len(errors)
     if isinstance(value, Mapping):
-        if set(value) != {"name", "limit", "window_seconds"}:
-            errors.append(FieldError(field, "bad_limit", "a limit has exactly name, limit and window_seconds"))
+        name_unknown(map(str, value), _FIELDS, errors, place, lambda _: "is not a field of a limit")
+        errors.extend(missing(within(place, name)) for name in _FIELDS if name not in value)
+        if len(errors) > known:
             return None
         value = Limit(value["name"], value["limit"], value["window_seconds"])
     if not isinstance(value, Limit):
-        errors.append(FieldError(field, "bad_limit", f"{shown(value)} is not a Limit"))
+        errors.append(FieldError(place, "bad_limit", f"{shown(value)} is not a Limit"))
         return None
-    problems = []
     if not (isinstance(value.name, str) and _NAME.fullmatch(value.name)):
-        problems.append("its name must be 1 to 32 of [a-z0-9_.-]")
-    if not _whole(value.limit, COUNT_MAX):
-        problems.append(f"limit must be a whole number from 1 to {COUNT_MAX}")
-    if not _whole(value.window_seconds, WINDOW_MAX):
-        problems.append(f"window_seconds must be a whole number from 1 to {WINDOW_MAX}")
-    errors.extend(FieldError(field, "bad_limit", f"{shown(value.name)}: {problem}") for problem in problems)
-    return None if problems else value
+        message = f"{shown(value.name)} is not the name of a limit: use 1 to 32 of [a-z0-9_.-]"
+        errors.append(FieldError(within(place, "name"), "bad_limit", message))
+    for name, most in (("limit", COUNT_MAX), ("window_seconds", WINDOW_MAX)):
+        if not _whole(getattr(value, name), most):
+            errors.append(FieldError(within(place, name), "bad_limit", f"must be a whole number from 1 to {most}"))
+    return value if len(errors) == known else None
 
 
 def _whole(value: Any, most: int) -> bool:

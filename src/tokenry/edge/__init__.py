@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ..core import mistakes
 from ..core.decide import OPERATOR_ENVIRONMENT, Ask
-from ..core.errors import ERRORS_MAX
+from ..core.errors import ERRORS_MAX, LIST_MAX
 from ..core.grant import Grant, size_of_grant
 from ..core.key_fields import CHECKS as KEY_CHECKS
 from ..core.lengths import record_of, written
@@ -184,6 +185,7 @@ __all__ = [
     "HIDDEN",
     "KEY_CHECKS",
     "KIB",
+    "LIST_MAX",
     "MIB",
     "OPERATOR_ENVIRONMENT",
     "Ask",
@@ -210,6 +212,7 @@ __all__ = [
     "key_set",
     "length",
     "limit_fields",
+    "mistakes",
     "parts_of",
     "read_ask",
     "read_cookie",

@@ -168,6 +168,10 @@ LENGTHS: Final = frozenset(("expires_in", "expires_in_default", "expires_in_max"
 """The arguments that are lengths of time: on the wire each is a number, and its name ends in `_seconds`."""
 
 
+LISTS: Final = frozenset(("allowed_ips", "asked", "entries", "keep", "roles", "scopes"))
+"""The arguments that are lists of up to a thousand texts."""
+
+
 def on_wire(name: str) -> str:
     """Return the name of an argument on the wire."""
     return f"{name}_seconds" if name in LENGTHS else name.rstrip("_")

@@ -13,9 +13,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ..core.memo import KIB
 from .answers import Answer
 from .deprecation import Deprecated
-from .fields import ARGUMENTS, on_wire
+from .fields import ARGUMENTS, LISTS, on_wire
 
 HEADERS: Final = {"idempotency_key": "Idempotency-Key", "if_version": "If-Match"}
 """The arguments that travel in a header field."""
@@ -116,6 +117,13 @@ class Operation:
         fields = [self._field(name) for name in self.names]
         name = "".join(part.title() for part in self.id.replace(".", "_").split("_")) + "Request"
         return msgspec.defstruct(name, fields, forbid_unknown_fields=True, kw_only=True) if fields else None
+
+    @cached_property
+    def body_max(self) -> int:
+        """How many bytes a body may have: enough for the longest values of its fields."""
+        if "keys" in self.names:
+            return 1024 * KIB
+        return 64 * KIB if LISTS.isdisjoint(self.names) else 256 * KIB
 
     def _field(self, name: str) -> tuple[str, Any, Any]:
         """Return one field of the request. A value that is left out stays as it is, or is the library's default."""

@@ -12,6 +12,7 @@ from tokenry.core import fields, key_fields, scopes
 from tokenry.core.actors import KEYS_WRITE, OPERATOR_SCOPES
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, TokenryError, shown
+from tokenry.core.mistakes import name_unknown
 from tokenry.core.model import Issued, Key, Owner, SecretInfo, micros
 from tokenry.core.ports import Clash, SecretRow
 from tokenry.core.secret import PREFIX_MAX, Secret, digest_of, make_kid, mint
@@ -118,9 +119,9 @@ def _full(one: object) -> dict[str, Any]:
     """Return what one of many keys is asked to be, with defaults; raise Invalid."""
     if not isinstance(one, Mapping):
         raise Invalid.one("keys", "not_a_mapping", "each key is given as a mapping of the arguments of `issue`")
-    unknown = sorted(str(name) for name in one if name not in key_fields.ARGUMENTS)
-    if unknown:
-        raise Invalid(FieldError(name, "unknown_field", "is not a field of a key") for name in unknown)
+    errors: list[FieldError] = []
+    name_unknown(sorted(map(str, one)), key_fields.ARGUMENTS, errors, say=lambda _: "is not a field of a key")
+    fields.refuse(errors)
     return {**key_fields.ARGUMENTS, **one}
 
 

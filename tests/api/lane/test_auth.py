@@ -105,7 +105,7 @@ def test_a_mistyped_requirement_is_refused_by_name_and_lets_nobody_in(
         answer = ask(way, data)
         assert answer.status == 422
         [error] = answer.json["errors"]
-        assert (error["field"], error["code"]) == (name, "unknown")
+        assert (error["field"], error["code"]) == (name, "unknown_field")
         assert f"use {right}" in error["message"]
 
 

@@ -107,7 +107,7 @@ def test_every_wrong_field_is_named_at_once(client: TestClient) -> None:
     answer = client.post("/v1/keys", json=asked)
     assert answer.status_code == 422
     fields = {error["field"] for error in answer.json()["errors"]}
-    expected = {"name", "scopes", "limits", "expires_in_seconds", "metadata", "status", "secret"}
+    expected = {"name", "scopes", "limits[0].limit", "expires_in_seconds", "metadata", "status", "secret"}
     assert fields == expected
     codes = {error["field"]: error["code"] for error in answer.json()["errors"]}
     assert codes["status"] == codes["secret"] == "unknown_field"

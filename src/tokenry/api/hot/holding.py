@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ..paths import SMALL_MAX
+
 BYTES_MAX = 16 * 1024 * 1024
-SMALL_MAX = 64 * 1024
-"""How much of a body is read before the caller is known."""
 
 
 def is_small(length: bytes) -> bool:

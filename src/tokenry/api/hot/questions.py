@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from itertools import chain, islice
-from typing import Any, TypeAlias
+from contextlib import suppress
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from tokenry.edge import ERRORS_MAX, KIB, MIB, OPERATOR_ENVIRONMENT, Ask, Memo, is_json, is_too_long, read_ask
+from tokenry.edge import KIB, MIB, OPERATOR_ENVIRONMENT, Ask, Memo, is_too_long, mistakes, read_ask
 from tokenry.edge.problems import Failed, problem
 from tokenry.types import FieldError, Invalid
+
+from ..bodies import TOO_MANY_VALUES, check_kind, has_too_many_values, of_type
 
 BATCH_MAX = 100
 _WRONG_MAX = 20
@@ -22,13 +23,11 @@ NOBODY = "\0"
 """A tenant, or an environment, that no credential is of: who asks for it is answered like for an unknown credential."""
 _PARAMETERS = ("scopes", "environment")
 _HEADERS = ("x-auth-require-scopes", "x-auth-require-environment")
-_MAY_REQUIRE = frozenset((b"x-auth-r", b"x-auth_r", b"x_auth-r", b"x_auth_r"))
 _UNKNOWN_NAMED_MAX = 10
-_MISSING = re.compile(r"Object missing required field `(\w+)`")
-_PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
+_MAY_REQUIRE = frozenset((b"x-auth-r", b"x-auth_r", b"x_auth-r", b"x_auth_r"))
 
 
-class Question(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class Question(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """One credential and what is asked about it."""
 
     credential: str
@@ -53,7 +52,9 @@ class Question(msgspec.Struct, forbid_unknown_fields=True, gc=False):
         try:
             return read_ask(self.scopes, self.ip, self.cost, about, self.environment, self.audience, keep=keep)
         except Invalid:
-            raise Invalid(mistakes(msgspec.structs.asdict(self))) from None
+            errors: list[FieldError] = []
+            _check_question(msgspec.to_builtins(self), errors)
+            raise Invalid(errors) from None
 
 
 class Batch(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,7 +63,7 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True):
     questions: list[Question]
 
 
-_FIELDS = {field.name: field for field in msgspec.structs.fields(Question)}
+_FIELDS: Final = {field.name: field.type for field in msgspec.structs.fields(Question)}
 _decode_question = msgspec.json.Decoder(Question).decode
 _decode_batch = msgspec.json.Decoder(Batch).decode
 
@@ -77,98 +78,110 @@ def read_batch(content_type: bytes | None, body: bytes | bytearray) -> list[Ques
     """Read the body of `/v1/verify/batch`; raise Failed or Invalid."""
     batch: Batch = _read(_decode_batch, content_type, body)
     if not 1 <= len(batch.questions) <= BATCH_MAX:
-        raise Invalid.one("questions", "out_of_range", f"a batch holds 1 to {BATCH_MAX} questions")
+        raise Invalid([_batch_size()])
     return batch.questions
 
 
 def _read(decode: Any, content_type: bytes | None, body: bytes | bytearray) -> Any:
-    if content_type != b"application/json" and not is_json(content_type):
-        raise Failed(problem("not_json"))
+    check_kind(content_type)
+    if has_too_many_values(body, share=2):
+        raise Invalid.one("body", "too_many", TOO_MANY_VALUES)
     try:
         return decode(body)
     except msgspec.ValidationError as error:
         found = _all_mistakes(body, is_batch=decode is _decode_batch)
-        raise (Invalid(found) if found else _invalid(str(error))) from None
+        raise Invalid(found or [of_type(_place_of(error), error)]) from None
     except (msgspec.DecodeError, ValueError, RecursionError):  # whose texts may show a part of the body
         raise Failed(problem("bad_request", "The body is not well-formed JSON.")) from None
 
 
+def _place_of(error: msgspec.ValidationError) -> str:
+    """Return where msgspec found a mistake, in a body that cannot be read in another way."""
+    return str(error).rpartition(" - at `$")[2].strip(".`") if " - at `$." in str(error) else "body"
+
+
 def asks(questions: list[Question], tenant: str | None, *, keep: bool) -> list[Ask]:
-    """Return the asks of a batch; raise Invalid that names the mistakes of its first wrong questions."""
+    """Return the asks of a batch; raise Invalid that names the mistakes in it."""
     try:
         return [question.ask(tenant, keep=keep) for question in questions]
     except Invalid:
-        raise Invalid(_mistakes_of_batch(map(msgspec.structs.asdict, questions))) from None
-
-
-def _mistakes_of_batch(questions: Iterable[Any]) -> list[FieldError]:
-    """Return what is wrong with the first wrong questions of a batch, and whether others were left out."""
-    found = (mistakes(one, f"questions[{number}].") for number, one in enumerate(questions))
-    wrong = list(islice(filter(None, found), _WRONG_MAX + 1))
-    if len(wrong) > _WRONG_MAX:
-        message = f"these are the mistakes of the first {_WRONG_MAX} wrong questions, and there are more"
-        wrong[-1] = [FieldError("questions", "more", message)]
-    return list(chain.from_iterable(wrong))
+        errors: list[FieldError] = []
+        _check_questions(map(msgspec.to_builtins, questions), errors)
+        raise Invalid(errors) from None
 
 
 def _all_mistakes(body: bytes | bytearray, *, is_batch: bool) -> list[FieldError]:
-    """Return what is wrong with the questions of a body; nothing when that cannot be said of each."""
-    try:
-        told = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return []
-    if not is_batch:
-        return mistakes(told)
-    questions = told.get("questions") if isinstance(told, dict) and len(told) == 1 else None
-    if not isinstance(questions, list) or len(questions) > BATCH_MAX:
-        return []
-    return _mistakes_of_batch(questions)
+    """Return what is wrong with a body, up to as many mistakes as an error names."""
+    errors: list[FieldError] = []
+    with suppress(msgspec.DecodeError, ValueError, RecursionError):  # of a text that is not well-formed
+        (_check_batch if is_batch else _check_question)(msgspec.json.decode(body), errors)
+    return errors
 
 
-def mistakes(told: Any, place: str = "") -> list[FieldError]:
-    """Return everything that is wrong with a question that was refused; `place` stands before every name."""
+def _check_batch(told: Any, errors: list[FieldError]) -> None:
     if not isinstance(told, dict):
-        return [FieldError(place.rstrip(".") or "body", "bad_type", "a question is an object")]
-    found: list[FieldError] = []
-    for name, value in told.items():
-        if len(found) > ERRORS_MAX:
+        errors.append(mistakes.not_an_object(""))
+        return
+    mistakes.name_unknown(told, ("questions",), errors)
+    questions = told.get("questions")
+    if "questions" not in told:
+        errors.append(mistakes.missing("questions"))
+    elif not isinstance(questions, list):
+        _check_type("questions", questions, list[Any], errors)
+    elif not 1 <= len(questions) <= BATCH_MAX:
+        errors.append(_batch_size())
+    else:
+        _check_questions(questions, errors)
+
+
+def _check_questions(questions: Iterable[Any], errors: list[FieldError]) -> None:
+    """Name what is wrong with the first wrong questions of a batch, and whether others were left out."""
+    wrong = 0
+    for number, one in enumerate(questions):
+        found: list[FieldError] = []
+        _check_question(one, found, mistakes.item("questions", number))
+        wrong += bool(found)
+        if wrong > _WRONG_MAX:
+            message = f"these are the mistakes of the first {_WRONG_MAX} wrong questions, and there are more"
+            errors.append(FieldError("questions", "more", message))
             break
-        if name in _FIELDS:
-            found += _mistakes(_FIELDS[name], value, place)
-        else:
-            found.append(FieldError(place + name[:80], "unknown", "is not a field of a question"))
+        errors += found
+
+
+def _batch_size() -> FieldError:
+    return FieldError("questions", "out_of_range", f"a batch holds 1 to {BATCH_MAX} questions")
+
+
+def _check_question(told: Any, errors: list[FieldError], place: str = "") -> None:
+    """Name everything that is wrong with a question."""
+    if not isinstance(told, dict):
+        errors.append(mistakes.not_an_object(place))
+        return
+    mistakes.name_unknown(told, _FIELDS, errors, place)
+    for name, kind in _FIELDS.items():
+        if name in told:
+            _check_field(name, kind, told[name], errors, place)
     if "credential" not in told:
-        found.append(FieldError(place + "credential", "missing", "this is needed"))
-    return found
+        errors.append(mistakes.missing(mistakes.within(place, "credential")))
 
 
-def _mistakes(field: msgspec.structs.FieldInfo, value: Any, place: str) -> list[FieldError]:
-    """Return what is wrong with one field: its type, else its value as the engine reads it."""
+def _check_field(name: str, kind: Any, value: Any, errors: list[FieldError], place: str) -> None:
+    """Name what is wrong with one field: its type, else its value as the engine reads it."""
+    if _check_type(mistakes.within(place, name), value, kind, errors) and name in ("scopes", "ip", "cost"):
+        nothing: dict[str, Any] = {"scopes": None, "ip": None, "cost": 1}
+        try:
+            read_ask(**{**nothing, name: value}, tenant=None, environment=None, audience=None, keep=False)
+        except Invalid as error:
+            errors += [one._replace(field=mistakes.within(place, one.field)) for one in error.errors]
+
+
+def _check_type(place: str, value: Any, kind: Any, errors: list[FieldError]) -> bool:
     try:
-        msgspec.convert(value, field.type)
-        if field.name in ("scopes", "ip", "cost"):
-            nothing: dict[str, Any] = {"scopes": None, "ip": None, "cost": 1}
-            read_ask(**{**nothing, field.name: value}, tenant=None, environment=None, audience=None, keep=False)
+        msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        message = str(error).partition(" - at ")[0][:200].replace("`", "'")
-        return [FieldError(place + field.name, "bad_type", message)]
-    except Invalid as error:
-        return [one._replace(field=place + one.field) for one in error.errors]
-    return []
-
-
-def _invalid(message: str) -> Invalid:
-    """Return what is wrong with a body in our words; `message` names types and fields, and no value."""
-    place, missing = "body", _MISSING.match(message)
-    found = _PLACE.search(message)
-    if found:
-        place = found.group(1)[:80] or place
-    if missing:
-        place = missing.group(1) if place == "body" else f"{place}.{missing.group(1)}"
-        return Invalid.one(place, "missing", "this is needed")
-    if message.startswith("Object contains unknown field"):
-        return Invalid.one(place, "unknown", "there is a field that this call does not know")
-    return Invalid.one(place, "bad_type", message.partition(" - at ")[0][:200].replace("`", "'"))
+        errors.append(of_type(place, error))
+        return False
+    return True
 
 
 def bounded(text: str) -> str:
@@ -222,6 +235,15 @@ def _requires(name: bytes) -> bool:
     return name.replace(b"_", b"-").startswith(b"x-auth-requir")
 
 
+def check_query(query: bytes, *known: str) -> None:
+    """Raise Invalid for parameters that a call does not read."""
+    errors: list[FieldError] = []
+    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    mistakes.name_unknown(dict(given), known, errors, say=lambda name: "is not a parameter of this request")
+    if errors:
+        raise Invalid(errors)
+
+
 def _requirements(query: bytes, fields: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, ...], str | None]:
     try:
         given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=200)
@@ -249,7 +271,7 @@ def _unknown(name: str, scopes: str, environment: str) -> FieldError:
     """Return the error for a requirement that does not exist; it names the one that was probably meant."""
     told = name.lower()
     right = scopes if "scop" in told else environment if "env" in told else f"{scopes} or {environment}"
-    return FieldError(name[:80] or "query", "unknown", f"this is not a requirement: use {right}")
+    return mistakes.unknown(name or "query", f"is not a requirement: use {right}")
 
 
 def _size_of_needs(needs: Needs, required: object) -> int:

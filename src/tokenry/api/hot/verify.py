@@ -22,7 +22,16 @@ from ..process.settings import ServerSettings
 from .answers import Answers
 from .cookies import read_cookie
 from .introspect import Introspection
-from .questions import Question, Requirements, asks, bounded, needs_of, read_batch, read_question
+from .questions import (
+    Question,
+    Requirements,
+    asks,
+    bounded,
+    check_query,
+    needs_of,
+    read_batch,
+    read_question,
+)
 from .request import Answer, Request, Steps, Wish
 
 VERIFY_SCOPE = "tokenry:verify"
@@ -111,8 +120,7 @@ class Hot:
     def batch(self, asked: Request) -> Steps:
         """Answer several questions in their order."""
         try:
-            if asked.query:
-                raise Invalid.one("query", "unknown", "a batch takes no query")
+            check_query(asked.query)
             tenant, known = yield from self._caller(asked)
             questions = read_batch(asked.content_type, asked.body)
             texts = [bounded(question.credential) for question in questions]
@@ -268,4 +276,5 @@ def _wants_status(query: bytes) -> bool:
     """Tell whether refusals are asked for as HTTP statuses; raise Invalid for a query that asks for anything else."""
     if query in (b"", b"status=http"):
         return bool(query)
-    raise Invalid.one("query", "unknown", "the only query here is ?status=http")
+    check_query(query, "status")
+    raise Invalid.one("status", "out_of_range", "the only status is http: ?status=http")

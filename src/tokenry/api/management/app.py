@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from tokenry.edge import encode, is_inline, limit_fields
@@ -17,15 +17,17 @@ from tokenry.tokenry import Tokenry
 from tokenry.types import Issued, Key
 
 from .. import problems
-from ..paths import BODY_MAX
+from ..bodies import check_kind, decoded
+from ..paths import SMALL_MAX
 from ..reference.openapi import document
 from ..reference.site import LARGE, Page, Site
 from ..threads import in_thread
 from .callers import Callers
 from .performing import perform
-from .reading import Reader, check_body, named_tenant, read_query
+from .reading import Reader, named_tenant, read_query
 from .routing import Router, check_path
 
+T = TypeVar("T")
 Add: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 
 _JSON: Final = b"application/json"
@@ -90,12 +92,14 @@ class Management:
             call = await self._callers.admit(scope, operation.rule, request_id)
             headers: Fields = scope["headers"]
             about = dict(headers)
-            body = await read_body(receive, about.get(b"content-length"), BODY_MAX)
-            check_body(body, about.get(b"content-type"))
+            body = await read_body(receive, about.get(b"content-length"), operation.body_max)
+            if body:
+                check_kind(about.get(b"content-type"))
+            found = await _beside(len(body), decoded, body) if body else None
             check_path(operation, in_path)
             query = read_query(scope["query_string"])
             slug = call.tenant(named_tenant(query)) if operation.in_tenant else call.home
-            given = self._readers[operation.id].arguments(query, body, headers)
+            given = await _beside(len(body), self._readers[operation.id].arguments, query, found, headers)
             result = await perform(operation, call, slug, {**in_path, **given}, inline=self._inline)
             answered = _written(operation, result)
         except Exception as error:
@@ -121,6 +125,11 @@ def _written(operation: Operation, result: Any) -> Answered:
 
 def _failed(told: Problem, request_id: str) -> Answered:
     return Answered(told.status, MEDIA_TYPE.encode(), told.body(request_id), raw(told.headers))
+
+
+async def _beside(size: int, work: Callable[..., T], *args: Any) -> T:
+    """Return what work on a body of `size` returns; on a large one it is done beside the event loop."""
+    return work(*args) if size <= SMALL_MAX else await in_thread(work, *args)
 
 
 async def _send(send: Send, answered: Answered, request_id: str, *, is_head: bool) -> None:

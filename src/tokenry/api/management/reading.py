@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping
-from functools import cached_property
-from itertools import islice
+from contextlib import suppress
 from typing import Any, Final, TypeAlias, get_args, get_origin
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 from msgspec import UNSET, Struct, ValidationError
-from msgspec.structs import FieldInfo
 from msgspec.structs import fields as fields_of
 
-from tokenry.edge import ERRORS_MAX, KEY_CHECKS, is_json
+from tokenry.edge import ERRORS_MAX, KEY_CHECKS, LIST_MAX, mistakes
 from tokenry.edge.asgi import Fields
 from tokenry.edge.problems import Failed, problem
 from tokenry.operations import Operation
@@ -22,18 +20,13 @@ from tokenry.operations.fields import LENGTH_SECONDS_MAX, LENGTHS, HeadBody, Lim
 from tokenry.operations.operation import HEADERS
 from tokenry.types import FieldError, Head, Invalid, Limit
 
+from ..bodies import of_type
 from ..problems import of as problem_of
 
-DEPTH_MAX: Final = 32
 _PAIRS_MAX: Final = 200
-_NAMED_MAX: Final = ERRORS_MAX + 1
-"""How many unknown fields of an object are noted: one more than an error names, so that it says there are more."""
-
 _IF_MATCH = re.compile(r'"[0-9]{1,15}"')
-_as_json: Final = msgspec.json.Decoder()
 
 Query: TypeAlias = list[tuple[str, str]]
-_FieldsByName: TypeAlias = "Mapping[str, FieldInfo]"
 
 
 class Reader:
@@ -42,17 +35,16 @@ class Reader:
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
         self._request = operation.request
-        self._fields = {} if self._request is None else _fields_of(self._request)
+        self._fields = {} if self._request is None else {one.encode_name: one for one in fields_of(self._request)}
         self._query = set(self._fields) if operation.reads_query else set()
         if operation.in_tenant:
             self._query.add("tenant")
 
-    @cached_property
-    def _decoder(self) -> Any:
-        return msgspec.json.Decoder(self._request)
+    def arguments(self, query: Query, body: Any, headers: Fields) -> dict[str, Any]:
+        """Return the arguments that a request gives; raise Failed with every mistake.
 
-    def arguments(self, query: Query, body: bytes, headers: Fields) -> dict[str, Any]:
-        """Return the arguments that a request gives; raise Invalid with every mistake."""
+        `body` is what the JSON holds, None for no body.
+        """
         errors: list[FieldError] = []
         asked = self._read_query(query, errors)
         given = self._read_headers(headers, errors)
@@ -61,10 +53,8 @@ class Reader:
         if self._operation.reads_query or self._request is None:
             _check_stray(body, errors)
             given |= self._converted(asked, errors)
-        elif errors or not body:
-            given |= self._each(_as_json.decode(body) if body else None, errors)
         else:
-            given |= self._decoded(body, errors)
+            given |= self._of_body(body, errors)
         if errors:  # which have the names of the wire already
             raise Failed(problem_of(Invalid(errors)))
         return {**self._operation.defaults, **given}
@@ -74,11 +64,11 @@ class Reader:
         asked: dict[str, Any] = {}
         for name, value in pairs:
             if name not in self._query:
-                errors.append(_unknown(name, name, self._query, "parameter"))
+                errors.append(mistakes.unknown(name, _not_read(name, self._query, "parameter")))
             elif name == "types":
                 asked.setdefault(name, []).append(value)
             elif name in asked:
-                errors.append(FieldError(name, "duplicate", "is given more than once"))
+                errors.append(mistakes.duplicate(name))
             else:
                 asked[name] = value
         if not 1 <= len(asked.get("tenant", "x")) <= 63:
@@ -92,11 +82,11 @@ class Reader:
             wanted = name.lower().encode()
             values = [value.decode("latin-1") for field, value in headers if field == wanted]
             if len(values) > 1:
-                errors.append(FieldError(name, "duplicate", "is given more than once"))
+                errors.append(mistakes.duplicate(name))
             elif values and argument in self._operation.headers:
                 given[argument] = _of_header(name, values[0], errors)
             elif values and name == "If-Match" and self._operation.verb != "GET":
-                errors.append(FieldError(name, "unknown_field", "is accepted by PATCH of a key alone"))
+                errors.append(mistakes.unknown(name, "is accepted by PATCH of a key alone"))
         return given
 
     def _converted(self, asked: dict[str, Any], errors: list[FieldError]) -> dict[str, Any]:
@@ -106,40 +96,27 @@ class Reader:
         try:
             return _arguments(msgspec.convert(asked, self._request, strict=False))
         except ValidationError:
-            _read_fields(self._fields, asked, errors, strict=False)
+            _read_fields(self._request, asked, errors, strict=False)
             return {}
 
-    def _decoded(self, body: bytes, errors: list[FieldError]) -> dict[str, Any]:
-        """Return the arguments of a body; one with mistakes is read again, field by field."""
-        try:
-            return _arguments(self._decoder.decode(body))
-        except ValidationError:
-            return self._each(_as_json.decode(body), errors)
-
-    def _each(self, found: Any, errors: list[FieldError]) -> dict[str, Any]:
+    def _of_body(self, found: Any, errors: list[FieldError]) -> dict[str, Any]:
+        """Return the arguments of a body; one with mistakes, or beside others, is read field by field."""
+        assert self._request is not None
         if found is None:
             if any(one.required for one in self._fields.values()):
                 errors.append(FieldError("body", "missing", "is needed: a JSON object"))
             return {}
         known = len(errors)
-        clean = _read_fields(self._fields, found, errors)
-        if self._request is None or len(errors) > known:
-            return {}
-        return _arguments(msgspec.convert(clean, self._request))
-
-
-def check_body(body: bytes, content_type: bytes | None) -> None:
-    """Raise Failed for a body that is not JSON, or nested too deep."""
-    if not body:
-        return
-    if not is_json(content_type):
-        raise Failed(problem("not_json"))
-    try:
-        found = _as_json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Failed(problem("bad_request", f"The body is not JSON: {error}")) from None
-    if body.count(b"[") + body.count(b"{") > DEPTH_MAX and _depth(found) > DEPTH_MAX:
-        raise Failed(problem("bad_request", f"The body is nested more than {DEPTH_MAX} levels deep."))
+        if not errors:
+            with suppress(ValidationError):
+                return _arguments(msgspec.convert(found, self._request))
+        clean = _read_fields(self._request, found, errors)
+        if len(errors) == known:
+            try:
+                return _arguments(msgspec.convert(clean, self._request))
+            except ValidationError as error:
+                errors.append(of_type("body", error))
+        return {}
 
 
 def check_url(raw: bytes) -> None:
@@ -176,47 +153,37 @@ def _of_header(name: str, value: str, errors: list[FieldError]) -> str | int | N
     return None
 
 
-def _check_stray(body: bytes, errors: list[FieldError]) -> None:
+def _check_stray(found: Any, errors: list[FieldError]) -> None:
     """Name what is in a body where none is read: it would be ignored in silence."""
-    found = _as_json.decode(body) if body else None
     if isinstance(found, dict):
-        what = "is not a field of this request"
-        errors += [FieldError(str(name)[:100], "unknown_field", what) for name in islice(found, _NAMED_MAX)]
+        mistakes.name_unknown(found, (), errors)
     elif found is not None:
         errors.append(FieldError("body", "not_empty", "this request has no body"))
 
 
 def _read_fields(
-    fields: _FieldsByName, found: Any, errors: list[FieldError], place: str = "", *, strict: bool = True
+    kind: type[Struct], found: Any, errors: list[FieldError], place: str = "", *, strict: bool = True
 ) -> dict[str, Any]:
-    """Read a value field by field; return the fields, in which 5.0 is 5 where 5 is asked for.
-
-    Every mistake is named, but not more unknown fields of one object than an error shows.
-    """
+    """Read a value field by field and name every mistake; return the fields, in which 5.0 is 5 where 5 is asked for."""
     if not isinstance(found, Mapping):
-        errors.append(FieldError(place.rstrip(".") or "body", "not_an_object", "must be a JSON object"))
+        errors.append(mistakes.not_an_object(place))
         return {}
-    unknown = islice((name for name in found if name not in fields), _NAMED_MAX)
-    errors += [_unknown(name, place + name, fields, "field") for name in unknown]
+    fields = {one.encode_name: one for one in fields_of(kind)}
+    mistakes.name_unknown(found, fields, errors, place, lambda name: _not_read(name, fields, "field"))
     clean: dict[str, Any] = {}
     for name, one in fields.items():
         if name in found:
-            clean[name] = _read_field(one, found[name], errors, place + name, strict)
+            clean[name] = _read_field(one, found[name], errors, mistakes.within(place, name), strict)
         elif one.required:
-            errors.append(FieldError(place + name, "missing", "is needed"))
+            errors.append(mistakes.missing(mistakes.within(place, name)))
     return clean
 
 
-def _fields_of(kind: type[Struct]) -> _FieldsByName:
-    """Return the fields of a request by their names on the wire."""
-    return {one.encode_name: one for one in fields_of(kind)}
-
-
-def _unknown(name: str, place: str, known: Container[str], what: str) -> FieldError:
-    """Name what a request has too much, and the name that was meant where that is clear."""
+def _not_read(name: str, known: Container[str], what: str) -> str:
+    """Say that a request does not have a field, and name the one that was meant where that is clear."""
     meant = on_wire(name)
     hint = f": use {meant}" if meant != name and meant in known else ""
-    return FieldError(place[:100], "unknown_field", f"is not a {what} of this request{hint}")
+    return f"is not a {what} of this request{hint}"
 
 
 def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, strict: bool) -> Any:
@@ -224,13 +191,13 @@ def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, stri
     if items is not None and items is not LimitBody and isinstance(value, list):
         return _read_items(items, value, errors, place)
     if items is not None and isinstance(value, dict):
-        return _read_fields(_fields_of(items), value, errors, f"{place}.")
+        return _read_fields(items, value, errors, place)
     value = _whole(value) if one.name in _NUMBERS else value
     before = len(errors)
     try:
         msgspec.convert(value, one.type, strict=strict)
     except ValidationError as error:
-        errors.append(_mistake(place, str(error).partition(" - at ")[0]))
+        errors.append(of_type(place, error))
     if one.name in _CHECKS and strict and value is not None:
         named = errors[before:]
         del errors[before:]
@@ -240,33 +207,18 @@ def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, stri
 
 
 def _read_items(kind: type[Struct], found: list[Any], errors: list[FieldError], place: str) -> list[Any]:
-    """Read a list of objects, as `_read_fields` does, until there are more mistakes than an error names."""
-    fields, clean = _fields_of(kind), list[Any]()
-    for number, part in enumerate(found[:1000]):
+    """Read the objects of a list, until there are more mistakes than an error names."""
+    if len(found) > LIST_MAX:
+        errors.append(FieldError(place, "too_many", f"holds at most {LIST_MAX} objects, these are {len(found)}"))
+        return found
+    clean = []
+    for number, one in enumerate(found):
         if len(errors) > ERRORS_MAX:
             break
-        clean.append(_read_fields(fields, part, errors, f"{place}.{number}."))
-    return clean + found[len(clean) :]
+        clean.append(_read_fields(kind, one, errors, mistakes.item(place, number)))
+    return clean
 
 
-def _mistake(place: str, said: str) -> FieldError:
-    """Return a mistake of msgspec's in words that do not speak of Python."""
-    if "datetime" in said:
-        return FieldError(place, "not_a_moment", "must be a moment with a time zone, such as 2027-01-31T18:00:00Z")
-    message = said.replace("Expected", "must be", 1)
-    for ours, theirs in _WORDS:
-        message = message.replace(ours, theirs)
-    return FieldError(place, "bad_type" if ", got" in said else "out_of_range", message)
-
-
-_WORDS: Final = (
-    ("`", ""),
-    (" | ", " or "),
-    ("float", "number"),
-    ("int", "whole number"),
-    ("str", "text"),
-    ("bool", "true or false"),
-)
 _NUMBERS: Final = frozenset(("cost", "limits", "limit", "position", "after"))
 """Where a whole number is asked for. To JSON 5.0 and 5 are the same number."""
 
@@ -317,12 +269,3 @@ def _arguments(found: Struct) -> dict[str, Any]:
             value = Head(**{field: getattr(value, field) for field in HeadBody.__struct_fields__})
         given[name] = value
     return given
-
-
-def _depth(value: Any) -> int:
-    """Return how many arrays and objects are nested within each other, level by level."""
-    depth, level = 0, [value]
-    while level := [outer for outer in level if isinstance(outer, (dict, list))]:
-        depth += 1
-        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
-    return depth

@@ -94,7 +94,8 @@ class Ticking:
         self.flush()
         if time.monotonic() - self._upkept_at >= _UPKEEP_SECONDS:
             self._upkept_at = time.monotonic()
-            self._upkeep()
+            if self._upkeep():
+                self._upkept_at = 0.0
 
     def _check_files(self) -> None:
         """Forget everything when the files of the database are others: also a process that is alone must look then."""
@@ -104,13 +105,15 @@ class Ticking:
             self._memory.clear()
             raise
 
-    def _upkeep(self) -> None:
+    def _upkeep(self) -> bool:
+        """Do what time brings about; return whether the next tick must go on with it."""
         failed = self._tally.drain_failed()
         if failed:
             usage.tell_failed(self._context, failed)
-        usage.tell_expiring(self._context)
+        more = usage.tell_expiring(self._context)
         signing_keys.upkeep(self._context)
         sessions.purge(self._context)
+        return more
 
     def _give_back(self, *, everything: bool = False) -> None:
         wants = self._leases.idle(self._now(), everything=everything)

@@ -101,7 +101,7 @@ def test_every_key_that_was_issued_before_a_signal_is_told(
 def test_bulk_revoke_tells_every_batch_once_it_is_done(ready: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     from tokenry.service import ending
 
-    monkeypatch.setattr(ending, "_BATCH", 2)
+    monkeypatch.setattr(ending, "BATCH", 2)
     for number in range(5):
         ready("keys", "issue", "--owner", "user-42", "--name", f"key {number}")
     held: list[int] = []

@@ -181,9 +181,10 @@ def test_errors_are_the_librarys(tk: Face) -> None:
 def test_bulk_and_purge(tk: Face) -> None:
     for name in ("a one", "a two", "b"):
         tk.keys.issue("ada", name=name)
-    assert len(tk.keys.revoke_where(owner="ada", text="a ")) == 2
+    assert tk.keys.revoke_where(owner="ada", text="a ").revoked_count == 2
     done = tk.keys.revoke_where(owner="ada", text="a ", dry_run=False, reason="tidy")
     assert all(done)
+    assert (len(done.items), done.revoked_count, done.refused_count) == (2, 2, 0)
     assert {key.revoke_reason for key in tk.keys.list(owner="ada", status="revoked")} == {"tidy"}
     assert tk.keys.purge(revoked_before=datetime.now(UTC) + timedelta(hours=1)) == 2
 

@@ -46,7 +46,7 @@ def test_an_ordinary_key_of_an_admin_is_no_admin(tk: Any, issue: Issue) -> None:
         with pytest.raises(NotFound):
             foreign(hers.key.id, by=by)
     assert [key.owner for key in tk.keys.list(by=by)] == ["boss"]
-    assert len(tk.keys.revoke_where(environment="live", by=by)) == 1
+    assert tk.keys.revoke_where(environment="live", by=by).revoked_count == 1
     assert tk.verify(made.secret, scopes=["delete:all"]).code == "insufficient_scope"
     assert tk.verify(hers.secret)
 

@@ -79,7 +79,7 @@ def test_a_key_changed_during_a_bulk_is_revoked_only_if_still_meant(
         other.keys.update(renamed.key.id, description="new")
 
     with after_listing(monkeypatch, "list", change):
-        assert len(one.keys.revoke_where(scope="x", dry_run=False)) == 1
+        assert one.keys.revoke_where(scope="x", dry_run=False).revoked_count == 1
     assert revoked(one) == [renamed.key.id]
     assert one.verify(narrowed.secret)
 
@@ -88,7 +88,7 @@ def test_deleting_an_owner_revokes_no_key_twice(
     one: Any, other: Any, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = issue().key
-    with after_listing(monkeypatch, "list", lambda: other.keys.revoke(key.id, reason="leaked")):
+    with after_listing(monkeypatch, "living", lambda: other.keys.revoke(key.id, reason="leaked")):
         one.owners.delete("ada")
     assert revoked(one) == [key.id]
     assert one.keys.get(key.id).revoke_reason == "leaked"
@@ -102,10 +102,10 @@ def test_two_purges_remove_a_key_once(
     counts, start = [], threading.Barrier(2)
     original = KeyRows.dead
 
-    def dead(self: KeyRows, *args: Any) -> Any:
+    def dead(self: KeyRows, *args: Any, **options: Any) -> Any:
         with suppress(threading.BrokenBarrierError):
             start.wait(0.3)
-        found = original(self, *args)
+        found = original(self, *args, **options)
         with suppress(threading.BrokenBarrierError):
             start.wait(0.3)
         return found

@@ -18,7 +18,7 @@ CHANGES_OF_KEY: dict[str, Callable[[Any, str], Any]] = {
     "disable": lambda tk, id: tk.keys.disable(id),
     "rotate": lambda tk, id: tk.keys.rotate(id).key,
     "revoke": lambda tk, id: tk.keys.revoke(id),
-    "revoke_where": lambda tk, id: tk.keys.revoke_where(owner="ada", dry_run=False)[0].key,
+    "revoke_where": lambda tk, id: tk.keys.revoke_where(owner="ada", dry_run=False).items[0].key,
     "a role deleted": lambda tk, id: tk.roles.delete("reader"),
     "owner deleted": lambda tk, id: tk.owners.delete("ada"),
 }

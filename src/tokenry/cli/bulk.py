@@ -21,7 +21,7 @@ from .lengths import lasting, moment
 from .signals import held
 
 if TYPE_CHECKING:
-    from tokenry.types import BulkItem, Issued, TokenryError
+    from tokenry.types import BulkItem, BulkRevocation, Issued, TokenryError
 
 _BATCH = 100  # so that a request stays below the server's 1 MiB, whatever stands in the metadata
 _LINE_MAX = 65_536
@@ -78,7 +78,7 @@ def bulk_revoke(
     if not filters:
         usage(call.out, "say which keys: with no filter at all every key of the tenant would be revoked")
     with call.managing(tenant) as tk:
-        count = None if dry_run else sum(map(len, _batches(tk, filters, reason, dry_run=True)))
+        count = None if dry_run else sum(map(_total, _batches(tk, filters, reason, dry_run=True)))
         if count:
             call.confirm(f"Revoke {count} keys for good?", yes)
         batches = () if count == 0 else _batches(tk, filters, reason, dry_run=dry_run)
@@ -88,8 +88,8 @@ def bulk_revoke(
         raise typer.Exit(FAILED)
 
 
-def _batches(tk: Any, filters: dict[str, Any], reason: str, *, dry_run: bool) -> Iterator[Sequence[BulkItem]]:
-    """Revoke batch by batch on a database; a server answers with everything at once."""
+def _batches(tk: Any, filters: dict[str, Any], reason: str, *, dry_run: bool) -> Iterator[BulkRevocation]:
+    """Revoke batch by batch on a database; a server answers once, with all counts and the first keys."""
     in_batches = getattr(tk.keys, "_revoke_in_batches", None)
     if in_batches is None:
         yield tk.keys.revoke_where(**filters, reason=reason, dry_run=dry_run)
@@ -97,16 +97,21 @@ def _batches(tk: Any, filters: dict[str, Any], reason: str, *, dry_run: bool) ->
         yield from in_batches(reason, dry_run, filters)
 
 
-def _tell_all(call: Call, batches: Iterable[Sequence[BulkItem]], dry_run: bool, count: int | None) -> tuple[int, int]:
+def _total(done: BulkRevocation) -> int:
+    return done.revoked_count + done.refused_count
+
+
+def _tell_all(call: Call, batches: Iterable[BulkRevocation], dry_run: bool, count: int | None) -> tuple[int, int]:
     """Write every batch; return how many keys are revoked, or would be, and how many cannot be."""
     revoked = left = 0
     what = "looking" if dry_run else "revoking"
     with call.out.progress(what, count, talks=True) as done, _told(call, dry_run) as tell:
-        for items in batches:
-            tell(items)
-            good = sum(map(bool, items))
-            revoked, left = revoked + good, left + len(items) - good
-            done(len(items))
+        for batch in batches:
+            tell(batch.items)
+            revoked, left = revoked + batch.revoked_count, left + batch.refused_count
+            done(_total(batch))
+            if len(batch.items) < _total(batch):
+                call.out.say(f"the first {len(batch.items)} of {_total(batch)} keys are shown")
     return revoked, left
 
 

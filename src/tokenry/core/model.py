@@ -299,6 +299,21 @@ class BulkItem:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkRevocation:
+    """How many keys a bulk revocation has revoked (in a dry run: would revoke) and how many it may not revoke.
+
+    `items` are the first 1,000 of them; iterating gives these.
+    """
+
+    items: tuple[BulkItem, ...]
+    revoked_count: int
+    refused_count: int
+
+    def __iter__(self) -> Iterator[BulkItem]:
+        return iter(self.items)
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """One page of a list; hand `next_cursor` back for the next one. Only None says that it was the last."""
 
@@ -316,6 +331,7 @@ __all__ = [
     "NOT_GIVEN",
     "AuditReport",
     "BulkItem",
+    "BulkRevocation",
     "Entry",
     "Event",
     "Head",

@@ -14,7 +14,19 @@ from ..core.codes import RefusalCode, VerifyCode
 from ..core.errors import TokenryError
 from ..core.lengths import record_of
 from ..core.limits import LimitState
-from ..core.model import AuditReport, BulkItem, Issued, Key, Owner, Page, ScopeCheck, Session, SessionTokens, Tenant
+from ..core.model import (
+    AuditReport,
+    BulkItem,
+    BulkRevocation,
+    Issued,
+    Key,
+    Owner,
+    Page,
+    ScopeCheck,
+    Session,
+    SessionTokens,
+    Tenant,
+)
 from ..core.secret import Secret
 from ..core.verdict import Check, Explanation, Refused
 from . import problems
@@ -69,10 +81,12 @@ class RevokedItem(msgspec.Struct):
 
 
 class RevokedDocument(msgspec.Struct):
-    """What a bulk revocation did, or in a dry run would do."""
+    """What a bulk revocation did, or in a dry run would do: how many keys, and the first 1,000 of them."""
 
     dry_run: bool
     items: list[RevokedItem]
+    revoked_count: int
+    refused_count: int
 
 
 class ScopesDocument(msgspec.Struct):
@@ -256,8 +270,10 @@ def _read_explanation(found: Any) -> Explanation:
     return Explanation(cast(Any, str(found["code"])), tuple(Check(cast(VerifyCode, code), ok) for code, ok in checks))
 
 
-def _read_revoked(found: Any) -> BulkItem:
-    return BulkItem(msgspec.convert(found["key"], Key), found.get("error"))
+def _read_revoked(found: Any) -> BulkRevocation:
+    items = tuple(BulkItem(msgspec.convert(one["key"], Key), one.get("error")) for one in found["items"])
+    good = sum(map(bool, items))  # an older server does not send the counts
+    return BulkRevocation(items, found.get("revoked_count", good), found.get("refused_count", len(items) - good))
 
 
 def _write_report(found: AuditReport) -> dict[str, Any]:
@@ -292,7 +308,7 @@ COUNT: Final[Answer[int]] = Answer(
 ENDED_SESSIONS: Final[Answer[tuple[str, ...]]] = Answer(
     RevokedSessionsDocument, lambda found: {"sessions": found}, lambda found: tuple(found["sessions"])
 )
-REVOKED: Final[Answer[Any]] = Answer(RevokedDocument, _same, lambda found: tuple(map(_read_revoked, found["items"])))
+REVOKED: Final[Answer[Any]] = Answer(RevokedDocument, _same, _read_revoked)
 MANY_ISSUED: Final[Answer[Any]] = items(Answer(BulkResult, _same, _read_many))
 AUDIT_REPORT: Final = Answer(AuditReportDocument, _write_report, lambda found: msgspec.convert(found, AuditReport))
 SELF: Final[Answer[Any]] = Answer(SelfDocument, _same, lambda found: msgspec.convert(found["key"], Key))

@@ -105,12 +105,18 @@ class Context:
 
     @contextmanager
     def changing(
-        self, tenant: str | NotGiven, by: By | NotGiven, *, alone: bool = False, home: str | None = None
+        self,
+        tenant: str | NotGiven,
+        by: By | NotGiven,
+        *,
+        alone: bool = False,
+        home: str | None = None,
+        actor: Actor | None = None,
     ) -> Iterator[Change]:
         """Open a change: what is recorded commits with it, and is announced after it.
 
         The tenant stays as it is until the end; with `alone` nobody else changes anything in it meanwhile. `home` is as
-        for `reading`.
+        for `reading`. A call of several transactions passes the `actor` of its first one, which may have ended itself.
         """
         slug, by = self.slug_of(tenant), self.by if by is NOT_GIVEN else by
         check_by(by)
@@ -118,7 +124,7 @@ class Context:
         with self.store.change() as rows:
             found = self._tenant(rows, slug, "alone" if alone else "shared")
             now = self.now()
-            change = Change(self, rows, found, self._actor(rows, found, by, home, now), now)
+            change = Change(self, rows, found, actor or self._actor(rows, found, by, home, now), now)
             yield change
             done = change.finish()
         self.announce(done)

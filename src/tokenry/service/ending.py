@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, Invalid
-from tokenry.core.model import NOT_GIVEN, BulkItem, Key, Owner
+from tokenry.core.model import NOT_GIVEN, BulkItem, BulkRevocation, Key, Owner
 from tokenry.core.ports import KeyFilter
 
 from . import seeing
-from .context import By, Change, Context
+from .context import By, Change, Context, Scene
 
-_BATCH = 500
+BATCH = 200
+"""So many keys are changed in one transaction: others wait some 30 ms for it."""
+ITEMS_MAX = 1000
+"""So many items of a bulk revocation are returned."""
+_USAGE_BATCH = 5000
 
 
 def revoke(context: Context, id: str, reason: str, tenant: Any, by: By) -> Key:
@@ -70,30 +75,62 @@ def _anew(change: Change, which: KeyFilter, id: str) -> Key | None:
 def revoke_where(
     context: Context, asked: Mapping[str, object], reason: str, dry_run: bool, tenant: Any, by: By
 ) -> Iterator[tuple[BulkItem, ...]]:
-    """Revoke all living keys that a filter means; yield each batch once it is committed."""
+    """Revoke all living keys that a filter means; yield each batch once it is committed.
+
+    The keys are searched for in a transaction that only reads, so that nobody waits for the search.
+    """
     reason, before = reason_of(reason), None
     if all(value is NOT_GIVEN for value in asked.values()):
         raise Invalid.one("filter", "missing", "say which keys: with no filter at all every key would be revoked")
     while True:
-        with context.reading(tenant, by) if dry_run else context.changing(tenant, by) as scene:
+        with context.reading(tenant, by) as scene:
             which = seeing.read_filter(scene, asked)
             if which is None:
                 return
             until = scene.rows.keys.reach(scene.tenant, which, before=before)
-            found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, until=until, limit=_BATCH)
-            living = [key for key in found if key.status != "revoked"]
-            barred = {key.id for key in living if not scene.actor.sees(key.owner, seeing.WRITE)}
-            meant = [key for key in living if key.id not in barred]
-            if isinstance(scene, Change):
-                over = [key.id for key in found if key.status == "revoked"]
-                scene.forgets(tuple(scene.rows.secrets.kids(scene.tenant, over)))
-                meant = end(scene, which, meant, reason)
-            told = {key.id: BulkItem(key, None) for key in meant}
-            told |= {key.id: BulkItem(key, "not_allowed") for key in living if key.id in barred}
-        yield tuple(told[key.id] for key in living if key.id in told)
-        before = found[-1].id if len(found) == _BATCH else until
+            found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, until=until, limit=BATCH)
+            items = _items(scene, found)
+        if found and not dry_run:
+            with context.changing(tenant, by) as change:
+                items = _revoke_batch(change, asked, tuple(key.id for key in found), reason)
+        yield items
+        before = found[-1].id if len(found) == BATCH else until
         if before is None:
             return
+
+
+def counted(batches: Iterable[Sequence[BulkItem]]) -> BulkRevocation:
+    """Return the counts and the first items of all batches, however many there are."""
+    first: list[BulkItem] = []
+    revoked = refused = 0
+    for items in batches:
+        first += items[: ITEMS_MAX - len(first)]
+        good = sum(map(bool, items))
+        revoked, refused = revoked + good, refused + len(items) - good
+    return BulkRevocation(tuple(first), revoked, refused)
+
+
+def _items(scene: Scene, found: Sequence[Key]) -> tuple[BulkItem, ...]:
+    """Return the living of some keys, each with what keeps the actor from revoking it."""
+    living = [key for key in found if key.status != "revoked"]
+    return tuple(BulkItem(key, None if scene.actor.sees(key.owner, seeing.WRITE) else "not_allowed") for key in living)
+
+
+def _revoke_batch(
+    change: Change, asked: Mapping[str, object], ids: tuple[str, ...], reason: str
+) -> tuple[BulkItem, ...]:
+    """Revoke those of some keys that a filter still means and the actor may revoke; return what became of each."""
+    which = seeing.read_filter(change, asked)
+    if which is None:
+        return ()
+    which = replace(which, ids=ids)
+    items = _items(change, change.rows.keys.list(change.tenant, which, change.now, before=None, limit=len(ids)))
+    meant = {item.key.id: item.key for item in items if item}
+    # Somebody else may have revoked the others since they were found, and may not have heard of it yet.
+    change.forgets(tuple(change.rows.secrets.kids(change.tenant, [id for id in ids if id not in meant])))
+    ended = {key.id: key for key in end(change, which, list(meant.values()), reason)}
+    told = [BulkItem(ended[item.key.id]) if item.key.id in ended else item for item in items]
+    return tuple(item for item in told if not item or item.key.id in ended)
 
 
 def delete(context: Context, id: str, tenant: Any, by: By) -> None:
@@ -124,27 +161,49 @@ def purge(
             )
         )
     fields.refuse(errors)
-    count = 0
+    count, before = 0, None
     while True:
-        with context.changing(tenant, by) as change:
-            change.actor.must(seeing.WRITE, "purging")
-            limits = [min(moment, change.now) if moment else None for moment in (expired, revoked)]
-            dead = change.rows.keys.dead(change.tenant, limits[0], limits[1], _BATCH)
-            owners = change.rows.keys.owners(change.tenant, dead) if dead else {}
-            for id in dead:
-                change.record("key.deleted", id, {"purged": True}, None, owner=owners[id])
-            if dead:
-                change.turns_keys(*dead)
-                change.rows.keys.delete(change.tenant, dead)
-        count += len(dead)
-        if len(dead) < _BATCH:
+        with context.reading(tenant, by) as scene:
+            scene.actor.must(seeing.WRITE, "purging")
+            ended = [min(moment, scene.now) if moment else None for moment in (expired, revoked)]
+            until = scene.rows.keys.reach(scene.tenant, KeyFilter(status="revoked"), before=before)
+            found = scene.rows.keys.dead(scene.tenant, *ended, before=before, until=until, limit=BATCH)
+        if found:
+            count += _purge_batch(context, found, ended, tenant, by)
+        before = found[-1] if len(found) == BATCH else until
+        if before is None:
             return count
 
 
-def end_sessions(change: Change, owner: Owner, reason: str, kept: Sequence[str]) -> list[str]:
-    """End the living sessions of an owner within a change; return those that it was who ended."""
+def _purge_batch(context: Context, ids: Sequence[str], ended: Sequence[datetime | None], tenant: Any, by: By) -> int:
+    """Remove those of some keys that are still dead; return how many."""
+    while True:  # the usage of a busy key is thousands of rows
+        with context.changing(tenant, by) as change:
+            change.actor.must(seeing.WRITE, "purging")
+            dead = change.rows.keys.dead(change.tenant, *ended, ids=ids, limit=len(ids))
+            if change.rows.usage.delete(change.tenant, dead, _USAGE_BATCH) < _USAGE_BATCH:
+                owners = change.rows.keys.owners(change.tenant, dead) if dead else {}
+                for id in dead:
+                    change.record("key.deleted", id, {"purged": True}, None, owner=owners[id])
+                change.turns_keys(*dead)
+                change.rows.keys.delete(change.tenant, dead)
+                return len(dead)
+
+
+def end_owner_batch(change: Change, owner: Owner, reason: str) -> bool:
+    """Revoke a batch of an owner's keys, and end a batch of its sessions; return whether none lives any more."""
+    living = change.rows.keys.living(change.tenant, owner.id, change.now, BATCH)
+    end(change, KeyFilter(owner_id=owner.id), sorted(living, key=attrgetter("id"), reverse=True), reason)
+    ended = end_sessions(change, owner, reason, (), most=BATCH)
+    return len(living) < BATCH and len(ended) < BATCH
+
+
+def end_sessions(
+    change: Change, owner: Owner, reason: str, kept: Sequence[str], *, most: int | None = None
+) -> list[str]:
+    """End the living sessions of an owner within a change; return the ones that this call ended."""
     ended = []
-    for id in change.rows.sessions.living(change.tenant, owner.id, change.now):
+    for id in change.rows.sessions.living(change.tenant, owner.id, change.now, most):
         if id in kept:
             continue
         change.turns((id,))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 
 from tokenry.core import fields
 from tokenry.core.errors import Invalid, TokenryError
 from tokenry.core.key_fields import ARGUMENTS, pick
 from tokenry.core.limits import Limit, LimitState, state, window_of
-from tokenry.core.model import NOT_GIVEN, BulkItem, Issued, Key, NotGiven, Page, micros
+from tokenry.core.model import NOT_GIVEN, BulkRevocation, Issued, Key, NotGiven, Page, micros
 from tokenry.core.ports import KEY_FILTERS, Want
 from tokenry.core.scopes import ScopesAsked
 from tokenry.core.secret import KID, Secret, parse
@@ -247,19 +246,19 @@ class Keys:
         dry_run: bool = True,
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
-    ) -> tuple[BulkItem, ...]:
+    ) -> BulkRevocation:
         """Revoke all living keys that every given filter means; at least one filter is needed.
 
-        By default only says which it would be: pass `dry_run=False` to do it.
+        By default only says which it would be: pass `dry_run=False` to do it. Keys are revoked in batches of 200, a
+        transaction each; repeat a call that was interrupted. The answer counts all keys and holds the first 1,000.
         """
         asked = pick(KEY_FILTERS, locals())
-        return tuple(chain.from_iterable(ending.revoke_where(self._context, asked, reason, dry_run, tenant, by)))
+        return ending.counted(ending.revoke_where(self._context, asked, reason, dry_run, tenant, by))
 
-    def _revoke_in_batches(
-        self, reason: str, dry_run: bool, filters: Mapping[str, Any]
-    ) -> Iterator[tuple[BulkItem, ...]]:
+    def _revoke_in_batches(self, reason: str, dry_run: bool, filters: Mapping[str, Any]) -> Iterator[BulkRevocation]:
         """Do the same in batches, each told of when it is done, for callers that cannot hold every key at once."""
-        return ending.revoke_where(self._context, filters, reason, dry_run, NOT_GIVEN, NOT_GIVEN)
+        batches = ending.revoke_where(self._context, filters, reason, dry_run, NOT_GIVEN, NOT_GIVEN)
+        return (ending.counted([items]) for items in batches)
 
     def delete(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
         """Revoke a live key and remove it, in one transaction; its audit entries stay."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, NotFound
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page
-from tokenry.core.ports import Clash, KeyFilter
+from tokenry.core.ports import Clash
 
 from . import ending, granting
 from .acting import told_by_host
@@ -19,7 +19,6 @@ from .roles import check_roles
 
 _READ = "tokenry:owners:read"
 _WRITE = "tokenry:owners:write"
-_BATCH = 500
 
 
 class Owners:
@@ -92,23 +91,30 @@ class Owners:
         return self._switch(external_id, "active", "owner.enabled", tenant, by)
 
     def delete(self, external_id: object, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
-        """Delete an owner and revoke its keys. What they were stays readable until `keys.purge`; its name does not."""
-        with self._context.changing(tenant, by) as change:
-            change.actor.must(_WRITE, "managing owners")
-            owner = change.owner(external_id, _WRITE, lock=True)
-            before: str | None = None
-            while True:
-                which = KeyFilter(owner_id=owner.id)
-                found = change.rows.keys.list(change.tenant, which, change.now, before=before, limit=_BATCH)
-                ending.end(change, which, [key for key in found if key.status != "revoked"], "owner deleted")
-                if len(found) < _BATCH:
-                    break
-                before = found[-1].id
-            ending.end_sessions(change, owner, "owner deleted", ())
-            values = {"status": "deleted", "name": "", "email": None, "roles": (), "admin": False}
-            change.rows.owners.update(change.tenant, owner, values, change.now)
-            change.turns_owner(owner.id)
-            change.record("owner.deleted", owner.external_id, {"id": owner.id}, None)
+        """Delete an owner and revoke its keys. What they were stays readable until `keys.purge`; its name does not.
+
+        An owner with more than 200 keys is disabled first, and its keys are then revoked in batches. Repeat a call that
+        was interrupted: the owner stays disabled until then.
+        """
+        actor, id = None, ""
+        while True:
+            with self._context.changing(tenant, by, actor=actor) as change:
+                actor = change.actor
+                actor.must(_WRITE, "managing owners")
+                owner = change.owner(external_id, _WRITE, lock=True) if not id else _same(change, external_id, id)
+                if owner is None:
+                    return
+                id = owner.id
+                if ending.end_owner_batch(change, owner, "owner deleted"):
+                    values = {"status": "deleted", "name": "", "email": None, "roles": (), "admin": False}
+                    change.rows.owners.update(change.tenant, owner, values, change.now)
+                    change.turns_owner(owner.id)
+                    change.record("owner.deleted", owner.external_id, {"id": owner.id}, None)
+                    return
+                if owner.status != "disabled":
+                    change.rows.owners.update(change.tenant, owner, {"status": "disabled"}, change.now)
+                    change.turns_owner(owner.id)
+                    change.record("owner.disabled", owner.external_id)
 
     def _switch(
         self, external_id: object, status: Literal["active", "disabled"], type: str, tenant: Any, by: By
@@ -126,6 +132,12 @@ class Owners:
             if status == "disabled":
                 ending.end_sessions(change, owner, "owner disabled", ())
             return replace(owner, status=status, updated_at=change.now)
+
+
+def _same(change: Change, external_id: object, id: str) -> Owner | None:
+    """Return an owner that an earlier transaction saw; None when somebody else has deleted it since."""
+    owner = change.rows.owners.get(change.tenant, external(external_id), lock=True)
+    return owner if owner is not None and owner.id == id else None
 
 
 def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: bool = False) -> Owner:

@@ -78,16 +78,22 @@ def tell_failed(context: Context, failed: Mapping[tuple[str, str], int]) -> None
             change.record("auth.failed", slug, None, {"counts": counts})
 
 
-def tell_expiring(context: Context) -> None:
-    """Raise `key.expiring` once for every key at 30, 7 and 1 days; a key that is near gets the nearest notice only."""
+def tell_expiring(context: Context) -> bool:
+    """Raise `key.expiring` once for every key at 30, 7 and 1 days; a key that is near gets the nearest notice only.
+
+    Tells of one batch; returns whether there is more to tell, for which others need not wait.
+    """
     for days in reversed(_NOTICES):
-        while True:
-            with context.store.read() as rows:
-                found = rows.keys.unannounced(days, context.now(), _BATCH)
-            for slug, key_id in found:
-                with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
-                    if change.rows.keys.announce(change.tenant, key_id, days):
-                        owner = change.rows.keys.owners(change.tenant, [key_id])[key_id]
-                        change.record("key.expiring", key_id, None, {"within": timedelta(days=days)}, owner=owner)
-            if len(found) < _BATCH:
-                break
+        with context.store.read() as rows:
+            found = rows.keys.unannounced(days, context.now(), _BATCH)
+        by_tenant: dict[str, list[str]] = {}
+        for slug, key_id in found:
+            by_tenant.setdefault(slug, []).append(key_id)
+        for slug, key_ids in by_tenant.items():
+            with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
+                told = change.rows.keys.announce(change.tenant, key_ids, days)
+                for key_id, owner in change.rows.keys.owners(change.tenant, told).items():
+                    change.record("key.expiring", key_id, None, {"within": timedelta(days=days)}, owner=owner)
+        if len(found) == _BATCH:
+            return True
+    return False

@@ -53,6 +53,13 @@ _BY_KID = Fixed(
 )
 _ALL = _SELECT.where(key.c.tenant_id == bindparam("tenant_id")).order_by(key.c.id.desc()).limit(bindparam("most"))
 _NEWEST, _OLDER = Fixed(_ALL), Fixed(_ALL.where(key.c.id < bindparam("before")))
+# Ordered as the index of living names is, so that SQLite goes by that one and not over the revoked keys of the owner.
+_LIVING = Fixed(
+    _SELECT.where(key.c.tenant_id == bindparam("tenant_id"), key.c.owner_id == bindparam("owner_id"))
+    .where(key.c.revoked_at.is_(None))
+    .order_by(key.c.name_folded)
+    .limit(bindparam("most"))
+)
 # The current secret comes first.
 _SECRETS = (
     select(*[secret.c[column] for column in SECRET.columns], secret.c.key_id)
@@ -146,6 +153,13 @@ def _filtered(query: Select[Any], which: KeyFilter, now: int) -> Select[Any]:
     return query
 
 
+def _between(query: Select[Any], before: str | None, until: str | None) -> Select[Any]:
+    """Narrow a query to the keys between two ids: those in front of `before`, `until` included."""
+    if before is not None:
+        query = query.where(key.c.id < before)
+    return query if until is None else query.where(key.c.id >= until)
+
+
 _EVERY = KeyFilter()
 
 
@@ -195,10 +209,7 @@ class KeyRows:
             rows = statement(self._connection, tenant_id=tenant.id, most=limit, **place)
             return self._records(tenant, rows, now)
         query = _filtered(_SELECT.where(key.c.tenant_id == tenant.id), which, micros(now))
-        if before is not None:
-            query = query.where(key.c.id < before)
-        if until is not None:
-            query = query.where(key.c.id >= until)
+        query = _between(query, before, until)
         return self._records(tenant, self._connection.execute(query.order_by(key.c.id.desc()).limit(limit)).all(), now)
 
     def reach(self, tenant: Tenant, which: KeyFilter, *, before: str | None) -> str | None:
@@ -251,17 +262,34 @@ class KeyRows:
             return _UPDATE(self._connection, row) == 1
         return _UPDATE_VERSION(self._connection, {**row, "of_version": version}) == 1
 
+    def living(self, tenant: Tenant, owner_id: str, now: datetime, limit: int) -> Sequence[Key]:
+        """Return keys of an owner that are not revoked, in no order."""
+        return self._records(tenant, _LIVING(self._connection, tenant_id=tenant.id, owner_id=owner_id, most=limit), now)
+
     def dead(
-        self, tenant: Tenant, expired_before: datetime | None, revoked_before: datetime | None, limit: int
+        self,
+        tenant: Tenant,
+        expired_before: datetime | None,
+        revoked_before: datetime | None,
+        *,
+        before: str | None = None,
+        until: str | None = None,
+        ids: Sequence[str] | None = None,
+        limit: int,
     ) -> Sequence[str]:
-        """Return ids of keys that ended before a moment, locked in the order in which `list` gives keys."""
+        """Return ids of keys that ended before a moment, between two ids as `list` does.
+
+        Those of `ids` are locked, in the order in which `list` gives keys.
+        """
         ended: Any = []
         if expired_before is not None:
             ended.append(key.c.revoked_at.is_(None) & (key.c.expires_at < micros(expired_before)))
         if revoked_before is not None:
             ended.append(key.c.revoked_at < micros(revoked_before))
-        query = select(key.c.id).where(key.c.tenant_id == tenant.id, or_(*ended)).order_by(key.c.id.desc())
-        return self._connection.execute(query.limit(limit).with_for_update()).scalars().all()
+        query = _between(select(key.c.id).where(key.c.tenant_id == tenant.id, or_(*ended)), before, until)
+        if ids is not None:
+            query = query.where(key.c.id.in_(ids)).with_for_update()
+        return self._connection.execute(query.order_by(key.c.id.desc()).limit(limit)).scalars().all()
 
     def owners(self, tenant: Tenant, ids: Sequence[str]) -> Mapping[str, str]:
         """Return the external id of the owner of each key."""
@@ -298,10 +326,13 @@ class KeyRows:
         )
         return [(row.slug, row.id) for row in self._connection.execute(query)]
 
-    def announce(self, tenant: Tenant, id: str, days: int) -> bool:
-        """Note that the expiry of a key is announced; return whether it was not before."""
-        here = update(key).where(key.c.tenant_id == tenant.id, key.c.id == id, _not_announced(days))
-        return self._connection.execute(here.values(expiry_notice_days=days)).rowcount == 1
+    def announce(self, tenant: Tenant, ids: Sequence[str], days: int) -> Sequence[str]:
+        """Note that the expiry of keys is announced; return those of which it was not before."""
+        these = select(key.c.id).where(key.c.tenant_id == tenant.id, key.c.id.in_(ids), _not_announced(days))
+        found = self._connection.execute(these.order_by(key.c.id.desc()).with_for_update()).scalars().all()
+        here = update(key).where(key.c.tenant_id == tenant.id, key.c.id.in_(found))
+        self._connection.execute(here.values(expiry_notice_days=days))
+        return found
 
     def _records(self, tenant: Tenant, rows: Sequence[Any], now: datetime) -> Sequence[Key]:
         secrets: dict[str, list[SecretInfo]] = {row.id: [] for row in rows}

@@ -121,14 +121,14 @@ class SessionRows:
         statement = _LIST[owner_id is not None, before is not None][self._dialect]
         return [_presented(row, now).session for row in self._connection.execute(statement, named)]
 
-    def living(self, tenant: Tenant, owner_id: str, now: datetime) -> Sequence[str]:
+    def living(self, tenant: Tenant, owner_id: str, now: datetime, limit: int | None) -> Sequence[str]:
         """Return the ids of the sessions of an owner that have not ended, in the order in which refreshes lock them."""
         query = (
             select(session.c.id)
             .where(session.c.tenant_id == tenant.id, session.c.owner_id == owner_id)
             .where(session.c.revoked_at.is_(None), session.c.expires_at > micros(now))
         )
-        return self._connection.execute(query.order_by(session.c.kid)).scalars().all()
+        return self._connection.execute(query.order_by(session.c.kid).limit(limit)).scalars().all()
 
     def rotate(self, family: Family, read: int) -> bool:
         """Write a family as it is after a rotation, if the row still is what was read and was not revoked."""

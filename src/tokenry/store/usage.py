@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import json
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, bindparam, delete, select, text, tuple_
 
 from tokenry.core.model import Tenant, UsageHour, micros, moment
 from tokenry.core.ports import FirstUse, Spent
@@ -74,6 +74,7 @@ _JSON = {
 _USED = {dialect: text(_USE.format(spent=spent)) for dialect, spent in _SPENT.items()}
 _HOURLY = {dialect: text(_COUNT.format(counted=counted)) for dialect, counted in _COUNTED.items()}
 _FIRST = {dialect: text(_USES.format(fresh=fresh, **_JSON[dialect])) for dialect, fresh in _FRESH.items()}
+_PLACE = (usage_hour.c.tenant_id, usage_hour.c.key_id, usage_hour.c.at, usage_hour.c.code)
 _HOURS = (
     select(usage_hour.c.at, usage_hour.c.code, usage_hour.c.count)
     .where(usage_hour.c.tenant_id == bindparam("tenant_id"), usage_hour.c.key_id == bindparam("key_id"))
@@ -112,6 +113,12 @@ class UsageRows:
         self._connection.execute(_USED[dialect], {"rows": _json(used)})
         self._connection.execute(_HOURLY[dialect], {"rows": _json(counted)})
         return self._first([one.kid for one in spent if one.unused], uses)
+
+    def delete(self, tenant: Tenant, key_ids: Sequence[str], limit: int) -> int:
+        """Remove some of the usage of keys; return how many rows."""
+        these = select(*_PLACE).where(usage_hour.c.tenant_id == tenant.id, usage_hour.c.key_id.in_(key_ids))
+        statement = delete(usage_hour).where(tuple_(*_PLACE).in_(these.limit(limit)))
+        return self._connection.execute(statement).rowcount
 
     def list(self, tenant: Tenant, key_id: str, since: datetime) -> Sequence[UsageHour]:
         wanted = {"tenant_id": tenant.id, "key_id": key_id, "since": micros(since)}

@@ -68,8 +68,9 @@ def _issue_many(call: Call, slug: str, given: Arguments) -> list[dict[str, Any]]
 
 
 def _revoke_where(call: Call, slug: str, given: Arguments) -> dict[str, Any]:
-    items = call.groups(slug).keys.revoke_where(**given)
-    return {"dry_run": given.get("dry_run", True), "items": items}
+    done = call.groups(slug).keys.revoke_where(**given)
+    counts = {"revoked_count": done.revoked_count, "refused_count": done.refused_count}
+    return {"dry_run": given.get("dry_run", True), "items": done.items, **counts}
 
 
 def _update(call: Call, slug: str, given: Arguments) -> Any:

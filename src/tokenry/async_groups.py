@@ -157,9 +157,11 @@ class AsyncGroups:
         by: By = NOT_GIVEN,
         ip: str | None = None,
         request_id: str | None = None,
+        traceparent: str | None = None,
     ) -> AsyncGroups:
         """Return the same groups with defaults for many calls."""
-        return AsyncGroups(self._sync.scoped(tenant=tenant, by=by, ip=ip, request_id=request_id), self._run)
+        groups = self._sync.scoped(tenant=tenant, by=by, ip=ip, request_id=request_id, traceparent=traceparent)
+        return AsyncGroups(groups, self._run)
 
 
 class AsyncJoined(AsyncGroups):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .core.model import NOT_GIVEN, NotGiven
+from .core.trace import read_trace
 from .service.audit import Audit
 from .service.context import By, Context, Done
 from .service.events import Events, Subscribers
@@ -41,10 +42,15 @@ class Groups:
         by: By = NOT_GIVEN,
         ip: str | None = None,
         request_id: str | None = None,
+        traceparent: str | None = None,
     ) -> Groups:
-        """Return the same groups with defaults for many calls; `ip` and `request_id` go into the audit log."""
+        """Return the same groups with defaults for many calls.
+
+        `ip`, `request_id` and the trace of `traceparent` (W3C; a malformed one is ignored) go into the audit log.
+        """
         given: dict[str, object] = {"tenant": tenant, "by": by, "ip": ip, "request_id": request_id}
-        stay = {"tenant": NOT_GIVEN, "by": NOT_GIVEN, "ip": None, "request_id": None}
+        given["trace"] = read_trace(traceparent)
+        stay = {"tenant": NOT_GIVEN, "by": NOT_GIVEN, "ip": None, "request_id": None, "trace": None}
         defaults = {name: value for name, value in given.items() if value is not stay[name]}
         context = self._context.scoped(**defaults)
         return Groups(context, self._subscribers)

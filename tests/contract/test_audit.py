@@ -23,7 +23,7 @@ def story(tk: Any, clock: FakeClock) -> list[str]:
     """Let ten things happen and seal them."""
     for number in range(10):
         clock.advance(timedelta(seconds=1))
-        tk.owners.put(f"o{number}")
+        tk.scoped(traceparent=f"00-{number + 1:032x}-00f067aa0ba902b7-01").owners.put(f"o{number}")
     tk.audit.head()
     return [entry.id for entry in tk.audit.list(limit=100)][::-1]
 
@@ -86,7 +86,21 @@ def test_an_entry_says_who_what_whom_when_and_how_it_was(tk: Any, clock: FakeClo
     assert entry.after == {"name": "other", "scopes": []}
     issued_entry = tk.audit.list(action="key.issued").items[0]
     assert issued_entry.before is None
+    assert (issued_entry.trace_id, entry.trace_id) == (None, None)
     assert (issued_entry.actor, issued_entry.after["name"], issued_entry.after["owner"]) == ("", "CI", "ada")
+
+
+def test_an_entry_names_the_trace_of_its_request(tk: Any, issue: Issue) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    issued = issue("CI")
+    for field, told in ((f"00-{trace}-00f067aa0ba902b7-00", trace), ("malformed", None), ("", None), (None, None)):
+        tk.scoped(traceparent=field).keys.disable(issued.key.id)
+        assert tk.audit.list(action="key.disabled").items[0].trace_id == told
+        tk.keys.enable(issued.key.id)
+    origins = [(None, "r-1", f"00-{trace}-00f067aa0ba902b7-01"), (None, "r-2", "malformed")]
+    tk.keys.issue_many([{"owner": "ada", "name": name} for name in ("a", "b")], origins=origins)
+    assert {one.request_id: one.trace_id for one in tk.audit.list(limit=2)} == {"r-1": trace, "r-2": None}
+    assert tk.audit.check()
 
 
 def test_the_log_is_filtered_and_comes_in_pages_the_newest_first(tk: Any, story: list[str]) -> None:
@@ -136,6 +150,8 @@ EDITS = [
     "UPDATE tokenry_audit_entry SET before = '{}' WHERE id = :third",
     "UPDATE tokenry_audit_entry SET ip = '10.0.0.1' WHERE id = :third",
     "UPDATE tokenry_audit_entry SET request_id = 'x' WHERE id = :third",
+    "UPDATE tokenry_audit_entry SET trace_id = 'x' WHERE id = :third",
+    "UPDATE tokenry_audit_entry SET trace_id = NULL WHERE id = :fourth",
     "UPDATE tokenry_audit_entry SET mac = (SELECT mac FROM tokenry_audit_entry WHERE id = :fourth) WHERE id = :third",
     "UPDATE tokenry_audit_entry SET chain = 'x' WHERE id = :third",
     "UPDATE tokenry_audit_entry SET generation = 'x' WHERE id = :third",

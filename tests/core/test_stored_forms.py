@@ -5,6 +5,7 @@ The values were written down once. Derived keys are checked against an implement
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,6 +72,8 @@ def test_an_audit_entry_is_bound_as_ever() -> None:
     mac = entry_mac(GENERATION, "ten_1", entry)
     assert mac == "cd5ddbcff92a94a3990505d3ddffd04b821abe118c1fd23f528b5faed65edce4"
     assert chain_link(GENERATION, "before", 7, mac) == LINK
+    traced = replace(entry, trace_id="4bf92f3577b34da6a3ce929d0e0e4736")
+    assert entry_mac(GENERATION, "ten_1", traced) == "e8fb11b95112217089061a6292a000acac5f0dee7feb2264a62c3b47c0eb10a7"
 
 
 def test_the_ends_of_a_chain_are_signed_as_ever_and_by_who_is_in_the_keyring() -> None:

@@ -24,7 +24,7 @@ from .management import Callers, Management
 from .oauth.endpoints import OAuth
 from .paths import AUTH, BODY_MAX, SMALL_MAX, place_of
 from .process.counters import Counters
-from .process.logs import REQUEST_ID, AccessLog
+from .process.logs import AccessLog, begin_request
 from .process.settings import ServerSettings
 from .reference.hot_routes import described as with_hot
 from .reference.oauth_routes import described as with_oauth
@@ -119,7 +119,7 @@ class Application:
         asked = self._request(scope)
         asked.tenant = self._hot.tenant_of(scope["path"])
         request_id, close = asked.request_id.decode(), False
-        REQUEST_ID.set(request_id)
+        begin_request(request_id, asked.trace)
         try:
             answer, close = await self._begin_hot(route, asked, scope["method"], receive)
         except (Exception, asyncio.CancelledError) as error:
@@ -181,8 +181,10 @@ class Application:
         began = time.perf_counter()
         asked = self._request(scope)
         request_id = asked.request_id.decode()
-        REQUEST_ID.set(request_id)
-        scope.setdefault("state", {}).update(request_id=request_id, client=asked.client, throttle=self._served.throttle)
+        begin_request(request_id, asked.trace)
+        state = scope.setdefault("state", {})
+        state.update(request_id=request_id, client=asked.client, throttle=self._served.throttle)
+        state["traceparent"] = asked.traceparent.decode("latin-1") if asked.traceparent is not None else None
         bounded = _Bounded(receive, send, asked)
         if asked.length is not None and int(asked.length) > BODY_MAX:
             await bounded.refuse()

@@ -21,6 +21,8 @@ def entry_mac(generation: Generation, tenant_id: str, entry: Entry) -> str:
     """Return the MAC over everything that an entry says."""
     words = [tenant_id, entry.id, str(micros(entry.at)), entry.actor, entry.action, entry.subject]
     rest = [_plain(part) for part in (entry.before, entry.after, entry.ip, entry.request_id)]
+    if entry.trace_id is not None:  # entries of before there were traces keep their MAC
+        rest.append(_plain(entry.trace_id))
     return _mac(generation, "audit entry", *words, *rest)
 
 

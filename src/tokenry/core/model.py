@@ -230,7 +230,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of the audit log: who did what to whom, and how it looked before and after."""
+    """One line of the audit log: who did what to whom, and how it looked before and after.
+
+    `trace_id` is the trace (W3C Trace Context) that the change belongs to, where one was known.
+    """
 
     id: str
     at: datetime
@@ -243,6 +246,7 @@ class Entry:
     ip: str | None
     request_id: str | None
     position: int | None
+    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

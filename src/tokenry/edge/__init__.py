@@ -31,6 +31,7 @@ from ..core.presented import (
 from ..core.proxies import Proxies
 from ..core.redaction import HIDDEN, unrepeated
 from ..core.statuses import challenge, limit_fields, status_of
+from ..core.trace import Trace, read_trace
 from ..core.verdict import parts_of
 from ..runtime.throttle import Throttle
 from ..service.refreshing_together import Refreshing, Result
@@ -198,6 +199,7 @@ __all__ = [
     "Refreshing",
     "Result",
     "Throttle",
+    "Trace",
     "address_of",
     "challenge",
     "cookie_counts",
@@ -217,6 +219,7 @@ __all__ = [
     "read_ask",
     "read_cookie",
     "read_presented",
+    "read_trace",
     "recall_key_set",
     "record_of",
     "refresh_together",

@@ -19,6 +19,7 @@ from tokenry.core.lengths import written
 from tokenry.core.limits import Limit
 from tokenry.core.model import NOT_GIVEN, Entry, Event, Head, NotGiven, Owner, Tenant, micros, moment
 from tokenry.core.ports import DROPPED, Rows, Sealed, Store
+from tokenry.core.trace import Trace
 
 from .acting import Acting, check_by
 from .acting import By as By
@@ -71,6 +72,7 @@ class Context:
     by: By = NOT_GIVEN
     ip: str | None = None
     request_id: str | None = None
+    trace: Trace | None = None
     owner_loader: Callable[[], Callable[[str, str], object] | None] = lambda: None
     held: Callable[[str, Limit, int], int] = lambda key_id, limit, window: 0
     heads: Heads = field(default_factory=lambda: NoHeads())
@@ -199,6 +201,7 @@ class Change(Scene):
             ip=context.ip,
             request_id=context.request_id,
             position=None,
+            trace_id=context.trace.trace_id if context.trace is not None else None,
         )
         generation = keyring.signing(micros(self.now))
         self._entries.append(Sealed(entry, generation.id, entry_mac(generation, self.tenant.id, entry), None))

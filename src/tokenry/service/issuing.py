@@ -16,6 +16,7 @@ from tokenry.core.mistakes import name_unknown
 from tokenry.core.model import Issued, Key, Owner, SecretInfo, micros
 from tokenry.core.ports import Clash, SecretRow
 from tokenry.core.secret import PREFIX_MAX, Secret, digest_of, make_kid, mint
+from tokenry.core.trace import read_trace
 
 from . import granting
 from .context import By, Change, Context, external
@@ -26,8 +27,8 @@ from .seeing import WRITE, told
 
 BATCH_MAX = 1000
 
-Origins: TypeAlias = Sequence[tuple[str | None, str | None]] | None
-"""Whence each of many keys is asked for: the client's address and the id of its request, for the audit log."""
+Origins: TypeAlias = Sequence[tuple[str | None, str | None, str | None]] | None
+"""Client IP, request id and `traceparent` of the request that asks for each of many keys, for the audit log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def issue_many(
         raise Invalid.one("origins", "bad_length", "there is one origin for each key, or none at all")
     contexts = [context] * len(asked)
     if origins is not None:
-        contexts = [context.scoped(ip=ip, request_id=request_id) for ip, request_id in origins]
+        contexts = [context.scoped(ip=ip, request_id=id, trace=read_trace(trace)) for ip, id, trace in origins]
     try:
         with context.changing(tenant, by) as change:
             change.actor.must_mint()

@@ -69,8 +69,8 @@ class Keys:
     ) -> list[Issued | TokenryError]:
         """Issue up to 1,000 keys in one transaction, each given as the arguments of `issue`.
 
-        Return for each, in order, what was issued or the error that kept it from being issued. `origins` tell the audit
-        log whence each comes, as (ip, request_id), if not all from the same request.
+        Return for each, in order, what was issued or the error that kept it from being issued. If not all come from
+        the same request, `origins` are the (ip, request_id, traceparent) of each, for the audit log.
         """
         if not isinstance(keys, Iterable) or isinstance(keys, (str, Mapping)):
             raise Invalid.one("keys", "not_a_list", "issue_many takes a list of mappings, one for each key")

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from tokenry.core.errors import StoreUnavailable, TokenryError
 from tokenry.core.model import NOT_GIVEN, NotGiven, SessionTokens
+from tokenry.core.trace import read_trace
 from tokenry.core.verdict import Refused
 
 from .context import Change, Context
@@ -26,6 +27,7 @@ class Refreshing:
     tenant: str | None = None
     ip: str | None = None
     request_id: str | None = None
+    traceparent: str | None = None
 
     def __repr__(self) -> str:
         return "Refreshing(…)"
@@ -42,7 +44,7 @@ def refresh_together(context: Context, asks: Sequence[Refreshing]) -> list[Resul
     results: list[Any] = [None] * len(asks)
     places: list[_Place] = []
     for place, ask in enumerate(asks):
-        own = context.scoped(ip=ask.ip, request_id=ask.request_id)
+        own = context.scoped(ip=ask.ip, request_id=ask.request_id, trace=read_trace(ask.traceparent))
         try:
             asked = read(own, signers, ask.refresh, ask.access, ask.scopes, ask.client_id, ask.tenant)
         except TokenryError as error:

@@ -59,6 +59,7 @@ class AuditRows:
                 "after": None if sealed.entry.after is None else stored(sealed.entry.after),
                 "ip": sealed.entry.ip,
                 "request_id": sealed.entry.request_id,
+                "trace_id": sealed.entry.trace_id,
                 "generation": sealed.generation,
                 "mac": sealed.mac,
             }
@@ -173,6 +174,7 @@ def _entry_of(row: Any) -> Entry:
         ip=row.ip,
         request_id=row.request_id,
         position=row.position,
+        trace_id=row.trace_id,
     )
 
 

@@ -257,6 +257,7 @@ audit_entry = _table(
     Column("mac", Text, nullable=False),
     Column("position", BigInteger, nullable=True),
     Column("chain", Text, nullable=True),
+    Column("trace_id", Text, nullable=True),
     PrimaryKeyConstraint("tenant_id", "id"),
 )
 Index("tokenry_audit_subject", audit_entry.c.tenant_id, audit_entry.c.subject, audit_entry.c.id)

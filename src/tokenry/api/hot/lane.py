@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ..paths import AUTH, BATCH, INTROSPECT, VERIFY
 from ..problems import of
-from ..process.logs import REQUEST_ID
+from ..process.logs import begin_request
 from .guard import GuardedProtocol, Refused
 from .holding import is_small
 from .request import Answer, Request, Steps, Wish, own_query
@@ -98,7 +98,7 @@ class LaneProtocol(GuardedProtocol):
             return
         if not asked.body or data[-1] not in b"\r\n":  # or lines that no request is may follow the body
             self._head, self._size = data[: len(data) - len(asked.body)], len(data)
-            comes_again = self._route is AUTH and not asked.body and not asked.has_id
+            comes_again = self._route is AUTH and not asked.body and not asked.has_id and asked.traceparent is None
             if comes_again and self._answered is asked and self._lets_in:
                 self.served.heads.keep(self._peer, data, asked, self.loop)
 
@@ -201,7 +201,7 @@ class LaneProtocol(GuardedProtocol):
 
     async def _answer(self, asked: Request, steps: Steps, wishes: list[Wish], turn: Turn, keep: bool) -> None:
         """Answer when the engine can."""
-        REQUEST_ID.set(asked.request_id.decode())
+        begin_request(asked.request_id.decode(), asked.trace)
         try:
             answer = await self.served.drive(asked, steps, wishes)
         except (Exception, asyncio.CancelledError) as error:
@@ -260,7 +260,8 @@ class LaneProtocol(GuardedProtocol):
             self.transport.close()
         access = self.served.access
         if access.is_due(status):
-            access.tell(self._method.decode(), self._route, status, None, asked.request_id.decode(), asked.client or "")
+            request_id, client = asked.request_id.decode(), asked.client or ""
+            access.tell(self._method.decode(), self._route, status, None, request_id, client, asked.trace)
 
     def _renew_defaults(self, fields: list[tuple[bytes, bytes]]) -> None:
         """Join uvicorn's default headers, which it replaces every second."""

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from itertools import count
 from typing import TypeAlias
 
-from tokenry.edge import Ask, Grant, Proxies, read_presented
+from tokenry.edge import Ask, Grant, Proxies, Trace, read_presented, read_trace
 from tokenry.edge.asgi import texts
 from tokenry.edge.problems import Failed, problem
 from tokenry.types import Verdict
@@ -48,6 +48,7 @@ class Request:
         "question",
         "request_id",
         "tenant",
+        "traceparent",
     )
 
     def __init__(self, query: bytes, fields: list[tuple[bytes, bytes]], peer: str | None, proxies: Proxies) -> None:
@@ -66,6 +67,7 @@ class Request:
         self.content_type = self.length = self.chunked = None
         self.method = b""
         self.tenant: str | None = None  # that the path names, where one does
+        self.traceparent: bytes | None = None
         forwarded, request_id = None, None
         for field in fields:
             match field[0]:
@@ -81,6 +83,8 @@ class Request:
                     forwarded = [*(forwarded or ()), field[1].decode("latin-1")]
                 case b"x-request-id":
                     request_id = field[1]
+                case b"traceparent":  # of two nobody knows which one is right
+                    self.traceparent = field[1] if self.traceparent is None else b""
         self.client = peer if forwarded is None else proxies.client(peer, forwarded)
         self.has_id = False
         if request_id is not None and _REQUEST_ID.fullmatch(request_id):
@@ -102,9 +106,14 @@ class Request:
         twin.peer, twin.client, twin.method, twin.tenant = self.peer, self.client, self.method, self.tenant
         twin.content_type, twin.length, twin.chunked = self.content_type, self.length, self.chunked
         twin.has_id, twin.request_id, twin.ahead, twin.proved = self.has_id, self.request_id, "", self.proved
-        twin.needs = twin.caller = None
+        twin.traceparent, twin.needs, twin.caller = self.traceparent, None, None
         twin.again(b"")
         return twin
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace that the request belongs to."""
+        return None if self.traceparent is None else read_trace(self.traceparent.decode("latin-1"))
 
     def presented(self) -> str | None:
         """Return the credential of a request; raise Failed for two that differ."""

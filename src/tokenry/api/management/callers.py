@@ -38,6 +38,7 @@ class Call:
     key_id: str
     ip: str | None
     request_id: str
+    traceparent: str | None
 
     @property
     def home(self) -> str:
@@ -59,7 +60,8 @@ class Call:
 
     def groups(self, tenant: str) -> Groups:
         """Return the groups in a tenant, as this caller."""
-        return self.tk.scoped(tenant=tenant, by=self.valid, ip=self.ip, request_id=self.request_id)
+        told = {"ip": self.ip, "request_id": self.request_id, "traceparent": self.traceparent}
+        return self.tk.scoped(tenant=tenant, by=self.valid, **told)
 
 
 class Callers:
@@ -89,7 +91,8 @@ class Callers:
         # A token is refused: it can neither end nor renew the key that it comes from.
         if not isinstance(verdict, KeyValid):
             raise Failed(refused(Refused("not_found")))
-        call = Call(self._tk, self._gatherer, self.refresher, verdict, verdict.key.id, ip, request_id)
+        told = (ip, request_id, state.get("traceparent"))
+        call = Call(self._tk, self._gatherer, self.refresher, verdict, verdict.key.id, *told)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:
             raise Failed(problem("not_allowed", "This is for operators of the installation."))
         return call

@@ -59,6 +59,6 @@ def _issue(batch: Sequence[Wanted]) -> list[Issued | Exception]:
     groups = batch[0].call.groups(batch[0].tenant)
     if len(batch) == 1:
         return [groups.keys.issue(**batch[0].asked)]
-    origins = [(one.call.ip, one.call.request_id) for one in batch]
+    origins = [(one.call.ip, one.call.request_id, one.call.traceparent) for one in batch]
     results: Sequence[Issued | Exception] = groups.keys.issue_many([one.asked for one in batch], origins=origins)
     return list(results)

@@ -51,7 +51,8 @@ async def _issue(call: Call, slug: str, given: Arguments) -> Issued:
 
 
 async def _refresh(call: Call, slug: str, given: Arguments) -> Any:
-    return await call.refresher.refresh(Refreshing(**given, tenant=slug, ip=call.ip, request_id=call.request_id))
+    told: dict[str, Any] = {"ip": call.ip, "request_id": call.request_id, "traceparent": call.traceparent}
+    return await call.refresher.refresh(Refreshing(**given, tenant=slug, **told))
 
 
 def _issue_many(call: Call, slug: str, given: Arguments) -> list[dict[str, Any]]:

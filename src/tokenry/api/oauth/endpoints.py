@@ -50,6 +50,7 @@ class Asked:
         self.fields: Fields = scope["headers"]
         self.ip: str | None = state.get("client")
         self.request_id: str = state.get("request_id", "")
+        self.traceparent: str | None = state.get("traceparent")
         peer = scope.get("client")
         self.blamed = self.ip or (peer[0] if peer else None)
         self._throttle = state.get("throttle")
@@ -118,6 +119,7 @@ class OAuth:
                 tenant=asked.slug,
                 ip=asked.ip,
                 request_id=asked.request_id,
+                traceparent=asked.traceparent,
             )
         )
         if isinstance(found, Refused):
@@ -157,7 +159,9 @@ class OAuth:
         """End the session of a token (RFC 7009). One that is unknown, or another client's, has nothing to be ended."""
         client = await self._client(asked, form)
         token = form.need("token")
-        groups = self._tk.scoped(tenant=asked.slug, ip=asked.ip, request_id=asked.request_id)
+        groups = self._tk.scoped(
+            tenant=asked.slug, ip=asked.ip, request_id=asked.request_id, traceparent=asked.traceparent
+        )
         end: Callable[..., Any] = groups.sessions.revoke_by_token
         named = token
         if not is_refresh_token(token):

@@ -15,13 +15,23 @@ from typing import Any, TextIO
 import structlog
 from sqlalchemy import Engine, event
 
-from tokenry.edge import HIDDEN
+from tokenry.edge import HIDDEN, Trace
 
 from .redaction import redacted
 from .settings import ServerSettings
 
 REQUEST_ID: ContextVar[str] = ContextVar("tokenry_request_id", default="")
 """The id of the request that this code runs for; threads that work for a request inherit it."""
+
+TRACE_ID: ContextVar[str] = ContextVar("tokenry_trace_id", default="")
+"""The trace that the request belongs to, in hexadecimal."""
+
+
+def begin_request(request_id: str, trace: Trace | None) -> None:
+    """Name the request that this code runs for in every line that is logged from here on."""
+    REQUEST_ID.set(request_id)
+    TRACE_ID.set(trace.trace_id if trace is not None else "")
+
 
 _FIELD_MAX, _ITEMS_MAX, _DEPTH_MAX, _INTEGER_MAX = 8192, 100, 5, 2**53
 _NAMES = re.compile(
@@ -69,10 +79,10 @@ def _said(text: str) -> str:
     return f"{cut}… ({len(text)} characters)"
 
 
-def _with_request_id(logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    request_id = REQUEST_ID.get()
-    if request_id:
-        fields.setdefault("request_id", request_id)
+def _with_request(logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in (("request_id", REQUEST_ID.get()), ("trace_id", TRACE_ID.get())):
+        if value:
+            fields.setdefault(name, value)
     return fields
 
 
@@ -106,7 +116,7 @@ def configure(settings: ServerSettings, stream: TextIO | None = None) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-        _with_request_id,
+        _with_request,
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
@@ -177,9 +187,20 @@ class AccessLog:
         if self.is_due(status):
             self.tell(method, path, status, seconds, request_id, client)
 
-    def tell(self, method: str, path: str, status: int, seconds: float | None, request_id: str, client: str) -> None:
+    def tell(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        seconds: float | None,
+        request_id: str,
+        client: str,
+        trace: Trace | None = None,
+    ) -> None:
         """Tell a request; without `seconds` nobody has measured how long it took."""
-        took = {} if seconds is None else {"ms": round(seconds * 1000, 3)}
+        took: dict[str, Any] = {} if seconds is None else {"ms": round(seconds * 1000, 3)}
+        if trace is not None:
+            took["trace_id"] = trace.trace_id
         path = redacted(path)[:256]  # in this order: of a credential that is cut in two the first half is none
         _access.info("request", method=method, path=path, status=status, **took, request_id=request_id, client=client)
 

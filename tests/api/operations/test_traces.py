@@ -102,7 +102,7 @@ def test_a_change_names_the_trace_of_its_request(server: Serving, field: str) ->
     status, request_id = ask(server, "POST", "/v1/keys", body, field.format(trace, SPAN))
     assert (status, entries(server, "key.issued")[request_id]) == (201, trace)
     status, request_id = ask(server, "PUT", f"/v1/roles/{field[-2:]}", {"scopes": ["a"]}, field.format(trace, SPAN))
-    assert (status, entries(server, "role.created")[request_id]) == (200, trace)
+    assert (status, entries(server, "role.updated")[request_id]) == (200, trace)
 
 
 def test_a_change_without_a_trace_names_none(server: Serving) -> None:

@@ -122,3 +122,50 @@ def test_a_connection_with_many_requests_lets_others_have_their_turn(lane: Way, 
         await other.end()
 
     run(work())
+
+
+def of_64_bytes(count: int) -> bytes:
+    """Return requests that end where a part that is parsed at once ends, too."""
+    one = request("GET", "/v1/auth", "X: ")
+    one = one.replace(b"X: ", b"X: " + b"x" * (64 - len(one)))
+    assert len(one) == 64
+    return one * count
+
+
+def test_whole_requests_that_wait_for_their_turn_are_weighed(way: Way) -> None:
+    async def work() -> None:
+        talk = Talk(way.protocol, way.app)
+        talk.protocol.data_received(of_64_bytes(400))
+        assert way.served.holding.bytes > 20_000
+        answers = await talk.answers()
+        while answers.count(b"HTTP/1.1 401 ") < 400:
+            answers = await talk.answers()
+        assert way.served.holding.bytes == 0
+        await talk.end()
+
+    run(work())
+
+
+def test_a_large_read_waits_while_others_wait_for_their_turn(way: Way) -> None:
+    async def work() -> None:
+        first, second = Talk(way.protocol, way.app), Talk(way.protocol, way.app)
+        first.protocol.data_received(of_64_bytes(400))
+        second.protocol.data_received(of_64_bytes(17))
+        assert (bytes(second.wire.written), second.wire.is_paused) == (b"", True)
+        while (await second.answers()).count(b"HTTP/1.1 401 ") < 17:
+            pass
+        for talk in (first, second):
+            await talk.end()
+        assert way.served.holding.bytes == 0
+
+    run(work())
+
+
+def test_a_body_of_many_chunks_lets_others_have_their_turn(way: Way) -> None:
+    async def work() -> None:
+        talk = Talk(way.protocol, way.app)
+        talk.protocol.data_received(request("GET", "/docs", "Transfer-Encoding: chunked") + b"1\r\nx\r\n" * 40_000)
+        assert talk.wire.is_paused
+        await talk.end()
+
+    run(work())

@@ -6,6 +6,7 @@ An error of the protocol is answered before the connection is closed, and never 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httptools
@@ -39,6 +40,9 @@ _SURPLUS_MAX = 64
 _PIPELINED_MAX = 16
 _PART_BYTES = 1024
 """How many requests of a connection may wait to be answered, and how much of what was read is parsed before a look."""
+_TAKE_SECONDS = 0.001
+"""How long what was read of a connection is parsed before others have their turn."""
+
 _LINGER_SECONDS = 1.0
 _BEATS_HEAD = 2
 _BEATS_BODY = 6
@@ -117,6 +121,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
         if self._held:
             self._hold(self._held + data)
+        elif len(data) > _PART_BYTES and self.served.turns:
+            self._wait(data)
         else:
             self._take(data)
         self._weigh()
@@ -137,8 +143,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._weigh()
 
     def _weigh(self) -> None:
-        """Note how much is held of a request that has not come whole, and of answers that the client does not read."""
-        if self.is_receiving or self.flow.write_paused:
+        """Note how much is held of requests, and of answers that the client does not read."""
+        if self.is_receiving or self._held or self.flow.write_paused:
             self._is_weighed = True
             unread = _UNREAD_BYTES[self.scheme == "https"] if self.flow.write_paused else 0
             self.served.holding.hold(self, unread + len(self._held) + self.received())
@@ -177,20 +183,26 @@ class GuardedProtocol(HttpToolsProtocol):
     def _take(self, data: bytes) -> None:
         """Feed the parser in parts, as long as not too many requests wait: one weighs a hundred times its bytes.
 
-        After some requests other connections have their turn: a read may hold thousands.
+        After some requests, or some time, other connections have their turn: a read may hold thousands of requests, and
+        a body tens of thousands of chunks.
         """
         count = self._message_count
+        end = time.perf_counter() + _TAKE_SECONDS if len(data) > _PART_BYTES else 0.0
         for place in range(0, len(data), _PART_BYTES):
             if self._failing or self._over:
                 return
             if len(self.pipeline) >= _PIPELINED_MAX:
                 self._hold(data[place:])
                 return
-            if self._message_count - count >= _PIPELINED_MAX:
-                self._hold(data[place:])
-                self.served.turns.add(self, self.loop)
+            if self._message_count - count >= _PIPELINED_MAX or (place and time.perf_counter() > end):
+                self._wait(data[place:])
                 return
             self._read(data[place : place + _PART_BYTES])
+
+    def _wait(self, data: bytes) -> None:
+        """Parse what was read after other connections had their turn."""
+        self._hold(data)
+        self.served.turns.add(self, self.loop)
 
     def go_on(self) -> None:
         """Parse what was read and held, if the connection still wants it."""

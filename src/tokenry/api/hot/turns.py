@@ -25,6 +25,10 @@ class Turns:
     def __init__(self) -> None:
         self._waiting: deque[Waiting] = deque()
 
+    def __bool__(self) -> bool:
+        """Whether a connection waits."""
+        return bool(self._waiting)
+
     def add(self, connection: Waiting, loop: asyncio.AbstractEventLoop) -> None:
         """Let a connection go on after those that wait already."""
         if not self._waiting:

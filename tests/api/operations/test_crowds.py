@@ -91,20 +91,39 @@ def test_idle_tls_clients_do_not_keep_a_server_from_ending(tmp_path: Path) -> No
     settings = {"TOKENRY_CONNECTIONS_MAX": "20", "TOKENRY_SHUTDOWN_SECONDS": "20"}
     with (
         serving(tmp_path, "--tls-certificate", str(chain), "--tls-key", str(key), **settings) as server,
-        connections(server, 30) as opened,
         contextlib.ExitStack() as stack,
     ):
-        idle = [stack.enter_context(trust.wrap_socket(one)) for one in opened[:10]]
-        for one in opened[10:20]:
+        opened = stack.enter_context(connections(server, 10))
+        idle = [stack.enter_context(trust.wrap_socket(one)) for one in opened]
+        for one in stack.enter_context(connections(server, 10)):
             one.sendall(b"\x16\x03\x01\x02\x00\x01")
-        for one in opened[20:]:
-            with contextlib.suppress(ConnectionResetError):
-                assert one.recv(1) == b"", "there is no room for it, not even for its handshake"
         idle[0].sendall(HEALTHZ)
         assert b"200 OK" in answered(idle[0])
         began = time.monotonic()
         assert server.end() == 0
         assert time.monotonic() - began < 12
+
+
+def test_the_oldest_unfinished_handshakes_make_room(tmp_path: Path) -> None:
+    chain, key = certificate(tmp_path, "server")
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    with (
+        serving(
+            tmp_path, "--tls-certificate", str(chain), "--tls-key", str(key), TOKENRY_CONNECTIONS_MAX="20"
+        ) as server,
+        connections(server, 30) as hanging,
+    ):
+        for one in hanging[:10]:
+            with contextlib.suppress(ConnectionResetError):
+                assert one.recv(1) == b""
+        served = [trust.wrap_socket(one) for one in hanging[10:]]
+        with connections(server, 1) as [extra], contextlib.suppress(ConnectionResetError):
+            assert extra.recv(1) == b"", "there is no room for it, not even for its handshake"
+        for wrapped in served:
+            with wrapped:
+                wrapped.sendall(HEALTHZ)
+                assert b"200 OK" in answered(wrapped)
 
 
 def test_a_handshake_that_is_not_finished_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

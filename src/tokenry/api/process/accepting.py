@@ -1,4 +1,4 @@
-"""Accepting TLS connections: a handshake has a time limit, and unfinished ones count as connections.
+"""Accepting TLS connections: a handshake has a time limit, and unfinished ones are few and count as connections.
 
 uvicorn's listeners leave a client that never ends its handshake a minute, and count it only afterwards.
 """
@@ -16,7 +16,10 @@ HANDSHAKE_SECONDS = 5.0
 FAREWELL_SECONDS = 1.0
 """How long a client has to agree to the end of a connection: by default 30 seconds, for which the server would wait."""
 
-_AT_ONCE = 64
+GREETING_MAX = 256
+"""How many handshakes are under way at once. One more ends the oldest: an honest one is over within milliseconds."""
+
+_AT_ONCE = 16
 _PAUSE_SECONDS = 0.5
 """How long no connection is accepted when the process has no more file descriptors."""
 
@@ -35,7 +38,7 @@ class Door:
         self._context = context
         self._protocol = protocol
         self._has_room = has_room
-        self._greeting: set[asyncio.Task[None]] = set()
+        self._greeting: dict[asyncio.Task[None], None] = {}  # in the order in which they began
         self._loop = asyncio.get_running_loop()
         self._is_open = False
 
@@ -57,13 +60,21 @@ class Door:
 
     def take(self, clients: Sequence[socket.socket]) -> None:
         """Begin the handshakes of clients that were accepted; close those for which there is no room."""
+        greeting = self._greeting
         for client in clients:
-            if not self._has_room(len(self._greeting)):
+            if not self._has_room(0):
                 client.close()
                 continue
+            if len(greeting) >= GREETING_MAX or not self._has_room(len(greeting)):
+                oldest = next(iter(greeting))
+                del greeting[oldest]
+                oldest.cancel()
             task = self._loop.create_task(self._greet(client))
-            self._greeting.add(task)
-            task.add_done_callback(self._greeting.discard)
+            greeting[task] = None
+            task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._greeting.pop(task, None)
 
     def _accept(self) -> None:
         taken: list[socket.socket] = []

@@ -15,7 +15,7 @@ from typing import Any, Literal, Unpack, overload
 from .config import KeyringSource, Settings, load
 from .core.breaker import Breaker
 from .core.decide import ClientAddress, Question
-from .core.errors import ConfigError, StoreUnavailable, TokenryError
+from .core.errors import Closed, ConfigError, StoreUnavailable, TokenryError
 from .core.keyring import Keyring
 from .core.model import NOT_GIVEN, NotGiven, Token, micros
 from .core.scopes import ScopesAsked
@@ -295,7 +295,7 @@ class Tokenry(Ticking, Groups):
                 self._write_last()
         finally:
             self._memory.close()
-            stores.refuse(self._database, ConfigError("this Tokenry was closed: open another one"))
+            stores.refuse(self._database, Closed("this Tokenry was closed: open another one"))
             self._database.close()
 
     def _write_last(self) -> None:

@@ -5,15 +5,20 @@ from .core.actors import OPERATOR_SCOPES
 from .core.codes import CODES, REFRESH_CODES, RefreshCode, RefusalCode, VerifyCode
 from .core.decide import ClientAddress
 from .core.errors import (
+    CallerRefused,
+    Closed,
     ConfigError,
     Conflict,
     Denied,
+    ErrorCode,
     FieldError,
     Invalid,
+    NestedCall,
     NotAllowed,
     NotFound,
     StoreUnavailable,
     TokenryError,
+    VersionConflict,
 )
 from .core.errors import shown as shown
 from .core.events import EVENT_TYPES
@@ -68,12 +73,15 @@ __all__ = [
     "AuditReport",
     "BulkItem",
     "BulkRevocation",
+    "CallerRefused",
     "Check",
     "ClientAddress",
+    "Closed",
     "ConfigError",
     "Conflict",
     "Denied",
     "Entry",
+    "ErrorCode",
     "Event",
     "Explanation",
     "FieldError",
@@ -86,6 +94,7 @@ __all__ = [
     "Kind",
     "Limit",
     "LimitState",
+    "NestedCall",
     "NotAllowed",
     "NotFound",
     "NotGiven",
@@ -114,4 +123,5 @@ __all__ = [
     "Valid",
     "Verdict",
     "VerifyCode",
+    "VersionConflict",
 ]

@@ -21,15 +21,16 @@ from tokenry.edge.problems import KINDS
 from tokenry.operations import OPERATIONS
 from tokenry.operations.problems import error_of
 from tokenry.types import (
+    CallerRefused,
     ConfigError,
     Conflict,
-    Denied,
     Invalid,
     NotAllowed,
     NotFound,
     Secret,
     StoreUnavailable,
     TokenryError,
+    VersionConflict,
 )
 
 KEY = "tk_op_18sylpYkTnlD3yzpmoQJSzpEpTHNfR8LzUSzbg5lkfKrfW93kJHQUy3UikA0XN1ymjQf2JJruv"
@@ -117,7 +118,7 @@ def test_pauses_grow_and_differ() -> None:
 @pytest.mark.parametrize("after", ["9" * 5000, "-1", "1.5", "²", "Fri, 31 Dec 1999 23:59:59 GMT"])
 def test_a_pause_that_no_server_means_is_passed_over(after: str) -> None:
     error = error_of(429, {"code": "throttled"}, {"retry-after": after})
-    assert isinstance(error, Denied)
+    assert isinstance(error, CallerRefused)
     assert error.verdict.retry_after is None
 
 
@@ -126,11 +127,12 @@ def test_every_code_of_the_server_is_an_error_of_the_library(code: str) -> None:
     status = KINDS[code].status
     told = {"code": code, "detail": "why", "errors": [{"field": "a", "code": "b", "message": "c"}]}
     error = error_of(status, told, {"retry-after": "7"})
-    known = {401: Denied, 429: Denied, 403: NotAllowed, 404: NotFound, 409: Conflict, 412: Conflict, 422: Invalid}
+    refused = CallerRefused if code == "ip_not_allowed" else NotAllowed
+    known = {401: CallerRefused, 429: CallerRefused, 403: refused, 404: NotFound, 409: Conflict, 412: VersionConflict}
     other = Invalid if status < 500 else StoreUnavailable
     assert isinstance(error, Conflict if code == "idempotency_mismatch" else known.get(status, other))
     assert type(error) is not TokenryError
-    if isinstance(error, Denied):
+    if isinstance(error, CallerRefused):
         assert (error.verdict.code, error.verdict.retry_after) == (code, 7)
 
 

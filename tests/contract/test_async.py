@@ -18,6 +18,7 @@ from tests.contract.places import KEYRING, QUIET, make_sqlite, wipe_postgres
 from tokenry import AsyncTokenry, ConfigError, Settings
 from tokenry.config import fresh_keyring
 from tokenry.testing import FakeClock
+from tokenry.types import Closed
 
 Opening = Callable[..., Any]
 
@@ -155,7 +156,7 @@ def test_a_closed_instance_answers_nobody(opening: Opening) -> None:
             issued = await tk.keys.issue("ada", name="k")
             assert await tk.verify(issued.secret)
             await tk.close()
-            with pytest.raises(ConfigError, match="closed"):
+            with pytest.raises(Closed, match="closed"):
                 await tk.verify(issued.secret)
 
     run(work)

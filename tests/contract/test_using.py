@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tests.contract.conftest import Issue
 from tests.contract.places import Installation
 from tokenry import ConfigError, Conflict, Invalid
-from tokenry.types import Event, Issued, Owner
+from tokenry.types import Closed, Event, Issued, Owner
 
 pytestmark = pytest.mark.lasting
 
@@ -202,7 +202,7 @@ def test_a_call_after_the_block_is_refused(installation: Installation, tk: Any, 
     with getattr(installation, kind)() as host:
         with tk.using(host) as joined:
             pass
-        with pytest.raises(ConfigError, match="its block is over"):
+        with pytest.raises(Closed, match="its block is over"):
             joined.keys.issue("ada", name="k")
 
 
@@ -214,7 +214,7 @@ def test_a_transaction_that_cannot_go_on_is_named(installation: Installation, tk
             with pytest.raises(ConfigError, match="has failed before"):
                 joined.keys.issue("ada", name="k")
         connection.close()
-        with pytest.raises(ConfigError, match="over or was closed"):
+        with pytest.raises(Closed, match="over or was closed"):
             joined.keys.issue("ada", name="k")
 
 

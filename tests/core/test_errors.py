@@ -1,9 +1,20 @@
 """An error names a bounded number of mistakes, in a bounded text."""
 
+from typing import get_args
+
 import pytest
 
 from tokenry.core import addresses, fields, limits, scopes
-from tokenry.core.errors import ERRORS_MAX, FieldError, Invalid, NotFound
+from tokenry.core.errors import (
+    ERRORS_MAX,
+    Conflict,
+    ErrorCode,
+    FieldError,
+    Invalid,
+    NotFound,
+    TokenryError,
+    VersionConflict,
+)
 
 LISTS = {
     "scopes": scopes.check_list,
@@ -34,3 +45,14 @@ def test_a_list_that_is_far_too_long_is_refused_before_its_items_are_read(name: 
     assert LISTS[name](name, read, errors) == ()
     assert [error.code for error in errors] == ["too_many"]
     assert len(list(read)) > 3900
+
+
+def test_every_class_of_error_has_a_code_of_its_own_which_is_a_type() -> None:
+    kinds = [TokenryError, *TokenryError.__subclasses__(), *Conflict.__subclasses__()]
+    assert sorted(kind.code for kind in kinds) == sorted(get_args(ErrorCode))
+
+
+def test_a_conflict_names_its_field() -> None:
+    assert Conflict("taken", field="name").field == "name"
+    assert Conflict("a state").field == ""
+    assert VersionConflict("changed meanwhile").field == "version"

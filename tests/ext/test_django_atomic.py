@@ -12,8 +12,9 @@ from django.test import Client, override_settings
 
 from tests.conftest import STORES
 from tests.ext import django_project
-from tokenry import ConfigError, Limit, Settings, Tokenry
+from tokenry import Limit, Settings, Tokenry
 from tokenry.config import fresh_keyring, write_keyring_file
+from tokenry.types import Closed
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -95,9 +96,9 @@ def test_what_fails_is_rolled_back_and_leaves_the_session_usable(tk: Tokenry, si
 def test_a_transaction_that_will_be_rolled_back_takes_no_change(tk: Tokenry) -> None:
     with transaction.atomic(), tk.using(connection) as joined:
         transaction.set_rollback(True)
-        with pytest.raises(ConfigError, match="roll this transaction back"):
+        with pytest.raises(Closed, match="roll this transaction back"):
             joined.keys.issue("ada", name="k")
-    with pytest.raises(ConfigError, match="roll this transaction back"), transaction.atomic():  # noqa: PT012
+    with pytest.raises(Closed, match="roll this transaction back"), transaction.atomic():  # noqa: PT012
         transaction.set_rollback(True)
         with tk.using(connection):
             pass

@@ -8,7 +8,8 @@ from pathlib import Path
 
 SRC = Path(__file__).parents[2] / "src" / "tokenry"
 ERRORS = frozenset((
-    "TokenryError", "NotFound", "Conflict", "Invalid", "NotAllowed", "StoreUnavailable", "ConfigError", "FieldError",
+    "TokenryError", "NotFound", "Conflict", "VersionConflict", "Invalid", "NotAllowed", "StoreUnavailable",
+    "ConfigError", "FieldError", "CallerRefused", "Closed", "NestedCall",
     "OAuthError", "BadParameter", "problem", "one", "fail", "usage", "unknown_client",
 ))  # fmt: skip
 REPR = ord("r")

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tests.conftest import STORES
 from tokenry import AsyncTokenry, ConfigError, Settings, Tokenry
 from tokenry.config import fresh_keyring
+from tokenry.types import Closed, NestedCall
 
 KEYRING = fresh_keyring()
 QUIET = Settings(background=False)
@@ -62,11 +63,11 @@ def test_calls_after_the_connection_was_closed(tk: Tokenry, engine: sa.Engine) -
         connection.commit()
         connection.close()
         for call in everything(joined, issued.key.id):
-            with pytest.raises(ConfigError, match="over or was closed"):
+            with pytest.raises(Closed, match="over or was closed"):
                 call()
-    with pytest.raises(ConfigError, match="over or was closed"), tk.using(connection):
+    with pytest.raises(Closed, match="over or was closed"), tk.using(connection):
         pass
-    with pytest.raises(ConfigError, match="block is over"):
+    with pytest.raises(Closed, match="block is over"):
         joined.keys.list()
 
 
@@ -74,7 +75,7 @@ def test_a_session_that_cannot_be_used(tk: Tokenry, engine: sa.Engine) -> None:
     with Session(engine) as session:
         session.begin()
         session.connection().close()
-        with pytest.raises(ConfigError, match="over or was closed"), tk.using(session) as joined:
+        with pytest.raises(Closed, match="over or was closed"), tk.using(session) as joined:
             joined.owners.put("bob")
 
 
@@ -100,7 +101,7 @@ def test_threads_that_share_a_connection(tk: Tokenry, engine: sa.Engine) -> None
         for thread in threads:
             thread.join()
         connection.commit()
-    assert {type(error) for error in raised} <= {ConfigError}, raised[:3]
+    assert {type(error) for error in raised} <= {NestedCall}, raised[:3]
     assert all("at the same time" in str(error) for error in raised)
     assert raised
     names = {owner.external_id for owner in [tk.owners.get(name) for name in made]}
@@ -116,7 +117,7 @@ def test_two_instances_of_using_on_one_connection_are_the_same_mistake(tk: Token
         def beside() -> None:
             try:
                 result.append(other.keys.list())
-            except ConfigError as error:
+            except NestedCall as error:
                 result.append(error)
 
         thread = threading.Thread(target=beside)
@@ -155,9 +156,9 @@ def test_the_same_on_an_event_loop(tk: Tokenry, url: str) -> None:
             async with engine.connect() as connection, other.using(connection) as joined:
                 calls = [joined.owners.put(f"o{n}") for n in range(4)]
                 ended = await asyncio.gather(*calls, return_exceptions=True)
-                assert {type(one) for one in ended if isinstance(one, Exception)} == {ConfigError}
+                assert {type(one) for one in ended if isinstance(one, Exception)} == {NestedCall}
                 await connection.commit()
-            with pytest.raises(ConfigError, match="block is over"):
+            with pytest.raises(Closed, match="block is over"):
                 await joined.owners.put("late")
             if engine.dialect.name == "postgresql":
                 async with engine.connect() as connection:

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 
 from tokenry import AsyncTokenry, ConfigError, Settings, Tokenry
 from tokenry.config import fresh_keyring, write_keyring_file
+from tokenry.types import Closed, NestedCall
 
 READ = """
 import sqlite3, sys
@@ -63,9 +64,9 @@ def test_a_closed_instance_answers_nothing_and_changes_nothing(tmp_path: Path, e
     assert tk.verify(issued.secret)
     tk.close()
 
-    with pytest.raises(ConfigError, match="closed"):
+    with pytest.raises(Closed, match="closed"):
         tk.verify(issued.secret)
-    with pytest.raises(ConfigError, match="closed"):
+    with pytest.raises(Closed, match="closed"):
         tk.keys.revoke(issued.key.id)
 
 
@@ -83,7 +84,7 @@ def test_a_loader_that_calls_back_into_a_transaction_is_told_so_and_nothing_is_s
         def load(external_id: str, tenant: str) -> object:
             return tk.owners.put("somebody")
 
-        with pytest.raises(ConfigError, match="within a transaction"):
+        with pytest.raises(NestedCall, match="within a transaction"):
             tk.keys.issue("unknown", name="key")
         assert not tk.owners.list().items
 

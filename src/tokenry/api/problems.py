@@ -7,7 +7,18 @@ from asyncio import CancelledError
 from collections.abc import Callable
 
 from tokenry.edge.problems import Failed, Problem, problem, refused
-from tokenry.types import ConfigError, Conflict, Denied, FieldError, Invalid, NotAllowed, NotFound, StoreUnavailable
+from tokenry.types import (
+    Closed,
+    ConfigError,
+    Conflict,
+    Denied,
+    FieldError,
+    Invalid,
+    NestedCall,
+    NotAllowed,
+    NotFound,
+    StoreUnavailable,
+)
 
 _log = logging.getLogger("tokenry.api")
 
@@ -25,9 +36,8 @@ def of(error: BaseException, name: Callable[[str], str] = str) -> Problem:
         case NotFound():
             return problem("not_found", error.message)
         case Conflict():
-            field = str(error.details.get("field", ""))
-            code = "idempotency_mismatch" if field == "idempotency_key" else "conflict"
-            named = [FieldError(name(field), code, error.message)] if field else []
+            code = "idempotency_mismatch" if error.field == "idempotency_key" else "conflict"
+            named = [FieldError(name(error.field), code, error.message)] if error.field else []
             return problem(code, error.message, errors=named)
         case Invalid():
             errors = [one._replace(field=name(one.field)) for one in error.errors]
@@ -37,7 +47,7 @@ def of(error: BaseException, name: Callable[[str], str] = str) -> Problem:
         case StoreUnavailable() if error.details.get("cause") in ("SQLITE_FULL", "DiskFull"):
             return problem("store_full", headers=[("Retry-After", "60")])
         # CancelledError: the server ends while the request waits for the database.
-        case StoreUnavailable() | ConfigError() | CancelledError():
+        case StoreUnavailable() | Closed() | NestedCall() | ConfigError() | CancelledError():
             return problem("store_unavailable")
     _log.error("a request failed", exc_info=error)
     return problem("internal")

@@ -194,12 +194,12 @@ def _with_globals(function: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def _errors(out: Output) -> Iterator[None]:
     """Turn what was raised on purpose into a message and an exit code."""
-    from tokenry.types import Denied, Invalid, StoreUnavailable, TokenryError
+    from tokenry.types import CallerRefused, Denied, Invalid, StoreUnavailable, TokenryError
 
     try:
         yield
     except TokenryError as error:
-        signed_out = isinstance(error, Denied) and error.verdict.retry_after is None
+        signed_out = isinstance(error, (CallerRefused, Denied)) and error.verdict.retry_after is None
         code = UNREACHABLE if isinstance(error, StoreUnavailable) else SIGN_IN if signed_out else FAILED
         fields = error.errors if isinstance(error, Invalid) else ()
         if out.json:

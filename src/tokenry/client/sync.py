@@ -118,7 +118,7 @@ class Client:
 
         `offline` checks an access token here, by its signature and claims alone, so what was revoked still holds; the
         server is asked for the public keys of `tenant` (by default of this client's) every five minutes. Raise
-        StoreUnavailable when the server cannot say, Denied when it refuses the key of this client.
+        StoreUnavailable when the server cannot say, CallerRefused when it refuses the key of this client.
         """
         asked = (presented, scopes, ip, cost, tenant, environment, audience)
         verdict: Verdict | OfflineVerdict = self._drive(self._verifying(asked, offline))
@@ -150,7 +150,7 @@ class Client:
         audience: str | None = None,
         offline: bool = False,
     ) -> AnyValid | OfflineValid:
-        """Verify, and raise Denied in place of a refusal; ConfigError when the key of this client is refused."""
+        """Verify, and raise Denied in place of a refusal, CallerRefused when the key of this client is refused."""
         asked = (presented, scopes, ip, cost, tenant, environment, audience)
         valid: AnyValid | OfflineValid = self._drive(self._requiring(asked, offline))
         return valid
@@ -237,10 +237,7 @@ class Client:
         return verdict
 
     def _requiring(self, given: tuple[Any, ...], offline: bool) -> Steps:
-        try:
-            verdict: Verdict = yield from self._verifying(given, offline)
-        except Denied as error:  # nobody may take the client's own key for the one that was presented
-            raise ConfigError(error.message) from None
+        verdict: Verdict = yield from self._verifying(given, offline)
         if not verdict:
             raise Denied(verdict)
         return verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .errors import Conflict, NotAllowed, NotFound, shown
+from .errors import NotAllowed, NotFound, VersionConflict, shown
 from .ids import is_id
 from .model import Key, Owner, Tenant
 from .scopes import Granted, for_admins, granted, is_operator
@@ -139,9 +139,9 @@ class Actor:
         return not for_admins(scope) and self.holds.covers(scope) and (self.within is None or self.within.covers(scope))
 
 
-def replaced() -> Conflict:
+def replaced() -> VersionConflict:
     """Return the error for a key that would renew itself by a secret that is not its newest."""
-    return Conflict("this secret has been replaced already; only the newest may renew its key", field="version")
+    return VersionConflict("this secret has been replaced already; only the newest may renew its key")
 
 
 PROGRAM = Actor("", ("program",), trusted=True)

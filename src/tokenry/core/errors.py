@@ -1,8 +1,8 @@
-"""What can go wrong, in seven words. An expected refusal of a credential is a `Refused` value, never one of these."""
+"""The errors that Tokenry raises on purpose. The refusal of a credential is a `Refused` value, never one of these."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from .redaction import cut, unrepeated, without_secrets
 
@@ -43,6 +43,23 @@ def _clean(value: Any) -> Any:
     return [_clean(one) for one in value] if isinstance(value, list) else value
 
 
+ErrorCode: TypeAlias = Literal[
+    "error",
+    "not_found",
+    "conflict",
+    "version_mismatch",
+    "invalid",
+    "not_allowed",
+    "denied",
+    "caller_refused",
+    "store_unavailable",
+    "closed",
+    "nested_call",
+    "config",
+]
+"""The `code` of an error: one for each class."""
+
+
 class FieldError(NamedTuple):
     """One thing that is wrong with one field: where, a stable code, and a sentence that says what to do."""
 
@@ -54,9 +71,9 @@ class FieldError(NamedTuple):
 class TokenryError(Exception):
     """The parent of every error that Tokenry raises on purpose. Its message and details never hold a credential."""
 
-    code = "error"
+    code: ClassVar[ErrorCode] = "error"
 
-    def __init__(self, message: str, **details: Any) -> None:
+    def __init__(self, message: str, **details: object) -> None:
         message = unrepeated(cut(message, 2 * _ERRORS_TEXT_MAX))
         super().__init__(message)
         self.message = message
@@ -70,9 +87,23 @@ class NotFound(TokenryError):
 
 
 class Conflict(TokenryError):
-    """The state, a taken name (`details["field"] == "name"`), the version or an idempotency key stands in the way."""
+    """The state stands in the way: `field` names the part of it, such as `name` for a name that is taken."""
 
-    code = "conflict"
+    code: ClassVar[ErrorCode] = "conflict"
+
+    @property
+    def field(self) -> str:
+        """The field that stands in the way: `name`, `status`, `owner`, `version`, `idempotency_key` and so on."""
+        return str(self.details.get("field", ""))
+
+
+class VersionConflict(Conflict):
+    """The record has changed since it was read: read it again and decide anew."""
+
+    code = "version_mismatch"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, field="version")
 
 
 class Invalid(TokenryError):
@@ -119,10 +150,32 @@ class Denied(TokenryError):
         self.verdict = verdict
 
 
+class CallerRefused(TokenryError):
+    """A server refused the key of the client itself, not the credential that it was asked about. `verdict` says why."""
+
+    code = "caller_refused"
+
+    def __init__(self, message: str, verdict: Refused) -> None:
+        super().__init__(message, code=verdict.code)
+        self.verdict = verdict
+
+
 class StoreUnavailable(TokenryError):
     """The database cannot be reached or written: nothing was changed, and nothing is verified on a guess."""
 
     code = "store_unavailable"
+
+
+class Closed(TokenryError):
+    """The call comes too late: its instance was closed, or its `using` block or the host's transaction is over."""
+
+    code = "closed"
+
+
+class NestedCall(TokenryError):
+    """The call was made inside another one: by an owner loader, or by two threads in one transaction of the host."""
+
+    code = "nested_call"
 
 
 class ConfigError(TokenryError):

@@ -8,22 +8,34 @@ from typing import Any, Final, cast
 
 from ..core.codes import RefusalCode
 from ..core.errors import (
+    CallerRefused,
     Conflict,
-    Denied,
     FieldError,
     Invalid,
     NotAllowed,
     NotFound,
     StoreUnavailable,
     TokenryError,
+    VersionConflict,
 )
 from ..core.verdict import Refused
 from .fields import LENGTHS
 
 _LIBRARY: Final = {"If-Match": "if_version", "Idempotency-Key": "idempotency_key", "credential": "presented"}
-_KINDS: Final[dict[int, type[TokenryError]]] = {
-    403: NotAllowed, 404: NotFound, 409: Conflict, 412: Conflict, 422: Conflict,
+_BY_CODE: Final[Mapping[str, type[TokenryError]]] = {
+    "not_found": NotFound,
+    "conflict": Conflict,
+    "idempotency_mismatch": Conflict,
+    "version_mismatch": VersionConflict,
+    "not_allowed": NotAllowed,
+    "insufficient_scope": NotAllowed,
+    "ip_not_allowed": CallerRefused,
+    "store_unavailable": StoreUnavailable,
+}
+_BY_STATUS: Final[Mapping[int, type[TokenryError]]] = {
+    401: CallerRefused, 403: NotAllowed, 404: NotFound, 409: Conflict, 412: VersionConflict, 429: CallerRefused,
 }  # fmt: skip
+"""For codes that are not listed, of a newer server or a proxy; any other status is `StoreUnavailable` or `Invalid`."""
 _STANDARD: Final = frozenset(
     ("type", "title", "status", "detail", "instance", "code", "errors", "details", "request_id")
 )
@@ -38,19 +50,27 @@ def error_of(status: int, found: Any, headers: Mapping[str, str] = _NO_HEADERS) 
     if isinstance(told.get("details"), dict):
         details |= told["details"]
     errors = [_field_error(one) for one in _list(told.get("errors")) if isinstance(one, dict)]
-    if status in (400, 413, 415, 422) and code != "idempotency_mismatch":
+    field = errors[0].field if errors else str(details.get("field", ""))
+    kind = _kind_of(status, code, field)
+    if kind is Invalid:
         return Invalid(errors) if errors else Invalid.one("request", code or "invalid", message)
-    if status in (401, 429):
-        return _denied(code, message, headers)
-    if status >= 500:
+    if kind is CallerRefused:
+        wait = retry_after(headers.get("retry-after"))
+        refused = Refused(cast(RefusalCode, code or "not_found"), wait)
+        return CallerRefused(f"the server refused the key of the caller: {message}", refused)
+    if kind is StoreUnavailable:
         message = f"the server cannot do it now: {message}"
-    elif status not in _KINDS:
-        return Invalid.one("request", code or "invalid", message)
-    error = _KINDS.get(status, StoreUnavailable)(message)
-    if status == 412 or errors:
-        details["field"] = "version" if status == 412 else errors[0].field
-    error.details.update(details)
+    error = kind(message)
+    error.details.update(details | ({"field": field} if field and isinstance(error, Conflict) else {}))
     return error
+
+
+def _kind_of(status: int, code: str, field: str) -> type[TokenryError]:
+    """Return the class of the library's error for a code. `not_found` with status 401 is about the caller's key."""
+    kind = _BY_STATUS.get(status) if status in (401, 429) else _BY_CODE.get(code) or _BY_STATUS.get(status)
+    if kind is Conflict and field == "version":
+        return VersionConflict
+    return kind or (StoreUnavailable if status >= 500 else Invalid)
 
 
 def _list(value: Any) -> list[Any]:
@@ -65,13 +85,6 @@ def _field(name: str) -> str:
     """Return the library's name of a field. On the wire a length of time has its unit in the name."""
     bare = name.removesuffix("_seconds")
     return _LIBRARY.get(name) or (bare if bare in LENGTHS else name)
-
-
-def _denied(code: str, message: str, headers: Mapping[str, str]) -> Denied:
-    error = Denied(Refused(cast(RefusalCode, code or "not_found"), retry_after(headers.get("retry-after"))))
-    error.message = f"the server refused the key of the caller: {message}"
-    error.args = (error.message,)
-    return error
 
 
 def retry_after(asked: str | None) -> int | None:

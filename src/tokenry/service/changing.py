@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from tokenry.core import fields, key_fields
-from tokenry.core.errors import Conflict, FieldError, Invalid
+from tokenry.core.errors import Conflict, FieldError, Invalid, VersionConflict
 from tokenry.core.model import NOT_GIVEN, Issued, Key, SecretInfo
 from tokenry.core.ports import Clash
 
@@ -31,7 +31,7 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
             granting.must_strengthen(change, key, given)
             if expected is not None and key.version != expected:
                 message = f"the key is at version {key.version}, not {expected}: read it again and decide anew"
-                raise Conflict(message, field="version")
+                raise VersionConflict(message)
             if key.status == "revoked":
                 raise Conflict("a revoked key cannot be changed", field="status")
             values = _read(change, key, given)
@@ -84,7 +84,7 @@ def rotate(context: Context, id: str, grace: object, tenant: Any, by: By, idempo
             return _rotate(context, seen, lasts, tenant, by, idempotency_key)
         except Clash:  # the same call at the same moment: the second time its answer is found
             if last:
-                raise Conflict("the key was rotated at the same moment", field="version") from None
+                raise VersionConflict("the key was rotated at the same moment") from None
     raise AssertionError("unreachable")
 
 
@@ -100,7 +100,7 @@ def _rotate(context: Context, seen: Key, grace: timedelta, tenant: Any, by: By, 
         if key.status != "active":
             raise Conflict(f"only a live key can be rotated, this one is {key.status}", field="status")
         if not change.rows.keys.update(change.tenant, key, {}, change.now, version=seen.version):
-            raise Conflict("the key was changed at the same moment: read it again and decide anew", field="version")
+            raise VersionConflict("the key was changed at the same moment: read it again and decide anew")
         row, secret = new_secret(change, key.id, key.environment, repeat)
         change.rows.secrets.end(change.tenant, key.id, change.now, change.now + grace)
         change.rows.secrets.insert(change.tenant, [row])

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.pool import NullPool
 
-from tokenry.core.errors import ConfigError
+from tokenry.core.errors import Closed, ConfigError
 
 _raw: ContextVar[Any] = ContextVar("tokenry_borrowed")
 
@@ -85,13 +85,11 @@ def kept(raw: Any) -> Connection:
 
 
 def check_usable(connection: Any) -> None:
-    """Raise ConfigError when nothing that is written to Django's connection now will ever be committed."""
+    """Raise Closed when nothing that is written to Django's connection now will ever be committed."""
     if connection.closed_in_transaction or connection.connection is None:
-        raise ConfigError("Django's connection was closed within atomic(): leave that block first")
+        raise Closed("Django's connection was closed within atomic(): leave that block first")
     if connection.needs_rollback:
-        raise ConfigError(
-            "Django will roll this transaction back, after an error or set_rollback(): leave atomic() first"
-        )
+        raise Closed("Django will roll this transaction back, after an error or set_rollback(): leave atomic() first")
 
 
 @cache

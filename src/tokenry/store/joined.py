@@ -15,7 +15,7 @@ from weakref import WeakSet
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, ProgrammingError
 
-from tokenry.core.errors import ConfigError
+from tokenry.core.errors import Closed, ConfigError, NestedCall
 from tokenry.core.grant import Row
 
 from .failures import translated
@@ -72,9 +72,9 @@ class JoinedDatabase:
 
     @contextmanager
     def _joined(self) -> Iterator[Connection]:
-        """Let one call in; raise ConfigError for what the host has done to its transaction."""
+        """Let one call in; raise Closed for what the host has done to its transaction."""
         if self._ended:
-            raise ConfigError("this was given by using(), and its block is over: make the call inside of the block")
+            raise Closed("this was given by using(), and its block is over: make the call inside of the block")
         if not self._turn.acquire(blocking=False):
             raise _at_once()
         try:
@@ -125,7 +125,7 @@ def _alone_on(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Turn what SQLAlchemy and drivers say of a connection that cannot be used into a ConfigError."""
+    """Turn what SQLAlchemy and drivers say of a connection that cannot be used into `Closed`."""
     try:
         yield
     except InvalidRequestError:  # closed, ended by itself, or waiting for a rollback
@@ -135,17 +135,17 @@ def _explained() -> Iterator[None]:
             raise _over() from None  # with SQLite that is always a connection that may not be used, or not here
         if type(error.orig).__name__ != "InFailedSqlTransaction":
             raise
-        raise ConfigError(
+        raise Closed(
             "the host's transaction has failed before: roll it back, or to a savepoint that the host set before that"
         ) from None
 
 
-def _over() -> ConfigError:
-    return ConfigError("the host's transaction is over or was closed: begin another one, and using() again")
+def _over() -> Closed:
+    return Closed("the host's transaction is over or was closed: begin another one, and using() again")
 
 
-def _at_once() -> ConfigError:
-    return ConfigError(
+def _at_once() -> NestedCall:
+    return NestedCall(
         "two calls inside of one transaction at the same time: make one after the other, and give every thread a "
         "connection of its own"
     )

@@ -25,7 +25,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
-from tokenry.core.errors import ConfigError, StoreUnavailable
+from tokenry.core.errors import ConfigError, NestedCall, StoreUnavailable
 from tokenry.core.grant import Row
 
 from .failures import refuse, translated, unavailable
@@ -257,7 +257,7 @@ class SqliteDatabase:
     @contextmanager
     def _outermost(self) -> Iterator[None]:
         if self._changing:  # the lock let us in, so it is this very thread
-            raise ConfigError("Tokenry was called within a transaction of its own: an owner_loader must not call it")
+            raise NestedCall("Tokenry was called within a transaction of its own: an owner_loader must not call it")
         yield
 
     @contextmanager

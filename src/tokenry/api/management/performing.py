@@ -11,7 +11,7 @@ from tokenry.edge import Refreshing
 from tokenry.edge.problems import Failed, problem
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.operations.answers import write_issued
-from tokenry.types import Conflict, Explanation, Issued, TokenryError
+from tokenry.types import Explanation, Issued, TokenryError, VersionConflict
 
 from .. import problems
 from ..threads import in_thread
@@ -77,8 +77,8 @@ def _revoke_where(call: Call, slug: str, given: Arguments) -> dict[str, Any]:
 def _update(call: Call, slug: str, given: Arguments) -> Any:
     try:
         return call.groups(slug).keys.update(**given)
-    except Conflict as error:
-        if given.get("if_version") is not None and error.details.get("field") == "version":
+    except VersionConflict as error:
+        if given.get("if_version") is not None:
             raise Failed(problem("version_mismatch", error.message)) from None
         raise
 

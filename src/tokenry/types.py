@@ -47,6 +47,7 @@ from .core.model import (
     Token,
     UsageHour,
 )
+from .core.scopes import ScopesAsked
 from .core.secret import SCAN_PATTERN, Secret
 from .core.token import OfflineValid, OfflineVerdict
 from .core.verdict import (
@@ -107,6 +108,7 @@ __all__ = [
     "Refused",
     "Role",
     "ScopeCheck",
+    "ScopesAsked",
     "Secret",
     "SecretInfo",
     "Session",

@@ -7,18 +7,18 @@ What it lets in finds its verdict in `scope["tokenry"]`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from tokenry import AsyncTokenry
 from tokenry.edge.asgi import App, Fields, Message, Receive, Scope, Send, raw, respond
 from tokenry.edge.problems import Problem
-from tokenry.types import ConfigError
+from tokenry.types import ConfigError, ScopesAsked
 
 from . import steps
 from .answers import limits_of
 from .facts import of_scope
-from .guard import ALL, Guard, Kind
-from .options import read_options
+from .guard import ALL, Asked, Guard, Kind
+from .options import OptionsGiven, read_options
 
 _POLICY_VIOLATION = 1008
 
@@ -31,13 +31,13 @@ class TokenryMiddleware:
         app: App,
         tk: AsyncTokenry,
         *,
-        scopes: Any = None,
+        scopes: ScopesAsked | None = None,
         kinds: tuple[Kind, ...] = ALL,
         optional: bool = False,
-        options: dict[str, Any] | None = None,
-        **asked: Any,
+        options: OptionsGiven | None = None,
+        **asked: Unpack[Asked],
     ) -> None:
-        """Take what every request needs; with `optional` who brings nothing is let in with None as the verdict."""
+        """Take what every request needs; with `optional` one without a credential is let in, with None as verdict."""
         if not isinstance(tk, AsyncTokenry):
             raise ConfigError("this middleware takes an AsyncTokenry, which never blocks the event loop")
         self._app = app

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from tokenry.edge import address_of
 
 _ENVIRON = (
@@ -30,6 +32,8 @@ class Facts(NamedTuple):
     origin: str | None
     scheme: str
     host: str
+    root: str
+    """Where the application is mounted, without a slash at the end."""
 
     def __repr__(self) -> str:
         return f"Facts({self.method!r}, …)"
@@ -65,6 +69,7 @@ def of_environ(environ: Mapping[str, Any]) -> Facts:
         environ.get("HTTP_ORIGIN"),
         environ.get("wsgi.url_scheme", "http"),
         environ.get("HTTP_HOST", ""),
+        environ.get("SCRIPT_NAME", "").encode("latin-1").decode(errors="replace").rstrip("/"),
     )
 
 
@@ -89,9 +94,25 @@ def of_scope(scope: Mapping[str, Any]) -> Facts:
         _joined(found.get(b"origin")),
         {"ws": "http", "wss": "https"}.get(scheme, scheme),
         ", ".join(found.get(b"host", ())),
+        scope.get("root_path", "").rstrip("/"),
     )
 
 
 def _joined(values: list[str] | None) -> str | None:
     """Return the values of a field as WSGI servers do: joined, so that two never pass for one of them."""
     return ", ".join(values) if values else None
+
+
+class _Body(msgspec.Struct):
+    refresh_token: str | None = None
+
+
+def token_of(body: bytes) -> str | None:
+    """Return the refresh token that an application without cookies sends as JSON."""
+    try:
+        return _read_body(body).refresh_token
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+_read_body = msgspec.json.Decoder(_Body).decode

@@ -10,8 +10,9 @@ async def projects(credential: Annotated[Valid, Depends(auth.key_required("read:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import Parameter, Signature
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 from .extras import missing
 
@@ -27,14 +28,15 @@ except ModuleNotFoundError as error:
 from tokenry import AsyncTokenry
 from tokenry.edge import is_json
 from tokenry.edge.problems import Problem
-from tokenry.types import ConfigError, SessionTokens, Valid
+from tokenry.types import ConfigError, ScopesAsked, SessionTokens, Valid
 
 from . import cookies, steps
 from .answers import limits_of
-from .facts import of_scope
-from .guard import ALL, KEYS, SESSIONS, Guard, Kind
-from .hooks import ACCESS, Hooks, refresh_steps
-from .options import read_options
+from .facts import of_scope, token_of
+from .guard import ALL, KEYS, SESSIONS, Asked, Guard, Kind
+from .hooks import Hooks
+from .host import Answered, Host, OwnerId, Starting
+from .options import OptionsGiven, read_options
 
 _POLICY_VIOLATION = 1008
 _BEARER = HTTPBearer(description="An API key, or the access token of a session.")
@@ -53,7 +55,7 @@ class Refusal(HTTPException):
 class FastAPITokenry(Hooks):
     """Tokenry in a FastAPI application. Hooks may be asynchronous."""
 
-    def __init__(self, app: FastAPI | None, tk: AsyncTokenry, **options: Any) -> None:
+    def __init__(self, app: FastAPI | None, tk: AsyncTokenry, **options: Unpack[OptionsGiven]) -> None:
         """Take the application (None: call `init_app` later), the engine and the options of `docs/fastapi.md`."""
         super().__init__()
         if not isinstance(tk, AsyncTokenry):
@@ -61,6 +63,7 @@ class FastAPITokenry(Hooks):
         self.tk = tk
         self.verify = steps.when_known(tk)
         self.guard = Guard(read_options(options))
+        self._host = Host(tk, self.guard, self, _respond)
         self._cookie = _Cookie(self.guard.options.access_name)
         if app is not None:
             self.init_app(app)
@@ -69,59 +72,54 @@ class FastAPITokenry(Hooks):
         """Let an application answer refusals as problems."""
         app.add_exception_handler(Refusal, _response_of)
 
-    def key_required(self, scopes: Any = None, **asked: Any) -> Any:
+    def key_required(self, scopes: ScopesAsked | None = None, **asked: Unpack[Asked]) -> Any:
         """Return a dependency that lets in who brings a key (or a token derived from one) with these scopes."""
         return _Required(self, scopes, KEYS, asked)
 
-    def session_required(self, scopes: Any = None, **asked: Any) -> Any:
+    def session_required(self, scopes: ScopesAsked | None = None, **asked: Unpack[Asked]) -> Any:
         """Return a dependency that lets in who is signed in."""
         return _Required(self, scopes, SESSIONS, asked)
 
-    def credential_required(self, scopes: Any = None, *, optional: bool = False, **asked: Any) -> Any:
+    def credential_required(
+        self, scopes: ScopesAsked | None = None, *, optional: bool = False, **asked: Unpack[Asked]
+    ) -> Any:
         """Return a dependency that lets in either; with `optional` also who brings nothing, never with a bad one."""
         return _Required(self, scopes, ALL, asked, optional=optional)
 
     async def sign_in(
-        self, request: Request, response: Response, owner: object, claims: Any = None, **asked: Any
+        self,
+        request: Request,
+        response: Response,
+        owner: OwnerId,
+        claims: Mapping[str, Any] | None = None,
+        **asked: Unpack[Starting],
     ) -> SessionTokens:
         """Start a session for an owner (made if there is none), put its cookies on a response and return its tokens.
 
         `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
         """
-        starting = steps.start(self.tk, self.guard, self, of_scope(request.scope), owner, {"claims": claims, **asked})
-        try:
-            found = await steps.run_async(starting)
-        except steps.Stopped as stopped:
-            raise _answered(request, Refusal(None, stopped.answer)) from None
-        if isinstance(found, Problem):
-            raise await self.refusal(request, found, ACCESS)
-        self._hand_out(request, response, found)
+        facts = of_scope(request.scope)
+        found = await steps.run_async(self._host.start(facts, owner, {"claims": claims, **asked}))
+        if isinstance(found, Answered):
+            raise _refusal(request, found)
+        self._host.hand_out(response, found, facts)
         return found
 
     async def sign_out(self, request: Request, response: Response, *, everywhere: bool = False) -> None:
         """End the session of a request, or all sessions of its owner, and take the cookies back."""
         token, facts = await _token_of_body(request), of_scope(request.scope)
-        found = await steps.run_async(steps.sign_out(self.tk, self.guard, facts, token, everywhere=everywhere))
+        found = await steps.run_async(self._host.sign_out(facts, token, everywhere=everywhere))
         if found is not None:
-            raise await self.refusal(request, found, ACCESS)
-        if self.guard.may_clear(facts):
-            cookies.clear(response, self.guard.options, request.scope.get("root_path", ""))
+            raise _refusal(request, found)
+        self._host.take_back(response, facts)
 
     async def refresh_session(self, request: Request, response: Response) -> SessionTokens:
         """Refresh the session of a request and put the new cookies on the response; a dependency, too."""
         token, facts = await _token_of_body(request), of_scope(request.scope)
-        try:
-            found = await steps.run_async(steps.refresh(self.tk, self.guard, self, facts, token))
-        except steps.Stopped as stopped:
-            raise _answered(request, Refusal(None, stopped.answer)) from None
-        if isinstance(found, Problem):
-            refusal = await self.refusal(request, found, refresh_steps(found.code))
-            if token is None and cookies.are_spent(found):
-                cookies.clear(refusal.response, self.guard.options, request.scope.get("root_path", ""))
-            raise refusal
-        if token is None:
-            self._hand_out(request, response, found)
-        response.headers["Cache-Control"] = "no-store"
+        found = await steps.run_async(self._host.refresh(facts, token))
+        if isinstance(found, Answered):
+            raise _refusal(request, found)
+        self._host.hand_out(response, found, facts, by_cookie=token is None)
         return found
 
     def router(self, prefix: str = "/auth") -> APIRouter:
@@ -142,16 +140,6 @@ class FastAPITokenry(Hooks):
             await self.sign_out(request, response, everywhere=True)
 
         return room
-
-    async def refusal(self, connection: HTTPConnection, found: Problem, names: tuple[str, ...]) -> Refusal:
-        """Return what is raised for a problem, with the answer of the first hook that has one."""
-        answer = await steps.run_async(steps.answered(self, found, names))
-        response = Response(found.body(), found.status, dict(found.fields())) if answer is None else answer
-        return _answered(connection, Refusal(found, response))
-
-    def _hand_out(self, request: Request, response: Response, tokens: SessionTokens) -> None:
-        cookies.put(response, tokens, self.guard.options, request.scope.get("root_path", ""))
-        response.headers["Cache-Control"] = "no-store"
 
 
 class _Required(SecurityBase):
@@ -174,7 +162,7 @@ class _Required(SecurityBase):
         if isinstance(found, Problem):
             if connection.scope["type"] == "websocket":
                 raise WebSocketException(_POLICY_VIOLATION, found.code)
-            raise await auth.refusal(connection, found, ACCESS)
+            raise _refusal(connection, await steps.run_async(auth._host.refuse(found)))
         for name, value in limits_of(found) if found is not None else ():
             response.headers[name] = value
         return found
@@ -203,12 +191,19 @@ def _signature(cookie: _Cookie | None) -> Signature:
     return Signature(parameters)
 
 
-def _answered(connection: HTTPConnection, refusal: Refusal) -> Refusal:
-    """Let the application that serves this request answer refusals, be it a mounted one that `init_app` never saw."""
+def _respond(found: Any) -> Any:
+    return Response(found.body(), found.status, dict(found.fields())) if isinstance(found, Problem) else found
+
+
+def _refusal(connection: HTTPConnection, found: Answered) -> Refusal:
+    """Return what is raised for a response, and let the application that serves this request answer with it.
+
+    That may be a mounted one that `init_app` never saw.
+    """
     handlers = connection.scope.get("starlette.exception_handlers")
     if handlers is not None:
         handlers[0].setdefault(Refusal, _response_of)
-    return refusal
+    return Refusal(found.problem, found.response)
 
 
 async def _response_of(request: Request, refusal: Any) -> Any:
@@ -216,12 +211,4 @@ async def _response_of(request: Request, refusal: Any) -> Any:
 
 
 async def _token_of_body(request: Request) -> str | None:
-    """Return the refresh token that an application without cookies sends as JSON."""
-    if not is_json(request.headers.get("content-type")):
-        return None
-    try:
-        body = await request.json()
-    except (ValueError, RecursionError):
-        return None
-    token = body.get("refresh_token") if isinstance(body, dict) else None
-    return token if isinstance(token, str) else None
+    return token_of(await request.body()) if is_json(request.headers.get("content-type")) else None

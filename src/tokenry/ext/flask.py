@@ -11,10 +11,10 @@ def projects():
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, Unpack, cast
 
 from .extras import missing
 
@@ -32,12 +32,19 @@ from tokenry.types import ConfigError, SessionTokens, Valid
 
 from . import cookies, steps
 from .answers import limits_of, problem
-from .facts import of_environ
-from .guard import ALL, KEYS, SESSIONS, Demand, Guard, Kind
-from .hooks import ACCESS, Hooks, refresh_steps
+from .decorators import Decorators
+from .facts import of_environ, token_of
+from .guard import Demand, Guard
+from .hooks import Hooks
+from .host import Answered, Host, OwnerId, Starting
 from .options import ENGINE_NAMES, PLACES, read_options
 
-F = TypeVar("F", bound=Callable[..., Any])
+L = TypeVar("L", bound=Callable[[str], Any])
+P = ParamSpec("P")
+R = TypeVar("R", bound="ResponseReturnValue | Awaitable[ResponseReturnValue]")
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+
 _PREFIX: Final = "TOKENRY_"
 
 current_credential: Any = LocalProxy(lambda: g.get("_tokenry_credential"))
@@ -97,7 +104,7 @@ def _spelled(name: str) -> str:
     return f"{_PREFIX}{name.upper()}"
 
 
-class FlaskTokenry(Hooks):
+class FlaskTokenry(Hooks, Decorators):
     """Tokenry in Flask applications: `FlaskTokenry(app, tk)`, or `init_app` in an application factory."""
 
     def __init__(self, app: Flask | None = None, tk: Tokenry | None = None) -> None:
@@ -123,42 +130,23 @@ class FlaskTokenry(Hooks):
         with app.app_context():
             return self.tk
 
-    def user_loader(self, load: F) -> F:
+    def user_loader(self, load: L) -> L:
         """Register what returns the host's user by an owner's external id; None refuses the credential."""
         self._load_user = load
         return load
 
-    def key_required(self, scopes: Any = None, **asked: Any) -> Any:
-        """Let in who brings a key (or a token derived from one) with these scopes; `asked` is what `verify` takes."""
-        return self._required(scopes, KEYS, asked)
+    def _guarded(self, view: Any, demand: Demand, optional: bool) -> Any:
+        waits = iscoroutinefunction(view)
 
-    def session_required(self, scopes: Any = None, **asked: Any) -> Any:
-        """Let in who is signed in."""
-        return self._required(scopes, SESSIONS, asked)
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            found = self._admit(demand, optional)
+            if isinstance(found, Problem):
+                return steps.run(self._host().refuse(found)).response
+            answer = current_app.ensure_sync(view)(*args, **kwargs) if waits else view(*args, **kwargs)
+            return _with_limits(answer, found)
 
-    def credential_required(self, scopes: Any = None, *, optional: bool = False, **asked: Any) -> Any:
-        """Let in who brings a key or is signed in; with `optional` also who brings nothing, but never a bad one."""
-        return self._required(scopes, ALL, asked, optional)
-
-    def _required(self, scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any], optional: bool = False) -> Any:
-        if callable(scopes):  # the decorator without parentheses
-            return self._required(None, kinds, asked)(scopes)
-        demand = Demand(scopes, kinds, asked)
-
-        def decorate(view: F) -> F:
-            waits = iscoroutinefunction(view)
-
-            @wraps(view)
-            def guarded(*args: Any, **kwargs: Any) -> Any:
-                found = self._admit(demand, optional)
-                if isinstance(found, Problem):
-                    return self._answer(found, ACCESS)
-                answer = current_app.ensure_sync(view)(*args, **kwargs) if waits else view(*args, **kwargs)
-                return _with_limits(answer, found)
-
-            return cast("F", guarded)
-
-        return decorate
+        return guarded
 
     def _admit(self, demand: Demand, optional: bool) -> Valid | Problem | None:
         """Put the credential of this request into `g`; return it, or why the request must not pass."""
@@ -174,42 +162,43 @@ class FlaskTokenry(Hooks):
         store._tokenry_credential = found if isinstance(found, Valid) else None
         return found
 
-    def sign_in(self, response: Any, owner: object, claims: Any = None, **asked: Any) -> Response:
+    def sign_in(
+        self,
+        response: ResponseReturnValue,
+        owner: OwnerId,
+        claims: Mapping[str, Any] | None = None,
+        **asked: Unpack[Starting],
+    ) -> Response:
         """Start a session for an owner (made if there is none) and put its cookies on a response.
 
         `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
         """
-        state, facts = _state(), of_environ(request.environ)
-        try:
-            found = steps.run(steps.start(state.tk, state.guard, self, facts, owner, {"claims": claims, **asked}))
-        except steps.Stopped as stopped:
-            return make_response(stopped.answer)
-        return self._answer(found, ACCESS) if isinstance(found, Problem) else _hand_out(response, found, by_cookie=True)
+        host, facts = self._host(), of_environ(request.environ)
+        found = steps.run(host.start(facts, owner, {"claims": claims, **asked}))
+        if isinstance(found, Answered):
+            return cast("Response", found.response)
+        return cast("Response", host.hand_out(make_response(response), found, facts))
 
-    def sign_out(self, response: Any, *, everywhere: bool = False) -> Response:
+    def sign_out(self, response: ResponseReturnValue, *, everywhere: bool = False) -> Response:
         """End the session of this request, or all sessions of its owner, and take the cookies back."""
-        state = _state()
-        facts = of_environ(request.environ)
-        found = steps.run(steps.sign_out(state.tk, state.guard, facts, _token_of_body(), everywhere=everywhere))
-        if found is not None:
-            return self._answer(found, ACCESS)
-        answer = make_response(response)
-        if state.guard.may_clear(facts):
-            cookies.clear(answer, state.guard.options, request.root_path)
-        return answer
+        host, facts = self._host(), of_environ(request.environ)
+        found = steps.run(host.sign_out(facts, _token_of_body(), everywhere=everywhere))
+        return cast("Response", found.response if found else host.take_back(make_response(response), facts))
 
-    def refresh_session(self, view: F) -> F:
+    def refresh_session(self, view: Callable[Concatenate[SessionTokens, P], R]) -> Callable[P, Response]:
         """Refresh the session of a request before a view of your own, which is called with `tokens=`."""
 
         @wraps(view)
-        def refreshed(*args: Any, **kwargs: Any) -> Any:
-            found = self._refresh()
-            if isinstance(found, Response):
-                return found
-            answer = current_app.ensure_sync(view)(*args, tokens=found, **kwargs)
-            return _hand_out(answer, found, by_cookie=_token_of_body() is None)
+        def refreshed(*args: P.args, **kwargs: P.kwargs) -> Response:
+            host, facts, token = self._host(), of_environ(request.environ), _token_of_body()
+            found = steps.run(host.refresh(facts, token))
+            if isinstance(found, Answered):
+                return cast("Response", found.response)
+            call: Callable[..., Any] = current_app.ensure_sync(view)
+            answer = make_response(call(*args, tokens=found, **kwargs))
+            return cast("Response", host.hand_out(answer, found, facts, by_cookie=token is None))
 
-        return cast("F", refreshed)
+        return refreshed
 
     def blueprint(self, url_prefix: str = "/auth") -> Blueprint:
         """Return `POST …/refresh`, `POST …/sign-out` and `POST …/sign-out/everywhere`; see `TOKENRY_REFRESH_PATH`."""
@@ -230,23 +219,9 @@ class FlaskTokenry(Hooks):
 
         return room
 
-    def _refresh(self) -> Any:
+    def _host(self) -> Host:
         state = _state()
-        facts = of_environ(request.environ)
-        try:
-            found = steps.run(steps.refresh(state.tk, state.guard, self, facts, _token_of_body()))
-        except steps.Stopped as stopped:
-            return make_response(stopped.answer)
-        if not isinstance(found, Problem):
-            return found
-        response = self._answer(found, refresh_steps(found.code))
-        if _token_of_body() is None and cookies.are_spent(found):
-            cookies.clear(response, state.guard.options, request.root_path)
-        return response
-
-    def _answer(self, found: Problem, names: tuple[str, ...]) -> Response:
-        answer = steps.run(steps.answered(self, found, names))
-        return Response(found.body(), found.status, found.fields()) if answer is None else make_response(answer)
+        return Host(state.tk, state.guard, self, _respond)
 
 
 def _state() -> _State:
@@ -257,22 +232,14 @@ def _state() -> _State:
     return state
 
 
+def _respond(found: Any) -> Response:
+    if isinstance(found, Problem):
+        return Response(found.body(), found.status, found.fields())
+    return make_response(found)
+
+
 def _token_of_body() -> str | None:
-    """Return the refresh token that an application without cookies sends as JSON."""
-    try:
-        body = request.get_json(force=True, silent=True) if is_json(request.headers.get("Content-Type")) else None
-    except RecursionError:
-        return None
-    token = body.get("refresh_token") if isinstance(body, dict) else None
-    return token if isinstance(token, str) else None
-
-
-def _hand_out(answer: Any, tokens: SessionTokens, *, by_cookie: bool) -> Response:
-    response = make_response(answer)
-    if by_cookie:
-        cookies.put(response, tokens, _state().guard.options, request.root_path)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return token_of(request.get_data()) if is_json(request.headers.get("Content-Type")) else None
 
 
 def _with_limits(answer: Any, credential: Valid | None) -> Any:

@@ -8,7 +8,7 @@ guard.judged(verdict, facts, need)   # the Valid, or a Problem
 from __future__ import annotations
 
 import time
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypedDict, Unpack
 
 from tokenry.edge import (
     ENTRY_BYTES,
@@ -25,7 +25,7 @@ from tokenry.edge import (
     read_presented,
 )
 from tokenry.edge.problems import Problem, refused
-from tokenry.types import Refused, Valid, Verdict
+from tokenry.types import Refused, ScopesAsked, Valid, Verdict
 
 from .answers import problem
 from .facts import Facts
@@ -41,6 +41,15 @@ _ASKS_BYTES_MAX = 128 * 1024
 """How much one route remembers of the addresses that ask: about 500 of them."""
 
 
+class Asked(TypedDict, total=False):
+    """What may be asked about a credential beside its scopes; see `Tokenry.verify`."""
+
+    cost: int
+    tenant: str | None
+    environment: str | None
+    audience: str | None
+
+
 class Need:
     """What one route demands of a credential, checked when the route is made."""
 
@@ -49,7 +58,7 @@ class Need:
 
     def __init__(
         self,
-        scopes: Any = None,
+        scopes: ScopesAsked | None = None,
         *,
         kinds: tuple[Kind, ...] = KEYS,
         cost: int = 1,
@@ -97,7 +106,7 @@ def _named(scopes: Any) -> tuple[str, ...]:
 class Demand:
     """What a decorator demands before it is known of which application: a mistake shows when the module is loaded."""
 
-    def __init__(self, scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any]) -> None:
+    def __init__(self, scopes: ScopesAsked | None, kinds: tuple[Kind, ...], asked: Asked) -> None:
         Need(scopes, kinds=kinds, **asked)
         self._given = scopes, kinds, asked
         self._needs: dict[Guard, Need] = {}
@@ -124,12 +133,13 @@ class Guard:
             seconds=int(options.failures_window.total_seconds()),
         )
 
-    def need(self, scopes: Any, kinds: tuple[Kind, ...], **asked: Any) -> Need:
+    def need(self, scopes: ScopesAsked | None, kinds: tuple[Kind, ...], **asked: Unpack[Asked]) -> Need:
         """Return what a route demands: what it says itself, and what the options say for all routes."""
-        names = ("tenant", "audience") if kinds == SESSIONS else ("tenant", "audience", "environment")
-        for name in names:  # a session is of no environment: only keys are
-            asked.setdefault(name, getattr(self.options, name))
-        return Need(scopes, kinds=kinds, **asked)
+        options = self.options
+        said: Asked = {"tenant": options.tenant, "audience": options.audience}
+        if kinds != SESSIONS:  # a session is of no environment: only keys are
+            said["environment"] = options.environment
+        return Need(scopes, kinds=kinds, **(said | asked))
 
     def presented(self, facts: Facts) -> str | Problem | None:
         """Return the credential of a request, None for none, or why it cannot be read."""

@@ -6,7 +6,12 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any, TypeVar
 
+from tokenry.edge.problems import Problem
+from tokenry.types import SessionTokens
+
 F = TypeVar("F", bound=Callable[..., Any])
+OfTokens = TypeVar("OfTokens", bound=Callable[[SessionTokens], Any])
+OfProblem = TypeVar("OfProblem", bound=Callable[[Problem], Any])
 
 ACCESS = ("access_refused", "error_answer")
 """The hooks that a refused request is told to."""
@@ -31,27 +36,27 @@ class Hooks:
         self._steps["before_new_access"] = fn if _takes_session(fn) else lambda owner, session: fn(owner)
         return fn
 
-    def after_new_access(self, fn: F) -> F:
+    def after_new_access(self, fn: OfTokens) -> OfTokens:
         """Register what is told of new tokens."""
         return self._keep("after_new_access", fn)
 
-    def access_refused(self, fn: F) -> F:
+    def access_refused(self, fn: OfProblem) -> OfProblem:
         """Register what answers a request whose credential is missing, bad or insufficient."""
         return self._keep("access_refused", fn)
 
-    def refresh_refused(self, fn: F) -> F:
+    def refresh_refused(self, fn: OfProblem) -> OfProblem:
         """Register what answers a refresh that was refused."""
         return self._keep("refresh_refused", fn)
 
-    def theft_detected(self, fn: F) -> F:
+    def theft_detected(self, fn: OfProblem) -> OfProblem:
         """Register what answers a refresh token that was used before: its session has been ended."""
         return self._keep("theft_detected", fn)
 
-    def not_yet_expired(self, fn: F) -> F:
+    def not_yet_expired(self, fn: OfProblem) -> OfProblem:
         """Register what answers a refresh that came too early."""
         return self._keep("not_yet_expired", fn)
 
-    def error_answer(self, fn: F) -> F:
+    def error_answer(self, fn: OfProblem) -> OfProblem:
         """Register what answers every problem that no other hook has answered."""
         return self._keep("error_answer", fn)
 

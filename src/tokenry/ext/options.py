@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 from urllib.parse import urlsplit
 
 from tokenry.config import SERVER_NAMES, Settings, typed
@@ -61,6 +61,25 @@ class Options:
     def refresh_name(self) -> str:
         """The refresh cookie's name on the wire; its path is no root, so it cannot be `__Host-`."""
         return f"__Secure-{self.refresh_cookie}" if self.cookie_secure else self.refresh_cookie
+
+
+class OptionsGiven(TypedDict, total=False):
+    """The same options as an application writes them. A length of time may be a number of seconds."""
+
+    access_cookie: str
+    refresh_cookie: str
+    access_cookie_life: timedelta | float | None
+    refresh_cookie_life: timedelta | float | None
+    cookie_secure: bool
+    cookie_samesite: Literal["Lax", "Strict"]
+    refresh_path: str
+    tenant: str | None
+    environment: str | None
+    audience: str | None
+    allowed_origins: Collection[str]
+    trusted_proxies: Collection[str] | None
+    failures_max: int
+    failures_window: timedelta | float
 
 
 NAMES: Final = tuple(field.name for field in dataclasses.fields(Options))

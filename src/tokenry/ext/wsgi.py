@@ -7,18 +7,20 @@ What it lets in finds its verdict in `environ["tokenry.credential"]`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Unpack
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from tokenry import Tokenry
 from tokenry.edge.problems import Problem
+from tokenry.types import ScopesAsked
 
 from . import steps
 from .answers import limits_of
 from .facts import of_environ
-from .guard import ALL, Guard, Kind
-from .options import read_options
+from .guard import ALL, Asked, Guard, Kind
+from .options import OptionsGiven, read_options
 
 
 class TokenryMiddleware:
@@ -26,23 +28,23 @@ class TokenryMiddleware:
 
     def __init__(
         self,
-        app: Callable[..., Iterable[bytes]],
+        app: WSGIApplication,
         tk: Tokenry,
         *,
-        scopes: Any = None,
+        scopes: ScopesAsked | None = None,
         kinds: tuple[Kind, ...] = ALL,
         optional: bool = False,
-        options: dict[str, Any] | None = None,
-        **asked: Any,
+        options: OptionsGiven | None = None,
+        **asked: Unpack[Asked],
     ) -> None:
-        """Take what every request needs; with `optional` who brings nothing is let in with None as the verdict."""
+        """Take what every request needs; with `optional` one without a credential is let in, with None as verdict."""
         self._app = app
         self._verify = steps.at_once(tk)
         self._guard = Guard(read_options(options or {}))
         self._need = self._guard.need(scopes, kinds, **asked)
         self._optional = optional
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         admitting = steps.admit(self._verify, self._guard, of_environ(environ), self._need, optional=self._optional)
         found = steps.run(admitting)
         if isinstance(found, Problem):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
@@ -15,13 +14,12 @@ from tokenry.types import Valid
 
 from .. import steps
 from ..answers import limits_of, problem
+from ..decorators import Decorators
 from ..facts import Facts, of_environ
-from ..guard import ALL, KEYS, SESSIONS, Demand, Kind, Need
-from ..hooks import ACCESS
+from ..guard import Demand, Need
+from ..host import Host
 from .atomic import begins_before
 from .engine import get_tokenry, guard, hooks, user_loader
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Refusal(Exception):
@@ -60,12 +58,21 @@ def admitted(request: HttpRequest, need: Need, *, optional: bool) -> Valid | Non
     return found
 
 
-def answer(found: Problem, names: tuple[str, ...] = ACCESS) -> Any:
+def respond(found: Any) -> Any:
+    """Return the response to a problem; what a hook returns is one already."""
+    if not isinstance(found, Problem):
+        return found
+    return HttpResponse(found.body(), status=found.status, headers=dict(found.fields()))
+
+
+def host(tk: Any = None) -> Host:
+    """Return the project as extensions see it."""
+    return Host(tk or get_tokenry(), guard(), hooks, respond)
+
+
+def answer(found: Problem) -> Any:
     """Return the response to a problem: that of the first hook that has one, or ours."""
-    answered = steps.run(steps.answered(hooks, found, names))
-    return (
-        HttpResponse(found.body(), status=found.status, headers=dict(found.fields())) if answered is None else answered
-    )
+    return steps.run(host().refuse(found)).response
 
 
 def with_limits(response: Any, credential: Valid | None) -> Any:
@@ -75,27 +82,8 @@ def with_limits(response: Any, credential: Valid | None) -> Any:
     return response
 
 
-def key_required(scopes: Any = None, **asked: Any) -> Any:
-    """Let in who brings a key (or a token derived from one) with these scopes; `asked` is what `verify` takes."""
-    return _required(scopes, KEYS, asked)
-
-
-def session_required(scopes: Any = None, **asked: Any) -> Any:
-    """Let in who is signed in."""
-    return _required(scopes, SESSIONS, asked)
-
-
-def credential_required(scopes: Any = None, *, optional: bool = False, **asked: Any) -> Any:
-    """Let in who brings a key or is signed in; with `optional` also who brings nothing, but never a bad one."""
-    return _required(scopes, ALL, asked, optional)
-
-
-def _required(scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any], optional: bool = False) -> Any:
-    if callable(scopes):  # the decorator without parentheses
-        return _required(None, kinds, asked)(scopes)
-    demand = Demand(scopes, kinds, asked)
-
-    def decorate(view: F) -> F:
+class _Views(Decorators):
+    def _guarded(self, view: Any, demand: Demand, optional: bool) -> Any:
         def admit(request: HttpRequest) -> Any:
             try:
                 return admitted(request, demand.at(guard()), optional=optional)
@@ -121,6 +109,10 @@ def _required(scopes: Any, kinds: tuple[Kind, ...], asked: dict[str, Any], optio
         # The guard has its own answer to forged requests, and a Bearer credential cannot be forged. Where none is
         # needed Django's own session may decide, and with it Django's own check.
         chosen.csrf_exempt = not optional
-        return cast("F", chosen)
+        return chosen
 
-    return decorate
+
+_views = _Views()
+key_required = _views.key_required
+session_required = _views.session_required
+credential_required = _views.credential_required

@@ -7,6 +7,7 @@ from typing import Any
 
 from .awaited import awaited
 from .core.model import NOT_GIVEN, NotGiven
+from .core.walking import walked_awaited
 from .groups import Groups, Joined
 from .service.audit import Audit
 from .service.context import By
@@ -34,6 +35,7 @@ class AsyncTenants(_Group):
     create = awaited(Tenants.create)
     get = awaited(Tenants.get)
     list = awaited(Tenants.list)
+    iterate = walked_awaited(Tenants.list)
     update = awaited(Tenants.update)
     suspend = awaited(Tenants.suspend)
     resume = awaited(Tenants.resume)
@@ -46,6 +48,7 @@ class AsyncOwners(_Group):
     put = awaited(Owners.put)
     get = awaited(Owners.get)
     list = awaited(Owners.list)
+    iterate = walked_awaited(Owners.list)
     disable = awaited(Owners.disable)
     enable = awaited(Owners.enable)
     delete = awaited(Owners.delete)
@@ -57,6 +60,7 @@ class AsyncRoles(_Group):
     put = awaited(Roles.put)
     get = awaited(Roles.get)
     list = awaited(Roles.list)
+    iterate = walked_awaited(Roles.list)
     delete = awaited(Roles.delete)
 
 
@@ -75,6 +79,7 @@ class AsyncKeys(_Group):
     issue_many = awaited(Keys.issue_many)
     get = awaited(Keys.get)
     list = awaited(Keys.list)
+    iterate = walked_awaited(Keys.list)
     expiring = awaited(Keys.expiring)
     find = awaited(Keys.find)
     limits = awaited(Keys.limits)
@@ -96,6 +101,7 @@ class AsyncSessions(_Group):
     refresh = awaited(Sessions.refresh)
     get = awaited(Sessions.get)
     list = awaited(Sessions.list)
+    iterate = walked_awaited(Sessions.list)
     revoke = awaited(Sessions.revoke)
     revoke_by_token = awaited(Sessions.revoke_by_token)
     revoke_all = awaited(Sessions.revoke_all)
@@ -113,6 +119,7 @@ class AsyncEvents(_Group):
     """`Events`, awaited. Subscribers stay plain functions; they are called where the change ran."""
 
     list = awaited(Events.list)
+    iterate = walked_awaited(Events.list)
     subscribe = awaited(Events.subscribe)
 
 
@@ -120,6 +127,7 @@ class AsyncAudit(_Group):
     """`Audit`, awaited."""
 
     list = awaited(Audit.list)
+    iterate = walked_awaited(Audit.list)
     head = awaited(Audit.head)
     check = awaited(Audit.check)
     cut = awaited(Audit.cut)

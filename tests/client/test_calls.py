@@ -288,10 +288,13 @@ def test_every_call_of_the_library_is_there_under_the_same_name(group: str) -> N
     names = [name for name in dir(theirs) if not name.startswith("_")]
     assert [name for name in names if not callable(getattr(ours, name, None))] == []
     borrowed = [name for name in names if hasattr(getattr(ours, name), "__wrapped__")]
-    assert set(names) - set(borrowed) <= {"subscribe", "cut", "seal", "seal_all"}
+    assert set(names) - set(borrowed) <= {"subscribe", "cut", "seal", "seal_all", "iterate"}
     for name in borrowed:
         declared = list(inspect.signature(getattr(ours, name)).parameters.values())
         assert declared[1:] == list(inspect.signature(getattr(theirs, name)).parameters.values())
+    assert hasattr(ours, "iterate") == hasattr(theirs, "iterate")
+    if hasattr(ours, "iterate"):
+        assert inspect.signature(ours.iterate) == inspect.signature(theirs.iterate)
     library.close()
 
 
@@ -319,6 +322,7 @@ def test_the_asynchronous_client_answers_the_same(client: Client, key: str, toke
                 await tk.keys.get("nothing")
             assert [one.external_id for one in await tk.scoped(tenant=owner.tenant).owners.list(text="bob")] == ["bob"]
             assert (await tk.ready())["status"] == "ready"
+            assert [one.external_id async for one in tk.owners.iterate(text="bob", limit=1)] == ["bob"]
 
     asyncio.run(live())
     assert client.keys.list(owner="bob").items[0].status == "revoked"
@@ -356,3 +360,11 @@ def test_events_are_read_in_pages(tk: Tokenry | Client) -> None:
     whole = tk.events.list()
     assert whole.next_cursor is None
     assert walked(tk.events.list, 2) == list(whole)
+
+
+def test_iterate_walks_all_pages(client: Client) -> None:
+    for name in ("a", "b", "c"):
+        client.keys.issue("ada", name=name)
+    assert [key.name for key in client.keys.iterate(owner="ada", limit=2)] == ["c", "b", "a"]
+    assert list(client.keys.iterate(owner="ada", status="revoked")) == []
+    assert client.keys.list(owner=None, status=None).items

@@ -47,6 +47,8 @@ class Driven:
     def _settled(self, call: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         async def answered() -> Any:  # the call itself may need the running loop
             answer = call(*args, **kwargs)
+            if hasattr(answer, "__aiter__"):
+                return [item async for item in answer]
             return await answer if inspect.isawaitable(answer) and not hasattr(answer, "__aenter__") else answer
 
         answer = self._runner.run(answered())

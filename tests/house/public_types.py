@@ -1,10 +1,11 @@
 """A program for type checkers. `test_public_types.py` checks it with mypy; it never runs."""
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Literal, assert_type
 
 from tokenry import AsyncTokenry, KeyValid, Refused, SessionValid, Tokenry, TokenValid
 from tokenry.client import AsyncClient, Client
-from tokenry.types import Key, OfflineValid, RefusalCode, Session
+from tokenry.types import Key, OfflineValid, Owner, RefusalCode, Session
 
 
 def verified(tk: Tokenry | Client) -> None:
@@ -34,3 +35,12 @@ async def awaited(tk: AsyncTokenry, client: AsyncClient) -> None:
     assert_type(await tk.require("text", offline=True), OfflineValid)
     assert_type(await client.verify("text"), KeyValid | SessionValid | TokenValid | Refused)
     assert_type(await client.require("text", offline=True), OfflineValid)
+
+
+def walked(tk: Tokenry | Client) -> None:
+    assert_type(tk.keys.iterate(owner="ada"), Iterator[Key])
+    assert_type(tk.owners.iterate(text="a"), Iterator[Owner])
+
+
+async def walked_awaited(tk: AsyncTokenry | AsyncClient) -> None:
+    assert_type(tk.sessions.iterate(), AsyncIterator[Session])

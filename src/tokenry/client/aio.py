@@ -13,6 +13,7 @@ from ..core.model import NOT_GIVEN, NotGiven
 from ..core.secret import Secret
 from ..core.token import OfflineValid, OfflineVerdict
 from ..core.verdict import AnyValid, Verdict
+from ..core.walking import walk_awaited
 from . import groups
 from .connections import answered, httpx2, request
 from .sync import Client
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 class _Later(Client):
     """A client whose calls are coroutines."""
+
+    _walk = staticmethod(walk_awaited)
 
     def _opened(self) -> Any:
         return httpx2().AsyncClient(**self._options())

@@ -17,6 +17,7 @@ from ..core.limits import Limit
 from ..core.model import NOT_GIVEN, Head, Owner
 from ..core.scopes import ScopesAsked
 from ..core.secret import Secret, holds_credential
+from ..core.walking import named, walk
 from ..operations import Operation
 from ..operations.fields import LENGTHS, on_wire
 from .wire import Sending
@@ -29,9 +30,10 @@ _CREDENTIALS = frozenset(("secret", "refresh", "access"))
 class Group:
     """Calls that are sent, all of one noun."""
 
-    def __init__(self, send: Send, tenant: Any = NOT_GIVEN) -> None:
+    def __init__(self, send: Send, tenant: Any = NOT_GIVEN, walk: Callable[..., Any] = walk) -> None:
         self._send = send
         self._tenant = tenant
+        self._walk = walk
 
 
 def slug(tenant: object) -> str:
@@ -42,6 +44,19 @@ def slug(tenant: object) -> str:
     if not isinstance(tenant, str):
         raise Invalid.one("tenant", "not_a_text", "tenant is the slug of a tenant, such as 'default'")
     return tenant
+
+
+class iterate:
+    """The `iterate` of a group whose `list` returns pages."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self.__wrapped__ = method
+
+    def __get__(self, group: Any, owner: type | None = None) -> Any:
+        if group is None:
+            return self
+        walk, pages = group._walk, group.list
+        return named(self.__wrapped__, lambda *args, **asked: walk(pages, *args, **asked))
 
 
 class call:

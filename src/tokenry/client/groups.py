@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from ..core.errors import ConfigError
 from ..core.model import Issued, Key
 from ..operations import NOUNS, OPERATIONS
-from .calls import Group, call
+from .calls import Group, call, iterate
 
 
 class Events(Group):
@@ -58,7 +58,12 @@ _NAMES: Final = {"self": "me"}
 
 
 def _group(noun: str) -> type[Group]:
-    calls = {one.call: call(one) for one in OPERATIONS.values() if one.noun == noun and one.call != "usage"}
+    calls: dict[str, Any] = {
+        one.call: call(one) for one in OPERATIONS.values() if one.noun == noun and one.call != "usage"
+    }
+    listed = OPERATIONS.get(f"{noun}.list")
+    if listed is not None and "cursor" in listed.parameters:
+        calls["iterate"] = iterate(listed.method)
     return type(noun, (_BASES.get(noun, Group),), {**calls, "__doc__": NOUNS[noun]})
 
 

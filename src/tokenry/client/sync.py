@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
@@ -15,6 +15,7 @@ from ..core.scopes import ScopesAsked
 from ..core.secret import Secret
 from ..core.token import OfflineValid, OfflineVerdict
 from ..core.verdict import AnyValid, Explanation, Verdict
+from ..core.walking import walk
 from ..operations import answers
 from . import groups, oauth, records
 from .calls import question, slug
@@ -49,6 +50,7 @@ class Client:
     audit: Audit
     usage: Usage
     me: groups.Own
+    _walk: Callable[..., Any] = staticmethod(walk)
 
     def __init__(
         self,
@@ -220,7 +222,7 @@ class Client:
     def _bind(self, tenant: str | NotGiven) -> None:
         self._slug = "default" if isinstance(tenant, NotGiven) else slug(tenant)
         for name, group in groups.GROUPS.items():
-            setattr(self, name, group(self._send, tenant))
+            setattr(self, name, group(self._send, tenant, self._walk))
 
     def _verifying(self, given: tuple[Any, ...], offline: bool) -> Steps:
         if offline:

@@ -13,6 +13,7 @@ from tokenry.core.errors import Conflict, FieldError, NotFound, shown
 from tokenry.core.ids import is_id
 from tokenry.core.model import NOT_GIVEN, AuditReport, Entry, Head, NotGiven, Page, Tenant
 from tokenry.core.ports import HeadRow
+from tokenry.core.walking import walked
 
 from .checking import Checking
 from .context import SYSTEM, By, Change, Context, Scene
@@ -36,9 +37,9 @@ class Audit:
     def list(
         self,
         *,
-        subject: str | NotGiven = NOT_GIVEN,
-        actor: str | NotGiven = NOT_GIVEN,
-        action: str | NotGiven = NOT_GIVEN,
+        subject: str | None = None,
+        actor: str | None = None,
+        action: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
@@ -47,11 +48,13 @@ class Audit:
         """Return one page of entries, the newest first."""
         limit, before = fields.limit_of_page(limit), place_of("entry", cursor)
         asked = {"subject": subject, "actor": actor, "action": action}
-        which = {name: str(value) for name, value in asked.items() if value is not NOT_GIVEN}
+        which = {name: str(value) for name, value in asked.items() if value is not None}
         with self._reading(tenant, by, "reading the audit log") as scene:
             until = scene.rows.audit.reach(scene.tenant, which, before=before)
             found = scene.rows.audit.list(scene.tenant, which, before=before, until=until, limit=limit + 1)
         return page("entry", found, limit, lambda entry: entry.id, until)
+
+    iterate = walked(list)
 
     def head(self, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Head:
         """Return the signed end of the chain, everything written so far included. Keep it where the database is not.

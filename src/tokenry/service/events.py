@@ -11,6 +11,7 @@ from tokenry.core import fields
 from tokenry.core.errors import Invalid, shown
 from tokenry.core.events import EVENT_TYPES, matches
 from tokenry.core.model import NOT_GIVEN, Event, NotGiven, Page
+from tokenry.core.walking import walked
 
 from .context import By, Context
 from .paging import page, place_of
@@ -78,6 +79,8 @@ class Events:
             after = int(place) if place else after
             found = scene.rows.events.list(scene.tenant, after=after, types=chosen, limit=limit + 1)
         return page("event", found, limit, lambda event: str(event.sequence))
+
+    iterate = walked(list)
 
     def subscribe(self, fn: Subscriber, *, types: Sequence[str] = ("*",)) -> Callable[[], None]:
         """Call `fn(event)` in this process after every commit of a matching event; return how to stop that.

@@ -16,11 +16,12 @@ from tokenry.core.ports import KEY_FILTERS, Want
 from tokenry.core.scopes import ScopesAsked
 from tokenry.core.secret import KID, Secret, parse
 from tokenry.core.verdict import Explanation
+from tokenry.core.walking import walked
 
 from . import changing, ending, explaining, issuing
 from .context import By, Context
 from .paging import page, place_of
-from .seeing import read_filter, seen, visible
+from .seeing import given, read_filter, seen, visible
 
 _PLACE = re.compile(r"[0-9]{1,18}:key_[0-9A-Za-z]{22}", re.ASCII)
 
@@ -84,20 +85,20 @@ class Keys:
     def list(
         self,
         *,
-        owner: object = NOT_GIVEN,
-        status: str | NotGiven = NOT_GIVEN,
-        scope: str | NotGiven = NOT_GIVEN,
-        environment: str | NotGiven = NOT_GIVEN,
-        text: str | NotGiven = NOT_GIVEN,
-        expiring_within: timedelta | NotGiven = NOT_GIVEN,
-        last_used_before: datetime | NotGiven = NOT_GIVEN,
+        owner: object = None,
+        status: str | None = None,
+        scope: str | None = None,
+        environment: str | None = None,
+        text: str | None = None,
+        expiring_within: timedelta | None = None,
+        last_used_before: datetime | None = None,
         limit: int = 50,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Page[Key]:
-        """Return one page of keys, the newest first, in all states unless `status` says which."""
-        asked = pick(KEY_FILTERS, locals())
+        """Return one page of keys, the newest first, in all states unless `status` says which. None means any."""
+        asked = given(pick(KEY_FILTERS, locals()))
         limit, before = fields.limit_of_page(limit), place_of("key", cursor)
         with self._context.reading(tenant, by) as scene:
             which = read_filter(scene, asked)
@@ -107,11 +108,13 @@ class Keys:
             found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, until=until, limit=limit + 1)
         return page("key", found, limit, lambda key: key.id, until)
 
+    iterate = walked(list)
+
     def expiring(
         self,
         *,
         within: timedelta,
-        owner: object = NOT_GIVEN,
+        owner: object = None,
         limit: int = 100,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
@@ -123,7 +126,7 @@ class Keys:
         within = fields.length("within", within, errors, least=timedelta(0), most=timedelta(days=36_500))
         fields.refuse(errors)
         with self._context.reading(tenant, by) as scene:
-            which = read_filter(scene, {"owner": owner})
+            which = read_filter(scene, given({"owner": owner}))
             if which is None:
                 return Page(())
             after = (int(place.partition(":")[0]), place.partition(":")[2]) if place else None
@@ -247,7 +250,7 @@ class Keys:
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> BulkRevocation:
-        """Revoke all living keys that every given filter means; at least one filter is needed.
+        """Revoke all living keys that every given filter means; at least one filter is needed, and None is not one.
 
         By default only says which it would be: pass `dry_run=False` to do it. Keys are revoked in batches of 200, a
         transaction each; repeat a call that was interrupted. The answer counts all keys and holds the first 1,000.

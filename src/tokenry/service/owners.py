@@ -10,6 +10,7 @@ from tokenry.core import fields
 from tokenry.core.errors import FieldError, NotFound
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page
 from tokenry.core.ports import Clash
+from tokenry.core.walking import walked
 
 from . import ending, granting
 from .acting import told_by_host
@@ -40,7 +41,7 @@ class Owners:
     ) -> Owner:
         """Create an owner, or change only the fields that are given; never its status.
 
-        Nothing is written when nothing changes, so it may be called at every sign-in.
+        This is an upsert. Nothing is written when nothing changes, so it may be called at every sign-in.
         """
         asked = {"name": name, "email": email, "roles": roles, "admin": admin}
         given = fields.owner({field: value for field, value in asked.items() if value is not NOT_GIVEN})
@@ -81,6 +82,8 @@ class Owners:
             until = scene.rows.owners.reach(scene.tenant, after=after) if text else None
             found = scene.rows.owners.list(scene.tenant, after=after, until=until, limit=limit + 1, text=text)
         return page("owner", found, limit, lambda owner: owner.external_id, until)
+
+    iterate = walked(list)
 
     def disable(self, external_id: object, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
         """Disable an owner: from now on none of its credentials is valid. Doing it twice is fine."""

@@ -9,6 +9,7 @@ from tokenry.core import fields, scopes
 from tokenry.core.errors import LIST_MAX, FieldError, Invalid, NotFound, shown
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
 from tokenry.core.secret import holds_credential
+from tokenry.core.walking import walked
 
 from . import ending, granting
 from .context import By, Change, Context
@@ -80,6 +81,8 @@ class Roles:
             else:
                 found = [*scene.rows.roles.list(scene.tenant, after=after, limit=limit + 1)]
         return page("role", found, limit, lambda role: role.name)
+
+    iterate = walked(list)
 
     def delete(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
         """Delete a role; it is gone from owners and keys at once. Raise NotFound."""

@@ -53,6 +53,11 @@ def renewable(scene: Scene, id: object, *, lock: bool = False) -> Key:
     return key
 
 
+def given(asked: Mapping[str, object]) -> dict[str, object]:
+    """Return the filters of a list that narrow it: None means any."""
+    return {name: value for name, value in asked.items() if value is not None}
+
+
 def read_filter(scene: Scene, asked: Mapping[str, object]) -> KeyFilter | None:
     """Read a filter, narrowed to what the actor may see; None when that is nothing at all."""
     errors: list[Any] = []

@@ -15,6 +15,7 @@ from tokenry.core.ports import Presented, Rows
 from tokenry.core.refresh import Rotation, begin, is_of, prefix_of
 from tokenry.core.secret import Secret, make_kid, parse
 from tokenry.core.verdict import Refused
+from tokenry.core.walking import walked
 
 from . import access, granting, issuing, refreshing
 from .context import By, Change, Context, Scene, external
@@ -78,7 +79,7 @@ class Sessions:
 
     def list(
         self,
-        owner: object = NOT_GIVEN,
+        owner: object = None,
         *,
         limit: int = 50,
         cursor: str | None = None,
@@ -88,13 +89,15 @@ class Sessions:
         """Return one page of sessions, the newest first; of one owner, or of all that the actor may see."""
         limit, before = fields.limit_of_page(limit), place_of("session", cursor, lambda id: is_id("ses", id))
         with self._context.reading(tenant, by) as scene:
-            owner_id = None if owner is NOT_GIVEN else scene.owner(owner, READ).id
+            owner_id = None if owner is None else scene.owner(owner, READ).id
             if owner_id is None and not scene.actor.may(READ):
                 if scene.actor.owner is None or scene.actor.operator is not None:
                     return Page(())
                 owner_id = scene.actor.owner.id
             found = scene.rows.sessions.list(scene.tenant, scene.now, owner_id, before=before, limit=limit + 1)
         return page("session", found, limit, lambda session: session.id)
+
+    iterate = walked(list)
 
     def revoke(
         self,

@@ -12,6 +12,7 @@ from tokenry.core.errors import Conflict, FieldError, NotFound, shown
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Tenant
 from tokenry.core.ports import Clash
 from tokenry.core.secret import PREFIX_MAX, is_prefix
+from tokenry.core.walking import walked
 
 from .context import SYSTEM, By, Change, Context
 from .paging import page, place_of
@@ -87,6 +88,8 @@ class Tenants:
             scene.actor.must_operate(_READ, "listing tenants")
             found = scene.rows.tenants.list(after=after, limit=limit + 1)
         return page("tenant", found, limit, lambda tenant: tenant.slug)
+
+    iterate = walked(list)
 
     def update(
         self,

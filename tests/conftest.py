@@ -53,3 +53,17 @@ def no_thread_left_running() -> Iterator[None]:
         thread.join(timeout=10)
     running = [thread.name for thread in left if thread.is_alive()]
     assert not running, f"close what you open: {running} still running"
+
+
+@pytest.fixture(autouse=True)
+def no_variable_left_set() -> Iterator[None]:
+    """Fail a test that leaves the environment changed: the settings of the next test would come from it."""
+    before = dict(os.environ)
+    yield
+    after = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    before.pop("PYTEST_CURRENT_TEST", None)
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    os.environ.update(before)
+    for name in changed - before.keys():
+        del os.environ[name]
+    assert not changed, f"use monkeypatch: {', '.join(sorted(changed))} left changed"

@@ -97,9 +97,14 @@ def _sqlite(installation: Installation) -> Iterator[Finding]:
 
 
 def _operators(tk: Tokenry) -> Iterator[Finding]:
-    living = [key for key in operator_keys(tk) if key.status == "active"]
+    made = list(operator_keys(tk))
+    living = [key for key in made if key.status == "active"]
+    if not made:
+        what = "none was ever made, and an application needs none: for a server `tokenry init` makes one"
+        yield Finding("operator key", "ok", what)
+        return
     if not living:
-        what = "there is no operator's key that works: run `tokenry init` (after one was lost: --new-operator-key)"
+        what = "there is no operator's key that works: `tokenry init --new-operator-key` makes a new one"
         yield Finding("operator key", "warning", what)
         return
     now = datetime.now(UTC)
@@ -138,7 +143,7 @@ def _audit(tk: Tokenry) -> Iterator[Finding]:
             yield Finding("audit log", "failed", f"tenant {slug}: {problem}")
         if report.problems:
             return
-    yield Finding("audit log", "ok", f"{count} entries are as they were written")
+    yield Finding("audit log", "ok", f"entries as they were written: {count}")
 
 
 def _clock(tk: Tokenry) -> Iterator[Finding]:

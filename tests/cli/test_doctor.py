@@ -79,10 +79,21 @@ def test_a_database_that_cannot_be_reached_exits_with_5(shell: Shell) -> None:
     ]
 
 
-def test_an_installation_without_operators_is_remarked_on(shell: Shell) -> None:
+def test_an_application_without_operators_is_well(shell: Shell) -> None:
     shell("db", "upgrade", "--database", "sqlite:///keys.db")
     found = findings(shell("doctor", "--json", "--database", "sqlite:///keys.db"))
+    assert found["operator key"]["status"] == "ok"
     assert "tokenry init" in found["operator key"]["message"]
+
+
+def test_a_lost_operator_is_remarked_on(run: Shell) -> None:
+    connection = sqlite3.connect(DATABASE)
+    connection.execute("UPDATE tokenry_key SET revoked_at = 1 WHERE environment = 'op'")
+    connection.commit()
+    connection.close()
+    found = findings(run("doctor", "--json"))
+    assert found["operator key"]["status"] == "warning"
+    assert "--new-operator-key" in found["operator key"]["message"]
 
 
 def test_entries_that_nobody_seals_are_remarked_on(run: Shell) -> None:

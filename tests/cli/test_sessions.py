@@ -112,3 +112,14 @@ def test_a_token_is_verified_for_an_audience_and_offline(face: Shell) -> None:
     assert (told["valid"], told["online"], told["kind"]) == (True, False, "session")
     assert "not_found" in face(*offline, "--audience", "elsewhere", stdin=text, code=3).out
     assert "--offline" in face("verify", "--offline", "--explain", stdin=text, code=2).err
+
+
+def test_what_only_the_database_knows_is_not_verified_offline(face: Shell) -> None:
+    with opened(face) as tk:
+        key = str(tk.keys.issue("user-42", name="offline").secret)
+        refresh = str(tk.sessions.start("user-42").refresh)
+    for text, kind in ((key, "an API key"), (refresh, "a refresh token")):
+        told = face("verify", "--offline", stdin=text, code=2).err
+        assert f"{kind} cannot be checked offline" in " ".join(told.replace("│", " ").split())
+        assert text not in told
+    assert "malformed" in face("verify", "--offline", stdin="nonsense", code=3).out

@@ -301,7 +301,7 @@ def test_naming_an_owner_shows_nothing_more_than_asking_of_all(tk: Any, home: st
         for owner in ("ada", "nobody"):
             with pytest.raises(NotFound) as refused:
                 call(owner=owner)
-            assert str(refused.value) == "there is no such owner here"
+            assert str(refused.value) == f"there is no owner {owner!r} here"
     assert len(tk.keys.list(status="active", owner="ada")) == 1
 
 

@@ -44,6 +44,8 @@ def verify(
     if explain and offline:
         raise typer.BadParameter("--explain asks the database, --offline does not: leave one out")
     text = presented(call, secret_file)
+    if offline:
+        _check_offline(text)
     parts: list[Any] = [*(scope or ()), *([{"any": any_scope}] if any_scope else ())]
     ask: dict[str, Any] = {"scopes": {"all": parts} if any_scope else scope or None, "ip": ip, "cost": cost}
     ask.update(tenant=tenant, environment=environment, audience=audience)
@@ -66,6 +68,19 @@ def verify(
 def register(app: typer.Typer) -> None:
     """Put this command into the tree."""
     command(app, "verify", context_settings={"allow_extra_args": True})(verify)
+
+
+def _check_offline(text: str) -> None:
+    """Raise BadParameter for a credential that says nothing without the database."""
+    from tokenry.offline import tell
+
+    kind = tell(text).kind
+    if kind not in ("access token", "unknown"):
+        words = "a refresh token" if kind == "refresh token" else "an API key"
+        raise typer.BadParameter(
+            f"{words} cannot be checked offline: only the database knows whether it is valid. Leave --offline out, or"
+            " check an access token"
+        )
 
 
 def _answer(call: Call, verdict: Valid | Refused) -> None:

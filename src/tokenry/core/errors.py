@@ -86,6 +86,11 @@ class NotFound(TokenryError):
     code = "not_found"
 
 
+def no_owner(external_id: object) -> NotFound:
+    """Return the error for an owner that does not exist, or that the caller may not see."""
+    return NotFound(f"there is no owner {shown(external_id)} here")
+
+
 class Conflict(TokenryError):
     """The state stands in the way: `field` names the part of it, such as `name` for a name that is taken."""
 

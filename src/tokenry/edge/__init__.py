@@ -13,7 +13,7 @@ import msgspec
 
 from ..core import mistakes
 from ..core.decide import OPERATOR_ENVIRONMENT, Ask
-from ..core.errors import ERRORS_MAX, LIST_MAX
+from ..core.errors import ERRORS_MAX, LIST_MAX, no_owner
 from ..core.grant import Grant, size_of_grant
 from ..core.key_fields import CHECKS as KEY_CHECKS
 from ..core.lengths import record_of, written
@@ -215,6 +215,7 @@ __all__ = [
     "length",
     "limit_fields",
     "mistakes",
+    "no_owner",
     "parts_of",
     "read_ask",
     "read_cookie",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tokenry.core.actors import PROGRAM, Actor
 from tokenry.core.actors import SYSTEM as SYSTEM
 from tokenry.core.chain import entry_mac
-from tokenry.core.errors import ConfigError, Invalid, NotFound, shown
+from tokenry.core.errors import ConfigError, Invalid, NotFound, no_owner, shown
 from tokenry.core.events import OWNED
 from tokenry.core.ids import Ids
 from tokenry.core.keyring import Keyring
@@ -166,7 +166,7 @@ class Scene:
         """Return an owner, if what a scope speaks of is open to the actor for it; raise NotFound."""
         owner = self.rows.owners.get(self.tenant, external(external_id), lock=lock)
         if owner is None or not self.actor.sees(owner.external_id, scope):
-            raise NotFound("there is no such owner here")
+            raise no_owner(external_id)
         return owner
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from tokenry.core import fields, key_fields, scopes
 from tokenry.core.actors import KEYS_WRITE, OPERATOR_SCOPES
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
-from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, TokenryError, shown
+from tokenry.core.errors import Conflict, FieldError, Invalid, TokenryError, no_owner, shown
 from tokenry.core.mistakes import name_unknown
 from tokenry.core.model import Issued, Key, Owner, SecretInfo, micros
 from tokenry.core.ports import Clash, SecretRow
@@ -253,10 +253,10 @@ def name_taken(name: object) -> Conflict:
 def _owner(change: Change, asked: object) -> Owner:
     external_id = external(asked)
     if not change.actor.sees(external_id, KEYS_WRITE):
-        raise NotFound("there is no such owner here")
+        raise no_owner(external_id)
     owner = change.rows.owners.get(change.tenant, external_id, lock=True) or answered_by_host(change, external_id)
     if owner is None:
-        raise NotFound("there is no such owner here")
+        raise no_owner(external_id)
     if owner.status != "active" or change.tenant.status != "active":
         what = "owner" if owner.status != "active" else "tenant"
         raise Conflict(f"the {what} is not active, so no key can be issued", field="owner")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from tokenry.core import fields
-from tokenry.core.errors import FieldError, NotFound
+from tokenry.core.errors import FieldError, no_owner
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page
 from tokenry.core.ports import Clash
 from tokenry.core.walking import walked
@@ -190,5 +190,5 @@ def write_down(change: Change) -> None:
     if actor.owner is not None and not actor.owner.id:
         owner = answered_by_host(change, actor.owner.external_id)
         if owner is None:
-            raise NotFound("there is no such owner here")
+            raise no_owner(actor.owner.external_id)
         change.actor = replace(actor, identity=(*actor.identity[:-1], owner.id), owner=owner)

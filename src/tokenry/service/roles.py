@@ -60,7 +60,7 @@ class Roles:
             own = scene.actor.owner.roles if scene.actor.owner else ()
             found = scene.rows.roles.get(scene.tenant, [str(name)])
             if not found or not (scene.actor.may("tokenry:roles:read") or name in own):
-                raise NotFound("there is no such role here")
+                raise NotFound(f"there is no role {shown(name)} here")
             return found[0]
 
     def list(
@@ -91,7 +91,7 @@ class Roles:
             name = str(name)
             before = change.rows.roles.get(change.tenant, [name])
             if not before or not change.rows.roles.delete(change.tenant, name):
-                raise NotFound("there is no such role here")
+                raise NotFound(f"there is no role {shown(name)} here")
             change.rows.keys.drop_role(change.tenant, name, change.now)
             change.rows.owners.drop_role(change.tenant, name, change.now)
             change.record("role.deleted", name, {"scopes": before[0].scopes}, None)

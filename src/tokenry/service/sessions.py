@@ -8,7 +8,7 @@ from typing import Any
 
 from tokenry.core import fields, scopes
 from tokenry.core.actors import PROGRAM, Actor, name_of
-from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound
+from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, no_owner
 from tokenry.core.ids import is_id
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page, Session, SessionTokens, micros
 from tokenry.core.ports import Presented, Rows
@@ -198,11 +198,11 @@ def _holder(change: Change, asked: object) -> Owner:
     external_id = external(asked)
     change.actor.must_mint()
     if not change.actor.sees(external_id, WRITE):
-        raise NotFound("there is no such owner here")
+        raise no_owner(external_id)
     # The host first: what it says of the owner decides who may sign them in.
     owner = answered_by_host(change, external_id) or change.rows.owners.get(change.tenant, external_id, lock=True)
     if owner is None:
-        raise NotFound("there is no such owner here")
+        raise no_owner(external_id)
     if owner.status != "active" or change.tenant.status != "active":
         what = "owner" if owner.status != "active" else "tenant"
         raise Conflict(f"the {what} is not active, so no session can be started", field="owner")

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
+from tokenry.edge import no_owner
 from tokenry.edge.problems import Failed, problem
 from tokenry.operations import Operation
-from tokenry.types import NotFound
 
 from .reading import check_url
 
@@ -75,4 +75,4 @@ def check_path(operation: Operation, given: dict[str, str]) -> None:
     for name in _OWNERS:
         text = given.get(name, "x")
         if operation.verb != "PUT" and (len(text) > _ID_MAX or not text.isprintable()):
-            raise NotFound("there is no such owner here")
+            raise no_owner(text)

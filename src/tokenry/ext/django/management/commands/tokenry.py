@@ -37,6 +37,7 @@ class Command(BaseCommand):
         except ModuleNotFoundError as error:
             raise CommandError(str(missing(error, "tokenry[cli]"))) from None
 
+        before = dict(os.environ)
         os.environ["TOKENRY_DATABASE_URL"] = database_url()  # not as an option: it may hold a password
         keyring = project_settings().get("KEYRING")
         if keyring is not None:
@@ -44,4 +45,8 @@ class Command(BaseCommand):
         for name, value in engine_settings().items():
             text = str(value.total_seconds() if isinstance(value, timedelta) else value)
             os.environ[f"TOKENRY_{name.upper()}"] = text
-        app(args=words, prog_name=name)
+        try:
+            app(args=words, prog_name=name)
+        finally:  # of `call_command`, after which the process goes on
+            os.environ.clear()
+            os.environ.update(before)

@@ -1,6 +1,8 @@
 """Verdicts are remembered by who asks for it alone, for a bounded time, and never where something would be taken."""
 
+import pickle
 import time
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from tests.servers.serving import PATIENCE, Serving
 from tokenry.client import Client
 from tokenry.client.records import RemoteToken
-from tokenry.client.remember import Remembered
+from tokenry.client.remember import BYTES_MAX, Remembered
 from tokenry.types import ConfigError, Limit
 
 
@@ -98,11 +100,34 @@ def test_what_is_remembered_is_bounded(remembering: Client, client: Client) -> N
     memory = Remembered(timedelta(seconds=30))
     with remembering as tk:
         verdict = tk.verify(issued.secret)
-    for number in range(10_100):
+    for number in range(20_000):
         memory.keep({"credential": str(number)}, verdict, time.monotonic())
-    assert memory.get({"credential": "10099"})
+    assert memory.get({"credential": "19999"})
     assert memory.get({"credential": "0"}) is None
-    assert len(memory._known) == 10_000
+
+
+def test_what_is_remembered_is_bounded_in_bytes(client: Client) -> None:
+    metadata = {str(number): "x" * 10 for number in range(300)}
+    issued = client.keys.issue("ada", name="large", metadata=metadata)
+    memory = Remembered(timedelta(seconds=30))
+    told = pickle.dumps(client.verify(issued.secret))
+    tracemalloc.start()
+    try:
+        for number in range(1500):
+            memory.keep({"credential": str(number)}, pickle.loads(told), time.monotonic())
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert memory.get({"credential": "1499"})
+    assert kept < 1.2 * BYTES_MAX
+
+
+def test_a_verdict_that_is_too_large_is_not_remembered(client: Client) -> None:
+    client.roles.put("wide", scopes=[f"{number:064}" for number in range(500)])
+    issued = client.keys.issue("ada", name="wide", roles=["wide"])
+    memory, asked = Remembered(timedelta(seconds=30)), {"credential": str(issued.secret)}
+    memory.keep(asked, client.verify(issued.secret), time.monotonic())
+    assert memory.get(asked) is None
 
 
 @pytest.mark.parametrize("seconds", [61, 3600, -1])

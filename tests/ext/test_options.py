@@ -99,8 +99,6 @@ def test_flask_takes_from_the_file_what_its_configuration_leaves_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("TOKENRY_DATABASE_URL", "TOKENRY_DATABASE_URL_FILE", "TOKENRY_KEYRING"):
-        monkeypatch.delenv(name, raising=False)  # the environment comes before the file
     (tmp_path / "tokenry.toml").write_text('database_url = "sqlite:///file.db"\nissuer = "https://file"\n')
     for config in ({}, {"TOKENRY_ACCESS_LIFE": 60}):
         with flask(None, **config).extensions["tokenry"].tk as tk:

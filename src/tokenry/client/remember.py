@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from ..core.errors import ConfigError
-from ..core.verdict import AnyValid, SessionValid, Valid, Verdict
+from ..core.memo import KIB, MIB, Memo
+from ..core.verdict import AnyValid, SessionValid, TokenValid, Valid, Verdict
 
 AGE_MAX = timedelta(seconds=60)
-_ENTRIES = 10_000
+BYTES_MAX = 16 * MIB
+_OBJECTS = 6
+"""How much larger the records of a verdict are than their JSON."""
 
 
 class Remembered:
@@ -27,20 +30,14 @@ class Remembered:
             raise ConfigError(f"remember= is at most {AGE_MAX}: for so long a revoked key may work on")
         self._age = age.total_seconds()
         self._salt = os.urandom(32)
-        self._known: OrderedDict[bytes, tuple[float, AnyValid]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._known: Memo[bytes, tuple[float, AnyValid]] = Memo(_size, bytes_max=BYTES_MAX, each_max=64 * KIB)
 
     def get(self, asked: Mapping[str, Any]) -> AnyValid | None:
         """Return a verdict that was given to the same question a moment ago."""
         if not self._age:
             return None
-        name = self._name(asked)
-        with self._lock:
-            until, verdict = self._known.get(name, (0.0, None))
-            if verdict is not None and time.monotonic() >= until:
-                del self._known[name]
-                return None
-            return verdict
+        until, verdict = self._known.get(self._name(asked)) or (0.0, None)
+        return verdict if time.monotonic() < until else None
 
     def keep(self, asked: Mapping[str, Any], verdict: Verdict, asked_at: float) -> None:
         """Remember a verdict from the moment it was asked for, at most until the credential ends."""
@@ -50,16 +47,20 @@ class Remembered:
             return
         ends = verdict.expires_at
         age = self._age if ends is None else min(self._age, (ends - datetime.now(UTC)).total_seconds())
-        with self._lock:
-            self._known[self._name(asked)] = (asked_at + age, verdict)
-            if len(self._known) > _ENTRIES:
-                self._known.popitem(last=False)
+        self._known.put(self._name(asked), (asked_at + age, verdict))
 
     def forget(self) -> None:
         """Forget everything."""
-        with self._lock:
-            self._known.clear()
+        self._known.clear()
 
     def _name(self, asked: Mapping[str, Any]) -> bytes:
         text = json.dumps(asked, sort_keys=True)
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._salt, digest_size=32).digest()
+
+
+def _size(_: bytes, kept: tuple[float, AnyValid]) -> int:
+    """Estimate the bytes of a verdict."""
+    verdict = kept[1]
+    claims = verdict.claims if isinstance(verdict, TokenValid) else None
+    told = (getattr(verdict, "key", None), verdict.owner, verdict.tenant, verdict.scopes, claims)
+    return _OBJECTS * len(msgspec.json.encode(told))

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Issue
-from tokenry import NotFound, Tokenry
+from tokenry import Conflict, Invalid, NotFound, Tokenry
 from tokenry.service import ending, owners, usage
 from tokenry.store.keys import KeyRows
+from tokenry.store.roles import RoleRows
 from tokenry.store.usage import UsageRows
 from tokenry.testing import FakeClock
 
@@ -105,6 +106,46 @@ def test_an_owner_who_comes_back_during_the_deletion_stays(
     monkeypatch.setattr(owners, "_same", same)
     tk.owners.delete("ada")
     assert tk.owners.get("ada").status == "active"
+
+
+@pytest.mark.parametrize("kind", ["owner", "key"])
+def test_an_interrupted_deletion_of_a_role_ends_what_it_grants_and_a_repeat_removes_it(
+    tk: Any, issue: Issue, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    tk.roles.put("reader", scopes=["read:a"])
+    tk.roles.put("Reader", scopes=["read:b"])
+    for number in range(5):
+        tk.owners.put(f"o{number}", roles=["reader", "Reader"])
+    issued = [issue(roles=["reader", "Reader"]) for _ in range(5)]
+    with interrupted(monkeypatch, RoleRows, "drop", 1 if kind == "owner" else 4):
+        tk.roles.delete("reader")
+    assert {tk.verify(one.secret, scopes=["read:a"]).code for one in issued} == {"insufficient_scope"}
+    assert {tk.verify(one.secret, scopes=["read:b"]).code for one in issued} == {"valid"}
+    assert [role.name for role in tk.roles.list()] == ["Reader"]
+    with pytest.raises(NotFound):
+        tk.roles.get("reader")
+    with pytest.raises(Invalid):
+        issue(roles=["reader"])
+    with pytest.raises(Conflict, match="roles delete reader"):
+        tk.roles.put("reader", scopes=["read:a"])
+    tk.roles.delete("reader")
+    assert {one.roles for one in (*tk.keys.list(), *tk.owners.list()) if one.roles} == {("Reader",)}
+    assert count(tk, "role.deleted") == 1
+    tk.roles.put("reader", scopes=["read:a"])
+    assert {tk.verify(one.secret, scopes=["read:a"]).code for one in issued} == {"insufficient_scope"}
+    assert tk.audit.check()
+
+
+def test_an_admin_deletes_the_role_that_lets_it(tk: Any, issue: Issue) -> None:
+    with pytest.raises(NotFound):
+        tk.roles.delete("reader")
+    tk.roles.put("reader", scopes=["read:a"])
+    tk.owners.put("ada", admin=True, roles=["reader"])
+    issue(roles=["reader"])
+    tk.roles.delete("reader", by="ada")
+    assert tk.owners.get("ada").roles == tk.keys.list().items[0].roles == ()
+    with pytest.raises(NotFound):
+        tk.roles.delete("reader")
 
 
 def test_a_bulk_revocation_counts_all_keys_and_returns_the_first(

@@ -189,7 +189,29 @@ def test_a_filter_looks_at_so_many_rows_a_page_and_all_pages_show_everything(
         assert [owner.external_id for owner in all_pages(tk.owners.list, text="rare", limit=limit)] == ["o4"]
     assert tk.owners.list(text="rare").next_cursor is not None
     assert (len(tk.keys.list()), len(tk.keys.list(owner="ada"))) == (10, 10)
+    assert (tk.events.list(types=["role.updated"]).items, tk.events.list(limit=100).next_cursor) == ((), None)
+    for limit in (1, 2, 100):
+        put = all_pages(tk.events.list, types=["owner.created"], limit=limit)
+        assert [event.subject for event in put] == ["ada", "o0", "o1", "o2", "o3", "o4"]
     assert {item.key.id for item in tk.keys.revoke_where(scope="rare", dry_run=False)} == {made[8], made[0]}
+
+
+def test_expiring_keys_of_an_owner_are_looked_for_among_so_many_rows_a_page(
+    tk: Any, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tk.owners.put("bob")
+    made = [issue(expires_in=(number // 2 + 1) * DAY).key.id for number in range(8)]
+    late = tk.keys.issue("bob", name="late", expires_in=9 * DAY).key.id
+    tk.keys.disable(made[1])
+    made.pop(1)
+    monkeypatch.setattr("tokenry.store.reach.ROWS", 3)
+    first = tk.keys.expiring(within=10 * DAY, owner="bob")
+    assert (first.items, first.next_cursor is None) == ((), False)
+    for limit in (1, 2, 100):
+        pages = all_pages(tk.keys.expiring, within=10 * DAY, owner="bob", limit=limit)
+        assert [key.id for key in pages] == [late]
+        everybody = [key.id for key in all_pages(tk.keys.expiring, within=10 * DAY, limit=limit)]
+        assert (sorted(everybody[:-1]), everybody[-1]) == (sorted(made), late)
 
 
 def test_a_cursor_is_of_its_own_list_and_nothing_else(tk: Any, issue: Issue) -> None:

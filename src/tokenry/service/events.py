@@ -77,8 +77,9 @@ class Events:
         with self._context.reading(tenant, by) as scene:
             scene.actor.must("tokenry:events:read", "reading events")
             after = int(place) if place else after
-            found = scene.rows.events.list(scene.tenant, after=after, types=chosen, limit=limit + 1)
-        return page("event", found, limit, lambda event: str(event.sequence))
+            until = None if chosen is None else scene.rows.events.reach(scene.tenant, after=after)
+            found = scene.rows.events.list(scene.tenant, after=after, until=until, types=chosen, limit=limit + 1)
+        return page("event", found, limit, lambda event: str(event.sequence), str(until[1]) if until else None)
 
     iterate = walked(list)
 

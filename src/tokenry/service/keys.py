@@ -131,10 +131,17 @@ class Keys:
                 return Page(())
             after = (int(place.partition(":")[0]), place.partition(":")[2]) if place else None
             until = scene.now + within
-            found = scene.rows.keys.expiring(
+            found, end = scene.rows.keys.expiring(
                 scene.tenant, scene.now, until, which.owner_id, after=after, limit=limit + 1
             )
-        return page("expiring", found, limit, lambda key: f"{micros(key.expires_at or key.created_at)}:{key.id}")
+
+        return page(
+            "expiring",
+            found,
+            limit,
+            lambda key: f"{micros(key.expires_at or key.created_at)}:{key.id}",
+            f"{end[0]}:{end[1]}" if end else None,
+        )
 
     def find(
         self,

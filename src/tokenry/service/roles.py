@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from tokenry.core import fields, scopes
-from tokenry.core.errors import LIST_MAX, FieldError, Invalid, NotFound, shown
+from tokenry.core.errors import LIST_MAX, Conflict, FieldError, Invalid, NotFound, shown
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
+from tokenry.core.ports import RoleHolder
 from tokenry.core.secret import holds_credential
 from tokenry.core.walking import walked
 
@@ -42,6 +43,10 @@ class Roles:
             )
             fields.refuse(errors)
             before = next(iter(change.rows.roles.get(change.tenant, [name])), None)
+            if before is None and change.rows.roles.is_marked(change.tenant, name):
+                raise Conflict(
+                    f"role {shown(name)} is being deleted: finish that with `tokenry roles delete {name}`", field="name"
+                )
             granting.must_define(change, before, clean)
             role = Role(tenant=change.tenant.slug, name=name, scopes=clean)
             if role == before:
@@ -85,17 +90,43 @@ class Roles:
     iterate = walked(list)
 
     def delete(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
-        """Delete a role; it is gone from owners and keys at once. Raise NotFound."""
+        """Delete a role: it grants nothing any more at once, and is removed from owners and keys in batches.
+
+        Repeat a call that was interrupted; until then nobody can make a role of that name. Raise NotFound.
+        """
+        name = str(name)
         with self._context.changing(tenant, by, alone=True) as change:
             change.actor.must("tokenry:roles:write", "managing roles")
-            name = str(name)
             before = change.rows.roles.get(change.tenant, [name])
-            if not before or not change.rows.roles.delete(change.tenant, name):
+            if before:
+                change.rows.roles.mark_deleted(change.tenant, name, change.now)
+                change.record("role.deleted", name, {"scopes": before[0].scopes}, None)
+                change.turns_all()
+            elif not change.rows.roles.is_marked(change.tenant, name):
                 raise NotFound(f"there is no role {shown(name)} here")
-            change.rows.keys.drop_role(change.tenant, name, change.now)
-            change.rows.owners.drop_role(change.tenant, name, change.now)
-            change.record("role.deleted", name, {"scopes": before[0].scopes}, None)
-            change.turns_all()
+        # Owners first: those that still name the role may give it to new keys.
+        if _drop_from(change, "owner", name) and _drop_from(change, "key", name):
+            with self._context.changing(change.tenant.slug, by, actor=change.actor) as last:
+                last.rows.roles.remove_marked(last.tenant, name)
+
+
+def _drop_from(marked: Change, kind: RoleHolder, name: str) -> bool:
+    """Remove a deleted role from all owners or keys; return False when another call has removed the role since."""
+    before: str | None = None
+    while True:
+        with marked.context.store.read() as rows:
+            ids, before = rows.roles.holders(marked.tenant, kind, name, before=before, limit=ending.BATCH)
+        if ids:
+            with marked.context.changing(marked.tenant.slug, NOT_GIVEN, actor=marked.actor) as change:
+                if not change.rows.roles.is_marked(change.tenant, name):
+                    return False
+                change.rows.roles.drop(change.tenant, kind, name, ids, change.now)
+                if kind == "key":
+                    change.turns_keys(*ids)
+                else:
+                    change.turns_all()
+        if before is None:
+            return True
 
 
 def _end_sessions(change: Change, name: str, before: Sequence[str], after: Sequence[str]) -> None:
@@ -104,7 +135,7 @@ def _end_sessions(change: Change, name: str, before: Sequence[str], after: Seque
     An operator who may sign in ordinary owners alone may have started them.
     """
     if granting.widens(before, after):
-        for owner in change.rows.owners.with_role(change.tenant, name):
+        for owner in change.rows.owners.signed_in(change.tenant, name, change.now):
             ending.end_sessions(change, owner, "a role became one for administrators", ())
 
 

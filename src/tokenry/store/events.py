@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select, text, tuple_
 
 from tokenry.core.model import Event, Tenant, micros, moment
 
 from .fixed import FixedWrite
+from .reach import reached
 from .tables import event
 from .values import stored
 
@@ -63,10 +65,21 @@ class EventRows:
         values = {"tenant_id": tenant.id, "rows": msgspec.json.encode(rows).decode()}
         _INSERT[self._dialect](self._connection, values)
 
-    def list(self, tenant: Tenant, *, after: int, types: Sequence[str] | None, limit: int) -> Sequence[Event]:
-        query = select(event).where(event.c.tenant_id == tenant.id, _VISIBLE[self._dialect])
-        if after:
-            query = query.where(event.c.sequence > after if self._dialect == "sqlite" else self._behind(after))
+    def list(
+        self,
+        tenant: Tenant,
+        *,
+        after: int,
+        until: tuple[int, int] | None = None,
+        types: Sequence[str] | None,
+        limit: int,
+    ) -> Sequence[Event]:
+        """Return the oldest events behind a sequence number, up to a place that `reach` returned."""
+        query = self._visible(select(event), tenant, after)
+        if until is not None:
+            txid, sequence = until
+            place = tuple_(event.c.txid, event.c.sequence) <= tuple_(txid, sequence)
+            query = query.where(event.c.sequence <= sequence if self._dialect == "sqlite" else place)
         if types is not None:
             query = query.where(event.c.type.in_(types))
         rows = self._connection.execute(query.order_by(event.c.txid, event.c.sequence).limit(limit))
@@ -83,6 +96,18 @@ class EventRows:
             )
             for row in rows
         ]
+
+    def reach(self, tenant: Tenant, *, after: int) -> tuple[int, int] | None:
+        """Return where a page of `list` with types ends, however few it has found; None when it may look at all."""
+        places = self._visible(select(event.c.txid, event.c.sequence), tenant, after)
+        last = reached(self._connection, places.order_by(event.c.txid, event.c.sequence))
+        return None if last is None else (last.txid, last.sequence)
+
+    def _visible(self, query: Select[Any], tenant: Tenant, after: int) -> Select[Any]:
+        query = query.where(event.c.tenant_id == tenant.id, _VISIBLE[self._dialect])
+        if not after:
+            return query
+        return query.where(event.c.sequence > after if self._dialect == "sqlite" else self._behind(after))
 
     def _behind(self, after: int) -> ColumnElement[bool]:
         place = select(func.max(event.c.txid)).where(event.c.sequence <= after, _VISIBLE[self._dialect])

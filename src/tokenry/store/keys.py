@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     Select,
+    and_,
     bindparam,
     delete,
     exists,
-    func,
     insert,
     or_,
     select,
@@ -24,13 +23,13 @@ from sqlalchemy import (
 
 from tokenry.core.fields import folded, searchable
 from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros
-from tokenry.core.ports import MEMBERS, KeyFilter
-from tokenry.core.records import KEY, SECRET, texts
+from tokenry.core.ports import MEMBERS, Expiry, KeyFilter
+from tokenry.core.records import KEY, SECRET
 
 from .fixed import Fixed, FixedWrite, among
-from .reach import reach
+from .reach import reach, reached
 from .tables import key, limit_counter, owner, secret, tenant, usage_hour
-from .values import like, stored, stored_row
+from .values import holds, like, stored_row
 
 _INSERT = FixedWrite(insert(key))
 _CHANGE = (
@@ -88,9 +87,6 @@ _OWNERS = (
     .join(owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id))
     .where(key.c.tenant_id == bindparam("tenant_id"), key.c.id.in_(bindparam("ids", expanding=True)))
 )
-_WITH_ROLE = select(key.c.id, key.c.roles).where(
-    key.c.tenant_id == bindparam("tenant_id"), key.c.roles.like(bindparam("pattern"), escape="\\")
-)
 
 
 def status_of(revoked_at: int | None, disabled_at: int | None, expires_at: int | None, now: int) -> KeyStatus:
@@ -113,18 +109,18 @@ def _is(status: str, now: int) -> ColumnElement[bool]:
     return live & or_(key.c.expires_at.is_(None), key.c.expires_at > now)
 
 
+def _expires_between(now: int, until: int) -> list[ColumnElement[bool]]:
+    """Match the keys that are not revoked and expire by a moment, in the words of which an index knows both ends."""
+    return [key.c.revoked_at.is_(None), key.c.expires_at.between(now + 1, until)]
+
+
 def _expires(now: int, until: int) -> ColumnElement[bool]:
-    """Mean the active keys that expire by a moment, in the words of which an index knows both ends."""
-    return key.c.revoked_at.is_(None) & key.c.disabled_at.is_(None) & key.c.expires_at.between(now + 1, until)
+    """Match the active keys that expire by a moment."""
+    return and_(*_expires_between(now, until), key.c.disabled_at.is_(None))
 
 
 def _not_announced(days: int) -> ColumnElement[bool]:
     return or_(key.c.expiry_notice_days.is_(None), key.c.expiry_notice_days > days)
-
-
-def _holds(column: Column[str], member: str) -> ColumnElement[bool]:
-    """Match rows whose stored list has a member. SQLite's LIKE would ignore case."""
-    return func.replace(column, stored([member])[1:-1], "") != column
 
 
 def _filtered(query: Select[Any], which: KeyFilter, now: int) -> Select[Any]:
@@ -135,7 +131,7 @@ def _filtered(query: Select[Any], which: KeyFilter, now: int) -> Select[Any]:
     for name, column in MEMBERS.items():
         member = getattr(which, name)
         if member is not None:
-            query = query.where(_holds(key.c[column], member))
+            query = query.where(holds(key.c[column], member))
     if which.environment is not None:
         query = query.where(key.c.environment == which.environment)
     if which.text is not None:
@@ -227,17 +223,24 @@ class KeyRows:
         until: datetime,
         owner_id: str | None,
         *,
-        after: tuple[int, str] | None,
+        after: Expiry | None,
         limit: int,
-    ) -> Sequence[Key]:
-        query = _SELECT.where(key.c.tenant_id == tenant.id, _expires(micros(now), micros(until)))
-        query = query.order_by(key.c.expires_at, key.c.id)
-        if owner_id is not None:
-            query = query.where(key.c.owner_id == owner_id)
+    ) -> tuple[Sequence[Key], Expiry | None]:
+        """Return active keys by the moment of their expiry, and where the page ends if it may not look at all."""
+        here = [key.c.tenant_id == tenant.id, *_expires_between(micros(now), micros(until))]
         if after is not None:
             at, id = after
-            query = query.where(key.c.expires_at >= at, (key.c.expires_at > at) | (key.c.id > id))
-        return self._records(tenant, self._connection.execute(query.limit(limit)).all(), now)
+            here += [key.c.expires_at >= at, (key.c.expires_at > at) | (key.c.id > id)]
+        order = (key.c.expires_at, key.c.id)
+        end = reached(self._connection, select(*order).where(*here).order_by(*order))
+        query = _SELECT.where(*here, key.c.disabled_at.is_(None)).order_by(*order)
+        if end is not None:
+            at, id = end
+            query = query.where(key.c.expires_at <= at, (key.c.expires_at < at) | (key.c.id <= id))
+        if owner_id is not None:
+            query = query.where(key.c.owner_id == owner_id)
+        found = self._records(tenant, self._connection.execute(query.limit(limit)).all(), now)
+        return found, None if end is None else (end.expires_at, end.id)
 
     def taken(self, tenant: Tenant, names: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Return those of some (owner id, folded name) pairs that a living key has."""
@@ -302,14 +305,6 @@ class KeyRows:
             statement = delete(table).where(table.c.tenant_id == tenant.id, table.c.key_id.in_(ids))
             self._connection.execute(statement)
         self._connection.execute(delete(key).where(key.c.tenant_id == tenant.id, key.c.id.in_(ids)))
-
-    def drop_role(self, tenant: Tenant, name: str, now: datetime) -> None:
-        wanted = {"tenant_id": tenant.id, "pattern": like(f'"{name}"')}
-        for row in self._connection.execute(_WITH_ROLE, wanted).all():
-            left = tuple(role for role in texts(row.roles) if role != name)
-            statement = update(key).where(key.c.tenant_id == tenant.id, key.c.id == row.id)
-            changed = {"roles": stored(left), "version": key.c.version + 1, "updated_at": micros(now)}
-            self._connection.execute(statement.values(changed))
 
     def unannounced(self, days: int, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
         """Return (tenant slug, key id) of keys that expire within `days` and were not announced as such.

@@ -15,8 +15,8 @@ from tokenry.core.records import OWNER
 
 from .fixed import Fixed
 from .reach import reach
-from .tables import owner
-from .values import like, stored, stored_row
+from .tables import owner, session
+from .values import holds, like, stored_row
 
 _ALIVE = owner.c.status != "deleted"
 _SELECT = select(*[owner.c[column] for column in OWNER.columns])
@@ -24,9 +24,6 @@ _ONE = _SELECT.where(
     owner.c.tenant_id == bindparam("tenant_id"), owner.c.external_id == bindparam("external_id"), _ALIVE
 )
 _GET, _GET_LOCKED = Fixed(_ONE), Fixed(_ONE.with_for_update())
-_WITH_ROLE = Fixed(
-    _SELECT.where(owner.c.tenant_id == bindparam("tenant_id"), owner.c.roles.like(bindparam("pattern"), escape="\\"))
-)
 
 
 def _behind(tenant: Tenant, after: str | None) -> Select[Any]:
@@ -77,14 +74,9 @@ class OwnerRows:
         query = select(owner.c.id).where(owner.c.tenant_id == tenant.id, _ALIVE).limit(1)
         return self._connection.execute(query).first() is not None
 
-    def with_role(self, tenant: Tenant, name: str) -> Sequence[Owner]:
-        """Return the owners that have a role, in any state."""
-        rows = _WITH_ROLE(self._connection, tenant_id=tenant.id, pattern=like(f'"{name}"'))
-        found = [OWNER.record(row, tenant=tenant.slug) for row in rows]
-        return [one for one in found if name in one.roles]  # SQLite's LIKE ignores case
-
-    def drop_role(self, tenant: Tenant, name: str, now: datetime) -> None:
-        for record in self.with_role(tenant, name):
-            left = tuple(role for role in record.roles if role != name)
-            statement = update(owner).where(owner.c.tenant_id == tenant.id, owner.c.id == record.id)
-            self._connection.execute(statement, {"roles": stored(left), "updated_at": micros(now)})
+    def signed_in(self, tenant: Tenant, name: str, now: datetime) -> Sequence[Owner]:
+        """Return the owners that have a role and a session that has not ended."""
+        living = select(session.c.owner_id).where(session.c.tenant_id == tenant.id, session.c.revoked_at.is_(None))
+        living = living.where(session.c.expires_at > micros(now))
+        query = _SELECT.where(owner.c.tenant_id == tenant.id, owner.c.id.in_(living), holds(owner.c.roles, name))
+        return [OWNER.record(row, tenant=tenant.slug) for row in self._connection.execute(query)]

@@ -6,12 +6,16 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Select
 
-ROWS = 50_000
-"""So many rows are looked at for one page: some 30 ms. A page of what is rare then is short, and has a next one."""
+ROWS = 25_000
+"""So many rows are looked at for one page: some 15 ms. A page of what is rare then is short, and has a next one."""
 
 
 def reach(connection: Connection, rows: Select[Any], column: Column[str], *, newest_first: bool = True) -> str | None:
     """Return the last of the rows that a page may look at, by the column that orders them; None when it may see all."""
-    nearest = rows.with_only_columns(column).order_by(column.desc() if newest_first else column)
-    last: str | None = connection.execute(nearest.offset(ROWS - 1).limit(1)).scalar()  # counted off along an index
-    return last
+    last = reached(connection, rows.with_only_columns(column).order_by(column.desc() if newest_first else column))
+    return None if last is None else str(last[0])
+
+
+def reached(connection: Connection, places: Select[Any]) -> Any:
+    """Return the last of the places that a page may look at, which an index orders; None when it may see all."""
+    return connection.execute(places.offset(ROWS - 1).limit(1)).first()  # counted off along the index

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from tokenry.core.model import Role, Tenant
+from tokenry.core.model import Role, Tenant, micros
+from tokenry.core.ports import RoleHolder
 from tokenry.core.records import texts
 
 from .fixed import Fixed, among
-from .tables import role, scope
-from .values import stored
+from .reach import reach
+from .tables import key, owner, role, scope
+from .values import holds, stored
 
-_ROLES = select(role.c.name, role.c.scopes).where(role.c.tenant_id == bindparam("tenant_id"))
+_ROLES = select(role.c.name, role.c.scopes).where(
+    role.c.tenant_id == bindparam("tenant_id"), role.c.deleted_at.is_(None)
+)
 _NAMED = Fixed(_ROLES.where(among(role.c.name, "names")))
 _SCOPES = select(scope.c.name).where(scope.c.tenant_id == bindparam("tenant_id")).order_by(scope.c.place)
+
+
+_HOLDERS = {"owner": owner, "key": key}
 
 
 class RoleRows:
@@ -43,9 +52,48 @@ class RoleRows:
         rows = self._connection.execute(query, {"tenant_id": tenant.id})
         return [Role(tenant=tenant.slug, name=row.name, scopes=texts(row.scopes)) for row in rows]
 
-    def delete(self, tenant: Tenant, name: str) -> bool:
+    def mark_deleted(self, tenant: Tenant, name: str, now: datetime) -> None:
+        """Let a role grant nothing and be found no more, while owners and keys still name it."""
+        here = update(role).where(role.c.tenant_id == tenant.id, role.c.name == name)
+        self._connection.execute(here.values(scopes="[]", deleted_at=micros(now)))
+
+    def is_marked(self, tenant: Tenant, name: str) -> bool:
+        """Tell whether a role is marked as deleted, and not removed yet."""
+        query = select(role.c.name).where(role.c.tenant_id == tenant.id, role.c.name == name)
+        return self._connection.execute(query.where(role.c.deleted_at.is_not(None))).first() is not None
+
+    def remove_marked(self, tenant: Tenant, name: str) -> None:
+        """Remove a role that is marked as deleted."""
         statement = delete(role).where(role.c.tenant_id == tenant.id, role.c.name == name)
-        return self._connection.execute(statement).rowcount == 1
+        self._connection.execute(statement.where(role.c.deleted_at.is_not(None)))
+
+    def holders(
+        self, tenant: Tenant, kind: RoleHolder, name: str, *, before: str | None, limit: int
+    ) -> tuple[Sequence[str], str | None]:
+        """Return ids of the newest owners or keys that name a role, and where to go on if that is not the end."""
+        table = _HOLDERS[kind]
+        query = select(table.c.id).where(table.c.tenant_id == tenant.id)
+        if before is not None:
+            query = query.where(table.c.id < before)
+        until = reach(self._connection, query, table.c.id)
+        if until is not None:
+            query = query.where(table.c.id >= until)
+        query = query.where(holds(table.c.roles, name)).order_by(table.c.id.desc()).limit(limit)
+        found = self._connection.execute(query).scalars().all()
+        return found, found[-1] if len(found) == limit else until
+
+    def drop(self, tenant: Tenant, kind: RoleHolder, name: str, ids: Sequence[str], now: datetime) -> None:
+        """Remove a role from some owners or keys."""
+        table = _HOLDERS[kind]
+        query = select(table.c.id, table.c.roles).where(table.c.tenant_id == tenant.id, table.c.id.in_(ids))
+        rows = self._connection.execute(query.order_by(table.c.id.desc()).with_for_update()).all()
+        here = update(table).where(table.c.tenant_id == tenant.id, table.c.id == bindparam("of_id"))
+        values: dict[str, Any] = {"roles": bindparam("left"), "updated_at": micros(now)}
+        if kind == "key":
+            values["version"] = key.c.version + 1
+        left = [{"of_id": row.id, "left": stored([one for one in texts(row.roles) if one != name])} for row in rows]
+        if left:
+            self._connection.execute(here.values(values), left)
 
 
 class ScopeRows:

@@ -101,6 +101,7 @@ role = _table(
     _id("tenant_id"),
     _id("name"),
     _text("scopes"),
+    _at_or_null("deleted_at"),
     PrimaryKeyConstraint("tenant_id", "name"),
     ForeignKeyConstraint(["tenant_id"], ["tokenry_tenant.id"]),
 )
@@ -151,7 +152,14 @@ Index(
     postgresql_where=text("revoked_at IS NULL"),
 )
 Index("tokenry_key_owner", key.c.tenant_id, key.c.owner_id, key.c.id)
-Index("tokenry_key_expires_at", key.c.tenant_id, key.c.expires_at)
+Index(
+    "tokenry_key_living_expires_at",
+    key.c.tenant_id,
+    key.c.expires_at,
+    key.c.id,
+    sqlite_where=text("revoked_at IS NULL"),
+    postgresql_where=text("revoked_at IS NULL"),
+)
 
 secret = _table(
     "secret",

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Column, ColumnElement, func
+
 from tokenry.core.limits import Limit
 from tokenry.core.model import micros
 
@@ -40,3 +42,8 @@ def like(text: str) -> str:
     """Return a LIKE pattern that finds `text` anywhere; use it with `escape="\\\\"`."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
+
+
+def holds(column: Column[str], member: str) -> ColumnElement[bool]:
+    """Match rows whose stored list has a member. SQLite's LIKE would ignore case."""
+    return func.replace(column, stored([member])[1:-1], "") != column

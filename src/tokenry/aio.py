@@ -25,7 +25,8 @@ from .core.scopes import ScopesAsked
 from .core.secret import Secret
 from .core.token import OfflineValid, OfflineVerdict
 from .core.verdict import AnyValid, Explanation, Verdict
-from .service.verify import Find, Lease, OwnerLoader, Wait, read_ask, required, text_of
+from .service.owner_loaders import OwnerLoader
+from .service.verify import Find, Lease, Wait, read_ask, required, text_of
 from .store import open as stores
 from .tokenry import Tokenry
 
@@ -217,17 +218,21 @@ class AsyncTokenry(AsyncGroups):
         try:
             wish = next(steps)
             while True:
-                if not isinstance(wish, Find):
-                    answer: Any = await self._call(self._verifying.done, wish)
-                elif self._inline:
-                    answer = self._verifying.store.find(wish.kid)
-                elif found is not None:
-                    answer, found = await found, None
-                elif self._find is not None:
-                    answer = await self._find(wish.kid)
+                try:
+                    if not isinstance(wish, Find):
+                        answer: Any = await self._call(self._verifying.done, wish)
+                    elif self._inline:
+                        answer = self._verifying.store.find(wish.kid)
+                    elif found is not None:
+                        answer, found = await found, None
+                    elif self._find is not None:
+                        answer = await self._find(wish.kid)
+                    else:
+                        answer = await self._call(self._verifying.store.find, wish.kid)
+                except Exception as error:
+                    wish = steps.throw(error)
                 else:
-                    answer = await self._call(self._verifying.store.find, wish.kid)
-                wish = steps.send(answer)
+                    wish = steps.send(answer)
         except StopIteration as end:
             return end.value
 

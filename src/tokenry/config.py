@@ -50,6 +50,7 @@ class Settings:
     limits_when_down: Literal["closed", "open"] = "closed"
     store_timeout: timedelta = timedelta(seconds=5)
     migrate: bool = True
+    tracing: bool = False
     issuer: str = "urn:tokenry"
     access_life: timedelta = timedelta(minutes=5)
     session_idle_life: timedelta = timedelta(days=7)

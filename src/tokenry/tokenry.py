@@ -17,26 +17,29 @@ from .core.breaker import Breaker
 from .core.decide import ClientAddress, Question
 from .core.errors import Closed, ConfigError, StoreUnavailable, TokenryError
 from .core.keyring import Keyring
-from .core.model import NOT_GIVEN, NotGiven, Token, micros
+from .core.model import NOT_GIVEN, NotGiven, Token
 from .core.scopes import ScopesAsked
 from .core.secret import Secret
 from .core.token import OfflineValid, OfflineVerdict
 from .core.verdict import AnyValid, Explanation, Verdict
 from .groups import Groups, Joined
 from .runtime import instances
-from .runtime.clock import SystemClock
+from .runtime.clock import clock_of
 from .runtime.heads import HeadFile
 from .runtime.leases import Leases
 from .runtime.memory import Memory
 from .runtime.tally import Tally
 from .runtime.tokens import TokenMemory
+from .runtime.tracing import OpenTelemetrySpans
 from .runtime.worker import Worker
 from .service import canary, usage
 from .service.context import Context, Done, NoHeads
 from .service.events import Subscribers
 from .service.exchange import exchange
+from .service.owner_loaders import OwnerLoader, checked_loader
 from .service.signing_keys import Signers, jwks
-from .service.verify import OwnerLoader, Verifying, checked_loader, read_ask, required, text_of
+from .service.spans import NoSpans, Spans
+from .service.verify import Verifying, read_ask, required, text_of
 from .store import open as stores
 from .ticking import Ticking
 
@@ -83,7 +86,8 @@ class Tokenry(Ticking, Groups):
         instances.add(self)
 
     def _assemble(self, clock: Any, keyring: str | Path | Keyring | None) -> None:
-        self._now: Callable[[], int] = _clock(clock)
+        self._now: Callable[[], int] = clock_of(clock)
+        self._spans: Spans = OpenTelemetrySpans() if self.settings.tracing else NoSpans()
         self._keyring = KeyringSource(
             keyring, stores.keyring_beside(self._database), ephemeral=stores.is_ephemeral(self._database)
         )
@@ -320,6 +324,7 @@ class Tokenry(Ticking, Groups):
             owner_max_age=self.settings.owner_max_age // timedelta(microseconds=1),
             signers=self._signers,
             remembered=self._remembered,
+            spans=self._spans,
         )
 
     def _make_context(self) -> Context:
@@ -333,6 +338,7 @@ class Tokenry(Ticking, Groups):
             announce=self._announce,
             owner_loader=lambda: self._verifying.owner_loader,
             held=self._leases.held,
+            spans=self._spans,
             heads=HeadFile(keyring.with_name(keyring.name + ".heads")) if keyring else NoHeads(),
             signers=self._signers,
         )
@@ -390,11 +396,3 @@ class Tokenry(Ticking, Groups):
             self._worker,
         ):
             part.forget()
-
-
-def _clock(clock: Any) -> Callable[[], int]:
-    if clock is None:
-        return SystemClock()
-    if not hasattr(clock, "now"):
-        raise ConfigError("clock= takes an object whose now() returns an aware datetime, such as a FakeClock")
-    return lambda: micros(clock.now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from tokenry.aio import AsyncTokenry
@@ -59,8 +60,22 @@ class Served:
         self.throttle = Throttle(self.engine.now, most=settings.failures_max, seconds=settings.failures_window_seconds)
         self.hot = Hot(self.engine, settings, self.counters, self.throttle)
 
+    def begin(self, asked: Request, steps: Steps) -> list[Wish]:
+        """Return the first wishes of the steps of a hot route; StopIteration has the answer if there are none."""
+        with self.within(asked):
+            return next(steps)
+
+    def within(self, asked: Request) -> AbstractContextManager[object]:
+        """Let the spans of a block belong to the trace that a request names."""
+        trace = asked.trace if self.engine.is_traced else None
+        return self.engine.spans.within(trace)
+
     async def drive(self, asked: Request, steps: Steps, wishes: Sequence[Wish] = ()) -> Answer:
         """Wait for what the steps of a hot route wish for, until they end; the first `wishes` may be heard already."""
+        with self.within(asked):
+            return await self._drive(asked, steps, wishes)
+
+    async def _drive(self, asked: Request, steps: Steps, wishes: Sequence[Wish]) -> Answer:
         answer_to, look_ahead = self.engine.answer, self.engine.look_ahead
         found = None
         try:
@@ -191,7 +206,8 @@ class Application:
         else:
             app = self._operations.get(scope["path"]) or (self._oauth if place_of(scope["path"]) else self._rest)
             try:
-                await app(scope, bounded.receive, bounded.send)
+                with self._served.within(asked):
+                    await app(scope, bounded.receive, bounded.send)
             except asyncio.CancelledError:  # the server ends, and nobody knows what will have become of this
                 if bounded.status:
                     raise

@@ -37,6 +37,7 @@ from ..runtime.throttle import Throttle
 from ..service.refreshing_together import Refreshing, Result
 from ..service.refreshing_together import refresh_together as _refresh_together
 from ..service.sessions import of_refresh
+from ..service.spans import Spans
 from ..service.verify import Find, read_ask
 from ..store import open as stores
 
@@ -65,6 +66,8 @@ class Engine:
         self.now = tk._sync._now
         self.is_inline = tk._inline and not tk._inline_ticks and not tk._greenlets
         """Whether a lookup is so quick that the loop may wait for it."""
+        self.is_traced = tk._sync.settings.tracing
+        self.spans: Spans = tk._sync._spans
         self.gathers = tk._find is not None
         """Whether lookups of many callers are gathered into one."""
 
@@ -108,7 +111,12 @@ class Engine:
         try:
             wish = next(steps)
             while wish.__class__ is Find:
-                wish = steps.send(self._verifying.store.find(wish.kid))
+                try:
+                    row = self._verifying.store.find(wish.kid)
+                except Exception as error:
+                    wish = steps.throw(error)
+                else:
+                    wish = steps.send(row)
         except StopIteration as end:
             verdict: Verdict = end.value
             return verdict

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
+
+from tokenry.core.errors import ConfigError
+from tokenry.core.model import micros
 
 
 class SystemClock:
@@ -19,3 +24,12 @@ class SystemClock:
             return int(carried * 1_000_000)
         self._booted_at = wall - boot
         return int(wall * 1_000_000)
+
+
+def clock_of(clock: Any) -> Callable[[], int]:
+    """Return what tells the microseconds since the epoch: the system, or an object with `now()`; raise ConfigError."""
+    if clock is None:
+        return SystemClock()
+    if not hasattr(clock, "now"):
+        raise ConfigError("clock= takes an object whose now() returns an aware datetime, such as a FakeClock")
+    return lambda: micros(clock.now())

@@ -24,6 +24,7 @@ from tokenry.core.trace import Trace
 from .acting import Acting, check_by
 from .acting import By as By
 from .acting import external as external
+from .spans import NoSpans, Spans
 
 if TYPE_CHECKING:
     from .signing_keys import Signers
@@ -38,6 +39,8 @@ class Done:
     turns: bool = False
     fence: tuple[int, int] | None = None
     tenant_id: str = ""
+    tenant: str = ""
+    actions: tuple[str, ...] = ()
 
 
 class Heads(Protocol):
@@ -79,6 +82,7 @@ class Context:
     seals: bool = True
     signers: Signers | None = None
     ids: Ids = field(default_factory=Ids)
+    spans: Spans = field(default_factory=NoSpans)
     renew_keyring: Callable[[], None] = lambda: None
     """Take a rotated keyring over: a process that was idle must not write under a generation that is gone by now."""
 
@@ -123,13 +127,15 @@ class Context:
         slug, by = self.slug_of(tenant), self.by if by is NOT_GIVEN else by
         check_by(by)
         self.renew_keyring()
-        with self.store.change() as rows:
-            found = self._tenant(rows, slug, "alone" if alone else "shared")
-            now = self.now()
-            change = Change(self, rows, found, actor or self._actor(rows, found, by, home, now), now)
-            yield change
-            done = change.finish()
-        self.announce(done)
+        with self.spans.change(self.trace) as span:
+            with self.store.change() as rows:
+                found = self._tenant(rows, slug, "alone" if alone else "shared")
+                now = self.now()
+                change = Change(self, rows, found, actor or self._actor(rows, found, by, home, now), now)
+                yield change
+                done = change.finish()
+            span.done(done)
+            self.announce(done)
 
     def recording(self, rows: Rows, tenant: Tenant) -> Change:
         """Open a change of the program itself inside a transaction that is already open; `finish` it before its end."""
@@ -201,7 +207,7 @@ class Change(Scene):
             ip=context.ip,
             request_id=context.request_id,
             position=None,
-            trace_id=context.trace.trace_id if context.trace is not None else None,
+            trace_id=context.trace.trace_id if context.trace is not None else context.spans.trace_id(),
         )
         generation = keyring.signing(micros(self.now))
         self._entries.append(Sealed(entry, generation.id, entry_mac(generation, self.tenant.id, entry), None))
@@ -268,7 +274,8 @@ class Change(Scene):
             self.rows.events.insert(self.tenant, self._done.events)
         if self._done.turns:
             self._done.fence = self.rows.advance_fence()
-        self._done.tenant_id = self.tenant.id
+        self._done.tenant_id, self._done.tenant = self.tenant.id, self.tenant.slug
+        self._done.actions = tuple([sealed.entry.action for sealed in self._entries])
         return self._done
 
     def _check_generations(self) -> None:

@@ -183,10 +183,12 @@ def signed_here(context: Context, signers: Signers, text: str) -> jwt.Claims | N
 
 
 def _attempt(context: Context, policy: TokenPolicy, asked: Asked) -> Answered | Refused | None:
-    with context.store.change() as rows:
-        answered, change = attempt(context, rows, policy, asked)
-        done = change.finish() if change is not None else Done()
-    context.announce(done)
+    with context.spans.change(context.trace) as span:
+        with context.store.change() as rows:
+            answered, change = attempt(context, rows, policy, asked)
+            done = change.finish() if change is not None else Done()
+        span.done(done)
+        context.announce(done)
     return answered
 
 

@@ -73,17 +73,19 @@ def _commit(context: Context, signers: Signers, places: Sequence[_Place]) -> lis
     changes: dict[str, Change] = {}
     if not places:
         return answers
-    with context.store.change() as rows:
-        for _, own, asked in places:
-            answered, change = attempt(own, rows, signers.policy, asked)
-            answers.append(answered)
-            if change is not None:
-                first = changes.setdefault(change.tenant.id, change)
-                if first is not change:
-                    first.take(change)
-        all_done = [change.finish() for change in changes.values()]
-    for done in all_done:
-        context.announce(done)
+    with context.spans.change(places[0][1].trace) as span:
+        with context.store.change() as rows:
+            for _, own, asked in places:
+                answered, change = attempt(own, rows, signers.policy, asked)
+                answers.append(answered)
+                if change is not None:
+                    first = changes.setdefault(change.tenant.id, change)
+                    if first is not change:
+                        first.take(change)
+            all_done = [change.finish() for change in changes.values()]
+        span.done(*all_done)
+        for done in all_done:
+            context.announce(done)
     return answers
 
 

@@ -8,7 +8,6 @@ same rules for both, and no IO in them.
 from __future__ import annotations
 
 import hmac
-import inspect
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -17,7 +16,7 @@ from tokenry.core.addresses import read as read_address
 from tokenry.core.breaker import NOT_ANSWERING, Breaker
 from tokenry.core.codes import CHECKS, VerifyCode
 from tokenry.core.decide import Ask, failures
-from tokenry.core.errors import ConfigError, Denied, Invalid, StoreUnavailable
+from tokenry.core.errors import Denied, Invalid, StoreUnavailable
 from tokenry.core.grant import Grant, Row, compile_row, with_owner
 from tokenry.core.keyring import Keyring
 from tokenry.core.ports import Leases, Pepper, Remembers, Store, Tally
@@ -36,16 +35,15 @@ from tokenry.core.verdict import (
     states_of,
 )
 
+from .owner_loaders import OwnerLoader
 from .signing_keys import Signers
+from .spans import Spans
 from .tokens import RemembersTokens, Tokens
 from .wishes import Find as Find
 from .wishes import Lease as Lease
 from .wishes import Wait as Wait
 
 _log = logging.getLogger("tokenry.verify")
-
-OwnerLoader: TypeAlias = Callable[[str, str], object]
-"""Answers for an owner by external id and tenant: a mapping of its fields, True, or None (False) for none."""
 
 MALFORMED = Refused("malformed")
 NOT_FOUND = Refused("not_found")
@@ -73,6 +71,7 @@ class Verifying:
         owner_max_age: int,
         signers: Signers,
         remembered: RemembersTokens,
+        spans: Spans,
     ) -> None:
         self.store = store
         self.owner_loader: OwnerLoader | None = None
@@ -85,6 +84,7 @@ class Verifying:
         self._limits_open = limits_open
         self._leasing = leasing
         self._owner_max_age = owner_max_age
+        self.spans = spans
 
     def answer(self, text: str, ask: Ask) -> Verdict | None:
         """Answer from memory alone, or return None when something must be looked up or leased."""
@@ -115,6 +115,9 @@ class Verifying:
 
     def steps(self, text: str, ask: Ask) -> Steps:
         """Answer, yielding every wish that may have to wait."""
+        return self.spans.miss(self._steps(text, ask))
+
+    def _steps(self, text: str, ask: Ask) -> Steps:
         if "." in text:  # as in a token, and in no key
             return (yield from self.tokens.steps(text, ask))
         parsed = parse(text)
@@ -178,7 +181,12 @@ class Verifying:
         try:
             wish = next(steps)
             while True:
-                wish = steps.send(self.store.find(wish.kid) if isinstance(wish, Find) else self.done(wish))
+                try:
+                    answer = self.store.find(wish.kid) if isinstance(wish, Find) else self.done(wish)
+                except Exception as error:
+                    wish = steps.throw(error)
+                else:
+                    wish = steps.send(answer)
         except StopIteration as end:
             return end.value
 
@@ -361,28 +369,6 @@ def read_ask(
         if not asked.asks:
             raise Invalid.one("scopes", "bad_question", "a question about scopes names at least one, at every depth")
     return Ask(asked, address, ip, cost, tenant, environment, audience)
-
-
-def checked_loader(load: OwnerLoader) -> OwnerLoader:
-    """Return an owner loader whose answers are checked: one that says nothing we know must not let anybody in."""
-    if not callable(load) or any(
-        kind(call)
-        for call in (load, getattr(load, "__call__", None))  # noqa: B004 an object may be asynchronous by its call
-        for kind in (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
-    ):
-        raise ConfigError("owner_loader takes a plain function of (external_id, tenant) that does not wait")
-
-    def answer(external_id: str, tenant: str) -> object:
-        facts = load(external_id, tenant)
-        if facts is None or facts is True or facts is False or isinstance(facts, Mapping):
-            return facts
-        if inspect.iscoroutine(facts):
-            facts.close()
-        raise ConfigError(
-            f"the owner loader answered with {type(facts).__name__}; it returns a mapping of fields, True, or None"
-        )
-
-    return answer
 
 
 def text_of(presented: object) -> str:

@@ -184,7 +184,7 @@ class LaneProtocol(GuardedProtocol):
         served = self.served
         steps = served.hot.routes[self._route](asked)
         try:
-            wishes = next(steps)
+            wishes = next(steps) if asked.traceparent is None else served.begin(asked, steps)
         except StopIteration as end:
             served.counters.lane_count += 1
             self._write(end.value, asked, keep)

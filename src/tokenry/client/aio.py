@@ -46,10 +46,13 @@ class _Later(Client):
 
     async def _once(self, sending: Sending) -> Any:
         http, request_error = self._http(), httpx2().RequestError
-        try:
-            return answered(await http.request(**request(sending)))
-        except request_error as error:
-            return Answer(failure=type(error).__name__)
+        with self._tracing.sent(sending, self._traceparent) as outgoing:
+            try:
+                answer = answered(await http.request(**request(sending, outgoing.headers)))
+            except request_error as error:
+                answer = Answer(failure=type(error).__name__)
+            outgoing.answered(answer.status, answer.failure)
+        return answer
 
 
 class AsyncOwn:
@@ -131,10 +134,11 @@ class AsyncClient:
         retries: int = 2,
         remember: timedelta = timedelta(0),
         transport: Any = None,
+        tracing: bool | None = None,
     ) -> None:
         """Talk to a server, as `Client` does."""
-        options: dict[str, Any] = {"timeout": timeout, "retries": retries, "remember": remember, "transport": transport}
-        self._take(_Later(server, key, tenant=tenant, **options))
+        options: dict[str, Any] = {"timeout": timeout, "retries": retries, "remember": remember}
+        self._take(_Later(server, key, tenant=tenant, transport=transport, tracing=tracing, **options))
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -145,10 +149,10 @@ class AsyncClient:
     def __repr__(self) -> str:
         return repr(self._sync).replace("_Later", "AsyncClient")
 
-    def scoped(self, *, tenant: str | NotGiven = NOT_GIVEN) -> AsyncClient:
-        """Return the same client with another default tenant; the two share their connections."""
+    def scoped(self, *, tenant: str | NotGiven = NOT_GIVEN, traceparent: str | None = None) -> AsyncClient:
+        """Return the same client with another default tenant, or for one trace, as `Client` does."""
         other = object.__new__(AsyncClient)
-        other._take(self._sync.scoped(tenant=tenant))
+        other._take(self._sync.scoped(tenant=tenant, traceparent=traceparent))
         return other
 
     def forget(self) -> None:

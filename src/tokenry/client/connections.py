@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,14 +33,14 @@ def httpx2() -> Any:
     return httpx2
 
 
-def request(sending: Sending) -> dict[str, Any]:
+def request(sending: Sending, headers: Mapping[str, str]) -> dict[str, Any]:
     return {
         "method": sending.method,
         "url": sending.path,
         "params": sending.query,
         "json": sending.body,
         "data": sending.form,
-        "headers": sending.headers,
+        "headers": {**sending.headers, **headers},
     }
 
 

@@ -22,6 +22,7 @@ from .calls import question, slug
 from .connections import address, answered, httpx2, request
 from .offline import KeySets
 from .remember import Remembered
+from .tracing import Tracing, is_on
 from .wire import Answer, Pause, Sending, Steps, steps
 
 if TYPE_CHECKING:
@@ -62,12 +63,14 @@ class Client:
         retries: int = 2,
         remember: timedelta = timedelta(0),
         transport: Any = None,
+        tracing: bool | None = None,
     ) -> None:
         """Talk to a server as the holder of a key; without them as `TOKENRY_SERVER` and `TOKENRY_KEY` say.
 
         `tenant` is the default of all management calls. Only reads, and what carries an idempotency key, are sent again
         (`retries` times). `remember` lets `verify` give the same verdict again for so long, up to 60 s: a revoked key
-        may work on for that time, so it is off unless it is asked for. `transport` is one of httpx2.
+        may work on for that time, so it is off unless it is asked for. `transport` is one of httpx2. With `tracing`, or
+        `TOKENRY_TRACING`, each request is a span of OpenTelemetry, whose trace the server names in its audit log.
         """
         self._server = address(server or os.environ.get("TOKENRY_SERVER"))
         self._key = str(key or os.environ.get("TOKENRY_KEY") or "").strip()
@@ -79,6 +82,8 @@ class Client:
         self._sets = KeySets()
         self._transport = transport
         self._pool: tuple[int, Any] | None = None
+        self._tracing = Tracing(is_on(tracing, os.environ.get("TOKENRY_TRACING")), self._server)
+        self._traceparent: str | None = None
         self._bind(tenant)
 
     def __enter__(self) -> Client:
@@ -201,11 +206,15 @@ class Client:
         found: Mapping[str, Any] = self._send(Sending("GET", "/readyz"))
         return found
 
-    def scoped(self, *, tenant: str | NotGiven = NOT_GIVEN) -> Client:
-        """Return the same client with another default tenant; the two share their connections."""
+    def scoped(self, *, tenant: str | NotGiven = NOT_GIVEN, traceparent: str | None = None) -> Client:
+        """Return the same client with another default tenant, or for one trace; the two share their connections.
+
+        Every request carries `traceparent` (W3C; a malformed one is ignored). With `tracing` it is a span of that trace.
+        """
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__, _pool=(os.getpid(), self._http()))
-        other._bind(tenant)
+        other._traceparent = self._traceparent if traceparent is None else traceparent
+        other._bind(self._tenant if isinstance(tenant, NotGiven) else tenant)
         return other
 
     def forget(self) -> None:
@@ -220,6 +229,7 @@ class Client:
             pool[1].close()
 
     def _bind(self, tenant: str | NotGiven) -> None:
+        self._tenant = tenant
         self._slug = "default" if isinstance(tenant, NotGiven) else slug(tenant)
         for name, group in groups.GROUPS.items():
             setattr(self, name, group(self._send, tenant, self._walk))
@@ -262,10 +272,13 @@ class Client:
 
     def _once(self, sending: Sending) -> Any:
         http, request_error = self._http(), httpx2().RequestError
-        try:
-            return answered(http.request(**request(sending)))
-        except request_error as error:
-            return Answer(failure=type(error).__name__)
+        with self._tracing.sent(sending, self._traceparent) as outgoing:
+            try:
+                answer = answered(http.request(**request(sending, outgoing.headers)))
+            except request_error as error:
+                answer = Answer(failure=type(error).__name__)
+            outgoing.answered(answer.status, answer.failure)
+        return answer
 
     def _http(self) -> Any:
         """Return the connections of this process: those that a child inherits belong to its parent."""

@@ -88,12 +88,15 @@ class OpenTelemetrySpans:
             self._context.detach(token)
 
     @contextmanager
-    def request(self, method: str, route: str, host: str, port: int | None) -> Iterator[Outgoing]:
-        """Open the span of a request that a client sends."""
-        told: dict[str, Any] = {"http.request.method": method, "url.template": route, "server.address": host}
-        if port is not None:
-            told["server.port"] = port
-        with self._opened(f"{method} {route}", None, kind=self._trace.SpanKind.CLIENT, attributes=told) as span:
+    def request(
+        self, method: str, route: str, server: tuple[str, int | None], trace: Trace | None
+    ) -> Iterator[Outgoing]:
+        """Open the span of a request that a client sends; `trace` is what it belongs to where no span is open."""
+        told: dict[str, Any] = {"http.request.method": method, "url.template": route, "server.address": server[0]}
+        if server[1] is not None:
+            told["server.port"] = server[1]
+        about: dict[str, Any] = {"kind": self._trace.SpanKind.CLIENT, "attributes": told}
+        with self._opened(f"{method} {route}", self._parent(trace), **about) as span:
             headers: dict[str, str] = {}
             self._propagator.inject(headers)
             outgoing = Outgoing(headers)
@@ -140,6 +143,10 @@ class Outgoing:
         self.headers = headers
         self.status = 0
         self.failure = ""
+
+    def answered(self, status: int, failure: str) -> None:
+        """Take the status of the answer, or the name of the error when there is none."""
+        self.status, self.failure = status, failure
 
 
 class _Change:

@@ -209,7 +209,7 @@ class Client:
     def scoped(self, *, tenant: str | NotGiven = NOT_GIVEN, traceparent: str | None = None) -> Client:
         """Return the same client with another default tenant, or for one trace; the two share their connections.
 
-        Every request carries `traceparent` (W3C; a malformed one is ignored). With `tracing` it is a span of that trace.
+        Each request carries `traceparent` (W3C; a malformed one is ignored). With `tracing` it is a span of that trace.
         """
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__, _pool=(os.getpid(), self._http()))

@@ -93,6 +93,11 @@ MISTYPED = [
     ("/v1/auth", ["x-auth_require-scopes: admin:all"], "x-auth_require-scopes", "x-auth-require-scopes"),
     ("/v1/auth", ["X-Auth-Required-Scopes: admin:all"], "x-auth-required-scopes", "x-auth-require-scopes"),
     ("/v1/auth", ["X-Auth-Require-Env: test"], "x-auth-require-env", "x-auth-require-environment"),
+    ("/v1/auth", ["X-Auth--Require-Scopes: admin:all"], "x-auth--require-scopes", "x-auth-require-scopes"),
+    ("/v1/auth", ["X-Auth-Need-Scopes: admin:all"], "x-auth-need-scopes", "x-auth-require-scopes"),
+    ("/v1/auth", ["XAuth-Require-Scopes: admin:all"], "xauth-require-scopes", "x-auth-require-scopes"),
+    ("/v1/auth", ["X.Auth.Scope: admin:all"], "x.auth.scope", "x-auth-require-scopes"),
+    ("/v1/auth", ["X_Auth_Environment: test"], "x_auth_environment", "x-auth-require-environment"),
     ("/v1/auth/for/orders", ["X-Auth-Require-Tenant: a"], "x-auth-require-tenant", "x-auth-require-scopes or x-auth-"),
 ]
 
@@ -107,6 +112,18 @@ def test_a_mistyped_requirement_is_refused_by_name_and_lets_nobody_in(
         [error] = answer.json["errors"]
         assert (error["field"], error["code"]) == (name, "unknown_field")
         assert f"use {right}" in error["message"]
+
+
+@pytest.mark.parametrize("target", ["/v1/auth#?scopes=admin:all", "/v1/auth?#scopes=admin:all", "/v1/auth/for/x#y"])
+def test_a_target_with_a_fragment_is_refused(way: Way, place: Place, target: str) -> None:
+    assert ask(way, auth(place.key, target=target)).status == 400
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Auth-Scopes", "X_Auth_Scopes", "X-Auth-Owner", "X-Auth-Token", "X-Auth-Request-User"]
+)
+def test_what_a_client_says_it_is_requires_nothing(way: Way, place: Place, name: str) -> None:
+    assert ask(way, auth(place.key, f"{name}: admin:all")).status == 200
 
 
 @pytest.mark.parametrize("target", ["/v1/auth?scopes=", "/v1/auth?scopes", "/v1/auth?scopes=,%20", "/v1/auth?scopes=+"])

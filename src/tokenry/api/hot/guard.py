@@ -315,6 +315,8 @@ class GuardedProtocol(HttpToolsProtocol):
         count = names.count(b"host")
         if count > 1 or (not count and self.parser.get_http_version() == "1.1"):  # RFC 9112, section 3.2
             self.refuse("bad_request")
+        if b"#" in self.url:  # no target has a fragment, and a requirement behind one would be ignored
+            self.refuse("bad_request")
         if b"transfer-encoding" in names:  # what others in front of us may read in another way ends elsewhere for them
             codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
             if codings != [b"chunked"]:

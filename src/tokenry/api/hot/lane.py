@@ -149,7 +149,7 @@ class LaneProtocol(GuardedProtocol):
             return False
         method = self.parser.get_method()
         asked = Request(query, self.headers, self._peer, self.served.proxies)
-        if not _is_plain(asked) or b"#" in self.url or (method != b"POST" and route is not AUTH):
+        if not _is_plain(asked) or (method != b"POST" and route is not AUTH):
             return False
         self._asked, self._route, self._method = asked, route, method
         asked.method = method

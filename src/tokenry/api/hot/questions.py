@@ -24,7 +24,7 @@ NOBODY = "\0"
 _PARAMETERS = ("scopes", "environment")
 _HEADERS = ("x-auth-require-scopes", "x-auth-require-environment")
 _UNKNOWN_NAMED_MAX = 10
-_MAY_REQUIRE = frozenset((b"x-auth-r", b"x-auth_r", b"x_auth-r", b"x_auth_r"))
+_MAY_REQUIRE = frozenset((b"x-aut", b"x_aut", b"x.aut", b"xauth"))
 
 
 class Question(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -195,7 +195,7 @@ Needs: TypeAlias = tuple[bytes, tuple[tuple[bytes, bytes], ...]]
 
 def needs_of(query: bytes, fields: list[tuple[bytes, bytes]]) -> Needs:
     """Return what a request for `/v1/auth` requires."""
-    return query, tuple([field for field in fields if field[0][:8] in _MAY_REQUIRE and _requires(field[0])])
+    return query, tuple([field for field in fields if field[0][:5] in _MAY_REQUIRE and _requires(field[0])])
 
 
 Required: TypeAlias = tuple[Any, str | None]
@@ -231,8 +231,11 @@ class Requirements:
 
 
 def _requires(name: bytes) -> bool:
-    """Tell whether a header states a requirement, however it is spelled."""
-    return name.replace(b"_", b"-").startswith(b"x-auth-requir")
+    """Tell whether a header states a requirement, or was probably meant to. `X-Auth-Scopes` is our answer, and none."""
+    word = name.translate(None, b"-_.")
+    if not word.startswith(b"xauth") or word == b"xauthscopes":
+        return False
+    return any(part in word for part in (b"requir", b"scope", b"environment"))
 
 
 def check_query(query: bytes, *known: str) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
 from typing import Any
 
 import pytest
 
 from tests.contract.conftest import Issue
-from tokenry import Conflict, Invalid
+from tokenry import Conflict, Invalid, NotFound
 from tokenry.types import Owner
 
 pytestmark = pytest.mark.rules
+BEFORE_TIME = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+AFTER_TIME = datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-14)))
+"""Moments that a database holds as numbers, and that cannot be read again in UTC."""
+
 CAFE = "caf\u00e9", "cafe\u0301"
 
 WRONG: dict[str, Callable[[Any], Any]] = {
@@ -28,6 +33,11 @@ WRONG: dict[str, Callable[[Any], Any]] = {
     "after": lambda tk: tk.events.list(after=2**70),
     "expires_at": lambda tk: tk.keys.issue("ada", name="k", expires_at=timedelta(days=1)),
     "expires_in": lambda tk: tk.keys.issue("ada", name="k", expires_in=datetime(2030, 1, 1, tzinfo=UTC)),
+    "not_before of the past": lambda tk: tk.keys.issue("ada", name="k", not_before=BEFORE_TIME),
+    "not_before of the future": lambda tk: tk.keys.issue("ada", name="k", not_before=AFTER_TIME),
+    "last_used_before": lambda tk: tk.keys.list(last_used_before=BEFORE_TIME),
+    "expired_before": lambda tk: tk.keys.purge(expired_before=AFTER_TIME),
+    "since": lambda tk: tk.usage.get("key_0000000000000000000000", since=BEFORE_TIME),
     "email": lambda tk: tk.owners.put("ada", email="a@b\nBcc: x"),
     "name of an owner": lambda tk: tk.owners.put("ada", name="a\nb"),
     "description": lambda tk: tk.keys.issue("ada", name="k", description="a\0b"),
@@ -87,3 +97,35 @@ def test_line_ends_of_a_description_become_one_kind(tk: Any, issue: Issue) -> No
     assert key.description == "a\nb\nc\nd\te"
     assert tk.keys.update(key.id, description="x\r\ny").description == "x\ny"
     assert tk.keys.revoke(key.id, reason="lost\r\nfound").revoke_reason == "lost\nfound"
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0", "\ud800", "a\n", "x" * 10_000])
+def test_a_text_that_no_database_holds_names_nothing(tk: Any, ada: Owner, text: str) -> None:
+    kinds: tuple[type[Exception], ...] = (NotFound, Invalid)
+    for call in (tk.owners.list, tk.keys.list, tk.sessions.list, tk.events.list, tk.signing_keys.list, tk.audit.list):
+        with pytest.raises(kinds):
+            call(tenant=text)
+    with pytest.raises(kinds):
+        tk.tenants.get(text)
+    with pytest.raises(kinds):
+        tk.owners.put("ada", tenant=text)
+    for name in ("subject", "actor", "action"):
+        assert len(tk.audit.list(**{name: text})) == 0
+
+
+class Word(StrEnum):
+    """A class that is derived from `str`, as texts of frameworks are."""
+
+    ADA = "ada"
+    READ = "read:projects"
+    ROLE = "reader"
+
+
+def test_texts_of_derived_classes_are_taken(tk: Any) -> None:
+    tk.roles.put(Word.ROLE, scopes=[Word.READ])
+    tk.owners.put(Word.ADA, roles=[Word.ROLE])
+    asked = {"name": "k", "scopes": [Word.READ], "roles": [Word.ROLE], "idempotency_key": "once"}
+    first, again = [tk.keys.issue(Word.ADA, **asked) for _ in range(2)]
+    assert (str(again.secret), again.key.scopes) == (str(first.secret), ("read:projects",))
+    assert tk.verify(first.secret, scopes=Word.READ)
+    assert [event.subject for event in tk.events.list()][:2] == ["reader", "ada"]

@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -86,9 +86,14 @@ def name(field: str, value: object, errors: Errors) -> str:
     return text(field, value, errors, least=1, most=NAME_MAX)
 
 
+def is_slug(value: str) -> bool:
+    """Tell whether a text can be the slug of a tenant."""
+    return _SLUG.fullmatch(value) is not None
+
+
 def slug(field: str, value: object, errors: Errors) -> str:
     """Return the slug of a tenant."""
-    if not isinstance(value, str) or not _SLUG.fullmatch(value):
+    if not isinstance(value, str) or not is_slug(value):
         errors.append(FieldError(field, "bad_slug", "must be 1 to 63 of [a-z0-9-], not beginning or ending with '-'"))
         return ""
     return value
@@ -176,13 +181,17 @@ def _fits(value: Any, levels: int) -> bool:
 
 
 def moment(field: str, value: object, errors: Errors) -> datetime | None:
-    """Return an aware moment, or None for None."""
+    """Return an aware moment in UTC, or None for None. One beyond the years of UTC could be stored and never read."""
     if value is None:
         return None
     if not isinstance(value, datetime) or value.tzinfo is None:
         errors.append(FieldError(field, "not_a_moment", "must be a datetime with a time zone"))
         return None
-    return value
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        errors.append(FieldError(field, "out_of_range", "lies before the year 1 or after the year 9999 in UTC"))
+        return None
 
 
 def length(field: str, value: object, errors: Errors, *, least: timedelta, most: timedelta) -> timedelta:

@@ -50,6 +50,8 @@ class Audit:
         asked = {"subject": subject, "actor": actor, "action": action}
         which = {name: str(value) for name, value in asked.items() if value is not None}
         with self._reading(tenant, by, "reading the audit log") as scene:
+            if not all(map(str.isprintable, which.values())):  # no entry holds such a text, nor does every database
+                return Page(())
             until = scene.rows.audit.reach(scene.tenant, which, before=before)
             found = scene.rows.audit.list(scene.tenant, which, before=before, until=until, limit=limit + 1)
         return page("entry", found, limit, lambda entry: entry.id, until)

@@ -26,6 +26,8 @@ from .owners import write_down
 
 KEPT = timedelta(minutes=10)
 _KEY_MAX = 255
+_encode = msgspec.json.Encoder(enc_hook=str.__str__).encode
+"""Takes a scope of a class that is derived from `str`, too."""
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ class Repeatable:
 
     def save(self, key: Key, prefix: str) -> None:
         """Keep the answer, in the transaction of the change."""
-        answer = msgspec.json.encode(Saved(key, prefix)).decode()
+        answer = _encode(Saved(key, prefix)).decode()
         row = Answer(self.arguments, self.generation.id, self.nonce, answer, self.change.now + KEPT)
         self.change.rows.idempotency.insert(self.change.tenant, self.id, row)
 

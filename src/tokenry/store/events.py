@@ -52,6 +52,9 @@ _KNOWN = select(event.c.id).where(
     event.c.tenant_id == bindparam("tenant_id"), event.c.id.in_(bindparam("ids", expanding=True))
 )
 
+_encode = msgspec.json.Encoder(enc_hook=str.__str__).encode
+"""Takes an external id of a class that is derived from `str`, too, such as Django's `SafeString`."""
+
 
 class EventRows:
     """Events within one transaction."""
@@ -62,7 +65,7 @@ class EventRows:
 
     def insert(self, tenant: Tenant, events: Sequence[Event]) -> None:
         rows = [(e.id, e.type, micros(e.at), e.subject, e.actor, stored(e.data)) for e in events]
-        values = {"tenant_id": tenant.id, "rows": msgspec.json.encode(rows).decode()}
+        values = {"tenant_id": tenant.id, "rows": _encode(rows).decode()}
         _INSERT[self._dialect](self._connection, values)
 
     def list(

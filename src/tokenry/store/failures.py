@@ -23,7 +23,7 @@ def translated() -> Iterator[None]:
     """Turn driver errors into `Clash` or `StoreUnavailable`; the private detail goes to the log without parameters."""
     try:
         yield
-    except DataError:
+    except (DataError, UnicodeEncodeError):
         raise Invalid.one("value", "bad_text", "a text holds characters that the database cannot hold") from None
     except IntegrityError as error:
         raise Clash(type(error.orig).__name__) from None

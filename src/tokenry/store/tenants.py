@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from tokenry.core.fields import is_slug
 from tokenry.core.model import Tenant
 from tokenry.core.records import TENANT
 
@@ -49,6 +50,8 @@ class TenantRows:
         self._connection.execute(insert(tenant), stored_row(TENANT.row(record)))
 
     def get(self, slug: str, *, lock: str | None = None) -> Tenant | None:
+        if not is_slug(slug):  # which a database may be unable to take as a text
+            return None
         row = _LOCKED[lock].first(self._connection, slug=slug)
         return TENANT.record(row) if row else None
 

@@ -13,8 +13,8 @@ UV_READY := .venv/.uv-$(UV_VERSION)
 RUN_READY := .venv/.run-ready
 DEV_READY := .venv/.dev-ready
 LOWEST_READY := $(LOWEST)/.ready
-CLIENTS := tests/clients
-CLIENTS_READY := $(CLIENTS)/node_modules/.ready
+NODE := tests/clients tests/typing
+NODE_READY := $(NODE:=/node_modules/.ready)
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
@@ -36,7 +36,7 @@ serve: $(RUN_READY) ## start the server on ./tokenry-data
 
 test: test-main test-lowest ## every test, then the contract suite on the lowest allowed dependencies
 
-test-main: $(DEV_READY) $(CLIENTS_READY)
+test-main: $(DEV_READY) $(NODE_READY)
 	.ci/debian $(PROGRAMS)
 	$(BIN)/$(PYTEST)
 
@@ -75,7 +75,7 @@ lock: $(UV_READY) ## resolve dependencies anew, after a change in pyproject.toml
 		--output-file tests/lowest.txt pyproject.toml
 
 clean: ## remove environments, caches and build results, never data
-	rm -rf .venv .venv-lowest .venv-peers $(CLIENTS)/node_modules build dist htmlcov .coverage .coverage.* .hypothesis \
+	rm -rf .venv .venv-lowest .venv-peers $(NODE:=/node_modules) build dist htmlcov .coverage .coverage.* .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
@@ -93,10 +93,10 @@ $(DEV_READY): pyproject.toml uv.lock $(UV_READY)
 	$(UV) sync --quiet --frozen --all-extras
 	touch $@ $(RUN_READY)
 
-# OAuth clients that nobody here wrote, at the versions of the lock file.
-$(CLIENTS_READY): $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
+# OAuth clients that nobody here wrote, and the type checker pyright, at the versions of the lock files.
+%/node_modules/.ready: %/package.json %/package-lock.json
 	.ci/debian node=nodejs npm=npm
-	cd $(CLIENTS) && npm ci --silent
+	cd $* && npm ci --silent
 	touch $@
 
 $(LOWEST_READY): pyproject.toml tests/lowest.txt $(UV_READY)

@@ -6,7 +6,7 @@ from flask import Flask, abort, redirect, render_template_string, request, url_f
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from tokenry import Conflict, Invalid, Limit, NotAllowed, NotFound
-from tokenry.ext.flask import FlaskTokenry, current_credential
+from tokenry.ext.flask import FlaskTokenry, current_credential, current_key
 
 STAFF = {"root": generate_password_hash("everything"), "clerk": generate_password_hash("invoices")}
 GRACE = timedelta(days=1)
@@ -83,7 +83,7 @@ def change(id, what):
 @app.get("/api/invoices")
 @auth.key_required("read:invoices")
 def invoices():
-    return {"for": current_credential.key.name, "invoices": ["2026-001"]}
+    return {"for": current_key.key.name, "invoices": ["2026-001"]}
 
 
 @app.get("/api/stock")

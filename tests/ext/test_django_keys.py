@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.test import AsyncClient, Client, override_settings
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 
 from tests.ext import django_project
 from tokenry import ConfigError, Limit, Tokenry
-from tokenry.ext.django import close, get_tokenry
+from tokenry.ext.django import close, credential_of, get_tokenry, key_of, session_of
 
 
 @pytest.fixture
@@ -147,3 +147,20 @@ def test_a_database_in_memory_says_what_to_do() -> None:
 def test_an_unknown_option_is_named(tk: Tokenry, client: Client) -> None:
     with override_settings(TOKENRY={"COOKIE_SECURITY": False}), pytest.raises(ConfigError, match="COOKIE_SECURITY"):
         client.get("/projects")
+
+
+def test_accessors_return_the_credential_or_say_which_decorator_is_missing(tk: Tokenry) -> None:
+    request = RequestFactory().get("/")
+    assert credential_of(request) is None
+    for read in (key_of, session_of):
+        with pytest.raises(TypeError, match="_required"):
+            read(request)
+    verdict = tk.verify(issue(tk)["Authorization"][7:])
+    request.credential = verdict
+    assert credential_of(request) is key_of(request) is verdict
+    with pytest.raises(TypeError, match="session_required"):
+        session_of(request)
+    request.credential = tk.verify(tk.sessions.start("ada").access)
+    assert session_of(request).session.owner == "ada"
+    with pytest.raises(TypeError, match="key_required"):
+        key_of(request)

@@ -108,6 +108,34 @@ def test_openapi_says_what_a_route_needs(tk: AsyncTokenry, client: TestClient) -
     assert "parameters" not in document["paths"]["/open"]["get"]
 
 
+def test_openapi_says_how_a_route_refuses_and_keeps_what_the_route_says_itself(tk: AsyncTokenry) -> None:
+    app, auth = application(tk)
+    app.include_router(auth.router("/auth"))
+    reading = [Depends(auth.key_required("read:projects"))]
+
+    @app.get("/own", dependencies=reading, responses={403: {"description": "Ours."}})
+    async def own() -> None:
+        pass
+
+    @app.get("/free")
+    async def free() -> None:
+        pass
+
+    for document in (app.openapi(), app.openapi()):  # the second time it is remembered
+        paths = document["paths"]
+        for path, verb in (("/projects", "get"), ("/signed-in", "get"), ("/auth/refresh", "post")):
+            responses = paths[path][verb]["responses"]
+            assert {"401", "403", "429"} <= responses.keys(), path
+            content = responses["429"]["content"]["application/problem+json"]
+            assert content["schema"] == {"$ref": "#/components/schemas/TokenryProblem"}
+        assert paths["/own"]["get"]["responses"]["403"] == {"description": "Ours."}
+        assert paths["/free"]["get"]["responses"].keys() == {"200"}
+        assert paths["/auth/refresh"]["post"]["security"] == [{"Refresh": []}]
+    schema = app.openapi()["components"]["schemas"]["TokenryProblem"]
+    with TestClient(app) as client:
+        assert client.get("/projects").json().keys() == set(schema["required"]) == set(schema["properties"])
+
+
 def test_a_websocket_is_let_in_or_never_opened(tk: AsyncTokenry, client: TestClient) -> None:
     with client.websocket_connect("/live", headers=issue(tk, "read:projects")) as socket:
         assert socket.receive_text() == "ada"

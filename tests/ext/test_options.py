@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from tokenry import AsyncTokenry, ConfigError, Tokenry
 from tokenry.config import fresh_keyring
 from tokenry.ext.fastapi import FastAPITokenry
 from tokenry.ext.flask import FlaskTokenry
-from tokenry.ext.options import Options, read_options
+from tokenry.ext.guard import Asked
+from tokenry.ext.host import Starting
+from tokenry.ext.options import Options, OptionsGiven, read_options
 from tokenry.testing import throwaway
 
 
@@ -179,3 +183,11 @@ def test_lengths_and_numbers_are_read_from_texts() -> None:
     read = read_options({"failures_max": "7", "failures_window": "60", "refresh_cookie_life": 5, "allowed_origins": []})
     assert (read.failures_max, read.failures_window) == (7, timedelta(minutes=1))
     assert (read.refresh_cookie_life, read.allowed_origins) == (timedelta(seconds=5), ())
+
+
+def test_keywords_that_type_checkers_know_are_those_that_are_taken(tk: Tokenry) -> None:
+    assert OptionsGiven.__annotations__.keys() == {field.name for field in fields(Options)}
+    verify = inspect.signature(Tokenry.verify).parameters
+    assert Asked.__annotations__.keys() == verify.keys() - {"self", "presented", "scopes", "ip", "offline"}
+    start = inspect.signature(tk.sessions.start).parameters
+    assert Starting.__annotations__.keys() == start.keys() - {"owner", "claims"}

@@ -12,12 +12,12 @@ from typing import Unpack
 from tokenry import AsyncTokenry
 from tokenry.edge.asgi import App, Fields, Message, Receive, Scope, Send, raw, respond
 from tokenry.edge.problems import Problem
-from tokenry.types import ConfigError, ScopesAsked
+from tokenry.types import ConfigError, Kind, ScopesAsked
 
 from . import steps
 from .answers import limits_of
 from .facts import of_scope
-from .guard import ALL, Asked, Guard, Kind
+from .guard import ALL, Asked, Guard
 from .options import OptionsGiven, read_options
 
 _POLICY_VIOLATION = 1008

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, Unpack, overload
 
-from tokenry.types import ScopesAsked
+from tokenry.types import Kind, ScopesAsked
 
-from .guard import ALL, KEYS, SESSIONS, Asked, Demand, Kind
+from .guard import ALL, KEYS, SESSIONS, Asked, Demand
 
 F = TypeVar("F", bound=Callable[..., Any])
 

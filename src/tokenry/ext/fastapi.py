@@ -4,7 +4,7 @@ app = FastAPI()
 auth = FastAPITokenry(app, AsyncTokenry("sqlite:///keys.db"))
 
 @app.get("/projects")
-async def projects(credential: Annotated[Valid, Depends(auth.key_required("read:projects"))]):
+async def projects(credential: Annotated[KeyValid | TokenValid, Depends(auth.key_required("read:projects"))]):
     return {"owner": credential.owner.external_id}
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import Parameter, Signature
-from typing import Annotated, Any, Unpack
+from typing import Annotated, Any, Generic, Literal, TypeVar, Unpack, cast, overload
 
 from .extras import missing
 
@@ -28,16 +28,18 @@ except ModuleNotFoundError as error:
 from tokenry import AsyncTokenry
 from tokenry.edge import is_json
 from tokenry.edge.problems import Problem
-from tokenry.types import ConfigError, ScopesAsked, SessionTokens, Valid
+from tokenry.types import AnyValid, ConfigError, KeyValid, Kind, ScopesAsked, SessionTokens, SessionValid, TokenValid
 
 from . import cookies, steps
 from .answers import limits_of
 from .facts import of_scope, token_of
-from .guard import ALL, KEYS, SESSIONS, Asked, Guard, Kind
+from .guard import ALL, KEYS, SESSIONS, Asked, Guard
 from .hooks import Hooks
 from .host import Answered, Host, OwnerId, Starting
+from .openapi import BEARER, REFRESH, SESSION, with_refusals
 from .options import OptionsGiven, read_options
 
+V = TypeVar("V", covariant=True)
 _POLICY_VIOLATION = 1008
 _BEARER = HTTPBearer(description="An API key, or the access token of a session.")
 
@@ -64,27 +66,42 @@ class FastAPITokenry(Hooks):
         self.verify = steps.when_known(tk)
         self.guard = Guard(read_options(options))
         self._host = Host(tk, self.guard, self, _respond)
-        self._cookie = _Cookie(self.guard.options.access_name)
+        self._cookie = _Cookie(SESSION, self.guard.options.access_name)
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: FastAPI) -> None:
-        """Let an application answer refusals as problems."""
+        """Let an application answer refusals as problems, and name them in its OpenAPI document."""
         app.add_exception_handler(Refusal, _response_of)
+        described = app.openapi
+        app.openapi = lambda: with_refusals(described())  # type: ignore[method-assign]
 
-    def key_required(self, scopes: ScopesAsked | None = None, **asked: Unpack[Asked]) -> Any:
-        """Return a dependency that lets in who brings a key (or a token derived from one) with these scopes."""
-        return _Required(self, scopes, KEYS, asked)
+    def key_required(
+        self, scopes: ScopesAsked | None = None, **asked: Unpack[Asked]
+    ) -> Required[KeyValid | TokenValid]:
+        """Return a dependency that lets in callers with a key, or a token derived from one, with these scopes."""
+        return Required(self, scopes, KEYS, asked)
 
-    def session_required(self, scopes: ScopesAsked | None = None, **asked: Unpack[Asked]) -> Any:
-        """Return a dependency that lets in who is signed in."""
-        return _Required(self, scopes, SESSIONS, asked)
+    def session_required(self, scopes: ScopesAsked | None = None, **asked: Unpack[Asked]) -> Required[SessionValid]:
+        """Return a dependency that lets in users who are signed in."""
+        return Required(self, scopes, SESSIONS, asked)
 
+    @overload
+    def credential_required(
+        self, scopes: ScopesAsked | None = None, *, optional: Literal[False] = False, **asked: Unpack[Asked]
+    ) -> Required[AnyValid]: ...
+    @overload
+    def credential_required(
+        self, scopes: ScopesAsked | None = None, *, optional: bool, **asked: Unpack[Asked]
+    ) -> Required[AnyValid | None]: ...
     def credential_required(
         self, scopes: ScopesAsked | None = None, *, optional: bool = False, **asked: Unpack[Asked]
     ) -> Any:
-        """Return a dependency that lets in either; with `optional` also who brings nothing, never with a bad one."""
-        return _Required(self, scopes, ALL, asked, optional=optional)
+        """Return a dependency that lets in callers with a key and users who are signed in.
+
+        With `optional` a request without a credential is let in, too; never one with a bad credential.
+        """
+        return Required(self, scopes, ALL, asked, optional=optional)
 
     async def sign_in(
         self,
@@ -124,7 +141,8 @@ class FastAPITokenry(Hooks):
 
     def router(self, prefix: str = "/auth") -> APIRouter:
         """Return `POST …/refresh`, `POST …/sign-out` and `POST …/sign-out/everywhere`; see `refresh_path`."""
-        room = APIRouter(prefix=prefix, tags=["sessions"])
+        cookie = _Cookie(REFRESH, self.guard.options.refresh_name)
+        room = APIRouter(prefix=prefix, tags=["sessions"], dependencies=[Depends(cookie)])
         refreshed = Depends(self.refresh_session)
 
         @room.post("/refresh")
@@ -142,20 +160,20 @@ class FastAPITokenry(Hooks):
         return room
 
 
-class _Required(SecurityBase):
+class Required(SecurityBase, Generic[V]):
     """A dependency: the verdict of the credential that a request or a WebSocket presents."""
 
     def __init__(
-        self, auth: FastAPITokenry, scopes: Any, kinds: tuple[Kind, ...], asked: Any, *, optional: bool = False
+        self, auth: FastAPITokenry, scopes: Any, kinds: tuple[Kind, ...], asked: Asked, *, optional: bool = False
     ) -> None:
         self.model = _BEARER
-        self.scheme_name = "Bearer"
+        self.scheme_name = BEARER
         self._auth = auth
         self._need = auth.guard.need(scopes, kinds, **asked)
         self._optional = optional
         self.__signature__ = _signature(auth._cookie if "session" in kinds else None)
 
-    async def __call__(self, connection: HTTPConnection, response: Response, cookie: None = None) -> Valid | None:
+    async def __call__(self, connection: HTTPConnection, response: Response, cookie: None = None) -> V:
         auth = self._auth
         facts = of_scope(connection.scope)
         found = await steps.run_async(steps.admit(auth.verify, auth.guard, facts, self._need, optional=self._optional))
@@ -165,15 +183,15 @@ class _Required(SecurityBase):
             raise _refusal(connection, await steps.run_async(auth._host.refuse(found)))
         for name, value in limits_of(found) if found is not None else ():
             response.headers[name] = value
-        return found
+        return cast("V", found)
 
 
 class _Cookie(SecurityBase):
-    """Stands in OpenAPI for the cookie of who is signed in; the dependency that needs it reads it itself."""
+    """Stands in OpenAPI for a cookie of a signed-in user; the call that needs it reads it itself."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, scheme_name: str, name: str) -> None:
         self.model = APIKey(**{"in": APIKeyIn.cookie, "name": name, "description": "Set by signing in."})  # type: ignore[arg-type]
-        self.scheme_name = "Session"
+        self.scheme_name = scheme_name
 
     async def __call__(self) -> None:
         return None

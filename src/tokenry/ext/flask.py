@@ -28,7 +28,7 @@ from tokenry import Tokenry
 from tokenry.config import override
 from tokenry.edge import is_json
 from tokenry.edge.problems import Problem
-from tokenry.types import ConfigError, SessionTokens, Valid
+from tokenry.types import AnyValid, ConfigError, KeyValid, SessionTokens, SessionValid, TokenValid, Valid
 
 from . import cookies, steps
 from .answers import limits_of, problem
@@ -47,8 +47,16 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "TOKENRY_"
 
-current_credential: Any = LocalProxy(lambda: g.get("_tokenry_credential"))
+_credential: Any = LocalProxy(lambda: g.get("_tokenry_credential"))
+
+current_credential: AnyValid = _credential
 """The verdict of the credential that was presented; falsy where none is needed and none came."""
+
+current_key: KeyValid | TokenValid = _credential
+"""The same in a view behind `key_required`."""
+
+current_session: SessionValid = _credential
+"""The same in a view behind `session_required`."""
 
 current_user: Any = LocalProxy(lambda: g.get("_tokenry_user"))
 """What the `user_loader` returned for the owner of the credential."""
@@ -148,7 +156,7 @@ class FlaskTokenry(Hooks, Decorators):
 
         return guarded
 
-    def _admit(self, demand: Demand, optional: bool) -> Valid | Problem | None:
+    def _admit(self, demand: Demand, optional: bool) -> AnyValid | Problem | None:
         """Put the credential of this request into `g`; return it, or why the request must not pass."""
         state, store = _state(), cast("Any", g)._get_current_object()
         facts = of_environ(request.environ)

@@ -2,13 +2,13 @@
 
 text = guard.presented(facts)        # a credential, None for none, or a Problem
 verdict = tk.verify(text, ip=guard.client(facts), **need.ask)
-guard.judged(verdict, facts, need)   # the Valid, or a Problem
+guard.judged(verdict, facts, need)   # the verdict, or a Problem
 """
 
 from __future__ import annotations
 
 import time
-from typing import Any, Final, Literal, TypeAlias, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 from tokenry.edge import (
     ENTRY_BYTES,
@@ -25,14 +25,11 @@ from tokenry.edge import (
     read_presented,
 )
 from tokenry.edge.problems import Problem, refused
-from tokenry.types import Refused, ScopesAsked, Valid, Verdict
+from tokenry.types import AnyValid, Kind, Refused, ScopesAsked, Valid, Verdict
 
 from .answers import problem
 from .facts import Facts
 from .options import Options
-
-Kind: TypeAlias = Literal["key", "session", "token"]
-"""What a credential is: a key, the access token of a session, or a token that was derived from a key."""
 
 KEYS: Final[tuple[Kind, ...]] = ("key", "token")
 SESSIONS: Final[tuple[Kind, ...]] = ("session",)
@@ -197,7 +194,7 @@ class Guard:
         """Return the client's address: what the server says, or what the trusted proxies say."""
         return facts.peer if self._proxies is None else self._proxies.client(facts.peer, facts.forwarded)
 
-    def judged(self, verdict: Verdict, facts: Facts, need: Need) -> Valid | Problem:
+    def judged(self, verdict: Verdict, facts: Facts, need: Need) -> AnyValid | Problem:
         """Return the verdict if it will do, or the problem that it is."""
         if isinstance(verdict, Refused):
             return refused(self.throttled(verdict, facts), need.scopes)

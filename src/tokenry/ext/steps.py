@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from tokenry import AsyncTokenry, Tokenry
 from tokenry.edge import Engine
 from tokenry.edge.problems import Problem
-from tokenry.types import StoreUnavailable, Valid
+from tokenry.types import AnyValid, StoreUnavailable
 
 from .answers import problem
 from .facts import Facts
@@ -70,7 +70,7 @@ def when_known(tk: AsyncTokenry) -> Verify:
 
 def admit(
     verify: Verify, guard: Guard, facts: Facts, need: Need, *, optional: bool = False
-) -> Steps[Valid | Problem | None]:
+) -> Steps[AnyValid | Problem | None]:
     """Judge the credential of a request. Only where none is needed and none came the answer is None."""
     text = guard.presented(facts)
     if text is None:

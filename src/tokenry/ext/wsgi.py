@@ -14,12 +14,12 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from tokenry import Tokenry
 from tokenry.edge.problems import Problem
-from tokenry.types import ScopesAsked
+from tokenry.types import Kind, ScopesAsked
 
 from . import steps
 from .answers import limits_of
 from .facts import of_environ
-from .guard import ALL, Asked, Guard, Kind
+from .guard import ALL, Asked, Guard
 from .options import OptionsGiven, read_options
 
 

@@ -10,7 +10,15 @@ def projects(request):
 from ..extras import missing
 
 try:
-    from .admitting import Refusal, credential_required, key_required, session_required
+    from .admitting import (
+        Refusal,
+        credential_of,
+        credential_required,
+        key_of,
+        key_required,
+        session_of,
+        session_required,
+    )
     from .engine import close, get_tokenry, hooks
     from .middleware import TokenryMiddleware
     from .sessions import refresh_session, sign_in, sign_out
@@ -21,11 +29,14 @@ __all__ = [
     "Refusal",
     "TokenryMiddleware",
     "close",
+    "credential_of",
     "credential_required",
     "get_tokenry",
     "hooks",
+    "key_of",
     "key_required",
     "refresh_session",
+    "session_of",
     "session_required",
     "sign_in",
     "sign_out",

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from tokenry.edge.problems import Problem
-from tokenry.types import Valid
+from tokenry.types import AnyValid, KeyValid, SessionValid, TokenValid, Valid
 
 from .. import steps
 from ..answers import limits_of, problem
@@ -39,7 +39,7 @@ def facts_of(request: HttpRequest) -> Facts:
     return facts._replace(scheme=request.scheme or "http", host=forwarded or facts.host)
 
 
-def admitted(request: HttpRequest, need: Need, *, optional: bool) -> Valid | None:
+def admitted(request: HttpRequest, need: Need, *, optional: bool) -> AnyValid | None:
     """Put the credential of a request on it, and the user if the project loads users; raise Refusal."""
     request.credential = None
     admitting = steps.admit(steps.at_once(get_tokenry()), guard(), facts_of(request), need, optional=optional)
@@ -55,6 +55,27 @@ def admitted(request: HttpRequest, need: Need, *, optional: bool) -> Valid | Non
             raise Refusal(problem("unknown_user"))
         request.user = user
     request.credential = found
+    return found
+
+
+def credential_of(request: HttpRequest) -> AnyValid | None:
+    """Return `request.credential` with its type; None where none is needed and none came."""
+    return getattr(request, "credential", None) or None
+
+
+def key_of(request: HttpRequest) -> KeyValid | TokenValid:
+    """Return the credential of a request behind `key_required`; raise TypeError for any other."""
+    found = credential_of(request)
+    if found is None or found.kind == "session":
+        raise TypeError("this request was not let in by a key: put @key_required on its view")
+    return found
+
+
+def session_of(request: HttpRequest) -> SessionValid:
+    """Return the credential of a request behind `session_required`; raise TypeError for any other."""
+    found = credential_of(request)
+    if found is None or found.kind != "session":
+        raise TypeError("this request was not let in by a session: put @session_required on its view")
     return found
 
 

@@ -23,7 +23,7 @@ except ModuleNotFoundError as error:
     raise missing(error, "djangorestframework") from None
 
 from tokenry.edge.problems import Problem
-from tokenry.types import Valid
+from tokenry.types import AnyValid, Valid
 
 from ..answers import problem
 from ..guard import ALL, Need
@@ -64,7 +64,7 @@ class TokenryAuthentication(BaseAuthentication):
     `request.user` is what the project loads, else a `Holder`; `request.auth` is the verdict.
     """
 
-    def authenticate(self, request: Any) -> tuple[Any, Valid] | None:
+    def authenticate(self, request: Any) -> tuple[Any, AnyValid] | None:
         """Return the user and the verdict, None when no credential came; raise Refused."""
         wanted = _need_of((request.parser_context or {}).get("view"), request.method)
         try:

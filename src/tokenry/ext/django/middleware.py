@@ -9,7 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from tokenry.types import Valid
+from tokenry.types import AnyValid
 
 from ..guard import ALL, Demand
 from .admitting import Refusal, admitted, answer, with_limits
@@ -48,10 +48,10 @@ class TokenryMiddleware:
         return answer(error.problem) if isinstance(error, Refusal) else None
 
     def _prepare(self, request: Any) -> None:
-        def read() -> Valid | None:
+        def read() -> AnyValid | None:
             return admitted(request, _ANY.at(guard()), optional=True)
 
-        async def read_async() -> Valid | None:
+        async def read_async() -> AnyValid | None:
             return await sync_to_async(read, thread_sensitive=False)()
 
         request.credential = SimpleLazyObject(read)

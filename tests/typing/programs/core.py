@@ -1,0 +1,71 @@
+"""The library and its client, as a program of a user's own sees their types."""
+
+from typing import Literal, assert_type
+
+from tokenry import AsyncTokenry, Tokenry
+from tokenry.client import AsyncClient, Client
+from tokenry.types import (
+    AnyValid,
+    Issued,
+    Key,
+    KeyValid,
+    Owner,
+    Page,
+    Refused,
+    Session,
+    SessionTokens,
+    SessionValid,
+    TokenValid,
+    Verdict,
+)
+
+
+def library(tk: Tokenry) -> None:
+    issued = tk.keys.issue("ada", name="CI", scopes=["read:projects"])
+    assert_type(issued, Issued)
+    assert_type(issued.key, Key)
+    verdict = tk.verify(issued.secret, scopes={"any": ["read:projects", "write:projects"]}, ip="203.0.113.7")
+    assert_type(verdict.limits[0].remaining, int)
+    if not verdict:
+        assert_type(verdict, Refused)
+        assert_type(verdict.retry_after, int | None)
+        return
+    assert_type(verdict.owner, Owner)
+    assert_type(verdict.code, Literal["valid"])
+    match verdict:
+        case KeyValid():
+            assert_type(verdict.key, Key)
+            assert_type(verdict.kind, Literal["key"])
+        case SessionValid():
+            assert_type(verdict.session, Session)
+        case TokenValid():
+            assert_type(verdict.key, Key)
+
+
+def by_kind(verdict: AnyValid) -> str:
+    if verdict.kind == "session":
+        assert_type(verdict, SessionValid)
+        return verdict.session.id
+    return verdict.key.id
+
+
+def calls(tk: Tokenry) -> None:
+    assert_type(tk.require("tk_live_…"), AnyValid)
+    assert_type(tk.keys.list(owner="ada"), Page[Key])
+    tokens = tk.sessions.start("ada")
+    assert_type(tokens, SessionTokens)
+    assert_type(tk.sessions.refresh(tokens.refresh), SessionTokens | Refused)
+    tk.verify("…", cost="1")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+
+
+async def awaited(tk: AsyncTokenry) -> None:
+    assert_type(await tk.verify("tk_live_…"), Verdict)
+    assert_type(await tk.require("tk_live_…"), AnyValid)
+
+
+def client(tk: Client) -> None:
+    assert_type(tk.verify("tk_live_…"), Verdict)
+
+
+async def client_awaited(tk: AsyncClient) -> None:
+    assert_type(await tk.verify("tk_live_…"), Verdict)

@@ -111,21 +111,28 @@ def environment(field: str, value: object, errors: Errors) -> str:
 
 def roles(field: str, value: object, errors: Errors) -> tuple[str, ...]:
     """Return names of roles, each once."""
+    rule = f"is not a role name: use 1 to {ROLE_MAX} of [A-Za-z0-9_.-]"
+    return labels(field, value, errors, _ROLE, most=LIST_MAX, code="bad_role", rule=rule)
+
+
+def labels(
+    field: str, value: object, errors: Errors, pattern: re.Pattern[str], *, most: int, code: str, rule: str
+) -> tuple[str, ...]:
+    """Return texts that match a pattern, in their order and each once. `rule` says why a text fails."""
     if isinstance(value, str) or not isinstance(value, Iterable):
-        errors.append(FieldError(field, "not_a_list", "roles are a list of names"))
+        errors.append(FieldError(field, "not_a_list", f"{field} are a list of texts"))
         return ()
-    listed = tuple(islice(value, LIST_MAX + 1))
-    if len(listed) > LIST_MAX:
-        errors.append(FieldError(field, "too_many", f"a list of roles holds at most {LIST_MAX} names"))
+    listed = tuple(islice(value, most + 1))
+    if len(listed) > most:
+        errors.append(FieldError(field, "too_many", f"at most {most} {field} are allowed"))
         return ()
-    names: dict[str, None] = {}
+    clean: dict[str, None] = {}
     for one in listed:
-        if isinstance(one, str) and _ROLE.fullmatch(one):
-            names[one] = None
+        if isinstance(one, str) and pattern.fullmatch(one):
+            clean[one] = None
         else:
-            message = f"{shown(one)} is not a role name: use 1 to {ROLE_MAX} of [A-Za-z0-9_.-]"
-            errors.append(FieldError(field, "bad_role", message))
-    return tuple(names)
+            errors.append(FieldError(field, code, f"{shown(one)} {rule}"))
+    return tuple(clean)
 
 
 def owner(values: Mapping[str, object]) -> dict[str, Any]:

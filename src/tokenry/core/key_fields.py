@@ -16,10 +16,14 @@ Read: TypeAlias = Callable[[str, Any, list[FieldError]], Any]
 
 
 class Field(NamedTuple):
-    """One field. `read` returns the clean value and appends every mistake to the errors."""
+    """One field. `read` returns the clean value and appends every mistake to the errors.
+
+    `later` marks a field that an older version does not know.
+    """
 
     read: Read
     default: Any = None
+    later: bool = False
 
 
 FIELDS: Final[Mapping[str, Field]] = {
@@ -44,6 +48,8 @@ ARGUMENTS: Final[Mapping[str, Any]] = {
 TOLD: Final = ("owner", *FIELDS, "expires_at")
 """The fields that audit entries and events show."""
 
+LATER: Final = frozenset(name for name, field in FIELDS.items() if field.later)
+
 CHECKS: Final[Mapping[str, Read]] = {
     name: field.read for name, field in FIELDS.items() if field.read is not fields.moment
 }
@@ -53,6 +59,14 @@ CHECKS: Final[Mapping[str, Read]] = {
 def pick(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the named arguments out of the `locals()` of a call."""
     return {name: values[name] for name in names if name in values}
+
+
+def compared(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that a repeat of a call must share with it.
+
+    An empty `later` field is left out: a call that was saved before the upgrade is repeated after it.
+    """
+    return {name: value for name, value in asked.items() if value or name not in LATER}
 
 
 def read(asked: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def issue(context: Context, asked: Mapping[str, Any], tenant: Any, by: By, idemp
         try:
             with context.changing(tenant, by) as change:
                 change.actor.must_mint()
-                repeat = repeatable(change, "keys.issue", idempotency_key, dict(asked))
+                repeat = repeatable(change, "keys.issue", idempotency_key, key_fields.compared(asked))
                 if repeat is not None and repeat.saved is not None:
                     return _again(change, repeat, repeat.saved.key)
                 draft = read(change, asked, _owner(change, asked["owner"]), repeat)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
+from tokenry.operations.fields import ARGUMENTS
+
 _DAY: Final = 86_400
 _ID: Final = "01k9v5m0q2x8r7c4t6y3w1"
 _FIELDS: Final[dict[str, Any]] = {
@@ -13,7 +17,6 @@ _FIELDS: Final[dict[str, Any]] = {
     "action": "key.issued",
     "actor": "user-42",
     "algorithm": "ES256",
-    "allowed_ips": ["203.0.113.0/24"],
     "audience": [],
     "chain": "9b1c…",
     "code": "valid",
@@ -43,8 +46,6 @@ _FIELDS: Final[dict[str, Any]] = {
     "remaining": 99,
     "request_id": "5f1c2d3e4a5b-00000001",
     "retry_after": None,
-    "roles": ["developer"],
-    "scopes": ["read:projects"],
     "secret": "tk_live_1…",
     "sequence": 1,
     "sessions": [f"ses_{_ID}"],
@@ -111,8 +112,11 @@ def example(
     if kind == "object":
         fields = {} if depth >= _NESTING_MAX else schema.get("properties", {})
         return {field: example(part, components, field, record, depth + 1) for field, part in fields.items()}
-    if name in _FIELDS and "$ref" not in schema.get("items", {}):
-        return _FIELDS[name]
+    if "$ref" not in schema.get("items", {}):
+        if name in _FIELDS:
+            return _FIELDS[name]
+        if kind == "array" and name in ARGUMENTS:
+            return example(msgspec.json.schema(ARGUMENTS[name]), {}, record=record, depth=depth + 1)
     if "enum" in schema:
         return schema["enum"][0]
     if kind == "array":

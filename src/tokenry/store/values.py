@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, func
+from sqlalchemy import Column, ColumnElement, func, literal
 
 from tokenry.core.limits import Limit
 from tokenry.core.model import micros
@@ -46,4 +46,6 @@ def like(text: str) -> str:
 
 def holds(column: Column[str], member: str) -> ColumnElement[bool]:
     """Match rows whose stored list has a member. SQLite's LIKE would ignore case."""
-    return func.replace(column, stored([member])[1:-1], "") != column
+    # Each member follows a comma, so that "," does not match the comma between two.
+    members = literal(",") + func.substr(column, 2)
+    return func.replace(members, "," + stored([member])[1:-1], "") != members

@@ -5,18 +5,24 @@ import pytest
 from tests.cli.conftest import Shell
 from tests.servers.postgres import Postgres
 
+LASTING = ("--scope", "read:projects", "--expires-in", "30d")
+
 
 def live(shell: Shell) -> None:
     """Make an owner and a key, use it, rotate it, revoke it."""
     shell("owners", "put", "ci", "--email", "ci@example.com")
-    issued = shell("keys", "issue", "--owner", "ci", "--name", "CI", "--scope", "read:projects", "--expires-in", "30d")
+    issued = shell("keys", "issue", "--owner", "ci", "--name", "CI", "--tag", "ci", *LASTING)
     first = issued.out.strip()
     assert issued.out == f"{first}\n"
     assert "(in 30d)" in issued.err
     shell("verify", "--scope", "read:projects", stdin=first)
     assert "insufficient_scope" in shell("verify", "--scope", "write:projects", stdin=first, code=3).out
 
-    [key] = shell("keys", "list", "--owner", "ci", "--json").json["keys"]
+    [key] = shell("keys", "list", "--tag", "ci", "--json").json["keys"]
+    assert shell("keys", "list", "--tag", "c", "--json").json["keys"] == []
+    assert "tags" in shell("keys", "show", key["id"]).out
+    assert shell("keys", "update", key["id"], "--no-tags", "--json").json["key"]["tags"] == []
+    assert "tags" not in shell("keys", "show", key["id"]).out
     second = shell("keys", "rotate", key["id"], "--grace", "1h").out.strip()
     assert shell("verify", "--json", stdin=first).json["key"]["id"] == key["id"]
     shell("verify", stdin=second)

@@ -102,6 +102,7 @@ def test_a_record_comes_back_as_it_is(tk: Face) -> None:
         "limits": (Limit("a", 3, 60), Limit("b", 10**12, 86_400)),
         "environment": "test",
         "metadata": {"within": None, "deep": [{"expires_in": 1.5}], "grace": "x"},
+        "tags": ("ci", "Team:billing"),
         "not_before": datetime(2026, 1, 1, tzinfo=UTC),
     }
     key = tk.keys.issue("ada", expires_at=expires_at, **fields).key
@@ -110,7 +111,8 @@ def test_a_record_comes_back_as_it_is(tk: Face) -> None:
     assert key == tk.keys.get(key.id) == tk.keys.list(text="ünï").items[0]
     changed = tk.keys.update(key.id, limits=[], expires_in=None, not_before=None, metadata=None, if_version=key.version)
     assert (changed.limits, changed.expires_at, changed.not_before, changed.metadata) == ((), None, None, {})
-    assert changed.scopes == key.scopes
+    assert (changed.scopes, changed.tags) == (key.scopes, key.tags)
+    assert tk.verify(tk.keys.rotate(key.id).secret, ip="10.1.1.1").key.tags == key.tags  # type: ignore[union-attr]
 
 
 def test_filters_and_pages_mean_the_same(tk: Face) -> None:
@@ -181,7 +183,9 @@ def test_errors_are_the_librarys(tk: Face) -> None:
 
 def test_bulk_and_purge(tk: Face) -> None:
     for name in ("a one", "a two", "b"):
-        tk.keys.issue("ada", name=name)
+        tk.keys.issue("ada", name=name, tags=[name[:1]])
+    assert [key.name for key in tk.keys.list(tag="b")] == ["b"]
+    assert [item.key.name for item in tk.keys.revoke_where(tag="b")] == ["b"]
     assert tk.keys.revoke_where(owner="ada", text="a ").revoked_count == 2
     done = tk.keys.revoke_where(owner="ada", text="a ", dry_run=False, reason="tidy")
     assert all(done)

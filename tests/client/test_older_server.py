@@ -9,6 +9,7 @@ from tests.client.conftest import Scripted
 from tests.client.test_wire import KEY
 from tests.store.old import RECORDED
 from tokenry.client import Client
+from tokenry.types import Key, Owner
 
 ANSWERS: dict[str, Any] = RECORDED["answers"]
 ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
@@ -37,7 +38,8 @@ def test_an_answer_of_an_older_server_is_read(scripted: Scripted, call: str) -> 
             function = getattr(function, part)
         found = function(*arguments, **named)
     assert found, call
-    for record in ("key", "owner"):
-        one = getattr(found, record, None)
-        if hasattr(one, "updated_at"):
-            assert one.updated_at is None
+    key, owner = (getattr(found, record, None) for record in ("key", "owner"))
+    if isinstance(key, Key):
+        assert (key.name, key.updated_at, key.tags) == ("CI", None, ())
+    if isinstance(owner, Owner):
+        assert (owner.name, owner.updated_at) == ("Ada", None)

@@ -28,6 +28,7 @@ DAY = timedelta(days=1)
         ("expires_at", None),
         ("not_before", datetime(2026, 1, 2, tzinfo=UTC)),
         ("metadata", {"a": [1]}),
+        ("tags", ("a", "b")),
     ],
 )
 def test_a_field_is_changed_and_the_rest_stays(tk: Any, issue: Issue, field: str, value: Any) -> None:
@@ -82,7 +83,7 @@ def test_every_mistake_is_named_and_nothing_changes(tk: Any, issue: Issue) -> No
     with pytest.raises(Invalid) as refused:
         tk.keys.update(issued.key.id, name="", scopes=["Bad"], allowed_ips=["x"], limits=["x"], metadata=[], roles=[1])
     assert [error.field for error in refused.value.errors] == [
-        "name", "scopes", "roles", "allowed_ips", "limits", "metadata",
+        "name", "scopes", "roles", "allowed_ips", "limits[0]", "metadata",
     ]  # fmt: skip
     assert tk.keys.get(issued.key.id) == issued.key
 

@@ -74,6 +74,7 @@ def test_an_old_database_is_upgraded_and_goes_on(url: str, upgrade: Callable[[st
         assert {name: key.updated_at for name, key in keys.items()} == {
             name: began + hours * HOUR for name, hours in CHANGED.items()
         }
+        assert {key.tags for key in keys.values()} == {()}
         assert tk.owners.get("ada").updated_at == began
         for name in ("plain", "turned", "issued", "rotated"):
             verdict = tk.verify(SECRETS[name], ip="203.0.113.7")
@@ -87,13 +88,15 @@ def test_answers_that_were_saved_before_the_upgrade_are_given_again(url: str) ->
     with old.opened(url) as tk:
         issued = tk.keys.issue("ada", name="once", scopes=["read:a"], idempotency_key="issued")
         assert str(issued.secret) == SECRETS["issued"]
-        assert issued.key.updated_at is None
+        assert (issued.key.updated_at, issued.key.tags) == (None, ())
+        assert tk.keys.issue("ada", name="once", scopes=["read:a"], tags=[], idempotency_key="issued") == issued
         [plain] = tk.keys.list(text="plain")
         rotated = tk.keys.rotate(plain.id, grace=HOUR, idempotency_key="rotated")
         assert str(rotated.secret) == SECRETS["rotated"]
         assert (rotated.key.id, rotated.key.scopes) == (plain.id, ("read:a",))
-        with pytest.raises(Conflict):
-            tk.keys.issue("ada", name="once", scopes=["read:b"], idempotency_key="issued")
+        for other in ({"scopes": ["read:b"]}, {"scopes": ["read:a"], "tags": ["a"]}):
+            with pytest.raises(Conflict):
+                tk.keys.issue("ada", name="once", idempotency_key="issued", **other)
         assert len(tk.keys.list()) == len(CHANGED)
         assert tk.sessions.refresh(SECRETS["refresh"])
 

@@ -55,6 +55,7 @@ LISTS: Final[Mapping[str, Listed]] = {
         *("--limit", "LIMIT", "1000/1h, or burst=10/1s; may be repeated.", "--no-limits", "Take away every limit."),
         parser=read_limit,
     ),
+    "tags": Listed("--tag", "LABEL", "A label; may be repeated.", "--no-tags", "Take away every tag."),
 }
 """The lists of a key by their names in the library."""
 
@@ -67,6 +68,7 @@ _FILTERS: Final[Mapping[str, Any]] = {
     "owner": _text("--owner", "ID", "Only of this owner."),
     "status": _text("--status", "STATUS", "active, disabled, expired or revoked."),
     "scope": _text("--scope", "SCOPE", "Only with this scope."),
+    "tag": _text("--tag", "LABEL", "Only with this tag."),
     "environment": _text("--environment", "NAME", "live, test, …."),
     "text": _text("--text", "TEXT", "In name or description."),
     "expiring_within": Annotated[

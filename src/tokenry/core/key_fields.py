@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -26,6 +27,15 @@ class Field(NamedTuple):
     later: bool = False
 
 
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}", re.ASCII)
+
+
+def _tags(field: str, value: object, errors: list[FieldError]) -> tuple[str, ...]:
+    """Return up to 20 short labels, each once."""
+    rule = "is not a tag: use 1 to 32 of [A-Za-z0-9_.:-], the first a letter or a digit"
+    return fields.labels(field, value, errors, _TAG, most=20, code="bad_tag", rule=rule)
+
+
 FIELDS: Final[Mapping[str, Field]] = {
     "name": Field(fields.name),
     "description": Field(fields.prose, ""),
@@ -36,6 +46,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "environment": Field(fields.environment, "live"),
     "not_before": Field(fields.moment),
     "metadata": Field(fields.metadata),
+    "tags": Field(_tags, (), later=True),
 }
 ARGUMENTS: Final[Mapping[str, Any]] = {
     "owner": None,

@@ -128,6 +128,7 @@ class Key:
     last_used_ip: str | None
     use_count: int
     version: int
+    tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(hash=False)
     secrets: tuple[SecretInfo, ...]
 

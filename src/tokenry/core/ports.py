@@ -39,6 +39,7 @@ class KeyFilter:
     environment: str | None = None
     text: str | None = None
     scope: str | None = _member("scopes")
+    tag: str | None = _member("tags")
     expires_before: datetime | None = None
     last_used_before: datetime | None = None
     ids: tuple[str, ...] | None = None

@@ -23,6 +23,7 @@ _PROSE: Final = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F\u2028\u2029]*$"
 _SCOPE: Final = r"^([a-z0-9_.-]+|\*)(:([a-z0-9_.-]+|\*))*$"
 _ENVIRONMENT: Final = r"^[a-z][a-z0-9]{0,11}$"
 _ROLE: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_TAG: Final = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}$"
 _PREFIX: Final = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
 _SLUG: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 LENGTH_SECONDS_MAX: Final = 36_500 * 86_400
@@ -48,6 +49,7 @@ Role = Annotated[str, _told(pattern=_ROLE, examples=["developer"])]
 Roles = Annotated[list[Role], Meta(max_length=1000)]
 Address = Annotated[str, _told(minLength=1, maxLength=64, examples=["203.0.113.0/24"])]
 Addresses = Annotated[list[Address], Meta(max_length=1000)]
+Tag = Annotated[str, _told(pattern=_TAG, examples=["billing"])]
 Environment = Annotated[str, _told(pattern=_ENVIRONMENT, examples=["live"])]
 Owner = Annotated[str, Meta(min_length=1, max_length=255, pattern=_LINE, examples=["user-42"])]
 Slug = Annotated[str, _told(pattern=_SLUG, examples=["acme"])]
@@ -144,6 +146,8 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "slug": Slug,
     "status": Status,
     "subject": _text(1, 200, examples=["key_01k9v5m0q2x8r7c4t6y3w1"]),
+    "tag": _text(1, 200, examples=["billing"]),
+    "tags": Annotated[list[Tag], _told(maxItems=20)],
     "tenant": Annotated[Slug, Meta(description="By default any tenant that the caller operates.")],
     "text": _text(1, 320, examples=["build"]),
     "types": Annotated[

@@ -129,6 +129,7 @@ key = _table(
     _text("limits", "[]"),
     _text("environment"),
     _text("metadata", "{}"),
+    _text("tags", "[]"),
     Column("version", Integer, nullable=False),
     _at("created_at"),
     _at_or_null("updated_at"),

@@ -34,6 +34,7 @@ def test_a_key_is_issued_with_everything_that_was_asked_for(api: Api, client: Te
         "limits": [{"name": "minute", "limit": 5, "window_seconds": 60}],
         "environment": "test",
         "metadata": {"team": ["a", 1]},
+        "tags": ["ci", "blue"],
     }
     answer = client.post("/v1/keys", json=asked)
     assert answer.status_code == 201
@@ -219,10 +220,12 @@ def test_pages_hold_every_key_once_and_cursors_belong_to_their_list(client: Test
 
 
 def test_filters_narrow_and_unknown_or_repeated_ones_are_refused(client: TestClient) -> None:
-    issue(client, name="a", scopes=["read:a"])
+    issue(client, name="a", scopes=["read:a"], tags=["ci"])
     soon = issue(client, name="b", expires_in_seconds=172_800)["key"]["id"]
     assert [key["name"] for key in client.get("/v1/keys", params={"scope": "read:a"}).json()["items"]] == ["a"]
     assert [key["id"] for key in client.get("/v1/keys/expiring?within_seconds=604800").json()["items"]] == [soon]
+    assert [key["name"] for key in client.get("/v1/keys", params={"tag": "ci"}).json()["items"]] == ["a"]
+    assert client.get("/v1/keys", params={"tag": "c"}).json()["items"] == []
     assert client.get("/v1/keys", params={"stauts": "active"}).json()["errors"][0]["field"] == "stauts"
     assert client.get("/v1/keys?status=active&status=revoked").status_code == 422
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack, overload
 
@@ -222,9 +223,9 @@ class Tokenry(Ticking, Groups):
         Without `scopes` it holds all of the key's. Raise Denied for a bad key, NotAllowed for more than it holds.
         """
         ask = read_ask(None, ip, 1, tenant, environment, None)
-        asked = {"scopes": scopes, "audience": audience, "expires_in": expires_in}
         self._wake()
-        return exchange(self._context, self._verifying, text_of(secret), ask, asked)
+        wanted = {"scopes": scopes, "audience": audience, "expires_in": expires_in}
+        return exchange(self._context, self._verifying, text_of(secret), ask, wanted)
 
     def jwks(self, *, tenant: str = "default") -> dict[str, Any]:
         """Return the public keys that a tenant's access tokens are verified with, as a JWKS."""
@@ -243,8 +244,7 @@ class Tokenry(Ticking, Groups):
     ) -> Explanation:
         """Evaluate every check, take nothing, and mark the first failure; `str()` lists the codes."""
         ask = read_ask(scopes, ip, cost, tenant, environment, audience)
-        explanation: Explanation = self._verifying.run(self._verifying.explain_steps(text_of(presented), ask))
-        return explanation
+        return self._verifying.run(self._verifying.explain_steps(text_of(presented), ask))  # type: ignore[no-any-return]
 
     def owner_loader(self, load: OwnerLoader) -> OwnerLoader:
         """Let the host answer for owners: `load(external_id, tenant)` returns a mapping of fields, True, or None.
@@ -264,12 +264,11 @@ class Tokenry(Ticking, Groups):
         """
         pending: list[Done] = []
         stores.check_files(self._database)
-        with stores.joined(connection, lambda: self._settle(pending)) as store:
-            signal = stores.signal_of(self._database)
-            if signal is not None:
+        settle = partial(self._settle, pending)
+        with stores.joined(connection, settle) as store:
+            if (signal := stores.signal_of(self._database)) is not None:
                 self._memory.watch(signal)  # somebody else writes to our file now: look, and never assume
-            context = self._context.scoped(store=store, announce=pending.append, heads=NoHeads(), seals=False)
-            yield Joined(context, self._subscribers, pending, lambda: self._settle(pending))
+            yield Joined(self._context.joined(store, pending.append), self._subscribers, pending, settle)
 
     def migrate(self) -> None:
         """Bring Tokenry's tables up to date. With a host's engine this is never done without being asked."""
@@ -341,6 +340,7 @@ class Tokenry(Ticking, Groups):
             spans=self._spans,
             heads=HeadFile(keyring.with_name(keyring.name + ".heads")) if keyring else NoHeads(),
             signers=self._signers,
+            known=self._memory.known,
         )
 
     def _trust(self) -> tuple[int, Any]:

@@ -5,7 +5,6 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -86,9 +85,8 @@ def test_a_full_disk_stops_changes_and_no_verification(tmp_path: Path, mode: str
 
 def read_only(tk: Tokenry, on: bool) -> None:
     """Make every write fail as on a file system that the kernel has made read-only."""
-    with tk._database._writer.connect() as connection:  # type: ignore[union-attr]
-        raw: Any = connection.connection.dbapi_connection
-        raw.execute(f"PRAGMA query_only = {'ON' if on else 'OFF'}")
+    raw = tk._database._write_with.raw  # type: ignore[union-attr]
+    raw.execute(f"PRAGMA query_only = {'ON' if on else 'OFF'}")
 
 
 def test_a_file_system_that_turns_read_only_stops_changes_and_no_verification(file_place: Place) -> None:

@@ -211,7 +211,7 @@ def test_a_transaction_that_cannot_go_on_is_named(installation: Installation, tk
         if installation.store == "postgres":
             with pytest.raises(sa.exc.ProgrammingError):
                 connection.execute(sa.text("INSERT INTO nowhere VALUES (1)"))
-            with pytest.raises(ConfigError, match="has failed before"):
+            with pytest.raises(Closed, match="has failed before"):
                 joined.keys.issue("ada", name="k")
         connection.close()
         with pytest.raises(Closed, match="over or was closed"):

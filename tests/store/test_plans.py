@@ -17,6 +17,7 @@ from tests.conftest import STORES
 from tests.servers.postgres import Postgres
 from tokenry import Settings, Tokenry
 from tokenry.config import fresh_keyring
+from tokenry.store.fixed import Raw
 
 DAY = timedelta(days=1)
 GROWING = ("tokenry_key", "tokenry_owner", "tokenry_audit_entry", "tokenry_event", "tokenry_session")
@@ -33,7 +34,7 @@ def tk() -> Iterator[Tokenry]:
 
 
 @pytest.fixture
-def plans() -> Iterator[list[str]]:
+def plans(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The steps of every query and update of a table that grows, of those that this thread makes.
 
     Every engine of the process is listened to, and other instances may seal their audit logs in threads of their own.
@@ -41,19 +42,27 @@ def plans() -> Iterator[list[str]]:
     steps: list[str] = []
     asking = threading.get_ident()
 
-    def explain(connection: sa.Connection, cursor: Any, statement: str, parameters: Any, *more: Any) -> None:
+    def explain(cursor: Any, is_sqlite: bool, statement: str, parameters: Any) -> None:
         if threading.get_ident() != asking or not statement.lstrip().startswith(("SELECT", "UPDATE")):
             return
         if any(table in statement for table in GROWING):
-            words, column = ("EXPLAIN QUERY PLAN", 3) if connection.dialect.name == "sqlite" else ("EXPLAIN", 0)
-            asked = connection.connection.cursor()
-            many = more[-1]
-            asked.execute(f"{words} {statement}", parameters[0] if many else parameters)
-            steps.extend(row[column] for row in asked.fetchall())
+            words, column = ("EXPLAIN QUERY PLAN", 3) if is_sqlite else ("EXPLAIN", 0)
+            cursor.execute(f"{words} {statement}", parameters)
+            steps.extend(row[column] for row in cursor.fetchall())
 
-    sa.event.listen(sa.Engine, "before_cursor_execute", explain)
+    def before(connection: sa.Connection, cursor: Any, statement: str, parameters: Any, *more: Any) -> None:
+        given = parameters[0] if more[-1] else parameters
+        explain(connection.connection.cursor(), connection.dialect.name == "sqlite", statement, given)
+
+    def run_raw(self: Raw, statement: str, rows: Any) -> Any:
+        explain(self.raw.cursor(), True, statement, rows[0])
+        return run(self, statement, rows)
+
+    run = Raw.run
+    sa.event.listen(sa.Engine, "before_cursor_execute", before)
+    monkeypatch.setattr(Raw, "run", run_raw)
     yield steps
-    sa.event.remove(sa.Engine, "before_cursor_execute", explain)
+    sa.event.remove(sa.Engine, "before_cursor_execute", before)
 
 
 LISTS: dict[str, Callable[[Tokenry], object]] = {

@@ -36,12 +36,12 @@ def micros(at: datetime) -> int:
 
 def moment(at: int) -> datetime:
     """Return stored microseconds as an aware UTC datetime."""
-    return _EPOCH + timedelta(microseconds=at)
+    return _EPOCH + timedelta(0, 0, at)
 
 
 def moment_or_none(at: int | None) -> datetime | None:
     """Return `moment(at)`, or None for None."""
-    return None if at is None else _EPOCH + timedelta(microseconds=at)
+    return None if at is None else _EPOCH + timedelta(0, 0, at)
 
 
 KeyStatus = Literal["active", "disabled", "revoked", "expired"]
@@ -307,7 +307,7 @@ class BulkItem:
 class BulkRevocation:
     """How many keys a bulk revocation has revoked (in a dry run: would revoke) and how many it may not revoke.
 
-    `items` are the first 1,000 of them; iterating gives these.
+    `items` are the first 1,000 of them; iterating and `len()` are about these.
     """
 
     items: tuple[BulkItem, ...]
@@ -316,6 +316,9 @@ class BulkRevocation:
 
     def __iter__(self) -> Iterator[BulkItem]:
         return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
 
 
 @dataclass(frozen=True, slots=True)

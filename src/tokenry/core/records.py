@@ -60,6 +60,14 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "tuple[Limit, ...]": limits,
     "Mapping[str, Any]": decode,
 }
+_AS_IT_IS: Final = "{0}"
+_READ: Final = "read_{1}({0})"
+_SOURCES: Final[dict[Any, str]] = {
+    moment_or_none: "None if {0} is None else read_{1}({0})",
+    texts: "() if {0} == '[]' else read_{1}({0})",
+    limits: "() if {0} == '[]' else read_{1}({0})",
+}
+"""How a value is read where most values need no call."""
 _AS_STORED: Final = ("str", "str | None", "int")
 
 
@@ -100,7 +108,7 @@ class Stored(Generic[T]):
         parts = [f"{name}={name}" for name in self._given]
         for place, (name, read) in enumerate(readers.items()):
             known[f"read_{name}"] = read
-            parts.append(f"{name}=read_{name}(values[{place}])" if read else f"{name}=values[{place}]")
+            parts.append(f"{name}={_SOURCES.get(read, _READ if read else _AS_IT_IS)}".format(f"values[{place}]", name))
         given = "".join([f", {name}" for name in (("*", *sorted(self._given)) if self._given else ())])
         source = f"lambda values{given}: kind({', '.join(parts)})"
         make: Callable[..., T] = eval(source, known)  # noqa: S307 - of the names of fields, nothing else

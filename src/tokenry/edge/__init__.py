@@ -82,6 +82,10 @@ class Engine:
         """Answer at once for a text that proved this grant before, or return None: then `recall` has to be asked."""
         return self._verifying.answer_again(grant, ask)
 
+    def key_set(self, slug: str) -> bytes | None:
+        """Return the JWKS of a tenant from memory alone; None when it may have to wait for the database."""
+        return recall_key_set(self.sync, slug)
+
     async def answer(self, text: str, ask: Ask, found: asyncio.Future[Any] | None = None) -> Verdict:
         """Answer, waiting for the database if need be; `found` is what `look_ahead` returned for this text."""
         verdict: Verdict = await self._tk._drive(self._verifying.steps(text, ask), found)

@@ -68,6 +68,7 @@ class Acting:
     tenant: Tenant
     now: datetime
     load: Load | None
+    known: Callable[[str], Grant | None] = lambda kid: None
 
     def actor(self, by: By, home: str) -> Actor:
         """Return the actor; a bare external id names an owner of the tenant `home`."""
@@ -119,14 +120,14 @@ class Acting:
 
     def _key(self, by: KeyValid | TokenValid) -> Actor:
         """Return the actor behind a verdict, as its key and owner are now: a verdict may have been kept for a while."""
-        name, kid = by.key.id, by.key.secrets[0].kid
+        key = by.key
+        name, kid = key.id, key.secrets[0].kid
         if isinstance(by, TokenValid) and _is_over(by, self.now):
             return Actor(name, by_key=True)
         nobody = Actor(name, by_key=True, kid=kid)
-        row = self.rows.secrets.find(kid)
-        if row is None or (row.key_id, row.slug) != (name, by.tenant.slug):
+        grant, home = self._grant(kid), self.tenant
+        if grant is None or (grant.key_id, grant.tenant) != (name, by.tenant.slug):
             return nobody
-        grant, home = compile_row(row), self.tenant
         if grant.tenant != home.slug:
             home = grant.tenant_of()
         owner = grant.owner() if self.load is None else self._owner(home, grant.external_id)
@@ -134,6 +135,13 @@ class Acting:
             return nobody
         actor = self._of_key(home, grant, owner)
         return _of_token(actor, by.scopes) if isinstance(by, TokenValid) else replace(actor, kid=kid)
+
+    def _grant(self, kid: str) -> Grant | None:
+        grant = self.known(kid)
+        if grant is None:
+            row = self.rows.secrets.find(kid)
+            grant = compile_row(row) if row is not None else None
+        return grant
 
     def _session(self, by: SessionValid) -> Actor:
         """Return the owner who is signed in; a session with scopes of its own does what a key with them would."""

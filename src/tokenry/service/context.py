@@ -13,6 +13,7 @@ from tokenry.core.actors import SYSTEM as SYSTEM
 from tokenry.core.chain import entry_mac
 from tokenry.core.errors import ConfigError, Invalid, NotFound, no_owner, shown
 from tokenry.core.events import OWNED
+from tokenry.core.grant import Grant
 from tokenry.core.ids import Ids
 from tokenry.core.keyring import Keyring
 from tokenry.core.lengths import written
@@ -83,12 +84,18 @@ class Context:
     signers: Signers | None = None
     ids: Ids = field(default_factory=Ids)
     spans: Spans = field(default_factory=NoSpans)
+    known: Callable[[str], Grant | None] = lambda kid: None
+    """What memory holds of a secret while it can be trusted. Only a read asks it who acts, a change never."""
     renew_keyring: Callable[[], None] = lambda: None
     """Take a rotated keyring over: a process that was idle must not write under a generation that is gone by now."""
 
     def scoped(self, **defaults: Any) -> Context:
         """Return this context with other defaults."""
         return replace(self, **defaults)
+
+    def joined(self, store: Store, announce: Callable[[Done], None]) -> Context:
+        """Return this context inside a transaction of the host. Memory knows nothing of what is not committed yet."""
+        return replace(self, store=store, announce=announce, heads=NoHeads(), seals=False, known=lambda kid: None)
 
     def now(self) -> datetime:
         """Return the present moment."""
@@ -106,8 +113,8 @@ class Context:
         self.renew_keyring()
         with self.store.read() as rows:
             found = self._tenant(rows, slug, None)
-            now = self.now()
-            yield Scene(self, rows, found, self._actor(rows, found, by, home, now), now)
+            acting = Acting(rows, found, self.now(), self.owner_loader(), self.known)
+            yield Scene(self, rows, found, acting.actor(by, found.slug if home is None else home), acting.now)
 
     @contextmanager
     def changing(
@@ -130,8 +137,9 @@ class Context:
         with self.spans.change(self.trace) as span:
             with self.store.change() as rows:
                 found = self._tenant(rows, slug, "alone" if alone else "shared")
-                now = self.now()
-                change = Change(self, rows, found, actor or self._actor(rows, found, by, home, now), now)
+                acting = Acting(rows, found, self.now(), self.owner_loader())
+                actor = actor or acting.actor(by, found.slug if home is None else home)
+                change = Change(self, rows, found, actor, acting.now)
                 yield change
                 done = change.finish()
             span.done(done)
@@ -153,9 +161,6 @@ class Context:
         if tenant is None:
             raise NotFound(f"there is no tenant {shown(slug)}")
         return tenant
-
-    def _actor(self, rows: Rows, tenant: Tenant, by: By, home: str | None, now: datetime) -> Actor:
-        return Acting(rows, tenant, now, self.owner_loader()).actor(by, tenant.slug if home is None else home)
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,14 +24,19 @@ def translated() -> Iterator[None]:
     """Turn driver errors into `Clash` or `StoreUnavailable`; the private detail goes to the log without parameters."""
     try:
         yield
-    except (DataError, UnicodeEncodeError):
+    except (DataError, UnicodeEncodeError, sqlite3.DataError):
         raise Invalid.one("value", "bad_text", "a text holds characters that the database cannot hold") from None
-    except IntegrityError as error:
-        raise Clash(type(error.orig).__name__) from None
-    except (DBAPIError, PoolTimeout) as error:
+    except (IntegrityError, sqlite3.IntegrityError) as error:
+        raise Clash(type(getattr(error, "orig", None) or error).__name__) from None
+    except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
         raise unavailable(getattr(error, "orig", None) or error) from None
     except StatementError as error:  # whose text holds the parameters, on a connection of the host
-        raise Invalid.one("value", "bad_value", f"the database cannot hold it: {type(error.orig).__name__}") from None
+        raise unfit(error.orig or error) from None
+
+
+def unfit(error: BaseException) -> Invalid:
+    """Return the error of a value that a driver did not take."""
+    return Invalid.one("value", "bad_value", f"the database cannot hold it: {type(error).__name__}")
 
 
 _USES = ("read", "change", "find", "find_async", "version", "fence")

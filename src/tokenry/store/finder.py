@@ -71,6 +71,11 @@ class Finder:
                 self.lock.release()
         self.place.check(changed=changed)
 
+    def look(self) -> None:
+        """Raise StoreUnavailable when the files are others than a few milliseconds ago, before something is read."""
+        if self._commits is None or _now() >= self.place.look_at:
+            self.check()
+
     def close(self) -> None:
         """Close the connection. Not if other files have its names by now: SQLite would remove those as its own."""
         if self.place.is_taken():

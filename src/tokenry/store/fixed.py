@@ -6,8 +6,10 @@ SQLAlchemy finds, binds and wraps a statement anew at every execution, which tak
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -17,6 +19,8 @@ from sqlalchemy.sql.expression import ClauseElement
 from sqlalchemy.sql.selectable import Select
 
 from .django import BorrowedSqlite, kept
+from .failures import unfit
+from .slow import raw_listeners, timed
 
 
 class _Compiled(NamedTuple):
@@ -92,18 +96,44 @@ class FixedWrite(_Statement):
         columns = tuple([name for name in many[0] if name not in self._parameters])
         compiled = self._for(connection.dialect, columns)
         given: Any = [compiled.given(row) for row in many]
-        written = connection.exec_driver_sql(compiled.text, given if len(given) > 1 else given[0])
+        if connection.__class__ is Raw:
+            written = connection.run(compiled.text, given)
+        else:
+            written = connection.exec_driver_sql(compiled.text, given if len(given) > 1 else given[0])
         count: int = written.rowcount
         return count
 
 
-class Reader:
-    """A raw SQLite connection that reads, with one of SQLAlchemy on it for statements that are made up on the way."""
+class Raw:
+    """A raw SQLite connection, with one of SQLAlchemy on it for statements that are made up on the way."""
 
     dialect = BorrowedSqlite()
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: sqlite3.Connection) -> None:
         self.raw = raw
+
+    @contextmanager
+    def transaction(self, begin: str) -> Iterator[None]:
+        """Begin, and commit; or roll back and raise what was raised."""
+        self.raw.execute(begin)
+        try:
+            yield
+            self.raw.execute("COMMIT")
+        except BaseException:
+            if self.raw.in_transaction:
+                self.raw.execute("ROLLBACK")
+            raise
+
+    def run(self, text: str, rows: Sequence[Any]) -> sqlite3.Cursor:
+        """Execute a statement with each row of parameters; raise Invalid for a value that SQLite does not take."""
+        with timed(text) if raw_listeners else nullcontext():
+            return self._run(text, rows)
+
+    def _run(self, text: str, rows: Sequence[Any]) -> sqlite3.Cursor:
+        try:
+            return self.raw.execute(text, rows[0]) if len(rows) == 1 else self.raw.executemany(text, rows)
+        except OverflowError as error:
+            raise unfit(error) from None
 
     @cached_property
     def core(self) -> Connection:
@@ -122,8 +152,8 @@ class Reader:
 
 def rows_of(connection: Any, text: str, parameters: Any) -> Sequence[Any]:
     """Return the rows of a statement that is written for the driver."""
-    if connection.__class__ is Reader:
-        found: Sequence[Any] = connection.raw.execute(text, parameters).fetchall()
+    if connection.__class__ is Raw:
+        found: Sequence[Any] = connection.run(text, (parameters,)).fetchall()
         return found
     result: Sequence[Any] = connection.exec_driver_sql(text, parameters).fetchall()
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -157,6 +157,7 @@ def _between(query: Select[Any], before: str | None, until: str | None) -> Selec
 
 
 _EVERY = KeyFilter()
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class KeyRows:
@@ -343,8 +344,7 @@ class KeyRows:
 def _key_of(tenant: Tenant, row: Any, secrets: Sequence[SecretInfo], now: datetime) -> Key:
     """Return the record of a key; its use is that of all its secrets, shown are those that live."""
     living = [info for info in secrets if info.ends_at is None or info.ends_at > now]
-    used = [info for info in secrets if info.last_used_at is not None]
-    last = max(used, key=lambda info: info.last_used_at or info.created_at, default=None)
+    last = secrets[0] if len(secrets) == 1 else max(secrets, key=_last_used, default=None)
     return KEY.record(
         row,
         tenant=tenant.slug,
@@ -352,6 +352,10 @@ def _key_of(tenant: Tenant, row: Any, secrets: Sequence[SecretInfo], now: dateti
         status=status_of(row.revoked_at, row.disabled_at, row.expires_at, micros(now)),
         last_used_at=last.last_used_at if last else None,
         last_used_ip=last.last_used_ip if last else None,
-        use_count=sum(info.use_count for info in secrets),
+        use_count=sum([info.use_count for info in secrets]),
         secrets=() if row.revoked_at is not None else tuple(living),
     )
+
+
+def _last_used(info: SecretInfo) -> datetime:
+    return info.last_used_at or _NEVER

@@ -22,15 +22,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection
 
 from tokenry.core.errors import ConfigError, NestedCall, StoreUnavailable
 from tokenry.core.grant import Row
 
-from .failures import refuse, translated, unavailable
+from .failures import refuse, translated
 from .finder import Finder
-from .fixed import Reader
+from .fixed import Raw
 from .locks import Turns, lock_file, make_private, presence, take_turn
 from .place import Place
 from .rows import SqlRows
@@ -64,17 +63,13 @@ class SqliteDatabase:
         self._begin_anew()
         self._take_part()
         try:
-            with translated(), self._writing, self._file_lock(_START_SECONDS), self._writer.connect() as connection:
-                raw: Any = connection.connection.dbapi_connection
+            with translated(), self._writing, self._file_lock(_START_SECONDS):
                 if self.path:
-                    raw.execute("PRAGMA journal_mode = WAL")
+                    self._write_with.raw.execute("PRAGMA journal_mode = WAL")
                 else:
-                    self._memory = raw
+                    self._memory = self._write_with.raw
                 self._finder = self._make_finder()
                 self._finder.check()
-        except sqlite3.Error as error:
-            self._close_files()
-            raise unavailable(error) from None
         except BaseException:
             self._close_files()
             raise
@@ -99,8 +94,8 @@ class SqliteDatabase:
     def _begin_anew(self) -> None:
         """Have no connection; they are opened when they are needed."""
         self._write_file = self._turn_file = self._presence = None
-        self._writer = self._writing_engine()
-        self._readers: list[Reader] = []
+        self._writer: Raw | None = None
+        self._readers: list[Raw] = []
         self._new_locks()
         self._finder = self._make_finder()
 
@@ -111,10 +106,12 @@ class SqliteDatabase:
         self._at_rest = False
         self._rest = contextlib.ExitStack()
 
-    def _writing_engine(self) -> Engine:
-        engine = create_engine("sqlite://", creator=self._connect, poolclass=StaticPool, hide_parameters=True)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-        return engine
+    @property
+    def _write_with(self) -> Raw:
+        """The connection that writes."""
+        if self._writer is None:
+            self._writer = Raw(self._connect())
+        return self._writer
 
     def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -130,23 +127,21 @@ class SqliteDatabase:
     @contextmanager
     def read(self) -> Iterator[SqlRows]:
         """Open a transaction that only reads, on one snapshot."""
-        self._finder.check()
+        self._finder.look()
         if self._memory:
-            with self._held(self._timeout), self._outermost(), translated(), self._writer.begin() as connection:
-                yield SqlRows(connection, counts_fence=False)
+            with self._held(self._timeout), self._outermost(), translated(), self._write_with.transaction("BEGIN"):
+                yield _rows(self._write_with, counts_fence=False)
             return
         with _turn(self._reading), translated():
-            reader = self._readers.pop() if self._readers else Reader(self._connect(read_only=True))
+            reader = self._readers.pop() if self._readers else Raw(self._connect(read_only=True))
             try:
-                reader.raw.execute("BEGIN")
-                yield SqlRows(cast("Connection", reader), counts_fence=False)
+                with reader.transaction("BEGIN"):
+                    yield _rows(reader, counts_fence=False)
             finally:
-                try:
-                    reader.raw.execute("COMMIT")
-                except sqlite3.Error:
+                if reader.raw.in_transaction:  # it could not be ended
                     reader.close()
-                    raise
-                self._readers.append(reader)
+                else:
+                    self._readers.append(reader)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
@@ -158,12 +153,13 @@ class SqliteDatabase:
         until = time.monotonic() + seconds
         with self._held(seconds), self._outermost(), self._file_lock(until - time.monotonic()):
             self._finder.check()
-            with translated(), self._writer.connect() as connection:
+            with translated():
+                writer = self._write_with
                 self._changing = True
                 try:
-                    self._prepare(connection, "FULL" if durable else "NORMAL", until - time.monotonic())
-                    with connection.begin():
-                        yield SqlRows(connection, counts_fence=True)
+                    _prepare(writer.raw, "FULL" if durable else "NORMAL", until - time.monotonic())
+                    with writer.transaction("BEGIN IMMEDIATE"):
+                        yield _rows(writer, counts_fence=True)
                 finally:
                     self._changing = False
             self._finder.check(changed=True)
@@ -232,20 +228,18 @@ class SqliteDatabase:
     def close(self) -> None:
         """Close all connections; the last one, which may checkpoint, under the write lock."""
         with self._held(self._timeout), self._file_lock(self._timeout):
-            if self.path:
-                self._close_connections()
-            else:
-                self._writer.dispose()
+            self._close_connections()
         self._close_files()
 
     def _close_connections(self) -> None:
         """Close all connections. Not if other files have their names by now: SQLite would remove those as its own."""
         if self._finder.place.is_taken():
-            self._finder.place.abandon(self._writer.pool, *self._readers)
+            self._finder.place.abandon(self._writer, *self._readers)
         else:
-            while self._readers:
-                self._readers.pop().close()
-            self._writer.dispose()
+            for one in (*self._readers, self._writer):
+                if one is not None:
+                    one.close()
+            self._readers, self._writer = [], None
         self._finder.close()
 
     def _close_files(self) -> None:
@@ -280,11 +274,14 @@ class SqliteDatabase:
         finally:
             fcntl.flock(self._write_file, fcntl.LOCK_UN)
 
-    @staticmethod
-    def _prepare(connection: Any, synchronous: str, seconds: float) -> None:
-        raw = connection.connection.dbapi_connection
-        raw.execute(f"PRAGMA synchronous = {synchronous}")
-        raw.execute(f"PRAGMA busy_timeout = {max(1, int(seconds * 1000))}")
+
+def _prepare(raw: sqlite3.Connection, synchronous: str, seconds: float) -> None:
+    raw.execute(f"PRAGMA synchronous = {synchronous}")
+    raw.execute(f"PRAGMA busy_timeout = {max(1, int(seconds * 1000))}")
+
+
+def _rows(raw: Raw, *, counts_fence: bool) -> SqlRows:
+    return SqlRows(cast("Connection", raw), counts_fence=counts_fence)
 
 
 @contextmanager

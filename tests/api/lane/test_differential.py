@@ -9,6 +9,8 @@ from .conftest import KEY_IP, Place, Way
 from .requests import auth, chunked, request, verify
 
 Make = Callable[[Place], bytes]
+JWKS = "/.well-known/jwks.json"
+KEY_SET = request("GET", JWKS)
 
 
 def q(place: Place, **about: object) -> dict[str, object]:
@@ -77,6 +79,15 @@ CASES: dict[str, Make] = {
     "batch": lambda p: verify(p.operator, {"questions": [q(p), q(p, credential="x")]}, target="/v1/verify/batch"),
     "batch, empty": lambda p: verify(p.operator, {"questions": []}, target="/v1/verify/batch"),
     "batch, query": lambda p: verify(p.operator, {"questions": [q(p)]}, target="/v1/verify/batch?x=1"),
+    "key set": lambda p: KEY_SET,
+    "key set, again": lambda p: KEY_SET * 3,
+    "key set, HEAD": lambda p: request("HEAD", JWKS),
+    "key set, POST": lambda p: request("POST", JWKS, body=b"{}"),
+    "key set, query": lambda p: request("GET", JWKS + "?a=b"),
+    "key set, with a body": lambda p: request("GET", JWKS, body=b"{}"),
+    "key set, close": lambda p: request("GET", JWKS, "Connection: close"),
+    "key set, HTTP/1.0": lambda p: request("GET", JWKS, version="1.0"),
+    "key set, then verify": lambda p: KEY_SET + verify(p.operator, q(p)) + KEY_SET,
     "auth": lambda p: auth(p.key),
     "auth four times": lambda p: auth(p.key) * 4,
     "auth, scopes": lambda p: auth(p.key, target="/v1/auth?scopes=read:projects"),

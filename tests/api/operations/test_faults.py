@@ -134,7 +134,7 @@ def test_a_read_only_database_refuses_changes_and_goes_on_verifying(tmp_path: Pa
             fields = {"Authorization": f"Bearer {operator}"}
             client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://x", headers=fields)
             async with client:
-                raw = tk._sync._database._writer.connect().connection.dbapi_connection
+                raw = tk._sync._database._write_with.raw
                 raw.execute("PRAGMA query_only = ON")
                 change = await client.put("/v1/owners/bob", json={})
                 assert (change.status_code, change.json()["code"]) == (503, "store_unavailable")

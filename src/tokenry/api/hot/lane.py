@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from ..paths import AUTH, BATCH, INTROSPECT, VERIFY
+from ..paths import AUTH, BATCH, INTROSPECT, JWKS, VERIFY
 from ..problems import of
 from ..process.logs import begin_request
 from .guard import GuardedProtocol, Refused
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..app import Served
 
 _log = logging.getLogger("tokenry.api")
-_ROUTES = {route.encode(): route for route in (VERIFY, BATCH, AUTH, INTROSPECT)}
+_ROUTES = {route.encode(): route for route in (VERIFY, BATCH, AUTH, INTROSPECT, JWKS)}
 _BELOW = AUTH.encode() + b"/"
 
 
@@ -94,7 +94,7 @@ class LaneProtocol(GuardedProtocol):
         super().data_received(data)
         asked = self._answered or self._waiting
         alone = begins and self._message_count == count + 1 and not self._in_head
-        if asked is None or not alone or self.flow.write_paused:
+        if asked is None or not alone or self.flow.write_paused or self._route is JWKS:
             return
         if not asked.body or data[-1] not in b"\r\n":  # or lines that no request is may follow the body
             self._head, self._size = data[: len(data) - len(asked.body)], len(data)
@@ -138,7 +138,7 @@ class LaneProtocol(GuardedProtocol):
         if route is not None and self._takes(route, own_query(path, query)):
             self.check_head()
             return
-        if route is not None:
+        if route is not None and route is not JWKS:
             self.served.counters.handed_over_count += 1
         self._hand_over()
         super().on_headers_complete()
@@ -149,7 +149,12 @@ class LaneProtocol(GuardedProtocol):
             return False
         method = self.parser.get_method()
         asked = Request(query, self.headers, self._peer, self.served.proxies)
-        if not _is_plain(asked) or (method != b"POST" and route is not AUTH):
+        if not _is_plain(asked):
+            return False
+        if route is JWKS:
+            if method != b"GET" or query or asked.length is not None or not self.served.hot.has_key_set():
+                return False
+        elif method != b"POST" and route is not AUTH:
             return False
         self._asked, self._route, self._method = asked, route, method
         asked.method = method
@@ -182,7 +187,7 @@ class LaneProtocol(GuardedProtocol):
     def _respond(self, asked: Request, *, keep: bool) -> None:
         """Answer a request that has been read, or hand it over with how far it got."""
         served = self.served
-        steps = served.hot.routes[self._route](asked)
+        steps = served.hot.key_set(asked) if self._route is JWKS else served.hot.routes[self._route](asked)
         try:
             wishes = next(steps) if asked.traceparent is None else served.begin(asked, steps)
         except StopIteration as end:

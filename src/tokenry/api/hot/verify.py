@@ -16,7 +16,8 @@ from tokenry.edge.problems import Failed, Problem, problem, refused
 from tokenry.types import Invalid, KeyValid, Refused, TokenryError, Valid, Verdict
 
 from .. import problems
-from ..paths import AUTH, BATCH, INTROSPECT, VERIFY, place_of
+from ..oauth.forms import KEY_SET, PUBLIC
+from ..paths import AUTH, BATCH, DEFAULT, INTROSPECT, JWKS, VERIFY, place_of
 from ..process.counters import Counters
 from ..process.settings import ServerSettings
 from .answers import Answers
@@ -38,6 +39,7 @@ VERIFY_SCOPE = "tokenry:verify"
 _SYSTEM = "system"
 V = TypeVar("V", bound=Verdict)
 _JSON = b"content-type: application/json\r\ncache-control: no-store\r\n"
+_KEY_SET = lines((("Content-Type", KEY_SET), *PUBLIC))
 
 ADMITTED: Answer = (0, b"", b"")
 """Stands for no answer: the caller is known, and its body is read whatever its size."""
@@ -133,6 +135,19 @@ class Hot:
         except (Failed, TokenryError) as error:
             return self.failed(BATCH, problems.of(error), asked)
         return self.said(BATCH, 200, _JSON, b'{"verdicts":[%b]}' % b",".join(told), asked)
+
+    def has_key_set(self) -> bool:
+        """Tell whether `key_set` can answer. Why it cannot is for the ordinary way to say."""
+        with suppress(TokenryError):
+            return self._engine.key_set(DEFAULT) is not None
+        return False
+
+    def key_set(self, asked: Request) -> Steps:
+        """Answer with the public keys of the default tenant, which memory has: only the fast lane comes here."""
+        found = self._engine.key_set(DEFAULT)
+        assert found is not None
+        return self.said(JWKS, 200, _KEY_SET, found, asked)
+        yield
 
     def auth(self, asked: Request) -> Steps:
         """Answer a proxy that asks whether it may let a request through."""

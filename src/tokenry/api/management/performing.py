@@ -30,7 +30,12 @@ async def perform(operation: Operation, call: Call, slug: str, given: Arguments,
     if waits is not None:
         return await waits(call, slug, given)
     do = partial(_do, operation, call, slug, given)
-    if inline and operation.verb == "GET" and operation.id not in _SLOW and _QUICK.issuperset(given.keys()):
+    if (
+        inline
+        and operation.verb == "GET"
+        and operation.id not in _SLOW
+        and given.keys() <= {*_QUICK, *operation.in_path}
+    ):
         return do()
     return await in_thread(do)
 

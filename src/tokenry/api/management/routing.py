@@ -48,13 +48,15 @@ class Router:
             else:
                 self._fixed.setdefault(one.path, {})[one.verb] = one
         # The longest end first: "/v1/owners/a/disable" is no owner called "a/disable".
-        self._routes = sorted(routes.values(), key=lambda route: -len(route.after))
+        self._routes: dict[str, list[Route]] = {}
+        for route in sorted(routes.values(), key=lambda route: -len(route.after)):
+            self._routes.setdefault(_noun(route.before), []).append(route)
 
     def find(self, verb: str, raw: str) -> tuple[Operation, dict[str, str]]:
         """Return the operation of a path and the argument in it; raise Failed."""
         found, part = self._fixed.get(raw), None
         if found is None:
-            for route in self._routes:
+            for route in self._routes.get(_noun(raw), ()):
                 part = route.part(raw)
                 if part is not None:
                     found = route.operations
@@ -68,6 +70,11 @@ class Router:
             return operation, {}
         check_url(part.encode("latin-1"))
         return operation, {operation.in_path[0]: unquote(part)}
+
+
+def _noun(path: str) -> str:
+    """Return the second part of a path: `keys` of "/v1/keys/key_1"."""
+    return path.split("/", 3)[2] if path.count("/") > 1 else ""
 
 
 def check_path(operation: Operation, given: dict[str, str]) -> None:

@@ -221,11 +221,11 @@ class OAuth:
             told = problems.of(error)
             await respond(send, told.status, told.body(asked.request_id), raw(told.fields()))
             return
-        fields = [("Content-Type", kind), ("Cache-Control", "public, max-age=60"), ("Access-Control-Allow-Origin", "*")]
-        await respond(send, 200, body, raw(fields), is_head=asked.method == "HEAD")
+        fields = raw((("Content-Type", kind), *forms.PUBLIC))
+        await respond(send, 200, body, fields, is_head=asked.method == "HEAD")
 
     async def _key_set(self, slug: str) -> tuple[bytes, str]:
-        return await self._keys(slug), "application/jwk-set+json"
+        return await self._keys(slug), forms.KEY_SET
 
     async def _keys(self, slug: str) -> bytes:
         """Return the JWKS of a tenant, read once for all who ask at the same time: anybody may."""

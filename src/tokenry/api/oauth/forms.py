@@ -16,6 +16,9 @@ from tokenry.types import REFRESH_CODES, Invalid, NotAllowed, NotFound, Refused,
 from .. import problems
 
 BODY_MAX: Final = 16 * 1024
+KEY_SET: Final = "application/jwk-set+json"
+PUBLIC: Final = (("Cache-Control", "public, max-age=60"), ("Access-Control-Allow-Origin", "*"))
+"""The fields of an answer that everybody may read, scripts of other sites too, and keep for a minute."""
 """How large a form may be: the longest token and everything beside it, written with escapes."""
 
 _FIELDS_MAX: Final = 50

@@ -13,9 +13,9 @@ from contextvars import ContextVar
 from typing import Any, TextIO
 
 import structlog
-from sqlalchemy import Engine, event
 
 from tokenry.edge import HIDDEN, Trace
+from tokenry.store import slow
 
 from .redaction import redacted
 from .settings import ServerSettings
@@ -208,25 +208,12 @@ class AccessLog:
 @contextmanager
 def slow_statements(settings: ServerSettings, clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
     """Log the statements that take longer than `slow_statement_ms`, with the request's id and never a parameter."""
-    limit = settings.slow_statement_ms / 1000
-
-    def before(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        connection.info["tokenry_began"] = clock()
-
-    def after(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        seconds = clock() - connection.info.pop("tokenry_began", clock())
-        if seconds >= limit:
-            _statements.warning(
-                "slow statement", ms=round(seconds * 1000), statement=" ".join(statement.split())[:2000]
-            )
-
     if not settings.slow_statement_ms:
         yield
         return
-    event.listen(Engine, "before_cursor_execute", before)
-    event.listen(Engine, "after_cursor_execute", after)
-    try:
+
+    def tell(statement: str, seconds: float) -> None:
+        _statements.warning("slow statement", ms=round(seconds * 1000), statement=statement)
+
+    with slow.slow_statements(settings.slow_statement_ms / 1000, tell, clock):
         yield
-    finally:
-        event.remove(Engine, "before_cursor_execute", before)
-        event.remove(Engine, "after_cursor_execute", after)

@@ -69,6 +69,7 @@ _RECORDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Role": {"name": "developer"},
     "Session": {"id": f"ses_{_ID}", "client_id": None},
     "TenantDocument": {"id": f"ten_{_ID}", "name": "Acme"},
+    "VerdictTenant": {"id": f"ten_{_ID}", "name": "Acme"},
 }
 """What a field is in one record, where that differs from other records."""
 
@@ -113,7 +114,7 @@ def example(
         fields = {} if depth >= _NESTING_MAX else schema.get("properties", {})
         return {field: example(part, components, field, record, depth + 1) for field, part in fields.items()}
     if "$ref" not in schema.get("items", {}):
-        if name in _FIELDS:
+        if name in _FIELDS and _FIELDS[name] in schema.get("enum", (_FIELDS[name],)):
             return _FIELDS[name]
         if kind == "array" and name in ARGUMENTS:
             return example(msgspec.json.schema(ARGUMENTS[name]), {}, record=record, depth=depth + 1)

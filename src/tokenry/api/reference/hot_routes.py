@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..hot.questions import BATCH_MAX
+from .examples import example
 
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
 _TEXT: Final = {"type": "string"}
@@ -18,7 +19,7 @@ _QUESTION: Final = {
     "additionalProperties": False,
     "required": ["credential"],
     "properties": {
-        "credential": {**_TEXT, "description": "A key or an access token."},
+        "credential": {**_TEXT, "description": "A key or an access token.", "examples": ["tk_live_1…"]},
         "scopes": _SCOPES,
         "ip": {**_MAYBE, "description": "The address of the client.", "examples": ["203.0.113.7"]},
         "tenant": {**_MAYBE, "description": "Refuse credentials of any other tenant."},
@@ -57,6 +58,23 @@ _VERDICT: Final = {
     },
 }
 _VERDICT["required"] = list(_VERDICT["properties"])
+_REFUSED: Final = {401: "revoked", 403: "insufficient_scope", 429: "rate_limited"}
+"""A code for each status that `?status=http` has for refusals."""
+
+_REFUSAL: Final[dict[str, Any]] = {
+    **dict.fromkeys(_VERDICT["properties"]),
+    "valid": False,
+    "scopes": [],
+    "claims": {},
+    "limits": [],
+}
+_ASKED: Final = {"credential": "tk_live_1…", "scopes": ["read:projects"], "ip": "203.0.113.7"}
+_ABOUT: Final = {
+    "verify": "A refusal is 200, too, with `valid` false and the reason as `code`, unless `?status=http` is asked.",
+    "verify.batch": f"At most {BATCH_MAX} questions, of which each takes from limits as one verification does.",
+    "auth": "Any method, and any path below. An unknown parameter is refused, so that a mistyped requirement lets "
+    "nobody in. Below `/v1/auth/for/` the query belongs to the API: it is not read.",
+}
 
 
 def described(document: dict[str, Any], *, operations: bool) -> dict[str, Any]:
@@ -79,18 +97,29 @@ def described(document: dict[str, Any], *, operations: bool) -> dict[str, Any]:
     if operations:
         document["tags"].append({"name": "operations", "description": "For who runs the server; without a credential."})
         document["paths"] |= _OPERATIONS
+    verdict = _verdict(document["components"]["schemas"])
+    verify = _operation("verify", "Answer whether a credential holds.", of_body, _ref("Verdict"), verdict)
+    for code, why in _REFUSED.items():
+        told = {"schema": _ref("Verdict"), "example": {**_REFUSAL, "code": why}}
+        verify["responses"][str(code)]["content"]["application/json"] = told
     document["paths"] |= {
         "/v1/verify": {
             "post": {
-                **_operation("verify", "Answer whether a credential holds.", of_body, _ref("Verdict")),
+                **verify,
                 "parameters": [{**status, "description": "Answer a refusal with 401, 403 or 429 in place of 200."}],
-                "requestBody": _body(_ref("VerifyQuestion")),
+                "requestBody": _body(_ref("VerifyQuestion"), _ASKED),
             }
         },
         "/v1/verify/batch": {
             "post": {
-                **_operation("verify.batch", "Answer several questions in their order.", of_body, verdicts),
-                "requestBody": _body(questions),
+                **_operation(
+                    "verify.batch",
+                    "Answer several questions in their order.",
+                    of_body,
+                    verdicts,
+                    {"verdicts": [verdict]},
+                ),
+                "requestBody": _body(questions, {"questions": [_ASKED]}),
             }
         },
         "/v1/auth": {"get": _auth(refused)},
@@ -125,40 +154,59 @@ _OPERATIONS: Final = {
 
 
 def _auth(refused: dict[int, str]) -> dict[str, Any]:
-    names = ("Key-Id", "Owner", "Tenant", "Scopes", "Session")
+    names = {
+        "Key-Id": "key_01k9v5m0q2x8r7c4t6y3w1",
+        "Owner": "user-42",
+        "Tenant": "default",
+        "Scopes": "read:projects",
+        "Session": "",
+    }
     places = (
-        ("scopes", "query", "Scopes that have to be held, separated by spaces or commas."),
-        ("environment", "query", "The environment of the key."),
-        ("X-Auth-Require-Scopes", "header", "As `scopes`. Everything that is found has to be met."),
-        ("X-Auth-Require-Environment", "header", "As `environment`."),
+        ("scopes", "query", "Scopes that have to be held, separated by spaces or commas.", "read:projects"),
+        ("environment", "query", "The environment of the key.", "live"),
+        (
+            "X-Auth-Require-Scopes",
+            "header",
+            "As `scopes`. Everything that is found has to be met.",
+            "read:projects",
+        ),
+        ("X-Auth-Require-Environment", "header", "As `environment`.", "live"),
     )
     told = {
-        **_operation("auth", "Answer a proxy that asks about a request, by any method and on any path below.", refused),
-        "description": "An unknown parameter is refused, so that a mistyped requirement lets nobody in. Below "
-        "`/v1/auth/for/` the query belongs to the API: it is not read.",
+        **_operation("auth", "Answer a proxy that asks whether to let a request through.", refused),
         "parameters": [
-            {"name": name, "in": place, "required": False, "schema": _TEXT, "description": about}
-            for name, place, about in places
+            {"name": name, "in": place, "required": False, "schema": _TEXT, "description": about, "example": sample}
+            for name, place, about, sample in places
         ],
     }
     told["responses"] |= {str(code): {"description": "A problem.", "content": _PROBLEM} for code in (400, 422, 503)}
-    told["responses"]["200"] |= {"headers": {f"X-Auth-{name}": {"schema": _TEXT} for name in names}}
+    told["responses"]["200"] |= {
+        "headers": {f"X-Auth-{name}": {"schema": _TEXT, "example": sample} for name, sample in names.items()}
+    }
     return told
 
 
-def _operation(id: str, summary: str, problems: dict[int, str], answer: dict[str, Any] | None = None) -> dict[str, Any]:
+def _verdict(components: dict[str, Any]) -> dict[str, Any]:
+    """Return the verdict about a key that holds."""
+    found = example(_VERDICT, components)
+    return {**found, "kind": "key", "session": None, "claims": {}}
+
+
+def _operation(
+    id: str, summary: str, problems: dict[int, str], answer: dict[str, Any] | None = None, sample: Any = None
+) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "The answer."}
     if answer is not None:
-        good["content"] = {"application/json": {"schema": answer}}
+        good["content"] = {"application/json": {"schema": answer, "example": sample}}
     responses = {"200": good}
     for code, about in problems.items():
-        responses[str(code)] = {"description": about, "content": {**_PROBLEM, **good.get("content", {})}}
-    security: list[dict[str, Any]] = [{"bearer": []}, {"header": []}]
+        responses[str(code)] = {"description": about, "content": dict(_PROBLEM)}
+    security: list[dict[str, Any]] = [{"bearer": []}, {"api_key": []}]
     return {
         "tags": ["verify"],
         "operationId": id,
         "summary": summary,
-        "description": summary,
+        "description": _ABOUT[id],
         "security": security,
         "responses": responses,
     }
@@ -172,5 +220,5 @@ def _list(items: dict[str, Any], **bounds: int) -> dict[str, Any]:
     return {"type": "array", "items": items, **bounds}
 
 
-def _body(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+def _body(schema: dict[str, Any], sample: Any) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": schema, "example": sample}}}

@@ -31,6 +31,46 @@ _INTROSPECTION: Final = {
 }
 _METADATA: Final = {"type": "object", "required": ["issuer", "token_endpoint", "jwks_uri"]}
 _JWKS: Final = {"type": "object", "required": ["keys"], "properties": {"keys": {"type": "array"}}}
+_ISSUER: Final = "https://keys.example.com/t/default"
+_TOKEN_EXAMPLE: Final = {
+    "access_token": "eyJhbGciOiJFUzI1NiJ9…",
+    "token_type": "Bearer",
+    "expires_in": 300,
+    "refresh_token": "tk_rt_1…",
+    "scope": "read:projects",
+}
+_INTROSPECTION_EXAMPLE: Final = {
+    "active": True,
+    "token_type": "Bearer",
+    "scope": "read:projects",
+    "iss": _ISSUER,
+    "sub": "user-42",
+    "client_id": "key_01k9v5m0q2x8r7c4t6y3w1",
+    "tid": "default",
+    "iat": 1798761600,
+    "exp": 1801353600,
+}
+_KEY_EXAMPLE: Final = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    "kid": "4Zq0v1nUeXk2TtSb",
+    "use": "sig",
+    "alg": "ES256",
+}
+_METADATA_EXAMPLE: Final = {
+    "issuer": _ISSUER,
+    "token_endpoint": f"{_ISSUER}/oauth/token",
+    "introspection_endpoint": f"{_ISSUER}/oauth/introspect",
+    "revocation_endpoint": f"{_ISSUER}/oauth/revoke",
+    "jwks_uri": f"{_ISSUER}/.well-known/jwks.json",
+    "response_types_supported": [],
+    "grant_types_supported": ["refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"],
+    "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+    "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+    "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+}
 _CLIENT: Final = {"client_id": _TEXT, "client_secret": _TEXT}
 _EITHER: Final[list[dict[str, Any]]] = [{}, {"client": []}, {"bearer": []}]
 
@@ -54,29 +94,27 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
         "expires_in": _SECONDS,
     }
     one = {"token": _TEXT, "token_type_hint": _TEXT}
-    document["paths"] |= {
-        "/oauth/token": _post("token", "Get tokens for a refresh token, or for a key.", token, ["grant_type"], _TOKENS),
-        "/oauth/introspect": _post("introspect", "Tell what a token is.", one, ["token"], _INTROSPECTION, _EITHER[1:]),
-        "/oauth/revoke": _post("revoke", "End the session of a token.", one, ["token"], {"type": "object"}),
-        "/.well-known/jwks.json": _get("jwks", "The public keys of the issuer.", "application/jwk-set+json", _JWKS),
-        "/.well-known/oauth-authorization-server": _get(
-            "metadata", "Where the endpoints of the issuer are.", "application/json", _METADATA
-        ),
-    }
+    paths = document["paths"]
+    paths["/oauth/token"] = _post("token", token, _TOKENS, {"grant_type": "refresh_token", "refresh_token": "tk_rt_1…"})
+    paths["/oauth/introspect"] = _post("introspect", one, _INTROSPECTION, {"token": "tk_live_1…"}, _EITHER[1:])
+    paths["/oauth/revoke"] = _post("revoke", one, {"type": "object"}, {"token": "tk_rt_1…"})
+    paths["/.well-known/jwks.json"] = _get("jwks", "application/jwk-set+json", _JWKS)
+    paths["/.well-known/oauth-authorization-server"] = _get("metadata", "application/json", _METADATA)
     return document
 
 
 def _post(
     id: str,
-    summary: str,
     fields: dict[str, Any],
-    needed: list[str],
     answer: dict[str, Any],
-    security: list[dict[str, Any]] | None = None,
+    sample: dict[str, str],
+    security: list[dict[str, Any]] = _EITHER,
 ) -> dict[str, Any]:
-    form = {"type": "object", "required": needed, "properties": {**fields, **_CLIENT}}
-    told = _operation(id, summary, "application/json", answer, _EITHER if security is None else security)
-    told["requestBody"] = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}}
+    """Return an endpoint that takes a form; the first field of the example is required."""
+    form = {"type": "object", "required": [next(iter(sample))], "properties": {**fields, **_CLIENT}}
+    told = _operation(id, "application/json", answer, security)
+    content = {"schema": form, "example": sample}
+    told["requestBody"] = {"required": True, "content": {"application/x-www-form-urlencoded": content}}
     for status, about in (
         (400, "RFC 6749, 5.2."),
         (401, "The client."),
@@ -91,21 +129,51 @@ def _post(
     return {"post": told}
 
 
-def _get(id: str, summary: str, kind: str, answer: dict[str, Any]) -> dict[str, Any]:
-    told = _operation(id, summary, kind, answer, [])
+def _get(id: str, kind: str, answer: dict[str, Any]) -> dict[str, Any]:
+    told = _operation(id, kind, answer, [])
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     told["responses"] |= {str(status): {"description": "A problem.", "content": problem} for status in (404, 503)}
     return {"get": told}
 
 
-def _operation(
-    id: str, summary: str, kind: str, answer: dict[str, Any], security: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _operation(id: str, kind: str, answer: dict[str, Any], security: list[dict[str, Any]]) -> dict[str, Any]:
+    summary, description, sample = _TOLD[id]
+    content = {kind: {"schema": answer, "example": sample}}
     return {
         "tags": ["oauth"],
         "operationId": f"oauth.{id}",
         "summary": summary,
-        "description": summary,
+        "description": description,
         "security": security,
-        "responses": {"200": {"description": "The answer.", "content": {kind: {"schema": answer}}}},
+        "responses": {"200": {"description": "The answer.", "content": content}},
     }
+
+
+_TOLD: Final[dict[str, tuple[str, str, Any]]] = {
+    "token": (
+        "Get tokens for a refresh token, or for a key.",
+        "A refresh (RFC 6749) answers with the next pair of tokens, a token exchange (RFC 8693) with an access token.",
+        _TOKEN_EXAMPLE,
+    ),
+    "introspect": (
+        "Tell what a token is.",
+        'RFC 7662, for callers with a key that holds `tokenry:verify`. What is not valid is `{"active": false}`.',
+        _INTROSPECTION_EXAMPLE,
+    ),
+    "revoke": (
+        "End the session of a token.",
+        "RFC 7009, by the refresh or the access token. An unknown token has nothing to be ended, which is no error.",
+        {},
+    ),
+    "jwks": (
+        "The public keys of the issuer.",
+        "RFC 7517. Verifiers keep them for a minute, and ask again for a `kid` that they do not know.",
+        {"keys": [_KEY_EXAMPLE]},
+    ),
+    "metadata": (
+        "Where the endpoints of the issuer are.",
+        "RFC 8414. It needs an issuer that is a URL.",
+        _METADATA_EXAMPLE,
+    ),
+}
+"""The summary, the description and an example of the answer of each endpoint."""

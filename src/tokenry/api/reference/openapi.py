@@ -26,6 +26,7 @@ _SECURITY: Final = {
         "scheme": "bearer",
         "description": "`Authorization: Bearer tk_op_…`. `Authorization: Token …` and `X-API-Key: …` work as well.",
     },
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key by itself."},
 }
 _ALWAYS: Final = (400, 401, 403, 404, 422, 429, 500, 503)
 _CHANGING: Final = (409, 413, 415, 507)

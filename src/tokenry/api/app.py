@@ -101,7 +101,7 @@ class Served:
 
 def create_app(served: Served, operations: App | None = None) -> App:
     """Return the application of a server; `operations` answers `/healthz`, `/readyz` and `/metrics`, if given."""
-    callers = Callers(served.sync, served.settings.trusted_proxies)
+    callers = Callers(served.sync)
     rest = Management(served.sync, callers, lambda told: with_oauth(with_hot(told, operations=operations is not None)))
     return Application(served, rest, OAuth(served.sync, callers.refresher, served.engine.now), operations)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable
 from typing import Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
 
 _SCHEMES = ("bearer", "token")
 _NAMED = ("x-api-key", "x-api-token")
+_COOKIE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 LENGTH_MAX: Final = 512
 TOKEN_LENGTH_MAX: Final = 8192
@@ -82,6 +85,25 @@ def of_authorization(value: str) -> str | None:
 def is_too_long(text: str) -> bool:
     """Tell whether a text is longer than any credential: nothing needs to be computed to refuse it."""
     return len(text) > LENGTH_MAX and (len(text) > TOKEN_LENGTH_MAX or text.count(".") != 2)
+
+
+def bounded(text: str) -> str:
+    """Return a credential, or for one that is longer than any an empty one: nothing is computed to refuse it."""
+    return text if len(text) <= LENGTH_MAX or not is_too_long(text) else ""
+
+
+def is_cookie_name(text: str) -> bool:
+    """Tell whether a setting can be the name of a cookie."""
+    return _COOKIE_NAME.fullmatch(text) is not None
+
+
+def is_origin(text: str) -> bool:
+    """Tell whether a browser could send a text as `Origin`."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return bool(parts.scheme and parts.netloc) and text == f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def cookie_counts(

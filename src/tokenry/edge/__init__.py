@@ -22,8 +22,11 @@ from ..core.memo import ENTRY_BYTES, KIB, MIB, Memo, length, remembering
 from ..core.presented import (
     Found,
     Presented,
+    bounded,
     cookie_counts,
+    is_cookie_name,
     is_foreign,
+    is_origin,
     is_too_long,
     read_cookie,
     read_presented,
@@ -51,6 +54,9 @@ if TYPE_CHECKING:
 
 encode: Final = msgspec.json.Encoder().encode
 """Returns a value as JSON."""
+
+SYSTEM: Final = "system"
+"""The slug of the tenant whose keys operate the installation."""
 
 # A kid is random, so no key ever gets this one.
 _NOBODY = "0" * 16
@@ -182,6 +188,11 @@ def is_operators(text: str) -> bool:
     return text.rpartition("_")[0].endswith(f"_{OPERATOR_ENVIRONMENT}")
 
 
+def confined_to(grant: Grant) -> str | None:
+    """Return the tenant that a caller is confined to; None for operators of the installation."""
+    return None if grant.tenant == SYSTEM else grant.tenant
+
+
 def grant_of(verdict: Valid) -> Grant:
     """Return what a verdict was decided on, the same object as long as it is remembered: its records cost nothing."""
     return verdict._grant
@@ -201,6 +212,7 @@ __all__ = [
     "LIST_MAX",
     "MIB",
     "OPERATOR_ENVIRONMENT",
+    "SYSTEM",
     "Ask",
     "Engine",
     "Found",
@@ -213,15 +225,19 @@ __all__ = [
     "Throttle",
     "Trace",
     "address_of",
+    "bounded",
     "challenge",
+    "confined_to",
     "cookie_counts",
     "encode",
     "from_memory",
     "grant_of",
+    "is_cookie_name",
     "is_foreign",
     "is_inline",
     "is_json",
     "is_operators",
+    "is_origin",
     "is_too_long",
     "key_set",
     "length",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from .problems import Failed, problem
 
@@ -13,6 +13,8 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Fields: TypeAlias = list[tuple[bytes, bytes]]
+POLICY_VIOLATION: Final = 1008
+"""The code that closes a WebSocket whose credential was refused."""
 
 
 def raw(fields: Iterable[tuple[str, str]]) -> Fields:

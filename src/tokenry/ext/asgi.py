@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from tokenry import AsyncTokenry
-from tokenry.edge.asgi import App, Fields, Message, Receive, Scope, Send, raw, respond
+from tokenry.edge.asgi import POLICY_VIOLATION, App, Fields, Message, Receive, Scope, Send, raw, respond
 from tokenry.edge.problems import Problem
 from tokenry.types import ConfigError, Kind, ScopesAsked
 
@@ -19,8 +19,6 @@ from .answers import limits_of
 from .facts import of_scope
 from .guard import ALL, Asked, Guard
 from .options import OptionsGiven, read_options
-
-_POLICY_VIOLATION = 1008
 
 
 class TokenryMiddleware:
@@ -75,7 +73,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, found: Problem) ->
     if scope["type"] == "websocket":
         await receive()  # its `websocket.connect`
         if "websocket.http.response" not in scope.get("extensions", {}):
-            return await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": found.code})
+            return await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": found.code})
         begin = "websocket.http.response"
     is_head = scope.get("method") == "HEAD"
     await respond(send, found.status, found.body(), raw(found.fields()), is_head=is_head, begin=begin)

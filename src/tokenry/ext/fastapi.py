@@ -27,6 +27,7 @@ except ModuleNotFoundError as error:
 
 from tokenry import AsyncTokenry
 from tokenry.edge import is_json
+from tokenry.edge.asgi import POLICY_VIOLATION
 from tokenry.edge.problems import Problem
 from tokenry.types import AnyValid, ConfigError, KeyValid, Kind, ScopesAsked, SessionTokens, SessionValid, TokenValid
 
@@ -40,7 +41,6 @@ from .openapi import BEARER, REFRESH, SESSION, with_refusals
 from .options import OptionsGiven, read_options
 
 V = TypeVar("V", covariant=True)
-_POLICY_VIOLATION = 1008
 _BEARER = HTTPBearer(description="An API key, or the access token of a session.")
 
 
@@ -179,7 +179,7 @@ class Required(SecurityBase, Generic[V]):
         found = await steps.run_async(steps.admit(auth.verify, auth.guard, facts, self._need, optional=self._optional))
         if isinstance(found, Problem):
             if connection.scope["type"] == "websocket":
-                raise WebSocketException(_POLICY_VIOLATION, found.code)
+                raise WebSocketException(POLICY_VIOLATION, found.code)
             raise _refusal(connection, await steps.run_async(auth._host.refuse(found)))
         for name, value in limits_of(found) if found is not None else ():
             response.headers[name] = value

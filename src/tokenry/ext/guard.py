@@ -17,9 +17,9 @@ from tokenry.edge import (
     Memo,
     Proxies,
     Throttle,
+    bounded,
     cookie_counts,
     is_foreign,
-    is_too_long,
     read_ask,
     read_cookie,
     read_presented,
@@ -145,7 +145,7 @@ class Guard:
             name, value = credentials[0]
             text = value[7:]
             if name == "authorization" and value.startswith("Bearer ") and text.isidentifier():
-                return text if not is_too_long(text) else ""
+                return bounded(text)
         return self._text(read_presented(credentials, read_cookie(facts.cookies, self.options.access_name)), facts)
 
     def to_refresh(self, facts: Facts) -> str | Problem | None:
@@ -183,7 +183,7 @@ class Guard:
             return problem("credential_ambiguous")
         if found.by_cookie and not self._trusts_cookie(facts):
             return problem("cross_site")
-        return "" if is_too_long(found.text) else found.text
+        return bounded(found.text)
 
     def _trusts_cookie(self, facts: Facts) -> bool:
         """Tell whether a cookie of a request speaks for its sender."""

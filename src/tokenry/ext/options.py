@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, Final, Literal, TypedDict
-from urllib.parse import urlsplit
 
 from tokenry.config import SERVER_NAMES, Settings, typed
+from tokenry.edge import is_cookie_name, is_origin
 from tokenry.types import ConfigError, shown
-
-_COOKIE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +39,12 @@ class Options:
         if not self.refresh_path.startswith("/") or set(self.refresh_path) & set(";,\r\n "):
             raise ConfigError("refresh_path is a path such as /auth")
         for name in ("access_cookie", "refresh_cookie"):
-            if not _COOKIE_NAME.fullmatch(getattr(self, name)):
+            if not is_cookie_name(getattr(self, name)):
                 raise ConfigError(f"{name} must be the name of a cookie, of letters, digits, _, . and -")
         if self.access_cookie == self.refresh_cookie:
             raise ConfigError("access_cookie and refresh_cookie must differ: two cookies of one name are ambiguous")
         for origin in self.allowed_origins:
-            if not _is_origin(origin):
+            if not is_origin(origin):
                 raise ConfigError(
                     f"allowed_origins: {shown(origin)} is no origin, which is like https://app.example.com"
                 )
@@ -100,15 +97,6 @@ def read_options(values: Mapping[str, Any], spelled: Callable[[str], str] = str,
         if name not in NAMES:
             raise ConfigError(_unknown(name, spelled, (*NAMES, *beside)))
     return Options(**{name: _read(name, value) for name, value in values.items()})
-
-
-def _is_origin(text: str) -> bool:
-    """Tell whether a browser could send a text as `Origin`."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return bool(parts.scheme and parts.netloc) and text == f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def _unknown(name: str, spelled: Callable[[str], str], known: tuple[str, ...]) -> str:

@@ -51,7 +51,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
         operator = str(make_operator_key(tk).secret)
         tk.tenants.create("acme")
         tk.owners.put("ada", name="Ada")
-        yield Api(tk, Management(tk, Callers(tk, ())), operator)
+        yield Api(tk, Management(tk, Callers(tk)), operator)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def api(url: str) -> Iterator[Api]:
     with Tokenry(url, keyring=fresh_keyring(), settings=Settings(background=False)) as tk:
         operator = str(make_operator_key(tk).secret)
         tk.owners.put("ada")
-        yield Api(tk, Management(tk, Callers(tk, ())), operator)
+        yield Api(tk, Management(tk, Callers(tk)), operator)
 
 
 def test_a_key_lives_from_its_issue_to_its_end(api: Api) -> None:

@@ -31,7 +31,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setitem(OPERATIONS, "keys.find", found)
     with Tokenry("sqlite://", settings=Settings(background=False)) as tk:
         operator = str(make_operator_key(tk).secret)
-        yield TestClient(Management(tk, Callers(tk, ())), headers={"Authorization": f"Bearer {operator}"})
+        yield TestClient(Management(tk, Callers(tk)), headers={"Authorization": f"Bearer {operator}"})
 
 
 def dates(headers: Any) -> tuple[datetime, datetime]:

@@ -8,7 +8,20 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final
 
-from tokenry.edge import KIB, MIB, Ask, Grant, Memo, encode, grant_of, parts_of, read_ask, size_of_grant
+from tokenry.edge import (
+    KIB,
+    MIB,
+    Ask,
+    Grant,
+    Memo,
+    bounded,
+    confined_to,
+    encode,
+    grant_of,
+    parts_of,
+    read_ask,
+    size_of_grant,
+)
 from tokenry.edge.asgi import lines
 from tokenry.edge.problems import refused
 from tokenry.types import KeyValid, Refused, Valid, Verdict
@@ -16,7 +29,7 @@ from tokenry.types import KeyValid, Refused, Valid, Verdict
 from ..oauth import forms
 from ..oauth.forms import OAuthError, read_client, read_form, unknown_client
 from ..paths import INTROSPECT
-from .questions import NOBODY, bounded
+from .questions import NOBODY
 
 if TYPE_CHECKING:
     from .request import Answer, Request, Steps, Wish
@@ -95,7 +108,7 @@ class Introspection:
         if not isinstance(verdict, Refused):
             grant = grant_of(verdict)
             if named in (None, grant.key_id):
-                return None if grant.tenant == "system" else grant.tenant
+                return confined_to(grant)
             raise _unknown(asked)
         verdict = self._hot.judged(verdict, asked.client or asked.peer)
         if verdict.retry_after is not None:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tokenry.edge import KIB, MIB, OPERATOR_ENVIRONMENT, Ask, Memo, is_too_long, mistakes, read_ask
+from tokenry.edge import KIB, MIB, OPERATOR_ENVIRONMENT, Ask, Memo, mistakes, read_ask
 from tokenry.edge.problems import Failed, problem
 from tokenry.types import FieldError, Invalid
 
@@ -182,11 +182,6 @@ def _check_type(place: str, value: Any, kind: Any, errors: list[FieldError]) -> 
         errors.append(of_type(place, error))
         return False
     return True
-
-
-def bounded(text: str) -> str:
-    """Return a credential, or for one that is longer than any an empty one: nothing is computed to refuse it."""
-    return text if len(text) <= 512 or not is_too_long(text) else ""
 
 
 Needs: TypeAlias = tuple[bytes, tuple[tuple[bytes, bytes], ...]]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import TypeVar
 
-from tokenry.edge import OPERATOR_ENVIRONMENT, Ask, Engine, Throttle, grant_of, read_ask
+from tokenry.edge import OPERATOR_ENVIRONMENT, Ask, Engine, Throttle, bounded, confined_to, grant_of, read_ask
 from tokenry.edge.asgi import lines
 from tokenry.edge.problems import Failed, Problem, problem, refused
 from tokenry.types import Invalid, KeyValid, Refused, TokenryError, Valid, Verdict
@@ -27,7 +27,6 @@ from .questions import (
     Question,
     Requirements,
     asks,
-    bounded,
     check_query,
     needs_of,
     read_batch,
@@ -36,7 +35,6 @@ from .questions import (
 from .request import Answer, Request, Steps, Wish
 
 VERIFY_SCOPE = "tokenry:verify"
-_SYSTEM = "system"
 V = TypeVar("V", bound=Verdict)
 _JSON = b"content-type: application/json\r\ncache-control: no-store\r\n"
 _KEY_SET = lines((("Content-Type", KEY_SET), *PUBLIC))
@@ -186,8 +184,7 @@ class Hot:
         if isinstance(verdict, Refused):
             verdict = self.judged(verdict, asked.client or asked.peer)
             raise Failed(refused(verdict, [VERIFY_SCOPE]))
-        slug = grant_of(verdict).tenant
-        return (None if slug == _SYSTEM else slug), True
+        return confined_to(grant_of(verdict)), True
 
     def _recall(self, asked: Request, about: Wish) -> Verdict | None:
         """Answer for the credential of a head; one that the same head has proved is not proved again."""

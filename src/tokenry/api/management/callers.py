@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from tokenry.edge import (
     OPERATOR_ENVIRONMENT,
+    SYSTEM,
     Presented,
-    Proxies,
     address_of,
     is_operators,
     read_presented,
@@ -23,7 +23,6 @@ from tokenry.types import KeyValid, NotFound, Refused, shown
 from ..threads import verify
 from .gathering import Gatherer, Refresher
 
-_SYSTEM: Final = "system"
 _DEFAULT: Final = "default"
 
 
@@ -48,7 +47,7 @@ class Call:
     @property
     def everywhere(self) -> bool:
         """Whether the caller operates the installation."""
-        return self.home == _SYSTEM
+        return self.home == SYSTEM
 
     def tenant(self, asked: str | None) -> str:
         """Return the slug of the tenant; raise NotFound, in the engine's words, for one the caller may not see."""
@@ -67,22 +66,20 @@ class Call:
 class Callers:
     """Authenticates management callers."""
 
-    def __init__(self, tk: Tokenry, trusted_proxies: tuple[str, ...]) -> None:
+    def __init__(self, tk: Tokenry) -> None:
         self._tk = tk
         self._gatherer = Gatherer()
         self.refresher = Refresher(tk)
-        self._proxies = Proxies(trusted_proxies)
 
     async def admit(self, scope: Scope, rule: Rule, request_id: str) -> Call:
         """Return the call of a request whose credential meets a rule; raise Failed otherwise."""
-        fields = texts(scope["headers"])
-        presented = read_presented(fields)
+        presented = read_presented(texts(scope["headers"]))
         if presented is None:
             raise Failed(problem("credential_missing"))
         if not isinstance(presented, Presented):
             raise Failed(problem("credential_ambiguous"))
         state, peer = scope.get("state") or {}, scope["client"][0] if scope.get("client") else None
-        ip = state["client"] if "client" in state else self._ip(peer, fields)
+        ip = state["client"] if "client" in state else address_of(peer or "")
         verdict = await verify(self._tk, presented.text, **_ask(rule, presented.text, ip))
         if isinstance(verdict, Refused):
             throttle = state.get("throttle")
@@ -96,10 +93,6 @@ class Callers:
         if rule.reach is Reach.INSTALLATION and not call.everywhere:
             raise Failed(problem("not_allowed", "This is for operators of the installation."))
         return call
-
-    def _ip(self, peer: str | None, fields: list[tuple[str, str]]) -> str | None:
-        forwarded = [value for name, value in fields if name == "x-forwarded-for"]
-        return self._proxies.client(address_of(peer) if peer else None, forwarded)
 
 
 def _ask(rule: Rule, text: str, ip: str | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from tokenry.edge import OPERATOR_ENVIRONMENT, Refreshing, encode, is_operators, key_set, recall_key_set
+from tokenry.edge import OPERATOR_ENVIRONMENT, SYSTEM, Refreshing, encode, is_operators, key_set, recall_key_set
 from tokenry.edge.asgi import Fields, Receive, Scope, Send, raw, read_body, respond
 from tokenry.edge.problems import Failed, problem
 from tokenry.tokenry import Tokenry
@@ -23,7 +23,6 @@ from ..threads import in_thread, verify
 from . import forms
 from .forms import Client, Form, OAuthError, read_client, read_form
 
-_SYSTEM: Final = "system"
 _REASON = "revoked by a token of it"
 _URN = "urn:ietf:params:oauth"
 EXCHANGE: Final = f"{_URN}:grant-type:token-exchange"
@@ -200,7 +199,7 @@ class OAuth:
             asked.check(verdict)
         elif (
             isinstance(verdict, KeyValid)
-            and verdict.tenant.slug in (asked.slug, _SYSTEM)
+            and verdict.tenant.slug in (asked.slug, SYSTEM)
             and client.id in (None, verdict.key.id)
         ):
             asked.trust()

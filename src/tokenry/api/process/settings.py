@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from tokenry.config import yes_or_no
-from tokenry.edge import Proxies
+from tokenry.edge import Proxies, is_cookie_name, is_origin
 from tokenry.types import ConfigError, Invalid, shown
-
-_COOKIE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +117,12 @@ def _wrong(settings: ServerSettings) -> typing.Iterator[str]:
             yield f"{name} must be between {least} and {most}"
     if bool(settings.tls_certificate) != bool(settings.tls_key):
         yield "tls_certificate and tls_key belong together: give both, or neither"
-    if not _COOKIE.fullmatch(settings.auth_cookie):
+    if not is_cookie_name(settings.auth_cookie):
         yield "auth_cookie must be the name of a cookie, of letters, digits, _, . and -"
     try:
         Proxies(settings.trusted_proxies)
     except Invalid as error:
         yield str(error)
     for origin in settings.allowed_origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+        if not is_origin(origin) or not origin.startswith(("http://", "https://")):
             yield f"allowed_origins: {shown(origin)} is no origin, which is like https://app.example.com"

@@ -230,3 +230,14 @@ def test_notices_of_expiry_are_told_batch_by_batch_and_each_key_once() -> None:
             tk.keys.issue("ada", name=f"k{number}", expires_in=HOUR)
         assert [tk._upkeep() for _ in range(4)] == [True, True, False, False]
         assert count(tk, "key.expiring") == 5
+
+
+def test_a_key_that_ends_itself_in_bulk_goes_on_to_the_end(tk: Any, issue: Issue) -> None:
+    tk.owners.put("root", admin=True)
+    issued = [issue() for _ in range(3)]
+    scopes = ["tokenry:keys:read", "tokenry:keys:write"]
+    acting = tk.keys.issue("root", name="acting", environment="op", scopes=scopes)
+    by = tk.verify(acting.secret, environment="op")
+    assert tk.keys.revoke_where(status="active", dry_run=False, by=by).revoked_count == 4
+    assert codes(tk, issued) == {"revoked"}
+    assert tk.keys.revoke_where(text="k", dry_run=False, by=by).revoked_count == 0

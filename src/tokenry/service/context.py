@@ -106,15 +106,21 @@ class Context:
         return self.ids.make(kind, self.clock(), self.entropy(10))
 
     @contextmanager
-    def reading(self, tenant: str | NotGiven, by: By | NotGiven, *, home: str | None = None) -> Iterator[Scene]:
-        """Open a scene that only reads. An external id as actor names an owner of `home`, by default of the tenant."""
+    def reading(
+        self, tenant: str | NotGiven, by: By | NotGiven, *, home: str | None = None, actor: Actor | None = None
+    ) -> Iterator[Scene]:
+        """Open a scene that only reads. An external id as actor names an owner of `home`, by default of the tenant.
+
+        A call of several transactions passes the `actor` of its first one, which may have ended itself.
+        """
         slug, by = self.slug_of(tenant), self.by if by is NOT_GIVEN else by
         check_by(by)
         self.renew_keyring()
         with self.store.read() as rows:
             found = self._tenant(rows, slug, None)
             acting = Acting(rows, found, self.now(), self.owner_loader(), self.known)
-            yield Scene(self, rows, found, acting.actor(by, found.slug if home is None else home), acting.now)
+            actor = actor or acting.actor(by, found.slug if home is None else home)
+            yield Scene(self, rows, found, actor, acting.now)
 
     @contextmanager
     def changing(
@@ -128,8 +134,8 @@ class Context:
     ) -> Iterator[Change]:
         """Open a change: what is recorded commits with it, and is announced after it.
 
-        The tenant stays as it is until the end; with `alone` nobody else changes anything in it meanwhile. `home` is as
-        for `reading`. A call of several transactions passes the `actor` of its first one, which may have ended itself.
+        The tenant stays as it is until the end; with `alone` nobody else changes anything in it meanwhile. `home` and
+        `actor` are as for `reading`.
         """
         slug, by = self.slug_of(tenant), self.by if by is NOT_GIVEN else by
         check_by(by)

@@ -79,11 +79,11 @@ def revoke_where(
 
     The keys are searched for in a transaction that only reads, so that nobody waits for the search.
     """
-    reason, before = reason_of(reason), None
+    reason, before, ended_itself = reason_of(reason), None, None
     if all(value is NOT_GIVEN for value in asked.values()):
         raise Invalid.one("filter", "missing", "say which keys: with no filter at all every key would be revoked")
     while True:
-        with context.reading(tenant, by) as scene:
+        with context.reading(tenant, by, actor=ended_itself) as scene:
             which = seeing.read_filter(scene, asked)
             if which is None:
                 return
@@ -91,8 +91,10 @@ def revoke_where(
             found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, until=until, limit=BATCH)
             items = _items(scene, found)
         if found and not dry_run:
-            with context.changing(tenant, by) as change:
+            with context.changing(tenant, by, actor=ended_itself) as change:
                 items = _revoke_batch(change, asked, tuple(key.id for key in found), reason)
+                if any(change.actor.is_key(item.key.id) for item in items if item):
+                    ended_itself = change.actor  # it goes on to the end of what it was allowed to do
         yield items
         before = found[-1].id if len(found) == BATCH else until
         if before is None:

@@ -26,7 +26,7 @@ SERVER_NAMES = (
     *("host", "port", "unix_socket", "workers", "data_dir", "production", "lane", "trusted_proxies", "allowed_origins"),
     *("verify_open", "auth_tenant", "auth_answers", "auth_cookie", "failures_max", "failures_window_seconds"),
     "connections_max",
-    *("tls_certificate", "tls_key", "log_level", "log_format", "access_log_share", "slow_statement_ms"),
+    *("tls_certificate", "tls_key", "log_level", "log_format", "access_log_share"),
     "shutdown_seconds",
 )
 """What may stand beside the engine's settings; the server reads these, and a library on the same file ignores them."""
@@ -35,6 +35,7 @@ _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0":
 _AROUND = " \t\r\n'\"\ufeff"
 # The longest path, or name in it, that errors show although nothing is there: the secret of a keyring is longer.
 _SHORT = 32
+_SLOW_MS_MAX = 3_600_000
 _log = logging.getLogger("tokenry.keyring")
 
 
@@ -50,6 +51,7 @@ class Settings:
     limits_when_down: Literal["closed", "open"] = "closed"
     store_timeout: timedelta = timedelta(seconds=5)
     migrate: bool = True
+    slow_statement_ms: int = 200
     tracing: bool = False
     issuer: str = "urn:tokenry"
     access_life: timedelta = timedelta(minutes=5)
@@ -71,6 +73,8 @@ class Settings:
         for name in ("flush_interval", "owner_max_age", "store_timeout"):
             if getattr(self, name) <= timedelta(0):
                 raise ConfigError(f"{name} must be longer than nothing")
+        if not 0 <= self.slow_statement_ms <= _SLOW_MS_MAX:
+            raise ConfigError(f"slow_statement_ms must be between 0 (off) and {_SLOW_MS_MAX}")
         _check_tokens(self)
 
     def token_policy(self) -> TokenPolicy:

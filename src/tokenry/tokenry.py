@@ -76,6 +76,7 @@ class Tokenry(Ticking, Groups):
             engine,
             exclusive=self.settings.exclusive,
             timeout=self.settings.store_timeout.total_seconds(),
+            slow_ms=self.settings.slow_statement_ms,
         )
         try:
             self._assemble(clock, keyring or found.keyring)

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,7 +20,6 @@ from sqlalchemy.sql.selectable import Select
 
 from .django import BorrowedSqlite, kept
 from .failures import unfit
-from .slow import raw_listeners, timed
 
 
 class _Compiled(NamedTuple):
@@ -126,10 +125,6 @@ class Raw:
 
     def run(self, text: str, rows: Sequence[Any]) -> sqlite3.Cursor:
         """Execute a statement with each row of parameters; raise Invalid for a value that SQLite does not take."""
-        with timed(text) if raw_listeners else nullcontext():
-            return self._run(text, rows)
-
-    def _run(self, text: str, rows: Sequence[Any]) -> sqlite3.Cursor:
         try:
             return self.raw.execute(text, rows[0]) if len(rows) == 1 else self.raw.executemany(text, rows)
         except OverflowError as error:

@@ -26,6 +26,7 @@ from .locks import presence
 from .lookup import is_session, lookup_sql, read, session_sql
 from .place import Place
 from .rows import SqlRows
+from .slow import SlowStatements
 from .sqlite import FORKED_WITHIN
 
 
@@ -37,10 +38,11 @@ class HostDatabase:
 
     alone = False
 
-    def __init__(self, engine: Engine, *, timeout: float) -> None:
+    def __init__(self, engine: Engine, *, timeout: float, slow: SlowStatements) -> None:
         # The same pool and events under options of our own: what we pass stays out of the host's log and errors.
         self.engine = engine.execution_options()
         self.engine.hide_parameters = True
+        slow.watch(self.engine)
         self.dialect = engine.dialect.name
         self.path = _file_of(engine)
         self._driver: Any = getattr(engine.dialect.dbapi, "sqlite", engine.dialect.dbapi)  # of an asynchronous one, too

@@ -19,6 +19,7 @@ from .failures import allow, refuse, translated
 from .host import HostDatabase
 from .joined import JoinedDatabase
 from .rows import SqlRows
+from .slow import SlowStatements
 from .sqlite import SqliteDatabase
 from .tables import audit_entry, secret
 
@@ -49,8 +50,9 @@ _SHOWN = 80
 Database: TypeAlias = Union[SqliteDatabase, "PostgresDatabase", HostDatabase]
 
 
-def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -> Database:
-    """Open the database of a URL or of a host's engine."""
+def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float, slow_ms: int = 0) -> Database:
+    """Open the database of a URL or of a host's engine; log the statements that take `slow_ms`, unless that is 0."""
+    slow = SlowStatements(slow_ms)
     if engine is not None:
         if url is not None:
             raise ConfigError("pass a database URL or engine=, not both")
@@ -58,7 +60,7 @@ def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -
             raise ConfigError("engine= takes a SQLAlchemy Engine (AsyncTokenry: also an AsyncEngine)")
         if engine.dialect.name not in ("sqlite", "postgresql"):
             raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {engine.dialect.name}")
-        return HostDatabase(engine, timeout=timeout)
+        return HostDatabase(engine, timeout=timeout, slow=slow)
     if url is None:
         raise ConfigError(
             "say where the database is: Tokenry('sqlite:///keys.db'), TOKENRY_DATABASE_URL, or database_url in "
@@ -72,13 +74,14 @@ def database(url: str | None, engine: Any, *, exclusive: bool, timeout: float) -
             "" if name in ("", ":memory:") else os.path.realpath(name),
             exclusive=exclusive,
             timeout=timeout,
+            slow=slow,
         )
     if kind in ("postgresql", "postgres"):
         try:
             from .postgres import PostgresDatabase
         except ImportError:
             raise ConfigError("PostgreSQL needs its driver: pip install 'tokenry[postgres]'") from None
-        return PostgresDatabase(url, timeout=timeout)
+        return PostgresDatabase(url, timeout=timeout, slow=slow)
     raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {shown(kind)}")
 
 

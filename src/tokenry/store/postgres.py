@@ -27,6 +27,7 @@ from .failures import translated, unavailable
 from .gathering import Gathering
 from .lookup import is_session, lookup_sql, lookup_without_roles_sql, read, session_sql
 from .rows import SqlRows
+from .slow import SlowStatements
 
 _FIND = lookup_sql("postgresql", "= %s")
 _FIND_WITHOUT_ROLES = lookup_without_roles_sql("postgresql", "= %s")
@@ -43,9 +44,10 @@ class PostgresDatabase:
     dialect = "postgresql"
     alone = False
 
-    def __init__(self, url: str, *, timeout: float) -> None:
+    def __init__(self, url: str, *, timeout: float, slow: SlowStatements) -> None:
         self._url = make_url(url).set(drivername="postgresql+psycopg")
         self._timeout = timeout
+        self._slow = slow
         self._lookups = Breaker(timeout + _SERVER_FIRST, _PROBE_SECONDS, time.monotonic)
         self._open()
 
@@ -53,6 +55,7 @@ class PostgresDatabase:
         self._engine: Engine = create_engine(
             self._url, creator=self._manage, pool_pre_ping=True, pool_timeout=self._timeout, hide_parameters=True
         )
+        self._slow.watch(self._engine)
         self._idle: deque[Any] = deque()
         self._held = BoundedSemaphore(_HELD)
         self._gatherings: dict[asyncio.AbstractEventLoop, Gathering] = {}

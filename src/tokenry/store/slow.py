@@ -1,53 +1,88 @@
-"""Statements that take long, whoever runs them: SQLAlchemy, or a raw connection of ours."""
+"""Statements that take long are logged, with the time they took and without their parameters."""
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import Engine, event
 
-Tell: TypeAlias = Callable[[str, float], None]
-"""What is told: the text of a statement, which holds no value, and how many seconds it took."""
-
-raw_listeners: list[Tell] = []
-"""Who hears how long the statements on raw connections take."""
+_log = logging.getLogger("tokenry.statements")
+_BEGAN = "tokenry_began"
+_SHOWN = 2000
 
 
-@contextmanager
-def slow_statements(least: float, tell: Tell, clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
-    """Tell of every statement of this process that takes `least` seconds or more."""
+class SlowStatements:
+    """Logs every statement that takes `limit_ms` or longer; 0 logs none."""
 
-    def heard(statement: str, seconds: float) -> None:
-        if seconds >= least:
-            tell(" ".join(statement.split())[:2000], seconds)
+    def __init__(self, limit_ms: int, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._limit = limit_ms / 1000
+        self._clock = clock
 
-    def before(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        connection.info["tokenry_began"] = clock()
+    def watch(self, engine: Engine) -> None:
+        """Watch what is executed on an engine. Engines that share its pool are not watched."""
+        if not self._limit:
+            return
+        clock, ended = self._clock, self._ended
 
-    def after(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        heard(statement, clock() - connection.info.pop("tokenry_began", clock()))
+        def before(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+            connection.info[_BEGAN] = clock()
 
-    event.listen(Engine, "before_cursor_execute", before)
-    event.listen(Engine, "after_cursor_execute", after)
-    raw_listeners.append(heard)
-    try:
-        yield
-    finally:
-        raw_listeners.remove(heard)
-        event.remove(Engine, "before_cursor_execute", before)
-        event.remove(Engine, "after_cursor_execute", after)
+        def after(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+            began = connection.info.pop(_BEGAN, None)
+            if began is not None:
+                ended(statement, began)
 
+        event.listen(engine, "before_cursor_execute", before)
+        event.listen(engine, "after_cursor_execute", after)
 
-@contextmanager
-def timed(statement: str) -> Iterator[None]:
-    """Say how long a statement on a raw connection takes. The clock of the process counts."""
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds = time.perf_counter() - began
-        for heard in list(raw_listeners):
-            heard(statement, seconds)
+    def connection_class(self) -> type[sqlite3.Connection]:
+        """Return a class of SQLite connections that are watched."""
+        if not self._limit:
+            return sqlite3.Connection
+        clock, ended = self._clock, self._ended
+
+        class Cursor(sqlite3.Cursor):
+            def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
+                began = clock()
+                super().execute(sql, parameters)
+                ended(sql, began)
+                return self
+
+            def executemany(self, sql: str, parameters: Any, /) -> Cursor:
+                began = clock()
+                super().executemany(sql, parameters)
+                ended(sql, began)
+                return self
+
+        class Watched(sqlite3.Connection):
+            def cursor(self, factory: Any = Cursor) -> Any:
+                return super().cursor(factory)
+
+            def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+                began = clock()
+                found = super().execute(sql, parameters)
+                ended(sql, began)
+                return found
+
+            def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+                began = clock()
+                found = super().executemany(sql, parameters)
+                ended(sql, began)
+                return found
+
+        return Watched
+
+    def _ended(self, statement: str, began: float) -> None:
+        seconds = self._clock() - began
+        if seconds < self._limit:
+            return
+        told = {
+            "event": "slow statement",
+            "ms": round(seconds * 1000),
+            "statement": " ".join(statement.split())[:_SHOWN],
+        }
+        _log.warning("%(event)s ms=%(ms)d statement=%(statement)s", told, extra={"fields": told})

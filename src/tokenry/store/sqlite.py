@@ -33,6 +33,7 @@ from .fixed import Raw
 from .locks import Turns, lock_file, make_private, presence, take_turn
 from .place import Place
 from .rows import SqlRows
+from .slow import SlowStatements
 
 _READERS = 4
 _MAPPED_BYTES = 0x7FFF0000  # SQLite's own maximum: pages are read where the system keeps them, not copied
@@ -52,10 +53,11 @@ class SqliteDatabase:
 
     dialect = "sqlite"
 
-    def __init__(self, path: str, *, exclusive: bool, timeout: float) -> None:
+    def __init__(self, path: str, *, exclusive: bool, timeout: float, slow: SlowStatements) -> None:
         self.path = path
         self.alone = exclusive or not path
         self._timeout = timeout
+        self._watched = slow.connection_class()
         self._memory: sqlite3.Connection | None = None
         self._write_file: int | None = None
         self._turn_file: int | None = None
@@ -89,7 +91,7 @@ class SqliteDatabase:
         return Finder(place, self._connect_finder, sqlite3.Error, self._timeout, lock)
 
     def _connect_finder(self) -> sqlite3.Connection:
-        return self._memory or self._connect(read_only=True)
+        return self._memory or self._connect(read_only=True, kind=sqlite3.Connection)
 
     def _begin_anew(self) -> None:
         """Have no connection; they are opened when they are needed."""
@@ -113,9 +115,13 @@ class SqliteDatabase:
             self._writer = Raw(self._connect())
         return self._writer
 
-    def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
+    def _connect(self, *, read_only: bool = False, kind: type[sqlite3.Connection] | None = None) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path or ":memory:", timeout=self._timeout, isolation_level=None, check_same_thread=False
+            self.path or ":memory:",
+            timeout=self._timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=kind or self._watched,
         )
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")

@@ -14,9 +14,10 @@ import pytest
 import structlog
 from sqlalchemy import create_engine, text
 
-from tokenry.api.process.logs import REQUEST_ID, AccessLog, configure, slow_statements
+from tokenry.api.process.logs import REQUEST_ID, AccessLog, configure
 from tokenry.api.process.redaction import redacted
 from tokenry.api.process.settings import ServerSettings
+from tokenry.store.slow import SlowStatements
 from tokenry.testing import throwaway
 
 JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
@@ -240,31 +241,23 @@ def test_what_nobody_measured_is_not_told(lines: Lines) -> None:
     assert [line.get("ms") for line in lines()] == [None, 1.5]
 
 
-def test_a_slow_statement_is_logged_with_the_request_and_without_its_parameters(lines: Lines) -> None:
+def test_a_slow_statement_is_logged_with_its_request_and_its_fields(lines: Lines) -> None:
     ticks = iter(range(100))
     engine = create_engine("sqlite://")
-    with (
-        slow_statements(ServerSettings(slow_statement_ms=200), lambda: next(ticks) * 0.2),
-        engine.connect() as connection,
-    ):
+    SlowStatements(250, lambda: next(ticks) * 0.25).watch(engine)
+    with engine.connect() as connection:
         token = REQUEST_ID.set("req-7")
         connection.execute(text("SELECT\n  :it"), {"it": "hunter2"})
         REQUEST_ID.reset(token)
-    with (
-        slow_statements(ServerSettings(slow_statement_ms=201), lambda: next(ticks) * 0.2),
-        engine.connect() as connection,
-    ):
-        connection.execute(text("SELECT 2"))
-    with engine.connect() as connection:
-        connection.execute(text("SELECT 3"))
     engine.dispose()
     (line,) = lines()
     assert (line["event"], line["request_id"], line["ms"], line["statement"]) == (
         "slow statement",
         "req-7",
-        200,
+        250,
         "SELECT ?",
     )
+    assert (line["logger"], line["level"]) == ("tokenry.statements", "warning")
     assert "hunter2" not in json.dumps(line)
 
 

@@ -7,15 +7,13 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any, TextIO
 
 import structlog
 
 from tokenry.edge import HIDDEN, Trace
-from tokenry.store import slow
 
 from .redaction import redacted
 from .settings import ServerSettings
@@ -40,7 +38,6 @@ _NAMES = re.compile(
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(0x80, 0xA0), 0x2028, 0x2029)}
 log = structlog.stdlib.get_logger("tokenry.server")
 _access = structlog.stdlib.get_logger("tokenry.access")
-_statements = structlog.stdlib.get_logger("tokenry.statements")
 
 
 def plain(value: object, depth: int = 0) -> Any:
@@ -77,6 +74,14 @@ def _said(text: str) -> str:
         return redacted(text)
     cut = _CUT_KEY.sub(HIDDEN, redacted(text[:_FIELD_MAX]))
     return f"{cut}… ({len(text)} characters)"
+
+
+def _with_fields(logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Show the event and the fields of a record of the engine that has them apart from its message."""
+    told = getattr(fields.get("_record"), "fields", None)
+    if isinstance(told, Mapping):
+        fields.update(told)
+    return fields
 
 
 def _with_request(logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -131,7 +136,7 @@ def configure(settings: ServerSettings, stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
+        foreign_pre_chain=[*shared, _with_fields],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             _as_json if settings.log_format == "json" else _as_text,
@@ -203,17 +208,3 @@ class AccessLog:
             took["trace_id"] = trace.trace_id
         path = redacted(path)[:256]  # in this order: of a credential that is cut in two the first half is none
         _access.info("request", method=method, path=path, status=status, **took, request_id=request_id, client=client)
-
-
-@contextmanager
-def slow_statements(settings: ServerSettings, clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
-    """Log the statements that take longer than `slow_statement_ms`, with the request's id and never a parameter."""
-    if not settings.slow_statement_ms:
-        yield
-        return
-
-    def tell(statement: str, seconds: float) -> None:
-        _statements.warning("slow statement", ms=round(seconds * 1000), statement=statement)
-
-    with slow.slow_statements(settings.slow_statement_ms / 1000, tell, clock):
-        yield

@@ -28,7 +28,7 @@ from ..threads import in_thread
 from .accepting import Door
 from .health import Operations, Readiness
 from .listening import load_certificate, turn_away
-from .logs import configure, log, slow_statements
+from .logs import configure, log
 from .metrics import Metrics
 from .settings import ServerSettings
 
@@ -63,7 +63,7 @@ def serve_process(
     """Answer on `sockets` until SIGTERM or SIGINT, or until the parent has gone."""
     configure(settings)
     config = _config(settings)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner, slow_statements(settings):
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_serve(installation, settings, config, sockets, started, place or Place()))
 
 

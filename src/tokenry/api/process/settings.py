@@ -39,7 +39,6 @@ class ServerSettings:
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
     access_log_share: float = 0.01
-    slow_statement_ms: int = 200
     shutdown_seconds: int = 10
 
     def __post_init__(self) -> None:
@@ -110,7 +109,6 @@ def _wrong(settings: ServerSettings) -> typing.Iterator[str]:
         ("failures_max", 1, 1_000_000),
         ("failures_window_seconds", 1, 86_400),
         ("access_log_share", 0, 1),
-        ("slow_statement_ms", 0, 3_600_000),
         ("shutdown_seconds", 1, 600),
     ):
         if not least <= getattr(settings, name) <= most:

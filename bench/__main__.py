@@ -6,7 +6,7 @@ import platform
 import sqlite3
 import sys
 
-from . import management, server, sessions
+from . import management, scale, server, sessions
 from .extensions import on_frameworks
 from .flood import beside_junk
 from .measure import Report
@@ -32,6 +32,8 @@ PARTS = (
     "extensions",
     "management",
     "mixed",
+    "scale",
+    "scale-postgres",
 )
 
 
@@ -61,6 +63,8 @@ def main() -> int:
         "extensions": lambda: on_frameworks(report),
         "management": lambda: (management.in_library(report), management.over_http(report)),
         "mixed": lambda: management.mixed(report),
+        "scale": lambda: scale.on_sqlite(report, asked.keys),
+        "scale-postgres": lambda: scale.on_postgres(report, asked.keys),
     }
     for part in chosen:
         runs[part]()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Issue
-from tokenry import Conflict, Invalid, NotFound, Tokenry
-from tokenry.service import ending, owners, usage
+from tokenry import Conflict, Invalid, NotFound, StoreUnavailable, Tokenry
+from tokenry.service import ending, issuing, owners, usage
 from tokenry.store.keys import KeyRows
 from tokenry.store.roles import RoleRows
 from tokenry.store.usage import UsageRows
@@ -221,6 +221,29 @@ def test_much_usage_of_dead_keys_is_removed_in_transactions_of_its_own(
     monkeypatch.setattr(UsageRows, "delete", lambda *args: removed.append(original(*args)) or removed[-1])
     assert tk.keys.purge(expired_before=clock.now()) == 1
     assert removed == [2, 2, 1]
+
+
+def test_keys_issued_before_a_batch_that_failed_are_answered_with_their_secrets(
+    tk: Any, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue("k4")
+    monkeypatch.setattr(issuing, "BATCH", 2)
+    original, calls = issuing._issue_batch, list[int]()
+
+    def batch(context: Any, asked: list[Any], *rest: Any) -> Any:
+        calls.append(len(asked))
+        if len(calls) == 2:
+            raise StoreUnavailable("the disk is full")
+        return original(context, asked, *rest)
+
+    monkeypatch.setattr(issuing, "_issue_batch", batch)
+    results = tk.keys.issue_many([{"owner": "ada", "name": f"k{number}"} for number in range(5)])
+    assert calls == [2, 2, 1]
+    assert codes(tk, results[:2]) == {"valid"}
+    assert [type(one) for one in results[2:]] == [StoreUnavailable, StoreUnavailable, Conflict]
+    calls[:] = [0]  # the next one fails
+    with pytest.raises(StoreUnavailable):
+        tk.keys.issue_many([{"owner": "ada", "name": "l"}])
 
 
 def test_notices_of_expiry_are_told_batch_by_batch_and_each_key_once() -> None:

@@ -43,7 +43,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     asking = threading.get_ident()
 
     def explain(cursor: Any, is_sqlite: bool, statement: str, parameters: Any) -> None:
-        if threading.get_ident() != asking or not statement.lstrip().startswith(("SELECT", "UPDATE")):
+        if threading.get_ident() != asking or not statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
             return
         if any(table in statement for table in GROWING):
             words, column = ("EXPLAIN QUERY PLAN", 3) if is_sqlite else ("EXPLAIN", 0)
@@ -80,6 +80,8 @@ LISTS: dict[str, Callable[[Tokenry], object]] = {
     "audit by subject": lambda tk: tk.audit.list(subject="a"),
     "audit by actor": lambda tk: tk.audit.list(actor="a", action="key.issued"),
     "events": lambda tk: tk.events.list(),
+    "events of some types": lambda tk: tk.events.list(types=["key.revoked"]),
+    "expiring keys of an owner": lambda tk: tk.keys.expiring(within=DAY, owner="ada"),
     "events from a place on": lambda tk: tk.events.list(after=2, types=["key.issued"]),
     "sessions": lambda tk: tk.sessions.list(),
     "sessions of an owner": lambda tk: tk.sessions.list("ada"),
@@ -111,6 +113,8 @@ def test_what_is_asked_every_second_walks_over_nothing(tk: Tokenry, plans: list[
     tk._upkeep()
     walks = [step for step in plans if step.startswith("SCAN tokenry_")]
     assert walks == ["SCAN tokenry_audit_entry USING INDEX tokenry_audit_unsealed"]
+    assert [step for step in plans if "tokenry_key_notice (expiry_notice_days=? AND expires_at>?" in step]
+    assert [step for step in plans if "tokenry_session_revoked_at (revoked_at<?)" in step]
 
 
 WALKED = re.compile(r"SCAN (tokenry_|[a-z]+$)|SEARCH tokenry_(key|secret|session) USING .*\(tenant_id=\?\)")

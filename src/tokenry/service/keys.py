@@ -69,7 +69,7 @@ class Keys:
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> list[Issued | TokenryError]:
-        """Issue up to 1,000 keys in one transaction, each given as the arguments of `issue`.
+        """Issue up to 1,000 keys, 200 in a transaction, each given as the arguments of `issue`.
 
         Return for each, in order, what was issued or the error that kept it from being issued. If not all come from
         the same request, `origins` are the (ip, request_id, traceparent) of each, for the audit log.

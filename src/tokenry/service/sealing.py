@@ -12,7 +12,7 @@ from tokenry.core.ports import Clash, HeadRow, Rows
 from .context import Context
 
 _log = logging.getLogger("tokenry.audit")
-_BATCH = 1000
+_BATCH = 250
 
 
 class Sealing:

@@ -14,7 +14,8 @@ from tokenry.core.ports import Pepper, Spent, Want
 from . import seeing
 from .context import SYSTEM, By, Context
 
-_NOTICES = (30, 7, 1)
+_NOTICES = ((1, 7), (1, 30), (1, None), (7, 30), (7, None), (30, None))
+"""The days of each notice, with the notice that was the last one before; None for no notice yet."""
 _BATCH = 200
 
 
@@ -83,9 +84,9 @@ def tell_expiring(context: Context) -> bool:
 
     Tells of one batch; returns whether there is more to tell, for which others need not wait.
     """
-    for days in reversed(_NOTICES):
+    for days, last in _NOTICES:
         with context.store.read() as rows:
-            found = rows.keys.unannounced(days, context.now(), _BATCH)
+            found = rows.keys.unannounced(days, last, context.now(), _BATCH)
         by_tenant: dict[str, list[str]] = {}
         for slug, key_id in found:
             by_tenant.setdefault(slug, []).append(key_id)

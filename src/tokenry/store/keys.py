@@ -229,6 +229,8 @@ class KeyRows:
     ) -> tuple[Sequence[Key], Expiry | None]:
         """Return active keys by the moment of their expiry, and where the page ends if it may not look at all."""
         here = [key.c.tenant_id == tenant.id, *_expires_between(micros(now), micros(until))]
+        if owner_id is not None:
+            here.append(key.c.owner_id == owner_id)
         if after is not None:
             at, id = after
             here += [key.c.expires_at >= at, (key.c.expires_at > at) | (key.c.id > id)]
@@ -238,8 +240,6 @@ class KeyRows:
         if end is not None:
             at, id = end
             query = query.where(key.c.expires_at <= at, (key.c.expires_at < at) | (key.c.id <= id))
-        if owner_id is not None:
-            query = query.where(key.c.owner_id == owner_id)
         found = self._records(tenant, self._connection.execute(query.limit(limit)).all(), now)
         return found, None if end is None else (end.expires_at, end.id)
 
@@ -307,17 +307,16 @@ class KeyRows:
             self._connection.execute(statement)
         self._connection.execute(delete(key).where(key.c.tenant_id == tenant.id, key.c.id.in_(ids)))
 
-    def unannounced(self, days: int, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
-        """Return (tenant slug, key id) of keys that expire within `days` and were not announced as such.
+    def unannounced(self, days: int, last: int | None, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """Return (tenant slug, key id) of keys that expire within `days`, of those whose last notice was `last`.
 
         Every tenant is looked at: this is for the upkeep of the installation, never for a tenant's request.
         """
-        at = micros(now)
+        at, notice = micros(now), key.c.expiry_notice_days
         query = (
             select(tenant.c.slug, key.c.id)
             .join(tenant, tenant.c.id == key.c.tenant_id)
-            .where(key.c.tenant_id.in_(select(tenant.c.id)))  # which makes it a range of the index for each
-            .where(_expires(at, at + days * 86_400_000_000), _not_announced(days))
+            .where(_expires(at, at + days * 86_400_000_000), notice.is_(None) if last is None else notice == last)
             .limit(limit)
         )
         return [(row.slug, row.id) for row in self._connection.execute(query)]

@@ -161,6 +161,22 @@ Index(
     sqlite_where=text("revoked_at IS NULL"),
     postgresql_where=text("revoked_at IS NULL"),
 )
+Index(
+    "tokenry_key_owner_expires_at",
+    key.c.tenant_id,
+    key.c.owner_id,
+    key.c.expires_at,
+    key.c.id,
+    sqlite_where=text("revoked_at IS NULL"),
+    postgresql_where=text("revoked_at IS NULL"),
+)
+Index(
+    "tokenry_key_notice",
+    key.c.expiry_notice_days,
+    key.c.expires_at,
+    sqlite_where=text("revoked_at IS NULL AND disabled_at IS NULL"),
+    postgresql_where=text("revoked_at IS NULL AND disabled_at IS NULL"),
+)
 
 secret = _table(
     "secret",
@@ -217,6 +233,12 @@ session = _table(
 Index("tokenry_session_tenant", session.c.tenant_id, session.c.id)
 Index("tokenry_session_owner", session.c.tenant_id, session.c.owner_id, session.c.id)
 Index("tokenry_session_expires_at", session.c.expires_at)
+Index(
+    "tokenry_session_revoked_at",
+    session.c.revoked_at,
+    sqlite_where=text("revoked_at IS NOT NULL"),
+    postgresql_where=text("revoked_at IS NOT NULL"),
+)
 
 signing_key = _table(
     "signing_key",

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from .core.secret import KID, LENGTH_MAX, PREFIX_MAX, SCAN_PATTERN, TAIL, VERSION, is_prefix, parse
+from .core.secret import KID, PREFIX_MAX, SCAN_PATTERN, TAIL, VERSION, is_prefix, parse
 
 __all__ = ["SCAN_PATTERN", "Found", "Told", "find", "tell"]
 
@@ -55,7 +55,7 @@ def tell(text: str) -> Told:
     if _SHAPE.fullmatch(text):
         cut = len(text) - TAIL
         prefix, kid = text[: cut - 1], text[cut + 1 : cut + 1 + KID]
-        if is_prefix(prefix) and len(text) <= LENGTH_MAX:
+        if is_prefix(prefix):
             environment = prefix.rpartition("_")[2]
             return Told(
                 _KINDS.get(environment, "key"), prefix, environment, VERSION, kid, checksum=parse(text) is not None

@@ -42,6 +42,8 @@ def test_it_lets_everybody_through_while_the_database_answers(breaker: Breaker, 
 def test_a_failure_without_a_wait_does_not_open_it(breaker: Breaker, time: Time) -> None:
     fail(breaker, time, 2.4)
     assert not breaker.is_open
+    fail(breaker, time, 2.5)
+    assert breaker.is_open
 
 
 def test_a_failure_after_a_wait_leaves_one_probe_at_a_time(breaker: Breaker, time: Time) -> None:
@@ -69,7 +71,9 @@ def test_a_probe_that_never_ends_is_not_the_last_one(breaker: Breaker, time: Tim
     fail(breaker, time, 5)
     assert breaker.begin_probe()
     assert not breaker.begin_probe()
-    time.now += 6
+    time.now += 5.24
+    assert not breaker.begin_probe()
+    time.now += 0.01
     assert breaker.begin_probe()
 
 

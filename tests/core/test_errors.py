@@ -7,6 +7,7 @@ import pytest
 from tokenry.core import addresses, fields, limits, scopes
 from tokenry.core.errors import (
     ERRORS_MAX,
+    LIST_MAX,
     Conflict,
     ErrorCode,
     FieldError,
@@ -14,8 +15,10 @@ from tokenry.core.errors import (
     NotFound,
     TokenryError,
     VersionConflict,
+    shown,
 )
 
+KEY = "tk_live_17RiJxkEgOGusQGwp003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf071KV1mu2HVM20"
 LISTS = {
     "scopes": scopes.check_list,
     "allowed_ips": addresses.check_list,
@@ -36,6 +39,34 @@ def test_long_mistakes_are_named_in_sixteen_kibibytes() -> None:
     assert len(str(error)) < 17_000
     assert len(str(Invalid.one("f" * 100_000, "bad", "bad " * 100_000))) < 3000
     assert len(str(NotFound("there is no such thing " * 10_000))) < 33_000
+
+
+def test_an_error_names_as_much_as_fits_and_says_how_much_more_there_is() -> None:
+    text = ("no. " * 256)[:1023]
+    exact = [FieldError("f", "bad", text)] * 16
+    assert [len(Invalid(errors).errors) for errors in (exact, [*exact, exact[0]])] == [16, 16]
+    assert len(Invalid([FieldError("ff", "bad", text), *exact[1:]]).errors) == 15
+    assert not str(Invalid(exact)).endswith("more")
+    assert str(Invalid([*exact, exact[0]])).endswith("no.; and 1 more")
+    assert str(Invalid([FieldError("f", "bad", "a"), FieldError("g", "bad", "b")])) == "f: a; g: b"
+
+
+def test_a_value_is_shown_shortened() -> None:
+    text = "ab " * 100
+    assert (shown(text[:80]), shown(text[:81])) == (repr(text[:80]), repr(text[:80]))
+    assert (shown([text[:196]]), shown([text[:197]])) == (repr([text[:196]]), repr([text[:197]])[:200])
+
+
+def test_details_hold_no_credential() -> None:
+    error = Conflict("x", text=KEY, listed=["a", KEY], count=5)
+    assert error.details == {"text": "tk_live[hidden]", "listed": ["a", "tk_live[hidden]"], "count": 5}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_is_read_no_further_than_one_item_beyond_the_longest(name: str) -> None:
+    read = iter(["!"] * 5000)
+    LISTS[name](name, read, [])
+    assert len(list(read)) == 5000 - LIST_MAX - 1
 
 
 @pytest.mark.parametrize("name", LISTS)

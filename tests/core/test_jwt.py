@@ -62,6 +62,13 @@ def test_a_key_comes_back_from_its_stored_form(algorithm: str) -> None:
     key = jwt.key_of(json.loads(KEYS[algorithm].private()))
     assert key is not None
     assert is_accepted(good(KEYS[algorithm]), key)
+    assert is_accepted(good(key), KEYS[algorithm])
+
+
+def test_a_signature_that_the_library_fails_on_is_none() -> None:
+    parts = jwt.read(good())
+    assert parts is not None
+    assert jwt.JoseKey("k1", "ES256", KEYS["RS256"]._key).verifies(parts) is False
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "Ed25519", "RS256"])
@@ -273,6 +280,8 @@ def test_weak_keys_are_none() -> None:
     assert jwt.key_of({**oct_key, "k": b64(bytes(range(31)))}) is None
     assert jwt.key_of({**oct_key, "k": b64(bytes(64))}) is None
     assert jwt.key_of({**oct_key, "k": b64(bytes(range(32)))}) is not None
+    for distinct, is_strong in ((7, False), (8, True)):
+        assert jwt.is_strong_secret(bytes(range(distinct)) * 8) is is_strong
 
 
 @pytest.mark.parametrize(("bits", "exponent"), [(2048, 3), (1024, 65537), (2056, 65537)])

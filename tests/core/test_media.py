@@ -11,6 +11,7 @@ JSON = [
     "Application/JSON",
     " application/json ; charset=utf-8",
     "application/problem+json",
+    "application/x+json",
     "application/vnd.api+json;v=1",
 ]
 OTHER = [

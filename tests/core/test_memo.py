@@ -40,6 +40,10 @@ def test_what_is_asked_for_stays_and_the_rest_goes() -> None:
     assert len(known) < 100
 
 
+def test_a_text_and_its_value_are_taken_for_equally_long() -> None:
+    assert (length("", None), length("abc", 5), length(b"abc", 5)) == (0, 6, 6)
+
+
 def test_what_nobody_asks_for_ages() -> None:
     known = memo()
     known.put("a", "1")
@@ -91,6 +95,13 @@ def test_a_half_holds_what_fits_into_it_and_nothing_that_is_larger_than_one_may_
     for name in "abcd":
         known.put(name, "")
     assert (list(known._young), list(known._old)) == (["d"], ["a", "b", "c"])
+    for name in "efg":
+        known.put(name, "")
+    assert (list(known._young), list(known._old), len(known)) == (["g"], ["d", "e", "f"], 4)
+    known.age()
+    for name in "hij":
+        known.put(name, "")
+    assert (list(known._young), list(known._old)) == (["h", "i", "j"], ["g"])
     known.clear()
     known.put("fits", "x" * ENTRY_BYTES)
     known.put("large", "x" * (ENTRY_BYTES + 1))

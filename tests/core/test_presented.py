@@ -83,6 +83,11 @@ def test_two_cookies_of_one_name_that_differ_are_ambiguous(header: str) -> None:
     assert read_cookie(header, "n") == "ambiguous"
 
 
+def test_a_quote_that_is_not_closed_is_a_part_of_the_value() -> None:
+    for value in ('"', '"session', 'session"'):
+        assert read_cookie(f"n={value}", "n") == (value, True)
+
+
 def test_what_was_presented_never_shows_itself() -> None:
     assert KEY not in repr(read_presented([("X-API-Key", KEY)]))
 

@@ -51,6 +51,12 @@ def test_a_hop_that_is_no_address_makes_the_client_unknown(forwarded: str) -> No
     assert PROXIES.client(PROXY, [forwarded]) is None
 
 
+def test_a_hop_has_at_most_128_characters() -> None:
+    for length, client in ((128, "2001:db8::7"), (129, None)):
+        hop = "2001:db8::7%".ljust(length, "z")
+        assert PROXIES.client(PROXY, [hop]) == client
+
+
 def test_what_a_client_claims_left_of_nonsense_is_never_believed() -> None:
     assert PROXIES.client(PROXY, ["10.1.1.1, nonsense, 10.0.0.2"]) is None
 

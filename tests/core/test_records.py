@@ -18,6 +18,7 @@ class Note:
     id: str
     words: tuple[str, ...]
     read_at: datetime | None = None
+    tags: tuple[str, ...] | None = None
     where: str = ""
 
 
@@ -38,16 +39,18 @@ def test_every_stored_field_is_a_column(stored: Stored[object], table: object) -
 
 def test_a_record_is_read_by_the_types_of_its_fields() -> None:
     notes = Stored(Note, given=("where",))
-    assert notes.columns == ("id", "words", "read_at")
+    assert notes.columns == ("id", "words", "read_at", "tags")
     note = Note(id="a", words=("b", "c"), read_at=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), where="here")
-    assert notes.record(["a", '["b","c"]', 1_000_000, "of somebody else"], where="here") == note
-    assert notes.row(note) == {"id": "a", "words": ("b", "c"), "read_at": note.read_at}
+    assert notes.record(["a", '["b","c"]', 1_000_000, None, "of somebody else"], where="here") == note
+    assert notes.row(note) == {"id": "a", "words": ("b", "c"), "read_at": note.read_at, "tags": None}
+    assert notes.record(["a", "[]", None, '["x"]'], where="").tags == ("x",)
 
 
 def test_a_field_that_the_reader_knows_is_no_column() -> None:
-    notes = Stored(Note, renamed={"id": "number"}).without("words", "where")
+    notes = Stored(Note, renamed={"id": "number"}).without("words", "tags", "where")
     assert notes.columns == ("number", "read_at")
-    assert notes.record(["a", None], words=(), where="") == Note(id="a", words=())
+    assert notes.row(Note(id="a", words=())) == {"number": "a", "read_at": None}
+    assert notes.record(["a", None], words=(), tags=None, where="") == Note(id="a", words=())
 
 
 def test_a_type_that_nobody_can_read_is_named_at_once() -> None:

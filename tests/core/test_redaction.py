@@ -9,7 +9,7 @@ import pytest
 
 from tokenry.config import fresh_keyring
 from tokenry.core.errors import ConfigError, Conflict, FieldError, Invalid, shown
-from tokenry.core.redaction import unrepeated
+from tokenry.core.redaction import cut, unrepeated, without_secrets
 from tokenry.core.secret import holds_credential, mint
 
 KEY = mint("tk_live", "k" * 16, bytes(range(32)), b"x" * 32)
@@ -128,3 +128,32 @@ def test_a_whole_credential_is_recognised_in_a_text(text: str) -> None:
 )
 def test_what_only_looks_like_a_credential_may_be_stored(text: str) -> None:
     assert not holds_credential(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown_as"),
+    [
+        ("a" * 65, "[hidden]"),
+        ("a" * 64, "a" * 64),
+        ("tk_1" + "a" * 40, "tk[hidden]"),
+        ("tk_1" + "a" * 39, "tk_1" + "a" * 39),
+        ("eyJabcdefgh.x", "[hidden]"),
+        ("eyJabcdefg.x", "eyJabcdefg.x"),
+        ("tokenry-keyring 1;x", "[hidden]"),
+        ("word " * 20, "word " * 20),
+    ],
+)
+def test_each_form_of_a_credential_is_known_from_its_shortest_length(text: str, shown_as: str) -> None:
+    assert unrepeated(text) == shown_as
+
+
+def test_a_word_of_32_that_looks_random_is_hidden() -> None:
+    for word in ("aB3" * 10 + "x1", "0123456789abcdef" * 2):
+        assert (without_secrets(word), without_secrets(word[:31])) == ("[hidden]", word[:31])
+        assert without_secrets(f"see {word}, please") == "see [hidden], please"
+    for plain in ("a" * 32, "A1" * 16, "Ab" * 16):
+        assert without_secrets(plain) == ("[hidden]" if plain == "a" * 32 else plain)
+
+
+def test_a_cut_text_ends_in_no_half_word() -> None:
+    assert (cut("ab cd", 5), cut("ab cd", 4), cut("ab cd", 2)) == ("ab cd", "ab [hidden]", "[hidden]")

@@ -161,6 +161,12 @@ def test_absolute_life_is_never_extended(life: Life) -> None:
     assert life.present(life.tokens[-1]) == "expired"
 
 
+def test_a_session_is_over_at_the_earlier_of_its_two_ends(life: Life) -> None:
+    for idle, absolute in ((5, 9), (9, 5)):
+        family = replace(life.family, idle_expires_at=idle, expires_at=absolute)
+        assert [is_over(family, now) for now in (4, 5)] == [None, "expired"]
+
+
 def test_an_ended_session_is_not_called_reused(life: Life) -> None:
     life.rotate_to(5)
     life.family = replace(life.family, revoked=True)
@@ -177,6 +183,15 @@ def test_an_early_refresh_may_be_refused_and_a_repeat_is_not_early() -> None:
     second = life.present(life.tokens[0])
     assert life.present(life.tokens[0]) == second
     assert life.present(second) == "too_early"
+
+
+def test_a_refresh_is_early_until_the_whole_second_in_which_the_access_token_ends() -> None:
+    life = Life(replace(RULES, refuse_before=300 * SECOND))
+    life.family = replace(life.family, rotated_at=NOW + SECOND // 2)
+    life.now = NOW + 300 * SECOND - 1
+    assert life.present(life.tokens[0]) == "too_early"
+    life.now += 1
+    assert life.present(life.tokens[0]) == life.tokens[-1] != life.tokens[0]
 
 
 def test_a_new_generation_of_the_keyring_changes_no_answer_that_was_given(life: Life) -> None:
@@ -206,6 +221,24 @@ def test_what_is_kept_derives_no_token(life: Life) -> None:
     assert not any(text[21:64] in shown for text in life.tokens)
     for token in (kept.current, kept.parent, kept.elder):
         assert repr(token) == "Token(…)"
+
+
+def test_a_token_under_a_generation_that_was_dropped_is_none_that_is_known(life: Life) -> None:
+    life.rotate_to(3)
+    others = Keyring([new_generation(bytes(range(60, 98)), 0)])
+    assert [place_of(life.family, text, others) for text in life.tokens] == ["older"] * 3
+    for place in ("parent", "elder"):
+        assert repeat(life.family, place, life.tokens[1], "tk_rt", others) is None
+
+
+def test_a_session_that_was_never_refreshed_has_one_token(life: Life) -> None:
+    assert (life.family.generation, life.family.parent, life.family.elder) == (1, None, None)
+    assert place_of(life.family, life.tokens[0], KEYRING) == "current"
+    assert repeat(life.family, "parent", life.tokens[0], "tk_rt", KEYRING) is None
+
+
+def test_a_rotation_shows_no_token(life: Life) -> None:
+    assert repr(begin(IDS, "tk_rt", entropy("x"), GENERATION, NOW, RULES)) == "Rotation('ses_1', generation=1)"
 
 
 def test_the_codes_of_a_step_are_documented(life: Life) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenry.core import scopes
 from tokenry.core.errors import FieldError, Invalid
-from tokenry.core.scopes import ASKED_MAX, check_list, covers, granted, is_scope, require, unknown
+from tokenry.core.scopes import ASKED_MAX, Granted, check_list, covers, granted, is_scope, require, unknown
 
 SEGMENTS = ["a", "b", "read", "tokenry", "*", "a.b", "x_y", "1-2"]
 SCOPES = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=5).map(":".join)
@@ -134,6 +135,12 @@ def test_a_question_is_nested_and_long_within_bounds() -> None:
             asked = {"any": [asked]}
         return asked
 
+    def tuples(levels: int) -> Any:
+        return (tuples(levels - 1) if levels > 1 else "a",)
+
+    assert require(tuples(9)).met_by(granted(("a",)))
+    with pytest.raises(Invalid, match="at most 8 deep"):
+        require(tuples(10))
     assert require(nested(9)).met_by(granted(("a",)))  # type: ignore[arg-type]
     with pytest.raises(Invalid) as refused:
         require(nested(10))  # type: ignore[arg-type]
@@ -144,3 +151,83 @@ def test_a_question_is_nested_and_long_within_bounds() -> None:
         with pytest.raises(Invalid) as refused:
             require(too_many)  # type: ignore[arg-type]
         assert [(error.field, error.code) for error in refused.value.errors] == [("scopes", "too_many")]
+
+
+def test_a_set_of_scopes_remembers_64_questions() -> None:
+    holds = Granted(("s:*",))
+    questions = [require(f"s:{number}") for number in range(65)]
+    assert all(question.is_kept for question in questions)
+    for question in questions[:64]:
+        assert holds.allows(question)
+    assert len(holds._memo) == 64
+    assert holds.allows(questions[64])
+    assert list(holds._memo) == [questions[64]]
+
+
+def test_a_question_is_remembered_unless_it_is_large_or_nobody_known_asks_it() -> None:
+    assert require("kept") is require(["kept"]) is require(("kept",))
+    assert require("kept").is_kept
+    for asked, keep in (("not kept", False), ([f"large:{number}" for number in range(30)], True)):
+        asked = [asked.replace(" ", ":")] if isinstance(asked, str) else asked
+        found = require(asked, keep=keep)
+        assert not found.is_kept
+        assert require(asked, keep=keep) is not found
+    assert require(["kept"], keep=False).is_kept, "it was remembered for somebody else"
+    assert not require({"any": ["kept"]}).is_kept
+
+
+@pytest.mark.parametrize(
+    ("asked", "asks"),
+    [
+        ("a", True),
+        ([], False),
+        (["a", []], False),
+        ({"any": ["a", ["b", []]]}, False),
+        ({"any": ["a", ["b"]]}, True),
+    ],
+)
+def test_a_question_asks_for_something_when_every_part_of_it_does(asked: Any, asks: bool) -> None:
+    assert require(asked).asks is asks
+
+
+NO_QUESTIONS: list[Any] = [
+    {},
+    {"all": ["a"], "any": ["b"]},
+    {"none": ["a"]},
+    {"all": "a"},
+    {"any": []},
+    {"any": {"all": ["a"]}},
+    b"a",
+    5,
+    None,
+    [b"a"],
+    [["a"], 5],
+    [{"any": ["a", None]}],
+]
+
+
+@pytest.mark.parametrize("asked", NO_QUESTIONS)
+def test_what_is_no_question_is_refused_by_its_code(asked: Any) -> None:
+    with pytest.raises(Invalid) as refused:
+        require(asked)
+    assert [(error.field, error.code) for error in refused.value.errors] == [("scopes", "bad_question")]
+
+
+@pytest.mark.parametrize("scope", ["A", "", "a::b", ":a", "a:", "a b", "s" * 65, "a*", "ä"])
+def test_a_scope_in_a_question_is_refused_by_its_code(scope: str) -> None:
+    for asked in (scope, ["a", scope], {"any": [scope]}):
+        with pytest.raises(Invalid) as refused:
+            require(asked)
+        assert [(error.field, error.code) for error in refused.value.errors] == [("scopes", "bad_scope")]
+
+
+def test_scopes_are_counted_at_all_depths_together() -> None:
+    half = [f"s{number}" for number in range(ASKED_MAX // 2)]
+    assert require({"any": [half, half[:-2]]}).asks
+    with pytest.raises(Invalid, match="at most 256 scopes"):
+        require({"any": [half, half[:-1]]})
+
+
+def test_what_is_remembered_is_bounded_as_documented() -> None:
+    assert (2 * scopes._asked._half, scopes._asked._each_max) == (2 * 1024 * 1024, 4 * 1024)
+    assert scopes.size_of(("ab", "c")) == scopes.size_of(("ab",)) + scopes.size_of(("c",)) > 3

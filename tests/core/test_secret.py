@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tokenry.core.base62 import ALPHABET, encode, encode_checksum, encode_tag
 from tokenry.core.ids import Ids, is_id, make_id
 from tokenry.core.secret import (
-    LENGTH_MAX,
     PREFIX_MAX,
     SCAN_PATTERN,
     digest_of,
@@ -61,7 +60,7 @@ def test_a_key_is_its_parts_and_has_its_checksum_and_tag(prefix: str, entropy: b
     assert parsed.tag == tag_of(TAG_KEY, parsed.body)
     assert same_tag(parsed, TAG_KEY)
     assert not same_tag(parsed, bytes(32))
-    assert len(text) <= LENGTH_MAX
+    assert len(text) <= 99
     assert re.fullmatch(SCAN_PATTERN, text)
     assert re.search(SCAN_PATTERN, f'token = "{text}"')
 
@@ -125,6 +124,12 @@ def test_joined_texts_are_equal_only_if_the_lists_are(one: list[str], other: lis
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_a_keyed_digest_is_hmac_sha256(key: bytes, message: bytes) -> None:
     assert keyed_digest(key, message) == hmac.digest(key, message, "sha256")
+
+
+@pytest.mark.parametrize("length", [0, 63, 64, 65])
+def test_a_key_is_hashed_before_use_from_65_bytes_on(length: int) -> None:
+    key = bytes(range(length))
+    assert keyed_digest(key, b"message") == hmac.digest(key, b"message", "sha256")
 
 
 @given(st.permutations(["kid", "tenant", "key", "text"]))

@@ -35,7 +35,7 @@ def canonical(entry: object) -> str:
             mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
             return str(mapped or address)
         if not text.rpartition("/")[2].isdecimal():
-            raise ValueError("the part behind '/' must be a number of bits")
+            raise ValueError("a netmask is no number of bits")
         network = ipaddress.ip_network(text)
     except ValueError as error:
         if "host bits" in str(error):

@@ -285,7 +285,7 @@ def _decode(segment: str) -> bytes | None:
     """Return the bytes of base64url; None for padding, foreign characters and all but the one way to write them."""
     plain = segment.encode().translate(_TO_PLAIN)
     try:
-        raw = binascii.a2b_base64(plain + b"==="[: -len(plain) % 4], strict_mode=True)
+        raw = binascii.a2b_base64(plain + b"==="[: -len(plain) % 4])
     except ValueError:
         return None
     return raw if binascii.b2a_base64(raw, newline=False).rstrip(b"=") == plain else None

@@ -52,9 +52,7 @@ def covers(granted: str, asked: str) -> bool:
     for place, segment in enumerate(have):
         if segment == "*" and place == len(have) - 1:
             return len(want) > place
-        if place >= len(want) or (want[place] == "*" and place == len(want) - 1):
-            return False
-        if segment not in ("*", want[place]):
+        if place >= len(want) or segment not in ("*", want[place]):
             return False
     return len(have) == len(want)
 
@@ -125,8 +123,6 @@ def require(ask: ScopesAsked, *, keep: bool = True) -> Requirement:
     if isinstance(ask, str):
         return _require_all((ask,), keep)
     if ask.__class__ is list or isinstance(ask, Sequence):
-        if len(ask) > ASKED_MAX:
-            raise _too_many()
         try:
             return _require_all(tuple(ask), keep)
         except TypeError:
@@ -145,10 +141,6 @@ def _require_all(scopes: tuple[Any, ...], keep: bool) -> Requirement:
             _asked.put(scopes, found)
             found.is_kept = _asked.get(scopes) is found
     return found
-
-
-def _too_many() -> Invalid:
-    return Invalid.one("scopes", "too_many", f"a question names at most {ASKED_MAX} scopes")
 
 
 class _Reader:
@@ -174,7 +166,7 @@ class _Reader:
             )
         self._count += len(parts)
         if self._count > ASKED_MAX:
-            raise _too_many()
+            raise Invalid.one("scopes", "too_many", f"a question names at most {ASKED_MAX} scopes")
         return Requirement(
             word == "all",
             tuple([_scope(part) if isinstance(part, str) else self.read(part, depth + 1) for part in parts]),

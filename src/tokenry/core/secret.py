@@ -22,7 +22,6 @@ from .base62 import encode, encode_checksum, encode_tag
 VERSION = "1"
 KID, SECRET, TAG, CRC = 16, 43, 8, 6
 TAIL = len(VERSION) + KID + SECRET + TAG + CRC
-LENGTH_MAX = 128
 PREFIX_MAX = 24
 _DIGEST = "16:tokenry/secret/1"
 _BLOCK = 64
@@ -87,7 +86,7 @@ def is_prefix(text: str) -> bool:
 def parse(text: str) -> Parsed | None:
     """Return the parts of a key with a right checksum, or None for anything else."""
     cut = len(text) - TAIL
-    if cut < 2 or len(text) > LENGTH_MAX or text[cut - 1] != "_" or text[cut] != VERSION:
+    if cut < 2 or text[cut - 1] != "_" or text[cut] != VERSION:
         return None
     tail = text[cut:]
     if not (tail.isascii() and tail.isalnum() and is_prefix(text[: cut - 1])):

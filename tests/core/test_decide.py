@@ -1,0 +1,61 @@
+"""The decision, check by check: what fails it, what just does not, and the order in which failures are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.core.test_token import grant
+from tokenry.core.addresses import compiled, read
+from tokenry.core.decide import OPERATOR_ENVIRONMENT, Ask, failures
+from tokenry.core.scopes import require
+
+NOW = 1000
+LISTED = compiled(("10.0.0.0/8",))
+
+# What the grant has and what is asked, and the codes that fail.
+CHECKS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    ({}, {}, []),
+    ({}, {"tenant": "acme"}, []),
+    ({}, {"tenant": "other"}, ["not_found"]),
+    ({"environment": "live"}, {}, []),
+    ({"environment": "live"}, {"environment": "live"}, []),
+    ({"environment": "live"}, {"environment": "test"}, ["not_found"]),
+    ({"environment": "live"}, {"environment": OPERATOR_ENVIRONMENT}, ["not_found"]),
+    ({"environment": OPERATOR_ENVIRONMENT}, {}, ["not_found"]),
+    ({"environment": OPERATOR_ENVIRONMENT}, {"environment": "live"}, ["not_found"]),
+    ({"environment": OPERATOR_ENVIRONMENT}, {"environment": OPERATOR_ENVIRONMENT}, []),
+    ({"environment": OPERATOR_ENVIRONMENT}, {"environment": OPERATOR_ENVIRONMENT, "tenant": "x"}, ["not_found"]),
+    ({"suspended": True}, {}, ["tenant_suspended"]),
+    ({"revoked": True}, {}, ["revoked"]),
+    ({"revoked": True, "ends_at": NOW + 1}, {}, ["revoked"]),
+    ({"ends_at": NOW + 1}, {}, []),
+    ({"ends_at": NOW}, {}, ["revoked"]),
+    ({"disabled": True}, {}, ["disabled"]),
+    ({"not_before": NOW}, {}, []),
+    ({"not_before": NOW + 1}, {}, ["not_yet_valid"]),
+    ({"expires_at": NOW + 1}, {}, []),
+    ({"expires_at": NOW}, {}, ["expired"]),
+    ({"owner_disabled": True}, {}, ["owner_disabled"]),
+    ({"addresses": LISTED}, {"address": read("10.1.2.3")}, []),
+    ({"addresses": LISTED}, {"address": read("11.1.2.3")}, ["ip_not_allowed"]),
+    ({"addresses": LISTED}, {}, ["ip_not_allowed"]),
+    ({}, {"address": read("11.1.2.3")}, []),
+    ({}, {"requirement": require("read:x")}, []),
+    ({}, {"requirement": require("admin:x")}, ["insufficient_scope"]),
+]
+
+
+@pytest.mark.parametrize(("has", "asked", "codes"), CHECKS)
+def test_a_check_fails_for_its_own_reason_alone(has: dict[str, Any], asked: dict[str, Any], codes: list[str]) -> None:
+    assert list(failures(grant(**has), Ask(**asked), NOW)) == codes
+
+
+def test_every_failure_is_told_in_the_order_of_the_checks() -> None:
+    has = {"suspended": True, "revoked": True, "disabled": True, "not_before": NOW + 1, "expires_at": NOW}
+    broken = grant(**has, owner_disabled=True, addresses=LISTED)
+    assert list(failures(broken, Ask(tenant="other", requirement=require("admin:x")), NOW)) == [
+        *("not_found", "tenant_suspended", "revoked", "disabled", "not_yet_valid", "expired", "owner_disabled"),
+        *("ip_not_allowed", "insufficient_scope"),
+    ]

@@ -1,7 +1,8 @@
 """`make mutate`: break the code in one place after another, and print the breaks that no test notices.
 
 ONLY=core/scopes.py restricts it to files or folders, SAMPLE=200 SEED=1 to so many mutants by chance, and
-TESTS="core runtime" to the tests of some folders. All work is done in a copy of the tree.
+TESTS="core runtime" to the tests of some folders; JOBS=2 tries two mutants at once. All work is done in a copy of the
+tree.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from collections import Counter
 from pathlib import Path
 
 from .mutants import Mutant, mutants
-from .runs import ROOT, TESTS, Tree, load
+from .places import ROOT, SRC, files
+from .runs import TESTS, Tree, load
 
-SRC = ROOT / "src" / "tokenry"
-PLACES = ("core", "service", "api/hot")
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 
 
@@ -27,11 +27,11 @@ def main() -> None:
         numbers = sorted(random.Random(int(seed)).sample(range(len(chosen)), int(sample)))
         chosen = [chosen[number] for number in numbers]
     load()
-    tree = Tree()
-    tree.learn(os.environ.get("TESTS", "").split() or TESTS)
+    tree = Tree(os.environ.get("TESTS", "").split() or TESTS)
+    tree.learn()
     count: Counter[tuple[str, str]] = Counter()
-    for file, one in chosen:
-        how = tried(tree, file, one)
+    for number, how in tree.outcomes(chosen):
+        file, one = chosen[number]
         count[file.parent.relative_to(SRC).as_posix(), how] += 1
         if how in ("alive", "no test"):
             print(f"{how}: {file.relative_to(ROOT)}:{one.line}: {one}", flush=True)
@@ -40,28 +40,6 @@ def main() -> None:
         killed = told.get("failed", 0) + told.get("too slow", 0)
         share = 100 * killed / sum(told.values())
         print(f"{folder}: {killed} of {sum(told.values())} killed, {share:.1f} %; {told}; seed {seed}")
-
-
-def files(only: str) -> list[Path]:
-    """Return the files to mutate."""
-    places = only.split() or PLACES
-    found = [
-        path for place in places for path in ([SRC / place] if place.endswith(".py") else (SRC / place).rglob("*.py"))
-    ]
-    return sorted(found)
-
-
-def tried(tree: Tree, file: Path, one: Mutant) -> str:
-    """Return what becomes of a mutant: "failed" or "too slow" when it is killed, "alive", or "no test"."""
-    source, name = file.read_bytes(), str(file.relative_to(ROOT))
-    tests = tree.tests_of(name, one.line, one.line + one.was.count("\n"))
-    if not tests:
-        return "no test"
-    (tree.path / name).write_bytes(one.apply(source))
-    try:
-        return tree.fails(tests) or "alive"
-    finally:
-        (tree.path / name).write_bytes(source)
 
 
 def is_equivalent(file: Path, one: Mutant) -> bool:

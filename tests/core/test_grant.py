@@ -9,7 +9,9 @@ import pytest
 
 from tests.core.test_token import KEY_RECORD, OWNER_RECORD, TENANT_RECORD, grant
 from tokenry.core.grant import COLUMNS, Grant, Row, compile_row, read_row, size_of_grant, with_owner
-from tokenry.core.limits import Limit
+from tokenry.core.limits import Limit, state
+from tokenry.core.model import moment
+from tokenry.core.verdict import Valid
 
 STORED: dict[str, Any] = {
     "kid": "the kid", "pepper_id": "gen001", "ends_at": 1, "key_id": "key_1", "tenant_id": "ten_1",
@@ -96,3 +98,22 @@ def test_a_larger_grant_is_taken_for_larger() -> None:
     many = grant(key_record=b"x" * 100, own_scopes=("a",) * 100)
     assert size_of_grant(many) > size_of_grant(small) + 1000
     assert size_of_grant(small) > 100
+
+
+def test_a_verdict_tells_of_its_key_and_knows_no_session() -> None:
+    found = compile_row(row(expires_at=7))
+    limit = found.limits[0]
+    verdict = Valid(found, ((limit, 3, 2),))
+    assert verdict
+    assert (verdict.kind, verdict.code, verdict.online, verdict.session, verdict.claims) == (
+        "key",
+        "valid",
+        True,
+        None,
+        {},
+    )
+    assert (verdict.key, verdict.owner, verdict.tenant) == (found.key("active"), found.owner(), found.tenant_of())
+    assert (verdict.scopes, verdict.limits) == (("a", "b", "c", "d"), (state(limit, 3, 2),))
+    assert (verdict.expires_at, Valid(compile_row(row(expires_at=None))).expires_at) == (moment(7), None)
+    assert repr(verdict) == "Valid(key='key_1', owner='ada', tenant='acme')"
+    assert Valid(found).limits == ()

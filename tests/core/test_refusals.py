@@ -68,6 +68,7 @@ GOOD: list[tuple[Callable[..., Any], Any, Any]] = [
     (limits.check_list, named(LIMITS_MAX), tuple(named(LIMITS_MAX))),
     (scopes.check_list, ["s" * 64, "a:*", "s" * 64], ("s" * 64, "a:*")),
     (scopes.check_list, ["tokenry:verify"], ("tokenry:verify",)),
+    (scopes.check_list, ["s"] * LIST_MAX, ("s",)),
 ]
 
 

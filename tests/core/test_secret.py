@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import copy
 import hmac
+import pickle
 import re
 import string
 from zlib import crc32
@@ -16,7 +19,9 @@ from tokenry.core.ids import Ids, is_id, make_id
 from tokenry.core.secret import (
     PREFIX_MAX,
     SCAN_PATTERN,
+    Secret,
     digest_of,
+    holds_credential,
     is_prefix,
     joined,
     keyed_digest,
@@ -176,3 +181,68 @@ def test_an_id_sorts_by_its_millisecond(now: int, later: int, one: bytes, other:
                                    "key_" + "ä" * 22, "key_" + "0" * 21 + "-", "KEY_" + "0" * 22])  # fmt: skip
 def test_what_has_not_the_form_of_an_id_is_none(value: object) -> None:
     assert not is_id("key", value)
+
+
+def summed(text: str) -> str:
+    """Return a text with a right checksum behind it."""
+    return text + encode(crc32(text.encode()), 6)
+
+
+BODY = "k" * 16 + "s" * 43 + "t" * 8
+
+
+@pytest.mark.parametrize(
+    ("text", "is_key"),
+    [
+        (f"a_1{BODY}", True),
+        (f"{'a' * 24}_1{BODY}", True),
+        (f"{'a' * 25}_1{BODY}", False),
+        (f"_1{BODY}", False),
+        (f"1{BODY}", False),
+        (f"a_2{BODY}", False),
+        (f"a-1{BODY}", False),
+        (f"A_1{BODY}", False),
+        (f"0a_1{BODY}", False),
+        (f"a__1{BODY}", False),
+        (f"a_1{BODY[:-1]}-", False),
+        (f"a_1{BODY[:-1]}\u00e9", False),
+        (f"a_1{BODY}0", False),
+        (f"a_1{BODY[1:]}", False),
+    ],
+)
+def test_a_right_checksum_alone_makes_no_key(text: str, is_key: bool) -> None:
+    assert (parse(summed(text)) is not None) is is_key
+
+
+def test_a_parsed_key_shows_its_kid_alone() -> None:
+    parsed = parse(summed(f"a_1{BODY}"))
+    assert parsed is not None
+    assert (parsed.prefix, parsed.kid, parsed.body, parsed.tag) == ("a", "k" * 16, f"a_1{BODY[:-8]}", "t" * 8)
+    assert repr(parsed) == f"Parsed(kid={'k' * 16!r})"
+    assert parsed.__rich_repr__() == [("kid", "k" * 16)]
+
+
+def test_a_secret_is_read_as_a_text_and_in_no_other_way() -> None:
+    secret = Secret("text")
+    assert (str(secret), f"{secret}", repr(secret)) == ("text", "text", "Secret(…)")
+    assert secret == Secret("text")
+    assert hash(secret) == hash(Secret("text"))
+    for other in (Secret("other"), "text", None):
+        assert secret != other
+    for leave in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="cannot be pickled or copied"):
+            leave(secret)  # type: ignore[operator]
+
+
+def test_a_kid_is_made_of_16_bytes() -> None:
+    entropy = bytes(range(100, 117))
+    assert make_kid(entropy) == make_kid(entropy[:16]) != make_kid(entropy[1:])
+
+
+def test_only_the_header_of_a_token_says_that_it_is_an_access_token() -> None:
+    access, plain = (
+        base64.urlsafe_b64encode(b'{"typ":"%s"}' % typ).decode().rstrip("=") for typ in (b"at+jwt", b"JWT")
+    )
+    assert holds_credential(f"{access}.{plain}.{'s' * 16}")
+    assert not holds_credential(f"{plain}.{access}.{'s' * 16}")
+    assert not holds_credential(f"{access}.{plain}.{'s' * 15}")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tokenry.core.decide import Ask
-from tokenry.core.grant import KEY_SHOWN, OWNER_SHOWN, TENANT_SHOWN, Grant
+from tokenry.core.grant import KEY_SHOWN, OWNER_SHOWN, SESSION_SHOWN, TENANT_SHOWN, Grant
 from tokenry.core.jwt import Claims
 from tokenry.core.model import moment
 from tokenry.core.records import SECRET, Stored
@@ -26,6 +26,10 @@ VALUES: dict[str, dict[str, Any]] = {
     },
     "secret": {
         "kid": "kid", "created_at": 2, "ends_at": None, "last_used_at": None, "last_used_ip": None, "use_count": 0,
+    },
+    "session": {
+        "id": "ses_1", "scopes": '["a"]', "audience": "[]", "claims": "{}", "device": "{}", "client_id": "c",
+        "generation": 2, "created_at": 1, "rotated_at": 2, "idle_expires_at": 3, "expires_at": 4,
     },
     "owner": {
         "id": "own_1", "external_id": "ada", "name": "Ada", "email": None, "roles": "[]", "admin": 0, "created_at": 1,
@@ -105,9 +109,11 @@ def test_a_join_is_kept_for_the_same_parent_alone() -> None:
 
 
 def test_scopes_are_what_both_cover() -> None:
-    own, parent = granted(("read:a", "write:*", "x")), granted(("read:*", "write:b", "y"))
+    own, parent = granted(("write:*", "read:a", "x")), granted(("read:*", "write:b", "y"))
     both = narrowed(own, parent)
-    assert both.scopes == ("read:a", "write:b")
+    assert both.scopes == ("write:b", "read:a")
+    one = token(scope="write:* read:a x")
+    assert joined(one, grant(scopes=parent)).scopes.scopes == ("write:b", "read:a")
     assert [both.covers(scope) for scope in ("read:a", "read:b", "write:b", "write:c", "x", "y")] == [
         True, False, True, False, False, False,
     ]  # fmt: skip
@@ -125,6 +131,21 @@ def test_the_key_of_a_derived_token_has_its_own_times() -> None:
     assert verdict.claims == {"exp": 200}
     assert verdict.expires_at == moment(200 * SECOND)
     assert repr(verdict) == f"TokenValid(token={parent.key_id!r}, owner='ada', tenant='acme')"
+
+
+def test_the_token_of_a_session_tells_of_it_and_of_no_key() -> None:
+    parent = grant(key_record=stored(("session", SESSION_SHOWN)))
+    one = token(sid="ses_1", key=None)
+    verdict = TokenValid(one, joined(one, parent))
+    session = verdict.session
+    assert (verdict.kind, verdict.key) == ("session", None)
+    assert session is not None
+    assert (session.id, session.owner, session.tenant, session.status) == ("ses_1", "ada", "acme", "active")
+    assert (session.scopes, session.client_id, session.generation) == (("a",), "c", 2)
+    times = (session.created_at, session.refreshed_at, session.idle_expires_at, session.expires_at)
+    assert times == tuple(map(moment, (1, 2, 3, 4)))
+    assert (session.revoked_at, session.revoke_reason) == (None, "")
+    assert repr(verdict) == "Valid(session='ses_1', owner='ada', tenant='acme')"
 
 
 def test_a_token_alone_is_what_it_says() -> None:
@@ -161,6 +182,7 @@ def test_offline_nothing_is_told_but_what_the_token_says() -> None:
     assert (tenant.id, tenant.slug, tenant.name, tenant.status) == ("", "acme", "acme", "active")
     assert (tenant.never_allowed, tenant.self_rotation_allowed) == (False, False)
     assert tenant.expires_in_default == tenant.expires_in_max == timedelta(0)
+    assert tenant.created_at == moment(0)
 
 
 def test_a_grant_tells_its_records() -> None:

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ import coverage
 from .contexts import AT_IMPORT
 from .mutants import Mutant
 from .places import PLACES, ROOT
-from .warm import JOBS, Once, Trial, Warm, outcome, to_nowhere
+from .warm import JOBS, PROOF, Once, Trial, Warm, outcome, to_nowhere
 
 TESTS = ("core", "service", "runtime", "contract", "api/lane", "api/oauth", "api/management")
 """What runs within one process. Tests that start a server of their own see nothing of a mutant in time."""
@@ -81,7 +82,6 @@ class Tree:
                 lines = self._lines.setdefault(os.path.relpath(file, self.path), {})
                 for line, tests in found.contexts_by_lineno(file).items():
                     lines.setdefault(line, set()).update(tests)
-        self._prove()
 
     def _learning(self, number: int, files: list[str]) -> subprocess.Popen[bytes]:
         environment = {"COVERAGE_FILE": f"coverage.{number}", "MUTATE_SECONDS": f"seconds.{number}"}
@@ -115,14 +115,6 @@ class Tree:
         for trial in cold:
             yield trial.number, self._cold(trial)
 
-    def _prove(self) -> None:
-        """Give up when tests fail without any mutant: every mutant would count as killed."""
-        tests = sorted(self._seconds, key=self._seconds.__getitem__)[:TESTS_MAX]
-        nothing = self.path / "src/tokenry/__init__.py"
-        source = nothing.read_bytes()
-        if self._cold(Trial(0, nothing, source, source, lambda _: tests)) != "alive":
-            raise SystemExit("tests that pass together fail alone")
-
     def _warm(self, trials: list[Trial]) -> Iterator[tuple[int, str]]:
         read, write = os.pipe()
         pid = os.fork()
@@ -131,6 +123,8 @@ class Tree:
         os.close(write)
         told = 0
         with os.fdopen(read) as lines:
+            if lines.readline() != f"{PROOF} alive\n":
+                raise SystemExit("tests that pass together fail alone: every mutant would count as killed")
             while told < len(trials) and (line := lines.readline()):
                 number, _, how = line.strip().partition(" ")
                 told += 1
@@ -146,6 +140,7 @@ class Tree:
         pid = os.fork()
         if pid == 0:
             to_nowhere()
+            signal.alarm(300)  # a mutant may go on for ever at import, too
             self._pytest([Once(tests, self._seconds)], sorted({test.partition("::")[0] for test in tests}))
         _, status = os.waitpid(pid, 0)
         trial.file.write_bytes(trial.before)

@@ -131,7 +131,7 @@ def run(session: pytest.Session, items: list[pytest.Item], seconds: dict[str, fl
         usual = seconds.get(item.nodeid, 0.1)
         # Either ends the process: a mutant may compute or wait for ever.
         signal.setitimer(signal.ITIMER_PROF, 5 + 10 * usual)
-        signal.alarm(60 + int(20 * usual))
+        signal.alarm(300 + int(20 * usual))
         following = items[number + 1] if number + 1 < len(items) else None
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:

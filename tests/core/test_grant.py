@@ -11,7 +11,7 @@ from tests.core.test_token import KEY_RECORD, OWNER_RECORD, TENANT_RECORD, grant
 from tokenry.core.grant import COLUMNS, Grant, Row, compile_row, read_row, size_of_grant, with_owner
 from tokenry.core.limits import Limit, state
 from tokenry.core.model import moment
-from tokenry.core.verdict import Valid
+from tokenry.core.verdict import KeyValid
 
 STORED: dict[str, Any] = {
     "kid": "the kid", "pepper_id": "gen001", "ends_at": 1, "key_id": "key_1", "tenant_id": "ten_1",
@@ -100,20 +100,14 @@ def test_a_larger_grant_is_taken_for_larger() -> None:
     assert size_of_grant(small) > 100
 
 
-def test_a_verdict_tells_of_its_key_and_knows_no_session() -> None:
+def test_a_verdict_tells_of_its_key() -> None:
     found = compile_row(row(expires_at=7))
     limit = found.limits[0]
-    verdict = Valid(found, ((limit, 3, 2),))
+    verdict = KeyValid(found, ((limit, 3, 2),))
     assert verdict
-    assert (verdict.kind, verdict.code, verdict.online, verdict.session, verdict.claims) == (
-        "key",
-        "valid",
-        True,
-        None,
-        {},
-    )
+    assert (verdict.kind, verdict.code, verdict.online) == ("key", "valid", True)
     assert (verdict.key, verdict.owner, verdict.tenant) == (found.key("active"), found.owner(), found.tenant_of())
     assert (verdict.scopes, verdict.limits) == (("a", "b", "c", "d"), (state(limit, 3, 2),))
-    assert (verdict.expires_at, Valid(compile_row(row(expires_at=None))).expires_at) == (moment(7), None)
-    assert repr(verdict) == "Valid(key='key_1', owner='ada', tenant='acme')"
-    assert Valid(found).limits == ()
+    assert (verdict.expires_at, KeyValid(compile_row(row(expires_at=None))).expires_at) == (moment(7), None)
+    assert repr(verdict) == "KeyValid(key='key_1', owner='ada', tenant='acme')"
+    assert KeyValid(found).limits == ()

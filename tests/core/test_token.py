@@ -15,7 +15,7 @@ from tokenry.core.model import moment
 from tokenry.core.records import SECRET, Stored
 from tokenry.core.scopes import granted, require
 from tokenry.core.token import Checked, OfflineValid, alone, checked, is_meant, joined, narrowed, offline
-from tokenry.core.verdict import TokenValid
+from tokenry.core.verdict import SessionValid, TokenValid
 
 SECOND = 1_000_000
 ASK = Ask()
@@ -133,19 +133,19 @@ def test_the_key_of_a_derived_token_has_its_own_times() -> None:
     assert repr(verdict) == f"TokenValid(token={parent.key_id!r}, owner='ada', tenant='acme')"
 
 
-def test_the_token_of_a_session_tells_of_it_and_of_no_key() -> None:
+def test_the_token_of_a_session_tells_of_it() -> None:
     parent = grant(key_record=stored(("session", SESSION_SHOWN)))
     one = token(sid="ses_1", key=None)
-    verdict = TokenValid(one, joined(one, parent))
+    verdict = SessionValid(one, joined(one, parent))
     session = verdict.session
-    assert (verdict.kind, verdict.key) == ("session", None)
-    assert session is not None
+    assert (verdict.kind, verdict.claims) == ("session", {"exp": 200})
     assert (session.id, session.owner, session.tenant, session.status) == ("ses_1", "ada", "acme", "active")
     assert (session.scopes, session.client_id, session.generation) == (("a",), "c", 2)
     times = (session.created_at, session.refreshed_at, session.idle_expires_at, session.expires_at)
     assert times == tuple(map(moment, (1, 2, 3, 4)))
     assert (session.revoked_at, session.revoke_reason) == (None, "")
-    assert repr(verdict) == "Valid(session='ses_1', owner='ada', tenant='acme')"
+    assert verdict.expires_at == moment(4)
+    assert repr(verdict) == "SessionValid(session='ses_1', owner='ada', tenant='acme')"
 
 
 def test_a_token_alone_is_what_it_says() -> None:

@@ -39,14 +39,6 @@ class Answered(NamedTuple):
     problem: Problem | None = None
 
 
-class _Stopped(Exception):
-    """A hook has answered in place of what was about to happen."""
-
-    def __init__(self, answer: Any) -> None:
-        super().__init__("a hook has answered")
-        self.answer = answer
-
-
 class Host:
     """One application: its engine, guard and hooks, and `respond`, which makes a response.
 
@@ -70,18 +62,23 @@ class Host:
 
     def start(self, facts: Facts, owner: object, asked: Mapping[str, Any]) -> Steps[SessionTokens | Answered]:
         """Start a session for an owner, who is made if there is none."""
-        try:
-            found = yield from self._start(facts, owner, asked)
-        except _Stopped as stopped:
-            return Answered(self.respond(stopped.answer))
-        return (yield from self.refuse(found)) if isinstance(found, Problem) else found
+        if self.guard.is_foreign(facts):  # or another site signs its visitor in here as somebody of its choice
+            return (yield from self.refuse(problem("cross_site")))
+        stopped = yield from self._before(str(owner), None)
+        if stopped is not None:
+            return stopped
+        # What is demanded of every credential here holds for those that are handed out here.
+        options = {"tenant": self.guard.options.tenant, "audience": self.guard.options.audience}
+        asked = {**{name: value for name, value in options.items() if value is not None}, **asked}
+        within = {"tenant": asked["tenant"]} if "tenant" in asked else {}
+        yield self.tk.owners.put(owner, **within)
+        tokens: SessionTokens = yield self.tk.sessions.start(owner, **asked)
+        yield from self._after(tokens)
+        return tokens
 
     def refresh(self, facts: Facts, token: str | None) -> Steps[SessionTokens | Answered]:
         """Refresh by a token, or by the cookies of a request, which a response takes back when they are spent."""
-        try:
-            found = yield from self._refresh(facts, token)
-        except _Stopped as stopped:
-            return Answered(self.respond(stopped.answer))
+        found = yield from self._refresh(facts, token)
         if not isinstance(found, Problem):
             return found
         answered = yield from self.refuse(found, refresh_steps(found.code))
@@ -107,20 +104,7 @@ class Host:
             cookies.clear(response, self.guard.options, facts.root)
         return response
 
-    def _start(self, facts: Facts, owner: object, asked: Mapping[str, Any]) -> Steps[SessionTokens | Problem]:
-        if self.guard.is_foreign(facts):  # or another site signs its visitor in here as somebody of its choice
-            return problem("cross_site")
-        yield from self._before(str(owner), None)
-        # What is demanded of every credential here holds for those that are handed out here.
-        options = {"tenant": self.guard.options.tenant, "audience": self.guard.options.audience}
-        asked = {**{name: value for name, value in options.items() if value is not None}, **asked}
-        within = {"tenant": asked["tenant"]} if "tenant" in asked else {}
-        yield self.tk.owners.put(owner, **within)
-        tokens: SessionTokens = yield self.tk.sessions.start(owner, **asked)
-        yield from self._after(tokens)
-        return tokens
-
-    def _refresh(self, facts: Facts, token: str | None) -> Steps[SessionTokens | Problem]:
+    def _refresh(self, facts: Facts, token: str | None) -> Steps[SessionTokens | Answered | Problem]:
         text = token or self.guard.to_refresh(facts)
         access = self.guard.beside(facts, by_cookie=not token)
         if text is None:
@@ -134,7 +118,9 @@ class Host:
             if self.hooks.step("before_new_access") is not None:
                 session = yield session_of(self.tk, text, tenant)
                 if session is not None:
-                    yield from self._before(session.owner, session)
+                    stopped = yield from self._before(session.owner, session)
+                    if stopped is not None:
+                        return stopped
             result: SessionTokens | Refused = yield self.tk.sessions.refresh(text, access, tenant=tenant)
             if isinstance(result, Refused):
                 told = refused(self.guard.throttled(result, facts), meanings=REFRESH_CODES)
@@ -172,11 +158,10 @@ class Host:
             return problem("store_unavailable")
         return None
 
-    def _before(self, owner: str, session: Session | None) -> Steps[None]:
+    def _before(self, owner: str, session: Session | None) -> Steps[Answered | None]:
         step = self.hooks.step("before_new_access")
         answer = (yield step(owner, session=session)) if step is not None else None
-        if answer is not None:
-            raise _Stopped(answer)
+        return None if answer is None else Answered(self.respond(answer))
 
     def _after(self, tokens: SessionTokens) -> Steps[None]:
         step = self.hooks.step("after_new_access")

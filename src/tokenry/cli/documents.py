@@ -77,7 +77,7 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
         ("owner", key.owner),
         ("status", key.status),
         ("environment", key.environment),
-        *((field.replace("_", " "), ", ".join(map(_part, getattr(key, field)))) for field in LISTS),
+        *((field.replace("_", " "), ", ".join(map(listed, getattr(key, field)))) for field in LISTS),
         ("created", day(key.created_at)),
         ("updated", day(key.updated_at, "")),
         ("not before", day(key.not_before, "")),
@@ -94,7 +94,7 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
     return [pair for pair in pairs if pair[1]]
 
 
-def _part(one: str | Limit) -> str:
+def listed(one: str | Limit) -> str:
     return f"{one.name}={one.limit}/{one.window_seconds}s" if isinstance(one, Limit) else one
 
 

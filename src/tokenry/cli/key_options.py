@@ -60,6 +60,25 @@ LISTS: Final[Mapping[str, Listed]] = {
 """The lists of a key by their names in the library."""
 
 
+DefaultLimit = Annotated[
+    list[Any] | None,
+    typer.Option(
+        "--default-limit",
+        parser=read_limit,
+        metavar="LIMIT",
+        help="1000/1h, or burst=10/1s: for keys with no limits of their own; may be repeated.",
+    ),
+]
+NoDefaultLimits = Annotated[bool, typer.Option("--no-default-limits", help="Take away every default limit.")]
+
+
+def default_limits(call: Call, limits: list[Any] | None, empty: bool) -> list[Any] | None:
+    """Return the default limits that the options say, None when they say nothing."""
+    if limits and empty:
+        usage(call.out, "--default-limit and --no-default-limits contradict each other")
+    return [] if empty else limits or None
+
+
 def _text(option: str, metavar: str, about: str) -> Any:
     return Annotated[str | None, typer.Option(option, metavar=metavar, help=about)]
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from .call import USAGE, Call, TenantOption, command
-from .documents import OWNER_COLUMNS, day, document, owner_row
+from .documents import OWNER_COLUMNS, day, document, listed, owner_row
+from .key_options import DefaultLimit, NoDefaultLimits, default_limits
 from .keys import Yes
 from .pages import Cursor, Everything, Limit, listing
 
@@ -26,6 +27,8 @@ def put(
     role: Annotated[list[str] | None, typer.Option("--role", metavar="NAME", help="A role; may be repeated.")] = None,
     no_roles: Annotated[bool, typer.Option("--no-roles", help="Take away every role.")] = False,
     admin: Annotated[bool | None, typer.Option("--admin/--no-admin", help="Whether it administers the tenant.")] = None,
+    default_limit: DefaultLimit = None,
+    no_default_limits: NoDefaultLimits = False,
     tenant: TenantOption = None,
 ) -> None:
     """Create an owner, or change only what is given. Its status stays as it is."""
@@ -33,7 +36,8 @@ def put(
         call.out.fail("--role and --no-roles contradict each other")
         raise typer.Exit(USAGE)
     roles = [] if no_roles else role or None
-    asked = {"name": name, "email": email, "roles": roles, "admin": admin}
+    limits = default_limits(call, default_limit, no_default_limits)
+    asked = {"name": name, "email": email, "roles": roles, "admin": admin, "default_limits": limits}
     given: dict[str, Any] = {field: value for field, value in asked.items() if value is not None}
     with call.managing(tenant) as tk:
         owner = tk.owners.put(external_id, **given)
@@ -66,7 +70,12 @@ def show(call: Call, external_id: OwnerId, tenant: TenantOption = None) -> None:
         call.out.document({"owner": document(owner)})
         return
     pairs = zip(OWNER_COLUMNS, owner_row(owner), strict=True)
-    times = [("created", day(owner.created_at)), ("updated", day(owner.updated_at, "unknown"))]
+    limits = ", ".join(listed(limit) for limit in owner.default_limits)
+    times = [
+        ("default limits", limits or "those of the tenant"),
+        ("created", day(owner.created_at)),
+        ("updated", day(owner.updated_at, "unknown")),
+    ]
     call.out.pairs([("id", owner.id), *pairs, *times])
 
 

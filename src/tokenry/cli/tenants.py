@@ -9,7 +9,8 @@ import typer
 
 from .call import Call, command
 from .credentials import usage
-from .documents import day, document
+from .documents import day, document, listed
+from .key_options import DefaultLimit, NoDefaultLimits, default_limits
 from .keys import Yes
 from .lengths import length, told
 from .pages import Cursor, Everything, Limit, listing
@@ -49,9 +50,12 @@ def create(
     expires_in_max: Most = None,
     never_allowed: Never = None,
     self_rotation_allowed: SelfRotation = None,
+    default_limit: DefaultLimit = None,
 ) -> None:
     """Create a tenant."""
-    given = _given(name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
+    given = _given(
+        name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed, default_limit or None
+    )
     with call.open() as tk:
         tenant = tk.tenants.create(slug, **given)
     call.out.say(f"tenant {tenant.slug!r} is {tenant.status}; its keys begin with {tenant.prefix}_")
@@ -76,6 +80,7 @@ def show(call: Call, slug: Slug) -> None:
     rules = (("keys for ever", tenant.never_allowed), ("keys rotate themselves", tenant.self_rotation_allowed))
     pairs = [("id", tenant.id), *zip(_COLUMNS, _row(tenant), strict=True)]
     pairs += [(rule, "allowed" if allowed else "not allowed") for rule, allowed in rules]
+    pairs.append(("default limits", ", ".join(map(listed, tenant.default_limits)) or "none"))
     call.out.pairs([*pairs, ("created", day(tenant.created_at))])
 
 
@@ -89,9 +94,12 @@ def update(
     expires_in_max: Most = None,
     never_allowed: Never = None,
     self_rotation_allowed: SelfRotation = None,
+    default_limit: DefaultLimit = None,
+    no_default_limits: NoDefaultLimits = False,
 ) -> None:
     """Change what is given. Keys that exist keep their prefix and their expiry."""
-    given = _given(name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
+    limits = default_limits(call, default_limit, no_default_limits)
+    given = _given(name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed, limits)
     if not given:
         usage(call.out, "say what to change; `tokenry tenants update --help` lists what can be")
     with call.open() as tk:
@@ -139,7 +147,15 @@ def _row(tenant: Tenant) -> tuple[str, ...]:
 
 
 def _given(*values: Any) -> dict[str, Any]:
-    names = ("name", "prefix", "expires_in_default", "expires_in_max", "never_allowed", "self_rotation_allowed")
+    names = (
+        "name",
+        "prefix",
+        "expires_in_default",
+        "expires_in_max",
+        "never_allowed",
+        "self_rotation_allowed",
+        "default_limits",
+    )
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from . import limits
 from .errors import LIST_MAX, FieldError, Invalid, shown
 from .model import NOT_GIVEN, Tenant
 from .secret import holds_credential
@@ -142,6 +143,8 @@ def owner(values: Mapping[str, object]) -> dict[str, Any]:
     for field, value in values.items():
         if field == "roles":
             clean[field] = roles(field, value, errors)
+        elif field == "default_limits":
+            clean[field] = limits.check_list(field, value, errors)
         elif field == "admin":
             if not isinstance(value, bool):
                 errors.append(FieldError(field, "not_a_bool", "must be True or False"))

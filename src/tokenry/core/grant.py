@@ -65,7 +65,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
 COLUMNS: Final = tuple([name for name in Row.__struct_fields__ if name not in ("digest", "grant")])
 
 KEY_SHOWN: Final = KEY.without(
-    *("scopes", "allowed_ips", "limits", "environment", "expires_at", "not_before", "revoked_at", "revoke_reason")
+    *("scopes", "allowed_ips", "environment", "expires_at", "not_before", "revoked_at", "revoke_reason")
 )
 SESSION_SHOWN: Final = SESSION.without("revoked_at", "revoke_reason")
 OWNER_SHOWN: Final = OWNER.without("status")
@@ -101,7 +101,7 @@ class Grant(msgspec.Struct, gc=False):
     scopes: scopes.Granted
     own_scopes: tuple[str, ...]
     addresses: addresses.Addresses | None
-    limits: tuple[Limit, ...]
+    limits: tuple[Limit, ...]  # those that count: the key's own, or the defaults of its owner or tenant
     key_record: bytes
     owner_record: bytes
     tenant_record: bytes
@@ -148,7 +148,6 @@ class Grant(msgspec.Struct, gc=False):
             owner=self.external_id,
             scopes=self.own_scopes,
             allowed_ips=self.addresses.entries if self.addresses else (),
-            limits=self.limits,
             environment=self.environment,
             status=status,
             expires_at=moment_or_none(self.expires_at),

@@ -82,6 +82,11 @@ def share_of(limit: int, left: int, need: int) -> int:
     return min(left, max(need, min(limit // 100, left // 8)))
 
 
+def counted(own: tuple[Limit, ...], of_owner: tuple[Limit, ...], of_tenant: tuple[Limit, ...]) -> tuple[Limit, ...]:
+    """Return the limits that count for a key: its own, else the defaults of its owner, else those of its tenant."""
+    return own or of_owner or of_tenant
+
+
 def check_list(field: str, values: object, errors: list[FieldError]) -> tuple[Limit, ...]:
     """Return well-formed limits; name everything else in `errors`."""
     if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):

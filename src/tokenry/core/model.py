@@ -62,6 +62,7 @@ class Tenant:
     never_allowed: bool
     self_rotation_allowed: bool
     created_at: datetime
+    default_limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ class Owner:
     created_at: datetime
     updated_at: datetime | None = None
     """None when an older version of Tokenry wrote the record or sent it."""
+    default_limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

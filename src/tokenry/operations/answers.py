@@ -108,12 +108,19 @@ class CountDocument(msgspec.Struct):
     deleted_count: int
 
 
+class CheckDocument(msgspec.Struct):
+    """One check of an explanation. `passed` is null when it could not be made, since the credential is unknown."""
+
+    code: str
+    passed: bool | None
+
+
 class ExplanationDocument(msgspec.Struct):
     """Every check in its order; `code` is the verdict's."""
 
     valid: bool
     code: str
-    checks: list[Check]
+    checks: list[CheckDocument]
 
 
 class SelfDocument(msgspec.Struct):

@@ -111,6 +111,9 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "cursor": Annotated[
         str, Meta(pattern=r"^[A-Za-z0-9_-]{1,2048}$", description="`next_cursor` of the page before.", examples=["b2s"])
     ],
+    "default_limits": Annotated[
+        list[LimitBody], Meta(max_length=8, description="The limits of keys that have none of their own.")
+    ],
     "description": Prose,
     "device": Annotated[Json, Meta(description="Kept for the owner to recognise the session.")],
     "dry_run": Annotated[bool, Meta(description="Only list what would be revoked.")],

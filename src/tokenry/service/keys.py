@@ -10,7 +10,7 @@ from typing import Any
 from tokenry.core import fields
 from tokenry.core.errors import Invalid, TokenryError
 from tokenry.core.key_fields import ARGUMENTS, pick
-from tokenry.core.limits import Limit, LimitState, state, window_of
+from tokenry.core.limits import Limit, LimitState, counted, state, window_of
 from tokenry.core.model import NOT_GIVEN, BulkRevocation, Issued, Key, NotGiven, Page, micros
 from tokenry.core.ports import KEY_FILTERS, Want
 from tokenry.core.scopes import ScopesAsked
@@ -163,10 +163,12 @@ class Keys:
             return seen(scene, scene.rows.keys.by_kid(scene.tenant, wanted, scene.now) if well_formed else None)
 
     def limits(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> tuple[LimitState, ...]:
-        """Return how every limit of a key stands, without its secret."""
+        """Return how every limit that counts for a key stands, defaults included, without its secret."""
         with self._context.reading(tenant, by) as scene:
             key, now, states = visible(scene, id), micros(scene.now), []
-            for limit in key.limits:
+            owner = scene.rows.owners.get(scene.tenant, key.owner)
+            of_owner = owner.default_limits if owner is not None else ()
+            for limit in counted(key.limits, of_owner, scene.tenant.default_limits):
                 window = window_of(limit, now)
                 taken = scene.rows.limits.taken(Want(scene.tenant.id, key.id, limit, window, 0))
                 held = self._context.held(key.id, limit, window)

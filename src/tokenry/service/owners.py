@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, no_owner
+from tokenry.core.limits import Limit
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page
 from tokenry.core.ports import Clash
 from tokenry.core.walking import walked
@@ -36,14 +37,16 @@ class Owners:
         email: str | NotGiven | None = NOT_GIVEN,
         roles: Sequence[str] | NotGiven = NOT_GIVEN,
         admin: bool | NotGiven = NOT_GIVEN,
+        default_limits: Sequence[Limit | Mapping[str, Any]] | NotGiven = NOT_GIVEN,
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Owner:
         """Create an owner, or change only the fields that are given; never its status.
 
         This is an upsert. Nothing is written when nothing changes, so it may be called at every sign-in.
+        `default_limits` are the limits of each key of the owner that has none of its own, instead of the tenant's.
         """
-        asked = {"name": name, "email": email, "roles": roles, "admin": admin}
+        asked = {"name": name, "email": email, "roles": roles, "admin": admin, "default_limits": default_limits}
         given = fields.owner({field: value for field, value in asked.items() if value is not NOT_GIVEN})
         for last in (False, True):
             try:

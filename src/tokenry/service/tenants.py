@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from tokenry.core import fields
+from tokenry.core import fields, limits
 from tokenry.core.errors import Conflict, FieldError, NotFound, shown
+from tokenry.core.limits import Limit
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Tenant
 from tokenry.core.ports import Clash
 from tokenry.core.secret import PREFIX_MAX, is_prefix
@@ -43,12 +44,14 @@ class Tenants:
         expires_in_max: timedelta = timedelta(days=3650),
         never_allowed: bool = False,
         self_rotation_allowed: bool = False,
+        default_limits: Sequence[Limit | Mapping[str, Any]] = (),
         by: By = NOT_GIVEN,
     ) -> Tenant:
         """Create a tenant; raise Conflict when the slug is taken.
 
         `prefix` begins its keys; keys live `expires_in_default` unless told otherwise, at most `expires_in_max`, and
-        for ever only if `never_allowed`. With `self_rotation_allowed` a key may rotate itself.
+        for ever only if `never_allowed`. With `self_rotation_allowed` a key may rotate itself. `default_limits` are the
+        limits of each key that has none of its own and whose owner has no `default_limits`.
         """
         errors: list[FieldError] = []
         values = {
@@ -58,6 +61,7 @@ class Tenants:
             "expires_in_max": expires_in_max,
             "never_allowed": never_allowed,
             "self_rotation_allowed": self_rotation_allowed,
+            "default_limits": default_limits,
         }
         slug = fields.slug("slug", slug, errors)
         clean = _read(values, errors)
@@ -101,9 +105,10 @@ class Tenants:
         expires_in_max: timedelta | NotGiven = NOT_GIVEN,
         never_allowed: bool | NotGiven = NOT_GIVEN,
         self_rotation_allowed: bool | NotGiven = NOT_GIVEN,
+        default_limits: Sequence[Limit | Mapping[str, Any]] | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Tenant:
-        """Change what is given. Keys that exist keep their prefix and their expiry."""
+        """Change what is given. Keys that exist keep their prefix and their expiry; `default_limits` count at once."""
         asked = {
             "name": name,
             "prefix": prefix,
@@ -111,6 +116,7 @@ class Tenants:
             "expires_in_max": expires_in_max,
             "never_allowed": never_allowed,
             "self_rotation_allowed": self_rotation_allowed,
+            "default_limits": default_limits,
         }
         errors: list[FieldError] = []
         given = _read({name: value for name, value in asked.items() if value is not NOT_GIVEN}, errors)
@@ -199,6 +205,8 @@ def _read(values: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]
             if not isinstance(value, bool):
                 errors.append(FieldError(field, "not_a_bool", "must be True or False"))
             clean[field] = value
+        elif field == "default_limits":
+            clean[field] = limits.check_list(field, value, errors)
         else:
             clean[field] = fields.length(field, value, errors, least=timedelta(seconds=1), most=_LIFE_MAX)
     return clean

@@ -50,7 +50,7 @@ _OF_KEY = {
     "scopes": "k.scopes",
     "role_scopes": "{role_scopes}",
     "allowed_ips": "k.allowed_ips",
-    "limits": "k.limits",
+    "limits": "COALESCE(NULLIF(k.limits, '[]'), NULLIF(o.default_limits, '[]'), t.default_limits)",
     "environment": "k.environment",
     "disabled_at": "k.disabled_at",
     "expires_at": "k.expires_at",

@@ -68,6 +68,7 @@ tenant = _table(
     Column("expires_in_max", BigInteger, nullable=False),
     Column("never_allowed", Boolean, nullable=False),
     Column("self_rotation_allowed", Boolean, nullable=False),
+    _text("default_limits", "[]"),
     _at("created_at"),
 )
 
@@ -80,6 +81,7 @@ owner = _table(
     Column("email", Text, nullable=True),
     _text("roles", "[]"),
     Column("admin", Boolean, nullable=False),
+    _text("default_limits", "[]"),
     _text("status"),
     _at("created_at"),
     _at_or_null("updated_at"),

@@ -38,9 +38,10 @@ _TENANT: Final = {
         **dict.fromkeys(("expires_in_default_seconds", "expires_in_max_seconds"), _SECONDS),
         **dict.fromkeys(("never_allowed", "self_rotation_allowed"), _YES_OR_NO),
         "created_at": {"type": "string", "format": "date-time"},
+        "default_limits": {"type": "array", "items": {"$ref": "#/components/schemas/Limit"}},
     },
 }
-_TENANT["required"] = list(_TENANT["properties"])
+_TENANT["required"] = [name for name in _TENANT["properties"] if name != "default_limits"]
 _VERDICT: Final = {
     "type": "object",
     "properties": {

@@ -13,6 +13,7 @@ import pytest
 from tests.contract.conftest import Issue
 from tokenry import Invalid, NotFound
 from tokenry.testing import FakeClock
+from tokenry.types import NOT_GIVEN
 
 DAY = timedelta(days=1)
 
@@ -351,6 +352,9 @@ def test_none_means_any_in_every_filter_of_a_list(tk: Any, mixed: None) -> None:
     assert tk.owners.list(text=None) == tk.owners.list()
     assert tk.audit.list(subject=None, actor=None, action=None) == tk.audit.list()
     assert tk.events.list(types=None) == tk.events.list()
+    assert tk.audit.list(subject="ada", actor=NOT_GIVEN) == tk.audit.list(subject="ada") != tk.audit.list()
+    assert tk.sessions.list(NOT_GIVEN) == tk.sessions.list()
+    assert tk.keys.list(owner=NOT_GIVEN) == tk.keys.list()
 
 
 def test_a_bulk_call_does_not_take_none_for_a_filter(tk: Any, mixed: None) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tokenry.types import NOT_GIVEN, ConfigError, Head, NotAllowed, shown
+from tokenry.types import ConfigError, Head, NotAllowed, shown
 
 from .call import FAILED, Call, Managing, TenantOption, command
 from .credentials import usage
@@ -44,8 +44,7 @@ def list_entries(
     tenant: TenantOption = None,
 ) -> None:
     """List entries, the newest first."""
-    asked = {"subject": subject, "actor": actor, "action": action}
-    which: dict[str, Any] = {name: NOT_GIVEN if value is None else value for name, value in asked.items()}
+    which: dict[str, Any] = {"subject": subject, "actor": actor, "action": action}
     with call.managing(tenant) as tk:
         ask = partial(tk.audit.list, **which)
         listing(call, "entries", ask, (_COLUMNS, _row), limit=limit, cursor=cursor, every=every)

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from tokenry.types import NOT_GIVEN
-
 from .call import Call, TenantOption, command
 from .credentials import SecretFile, presented, usage
 from .documents import KEY_COLUMNS, LIMIT_COLUMNS, document, key_pairs, key_row, limit_row
@@ -56,7 +54,7 @@ def expiring(
 ) -> None:
     """List active keys that expire within 30 days (or --within), the most urgent first."""
     soon = timedelta(days=30) if within is None else within
-    filters: dict[str, Any] = {"within": soon, "owner": NOT_GIVEN if owner is None else owner}
+    filters: dict[str, Any] = {"within": soon, "owner": owner}
     with call.managing(tenant) as tk:
         ask = partial(tk.keys.expiring, **filters)
         listing(call, "keys", ask, _SHOWN, limit=limit, cursor=cursor, every=every)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tokenry.types import NOT_GIVEN
-
 from .call import Call, TenantOption, command
 from .documents import day, document
 from .keys import Yes
@@ -37,7 +35,7 @@ def list_sessions(
 ) -> None:
     """List sessions, the newest first."""
     with call.managing(tenant) as tk:
-        ask = partial(tk.sessions.list, NOT_GIVEN if owner is None else owner)
+        ask = partial(tk.sessions.list, owner)
         listing(call, "sessions", ask, (_COLUMNS, _row), limit=limit, cursor=cursor, every=every)
 
 

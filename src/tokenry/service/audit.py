@@ -19,6 +19,7 @@ from .checking import Checking
 from .context import SYSTEM, By, Change, Context, Scene
 from .paging import page, place_of
 from .sealing import Sealing, head_of
+from .seeing import given
 
 _READ = "tokenry:audit:read"
 
@@ -47,8 +48,8 @@ class Audit:
     ) -> Page[Entry]:
         """Return one page of entries, the newest first."""
         limit, before = fields.limit_of_page(limit), place_of("entry", cursor)
-        asked = {"subject": subject, "actor": actor, "action": action}
-        which = {name: str(value) for name, value in asked.items() if value is not None}
+        asked = given({"subject": subject, "actor": actor, "action": action})
+        which = {name: str(value) for name, value in asked.items()}
         with self._reading(tenant, by, "reading the audit log") as scene:
             if not all(map(str.isprintable, which.values())):  # no entry holds such a text, nor does every database
                 return Page(())

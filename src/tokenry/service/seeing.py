@@ -54,8 +54,8 @@ def renewable(scene: Scene, id: object, *, lock: bool = False) -> Key:
 
 
 def given(asked: Mapping[str, object]) -> dict[str, object]:
-    """Return the filters of a list that narrow it: None means any."""
-    return {name: value for name, value in asked.items() if value is not None}
+    """Return the filters of a list that narrow it: None means any, and so does NOT_GIVEN."""
+    return {name: value for name, value in asked.items() if value is not None and value is not NOT_GIVEN}
 
 
 def read_filter(scene: Scene, asked: Mapping[str, object]) -> KeyFilter | None:

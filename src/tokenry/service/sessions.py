@@ -89,7 +89,7 @@ class Sessions:
         """Return one page of sessions, the newest first; of one owner, or of all that the actor may see."""
         limit, before = fields.limit_of_page(limit), place_of("session", cursor, lambda id: is_id("ses", id))
         with self._context.reading(tenant, by) as scene:
-            owner_id = None if owner is None else scene.owner(owner, READ).id
+            owner_id = None if owner is None or owner is NOT_GIVEN else scene.owner(owner, READ).id
             if owner_id is None and not scene.actor.may(READ):
                 if scene.actor.owner is None or scene.actor.operator is not None:
                     return Page(())

@@ -128,6 +128,7 @@ def over_http(report: Report) -> None:
         one, many = [Caller(port, operator)], [Caller(port, operator) for _ in range(WRITERS)]
         again = random.Random(2)
         changed = {"description": "changed"}
+        one[0].ask("GET", "/.well-known/jwks.json")  # which makes the key
 
         def key(number: int | None = None) -> str:
             return f"/v1/keys/{again.choice(tk_ids) if number is None else tk_ids[number]}"

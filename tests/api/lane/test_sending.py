@@ -206,3 +206,21 @@ def test_what_is_written_after_the_end_costs_the_others_nothing() -> None:
         assert office.log == [("ended", b"refused"), ("0", b"x")]
 
     of(64, work)
+
+
+def test_a_head_goes_out_with_its_body_or_in_the_next_turn() -> None:
+    async def work(office: Office) -> None:
+        [sender] = office.senders
+        sender.write(b"head\r\n\r\n")
+        assert office.log == []
+        sender.write(memoryview(b"body"))
+        assert office.log == [("0", b"head\r\n\r\nbody")]
+        sender.write(b"alone\r\n\r\n")
+        await asyncio.sleep(0)
+        assert office.log[1:] == [("0", b"alone\r\n\r\n")]
+        sender.write(b"last\r\n\r\n")
+        sender.close()
+        await asyncio.sleep(0)
+        assert office.log[2:] == [("0", b"last\r\n\r\n"), ("0", b"<closed>")]
+
+    of(1, work)

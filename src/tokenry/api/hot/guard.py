@@ -364,7 +364,7 @@ class GuardedProtocol(HttpToolsProtocol):
         content += [b"%b: %b\r\n" % field for field in self.server_state.default_headers]
         content.append(b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body))
         if not self.transport.is_closing():
-            self.transport.write(b"".join([*content, body]))
+            self.sender.send(b"".join([*content, body]))
             if self.transport.can_write_eof():
                 self.transport.write_eof()
                 self.flow.resume_reading()

@@ -257,7 +257,7 @@ class LaneProtocol(GuardedProtocol):
         if not keep or self._closing:
             ending = b"\r\n" if b"connection: close" in self._default_lines else b"connection: close\r\n\r\n"
         content = (STATUS_LINE[status], self._default_lines, head, b"content-length: %d\r\n" % length, ending, body)
-        self.transport.write(b"".join(content))
+        self.sender.send(b"".join(content))
         if keep and not self._closing:
             self._answered = asked
         else:

@@ -62,7 +62,7 @@ class Outbox:
 class Sender(asyncio.Transport):
     """A transport that may hold back for a moment what is written; everything else is the transport's own."""
 
-    __slots__ = ("_is_ended", "_loop", "_outbox", "_parts", "_round", "_size", "_transport")
+    __slots__ = ("_head", "_is_ended", "_loop", "_outbox", "_parts", "_round", "_size", "_transport")
 
     def __init__(self, transport: asyncio.Transport, outbox: Outbox, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -71,9 +71,26 @@ class Sender(asyncio.Transport):
         self._round = -1
         self._parts: list[bytes | bytearray | memoryview] = []
         self._size = 0
+        self._head: bytes | bytearray | memoryview = b""
         self._is_ended = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send this with the head before it. A head that is written by itself waits for what follows in its turn."""
+        if self._head:
+            head, self._head = self._head, b""
+            self.send(b"".join((head, data)))
+        elif data[-4:] == b"\r\n\r\n":
+            self._head = data
+            self._loop.call_soon(self._send_head)
+        else:
+            self.send(data)
+
+    def _send_head(self) -> None:
+        head, self._head = self._head, b""
+        if head:
+            self.send(head)
+
+    def send(self, data: bytes | bytearray | memoryview) -> None:
         """Send this soon, after everything that was written before it; nothing after the end of what is sent.
 
         An application may still ask for a body that was refused: the transport would raise, amid the answers of others.
@@ -104,6 +121,7 @@ class Sender(asyncio.Transport):
 
     def write_eof(self) -> None:
         """Send, and say that nothing follows."""
+        self._send_head()
         self.flush()
         self._is_ended = True
         self._transport.write_eof()
@@ -113,16 +131,17 @@ class Sender(asyncio.Transport):
 
         uvicorn marks only the last request of a connection as disconnected. Those before it still write their answers.
         """
-        self._is_ended, self._parts = True, []
+        self._is_ended, self._head, self._parts = True, b"", []
 
     def close(self) -> None:
         """Send, and close."""
+        self._send_head()
         self.flush()
         self._transport.close()
 
     def abort(self) -> None:
         """Close at once."""
-        self._parts = []
+        self._head, self._parts = b"", []
         self._transport.abort()
 
     def can_write_eof(self) -> bool:

@@ -113,6 +113,18 @@ def test_roles_are_given_by_who_says_what_they_hold_or_may_grant_it(tk: Any) -> 
     assert tk.owners.put("new", roles=["lead"], by=keys).roles == ("lead",)
 
 
+def test_a_role_is_given_by_who_may_grant_its_scopes_even_where_another_role_covers_them(tk: Any) -> None:
+    tk.roles.put("auditor", scopes=["admin:audit"])
+    tk.roles.put("reader", scopes=["read:x"])
+    for by, owner, role in ((operator(tk, "owners:write", "roles:write"), "lee", "auditor"),
+                            (operator(tk, "owners:write"), "ada", "reader")):  # fmt: skip
+        before = tk.owners.get(owner).roles
+        with pytest.raises(NotAllowed):
+            tk.owners.put(owner, roles=[*before, role], by=by)
+        able = operator(tk, "owners:write", "keys:write")
+        assert tk.owners.put(owner, roles=[*before, role], by=able).roles == (*before, role)
+
+
 def test_a_role_is_widened_by_no_more_than_one_may_grant(tk: Any) -> None:
     by = operator(tk, "roles:write")
     assert tk.roles.put("developer", scopes=["read:*", "write:x"], by=by)

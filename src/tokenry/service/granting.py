@@ -81,10 +81,9 @@ def must_give(change: Change, owner: Owner | None, given: Mapping[str, Any]) -> 
     """Raise NotAllowed when an owner, or a new one, would become more than the actor may make of it."""
     if given.get("admin") and not (owner and owner.admin):
         change.actor.must_equal_admins(change.tenant.slug, "making an administrator")
+    # Each scope of the new roles, even one that the owner has by another role: that one may be narrowed or deleted.
     had: Sequence[str] = owner.roles if owner else ()
-    added = [role for role in given.get("roles", ()) if role not in had]
-    if added:
-        _must_add(change, _held(change, had), _held(change, added))
+    change.actor.must_hold(_held(change, [role for role in given.get("roles", ()) if role not in had]))
 
 
 def must_define(change: Change, before: Role | None, scopes: tuple[str, ...]) -> None:

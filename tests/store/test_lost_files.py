@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, event
 
-from tokenry import Settings, StoreUnavailable, Tokenry
+from tokenry import ConfigError, Settings, StoreUnavailable, Tokenry
 from tokenry.config import fresh_keyring, write_keyring_file
 
 QUIET = Settings(background=False, flush_interval=timedelta(hours=1))
@@ -38,6 +38,17 @@ def moved(path: Path) -> None:
     os.rename(path.parent, path.parent.with_name("elsewhere"))
 
 
+def linked(*ends: str) -> Spoil:
+    """Move files elsewhere and leave links to them: SQLite puts the log of who opens a link beside what it means."""
+
+    def spoil(path: Path) -> None:
+        for end in ends:
+            os.rename(str(path) + end, f"{path.parent}/moved.db{end}")
+            os.symlink(f"{path.parent}/moved.db{end}", str(path) + end)
+
+    return spoil
+
+
 def cut(path: Path) -> None:
     os.truncate(str(path) + "-wal", 0)
 
@@ -52,6 +63,8 @@ SPOILS: dict[str, Spoil] = {
     "file removed": removed(""),
     "file replaced": replaced(""),
     "backup put in place": replaced("", "-wal", "-shm"),
+    "file moved behind a link": linked(""),
+    "files moved behind links": linked("", "-wal", "-shm"),
     "directory moved": moved,
     "lock removed": removed(".lock"),
 }
@@ -230,3 +243,20 @@ def test_a_fork_closes_the_files_and_opens_them_again(path: Path) -> None:
         assert os.waitpid(child, 0)[1] == 0
         assert tk.keys.revoke(issued.key.id).status == "revoked"
         assert tk.verify(issued.secret).code == "revoked"
+
+
+@pytest.mark.parametrize("how", ["shared", "exclusive", "engine"])
+def test_nobody_starts_on_a_file_with_two_names(path: Path, how: str) -> None:
+    tk = opened(path, "shared")
+    tk.owners.put("ada")
+    tk.close()
+    other = path.with_name("other.db")
+    os.link(path, other)
+    for name in (path, other):
+        with pytest.raises(ConfigError, match=r"has 2 names \(hard links\)"):
+            opened(name, how)
+    assert not list(path.parent.glob("other.db?*"))
+    os.remove(other)
+    tk = opened(path, "shared")
+    assert tk.owners.get("ada")
+    tk.close()

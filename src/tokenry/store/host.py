@@ -24,7 +24,7 @@ from .gate import Gate
 from .joined import begin_change
 from .locks import presence
 from .lookup import is_session, lookup_sql, read, session_sql
-from .place import Place
+from .place import Place, must_have_one_name
 from .rows import SqlRows
 from .slow import SlowStatements
 from .sqlite import FORKED_WITHIN
@@ -45,6 +45,7 @@ class HostDatabase:
         slow.watch(self.engine)
         self.dialect = engine.dialect.name
         self.path = _file_of(engine)
+        must_have_one_name(self.path)
         self._driver: Any = getattr(engine.dialect.dbapi, "sqlite", engine.dialect.dbapi)  # of an asynchronous one, too
         self._timeout = timeout
         self._has_pool = bool(self.path) or self.dialect == "postgresql"  # a database in memory is its connection

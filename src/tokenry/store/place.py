@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from tokenry.core.errors import StoreUnavailable
+from tokenry.core.errors import ConfigError, StoreUnavailable
 
 _log = logging.getLogger("tokenry.store")
 _INDEX = ("-wal", "-shm")
@@ -31,6 +31,19 @@ Id: TypeAlias = tuple[int, int]
 
 _abandoned: set[Id] = set()
 """Databases whose files this process keeps open to its end. SQLite would mix their index with that of other files."""
+
+
+def must_have_one_name(path: str) -> None:
+    """Raise ConfigError for a database file with hard links: each of its names has a log and locks of its own."""
+    try:
+        count = os.stat(path).st_nlink
+    except OSError:
+        return
+    if count > 1:
+        raise ConfigError(
+            f"the file {path} has {count} names (hard links), and processes that use different ones would spoil it and "
+            f"lose changes: find the others with `find -samefile {path}` and remove them, or make a copy with `cp`"
+        )
 
 
 class Place:
@@ -104,7 +117,7 @@ class Place:
 
     def _find(self, end: str) -> Id | None:
         try:
-            found = os.stat(self.path + end)
+            found = os.lstat(self.path + end)  # a link is another file: who opens it has another log
         except OSError:
             return None
         return found.st_dev, found.st_ino

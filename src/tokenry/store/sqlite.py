@@ -31,7 +31,7 @@ from .failures import refuse, translated
 from .finder import Finder
 from .fixed import Raw
 from .locks import Turns, lock_file, make_private, presence, take_turn
-from .place import Place
+from .place import Place, must_have_one_name
 from .rows import SqlRows
 from .slow import SlowStatements
 
@@ -62,6 +62,7 @@ class SqliteDatabase:
         self._write_file: int | None = None
         self._turn_file: int | None = None
         self._presence: int | None = None
+        must_have_one_name(self.path)
         self._begin_anew()
         self._take_part()
         try:

@@ -181,6 +181,15 @@ def test_what_the_caller_does_not_record_is_not_recorded(tk: Tokenry, spans: Spa
     assert tk.audit.list(subject="bob").items[0].trace_id == TRACE
 
 
+def test_the_first_signing_keys_of_a_tenant_are_a_span(tk: Tokenry, spans: Spans) -> None:
+    tk.tenants.create("acme")
+    spans.exporter.clear()
+    tk.jwks(tenant="acme")
+    tk.jwks(tenant="acme")
+    actions = ("signing_key.created", "signing_key.activated")
+    assert spans.named() == [(f"tokenry {actions[0]}", {"tokenry.actions": actions, "tokenry.tenant": "acme"})]
+
+
 def test_sessions_are_refreshed_in_a_span(tk: Tokenry, spans: Spans) -> None:
     started = tk.sessions.start("ada")
     spans.exporter.clear()

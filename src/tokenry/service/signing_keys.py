@@ -296,22 +296,26 @@ def upkeep(context: Context) -> None:
 def _begin(context: Context, slug: str, signers: Signers) -> tuple[Tenant, Sequence[SigningRow]]:
     """Make the first keys of a tenant, unless somebody else has just done so."""
     done = None
-    with context.store.change() as rows:
-        tenant = rows.tenants.get(slug, lock="alone")
-        if tenant is None:
-            raise NotFound(f"there is no tenant {shown(slug)}")
-        listed = rows.signing_keys.list(tenant)
-        keys = opened(listed, context.keyring())
-        expected = next((row for row in listed if row.kid == signers.expected_kid(tenant.id)), None)
-        may_begin = expected is None or not signing.was_removed(expected)  # a secret that has become known stays out
-        if may_begin and signers.signing(tenant.id, [row for row in listed if row.kid in keys]) is None:
-            change = context.recording(rows, tenant)
-            _begin_with(change, signers, listed)
-            change.turns_all()
-            done = change.finish()
+    with context.spans.change(context.trace) as span:
+        with context.store.change() as rows:
+            tenant = rows.tenants.get(slug, lock="alone")
+            if tenant is None:
+                raise NotFound(f"there is no tenant {shown(slug)}")
             listed = rows.signing_keys.list(tenant)
-    if done is not None:
-        context.announce(done)
+            keys = opened(listed, context.keyring())
+            expected = next((row for row in listed if row.kid == signers.expected_kid(tenant.id)), None)
+            may_begin = expected is None or not signing.was_removed(
+                expected
+            )  # a secret that has become known stays out
+            if may_begin and signers.signing(tenant.id, [row for row in listed if row.kid in keys]) is None:
+                change = context.recording(rows, tenant)
+                _begin_with(change, signers, listed)
+                change.turns_all()
+                done = change.finish()
+                listed = rows.signing_keys.list(tenant)
+        if done is not None:
+            span.done(done)
+            context.announce(done)
     return tenant, listed
 
 

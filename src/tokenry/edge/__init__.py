@@ -160,6 +160,14 @@ def recall_key_set(tk: Tokenry, slug: str) -> bytes | None:
     return tk._signers.recall_key_set(slug) if is_inline(tk) else None
 
 
+def exchanges_at_once(tk: Tokenry, text: str, slug: str) -> bool:
+    """Tell whether a token is derived from a key without the database: memory knows the key and how a tenant signs."""
+    grant = tk._memory.recall(text[-73:-57], text)
+    if grant is None or grant.limits or tk._signers.policy.algorithm == "RS256":  # which takes long
+        return False
+    return recall_key_set(tk, slug) is not None
+
+
 def refresh_together(tk: Tokenry, asks: Sequence[Refreshing]) -> list[Result]:
     """Do many refreshes with one commit; return for each what `sessions.refresh` returns, or the error it raises."""
     tk._wake()
@@ -230,6 +238,7 @@ __all__ = [
     "confined_to",
     "cookie_counts",
     "encode",
+    "exchanges_at_once",
     "from_memory",
     "grant_of",
     "is_cookie_name",

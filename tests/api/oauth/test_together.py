@@ -54,7 +54,7 @@ def test_one_whose_row_is_spoiled_harms_no_other(tk: Tokenry) -> None:
     good, spoiled = tk.sessions.start("ada"), tk.sessions.start("ada")
     with tk._context.store.change() as rows:
         statement = f"UPDATE tokenry_session SET claims = '{{' WHERE id = '{spoiled.session.id}'"
-        rows.sessions._connection.exec_driver_sql(statement)  # type: ignore[attr-defined]
+        rows.core.exec_driver_sql(statement)  # type: ignore[attr-defined]
     answers = refresh_together(tk, [Refreshing(refresh=str(one.refresh)) for one in (good, spoiled, good)])
     assert answers[1] == Refused("not_found")
     assert isinstance(answers[0], SessionTokens)

@@ -8,9 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
-from tokenry.edge import OPERATOR_ENVIRONMENT, SYSTEM, Refreshing, encode, is_operators, key_set, recall_key_set
+from tokenry.edge import (
+    OPERATOR_ENVIRONMENT,
+    SYSTEM,
+    Refreshing,
+    encode,
+    exchanges_at_once,
+    is_operators,
+    key_set,
+    recall_key_set,
+)
 from tokenry.edge.asgi import Fields, Receive, Scope, Send, raw, read_body, respond
 from tokenry.edge.problems import Failed, problem
 from tokenry.tokenry import Tokenry
@@ -140,9 +150,8 @@ class OAuth:
         given: dict[str, Any] = {"scopes": _scopes(form), "ip": asked.ip, "tenant": asked.slug}
         audience = [*form.all("audience"), *form.all("resource")]
         try:
-            token = await in_thread(
-                self._tk.exchange, subject, **given, audience=audience or None, expires_in=_length(form)
-            )
+            derive = partial(self._tk.exchange, subject, **given, audience=audience or None, expires_in=_length(form))
+            token = derive() if exchanges_at_once(self._tk, subject, asked.slug) else await in_thread(derive)
         except Denied as error:
             asked.check(error.verdict)
             raise _unfit(error.verdict) from None

@@ -22,7 +22,7 @@ ASK = Ask()
 VALUES: dict[str, dict[str, Any]] = {
     "key": {
         "id": "key_1", "name": "k", "description": "", "roles": "[]", "created_at": 1, "version": 3, "metadata": "{}",
-        "updated_at": 1,
+        "updated_at": 1, "tags": "[]",
     },
     "secret": {
         "kid": "kid", "created_at": 2, "ends_at": None, "last_used_at": None, "last_used_ip": None, "use_count": 0,

@@ -8,7 +8,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from tests.closure.world import ORDINARY, PLACES, SCOPES, Credential, World, tried
+from tests.closure.world import ORDINARY, OWNERS, PLACES, SCOPES, Credential, World, tried
 from tokenry import Conflict, NotFound
 from tokenry.core.scopes import for_admins
 from tokenry.types import OPERATOR_SCOPES, Owner
@@ -62,8 +62,11 @@ def promoted(tk: Any, by: Any) -> bool:
     return bool(tk.owners.put("idle", admin=True, by=by).admin)
 
 
-def can(world: World, credential: Credential) -> frozenset[str]:
-    """Return everything that an identity may do now, in every tenant, and that its text is good for."""
+def can(world: World, credential: Credential, but: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Return everything that an identity may do now, in every tenant, and that its text is good for.
+
+    What is in `but` is not looked for: nobody minds that somebody may do it.
+    """
     by = credential.by(world)
     if by is None:
         return frozenset()
@@ -72,28 +75,35 @@ def can(world: World, credential: Credential) -> frozenset[str]:
         tk = world.tk.scoped(tenant=place)
         # Of the tenant that nobody of `default` reaches, a few things tell whether somebody does.
         matters = MATTERS if place != "spare" else {what: MATTERS[what] for what in _ELSEWHERE}
-        found |= {f"{what} @{place}" for what, probe in matters.items() if tried(probe, tk, by, place)}
+        names = {f"{what} @{place}": probe for what, probe in matters.items()}
+        found |= {name for name, probe in names.items() if name not in but and tried(probe, tk, by, place)}
         if place != "spare":
-            found |= _gives(tk, by, place)
-        tk.owners.put("idle", admin=False)
-    return frozenset(found)
+            found |= _gives(tk, by, place, but)
+        if f"being an administrator @{place}" in found:
+            tk.owners.put("idle", admin=False)
+    return frozenset(found) - but
 
 
 _ELSEWHERE = ("owners:read", "owners:write", "keys:read", "keys:write", "sessions:write", "being an administrator")
 
 
-def _gives(tk: Any, by: Any, place: str) -> set[str]:
+def _gives(tk: Any, by: Any, place: str, but: frozenset[str]) -> set[str]:
     """Return which scopes somebody may hand out: in a key, its owner's or pat's, or in a role."""
-    given = set()
+    given, defined = set(), False
     own = by.external_id if isinstance(by, Owner) else by.owner.external_id
     for scope in SCOPES:
+        if f"give {scope} @{place}" in but:
+            continue
         # What a role is given by itself is no proof that its giver may: only ordinary scopes are given so.
-        by_role = not for_admins(scope) and tried(_defined, tk, scope, by)
+        by_role = not for_admins(scope) and bool(tried(_defined, tk, scope, by))
+        defined |= by_role
         if by_role or tried(_issued, tk, own, scope, by) or tried(_issued, tk, "pat", scope, by):
             given.add(f"give {scope} @{place}")
-    tk.roles.put("probe", scopes=[])
+    if defined:
+        tk.roles.put("probe", scopes=[])
     if tried(_issued, tk, "pat", None, by, "op", "strong"):
-        operators = (scope for scope in OPERATOR_SCOPES if tried(_issued, tk, "pat", scope, by, "op", "strong"))
+        asked = [scope for scope in OPERATOR_SCOPES if f"give {scope} @{place}" not in but]
+        operators = (scope for scope in asked if tried(_issued, tk, "pat", scope, by, "op", "strong"))
         given |= {f"give {scope} @{place}" for scope in operators}
     return given
 
@@ -123,18 +133,35 @@ def allowed(can: frozenset[str]) -> frozenset[str]:
     return can | {f"hold {what.removeprefix('give ')}" for what in can if what.startswith("give ")}
 
 
-def can_now(world: World, owner: str, place: str) -> frozenset[str]:
+def can_now(world: World, owner: str, place: str, but: frozenset[str] = frozenset()) -> frozenset[str]:
     """Return what an owner may do now, by a session that the program starts; nothing for one that is not active."""
     started = tried(lambda: world.tk.sessions.start(owner, tenant=place))
-    return can(world, Credential("the program", str(started.access))) if started else frozenset()
+    return can(world, Credential("the program", str(started.access)), but) if started else frozenset()
+
+
+def of_owner(owner: str, place: str) -> frozenset[str]:
+    """Return what an owner reaches at first: by its session, and by its keys that hold what is for everybody."""
+    return allowed(_at_first()[owner, place][1]) | {f"hold delete:x @{place}"}
+
+
+def is_as_at_first(world: World, owner: str, place: str) -> bool:
+    """Tell whether everything that says what an owner may do is as at first: the owner's record, and the roles."""
+    return _facts(world, owner, place) == _at_first()[owner, place][0]
+
+
+def _facts(world: World, owner: str, place: str) -> Any:
+    tk = world.tk.scoped(tenant=place)
+    found = tried(tk.owners.get, owner)
+    roles = {role.name: role.scopes for role in tk.roles.list()}
+    return roles, found and (found.admin, found.roles, found.status)
 
 
 @cache
-def of_owner(owner: str, place: str) -> frozenset[str]:
-    """Return what an owner reaches at first: by its session, and by its keys that hold what is for everybody."""
+def _at_first() -> dict[tuple[str, str], tuple[Any, frozenset[str]]]:
     world = World(Random(0))
+    who = [(owner, place) for owner in (*OWNERS, "pat") for place in PLACES]
     try:
-        return allowed(can_now(world, owner, place)) | {f"hold delete:x @{place}"}
+        return {one: (_facts(world, *one), can_now(world, *one)) for one in who}
     finally:
         world.close()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from random import Random
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote, urlencode
 
 import pytest
-from starlette.testclient import TestClient
 
 from tests.chaos.counts import times
 from tests.closure.actors import READS, WRITES, beginnings, key, operator, session
@@ -45,7 +47,7 @@ class Server:
         stack.callback(lambda: loop.run_until_complete(tk.close()))
         served = Served(tk, ServerSettings(failures_max=1_000_000))
         self.world = World(Random(seed), served.sync)
-        self.client = stack.enter_context(TestClient(create_app(served), raise_server_exceptions=False))
+        self._app, self._loop = create_app(served), loop
 
     def round(self, held: list[Credential]) -> Iterator[Credential]:
         """Ask every route once each way, in any order, each with something that is held."""
@@ -65,11 +67,44 @@ class Server:
         if asked.repeat:
             headers["Idempotency-Key"] = asked.repeat
         query = asked.query | ({} if name.partition(".")[0] in ABOUT_NO_TENANT else {"tenant": place})
-        answer = self.client.request(
-            asked.method, asked.path, params=query, json=asked.json, data=asked.form, headers=headers
-        )
-        kind = answer.headers.get("content-type", "")
-        return answer.status_code, answer.json() if "json" in kind and answer.content else None
+        body = b""
+        if asked.form is not None:
+            headers["Content-Type"], body = "application/x-www-form-urlencoded", urlencode(asked.form).encode()
+        elif asked.json is not None:
+            headers["Content-Type"], body = "application/json", json.dumps(asked.json).encode()
+        return self.request(asked.method, asked.path, urlencode(query), body, headers)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[int, Any]:
+        """Return the status of a request, and the JSON of its answer. Not by way of a client: there are thousands."""
+        fields = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": unquote(path),
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [(b"host", b"testserver"), (b"content-length", b"%d" % len(body)), *fields],
+            "client": ("testclient", 50_000),
+        }
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        self._loop.run_until_complete(self._app(scope, receive, send))
+        told = b"".join(message.get("body", b"") for message in sent)
+        kind = dict(sent[0]["headers"]).get(b"content-type", b"")
+        return sent[0]["status"], json.loads(told) if b"json" in kind and told else None
 
 
 @pytest.fixture
@@ -80,7 +115,7 @@ def stack() -> Iterator[ExitStack]:
 
 
 def test_every_route_is_tried_here(stack: ExitStack) -> None:
-    paths = Server(stack, "").client.get("/openapi.json").json()["paths"]
+    paths = Server(stack, "").request("GET", "/openapi.json")[1]["paths"]
     routes = {told["operationId"] for item in paths.values() for method, told in item.items() if method in METHODS}
     assert routes == set(REQUESTS)
 
@@ -94,8 +129,8 @@ def test_every_request_is_one_that_can_succeed(stack: ExitStack) -> None:
         itself = [Credential("", str(world.tk.keys.issue("idle", name=name).secret))] * 6
         held = [operator("system", [*READS, *WRITES, "verify"])(world), key("ada", "default")(world)]
         held.append(session("ada", "default")(world))
-        answers = [server.ask(itself if "self" in name else held, name, one) for _ in range(40) for one in tries]
-        assert any(status // 100 == 2 for status, _ in answers), (name, answers[-2:])
+        asked = (server.ask(itself if "self" in name else held, name, one) for _ in range(40) for one in tries)
+        assert any(status // 100 == 2 for status, _ in asked), name
 
 
 @pytest.mark.parametrize("name", SHORT if times(0, 1) == 0 else CALLERS)

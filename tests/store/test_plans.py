@@ -114,6 +114,7 @@ def test_what_is_asked_every_second_walks_over_nothing(tk: Tokenry, plans: list[
     walks = [step for step in plans if step.startswith("SCAN tokenry_")]
     assert walks == ["SCAN tokenry_audit_entry USING INDEX tokenry_audit_unsealed"]
     assert [step for step in plans if "tokenry_key_notice (expiry_notice_days=? AND expires_at>?" in step]
+    assert not [step for step in plans if "tokenry_audit_position (tenant_id=? AND position=?)" in step]
     assert [step for step in plans if "tokenry_session_revoked_at (revoked_at<?)" in step]
 
 

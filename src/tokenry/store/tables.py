@@ -294,7 +294,14 @@ audit_entry = _table(
     PrimaryKeyConstraint("tenant_id", "id"),
 )
 Index("tokenry_audit_subject", audit_entry.c.tenant_id, audit_entry.c.subject, audit_entry.c.id)
-Index("tokenry_audit_position", audit_entry.c.tenant_id, audit_entry.c.position, unique=True)
+Index(
+    "tokenry_audit_position",
+    audit_entry.c.tenant_id,
+    audit_entry.c.position,
+    unique=True,
+    sqlite_where=text("position IS NOT NULL"),
+    postgresql_where=text("position IS NOT NULL"),
+)
 Index(
     "tokenry_audit_unsealed",
     audit_entry.c.tenant_id,

@@ -15,9 +15,13 @@ BY_EXPIRY = {
     "tokenry_key_owner_expires_at": ["tenant_id", "owner_id", "expires_at", "id"],
 }
 ENDED = sa.text("revoked_at IS NOT NULL")
+POSITION = ("tokenry_audit_position", "tokenry_audit_entry", ["tenant_id", "position"])
+SEALED = sa.text("position IS NOT NULL")
 
 
 def upgrade() -> None:
+    op.drop_index(*POSITION[:2])
+    op.create_index(*POSITION, unique=True, sqlite_where=SEALED, postgresql_where=SEALED)
     op.add_column("tokenry_role", sa.Column("deleted_at", sa.BigInteger(), nullable=True))
     op.drop_index("tokenry_key_expires_at", "tokenry_key")
     for name, columns in BY_EXPIRY.items():
@@ -35,6 +39,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index(*POSITION[:2])
+    op.create_index(*POSITION, unique=True)
     op.drop_index("tokenry_session_revoked_at", "tokenry_session")
     op.drop_index("tokenry_key_notice", "tokenry_key")
     for name in BY_EXPIRY:

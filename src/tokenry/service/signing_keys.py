@@ -304,9 +304,8 @@ def _begin(context: Context, slug: str, signers: Signers) -> tuple[Tenant, Seque
             listed = rows.signing_keys.list(tenant)
             keys = opened(listed, context.keyring())
             expected = next((row for row in listed if row.kid == signers.expected_kid(tenant.id)), None)
-            may_begin = expected is None or not signing.was_removed(
-                expected
-            )  # a secret that has become known stays out
+            # A secret that has become known stays out.
+            may_begin = expected is None or not signing.was_removed(expected)
             if may_begin and signers.signing(tenant.id, [row for row in listed if row.kid in keys]) is None:
                 change = context.recording(rows, tenant)
                 _begin_with(change, signers, listed)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from .async_groups import AsyncGroups, AsyncJoined
 from .awaited import awaited
@@ -21,6 +21,7 @@ from .config import Settings, load
 from .core.decide import ClientAddress, Question
 from .core.errors import ConfigError
 from .core.keyring import Keyring
+from .core.model import Clock
 from .core.scopes import ScopesAsked
 from .core.secret import Secret
 from .core.token import OfflineValid, OfflineVerdict
@@ -29,6 +30,10 @@ from .service.owner_loaders import OwnerLoader
 from .service.verify import Find, Lease, Wait, read_ask, required, text_of
 from .store import open as stores
 from .tokenry import Tokenry
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 _log = logging.getLogger("tokenry")
 
@@ -46,12 +51,13 @@ class AsyncTokenry(AsyncGroups):
         self,
         database_url: str | None = None,
         *,
-        engine: Any = None,
+        engine: Engine | AsyncEngine | None = None,
         keyring: str | Path | Keyring | None = None,
         settings: Settings | None = None,
-        clock: Any = None,
+        clock: Clock | None = None,
     ) -> None:
         """Open a database, as `Tokenry` does. With an AsyncEngine its first use checks keyring and tables."""
+        inner: Any = engine
         self._greenlets = hasattr(engine, "sync_engine")
         found = load(settings=settings)
         settings = found.settings
@@ -62,7 +68,7 @@ class AsyncTokenry(AsyncGroups):
             settings = replace(settings, background=False)
         sync = Tokenry(
             database_url,
-            engine=engine.sync_engine if self._greenlets else engine,
+            engine=inner.sync_engine if self._greenlets else inner,
             keyring=keyring or found.keyring,
             settings=settings,
             clock=clock,
@@ -179,7 +185,7 @@ class AsyncTokenry(AsyncGroups):
         return loader
 
     @asynccontextmanager
-    async def using(self, connection: Any) -> AsyncIterator[AsyncJoined]:
+    async def using(self, connection: object) -> AsyncIterator[AsyncJoined]:
         """Offer the groups inside a host's transaction: an AsyncConnection or AsyncSession (or a synchronous one)."""
         asynchronous = hasattr(connection, "run_sync")
         inner = getattr(connection, "sync_session", None) or getattr(connection, "sync_connection", connection)

@@ -18,7 +18,7 @@ from .core.breaker import Breaker
 from .core.decide import ClientAddress, Question
 from .core.errors import Closed, ConfigError, StoreUnavailable, TokenryError
 from .core.keyring import Keyring
-from .core.model import NOT_GIVEN, NotGiven, Token
+from .core.model import NOT_GIVEN, Clock, Jwks, NotGiven, Token
 from .core.scopes import ScopesAsked
 from .core.secret import Secret
 from .core.token import OfflineValid, OfflineVerdict
@@ -56,10 +56,10 @@ class Tokenry(Ticking, Groups):
         self,
         database_url: str | None = None,
         *,
-        engine: Any = None,
+        engine: stores.HostEngine | None = None,
         keyring: str | Path | Keyring | None = None,
         settings: Settings | None = None,
-        clock: Any = None,
+        clock: Clock | None = None,
     ) -> None:
         """Open a database: `sqlite:///keys.db`, `sqlite://` (memory), `postgresql://…`, or a host's `engine=`.
 
@@ -228,7 +228,7 @@ class Tokenry(Ticking, Groups):
         wanted = {"scopes": scopes, "audience": audience, "expires_in": expires_in}
         return exchange(self._context, self._verifying, text_of(secret), ask, wanted)
 
-    def jwks(self, *, tenant: str = "default") -> dict[str, Any]:
+    def jwks(self, *, tenant: str = "default") -> Jwks:
         """Return the public keys that a tenant's access tokens are verified with, as a JWKS."""
         return jwks(self._context, tenant)
 
@@ -258,7 +258,7 @@ class Tokenry(Ticking, Groups):
         return load
 
     @contextmanager
-    def using(self, connection: Any) -> Iterator[Joined]:
+    def using(self, connection: object) -> Iterator[Joined]:
         """Offer the groups inside a host's transaction: a SQLAlchemy Connection or Session, or Django's connection.
 
         Nothing is promised until the host commits; after that call `settle()` on what this yields (Django does).

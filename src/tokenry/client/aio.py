@@ -133,7 +133,7 @@ class AsyncClient:
         timeout: timedelta = timedelta(seconds=5),
         retries: int = 2,
         remember: timedelta = timedelta(0),
-        transport: Any = None,
+        transport: object = None,
         tracing: bool | None = None,
     ) -> None:
         """Talk to a server, as `Client` does."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from ..core.decide import ClientAddress, Question
 from ..core.errors import ConfigError, Denied
-from ..core.model import NOT_GIVEN, NotGiven, Token
+from ..core.model import NOT_GIVEN, Jwks, NotGiven, Token
 from ..core.scopes import ScopesAsked
 from ..core.secret import Secret
 from ..core.token import OfflineValid, OfflineVerdict
@@ -62,7 +62,7 @@ class Client:
         timeout: timedelta = timedelta(seconds=5),
         retries: int = 2,
         remember: timedelta = timedelta(0),
-        transport: Any = None,
+        transport: object = None,
         tracing: bool | None = None,
     ) -> None:
         """Talk to a server as the holder of a key; without them as `TOKENRY_SERVER` and `TOKENRY_KEY` say.
@@ -196,14 +196,14 @@ class Client:
         token: Token = self._send(oauth.exchange(str(secret), tenant or self._slug, asked))
         return token
 
-    def jwks(self, *, tenant: str | None = None) -> dict[str, Any]:
+    def jwks(self, *, tenant: str | None = None) -> Jwks:
         """Return the public keys that a tenant's access tokens are verified with, as a JWKS."""
-        found: dict[str, Any] = self._send(oauth.jwks(tenant or self._slug))
+        found: Jwks = self._send(oauth.jwks(tenant or self._slug))
         return found
 
-    def ready(self) -> Mapping[str, Any]:
+    def ready(self) -> Mapping[str, object]:
         """Return what the server says of itself; raise StoreUnavailable when it is not ready to serve."""
-        found: Mapping[str, Any] = self._send(Sending("GET", "/readyz"))
+        found: Mapping[str, object] = self._send(Sending("GET", "/readyz"))
         return found
 
     def scoped(self, *, tenant: str | NotGiven = NOT_GIVEN, traceparent: str | None = None) -> Client:

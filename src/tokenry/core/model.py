@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
+from uuid import UUID
 
 from .limits import Limit, LimitState
 from .secret import Secret
@@ -43,6 +44,20 @@ def moment_or_none(at: int | None) -> datetime | None:
     """Return `moment(at)`, or None for None."""
     return None if at is None else _EPOCH + timedelta(0, 0, at)
 
+
+class Clock(Protocol):
+    """The type of `clock=`, such as a `FakeClock`."""
+
+    def now(self) -> datetime:
+        """Return the moment, with a time zone."""
+        ...
+
+
+Jwks: TypeAlias = Mapping[str, Sequence[Mapping[str, object]]]
+"""A JSON Web Key Set: `{"keys": […]}`."""
+
+OwnerId: TypeAlias = "str | int | UUID | Owner"
+"""An owner as calls take it: by its external id, or as the record."""
 
 KeyStatus = Literal["active", "disabled", "revoked", "expired"]
 KEY_STATUSES: Final = ("active", "disabled", "revoked", "expired")
@@ -352,6 +367,7 @@ __all__ = [
     "LimitState",
     "NotGiven",
     "Owner",
+    "OwnerId",
     "Page",
     "Role",
     "ScopeCheck",

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tokenry.core import fields
+from tokenry.core.decide import ClientAddress
 from tokenry.core.errors import Invalid, TokenryError
 from tokenry.core.key_fields import ARGUMENTS, pick
 from tokenry.core.limits import Limit, LimitState, counted, state, window_of
-from tokenry.core.model import NOT_GIVEN, BulkRevocation, Issued, Key, NotGiven, Page, micros
+from tokenry.core.model import NOT_GIVEN, BulkRevocation, Issued, Key, NotGiven, OwnerId, Page, micros
 from tokenry.core.ports import KEY_FILTERS, Want
 from tokenry.core.scopes import ScopesAsked
 from tokenry.core.secret import KID, Secret, parse
@@ -34,7 +35,7 @@ class Keys:
 
     def issue(
         self,
-        owner: object,
+        owner: OwnerId,
         *,
         name: str,
         scopes: Sequence[str] = (),
@@ -44,9 +45,9 @@ class Keys:
         expires_at: datetime | NotGiven | None = NOT_GIVEN,
         not_before: datetime | None = None,
         allowed_ips: Sequence[str] = (),
-        limits: Sequence[Limit | Mapping[str, Any]] = (),
+        limits: Sequence[Limit | Mapping[str, object]] = (),
         environment: str = "live",
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, object] | None = None,
         tags: Sequence[str] = (),
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
@@ -63,7 +64,7 @@ class Keys:
 
     def issue_many(
         self,
-        keys: Iterable[Mapping[str, Any]],
+        keys: Iterable[Mapping[str, object]],
         *,
         origins: issuing.Origins = None,
         tenant: str | NotGiven = NOT_GIVEN,
@@ -86,7 +87,7 @@ class Keys:
     def list(
         self,
         *,
-        owner: object = None,
+        owner: OwnerId | None = None,
         status: str | None = None,
         scope: str | None = None,
         tag: str | None = None,
@@ -116,7 +117,7 @@ class Keys:
         self,
         *,
         within: timedelta,
-        owner: object = None,
+        owner: OwnerId | None = None,
         limit: int = 100,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
@@ -180,7 +181,7 @@ class Keys:
         id: str,
         *,
         scopes: ScopesAsked | None = None,
-        ip: object = None,
+        ip: ClientAddress = None,
         cost: int = 1,
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
@@ -198,11 +199,11 @@ class Keys:
         scopes: Sequence[str] | NotGiven = NOT_GIVEN,
         roles: Sequence[str] | NotGiven = NOT_GIVEN,
         allowed_ips: Sequence[str] | NotGiven = NOT_GIVEN,
-        limits: Sequence[Limit | Mapping[str, Any]] | NotGiven = NOT_GIVEN,
+        limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
         expires_in: timedelta | NotGiven | None = NOT_GIVEN,
         expires_at: datetime | NotGiven | None = NOT_GIVEN,
         not_before: datetime | NotGiven | None = NOT_GIVEN,
-        metadata: Mapping[str, Any] | NotGiven | None = NOT_GIVEN,
+        metadata: Mapping[str, object] | NotGiven | None = NOT_GIVEN,
         tags: Sequence[str] | NotGiven = NOT_GIVEN,
         if_version: int | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
@@ -250,7 +251,7 @@ class Keys:
     def revoke_where(
         self,
         *,
-        owner: object = NOT_GIVEN,
+        owner: OwnerId | NotGiven = NOT_GIVEN,
         status: str | NotGiven = NOT_GIVEN,
         scope: str | NotGiven = NOT_GIVEN,
         tag: str | NotGiven = NOT_GIVEN,

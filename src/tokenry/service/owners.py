@@ -9,7 +9,7 @@ from typing import Any, Literal
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, no_owner
 from tokenry.core.limits import Limit
-from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page
+from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, OwnerId, Page
 from tokenry.core.ports import Clash
 from tokenry.core.walking import walked
 
@@ -31,13 +31,13 @@ class Owners:
 
     def put(
         self,
-        external_id: object,
+        external_id: OwnerId,
         *,
         name: str | NotGiven = NOT_GIVEN,
         email: str | NotGiven | None = NOT_GIVEN,
         roles: Sequence[str] | NotGiven = NOT_GIVEN,
         admin: bool | NotGiven = NOT_GIVEN,
-        default_limits: Sequence[Limit | Mapping[str, Any]] | NotGiven = NOT_GIVEN,
+        default_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Owner:
@@ -58,7 +58,7 @@ class Owners:
                     raise
         raise AssertionError("unreachable")
 
-    def get(self, external_id: object, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
+    def get(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
         """Return an owner; raise NotFound."""
         with self._context.reading(tenant, by) as scene:
             return scene.owner(external_id, _READ)
@@ -88,15 +88,15 @@ class Owners:
 
     iterate = walked(list)
 
-    def disable(self, external_id: object, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
+    def disable(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
         """Disable an owner: from now on none of its credentials is valid. Doing it twice is fine."""
         return self._switch(external_id, "disabled", "owner.disabled", tenant, by)
 
-    def enable(self, external_id: object, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
+    def enable(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
         """Make a disabled owner active again."""
         return self._switch(external_id, "active", "owner.enabled", tenant, by)
 
-    def delete(self, external_id: object, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
+    def delete(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
         """Delete an owner and revoke its keys. What they were stays readable until `keys.purge`; its name does not.
 
         An owner with more than 200 keys is disabled first, and its keys are then revoked in batches. Repeat a call that
@@ -123,7 +123,7 @@ class Owners:
                     change.record("owner.disabled", owner.external_id)
 
     def _switch(
-        self, external_id: object, status: Literal["active", "disabled"], type: str, tenant: Any, by: By
+        self, external_id: OwnerId, status: Literal["active", "disabled"], type: str, tenant: Any, by: By
     ) -> Owner:
         with self._context.changing(tenant, by) as change:
             change.actor.must(_WRITE, "managing owners")

@@ -10,7 +10,7 @@ from tokenry.core import fields, scopes
 from tokenry.core.actors import PROGRAM, Actor, name_of
 from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, no_owner
 from tokenry.core.ids import is_id
-from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Page, Session, SessionTokens, micros
+from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, OwnerId, Page, Session, SessionTokens, micros
 from tokenry.core.ports import Presented, Rows
 from tokenry.core.refresh import Rotation, begin, is_of, prefix_of
 from tokenry.core.secret import Secret, make_kid, parse
@@ -37,12 +37,12 @@ class Sessions:
 
     def start(
         self,
-        owner: object,
+        owner: OwnerId,
         *,
-        claims: Mapping[str, Any] | None = None,
+        claims: Mapping[str, object] | None = None,
         audience: str | Sequence[str] | None = None,
         scopes: Sequence[str] | None = None,
-        device: Mapping[str, Any] | None = None,
+        device: Mapping[str, object] | None = None,
         client_id: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
@@ -79,7 +79,7 @@ class Sessions:
 
     def list(
         self,
-        owner: object = None,
+        owner: OwnerId | NotGiven | None = None,
         *,
         limit: int = 50,
         cursor: str | None = None,
@@ -138,7 +138,7 @@ class Sessions:
 
     def revoke_all(
         self,
-        owner: object,
+        owner: OwnerId,
         *,
         keep: str | Sequence[str] | None = None,
         reason: str = "",

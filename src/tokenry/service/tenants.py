@@ -44,7 +44,7 @@ class Tenants:
         expires_in_max: timedelta = timedelta(days=3650),
         never_allowed: bool = False,
         self_rotation_allowed: bool = False,
-        default_limits: Sequence[Limit | Mapping[str, Any]] = (),
+        default_limits: Sequence[Limit | Mapping[str, object]] = (),
         by: By = NOT_GIVEN,
     ) -> Tenant:
         """Create a tenant; raise Conflict when the slug is taken.
@@ -105,7 +105,7 @@ class Tenants:
         expires_in_max: timedelta | NotGiven = NOT_GIVEN,
         never_allowed: bool | NotGiven = NOT_GIVEN,
         self_rotation_allowed: bool | NotGiven = NOT_GIVEN,
-        default_limits: Sequence[Limit | Mapping[str, Any]] | NotGiven = NOT_GIVEN,
+        default_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Tenant:
         """Change what is given. Keys that exist keep their prefix and their expiry; `default_limits` count at once."""

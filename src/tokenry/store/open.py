@@ -41,6 +41,8 @@ __all__ = [
     "signal_of",
 ]
 
+HostEngine: TypeAlias = Engine
+
 _FORMS = (
     "write sqlite:///keys.db for a file in the working directory, sqlite:////var/lib/keys.db for an absolute path, "
     "sqlite:// for a database in memory, or postgresql://user@host/name"

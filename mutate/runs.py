@@ -25,7 +25,7 @@ from .warm import JOBS, PROOF, Once, Trial, Warm, outcome, to_nowhere
 TESTS = ("core", "service", "runtime", "contract", "api/lane", "api/oauth", "api/management")
 """What runs within one process. Tests that start a server of their own see nothing of a mutant in time."""
 TESTS_MAX = 150
-"""So many tests are tried on a mutant at most, the quick ones first. What only others would kill counts as alive."""
+"""So many tests are tried on a mutant at most, quick ones first. What only others would kill counts as alive."""
 _QUIET = ("-q", "-x", "-s", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist")
 _LEFT_OUT = (".git", ".venv*", ".hypothesis", "*_cache", "__pycache__", "node_modules", "tokenry-data")
 # What tests import, and no part of the tree: it is loaded once, and every run is forked off.
@@ -167,7 +167,13 @@ class Tree:
         found = {test for line in range(first, last + 1) for test in lines.get(line, ()) if test in self._seconds}
         if any(AT_IMPORT in lines.get(line, ()) for line in range(first, last + 1)):
             found = {test for tests in lines.values() for test in tests if test in self._seconds}
-        return sorted(found, key=lambda test: (not _is_near(test, file), self._seconds[test], test))
+        turns: Counter[str] = Counter()
+        ordered = []
+        for test in sorted(found, key=lambda test: (self._seconds[test], test)):
+            place = test.partition("::")[0]
+            turns[place] += 1  # the quickest of each file, then the second of each: quick ones alone are all alike
+            ordered.append((not _is_near(place, file), turns[place], self._seconds[test], test))
+        return [test for *_, test in sorted(ordered)]
 
 
 def load() -> None:
@@ -182,11 +188,9 @@ def _test_files(place: Path) -> list[Path]:
     return [place] if place.is_file() else list(place.rglob("test_*.py"))
 
 
-def _is_near(test: str, file: str) -> bool:
-    """Tell whether a test is about a file, or at least about rules and use cases rather than about a face."""
-    return (
-        test.startswith(("tests/core", "tests/service", "tests/runtime")) or Path(file).stem in test.partition("::")[0]
-    )
+def _is_near(place: str, file: str) -> bool:
+    """Tell whether tests are about a file, or at least about rules and use cases rather than about a face."""
+    return place.startswith(("tests/core", "tests/service", "tests/runtime")) or Path(file).stem in place
 
 
 def _ordered(tests: list[str], kills: Counter[str]) -> list[str]:

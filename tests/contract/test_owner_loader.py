@@ -72,6 +72,15 @@ def test_the_host_is_asked_once_until_its_answer_is_too_old(
     assert tk.verify(issued.secret)
 
 
+def test_a_key_is_explained_as_the_host_describes_its_owner(tk: Any, host: Host, issue: Issue) -> None:
+    tk.roles.put("dev", scopes=["read"])
+    id = issue().key.id
+    assert tk.keys.explain(id).code == "valid"
+    for facts, code in ({"name": "A"}, "valid"), (True, "valid"), (False, "owner_disabled"), (None, "owner_disabled"):
+        host.users["ada"] = facts
+        assert tk.keys.explain(id).code == code, facts
+
+
 def test_what_the_host_says_now_is_what_a_verdict_says(tk: Any, clock: FakeClock, host: Host, issue: Issue) -> None:
     issued = issue()
     assert tk.verify(issued.secret).owner.email == "ada@host"

@@ -85,7 +85,7 @@ class Checking:
             if position:
                 self._problem("the head of the chain is missing")
             return
-        for row in (last,) if first in (None, last) else (first, last):
+        for row in (first, last):
             if row is not None and not self._is_signed(row.signature, row.position, row.chain, micros(row.at)):
                 self._problem("the head of the chain is forged")
                 return

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack, overload
 
@@ -265,7 +264,7 @@ class Tokenry(Ticking, Groups):
         """
         pending: list[Done] = []
         stores.check_files(self._database)
-        settle = partial(self._settle, pending)
+        settle = lambda: self._settle(pending)  # noqa: E731 Django logs its name when it raises
         with stores.joined(connection, settle) as store:
             if (signal := stores.signal_of(self._database)) is not None:
                 self._memory.watch(signal)  # somebody else writes to our file now: look, and never assume
@@ -378,6 +377,7 @@ class Tokenry(Ticking, Groups):
             self._memory.clear()
         while pending:  # what cannot be told now is told when this is called again
             one = pending[0]
+            stores.check_files(self._database)  # a read may look a few milliseconds late
             with self._database.read() as rows:
                 known = rows.events.known(one.tenant_id, [event.id for event in one.events])
             del pending[0]

@@ -31,7 +31,7 @@ def test_a_key_that_the_server_does_not_accept_exits_with_4(served: Shell) -> No
     for key in ("nonsense", ordinary, operator[:-1] + ("y" if operator[-1] == "x" else "x")):
         answer = served("keys", "list", code=4, TOKENRY_KEY=key)
         assert key not in answer.err
-    assert served("keys", "list", "--json", code=4, TOKENRY_KEY="x").json["error"]["code"] == "denied"
+    assert served("keys", "list", "--json", code=4, TOKENRY_KEY="x").json["error"]["code"] == "caller_refused"
 
 
 def test_a_server_that_cannot_be_reached_exits_with_5(served: Shell) -> None:

@@ -22,7 +22,7 @@ ASK = Ask()
 VALUES: dict[str, dict[str, Any]] = {
     "key": {
         "id": "key_1", "name": "k", "description": "", "roles": "[]", "created_at": 1, "version": 3, "metadata": "{}",
-        "updated_at": 1, "tags": "[]",
+        "updated_at": 1, "tags": "[]", "limits": "[]",
     },
     "secret": {
         "kid": "kid", "created_at": 2, "ends_at": None, "last_used_at": None, "last_used_ip": None, "use_count": 0,
@@ -33,11 +33,11 @@ VALUES: dict[str, dict[str, Any]] = {
     },
     "owner": {
         "id": "own_1", "external_id": "ada", "name": "Ada", "email": None, "roles": "[]", "admin": 0, "created_at": 1,
-        "updated_at": 1,
+        "updated_at": 1, "default_limits": "[]",
     },
     "tenant": {
         "id": "ten_1", "name": "Acme", "prefix": "tk", "expires_in_default": 5, "expires_in_max": 7, "never_allowed": 1,
-        "self_rotation_allowed": 0, "created_at": 1,
+        "self_rotation_allowed": 0, "created_at": 1, "default_limits": "[]",
     },
 }  # fmt: skip
 

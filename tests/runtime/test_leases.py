@@ -6,7 +6,7 @@ import json
 import threading
 from typing import Any
 
-from tokenry.core.grant import Grant
+from tokenry.core.grant import KEY_SHOWN, Grant
 from tokenry.core.limits import SECOND, Limit, share_of
 from tokenry.core.ports import Want
 from tokenry.core.scopes import granted
@@ -18,7 +18,8 @@ MINUTE = Limit("minute", 10_000, 60)
 
 def a_grant(*limits: Limit, version: int = 1) -> Grant:
     """Return a grant of one key, as a lookup brings it."""
-    record = json.dumps(["key_1", "name", "", "[]", 0, version, "{}", 0, None, None, 0])
+    known = {"id": "key_1", "version": version}
+    record = json.dumps([known.get(column) for column in KEY_SHOWN.columns])
     fields = ("kid", "default", "live", False, False, None, False, None, None, False)
     return Grant(*fields, granted(()), (), None, limits, record, '["own_1", "ada"]', '["ten_1"]')
 

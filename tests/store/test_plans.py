@@ -108,6 +108,19 @@ def test_expiring_keys_are_a_range_of_their_index(tk: Tokenry, plans: list[str])
     assert [step for step in plans if "expires_at>? AND expires_at<?" in step]
 
 
+def test_what_is_told_of_many_keys_walks_over_no_tenant(tk: Tokenry, plans: list[str]) -> None:
+    hour = timedelta(hours=1)
+    for one in tk.keys.issue_many([{"owner": "ada", "name": f"k{n}", "expires_in": hour} for n in range(20)]):
+        assert tk.verify(one.secret)  # type: ignore[union-attr]
+    del plans[:]
+    tk.flush()
+    tk._upkeep()
+    tk.keys.revoke_where(owner="ada", dry_run=False)
+    tk.keys.purge(revoked_before=datetime.now(UTC) + DAY)
+    told = [len(tk.events.list(types=[type])) for type in ("key.first_used", "key.expiring", "key.deleted")]
+    assert (told, [step for step in plans if "tokenry_key_owner (tenant_id=?)" in step]) == ([20, 20, 21], [])
+
+
 def test_what_is_asked_every_second_walks_over_nothing(tk: Tokenry, plans: list[str]) -> None:
     tk.flush()
     tk._upkeep()

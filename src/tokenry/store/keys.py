@@ -82,11 +82,20 @@ _NAMES = {
     """,
 }
 _TAKEN = {dialect: Fixed(text(sql), ("owner_id", "name_folded")) for dialect, sql in _NAMES.items()}
-_OWNERS = (
-    select(key.c.id, owner.c.external_id)
-    .join(owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id))
-    .where(key.c.tenant_id == bindparam("tenant_id"), key.c.id.in_(bindparam("ids", expanding=True)))
-)
+# By the ids: SQLite would rather walk over all keys of the tenant in the index of their owners.
+_OF_KEYS = {
+    "sqlite": """
+        SELECT k.id, o.external_id FROM json_each(:ids) i
+        CROSS JOIN tokenry_key k ON k.tenant_id = :tenant_id AND k.id = i.value
+        CROSS JOIN tokenry_owner o ON o.tenant_id = k.tenant_id AND o.id = k.owner_id
+    """,
+    "postgresql": """
+        SELECT k.id, o.external_id FROM tokenry_key k
+        JOIN tokenry_owner o ON o.tenant_id = k.tenant_id AND o.id = k.owner_id
+        WHERE k.tenant_id = :tenant_id AND k.id = ANY(CAST(:ids AS text[]))
+    """,
+}
+_OWNERS = {dialect: Fixed(text(sql), ("id", "external_id")) for dialect, sql in _OF_KEYS.items()}
 
 
 def status_of(revoked_at: int | None, disabled_at: int | None, expires_at: int | None, now: int) -> KeyStatus:
@@ -297,7 +306,7 @@ class KeyRows:
 
     def owners(self, tenant: Tenant, ids: Sequence[str]) -> Mapping[str, str]:
         """Return the external id of the owner of each key."""
-        rows = self._connection.execute(_OWNERS, {"tenant_id": tenant.id, "ids": list(ids)})
+        rows = _OWNERS[self._connection.dialect.name](self._connection, tenant_id=tenant.id, ids=list(ids))
         return {row.id: row.external_id for row in rows}
 
     def delete(self, tenant: Tenant, ids: Sequence[str]) -> None:

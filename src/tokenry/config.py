@@ -66,6 +66,11 @@ class Settings:
     signing_key_life: timedelta = timedelta(days=90)
 
     def __post_init__(self) -> None:
+        for one in dataclasses.fields(self):
+            if isinstance(one.default, timedelta) and not isinstance(getattr(self, one.name), timedelta):
+                raise ConfigError(f"{one.name} is a timedelta, such as timedelta(seconds=300)")
+            if type(one.default) is int and not isinstance(getattr(self, one.name), int):
+                raise ConfigError(f"{one.name} is a whole number")
         if self.memory_entries < 0:
             raise ConfigError("memory_entries must be 0 (off) or more")
         if self.limits_when_down not in ("closed", "open"):

@@ -15,8 +15,10 @@ from tokenry import Conflict, Invalid, NotFound, StoreUnavailable, Tokenry
 from tokenry.service import ending, issuing, owners, usage
 from tokenry.store.keys import KeyRows
 from tokenry.store.roles import RoleRows
+from tokenry.store.sessions import SessionRows
 from tokenry.store.usage import UsageRows
 from tokenry.testing import FakeClock
+from tokenry.types import Issued
 
 HOUR = timedelta(hours=1)
 
@@ -264,3 +266,32 @@ def test_a_key_that_ends_itself_in_bulk_goes_on_to_the_end(tk: Any, issue: Issue
     assert tk.keys.revoke_where(status="active", dry_run=False, by=by).revoked_count == 4
     assert codes(tk, issued) == {"revoked"}
     assert tk.keys.revoke_where(text="k", dry_run=False, by=by).revoked_count == 0
+
+
+def test_an_error_of_the_hosts_loses_no_secret_of_a_batch_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(issuing, "BATCH", 2)
+
+    def load(external_id: str, tenant: str) -> bool:
+        if external_id == "late":
+            raise OSError("the directory of the host is away")
+        return True
+
+    with Tokenry("sqlite://") as tk:
+        tk.owner_loader(load)
+        owners = ["ada", "ada", "late"]
+        *issued, last = tk.keys.issue_many([{"owner": owner, "name": f"k{n}"} for n, owner in enumerate(owners)])
+        assert all(isinstance(one, Issued) and tk.verify(one.secret) for one in issued)
+        assert isinstance(last, StoreUnavailable)
+        assert "OSError" in str(last)
+
+
+def test_sessions_that_somebody_else_ends_meanwhile_do_not_stop_the_deletion_of_an_owner(
+    tk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tk.owners.put("ada")
+    for _ in range(5):
+        tk.sessions.start("ada")
+    original, calls = SessionRows.revoke, iter([False])
+    monkeypatch.setattr(SessionRows, "revoke", lambda *args: original(*args) and next(calls, True))
+    tk.owners.delete("ada")
+    assert {one.status for one in tk.sessions.list(limit=9)} == {"revoked"}

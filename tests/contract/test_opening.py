@@ -331,3 +331,12 @@ def test_on_and_off_are_the_same_words_for_the_engine_and_the_server(words: tupl
             load({"TOKENRY_MIGRATE": word})
     with pytest.raises(ConfigError, match="production must be true or false"):
         server_settings({"production": "y"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("access_life", 300), ("store_timeout", "5s"), ("memory_entries", "many"), ("slow_statement_ms", 1.5)],
+)
+def test_a_setting_of_another_type_is_named(name: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=name):
+        Settings(**{name: value})

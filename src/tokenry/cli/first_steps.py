@@ -25,7 +25,7 @@ In Python (`{python}`):
     tk = Tokenry("{url}"{keyring})
     tk.owners.put("user-42")
     issued = tk.keys.issue("user-42", name="first", scopes=["read:projects"])
-    tk.verify(issued.secret, scopes=["read:projects"])        # Valid(…)
+    tk.verify(issued.secret, scopes=["read:projects"])        # KeyValid(…)
     tk.keys.revoke(issued.key.id)
     tk.verify(issued.secret).code                             # 'revoked'
 

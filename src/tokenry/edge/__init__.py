@@ -145,6 +145,11 @@ def is_inline(tk: Tokenry) -> bool:
     return stores.finds_inline(tk._database)
 
 
+def reads_at_once(tk: Tokenry) -> bool:
+    """Tell whether an event loop may read now: reads are quick, and none has to wait for another one."""
+    return stores.finds_inline(tk._database) and not stores.is_busy(tk._database)
+
+
 def from_memory(tk: Tokenry, text: str, ask: Ask) -> Verdict | None:
     """Answer at once from memory, or return None, having counted and taken nothing."""
     return tk._verifying.answer(text, ask)
@@ -258,6 +263,7 @@ __all__ = [
     "read_cookie",
     "read_presented",
     "read_trace",
+    "reads_at_once",
     "recall_key_set",
     "record_of",
     "refresh_together",

@@ -1,4 +1,4 @@
-"""Who stands behind `by=`, as they are at this moment and not as they were when somebody looked them up."""
+"""Resolves `by=` to an actor with its current rights, not those it had when the verdict or record was made."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Acting:
         if isinstance(by, Valid):
             if isinstance(by, SessionValid):
                 return self._session(by)
-            # Nobody has asked whether the parent of a token that was verified offline still holds.
+            # A token verified offline gives no rights: its key or session may have been revoked.
             return self._key(by) if isinstance(by, (KeyValid, TokenValid)) else Actor(by.owner.external_id, by_key=True)
         if isinstance(by, Owner):
             home = by.tenant

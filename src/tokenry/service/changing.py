@@ -58,7 +58,8 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
             granting.must_strengthen(change, key, ("disabled_at",))
         if key.status == "revoked":
             raise Conflict("a revoked key stays revoked", field="status")
-        change.turns_keys(key.id)  # a repeat promises, too
+        # Even a call that changes nothing must invalidate cached verdicts.
+        change.turns_keys(key.id)
         if on == (key.status != "disabled"):
             return key
         disabled_at = None if on else change.now

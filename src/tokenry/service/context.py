@@ -85,7 +85,7 @@ class Context:
     ids: Ids = field(default_factory=Ids)
     spans: Spans = field(default_factory=NoSpans)
     known: Callable[[str], Grant | None] = lambda kid: None
-    """What memory holds of a secret while it can be trusted. Only a read asks it who acts, a change never."""
+    """Returns the cached grant of a secret, or None. Only reads use it to find the actor; changes read the database."""
     renew_keyring: Callable[[], None] = lambda: None
     """Take a rotated keyring over: a process that was idle must not write under a generation that is gone by now."""
 
@@ -148,8 +148,8 @@ class Context:
                 change = Change(self, rows, found, actor, acting.now)
                 yield change
                 done = change.finish()
-            span.done(done)
             self.announce(done)
+            span.done(done)
 
     def recording(self, rows: Rows, tenant: Tenant) -> Change:
         """Open a change of the program itself inside a transaction that is already open; `finish` it before its end."""
@@ -263,9 +263,9 @@ class Change(Scene):
         self._done.turns = True
 
     def forgets(self, kids: tuple[str, ...] | None) -> None:
-        """Say that nothing of some secrets (None: of any) may be remembered from before, even if nothing is written.
+        """Drop cached grants of some secrets (None: of all) after this transaction, even if it writes nothing.
 
-        Who repeats what somebody else has just written is promised the same, and may hear before that one does.
+        A repeated call makes the same promise as the first one, and may return before it.
         """
         self._done.kids = None if kids is None or self._done.kids is None else self._done.kids + kids
 
@@ -292,7 +292,13 @@ class Change(Scene):
     def _check_generations(self) -> None:
         """Raise ConfigError when a generation that signed here was dropped: nothing that it signs will ever verify."""
         for id in {sealed.generation for sealed in self._entries}:
-            if self.rows.canaries.get(id) in (None, DROPPED):
+            canary = self.rows.canaries.get(id)
+            if canary is None:
+                raise ConfigError(
+                    f"nothing was changed: this database knows no generation {id} of the keyring. A connection given "
+                    "to using() must be of the database that this instance was opened on: Tokenry(engine=…) shares one"
+                )
+            if canary == DROPPED:
                 raise ConfigError(
                     f"nothing was changed: generation {id} of the keyring was dropped, and this process still signs "
                     "with it. Give it the keyring that the other processes have (TOKENRY_KEYRING, keyring=)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import Any, TypeAlias
 from tokenry.core import fields, key_fields, scopes
 from tokenry.core.actors import KEYS_WRITE, OPERATOR_SCOPES
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
-from tokenry.core.errors import Conflict, FieldError, Invalid, TokenryError, no_owner, shown
+from tokenry.core.errors import Conflict, FieldError, Invalid, StoreUnavailable, TokenryError, no_owner, shown
 from tokenry.core.mistakes import name_unknown
 from tokenry.core.model import Issued, Key, Owner, SecretInfo, micros
 from tokenry.core.ports import Clash, SecretRow
@@ -45,6 +46,9 @@ class Draft:
     def issued(self) -> Issued:
         """Return what the caller gets."""
         return Issued(self.key, self.secret)
+
+
+_log = logging.getLogger("tokenry.keys")
 
 
 def issue(context: Context, asked: Mapping[str, Any], tenant: Any, by: By, idempotency_key: str | None) -> Issued:
@@ -86,9 +90,13 @@ def issue_many(
         batch = asked[start : start + BATCH]
         try:
             results += _issue_batch(context, batch, contexts[start : start + BATCH], tenant, by)
-        except TokenryError as error:
+        except Exception as error:
             if not results:
                 raise
+            if not isinstance(error, TokenryError):  # such as one of the host's owner loader
+                _log.exception("a batch of keys could not be issued")
+                told = f"{type(error).__name__} was raised: look which keys of this batch exist, then try again"
+                error = StoreUnavailable(told)
             results += [error] * len(batch)
     return results
 

@@ -264,7 +264,7 @@ class Keys:
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> BulkRevocation:
-        """Revoke all living keys that every given filter means; at least one filter is needed, and None is not one.
+        """Revoke all living keys that every given filter means; at least one filter is needed.
 
         By default only says which it would be: pass `dry_run=False` to do it. Keys are revoked in batches of 200, a
         transaction each; repeat a call that was interrupted. The answer counts all keys and holds the first 1,000.

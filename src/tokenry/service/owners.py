@@ -128,7 +128,8 @@ class Owners:
         with self._context.changing(tenant, by) as change:
             change.actor.must(_WRITE, "managing owners")
             owner = change.owner(external_id, _WRITE, lock=True)
-            change.turns_owner(owner.id)  # a repeat promises, too
+            # Even a call that changes nothing must invalidate cached verdicts.
+            change.turns_owner(owner.id)
             if owner.status == status:
                 return owner
             if status == "active":

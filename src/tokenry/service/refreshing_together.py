@@ -83,9 +83,9 @@ def _commit(context: Context, signers: Signers, places: Sequence[_Place]) -> lis
                     if first is not change:
                         first.take(change)
             all_done = [change.finish() for change in changes.values()]
-        span.done(*all_done)
         for done in all_done:
             context.announce(done)
+        span.done(*all_done)
     return answers
 
 

@@ -125,7 +125,7 @@ class Sessions:
         tenant: str | NotGiven | None = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> Session:
-        """End the session of a refresh token, as `revoke` does. `tenant=None` means the tenant of the token."""
+        """End the session of a refresh token. `tenant=None` means the tenant of the token."""
         why = reason_of(reason)
         with self._context.changing(_tenant_of(self._context, refresh) if tenant is None else tenant, by) as change:
             presented = _presented(change.context, change.rows, refresh)

@@ -251,7 +251,8 @@ class SigningKeys:
             if status != "removed":
                 change.rows.signing_keys.update(kid, {"removed_at": now, "retired_at": found[0].retired_at or now})
                 change.record("signing_key.removed", kid)
-            change.turns_all()  # a repeat promises, too
+            # Even a call that changes nothing must invalidate cached verdicts.
+            change.turns_all()
             rows = change.rows.signing_keys.list(change.tenant)
             return next(key for key in _told(rows, change.tenant, self._context) if key.kid == kid)
 
@@ -313,8 +314,8 @@ def _begin(context: Context, slug: str, signers: Signers) -> tuple[Tenant, Seque
                 done = change.finish()
                 listed = rows.signing_keys.list(tenant)
         if done is not None:
-            span.done(done)
             context.announce(done)
+            span.done(done)
     return tenant, listed
 
 

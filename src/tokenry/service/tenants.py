@@ -161,7 +161,8 @@ class Tenants:
         with self._change(slug, by) as change:
             if slug == SYSTEM:
                 raise Conflict("the tenant of the operators cannot be suspended", field="slug")
-            change.turns_all()  # a repeat promises, too
+            # Even a call that changes nothing must invalidate cached verdicts.
+            change.turns_all()
             if change.tenant.status == status:
                 return change.tenant
             change.rows.tenants.update(change.tenant.id, {"status": status})

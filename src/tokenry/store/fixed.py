@@ -18,6 +18,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ClauseElement
 from sqlalchemy.sql.selectable import Select
 
+from tokenry.core.errors import NestedCall
+
 from .django import BorrowedSqlite, kept
 from .failures import unfit
 
@@ -114,8 +116,11 @@ class Raw:
     @contextmanager
     def transaction(self, begin: str) -> Iterator[None]:
         """Begin, and commit; or roll back and raise what was raised."""
-        self.raw.execute(begin)
+        if self.raw.in_transaction:
+            raise NestedCall("Tokenry was called within a transaction of its own: an owner_loader must not call it")
         try:
+            # Within the block: Ctrl-C while it waits for the lock is raised once it has it.
+            self.raw.execute(begin)
             yield
             self.raw.execute("COMMIT")
         except BaseException:

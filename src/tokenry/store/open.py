@@ -31,6 +31,7 @@ __all__ = [
     "check_files",
     "database",
     "finds_inline",
+    "is_busy",
     "is_ephemeral",
     "is_on_one_loop",
     "joined",
@@ -153,6 +154,11 @@ def check_files(database: Database) -> None:
 def finds_inline(database: Database) -> bool:
     """Tell whether a lookup is so quick that an event loop may wait for it."""
     return isinstance(database, SqliteDatabase) or signal_of(database) is not None
+
+
+def is_busy(database: Database) -> bool:
+    """Tell whether a read would have to wait for another one to end."""
+    return isinstance(database, SqliteDatabase) and database.is_busy()
 
 
 def is_on_one_loop(database: Database) -> bool:

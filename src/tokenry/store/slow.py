@@ -16,7 +16,7 @@ _SHOWN = 2000
 
 
 class SlowStatements:
-    """Logs every statement that takes `limit_ms` or longer; 0 logs none."""
+    """Logs each statement that takes `limit_ms` or longer until its first row; 0 logs none."""
 
     def __init__(self, limit_ms: int, clock: Callable[[], float] = time.perf_counter) -> None:
         self._limit = limit_ms / 1000

@@ -64,8 +64,8 @@ class SqliteDatabase:
         self._presence: int | None = None
         must_have_one_name(self.path)
         self._begin_anew()
-        self._take_part()
         try:
+            self._take_part()
             with translated(), self._writing, self._file_lock(_START_SECONDS):
                 if self.path:
                     self._write_with.raw.execute("PRAGMA journal_mode = WAL")
@@ -176,6 +176,13 @@ class SqliteDatabase:
         """Open a transaction in which tables may be made; another process may be making them now."""
         with self.change(within=max(self._timeout, _START_SECONDS)) as rows:
             yield rows
+
+    def is_busy(self) -> bool:
+        """Tell whether a read would have to wait for another one to end."""
+        if self._reading.acquire(blocking=False):
+            self._reading.release()
+            return False
+        return True
 
     def find(self, kid: str) -> Row | None:
         """Look one secret (or session) up, inline."""

@@ -224,3 +224,14 @@ def test_a_head_goes_out_with_its_body_or_in_the_next_turn() -> None:
         assert office.log[2:] == [("0", b"last\r\n\r\n"), ("0", b"<closed>")]
 
     of(1, work)
+
+
+def test_what_follows_a_head_without_a_body_goes_out_behind_it() -> None:
+    async def work(office: Office) -> None:
+        [sender] = office.senders
+        sender.write(b"204\r\n\r\n")
+        sender.send(b"200\r\n\r\nbody")
+        await asyncio.sleep(0)
+        assert b"".join(data for _, data in office.log) == b"204\r\n\r\n200\r\n\r\nbody"
+
+    of(1, work)

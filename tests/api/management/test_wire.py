@@ -294,3 +294,9 @@ def test_more_keys_in_bulk_than_are_issued_at_once_are_refused(client: TestClien
     answer = client.post("/v1/keys/bulk", json={"keys": [{"owner": "ada", "name": "n"}] * 1001})
     assert answer.status_code == 422
     assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [("keys", "too_many")]
+
+
+def test_an_object_in_place_of_a_list_is_named_by_its_field(client: TestClient) -> None:
+    limit = {"name": "hour", "limit": 5, "window_seconds": 3600}
+    answer = client.put("/v1/owners/ada", json={"default_limits": limit})
+    assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [("default_limits", "not_a_list")]

@@ -152,7 +152,11 @@ class LaneProtocol(GuardedProtocol):
         if not _is_plain(asked):
             return False
         if route is JWKS:
-            if method != b"GET" or query or asked.length is not None or not self.served.hot.has_key_set():
+            if method != b"GET" or query or asked.length is not None:
+                return False
+            # Recalled once: another process may change the keys before the answer is written.
+            asked.key_set = self.served.hot.recall_key_set()
+            if asked.key_set is None:
                 return False
         elif method != b"POST" and route is not AUTH:
             return False

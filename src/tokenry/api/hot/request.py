@@ -39,6 +39,7 @@ class Request:
         "credentials",
         "fields",
         "has_id",
+        "key_set",
         "length",
         "method",
         "needs",
@@ -56,6 +57,7 @@ class Request:
         self.query = query
         self.fields = fields
         self.body: bytes | bytearray = b""
+        self.key_set: bytes | None = None
         self.peer = peer
         self.credentials: list[tuple[bytes, bytes]] = []
         self.about: Wish | None = None

@@ -76,19 +76,15 @@ class Sender(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send this with the head before it. A head that is written by itself waits for what follows in its turn."""
-        if self._head:
-            head, self._head = self._head, b""
-            self.send(b"".join((head, data)))
-        elif data[-4:] == b"\r\n\r\n":
+        if not self._head and data[-4:] == b"\r\n\r\n":
             self._head = data
             self._loop.call_soon(self._send_head)
         else:
             self.send(data)
 
     def _send_head(self) -> None:
-        head, self._head = self._head, b""
-        if head:
-            self.send(head)
+        if self._head:
+            self.send(b"")
 
     def send(self, data: bytes | bytearray | memoryview) -> None:
         """Send this soon, after everything that was written before it; nothing after the end of what is sent.
@@ -97,6 +93,9 @@ class Sender(asyncio.Transport):
         """
         if self._is_ended:
             return
+        if self._head:
+            head, self._head = self._head, b""
+            data = b"".join((head, data))
         outbox = self._outbox
         if self._round == outbox.round:
             self._round = outbox.begin()

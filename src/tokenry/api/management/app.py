@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
-from tokenry.edge import encode, is_inline, limit_fields
+from tokenry.edge import encode, limit_fields
 from tokenry.edge.asgi import Fields, Receive, Scope, Send, live, raw, read_body, respond
 from tokenry.edge.problems import MEDIA_TYPE, Problem
 from tokenry.operations import OPERATIONS, Operation
@@ -50,7 +50,6 @@ class Management:
         """Serve an installation; `add` puts the routes of others into the OpenAPI document."""
         self._add = add
         self._callers = callers
-        self._inline = is_inline(tk)
         self._router = Router(OPERATIONS.values())
         self._readers = {one.id: Reader(one) for one in OPERATIONS.values()}
         self._site = Site(self.openapi)
@@ -100,7 +99,7 @@ class Management:
             query = read_query(scope["query_string"])
             slug = call.tenant(named_tenant(query)) if operation.in_tenant else call.home
             given = await _beside(len(body), self._readers[operation.id].arguments, query, found, headers)
-            result = await perform(operation, call, slug, {**in_path, **given}, inline=self._inline)
+            result = await perform(operation, call, slug, {**in_path, **given})
             answered = _written(operation, result)
         except Exception as error:
             name = operation.wire_name if operation is not None else str

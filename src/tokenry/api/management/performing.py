@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from tokenry.edge import Refreshing
+from tokenry.edge import Refreshing, reads_at_once
 from tokenry.edge.problems import Failed, problem
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.operations.answers import write_issued
@@ -24,17 +24,17 @@ _SLOW: Final = frozenset(("audit.head", "usage.get", "keys.usage"))
 """Reads that write (a log is sealed before its end is shown), or that read as many rows as there are."""
 
 
-async def perform(operation: Operation, call: Call, slug: str, given: Arguments, *, inline: bool) -> Any:
+async def perform(operation: Operation, call: Call, slug: str, given: Arguments) -> Any:
     """Do it and return the result; raise the errors of the library."""
     waits = _AWAITED.get(operation.id)
     if waits is not None:
         return await waits(call, slug, given)
     do = partial(_do, operation, call, slug, given)
     if (
-        inline
-        and operation.verb == "GET"
+        operation.verb == "GET"
         and operation.id not in _SLOW
         and given.keys() <= {*_QUICK, *operation.in_path}
+        and reads_at_once(call.tk)
     ):
         return do()
     return await in_thread(do)

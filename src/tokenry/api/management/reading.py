@@ -190,7 +190,7 @@ def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, stri
     items = _struct_in(one.type)
     if items is not None and items is not LimitBody and isinstance(value, list):
         return _read_items(items, value, errors, place)
-    if items is not None and isinstance(value, dict):
+    if items is not None and isinstance(value, dict) and not _takes_list(one.type):
         return _read_fields(items, value, errors, place)
     value = _whole(value) if one.name in _NUMBERS else value
     before = len(errors)
@@ -254,6 +254,10 @@ def _struct_in(kind: Any) -> Any:
         return None
     found = [one for part in get_args(kind) if (one := _struct_in(part)) is not None]
     return found[0] if found else None
+
+
+def _takes_list(kind: Any) -> bool:
+    return get_origin(kind) is list or any(_takes_list(part) for part in get_args(kind))
 
 
 def _arguments(found: Struct) -> dict[str, Any]:

@@ -220,7 +220,7 @@ class OAuth:
         return max(0, int((end - now) / timedelta(seconds=1)))
 
     async def _tell(self, make: Callable[[str], Awaitable[tuple[bytes, str]]], asked: Asked, send: Send) -> None:
-        """Answer with what everybody may know."""
+        """Serve the JWKS or the metadata."""
         try:
             if asked.method not in ("GET", "HEAD"):
                 raise Failed(problem("method_not_allowed", headers=[("Allow", "GET, HEAD")]))

@@ -239,7 +239,7 @@ def claims_of(parts: Parts) -> Claims | None:
     try:
         claims: Claims = _read_claims(parts.payload)
         return claims
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

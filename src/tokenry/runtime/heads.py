@@ -74,5 +74,5 @@ def _locked(file: int) -> Iterator[None]:
 def _decode(raw: bytes) -> dict[str, Head]:
     try:
         return msgspec.json.decode(raw, type=dict[str, Head]) if raw else {}
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return {}  # cut short by a crash: the next seal writes it anew

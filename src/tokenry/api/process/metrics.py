@@ -123,7 +123,7 @@ class Metrics:
                 reader, writer = await asyncio.open_unix_connection(self._meeting / str(sibling))
                 with contextlib.closing(writer):
                     return _decode(await reader.read(_SIBLING_BYTES_MAX))
-        except (OSError, TimeoutError, msgspec.DecodeError):
+        except (OSError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError):
             return []
 
 

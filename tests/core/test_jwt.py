@@ -250,7 +250,8 @@ def test_a_claim_of_another_type_is_refused(claim: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "member", [b'"x":-', b'"x":NaN', b'"x":' + b"[" * 4000, b'"x":' + b'{"a":' * 1000, b'"x":"', b'"sub":"\x96"']
+    "member",
+    [b'"x":-', b'"x":NaN', b'"x":' + b"[" * 4000, b'"x":' + b'{"a":' * 1000, b'"x":"', b'"sub":"\x96"', b'"\xa7":1'],
 )
 def test_claims_that_are_no_json_break_nothing(member: bytes) -> None:
     whole = json.dumps({**CLAIMS, "jti": "u"}).encode()

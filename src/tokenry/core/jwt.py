@@ -237,7 +237,7 @@ def is_tagged(parts: Parts, tag_key: bytes) -> bool:
 def claims_of(parts: Parts) -> Claims | None:
     """Return the claims of a token whose signature holds; None when one is missing or of another type."""
     try:
-        claims: Claims = _read_claims(parts.payload)
+        claims: Claims = _read_claims(parts.payload.decode())  # all of it: also names that nobody knows
         return claims
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from .mutants import Mutant, mutants
@@ -23,18 +25,21 @@ def main() -> None:
     """Try the mutants that were asked for; print survivors, and how many were killed in each folder."""
     only, sample, seed = os.environ.get("ONLY", ""), os.environ.get("SAMPLE", ""), os.environ.get("SEED", "1")
     chosen = [(file, one) for file in files(only) for one in mutants(file.read_bytes()) if not is_equivalent(file, one)]
-    if sample and int(sample) < len(chosen):
-        numbers = sorted(random.Random(int(seed)).sample(range(len(chosen)), int(sample)))
-        chosen = [chosen[number] for number in numbers]
+    if sample:
+        # In no order: what was tried is a fair sample, too, when the run is ended early.
+        chosen = random.Random(int(seed)).sample(chosen, min(int(sample), len(chosen)))
     load()
     tree = Tree(os.environ.get("TESTS", "").split() or TESTS)
     tree.learn()
     count: Counter[tuple[str, str]] = Counter()
-    for number, how in tree.outcomes(chosen):
-        file, one = chosen[number]
-        count[file.parent.relative_to(SRC).as_posix(), how] += 1
-        if how in ("alive", "no test"):
-            print(f"{how}: {file.relative_to(ROOT)}:{one.line}: {one}", flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        for number, how in tree.outcomes(chosen):
+            file, one = chosen[number]
+            count[file.parent.relative_to(SRC).as_posix(), how] += 1
+            if how in ("alive", "no test"):
+                print(f"{how}: {file.relative_to(ROOT)}:{one.line}: {one}", flush=True)
+    print(f"{sum(count.values())} of {len(chosen)} mutants were tried")
     for folder in sorted({folder for folder, _ in count}):
         told = {how: number for (name, how), number in sorted(count.items()) if name == folder}
         killed = told.get("failed", 0) + told.get("too slow", 0)

@@ -71,8 +71,16 @@ def _code(node: ast.AST) -> Iterator[Any]:
         for child in value if isinstance(value, list) else [value]:
             is_text = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
             for_types = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
-            if isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr) and not is_text and not for_types:
+            is_code = isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr)
+            if is_code and not is_text and not for_types and not _is_promise(child):
                 yield from _code(child)
+
+
+def _is_promise(node: ast.AST) -> bool:
+    """Tell whether a function has no body, as those of a Protocol: its defaults are for the type checker alone."""
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and all(
+        isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant) for part in node.body
+    )
 
 
 def _changes(node: Any) -> Iterator[tuple[Any, ast.AST]]:

@@ -124,7 +124,8 @@ class Once:
 
 def run(session: pytest.Session, items: list[pytest.Item], seconds: dict[str, float], told: int) -> None:
     """Run tests and end this process: with 0 when all pass, else with 1, telling the number of the one that failed."""
-    os.setsid()
+    # A group for whoever ends what its tests started; not a session, which Linux would give a new priority of its own.
+    os.setpgid(0, 0)
     to_nowhere()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
     for number, item in enumerate(items):

@@ -12,9 +12,12 @@ import pytest
 
 from tests.contract.conftest import Issue
 from tests.contract.places import KEYRING, QUIET, Installation
-from tokenry import Tokenry
+from tests.servers.postgres import waits_for_a_lock
+from tests.servers.waiting import until
+from tokenry import NotAllowed, Tokenry
 from tokenry.store.keys import KeyRows
 from tokenry.store.owners import OwnerRows
+from tokenry.store.roles import RoleRows
 from tokenry.testing import FakeClock
 
 HOUR = timedelta(hours=1)
@@ -92,6 +95,45 @@ def test_deleting_an_owner_revokes_no_key_twice(
         one.owners.delete("ada")
     assert revoked(one) == [key.id]
     assert one.keys.get(key.id).revoke_reason == "leaked"
+
+
+def test_a_key_that_its_owner_issues_while_a_role_is_deleted_never_has_the_role(
+    one: Any, other: Any, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one.roles.put("reader", scopes=["read"])
+    one.owners.put("ada", roles=["reader"])
+    knows_its_roles, refused = threading.Event(), []
+    holders, get = RoleRows.holders, OwnerRows.get
+
+    def issue() -> None:
+        try:
+            other.keys.issue("ada", name="k", roles=["reader"], by="ada")
+        except NotAllowed as error:
+            refused.append(error)
+
+    issuing = threading.Thread(target=issue)
+    deleting = threading.Thread(target=lambda: one.roles.delete("reader"))
+
+    def marked(self: RoleRows, *args: Any, **options: Any) -> Any:
+        if issuing.ident is None:
+            issuing.start()
+            assert knows_its_roles.wait(10)
+        return holders(self, *args, **options)
+
+    def locking(self: OwnerRows, tenant: Any, external_id: str, *, lock: bool = False) -> Any:
+        if lock and threading.current_thread() is issuing:
+            knows_its_roles.set()
+            until(lambda: not deleting.is_alive() or waits_for_a_lock(installation.url))
+        return get(self, tenant, external_id, lock=lock)
+
+    monkeypatch.setattr(RoleRows, "holders", marked)
+    monkeypatch.setattr(OwnerRows, "get", locking)
+    deleting.start()
+    for thread in (deleting, issuing):
+        thread.join(20)
+        assert not thread.is_alive()
+    assert [key.roles for key in one.keys.list()] == []
+    assert refused
 
 
 def test_two_purges_remove_a_key_once(

@@ -264,3 +264,13 @@ def _is_alive(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def waits_for_a_lock(url: str, seconds: float = 0) -> bool:
+    """Tell whether a statement on a database has waited for a lock for so long."""
+    waiting = (
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
+        "AND now() - query_start >= %s * interval '1 s'"
+    )
+    with psycopg.connect(url) as connection:
+        return connection.execute(waiting, [seconds]).fetchone() is not None

@@ -36,6 +36,10 @@ def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], env
         beyond = sorted(set(roles) - set(actor.owner.roles if actor.owner else ()))
         if beyond:
             raise NotAllowed(f"{shown(actor.name)} does not have these roles: {', '.join(beyond)}", roles=beyond)
+        # The actor may have been read before the role was taken from it; the search for keys would miss the new one.
+        leaving = sorted(change.rows.roles.marked(change.tenant, roles))
+        if leaving:
+            raise NotAllowed(f"these roles are being deleted: {', '.join(leaving)}", roles=leaving)
         held = change.rows.roles.get(change.tenant, roles)
         barred = sorted(role.name for role in held if any(map(for_admins, role.scopes)))
         if barred:

@@ -43,7 +43,7 @@ class Roles:
             )
             fields.refuse(errors)
             before = next(iter(change.rows.roles.get(change.tenant, [name])), None)
-            if before is None and change.rows.roles.is_marked(change.tenant, name):
+            if before is None and change.rows.roles.marked(change.tenant, [name]):
                 raise Conflict(
                     f"role {shown(name)} is being deleted: finish that with `tokenry roles delete {name}`", field="name"
                 )
@@ -102,11 +102,12 @@ class Roles:
                 change.rows.roles.mark_deleted(change.tenant, name, change.now)
                 change.record("role.deleted", name, {"scopes": before[0].scopes}, None)
                 change.turns_all()
-            elif not change.rows.roles.is_marked(change.tenant, name):
+            elif not change.rows.roles.marked(change.tenant, [name]):
                 raise NotFound(f"there is no role {shown(name)} here")
         # Owners first: those that still name the role may give it to new keys.
         if _drop_from(change, "owner", name) and _drop_from(change, "key", name):
-            with self._context.changing(change.tenant.slug, by, actor=change.actor) as last:
+            # Alone: a change that has begun before, and may give the role to a key, still finds the mark.
+            with self._context.changing(change.tenant.slug, by, alone=True, actor=change.actor) as last:
                 last.rows.roles.remove_marked(last.tenant, name)
 
 
@@ -118,7 +119,7 @@ def _drop_from(marked: Change, kind: RoleHolder, name: str) -> bool:
             ids, before = rows.roles.holders(marked.tenant, kind, name, before=before, limit=ending.BATCH)
         if ids:
             with marked.context.changing(marked.tenant.slug, NOT_GIVEN, actor=marked.actor) as change:
-                if not change.rows.roles.is_marked(change.tenant, name):
+                if not change.rows.roles.marked(change.tenant, [name]):
                     return False
                 change.rows.roles.drop(change.tenant, kind, name, ids, change.now)
                 if kind == "key":

@@ -57,10 +57,10 @@ class RoleRows:
         here = update(role).where(role.c.tenant_id == tenant.id, role.c.name == name)
         self._connection.execute(here.values(scopes="[]", deleted_at=micros(now)))
 
-    def is_marked(self, tenant: Tenant, name: str) -> bool:
-        """Tell whether a role is marked as deleted, and not removed yet."""
-        query = select(role.c.name).where(role.c.tenant_id == tenant.id, role.c.name == name)
-        return self._connection.execute(query.where(role.c.deleted_at.is_not(None))).first() is not None
+    def marked(self, tenant: Tenant, names: Sequence[str]) -> Sequence[str]:
+        """Return those of some roles that are marked as deleted, and not removed yet."""
+        query = select(role.c.name).where(role.c.tenant_id == tenant.id, role.c.name.in_(names))
+        return self._connection.execute(query.where(role.c.deleted_at.is_not(None))).scalars().all()
 
     def remove_marked(self, tenant: Tenant, name: str) -> None:
         """Remove a role that is marked as deleted."""

@@ -19,7 +19,7 @@ import pytest
 
 from tests.api.lane.answer import read
 from tests.servers.load import Load
-from tests.servers.postgres import Postgres
+from tests.servers.postgres import Postgres, waits_for_a_lock
 from tests.servers.serving import Serving, serving
 from tests.servers.waiting import until
 from tokenry.config import fresh_keyring, write_keyring_file
@@ -190,15 +190,6 @@ def test_a_slow_statement_is_logged_with_the_id_of_its_request(database: Postgre
         assert slow[0]["request_id"] == "slow-7"
         assert "tokenry_audit_entry" in slow[0]["statement"]
         assert slow[0]["ms"] >= 150
-
-
-def waits_for_a_lock(url: str, seconds: float) -> bool:
-    """Tell whether a statement has waited for a lock for so long."""
-    waiting = (
-        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND now() - query_start > %s * interval '1 s'"
-    )
-    with psycopg.connect(url) as connection:
-        return connection.execute(waiting, [seconds]).fetchone() is not None
 
 
 def freeze(database: Postgres, how: signal.Signals) -> None:

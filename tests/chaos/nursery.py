@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from tokenry import Settings, Tokenry
+from tokenry.service import ending
+from tokenry.service.context import Change
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,7 +110,26 @@ def refresh(url: str, keyring: str | None, round_: int) -> None:
         tell(done="refresh", token=str(started.refresh), access=str(started.access))
 
 
-TASKS = {"work": work, "refresh": refresh}
+def disable(url: str, keyring: str | None, batches: int) -> None:
+    """Disable an owner with seven sessions, two in a transaction, and die before transaction `batches` ends."""
+    ending.BATCH, finish, left = 2, Change.finish, iter(range(batches))
+
+    def finish_or_die(change: Change) -> object:
+        done = finish(change)
+        if "session.revoked" in done.actions and next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+    tk = Tokenry(url, keyring=keyring, settings=Settings(background=False))
+    tk.owners.put("u")
+    for _ in range(7):
+        tell(access=str(tk.sessions.start("u").access))
+    Change.finish = finish_or_die  # type: ignore[assignment, method-assign]
+    tk.owners.disable("u")
+    tell(disabled=True)
+
+
+TASKS = {"work": work, "refresh": refresh, "disable": disable}
 
 
 def _main() -> None:

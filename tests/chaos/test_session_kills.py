@@ -25,6 +25,24 @@ def test_a_kill_during_a_refresh_on_postgres_loses_no_sign_in(
     _kill_again_and_again(nursery, postgres_place, count)
 
 
+def test_a_kill_between_two_batches_of_a_disabling_refuses_already_and_a_repeat_ends_the_rest(
+    nursery: Nursery, place: Place
+) -> None:
+    for batches in range(5):
+        *lines, last = nursery.start(place.url, place.keyring, batches, "disable").lines()
+        assert ("disabled" in last) == (batches == 4)
+        access = [line["access"] for line in (*lines, last) if "access" in line]
+        with reopened(place) as tk:
+            codes = {0: {"valid"}, 4: {"revoked"}}.get(batches, {"owner_disabled", "revoked"})
+            assert {tk.verify(token).code for token in access} == codes
+            tk.owners.disable("u")
+            assert {tk.verify(token).code for token in access} == {"revoked"}
+            assert sum(one.status == "revoked" for one in tk.sessions.list("u")) == 7
+            assert sum(1 for _ in tk.events.iterate(types=["session.revoked"])) == 7 * (batches + 1)
+            tk.owners.delete("u")
+            check_whole(place, tk)
+
+
 def _kill_again_and_again(nursery: Nursery, place: Place, count: int) -> None:
     for round_ in range(count):
         id, tokens, access, flying = _refresh_until_killed(nursery, place, round_)

@@ -96,7 +96,7 @@ def test_an_owner_who_comes_back_during_the_deletion_stays(
 ) -> None:
     for _ in range(3):
         issue()
-    original = owners._same
+    original = owners.same_owner
 
     def same(change: Any, external_id: object, id: str) -> Any:
         """Let somebody else have deleted the owner to its end, and let it have come back, between two batches."""
@@ -105,7 +105,7 @@ def test_an_owner_who_comes_back_during_the_deletion_stays(
         change.rows.owners.insert(change.tenant, replace(old, id=old.id[:-3] + "new", status="active"))
         return original(change, external_id, id)
 
-    monkeypatch.setattr(owners, "_same", same)
+    monkeypatch.setattr(owners, "same_owner", same)
     tk.owners.delete("ada")
     assert tk.owners.get("ada").status == "active"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tokenry.core.actors import PROGRAM, Actor
 from tokenry.core.actors import SYSTEM as SYSTEM
@@ -29,6 +29,8 @@ from .spans import NoSpans, Spans
 
 if TYPE_CHECKING:
     from .signing_keys import Signers
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -150,6 +152,21 @@ class Context:
                 done = change.finish()
             self.announce(done)
             span.done(done)
+
+    def in_batches(
+        self, tenant: str | NotGiven, by: By | NotGiven, step: Callable[[Change], T | None], *, alone: bool = False
+    ) -> T:
+        """Run a step in one transaction after another until it returns a result, and return that.
+
+        Others write between two transactions. The actor of the first one asks for all, even if it has ended itself.
+        """
+        actor = None
+        while True:
+            with self.changing(tenant, by, alone=alone, actor=actor) as change:
+                actor = change.actor
+                result = step(change)
+            if result is not None:
+                return result
 
     def recording(self, rows: Rows, tenant: Tenant) -> Change:
         """Open a change of the program itself inside a transaction that is already open; `finish` it before its end."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, Invalid
@@ -197,28 +197,36 @@ def _purge_batch(context: Context, ids: Sequence[str], ended: Sequence[datetime 
 
 
 def end_owner_batch(change: Change, owner: Owner, reason: str) -> bool:
-    """Revoke a batch of an owner's keys, and end a batch of its sessions; return whether none lives any more."""
+    """Revoke a batch of an owner's keys, and end a batch of its sessions; return whether that was the last one."""
     living = change.rows.keys.living(change.tenant, owner.id, change.now, BATCH)
     end(change, KeyFilter(owner_id=owner.id), sorted(living, key=attrgetter("id"), reverse=True), reason)
-    end_sessions(change, owner, reason, (), most=BATCH)
-    # Another process may have ended some of these sessions, so how many this call ended says nothing.
-    return len(living) < BATCH and not change.rows.sessions.living(change.tenant, owner.id, change.now, 1)
+    sessions = end_sessions(change, reason, owner=owner)
+    return len(living) < BATCH and sessions.last
+
+
+class EndedSessions(NamedTuple):
+    """The sessions that one transaction has ended."""
+
+    ids: Sequence[str]
+    last: bool
+    """No session that is meant lives any more."""
 
 
 def end_sessions(
-    change: Change, owner: Owner, reason: str, kept: Sequence[str], *, most: int | None = None
-) -> list[str]:
-    """End the living sessions of an owner within a change; return the ones that this call ended."""
+    change: Change, reason: str, *, owner: Owner | None = None, role: str | None = None, kept: Sequence[str] = ()
+) -> EndedSessions:
+    """End a batch of the living sessions of an owner, or of all owners that have a role."""
+    living = change.rows.sessions.living(change.tenant, owner.id if owner else None, role, change.now, kept, BATCH)
     ended = []
-    for id in change.rows.sessions.living(change.tenant, owner.id, change.now, most):
-        if id in kept:
-            continue
-        change.turns((id,))
+    if living:
+        change.turns(tuple(id for id, _ in living))
+    for id, external_id in living:
         if change.rows.sessions.revoke(change.tenant, id, change.now, reason):
-            told = {"status": "revoked", "reason": reason, "owner": owner.external_id}
-            change.record("session.revoked", id, {"status": "active"}, told, owner=owner.external_id)
+            told = {"status": "revoked", "reason": reason, "owner": external_id}
+            change.record("session.revoked", id, {"status": "active"}, told, owner=external_id)
             ended.append(id)
-    return ended
+    # Another process may have ended some of these sessions, so how many this call ended says nothing.
+    return EndedSessions(ended, len(living) < BATCH)
 
 
 def reason_of(reason: object) -> str:

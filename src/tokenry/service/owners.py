@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, no_owner
@@ -48,11 +48,14 @@ class Owners:
         """
         asked = {"name": name, "email": email, "roles": roles, "admin": admin, "default_limits": default_limits}
         given = fields.owner({field: value for field, value in asked.items() if value is not NOT_GIVEN})
+
+        def one(change: Change) -> Owner | None:
+            change.actor.must(_WRITE, "managing owners")
+            return put(change, external(external_id), given)
+
         for last in (False, True):
             try:
-                with self._context.changing(tenant, by) as change:
-                    change.actor.must(_WRITE, "managing owners")
-                    return put(change, external(external_id), given)
+                return self._context.in_batches(tenant, by, one)
             except Clash:  # created at this very moment: now it is there to be changed
                 if last:
                     raise
@@ -89,12 +92,44 @@ class Owners:
     iterate = walked(list)
 
     def disable(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
-        """Disable an owner: from now on none of its credentials is valid. Doing it twice is fine."""
-        return self._switch(external_id, "disabled", "owner.disabled", tenant, by)
+        """Disable an owner: from now on none of its credentials is valid. Doing it twice is fine.
+
+        Its sessions end, many of them in batches after that. Repeat a call that was interrupted.
+        """
+        found: list[Owner] = []
+
+        def batch(change: Change) -> Owner | None:
+            owner = _begun(change, external_id, found)
+            if owner is None or (len(found) > 1 and owner.status != "disabled"):
+                return found[-1]  # deleted or enabled by another call, which has ended the other sessions
+            if owner.status != "disabled":
+                change.rows.owners.update(change.tenant, owner, {"status": "disabled"}, change.now)
+                change.record("owner.disabled", owner.external_id)
+                owner = replace(owner, status="disabled", updated_at=change.now)
+            found.append(owner)
+            return owner if ending.end_sessions(change, "owner disabled", owner=owner).last else None
+
+        return self._context.in_batches(tenant, by, batch)
 
     def enable(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
-        """Make a disabled owner active again."""
-        return self._switch(external_id, "active", "owner.enabled", tenant, by)
+        """Make a disabled owner active again. No session from before lives."""
+        found: list[Owner] = []
+
+        def batch(change: Change) -> Owner | None:
+            owner = _begun(change, external_id, found)
+            if owner is None:
+                raise no_owner(external_id)
+            if owner.status == "active":
+                return owner
+            granting.must_act_as(change, owner)
+            # Those that an interrupted `disable` has left would live again.
+            if not ending.end_sessions(change, "owner disabled", owner=owner).last:
+                return None
+            change.rows.owners.update(change.tenant, owner, {"status": "active"}, change.now)
+            change.record("owner.enabled", owner.external_id)
+            return replace(owner, status="active", updated_at=change.now)
+
+        return self._context.in_batches(tenant, by, batch)
 
     def delete(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
         """Delete an owner and revoke its keys. What they were stays readable until `keys.purge`; its name does not.
@@ -102,53 +137,54 @@ class Owners:
         An owner with more than 200 keys is disabled first, and its keys are then revoked in batches. Repeat a call that
         was interrupted: the owner stays disabled until then.
         """
-        actor, id = None, ""
-        while True:
-            with self._context.changing(tenant, by, actor=actor) as change:
-                actor = change.actor
-                actor.must(_WRITE, "managing owners")
-                owner = change.owner(external_id, _WRITE, lock=True) if not id else _same(change, external_id, id)
-                if owner is None:
-                    return
-                id = owner.id
-                if ending.end_owner_batch(change, owner, "owner deleted"):
-                    values = {"status": "deleted", "name": "", "email": None, "roles": (), "admin": False}
-                    change.rows.owners.update(change.tenant, owner, values, change.now)
-                    change.turns_owner(owner.id)
-                    change.record("owner.deleted", owner.external_id, {"id": owner.id}, None)
-                    return
-                if owner.status != "disabled":
-                    change.rows.owners.update(change.tenant, owner, {"status": "disabled"}, change.now)
-                    change.turns_owner(owner.id)
-                    change.record("owner.disabled", owner.external_id)
+        found: list[Owner] = []
 
-    def _switch(
-        self, external_id: OwnerId, status: Literal["active", "disabled"], type: str, tenant: Any, by: By
-    ) -> Owner:
-        with self._context.changing(tenant, by) as change:
-            change.actor.must(_WRITE, "managing owners")
-            owner = change.owner(external_id, _WRITE, lock=True)
-            # Even a call that changes nothing must invalidate cached verdicts.
-            change.turns_owner(owner.id)
-            if owner.status == status:
-                return owner
-            if status == "active":
-                granting.must_act_as(change, owner)
-            change.rows.owners.update(change.tenant, owner, {"status": status}, change.now)
-            change.record(type, owner.external_id)
-            if status == "disabled":
-                ending.end_sessions(change, owner, "owner disabled", ())
-            return replace(owner, status=status, updated_at=change.now)
+        def batch(change: Change) -> bool | None:
+            owner = _begun(change, external_id, found)
+            if owner is None:
+                return True
+            if ending.end_owner_batch(change, owner, "owner deleted"):
+                values = {"status": "deleted", "name": "", "email": None, "roles": (), "admin": False}
+                change.rows.owners.update(change.tenant, owner, values, change.now)
+                change.turns_owner(owner.id)
+                change.record("owner.deleted", owner.external_id, {"id": owner.id}, None)
+                return True
+            if owner.status != "disabled":
+                change.rows.owners.update(change.tenant, owner, {"status": "disabled"}, change.now)
+                change.turns_owner(owner.id)
+                change.record("owner.disabled", owner.external_id)
+            return None
+
+        self._context.in_batches(tenant, by, batch)
 
 
-def _same(change: Change, external_id: object, id: str) -> Owner | None:
+def _begun(change: Change, external_id: object, found: list[Owner]) -> Owner | None:
+    """Return the owner that a call of several transactions is about, locked; None when it is deleted meanwhile.
+
+    `found` is what the call's transactions have seen of it; the first one may see what an earlier call has left.
+    """
+    change.actor.must(_WRITE, "managing owners")
+    if found:
+        return same_owner(change, external_id, found[0].id)
+    owner = change.owner(external_id, _WRITE, lock=True)
+    found.append(owner)
+    # Even a call that changes nothing must invalidate cached verdicts.
+    change.turns_owner(owner.id)
+    return owner
+
+
+def same_owner(change: Change, external_id: object, id: str) -> Owner | None:
     """Return an owner that an earlier transaction saw; None when somebody else has deleted it since."""
     owner = change.rows.owners.get(change.tenant, external(external_id), lock=True)
     return owner if owner is not None and owner.id == id else None
 
 
-def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: bool = False) -> Owner:
-    """Create or change an owner within a change. What the host says of an owner is neither checked nor refused."""
+def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: bool = False) -> Owner | None:
+    """Create or change an owner within a change. What the host says of an owner is neither checked nor refused.
+
+    Return None when the owner would become an administrator and more of its sessions have to end first: commit what
+    this has ended, then call it again.
+    """
     owner = change.rows.owners.get(change.tenant, external_id, lock=True)
     if not by_host:
         errors: list[FieldError] = []
@@ -173,12 +209,13 @@ def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: 
     changed = {field: value for field, value in given.items() if value != getattr(owner, field)}
     if not changed:
         return owner
+    # An actor that may not sign in an administrator may hold the tokens of a session from before.
+    promoted = changed.get("admin") or granting.promotes(change, owner.roles, changed.get("roles", ()))
+    if promoted and not ending.end_sessions(change, "became an administrator", owner=owner).last:
+        return None
     change.rows.owners.update(change.tenant, owner, changed, change.now)
     change.record("owner.updated", external_id, {field: getattr(owner, field) for field in changed}, changed)
     change.turns_owner(owner.id)
-    # Somebody who could not sign in an administrator may hold the tokens of a session from before.
-    if changed.get("admin") or granting.promotes(change, owner.roles, changed.get("roles", ())):
-        ending.end_sessions(change, owner, "became an administrator", ())
     return replace(owner, **changed, updated_at=change.now)
 
 

@@ -218,8 +218,8 @@ def _decide(change: Change, policy: TokenPolicy, asked: Asked, found: Presented)
     if over is not None:
         return Refused(over)
     living = _living(change, found)
-    if living is None:
-        return Refused("owner_disabled")
+    if not isinstance(living, Presented):
+        return living
     if not tokens.is_of_client(found.session, asked.client_id):
         return Refused("not_found")
     what = step(family, place, now, policy.rules)
@@ -282,17 +282,22 @@ def _end(change: Change, found: Presented) -> Refused:
     return Refused("reused")
 
 
-def _living(change: Change, found: Presented) -> Presented | None:
-    """Return what was found with its owner as the host knows it now; None when the owner is disabled."""
+def _living(change: Change, found: Presented) -> Presented | Refused | None:
+    """Return what was found with its owner as the host knows it now, or a refusal when the owner is disabled.
+
+    Return None when the host makes it an administrator and more of its sessions have to end first: look again.
+    """
     if found.owner.status != "active":
-        return None
+        return Refused("owner_disabled")
     load = change.context.owner_loader()
     if load is None:
         return found
     told = told_by_host(load, found.owner.external_id, found.tenant.slug)
     if told is None:
-        return None
+        return Refused("owner_disabled")
     owner = put(change, found.owner.external_id, told, by_host=True)
+    if owner is None:
+        return None
     roles = _by_name(change.rows, found.tenant, owner)
     return replace(found, owner=owner, role_scopes=tuple(dict.fromkeys(scope for role in roles for scope in role)))
 

@@ -35,7 +35,8 @@ class Roles:
         errors: list[FieldError] = []
         fields.roles("name", [name], errors)
         clean = _known_list(errors, "scopes", scopes)
-        with self._context.changing(tenant, by, alone=True) as change:
+
+        def one(change: Change) -> Role | None:
             change.actor.must("tokenry:roles:write", "managing roles")
             unknown = _unknown(change.rows.scopes.list(change.tenant), clean)
             errors.extend(
@@ -49,15 +50,20 @@ class Roles:
                 )
             granting.must_define(change, before, clean)
             role = Role(tenant=change.tenant.slug, name=name, scopes=clean)
+            had = before.scopes if before else ()
             if role == before:
                 change.forgets(None)
-            else:
-                change.rows.roles.put(change.tenant, role)
-                told = {"scopes": before.scopes} if before else None
-                change.record("role.updated", name, told, {"scopes": clean})
-                change.turns_all()
-                _end_sessions(change, name, before.scopes if before else (), clean)
+                return role
+            # An operator that may sign in ordinary owners alone may hold the tokens of their sessions.
+            why = "a role became one for administrators"
+            if granting.widens(had, clean) and not ending.end_sessions(change, why, role=name).last:
+                return None
+            change.rows.roles.put(change.tenant, role)
+            change.record("role.updated", name, {"scopes": had} if before else None, {"scopes": clean})
+            change.turns_all()
             return role
+
+        return self._context.in_batches(tenant, by, one, alone=True)
 
     def get(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Role:
         """Return a role; raise NotFound."""
@@ -128,16 +134,6 @@ def _drop_from(marked: Change, kind: RoleHolder, name: str) -> bool:
                     change.turns_all()
         if before is None:
             return True
-
-
-def _end_sessions(change: Change, name: str, before: Sequence[str], after: Sequence[str]) -> None:
-    """End the sessions of the owners of a role that now holds what only administrators grant.
-
-    An operator who may sign in ordinary owners alone may have started them.
-    """
-    if granting.widens(before, after):
-        for owner in change.rows.owners.signed_in(change.tenant, name, change.now):
-            ending.end_sessions(change, owner, "a role became one for administrators", ())
 
 
 class Scopes:

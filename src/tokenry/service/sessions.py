@@ -18,9 +18,10 @@ from tokenry.core.verdict import Refused
 from tokenry.core.walking import walked
 
 from . import access, granting, issuing, refreshing
+from .acting import told_by_host
 from .context import By, Change, Context, Scene, external
 from .ending import end_sessions, reason_of
-from .owners import answered_by_host
+from .owners import put, same_owner
 from .paging import page, place_of
 
 READ = "tokenry:sessions:read"
@@ -145,13 +146,27 @@ class Sessions:
         tenant: str | NotGiven = NOT_GIVEN,
         by: By = NOT_GIVEN,
     ) -> tuple[str, ...]:
-        """End all sessions of an owner except those in `keep`; return the ids of the sessions that this call ended."""
+        """End all sessions of an owner except those in `keep`; return the ids of the sessions that this call ended.
+
+        Many are ended in batches, a transaction each. Repeat a call that was interrupted.
+        """
         why, kept = reason_of(reason), _ids(keep)
-        with self._context.changing(tenant, by) as change:
-            holder = change.owner(owner, WRITE, lock=True)
-            # Also those that somebody else has just ended: who hears of this relies on it.
-            change.turns_owner(holder.id)
-            return tuple(end_sessions(change, holder, why, kept))
+        found: list[str] = []
+        ended: list[str] = []
+
+        def batch(change: Change) -> tuple[str, ...] | None:
+            holder = change.owner(owner, WRITE, lock=True) if not found else same_owner(change, owner, found[0])
+            if holder is None:
+                return tuple(ended)
+            if not found:
+                found.append(holder.id)
+                # Sessions that another call has just ended are revoked when this call returns, too.
+                change.turns_owner(holder.id)
+            done = end_sessions(change, why, owner=holder, kept=kept)
+            ended.extend(done.ids)
+            return tuple(ended) if done.last else None
+
+        return self._context.in_batches(tenant, by, batch)
 
 
 def start(context: Context, owner: object, asked: Mapping[str, Any], tenant: Any, by: By) -> SessionTokens:
@@ -159,19 +174,23 @@ def start(context: Context, owner: object, asked: Mapping[str, Any], tenant: Any
     assert context.signers is not None
     policy = context.signers.policy
     key = context.signers.signer(context, context.slug_of(tenant))
-    with context.changing(tenant, by) as change:
+
+    def begin_one(change: Change) -> tuple[Any, ...] | None:
         holder = _holder(change, owner)
+        if holder is None:
+            return None
         session, held = _read(change, holder, asked)
         rotation = _begun(change, session, policy.rules)
         session = refreshing.renewed(session, rotation.family)
         who = refreshing.grantee(change.tenant, holder, session, held, generation=1, narrowed=False)
         access.must_fit(context, change.tenant, who)
-        if policy.one_session:
-            end_sessions(change, holder, "replaced by a new sign-in", ())
+        if policy.one_session and not end_sessions(change, "replaced by a new sign-in", owner=holder).last:
+            return None
         change.rows.sessions.insert(change.tenant, holder.id, session, rotation.family)
         change.record("session.started", session.id, None, _told(session), owner=session.owner)
-        found = change.tenant
-    return refreshing.answer(context, key, found, holder, session, held, Secret(rotation.text))
+        return change.tenant, holder, session, held, Secret(rotation.text)
+
+    return refreshing.answer(context, key, *context.in_batches(tenant, by, begin_one))
 
 
 def of_refresh(context: Context, refresh: str, tenant: str | None) -> Session | None:
@@ -193,14 +212,23 @@ def purge(context: Context) -> None:
             return
 
 
-def _holder(change: Change, asked: object) -> Owner:
-    """Return the owner who signs in, locked: nobody disables it at this very moment."""
+def _holder(change: Change, asked: object) -> Owner | None:
+    """Return the owner that signs in, locked, so that nobody disables it at this moment.
+
+    Return None when the host makes it an administrator and more of its sessions have to end first.
+    """
     external_id = external(asked)
     change.actor.must_mint()
     if not change.actor.sees(external_id, WRITE):
         raise no_owner(external_id)
     # The host first: what it says of the owner decides who may sign them in.
-    owner = answered_by_host(change, external_id) or change.rows.owners.get(change.tenant, external_id, lock=True)
+    told = told_by_host(change.context.owner_loader(), external_id, change.tenant.slug)
+    if told is not None:
+        owner = put(change, external_id, told, by_host=True)
+        if owner is None:
+            return None
+    else:
+        owner = change.rows.owners.get(change.tenant, external_id, lock=True)
     if owner is None:
         raise no_owner(external_id)
     if owner.status != "active" or change.tenant.status != "active":

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from tokenry.core.fields import searchable
-from tokenry.core.model import Owner, Tenant, micros
+from tokenry.core.model import Owner, Tenant
 from tokenry.core.records import OWNER
 
 from .fixed import Fixed
 from .reach import reach
-from .tables import owner, session
-from .values import holds, like, stored_row
+from .tables import owner
+from .values import like, stored_row
 
 _ALIVE = owner.c.status != "deleted"
 _SELECT = select(*[owner.c[column] for column in OWNER.columns])
@@ -73,10 +73,3 @@ class OwnerRows:
     def any(self, tenant: Tenant) -> bool:
         query = select(owner.c.id).where(owner.c.tenant_id == tenant.id, _ALIVE).limit(1)
         return self._connection.execute(query).first() is not None
-
-    def signed_in(self, tenant: Tenant, name: str, now: datetime) -> Sequence[Owner]:
-        """Return the owners that have a role and a session that has not ended."""
-        living = select(session.c.owner_id).where(session.c.tenant_id == tenant.id, session.c.revoked_at.is_(None))
-        living = living.where(session.c.expires_at > micros(now))
-        query = _SELECT.where(owner.c.tenant_id == tenant.id, owner.c.id.in_(living), holds(owner.c.roles, name))
-        return [OWNER.record(row, tenant=tenant.slug) for row in self._connection.execute(query)]

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -17,8 +18,8 @@ from tokenry.core.records import OWNER, SESSION, TENANT, decode
 from tokenry.core.refresh import Family, Token, is_over
 
 from .lookup import array, of, session_words
-from .tables import session
-from .values import stored_row
+from .tables import owner, session
+from .values import holds, stored_row
 
 _log = logging.getLogger("tokenry.store")
 
@@ -121,14 +122,27 @@ class SessionRows:
         statement = _LIST[owner_id is not None, before is not None][self._dialect]
         return [_presented(row, now).session for row in self._connection.execute(statement, named)]
 
-    def living(self, tenant: Tenant, owner_id: str, now: datetime, limit: int | None) -> Sequence[str]:
-        """Return the ids of the sessions of an owner that have not ended, in the order in which refreshes lock them."""
+    def living(
+        self, tenant: Tenant, owner_id: str | None, role: str | None, now: datetime, kept: Sequence[str], limit: int
+    ) -> Sequence[tuple[str, str]]:
+        """Return some of the sessions that have not ended, of an owner or of all that have a role, without `kept`.
+
+        Each is the id and the external id of its owner, in the order in which refreshes lock sessions.
+        """
         query = (
-            select(session.c.id)
-            .where(session.c.tenant_id == tenant.id, session.c.owner_id == owner_id)
-            .where(session.c.revoked_at.is_(None), session.c.expires_at > micros(now))
+            select(session.c.id, owner.c.external_id, session.c.kid)
+            .join(owner, (owner.c.tenant_id == session.c.tenant_id) & (owner.c.id == session.c.owner_id))
+            .where(session.c.tenant_id == tenant.id, session.c.revoked_at.is_(None))
+            .where(session.c.expires_at > micros(now))
         )
-        return self._connection.execute(query.order_by(session.c.kid).limit(limit)).scalars().all()
+        if owner_id is not None:
+            query = query.where(session.c.owner_id == owner_id).order_by(session.c.expires_at)
+        if role is not None:
+            query = query.where(holds(owner.c.roles, role))
+        if kept:
+            query = query.where(session.c.id.not_in(kept))
+        rows = sorted(self._connection.execute(query.limit(limit)), key=attrgetter("kid"))
+        return [(row.id, row.external_id) for row in rows]
 
     def rotate(self, family: Family, read: int) -> bool:
         """Write a family as it is after a rotation, if the row still is what was read and was not revoked."""

@@ -234,6 +234,14 @@ session = _table(
 )
 Index("tokenry_session_tenant", session.c.tenant_id, session.c.id)
 Index("tokenry_session_owner", session.c.tenant_id, session.c.owner_id, session.c.id)
+Index(
+    "tokenry_session_living",
+    session.c.tenant_id,
+    session.c.owner_id,
+    session.c.expires_at,
+    sqlite_where=text("revoked_at IS NULL"),
+    postgresql_where=text("revoked_at IS NULL"),
+)
 Index("tokenry_session_expires_at", session.c.expires_at)
 Index(
     "tokenry_session_revoked_at",

@@ -359,10 +359,7 @@ class Rows(Protocol):
     @property
     def canaries(self) -> CanaryRows: ...
     def advance_fence(self) -> tuple[int, int] | None:
-        """Say, in this transaction, that verdicts may have changed; return where the fence stood, and stands now.
-
-        None where nobody looks at it.
-        """
+        """Move the fence in this transaction; return where it stood and stands now, or None where nobody reads it."""
         ...
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,7 @@ from ..core.redaction import HIDDEN, unrepeated
 from ..core.statuses import challenge, limit_fields, status_of
 from ..core.trace import Trace, read_trace
 from ..core.verdict import parts_of
+from ..groups import Groups
 from ..runtime.throttle import Throttle
 from ..service.refreshing_together import Refreshing, Result
 from ..service.refreshing_together import refresh_together as _refresh_together
@@ -45,10 +47,11 @@ from ..service.verify import Find, read_ask
 from ..store import open as stores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..aio import AsyncTokenry
     from ..core.verdict import Taken, Valid, Verdict
+    from ..service.context import Done
     from ..tokenry import Tokenry
 
 
@@ -173,6 +176,26 @@ def exchanges_at_once(tk: Tokenry, text: str, slug: str) -> bool:
     return recall_key_set(tk, slug) is not None
 
 
+def shares_changes(tk: Tokenry) -> bool:
+    """Tell whether many changes can be made in one transaction."""
+    return stores.shares_changes(tk._database)
+
+
+@contextmanager
+def changes_together(tk: Tokenry) -> Iterator[Groups]:
+    """Offer the groups inside one transaction, which is committed at the end; a failed call leaves nothing of itself.
+
+    Nothing is promised before that end. Only a database that `shares_changes` offers it.
+    """
+    pending: list[Done] = []
+    database: Any = tk._database
+    tk._renew_keyring()
+    with database.change_together() as store:
+        yield Groups(tk._context.together(store, pending.append), tk._subscribers)
+    for done in pending:
+        tk._announce(done)
+
+
 def refresh_together(tk: Tokenry, asks: Sequence[Refreshing]) -> list[Result]:
     """Do many refreshes with one commit; return for each what `sessions.refresh` returns, or the error it raises."""
     tk._wake()
@@ -240,6 +263,7 @@ __all__ = [
     "address_of",
     "bounded",
     "challenge",
+    "changes_together",
     "confined_to",
     "cookie_counts",
     "encode",
@@ -269,6 +293,7 @@ __all__ = [
     "refresh_together",
     "remembering",
     "session_of",
+    "shares_changes",
     "size_of_grant",
     "status_of",
     "taken_of",

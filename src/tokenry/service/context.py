@@ -99,6 +99,10 @@ class Context:
         """Return this context inside a transaction of the host. Memory knows nothing of what is not committed yet."""
         return replace(self, store=store, announce=announce, heads=NoHeads(), seals=False, known=lambda kid: None)
 
+    def together(self, store: Store, announce: Callable[[Done], None]) -> Context:
+        """Return this context inside a transaction of ours that other changes share."""
+        return replace(self, store=store, announce=announce, known=lambda kid: None, renew_keyring=lambda: None)
+
     def now(self) -> datetime:
         """Return the present moment."""
         return moment(self.clock())

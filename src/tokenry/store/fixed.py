@@ -128,6 +128,19 @@ class Raw:
                 self.raw.execute("ROLLBACK")
             raise
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what a block has done, and nothing else of the transaction, when it raises."""
+        self.raw.execute("SAVEPOINT change")
+        try:
+            yield
+        except BaseException:
+            if self.raw.in_transaction:
+                self.raw.execute("ROLLBACK TO change")
+                self.raw.execute("RELEASE change")
+            raise
+        self.raw.execute("RELEASE change")
+
     def run(self, text: str, rows: Sequence[Any]) -> sqlite3.Cursor:
         """Execute a statement with each row of parameters; raise Invalid for a value that SQLite does not take."""
         try:

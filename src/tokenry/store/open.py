@@ -39,6 +39,7 @@ __all__ = [
     "prepare",
     "read_url",
     "refuse",
+    "shares_changes",
     "signal_of",
 ]
 
@@ -137,6 +138,11 @@ def joined(connection: Any, settle: Callable[[], None]) -> Iterator[JoinedDataba
         store.open()
         stack.callback(store.end)
         yield store
+
+
+def shares_changes(database: Database) -> bool:
+    """Tell whether many changes can share a transaction (`change_together`)."""
+    return isinstance(database, SqliteDatabase)
 
 
 def signal_of(database: Database) -> SqliteDatabase | HostDatabase | None:

@@ -34,6 +34,7 @@ from .locks import Turns, lock_file, make_private, presence, take_turn
 from .place import Place, must_have_one_name
 from .rows import SqlRows
 from .slow import SlowStatements
+from .together import Together
 
 _READERS = 4
 _MAPPED_BYTES = 0x7FFF0000  # SQLite's own maximum: pages are read where the system keeps them, not copied
@@ -170,6 +171,14 @@ class SqliteDatabase:
                 finally:
                     self._changing = False
             self._finder.check(changed=True)
+
+    @contextmanager
+    def change_together(self) -> Iterator[Together]:
+        """Open a transaction that many changes share. Each is behind a savepoint; all are committed at the end."""
+        with self.change():
+            together = Together(self._write_with)
+            yield together
+            together.check()
 
     @contextmanager
     def change_schema(self) -> Iterator[SqlRows]:

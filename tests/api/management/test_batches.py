@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tokenry.api.management.batches import BATCH_MAX, Batches
+from tokenry.api.management.batches import BATCH_MAX, WAITING_MAX, Batches
 from tokenry.types import StoreUnavailable
 
 
@@ -72,5 +72,27 @@ def test_a_run_that_is_cancelled_ends_everybody_and_the_next_requests_work(start
         ended = await calls
         assert all(isinstance(outcome, (RuntimeError, StoreUnavailable)) for outcome in ended)
         assert await outcomes(batches, 3) == [0, 1, 2]
+
+    asyncio.run(scenario())
+
+
+def test_more_than_may_wait_is_refused_at_once() -> None:
+    go_on = threading.Event()
+
+    def work(asked: Sequence[int]) -> list[int | Exception]:
+        go_on.wait(30)
+        return list(asked)
+
+    async def scenario() -> None:
+        batches: Batches[int, int] = Batches(work)
+        calls = asyncio.ensure_future(outcomes(batches, WAITING_MAX + BATCH_MAX + 10))
+        while batches._running is None or len(batches._waiting) != WAITING_MAX:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        go_on.set()
+        ended = await calls
+        refused = [outcome for outcome in ended if isinstance(outcome, StoreUnavailable)]
+        assert refused
+        assert all("wait already" in error.message for error in refused)
+        assert [outcome for outcome in ended if isinstance(outcome, int)] == list(range(len(ended) - len(refused)))
 
     asyncio.run(scenario())

@@ -17,6 +17,7 @@ from ..threads import in_thread
 A = TypeVar("A")
 R = TypeVar("R")
 BATCH_MAX: Final = 64
+WAITING_MAX: Final = 1000
 
 
 class Batches(Generic[A, R]):
@@ -38,6 +39,8 @@ class Batches(Generic[A, R]):
 
     async def do(self, asked: A) -> R:
         """Return what `work` answers to one request; raise what it answers if that is an error."""
+        if len(self._waiting) >= WAITING_MAX:
+            raise StoreUnavailable(f"{WAITING_MAX} changes wait already; nothing was changed, try again")
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, answer))
         if self._running is None:

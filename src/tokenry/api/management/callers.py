@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tokenry.edge import (
@@ -21,7 +21,7 @@ from tokenry.tokenry import Tokenry
 from tokenry.types import KeyValid, NotFound, Refused, shown
 
 from ..threads import verify
-from .gathering import Gatherer, Refresher
+from .gathering import Gatherer, Refresher, Writer
 
 _DEFAULT: Final = "default"
 
@@ -33,11 +33,13 @@ class Call:
     tk: Tokenry
     gatherer: Gatherer
     refresher: Refresher
+    writer: Writer
     valid: KeyValid
     key_id: str
     ip: str | None
     request_id: str
     traceparent: str | None
+    root: Groups | None = None
 
     @property
     def home(self) -> str:
@@ -57,10 +59,14 @@ class Call:
             raise NotFound(f"there is no tenant {shown(str(asked))}")
         return self.home
 
+    def within(self, groups: Groups) -> Call:
+        """Return the same call with other groups to make it with, such as those of a transaction."""
+        return replace(self, root=groups)
+
     def groups(self, tenant: str) -> Groups:
         """Return the groups in a tenant, as this caller."""
         told = {"ip": self.ip, "request_id": self.request_id, "traceparent": self.traceparent}
-        return self.tk.scoped(tenant=tenant, by=self.valid, **told)
+        return (self.root or self.tk).scoped(tenant=tenant, by=self.valid, **told)
 
 
 class Callers:
@@ -70,6 +76,7 @@ class Callers:
         self._tk = tk
         self._gatherer = Gatherer()
         self.refresher = Refresher(tk)
+        self._writer = Writer(tk)
 
     async def admit(self, scope: Scope, rule: Rule, request_id: str) -> Call:
         """Return the call of a request whose credential meets a rule; raise Failed otherwise."""
@@ -89,7 +96,7 @@ class Callers:
         if not isinstance(verdict, KeyValid):
             raise Failed(refused(Refused("not_found")))
         told = (ip, request_id, state.get("traceparent"))
-        call = Call(self._tk, self._gatherer, self.refresher, verdict, verdict.key.id, *told)
+        call = Call(self._tk, self._gatherer, self.refresher, self._writer, verdict, verdict.key.id, *told)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:
             raise Failed(problem("not_allowed", "This is for operators of the installation."))
         return call

@@ -1,11 +1,13 @@
-"""Keys that are asked for at the same time are issued in one transaction, and sessions refreshed in one."""
+"""What is asked for at the same time shares a transaction: new keys, refreshed sessions, and changes of keys."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tokenry.edge import Refreshing, refresh_together
+from tokenry.edge import Refreshing, changes_together, refresh_together
+from tokenry.groups import Groups
 from tokenry.types import Issued, Refused, SessionTokens
 
 from .batches import Batches
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from .callers import Call
 
+Change: TypeAlias = Callable[[Groups], Any]
 Lane: TypeAlias = tuple[str, str]
 """What may share a transaction: one tenant, and one key that asks."""
 
@@ -52,6 +55,35 @@ class Refresher:
     async def refresh(self, asked: Refreshing) -> SessionTokens | Refused:
         """Refresh one session; raise what `sessions.refresh` raises."""
         return await self._batches.do(asked)
+
+
+class Writer:
+    """Makes changes one after another in one thread, those together that are asked for while the batch before commits.
+
+    Each is answered after the commit, and one that fails leaves the others as they are.
+    """
+
+    def __init__(self, tk: Tokenry) -> None:
+        self._tk = tk
+        self._batches: Batches[Change, Any] = Batches(self._make)
+
+    async def change(self, do: Change) -> Any:
+        """Return what a change returns, made with the groups that it is given; raise what it raises."""
+        here = copy_context()
+        return await self._batches.do(lambda groups: here.run(do, groups))
+
+    def _make(self, changes: Sequence[Change]) -> list[Any]:
+        if len(changes) == 1:
+            return [changes[0](self._tk)]
+        with changes_together(self._tk) as groups:
+            return [_result(change, groups) for change in changes]
+
+
+def _result(change: Change, groups: Groups) -> Any:
+    try:
+        return change(groups)
+    except Exception as error:
+        return error
 
 
 def _issue(batch: Sequence[Wanted]) -> list[Issued | Exception]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from tokenry.edge import Refreshing, reads_at_once
+from tokenry.edge import Refreshing, reads_at_once, shares_changes
 from tokenry.edge.problems import Failed, problem
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.operations.answers import write_issued
@@ -22,6 +22,10 @@ Arguments: TypeAlias = dict[str, Any]
 _QUICK: Final = frozenset(("limit", "cursor", "after"))
 _SLOW: Final = frozenset(("audit.head", "usage.get", "keys.usage"))
 """Reads that write (a log is sealed before its end is shown), or that read as many rows as there are."""
+_SHORT: Final = frozenset(
+    ("keys.update", "keys.disable", "keys.enable", "keys.rotate", "keys.revoke", "self.rotate", "self.revoke")
+)
+"""Changes of one key, which need no transaction of their own."""
 
 
 async def perform(operation: Operation, call: Call, slug: str, given: Arguments) -> Any:
@@ -37,6 +41,8 @@ async def perform(operation: Operation, call: Call, slug: str, given: Arguments)
         and reads_at_once(call.tk)
     ):
         return do()
+    if operation.id in _SHORT and shares_changes(call.tk):
+        return await call.writer.change(lambda groups: _do(operation, call.within(groups), slug, given))
     return await in_thread(do)
 
 

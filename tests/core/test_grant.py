@@ -11,6 +11,7 @@ from tests.core.test_token import KEY_RECORD, OWNER_RECORD, TENANT_RECORD, grant
 from tokenry.core.grant import COLUMNS, Grant, Row, compile_row, read_row, size_of_grant, with_owner
 from tokenry.core.limits import Limit, state
 from tokenry.core.model import moment
+from tokenry.core.scopes import granted, size_of
 from tokenry.core.verdict import KeyValid
 
 STORED: dict[str, Any] = {
@@ -98,6 +99,14 @@ def test_a_larger_grant_is_taken_for_larger() -> None:
     many = grant(key_record=b"x" * 100, own_scopes=("a",) * 100)
     assert size_of_grant(many) > size_of_grant(small) + 1000
     assert size_of_grant(small) > 100
+
+
+def test_scopes_of_roles_that_no_other_grant_shares_count_in_full() -> None:
+    few, many = granted(("a", "b")), granted(tuple(f"area:{number}" for number in range(1000)))
+    assert granted(few.scopes) is few
+    assert granted(many.scopes) is not many
+    assert size_of_grant(grant(scopes=few)) == size_of_grant(grant(scopes=granted(())))
+    assert size_of_grant(grant(scopes=many)) - size_of_grant(grant(scopes=few)) == size_of(many.scopes)
 
 
 def test_a_verdict_tells_of_its_key() -> None:

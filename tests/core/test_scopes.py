@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.counting import calls
 from tokenry.core import scopes
 from tokenry.core.errors import FieldError, Invalid
-from tokenry.core.scopes import ASKED_MAX, Granted, check_list, covers, granted, is_scope, require, unknown
+from tokenry.core.scopes import ASKED_MAX, FORMS_MAX, Granted, check_list, granted, is_scope, require, unknown
+from tokenry.core.token import Narrowed
 
 SEGMENTS = ["a", "b", "read", "tokenry", "*", "a.b", "x_y", "1-2"]
 SCOPES = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=5).map(":".join)
@@ -43,6 +45,10 @@ def all_matched(have: list[str], want: list[str]) -> bool:
     if have[0] not in ("*", want[0]):
         return False
     return all_matched(have[1:], want[1:])
+
+
+def covers(have: str, want: str) -> bool:
+    return granted((have,)).covers(want)
 
 
 def test_covers_equals_the_reference_on_a_million_random_pairs() -> None:
@@ -231,3 +237,32 @@ def test_scopes_are_counted_at_all_depths_together() -> None:
 def test_what_is_remembered_is_bounded_as_documented() -> None:
     assert (2 * scopes._asked._half, scopes._asked._each_max) == (2 * 1024 * 1024, 4 * 1024)
     assert scopes.size_of(("ab", "c")) == scopes.size_of(("ab",)) + scopes.size_of(("c",)) > 3
+
+
+def patterns(count: int) -> tuple[str, ...]:
+    return tuple(f"area{number}:*:{number}" for number in range(count))
+
+
+def test_a_search_among_a_thousand_patterns_costs_what_one_among_ten_costs() -> None:
+    question = require({"any": [f"zone{number}:x:read" for number in range(ASKED_MAX)]})
+    few, many = Granted(patterns(10)), Granted(patterns(1000))
+    assert calls(lambda: question.met_by(few)) == calls(lambda: question.met_by(many))
+
+
+def test_comparing_two_lists_of_patterns_costs_about_their_length() -> None:
+    few, many = patterns(100), patterns(1000)
+    assert calls(lambda: unknown(many, many)) < 15 * calls(lambda: unknown(few, few))
+    one, ten = Granted(few), Granted(many)
+    assert calls(lambda: Narrowed(ten, ten)) < 15 * calls(lambda: Narrowed(one, one))
+
+
+def test_wildcards_of_one_list_stand_in_a_bounded_number_of_forms() -> None:
+    forms = [":".join(("a",) * place + ("*",) + ("a",) * (29 - place)) for place in range(30)]
+    forms += ["*", "b:*"]
+    assert len(forms) == FORMS_MAX
+    errors: list[FieldError] = []
+    assert list(check_list("scopes", [*forms, "b:a"], errors)) == [*forms, "b:a"]
+    assert check_list("scopes", [*forms, "c:*"], errors)
+    assert errors == []
+    check_list("scopes", [*forms, "*:b"], errors)
+    assert [(error.field, error.code) for error in errors] == [("scopes", "too_many")]

@@ -11,6 +11,7 @@ from tokenry.edge.problems import Failed, problem
 from tokenry.types import FieldError
 
 DEPTH_MAX: Final = 32
+_NESTING: Final = frozenset((dict, list))
 _NESTED_MAX: Final = 16_384
 _COMMAS_MAX: Final = 65_536
 """How many lists and objects, and how many values, a body holds: a thousand keys with eight limits each need less.
@@ -69,8 +70,14 @@ def of_type(place: str, error: msgspec.ValidationError) -> FieldError:
 
 def _depth(value: Any) -> int:
     """Return how many arrays and objects are nested within each other, level by level."""
-    depth, level = 0, [value]
-    while level := [outer for outer in level if isinstance(outer, (dict, list))]:
+    depth, level = 0, [value] if type(value) in _NESTING else []
+    while level:
         depth += 1
-        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
+        # Nothing is called for a value that nests nothing: there may be tens of thousands.
+        level = [
+            inner
+            for outer in level
+            for inner in (outer if type(outer) is list else outer.values())
+            if type(inner) in _NESTING
+        ]
     return depth

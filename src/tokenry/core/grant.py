@@ -184,7 +184,7 @@ class Grant(msgspec.Struct, gc=False):
 
 def size_of_grant(grant: Grant) -> int:
     """Return about how many bytes a grant takes; what it shares with other grants is not counted."""
-    return _GRANT_BYTES + len(grant.key_record) + 16 * len(grant.own_scopes)
+    return _GRANT_BYTES + len(grant.key_record) + 16 * len(grant.own_scopes) + scopes.size_alone(grant.scopes)
 
 
 def compile_row(row: Row) -> Grant:

@@ -7,9 +7,9 @@ ever covers a scope whose first segment is `tokenry`: operators' scopes are writ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from .errors import LIST_MAX, FieldError, Invalid, shown
 from .memo import KIB, MIB, Memo, remembering
@@ -23,8 +23,12 @@ _SCOPE = re.compile(r"(?:[a-z0-9_.-]+|\*)(?::(?:[a-z0-9_.-]+|\*))*", re.ASCII)
 ASKED_MAX = 256
 """How many scopes one question names, at all depths together."""
 
+FORMS_MAX = 32
+"""How many forms the wildcards of one list may have: there are 26 for scopes of up to four segments."""
+
 _DEPTH_MAX = 8
 _MEMO_MAX = 64
+_SHARED_MAX = 64 * KIB
 
 
 def is_scope(value: object) -> bool:
@@ -42,19 +46,53 @@ def for_admins(scope: str) -> bool:
     return scope.partition(":")[0] in ("admin", "*")
 
 
-def covers(granted: str, asked: str) -> bool:
-    """Tell whether `granted` covers everything that `asked` stands for."""
-    if granted == asked:
-        return True
-    if "*" not in granted or is_operator(asked):
-        return False
-    have, want = granted.split(":"), asked.split(":")
-    for place, segment in enumerate(have):
-        if segment == "*" and place == len(have) - 1:
-            return len(want) > place
-        if place >= len(want) or segment not in ("*", want[place]):
-            return False
-    return len(have) == len(want)
+class _Form(NamedTuple):
+    """What patterns have in common that differ in their words alone: `a:*:b` and `c:*:d` have one form."""
+
+    length: int
+    is_open: bool
+    """Whether the last segment is `*`, and so stands for one segment or more."""
+    places: tuple[int, ...]
+    """Where the words are."""
+
+    def words(self, segments: Sequence[str]) -> str:
+        """Return what stands where a pattern of this form has its words."""
+        return ":".join([segments[place] for place in self.places])
+
+
+def _form(pattern: str) -> tuple[_Form, str]:
+    """Return the form of a pattern, and its words."""
+    segments = pattern.split(":")
+    form = _Form(len(segments), segments[-1] == "*", tuple([place for place, one in enumerate(segments) if one != "*"]))
+    return form, form.words(segments)
+
+
+class Patterns:
+    """The wildcards among some scopes. A search looks once for each form, however many patterns there are."""
+
+    __slots__ = ("_forms",)
+
+    def __init__(self, scopes: Iterable[str]) -> None:
+        self._forms: dict[_Form, dict[str, str]] = {}
+        for scope in scopes:
+            if "*" in scope:
+                form, words = _form(scope)
+                self._forms.setdefault(form, {})[words] = scope
+
+    def covering(self, asked: str) -> Iterator[str]:
+        """Yield the patterns that cover everything that `asked` stands for."""
+        segments = asked.split(":")
+        if segments[0] == OPERATOR:
+            return
+        count = len(segments)
+        for form, patterns in self._forms.items():
+            if count == form.length or (form.is_open and count > form.length):
+                found = patterns.get(form.words(segments))
+                if found is not None:
+                    yield found
+
+    def __bool__(self) -> bool:
+        return bool(self._forms)
 
 
 class Requirement:
@@ -85,12 +123,12 @@ class Granted:
     def __init__(self, scopes: tuple[str, ...]) -> None:
         self.scopes = scopes
         self._exact = frozenset(scopes)
-        self._patterns = tuple(scope for scope in scopes if "*" in scope)
+        self._patterns = Patterns(scopes)
         self._memo: dict[Requirement, bool] = {}
 
     def covers(self, asked: str) -> bool:
         """Tell whether one scope (or pattern) is covered."""
-        return asked in self._exact or any(covers(pattern, asked) for pattern in self._patterns)
+        return asked in self._exact or (bool(self._patterns) and any(self._patterns.covering(asked)))
 
     def allows(self, requirement: Requirement) -> bool:
         """Tell whether a requirement is met; remembered, since the same questions come again and again."""
@@ -106,10 +144,16 @@ class Granted:
 
 def size_of(scopes: tuple[str, ...], value: object = None) -> int:
     """Return about how many bytes scopes take, with what is compiled of them."""
-    return sum(map(len, scopes)) + 150 * len(scopes)
+    return sum(map(len, scopes)) + 180 * len(scopes)
 
 
-@remembering(size_of, bytes_max=8 * MIB, each_max=64 * KIB)
+def size_alone(granted: Granted) -> int:
+    """Return about how many bytes of scopes are held by one grant alone: of a large set each grant has its own."""
+    size = size_of(granted.scopes)
+    return size if size > _SHARED_MAX else 0
+
+
+@remembering(size_of, bytes_max=8 * MIB, each_max=_SHARED_MAX)
 def granted(scopes: tuple[str, ...]) -> Granted:
     """Return the compiled form of a set of scopes, the same object for the same set."""
     return Granted(scopes)
@@ -208,6 +252,9 @@ def check_list(field: str, scopes: object, errors: list[FieldError]) -> tuple[st
             )
         else:
             seen[scope] = None
+    if len({_form(scope)[0] for scope in seen if "*" in scope}) > FORMS_MAX:
+        message = f"wildcards stand in more than {FORMS_MAX} different arrangements: put them in the same places"
+        errors.append(FieldError(field, "too_many", message))
     return tuple(seen)
 
 
@@ -218,8 +265,7 @@ def unknown(catalogue: Sequence[str] | None, scopes: Iterable[str]) -> tuple[str
     """
     if catalogue is None:
         return ()
-    return tuple(
-        scope
-        for scope in dict.fromkeys(scopes)
-        if not any(covers(entry, scope) or ("*" in scope and covers(scope, entry)) for entry in catalogue)
-    )
+    asked, known = tuple(dict.fromkeys(scopes)), granted(tuple(catalogue))
+    patterns = Patterns(asked)
+    used = {pattern for entry in catalogue for pattern in patterns.covering(entry)}
+    return tuple(scope for scope in asked if not (known.covers(scope) or scope in used))

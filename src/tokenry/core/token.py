@@ -18,7 +18,7 @@ from .jwt import Claims, all_claims
 from .memo import KIB, MIB, remembering
 from .model import Key, KeyStatus, Owner, Tenant, moment
 from .policy import SECOND
-from .scopes import Granted, covers, granted, is_operator, size_of
+from .scopes import Granted, Patterns, granted, is_operator, size_of
 from .verdict import Refused, Valid, end_of
 
 
@@ -71,7 +71,7 @@ class Narrowed(Granted):
     __slots__ = ("_own", "_parent")
 
     def __init__(self, own: Granted, parent: Granted) -> None:
-        super().__init__(_met(own.scopes, parent.scopes))
+        super().__init__(_met(own, parent))
         self._own = own
         self._parent = parent
 
@@ -223,12 +223,16 @@ def _narrowed(both: tuple[Granted, Granted]) -> Granted:
     return Narrowed(*both)
 
 
-def _met(own: tuple[str, ...], parent: tuple[str, ...]) -> tuple[str, ...]:
+def _met(own: Granted, parent: Granted) -> tuple[str, ...]:
+    """Return the scopes of either that the other one covers, in their order."""
+    patterns = Patterns(own.scopes)
+    under: dict[str, list[str]] = {}
+    for theirs in parent.scopes:
+        for pattern in patterns.covering(theirs):
+            under.setdefault(pattern, []).append(theirs)
     met: dict[str, None] = {}
-    for mine in own:
-        for theirs in parent:
-            if covers(theirs, mine):
-                met[mine] = None
-            elif covers(mine, theirs):
-                met[theirs] = None
+    for mine in own.scopes:
+        if parent.covers(mine):
+            met[mine] = None
+        met.update(dict.fromkeys(under.get(mine, ())))
     return tuple(met)

@@ -1,11 +1,11 @@
 """What a known caller gets wrong a hundred thousand times costs little more than what it gets wrong a hundred times."""
 
 import json
-import sys
 from collections.abc import Callable
 
 import pytest
 
+from tests.counting import calls
 from tokenry.api.bodies import decoded
 from tokenry.api.management.reading import Reader
 from tokenry.api.problems import Failed
@@ -19,28 +19,35 @@ BODIES: dict[str, tuple[str, Callable[[int], object]]] = {
 }
 
 
-def calls(operation: str, body: bytes) -> int:
+def mistakes(operation: str, body: bytes) -> int:
     """Return how many functions are called to name the mistakes of a body."""
-    count = 0
+    reader, found = Reader(OPERATIONS[operation]), decoded(body)
 
-    def note(*_: object) -> None:
-        nonlocal count
-        count += 1
+    def read() -> None:
+        with pytest.raises(Failed) as failed:
+            reader.arguments([], found, [])
+        assert 0 < len(failed.value.problem.errors) <= 100
 
-    reader, found, before = Reader(OPERATIONS[operation]), decoded(body), sys.getprofile()
-    sys.setprofile(note)
-    try:
-        reader.arguments([], found, [])
-    except Failed as failed:
-        named = failed.problem.errors
-    finally:
-        sys.setprofile(before)
-    assert 0 < len(named) <= 100
-    return count
+    return calls(read)
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_mistakes_beyond_those_that_are_named_cost_little(name: str) -> None:
     operation, make = BODIES[name]
     few, many = [json.dumps(make(count)).encode() for count in (100, 1000)]
-    assert calls(operation, many) < 2 * calls(operation, few)
+    assert mistakes(operation, many) < 2 * mistakes(operation, few)
+
+
+def test_values_that_nest_nothing_cost_no_call_each() -> None:
+    body = json.dumps([[]] * 40 + [1] * 60_000).encode()
+    assert calls(lambda: decoded(body)) < 200
+
+
+def test_a_body_is_nested_as_deep_as_its_deepest_part() -> None:
+    deep: object = []
+    for _ in range(30):
+        deep = [1, {"a": 1}, deep, "[[["]
+    assert decoded(json.dumps({"deep": deep, "flat": [{}] * 40}).encode())
+    with pytest.raises(Failed) as failed:
+        decoded(json.dumps({"deep": [deep], "flat": [{}] * 40}).encode())
+    assert "32 levels deep" in failed.value.problem.detail

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Generic
 
 from .awaited import awaited
 from .core.model import NOT_GIVEN, NotGiven
 from .core.walking import walked_awaited
 from .groups import Groups, Joined
 from .service.audit import Audit
-from .service.context import By
+from .service.context import B, By
 from .service.events import Events
 from .service.keys import Keys
 from .service.owners import Owners
@@ -29,116 +29,116 @@ class _Group:
         self._run = run
 
 
-class AsyncTenants(_Group):
+class AsyncTenants(_Group, Generic[B]):
     """`Tenants`, awaited."""
 
-    create = awaited(Tenants.create)
-    get = awaited(Tenants.get)
-    list = awaited(Tenants.list)
-    iterate = walked_awaited(Tenants.list)
-    update = awaited(Tenants.update)
-    suspend = awaited(Tenants.suspend)
-    resume = awaited(Tenants.resume)
-    delete = awaited(Tenants.delete)
+    create = awaited(Tenants[B].create)
+    get = awaited(Tenants[B].get)
+    list = awaited(Tenants[B].list)
+    iterate = walked_awaited(Tenants[B].list)
+    update = awaited(Tenants[B].update)
+    suspend = awaited(Tenants[B].suspend)
+    resume = awaited(Tenants[B].resume)
+    delete = awaited(Tenants[B].delete)
 
 
-class AsyncOwners(_Group):
+class AsyncOwners(_Group, Generic[B]):
     """`Owners`, awaited."""
 
-    put = awaited(Owners.put)
-    get = awaited(Owners.get)
-    list = awaited(Owners.list)
-    iterate = walked_awaited(Owners.list)
-    disable = awaited(Owners.disable)
-    enable = awaited(Owners.enable)
-    delete = awaited(Owners.delete)
+    put = awaited(Owners[B].put)
+    get = awaited(Owners[B].get)
+    list = awaited(Owners[B].list)
+    iterate = walked_awaited(Owners[B].list)
+    disable = awaited(Owners[B].disable)
+    enable = awaited(Owners[B].enable)
+    delete = awaited(Owners[B].delete)
 
 
-class AsyncRoles(_Group):
+class AsyncRoles(_Group, Generic[B]):
     """`Roles`, awaited."""
 
-    put = awaited(Roles.put)
-    get = awaited(Roles.get)
-    list = awaited(Roles.list)
-    iterate = walked_awaited(Roles.list)
-    delete = awaited(Roles.delete)
+    put = awaited(Roles[B].put)
+    get = awaited(Roles[B].get)
+    list = awaited(Roles[B].list)
+    iterate = walked_awaited(Roles[B].list)
+    delete = awaited(Roles[B].delete)
 
 
-class AsyncScopes(_Group):
+class AsyncScopes(_Group, Generic[B]):
     """`Scopes`, awaited."""
 
-    define = awaited(Scopes.define)
-    list = awaited(Scopes.list)
-    check = awaited(Scopes.check)
+    define = awaited(Scopes[B].define)
+    list = awaited(Scopes[B].list)
+    check = awaited(Scopes[B].check)
 
 
-class AsyncKeys(_Group):
+class AsyncKeys(_Group, Generic[B]):
     """`Keys`, awaited."""
 
-    issue = awaited(Keys.issue)
-    issue_many = awaited(Keys.issue_many)
-    get = awaited(Keys.get)
-    list = awaited(Keys.list)
-    iterate = walked_awaited(Keys.list)
-    expiring = awaited(Keys.expiring)
-    find = awaited(Keys.find)
-    limits = awaited(Keys.limits)
-    explain = awaited(Keys.explain)
-    update = awaited(Keys.update)
-    disable = awaited(Keys.disable)
-    enable = awaited(Keys.enable)
-    rotate = awaited(Keys.rotate)
-    revoke = awaited(Keys.revoke)
-    revoke_where = awaited(Keys.revoke_where)
-    delete = awaited(Keys.delete)
-    purge = awaited(Keys.purge)
+    issue = awaited(Keys[B].issue)
+    issue_many = awaited(Keys[B].issue_many)
+    get = awaited(Keys[B].get)
+    list = awaited(Keys[B].list)
+    iterate = walked_awaited(Keys[B].list)
+    expiring = awaited(Keys[B].expiring)
+    find = awaited(Keys[B].find)
+    limits = awaited(Keys[B].limits)
+    explain = awaited(Keys[B].explain)
+    update = awaited(Keys[B].update)
+    disable = awaited(Keys[B].disable)
+    enable = awaited(Keys[B].enable)
+    rotate = awaited(Keys[B].rotate)
+    revoke = awaited(Keys[B].revoke)
+    revoke_where = awaited(Keys[B].revoke_where)
+    delete = awaited(Keys[B].delete)
+    purge = awaited(Keys[B].purge)
 
 
-class AsyncSessions(_Group):
+class AsyncSessions(_Group, Generic[B]):
     """`Sessions`, awaited."""
 
-    start = awaited(Sessions.start)
-    refresh = awaited(Sessions.refresh)
-    get = awaited(Sessions.get)
-    list = awaited(Sessions.list)
-    iterate = walked_awaited(Sessions.list)
-    revoke = awaited(Sessions.revoke)
-    revoke_by_token = awaited(Sessions.revoke_by_token)
-    revoke_all = awaited(Sessions.revoke_all)
+    start = awaited(Sessions[B].start)
+    refresh = awaited(Sessions[B].refresh)
+    get = awaited(Sessions[B].get)
+    list = awaited(Sessions[B].list)
+    iterate = walked_awaited(Sessions[B].list)
+    revoke = awaited(Sessions[B].revoke)
+    revoke_by_token = awaited(Sessions[B].revoke_by_token)
+    revoke_all = awaited(Sessions[B].revoke_all)
 
 
-class AsyncSigningKeys(_Group):
+class AsyncSigningKeys(_Group, Generic[B]):
     """`SigningKeys`, awaited."""
 
-    list = awaited(SigningKeys.list)
-    rotate = awaited(SigningKeys.rotate)
-    remove = awaited(SigningKeys.remove)
+    list = awaited(SigningKeys[B].list)
+    rotate = awaited(SigningKeys[B].rotate)
+    remove = awaited(SigningKeys[B].remove)
 
 
-class AsyncEvents(_Group):
+class AsyncEvents(_Group, Generic[B]):
     """`Events`, awaited. Subscribers stay plain functions; they are called where the change ran."""
 
-    list = awaited(Events.list)
-    iterate = walked_awaited(Events.list)
-    subscribe = awaited(Events.subscribe)
+    list = awaited(Events[B].list)
+    iterate = walked_awaited(Events[B].list)
+    subscribe = awaited(Events[B].subscribe)
 
 
-class AsyncAudit(_Group):
+class AsyncAudit(_Group, Generic[B]):
     """`Audit`, awaited."""
 
-    list = awaited(Audit.list)
-    iterate = walked_awaited(Audit.list)
-    head = awaited(Audit.head)
-    check = awaited(Audit.check)
-    cut = awaited(Audit.cut)
-    seal = awaited(Audit.seal)
-    seal_all = awaited(Audit.seal_all)
+    list = awaited(Audit[B].list)
+    iterate = walked_awaited(Audit[B].list)
+    head = awaited(Audit[B].head)
+    check = awaited(Audit[B].check)
+    cut = awaited(Audit[B].cut)
+    seal = awaited(Audit[B].seal)
+    seal_all = awaited(Audit[B].seal_all)
 
 
-class AsyncUsage(_Group):
+class AsyncUsage(_Group, Generic[B]):
     """`Usage`, awaited."""
 
-    get = awaited(Usage.get)
+    get = awaited(Usage[B].get)
 
 
 class AsyncGroups:
@@ -147,16 +147,16 @@ class AsyncGroups:
     def __init__(self, sync: Groups, run: Run) -> None:
         self._sync: Any = sync
         self._run = run
-        self.tenants = AsyncTenants(sync.tenants, run)
-        self.owners = AsyncOwners(sync.owners, run)
-        self.roles = AsyncRoles(sync.roles, run)
-        self.scopes = AsyncScopes(sync.scopes, run)
-        self.keys = AsyncKeys(sync.keys, run)
-        self.sessions = AsyncSessions(sync.sessions, run)
-        self.signing_keys = AsyncSigningKeys(sync.signing_keys, run)
-        self.events = AsyncEvents(sync.events, run)
-        self.audit = AsyncAudit(sync.audit, run)
-        self.usage = AsyncUsage(sync.usage, run)
+        self.tenants: AsyncTenants[By] = AsyncTenants(sync.tenants, run)
+        self.owners: AsyncOwners[By] = AsyncOwners(sync.owners, run)
+        self.roles: AsyncRoles[By] = AsyncRoles(sync.roles, run)
+        self.scopes: AsyncScopes[By] = AsyncScopes(sync.scopes, run)
+        self.keys: AsyncKeys[By] = AsyncKeys(sync.keys, run)
+        self.sessions: AsyncSessions[By] = AsyncSessions(sync.sessions, run)
+        self.signing_keys: AsyncSigningKeys[By] = AsyncSigningKeys(sync.signing_keys, run)
+        self.events: AsyncEvents[By] = AsyncEvents(sync.events, run)
+        self.audit: AsyncAudit[By] = AsyncAudit(sync.audit, run)
+        self.usage: AsyncUsage[By] = AsyncUsage(sync.usage, run)
 
     def scoped(
         self,

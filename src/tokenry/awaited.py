@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
+G = TypeVar("G")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -13,7 +14,7 @@ R = TypeVar("R")
 class awaited(Generic[P, R]):
     """The asynchronous twin of a method: the same parameters, the same answer, awaited."""
 
-    def __init__(self, method: Callable[Concatenate[Any, P], R]) -> None:
+    def __init__(self, method: Callable[Concatenate[G, P], R]) -> None:
         self._name = method.__name__
         self.__doc__ = method.__doc__
         self.__wrapped__ = method

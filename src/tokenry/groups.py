@@ -24,16 +24,16 @@ class Groups:
     def __init__(self, context: Context, subscribers: Subscribers) -> None:
         self._context = context
         self._subscribers = subscribers
-        self.tenants = Tenants(context)
-        self.owners = Owners(context)
-        self.roles = Roles(context)
-        self.scopes = Scopes(context)
-        self.keys = Keys(context)
-        self.sessions = Sessions(context)
-        self.signing_keys = SigningKeys(context)
-        self.events = Events(context, subscribers)
-        self.audit = Audit(context)
-        self.usage = Usage(context)
+        self.tenants: Tenants[By] = Tenants(context)
+        self.owners: Owners[By] = Owners(context)
+        self.roles: Roles[By] = Roles(context)
+        self.scopes: Scopes[By] = Scopes(context)
+        self.keys: Keys[By] = Keys(context)
+        self.sessions: Sessions[By] = Sessions(context)
+        self.signing_keys: SigningKeys[By] = SigningKeys(context)
+        self.events: Events[By] = Events(context, subscribers)
+        self.audit: Audit[By] = Audit(context)
+        self.usage: Usage[By] = Usage(context)
 
     def scoped(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, Unpack, overload
 
 from ..awaited import awaited
 from ..core.decide import Question
@@ -66,16 +66,16 @@ class AsyncOwn:
 class AsyncClient:
     """The same calls, awaited."""
 
-    tenants: aio.AsyncTenants
-    owners: aio.AsyncOwners
-    roles: aio.AsyncRoles
-    scopes: aio.AsyncScopes
-    keys: aio.AsyncKeys
-    sessions: aio.AsyncSessions
-    signing_keys: aio.AsyncSigningKeys
-    events: aio.AsyncEvents
-    audit: aio.AsyncAudit
-    usage: aio.AsyncUsage
+    tenants: aio.AsyncTenants[Never]
+    owners: aio.AsyncOwners[Never]
+    roles: aio.AsyncRoles[Never]
+    scopes: aio.AsyncScopes[Never]
+    keys: aio.AsyncKeys[Never]
+    sessions: aio.AsyncSessions[Never]
+    signing_keys: aio.AsyncSigningKeys[Never]
+    events: aio.AsyncEvents[Never]
+    audit: aio.AsyncAudit[Never]
+    usage: aio.AsyncUsage[Never]
     me: AsyncOwn
     explain = awaited(Client.explain)
     exchange = awaited(Client.exchange)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import update_wrapper
@@ -46,6 +47,12 @@ def slug(tenant: object) -> str:
     return tenant
 
 
+def own_signature(of_library: inspect.Signature) -> inspect.Signature:
+    """Return the signature of a client's call: the library's without the group, and without `by`."""
+    parameters = [part for part in of_library.parameters.values() if part.name not in ("self", "by")]
+    return of_library.replace(parameters=parameters)
+
+
 class iterate:
     """The `iterate` of a group whose `list` returns pages."""
 
@@ -56,7 +63,9 @@ class iterate:
         if group is None:
             return self
         walk, pages = group._walk, group.list
-        return named(self.__wrapped__, lambda *args, **asked: walk(pages, *args, **asked))
+        walked = named(self.__wrapped__, lambda *args, **asked: walk(pages, *args, **asked))
+        walked.__signature__ = own_signature(walked.__signature__)
+        return walked
 
 
 class call:
@@ -76,6 +85,7 @@ class call:
             given.pop("self")
             return group._send(self._sending(given, group._tenant))
 
+        send.__signature__ = own_signature(self._operation.signature)  # type: ignore[attr-defined]
         return update_wrapper(send, self.__wrapped__)
 
     def _sending(self, given: dict[str, Any], tenant: Any) -> Sending:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, Unpack, overload
 
 from ..core.decide import ClientAddress, Question
 from ..core.errors import ConfigError, Denied
@@ -40,16 +40,16 @@ if TYPE_CHECKING:
 class Client:
     """The library's calls, made over HTTP. One instance serves all threads, and forked children too."""
 
-    tenants: Tenants
-    owners: Owners
-    roles: Roles
-    scopes: Scopes
-    keys: Keys
-    sessions: Sessions
-    signing_keys: SigningKeys
-    events: Events
-    audit: Audit
-    usage: Usage
+    tenants: Tenants[Never]
+    owners: Owners[Never]
+    roles: Roles[Never]
+    scopes: Scopes[Never]
+    keys: Keys[Never]
+    sessions: Sessions[Never]
+    signing_keys: SigningKeys[Never]
+    events: Events[Never]
+    audit: Audit[Never]
+    usage: Usage[Never]
     me: groups.Own
     _walk: Callable[..., Any] = staticmethod(walk)
 

@@ -8,6 +8,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from .model import Page
 
+G = TypeVar("G")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ async def walk_awaited(pages: Callable[..., Awaitable[Page[T]]], *args: Any, **a
 class walked(Generic[P, T]):
     """The `iterate` of a group whose `list` returns pages."""
 
-    def __init__(self, method: Callable[Concatenate[Any, P], Page[T]]) -> None:
+    def __init__(self, method: Callable[Concatenate[G, P], Page[T]]) -> None:
         self.__wrapped__ = method
         self.__doc__ = _DOC
 
@@ -57,7 +58,7 @@ class walked(Generic[P, T]):
 class walked_awaited(Generic[P, T]):
     """The `iterate` of a group whose `list` is awaited."""
 
-    def __init__(self, method: Callable[Concatenate[Any, P], Page[T]]) -> None:
+    def __init__(self, method: Callable[Concatenate[G, P], Page[T]]) -> None:
         self.__wrapped__ = method
         self.__doc__ = _DOC
 

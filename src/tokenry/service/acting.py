@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from tokenry.core import fields
@@ -21,6 +21,8 @@ from tokenry.core.secret import holds_credential
 from tokenry.core.verdict import KeyValid, SessionValid, TokenValid, Valid
 
 By: TypeAlias = str | int | UUID | Owner | Valid | NotGiven | None
+B = TypeVar("B", bound=By)
+"""What a group takes as `by=`: `By` in the library, nothing in a client, where the server knows who asks by the key."""
 Load: TypeAlias = Callable[[str, str], object]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Generic
 
 from tokenry.core import fields
 from tokenry.core.chain import cut_signature
@@ -16,7 +17,7 @@ from tokenry.core.ports import HeadRow
 from tokenry.core.walking import walked
 
 from .checking import Checking
-from .context import SYSTEM, By, Change, Context, Scene
+from .context import SYSTEM, B, By, Change, Context, Scene
 from .paging import page, place_of
 from .sealing import Sealing, head_of
 from .seeing import given
@@ -24,7 +25,7 @@ from .seeing import given
 _READ = "tokenry:audit:read"
 
 
-class Audit:
+class Audit(Generic[B]):
     """What was done in a tenant, by whom, and the proof that the record of it is whole.
 
     For operators and the program `tenant` may also be a tenant's id (`ten_…`): so the log of a deleted one is read.
@@ -44,7 +45,7 @@ class Audit:
         limit: int = 50,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Page[Entry]:
         """Return one page of entries, the newest first."""
         limit, before = fields.limit_of_page(limit), place_of("entry", cursor)
@@ -59,7 +60,7 @@ class Audit:
 
     iterate = walked(list)
 
-    def head(self, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Head:
+    def head(self, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Head:
         """Return the signed end of the chain, everything written so far included. Keep it where the database is not.
 
         Inside `using` it is the end of what was sealed before. Raise NotFound when nothing was.
@@ -74,7 +75,9 @@ class Audit:
                 raise NotFound("nothing was ever sealed in this audit log")
             return head_of(scene.tenant.slug, row)
 
-    def check(self, *, head: Head | None = None, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> AuditReport:
+    def check(
+        self, *, head: Head | None = None, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
+    ) -> AuditReport:
         """Check every entry, the chain over them, and that `head`, kept from earlier, still lies on it.
 
         Finds editing, deleting, swapping and inserting; a tail cut off together with the head in the database is found
@@ -92,7 +95,7 @@ class Audit:
             if report or checking.cut_position == (row.cut_position if row else 0):
                 return report  # else entries were cut meanwhile: look again
 
-    def cut(self, *, before: datetime, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> int:
+    def cut(self, *, before: datetime, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> int:
         """Remove entries older than a moment, up to a signed checkpoint that `check` begins at; return how many.
 
         Raise Conflict when the end of the log is not as it was left: a checkpoint would vouch for it.

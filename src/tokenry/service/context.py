@@ -23,6 +23,7 @@ from tokenry.core.ports import DROPPED, Rows, Sealed, Store
 from tokenry.core.trace import Trace
 
 from .acting import Acting, check_by
+from .acting import B as B
 from .acting import By as By
 from .acting import external as external
 from .spans import NoSpans, Spans

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Generic, TypeAlias
 
 from tokenry.core import fields
 from tokenry.core.errors import Invalid, shown
@@ -13,7 +13,7 @@ from tokenry.core.events import EVENT_TYPES, matches
 from tokenry.core.model import NOT_GIVEN, Event, NotGiven, Page
 from tokenry.core.walking import walked
 
-from .context import By, Context
+from .context import B, Context
 from .paging import page, place_of
 
 _PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -49,7 +49,7 @@ class Subscribers:
                         _log.exception("a subscriber failed on %s (%s)", event.type, event.id)
 
 
-class Events:
+class Events(Generic[B]):
     """What happened in a tenant, in the order in which it was committed."""
 
     def __init__(self, context: Context, subscribers: Subscribers) -> None:
@@ -64,7 +64,7 @@ class Events:
         limit: int = 100,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Page[Event]:
         """Return one page of events after a sequence number, the oldest first.
 

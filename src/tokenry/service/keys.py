@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic
 
 from tokenry.core import fields
 from tokenry.core.decide import ClientAddress
@@ -20,14 +20,14 @@ from tokenry.core.verdict import Explanation
 from tokenry.core.walking import walked
 
 from . import changing, ending, explaining, issuing
-from .context import By, Context
+from .context import B, Context
 from .paging import page, place_of
 from .seeing import given, read_filter, seen, visible
 
 _PLACE = re.compile(r"[0-9]{1,18}:key_[0-9A-Za-z]{22}", re.ASCII)
 
 
-class Keys:
+class Keys(Generic[B]):
     """The keys of a tenant. `by=` says who asks; leaving it out means the trusted program itself."""
 
     def __init__(self, context: Context) -> None:
@@ -50,7 +50,7 @@ class Keys:
         metadata: Mapping[str, object] | None = None,
         tags: Sequence[str] = (),
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
         idempotency_key: str | None = None,
     ) -> Issued:
         """Issue a key; its secret is in the answer this once.
@@ -68,7 +68,7 @@ class Keys:
         *,
         origins: issuing.Origins = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> list[Issued | TokenryError]:
         """Issue up to 1,000 keys, 200 in a transaction, each given as the arguments of `issue`.
 
@@ -79,7 +79,7 @@ class Keys:
             raise Invalid.one("keys", "not_a_list", "issue_many takes a list of mappings, one for each key")
         return issuing.issue_many(self._context, list(keys), tenant, by, origins)
 
-    def get(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:
+    def get(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Key:
         """Return a key; raise NotFound."""
         with self._context.reading(tenant, by) as scene:
             return visible(scene, id)
@@ -98,7 +98,7 @@ class Keys:
         limit: int = 50,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Page[Key]:
         """Return one page of keys, the newest first, in all states unless `status` says which. None means any."""
         asked = given(pick(KEY_FILTERS, locals()))
@@ -121,7 +121,7 @@ class Keys:
         limit: int = 100,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Page[Key]:
         """Return active keys with `now < expires_at <= now + within`, the most urgent first."""
         limit, place = fields.limit_of_page(limit), place_of("expiring", cursor, _PLACE.fullmatch)
@@ -152,7 +152,7 @@ class Keys:
         *,
         kid: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Key:
         """Return the key of a secret, or of the public `kid` of one, whatever its state; raise NotFound."""
         if (secret is None) == (kid is None):
@@ -163,7 +163,9 @@ class Keys:
             well_formed = len(wanted) == KID and wanted.isalnum()
             return seen(scene, scene.rows.keys.by_kid(scene.tenant, wanted, scene.now) if well_formed else None)
 
-    def limits(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> tuple[LimitState, ...]:
+    def limits(
+        self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
+    ) -> tuple[LimitState, ...]:
         """Return how every limit that counts for a key stands, defaults included, without its secret."""
         with self._context.reading(tenant, by) as scene:
             key, now, states = visible(scene, id), micros(scene.now), []
@@ -184,7 +186,7 @@ class Keys:
         ip: ClientAddress = None,
         cost: int = 1,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Explanation:
         """Tell what a verifier would say to the key's current secret, check by check, without it and taking nothing."""
         key, limits = self.get(id, tenant=tenant, by=by), self.limits(id, tenant=tenant, by=by)
@@ -207,7 +209,7 @@ class Keys:
         tags: Sequence[str] | NotGiven = NOT_GIVEN,
         if_version: int | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Key:
         """Change what is given and leave the rest; never of a revoked key.
 
@@ -217,11 +219,11 @@ class Keys:
         given = {field: value for field, value in asked.items() if value is not NOT_GIVEN}
         return changing.update(self._context, id, given, if_version, tenant, by)
 
-    def disable(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:
+    def disable(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Key:
         """Switch a key off until `enable`; doing it twice is fine."""
         return changing.switch(self._context, id, False, tenant, by)
 
-    def enable(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:
+    def enable(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Key:
         """Switch a disabled key on again."""
         return changing.switch(self._context, id, True, tenant, by)
 
@@ -231,7 +233,7 @@ class Keys:
         *,
         grace: timedelta = timedelta(0),
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
         idempotency_key: str | None = None,
     ) -> Issued:
         """Give a live key a new secret and change nothing else; the old one works until `grace` is over.
@@ -241,7 +243,9 @@ class Keys:
         """
         return changing.rotate(self._context, id, grace, tenant, by, idempotency_key)
 
-    def revoke(self, id: str, *, reason: str = "", tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Key:
+    def revoke(
+        self, id: str, *, reason: str = "", tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
+    ) -> Key:
         """End a key for good, with every secret of it. Once this has returned, nobody is told `valid` any more.
 
         Doing it twice is fine and changes nothing; an unknown id raises NotFound.
@@ -262,7 +266,7 @@ class Keys:
         reason: str = "",
         dry_run: bool = True,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> BulkRevocation:
         """Revoke all living keys that every given filter means; at least one filter is needed.
 
@@ -277,7 +281,7 @@ class Keys:
         batches = ending.revoke_where(self._context, filters, reason, dry_run, NOT_GIVEN, NOT_GIVEN)
         return (ending.counted([items]) for items in batches)
 
-    def delete(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
+    def delete(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> None:
         """Revoke a live key and remove it, in one transaction; its audit entries stay."""
         ending.delete(self._context, id, tenant, by)
 
@@ -287,7 +291,7 @@ class Keys:
         expired_before: datetime | None = None,
         revoked_before: datetime | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> int:
         """Remove keys that expired or were revoked before a moment; return how many."""
         return ending.purge(self._context, expired_before, revoked_before, tenant, by)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, no_owner
@@ -15,7 +15,7 @@ from tokenry.core.walking import walked
 
 from . import ending, granting
 from .acting import told_by_host
-from .context import By, Change, Context, external
+from .context import B, Change, Context, external
 from .paging import page, place_of
 from .roles import check_roles
 
@@ -23,7 +23,7 @@ _READ = "tokenry:owners:read"
 _WRITE = "tokenry:owners:write"
 
 
-class Owners:
+class Owners(Generic[B]):
     """The owners of a tenant."""
 
     def __init__(self, context: Context) -> None:
@@ -39,7 +39,7 @@ class Owners:
         admin: bool | NotGiven = NOT_GIVEN,
         default_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Owner:
         """Create an owner, or change only the fields that are given; never its status.
 
@@ -61,7 +61,7 @@ class Owners:
                     raise
         raise AssertionError("unreachable")
 
-    def get(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
+    def get(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Owner:
         """Return an owner; raise NotFound."""
         with self._context.reading(tenant, by) as scene:
             return scene.owner(external_id, _READ)
@@ -73,7 +73,7 @@ class Owners:
         limit: int = 50,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Page[Owner]:
         """Return one page of owners, by external id; `text` looks in id, name and email, ignoring case and accents."""
         limit, after = fields.limit_of_page(limit), place_of("owner", cursor)
@@ -91,7 +91,9 @@ class Owners:
 
     iterate = walked(list)
 
-    def disable(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
+    def disable(
+        self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
+    ) -> Owner:
         """Disable an owner: from now on none of its credentials is valid. Doing it twice is fine.
 
         Its sessions end, many of them in batches after that. Repeat a call that was interrupted.
@@ -111,7 +113,9 @@ class Owners:
 
         return self._context.in_batches(tenant, by, batch)
 
-    def enable(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Owner:
+    def enable(
+        self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
+    ) -> Owner:
         """Make a disabled owner active again. No session from before lives."""
         found: list[Owner] = []
 
@@ -131,7 +135,7 @@ class Owners:
 
         return self._context.in_batches(tenant, by, batch)
 
-    def delete(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
+    def delete(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> None:
         """Delete an owner and revoke its keys. What they were stays readable until `keys.purge`; its name does not.
 
         An owner with more than 200 keys is disabled first, and its keys are then revoked in batches. Repeat a call that

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import Generic
 
 from tokenry.core import fields, scopes
 from tokenry.core.errors import LIST_MAX, Conflict, FieldError, Invalid, NotFound, shown
@@ -13,11 +14,11 @@ from tokenry.core.secret import holds_credential
 from tokenry.core.walking import walked
 
 from . import ending, granting
-from .context import By, Change, Context
+from .context import B, Change, Context
 from .paging import page, place_of
 
 
-class Roles:
+class Roles(Generic[B]):
     """The roles of a tenant. A key or owner that names a role holds its scopes as they are now."""
 
     def __init__(self, context: Context) -> None:
@@ -29,7 +30,7 @@ class Roles:
         *,
         scopes: Sequence[str],
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Role:
         """Create a role or replace its scopes; keys with the role hold the new ones at once."""
         errors: list[FieldError] = []
@@ -65,7 +66,7 @@ class Roles:
 
         return self._context.in_batches(tenant, by, one, alone=True)
 
-    def get(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Role:
+    def get(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Role:
         """Return a role; raise NotFound."""
         with self._context.reading(tenant, by) as scene:
             own = scene.actor.owner.roles if scene.actor.owner else ()
@@ -80,7 +81,7 @@ class Roles:
         limit: int = 50,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Page[Role]:
         """Return one page of roles, by name."""
         limit, after = fields.limit_of_page(limit), place_of("role", cursor)
@@ -95,7 +96,7 @@ class Roles:
 
     iterate = walked(list)
 
-    def delete(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> None:
+    def delete(self, name: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> None:
         """Delete a role: it grants nothing any more at once, and is removed from owners and keys in batches.
 
         Repeat a call that was interrupted; until then nobody can make a role of that name. Raise NotFound.
@@ -136,14 +137,14 @@ def _drop_from(marked: Change, kind: RoleHolder, name: str) -> bool:
             return True
 
 
-class Scopes:
+class Scopes(Generic[B]):
     """The catalogue of a tenant: what may be granted there. Without one any well-formed scope may."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def define(
-        self, entries: Sequence[str], *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN
+        self, entries: Sequence[str], *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
     ) -> tuple[str, ...]:
         """Replace the catalogue; entries may be patterns. What was granted before stays granted."""
         errors: list[FieldError] = []
@@ -157,14 +158,16 @@ class Scopes:
                 change.record("scopes.defined", change.tenant.slug, {"scopes": before}, {"scopes": clean})
         return clean
 
-    def list(self, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> tuple[str, ...]:
+    def list(self, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> tuple[str, ...]:
         """Return the catalogue, in the order in which it was defined; empty when there is none."""
         with self._context.reading(tenant, by) as scene:
             if not (scene.actor.may("tokenry:scopes:read") or scene.actor.owner):
                 return ()
             return tuple(scene.rows.scopes.list(scene.tenant))
 
-    def check(self, asked: Iterable[str], *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> ScopeCheck:
+    def check(
+        self, asked: Iterable[str], *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
+    ) -> ScopeCheck:
         """Tell whether scopes may be granted here: falsy if not, with the unknown ones named in input order."""
         asked = _texts([asked] if isinstance(asked, str) else asked)
         with self._context.reading(tenant, by) as scene:  # whoever asks: it tells no name that was not asked for

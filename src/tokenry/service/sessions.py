@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Generic
 
 from tokenry.core import fields, scopes
 from tokenry.core.actors import PROGRAM, Actor, name_of
@@ -19,7 +19,7 @@ from tokenry.core.walking import walked
 
 from . import access, granting, issuing, refreshing
 from .acting import told_by_host
-from .context import By, Change, Context, Scene, external
+from .context import B, By, Change, Context, Scene, external
 from .ending import end_sessions, reason_of
 from .owners import put, same_owner
 from .paging import page, place_of
@@ -30,7 +30,7 @@ _BATCH = 500
 _KEPT = timedelta(days=30)
 
 
-class Sessions:
+class Sessions(Generic[B]):
     """The sessions of a tenant: each is one sign-in of an owner."""
 
     def __init__(self, context: Context) -> None:
@@ -46,7 +46,7 @@ class Sessions:
         device: Mapping[str, object] | None = None,
         client_id: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> SessionTokens:
         """Sign an owner in: return a session with its first access and refresh token.
 
@@ -73,7 +73,7 @@ class Sessions:
         """
         return refreshing.refresh(self._context, refresh, access, scopes, client_id, tenant)
 
-    def get(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> Session:
+    def get(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Session:
         """Return a session; raise NotFound."""
         with self._context.reading(tenant, by) as scene:
             return _visible(scene, id, READ)
@@ -85,7 +85,7 @@ class Sessions:
         limit: int = 50,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Page[Session]:
         """Return one page of sessions, the newest first; of one owner, or of all that the actor may see."""
         limit, before = fields.limit_of_page(limit), place_of("session", cursor, lambda id: is_id("ses", id))
@@ -107,7 +107,7 @@ class Sessions:
         reason: str = "",
         client_id: str | NotGiven | None = NOT_GIVEN,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Session:
         """End a session for good. Once this has returned, none of its tokens is valid any more. Raise NotFound.
 
@@ -124,7 +124,7 @@ class Sessions:
         reason: str = "",
         client_id: str | NotGiven | None = NOT_GIVEN,
         tenant: str | NotGiven | None = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Session:
         """End the session of a refresh token. `tenant=None` means the tenant of the token."""
         why = reason_of(reason)
@@ -144,7 +144,7 @@ class Sessions:
         keep: str | Sequence[str] | None = None,
         reason: str = "",
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> tuple[str, ...]:
         """End all sessions of an owner except those in `keep`; return the ids of the sessions that this call ended.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Generic
 
 import msgspec
 
@@ -25,7 +25,7 @@ from tokenry.core.ports import Store
 from tokenry.core.secret import joined, make_kid
 from tokenry.core.signing import RETIRING, SHARED, SigningRow
 
-from .context import By, Change, Context
+from .context import B, Change, Context
 from .sealed_keys import NONCE, opened, seal
 
 READ = "tokenry:signing_keys:read"
@@ -206,20 +206,20 @@ class Signers:
         return ring
 
 
-class SigningKeys:
+class SigningKeys(Generic[B]):
     """The keys that sign the access tokens of a tenant."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def list(self, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> tuple[SigningKey, ...]:
+    def list(self, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> tuple[SigningKey, ...]:
         """Return the keys of a tenant, the oldest first; a removed one stays in the list."""
         with self._context.reading(tenant, by) as scene:
             scene.actor.must(READ, "listing signing keys")
             rows = scene.rows.signing_keys.list(scene.tenant)
             return _told(rows, scene.tenant, self._context)
 
-    def rotate(self, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> SigningKey:
+    def rotate(self, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> SigningKey:
         """Let the next key sign from now on, and make another next one. What the last one signed stays good.
 
         Raise Conflict for HS256, whose secret is configured.
@@ -230,7 +230,7 @@ class SigningKeys:
             rows = change.rows.signing_keys.list(change.tenant)
             return next(key for key in _told(rows, change.tenant, self._context) if key.kid == kid)
 
-    def remove(self, kid: str, *, tenant: str | NotGiven = NOT_GIVEN, by: By = NOT_GIVEN) -> SigningKey:
+    def remove(self, kid: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> SigningKey:
         """Remove a key that has become known: nothing that it signed is accepted any more. Another one signs.
 
         On PostgreSQL other processes accept what it signed for up to 5 seconds more.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Generic
 
 from tokenry.core import fields, limits
 from tokenry.core.errors import Conflict, FieldError, NotFound, shown
@@ -15,7 +15,7 @@ from tokenry.core.ports import Clash
 from tokenry.core.secret import PREFIX_MAX, is_prefix
 from tokenry.core.walking import walked
 
-from .context import SYSTEM, By, Change, Context
+from .context import SYSTEM, B, By, Change, Context
 from .paging import page, place_of
 
 _WRITE = "tokenry:tenants:write"
@@ -24,7 +24,7 @@ _LIFE_MAX = timedelta(days=36_500)
 _FIXED = ("default", SYSTEM)
 
 
-class Tenants:
+class Tenants(Generic[B]):
     """The tenants of the installation; only operators and the trusted program reach them.
 
     An external id as `by` names an owner of the scoped tenant, here as everywhere: an operator comes as its `Owner`, as
@@ -45,7 +45,7 @@ class Tenants:
         never_allowed: bool = False,
         self_rotation_allowed: bool = False,
         default_limits: Sequence[Limit | Mapping[str, object]] = (),
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
         """Create a tenant; raise Conflict when the slug is taken.
 
@@ -78,14 +78,14 @@ class Tenants:
         except Clash:
             raise Conflict(f"there already is a tenant {shown(slug)}", field="slug") from None
 
-    def get(self, slug: str, *, by: By = NOT_GIVEN) -> Tenant:
+    def get(self, slug: str, *, by: B | NotGiven = NOT_GIVEN) -> Tenant:
         """Return a tenant; raise NotFound."""
         with self._context.reading(slug, by, home=self._context.tenant) as scene:
             if not scene.actor.may(_READ):
                 raise NotFound(f"there is no tenant {shown(slug)}")
             return scene.tenant
 
-    def list(self, *, limit: int = 50, cursor: str | None = None, by: By = NOT_GIVEN) -> Page[Tenant]:
+    def list(self, *, limit: int = 50, cursor: str | None = None, by: B | NotGiven = NOT_GIVEN) -> Page[Tenant]:
         """Return one page of tenants, by slug."""
         limit, after = fields.limit_of_page(limit), place_of("tenant", cursor)
         with self._context.reading(SYSTEM, by, home=self._context.tenant) as scene:
@@ -106,7 +106,7 @@ class Tenants:
         never_allowed: bool | NotGiven = NOT_GIVEN,
         self_rotation_allowed: bool | NotGiven = NOT_GIVEN,
         default_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
         """Change what is given. Keys that exist keep their prefix and their expiry; `default_limits` count at once."""
         asked = {
@@ -133,15 +133,15 @@ class Tenants:
             change.turns_all()
             return _again(change)
 
-    def suspend(self, slug: str, *, by: By = NOT_GIVEN) -> Tenant:
+    def suspend(self, slug: str, *, by: B | NotGiven = NOT_GIVEN) -> Tenant:
         """Suspend a tenant: from now on none of its credentials is valid. Doing it twice is fine."""
         return self._switch(slug, "suspended", "tenant.suspended", by)
 
-    def resume(self, slug: str, *, by: By = NOT_GIVEN) -> Tenant:
+    def resume(self, slug: str, *, by: B | NotGiven = NOT_GIVEN) -> Tenant:
         """Make a suspended tenant active again."""
         return self._switch(slug, "active", "tenant.resumed", by)
 
-    def delete(self, slug: str, *, by: By = NOT_GIVEN) -> None:
+    def delete(self, slug: str, *, by: B | NotGiven = NOT_GIVEN) -> None:
         """Remove a tenant that is suspended and has no owners left; its audit log stays, found by the tenant's id."""
         with self._change(slug, by) as change:
             if slug in _FIXED:

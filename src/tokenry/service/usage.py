@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Generic
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, NotFound
@@ -12,14 +13,14 @@ from tokenry.core.model import NOT_GIVEN, NotGiven, UsageHour, moment
 from tokenry.core.ports import Pepper, Spent, Want
 
 from . import seeing
-from .context import SYSTEM, By, Context
+from .context import SYSTEM, B, Context
 
 _NOTICES = ((1, 7), (1, 30), (1, None), (7, 30), (7, None), (30, None))
 """The days of each notice, with the notice that was the last one before; None for no notice yet."""
 _BATCH = 200
 
 
-class Usage:
+class Usage(Generic[B]):
     """How often the keys of a tenant were used, by hour and code."""
 
     def __init__(self, context: Context) -> None:
@@ -31,7 +32,7 @@ class Usage:
         *,
         since: datetime | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
-        by: By = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
     ) -> tuple[UsageHour, ...]:
         """Return the hours in which a key was presented, the oldest first; `flush` first for the last second."""
         errors: list[FieldError] = []

@@ -1,5 +1,6 @@
 """The library and its client, as a program of a user's own sees their types."""
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Literal, assert_type
 
 from tokenry import AsyncTokenry, Tokenry
@@ -63,9 +64,29 @@ async def awaited(tk: AsyncTokenry) -> None:
     assert_type(await tk.require("tk_live_…"), AnyValid)
 
 
+def acting(tk: Tokenry) -> None:
+    actor = tk.require("tk_live_…")
+    assert_type(tk.keys.issue("ada", name="CI", by=actor), Issued)
+    assert_type(tk.keys.iterate(by="ada"), Iterator[Key])
+    tk.keys.get("key_…", by=1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def acting_awaited(tk: AsyncTokenry) -> None:
+    assert_type(await tk.keys.issue("ada", name="CI", by="ada"), Issued)
+    assert_type(tk.keys.iterate(by="ada"), AsyncIterator[Key])
+    await tk.keys.get("key_…", by=1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 def client(tk: Client) -> None:
     assert_type(tk.verify("tk_live_…"), Verdict)
+    assert_type(tk.keys.issue("ada", name="CI"), Issued)
+    # A server knows who asks by the key of the client.
+    tk.keys.issue("ada", name="CI", by="ada")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    tk.owners.iterate(by="ada")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def client_awaited(tk: AsyncClient) -> None:
     assert_type(await tk.verify("tk_live_…"), Verdict)
+    assert_type(await tk.keys.issue("ada", name="CI"), Issued)
+    await tk.keys.issue("ada", name="CI", by="ada")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    tk.owners.iterate(by="ada")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from tests.contract.conftest import Issue
 from tokenry import Conflict, Invalid, Limit, NotFound
 from tokenry.testing import FakeClock
+from tokenry.types import Owner
 
 DAY = timedelta(days=1)
 
@@ -151,3 +152,31 @@ def test_an_update_is_one_entry_with_before_and_after(tk: Any, issue: Issue) -> 
 def test_an_unknown_key_is_not_found_before_any_field_is_looked_at(tk: Any) -> None:
     with pytest.raises(NotFound):
         tk.keys.update("key_" + "0" * 22, name="")
+
+
+def test_what_a_change_returns_is_what_is_read_afterwards(tk: Any, ada: Owner, clock: FakeClock) -> None:
+    key = tk.keys.issue("ada", name="k", scopes=["read:a"]).key
+    everything: dict[str, Any] = {
+        "name": " other ",
+        "description": "told",
+        "scopes": ["write:b", "read:a", "write:b"],
+        "allowed_ips": ["203.0.113.7"],
+        "limits": [{"name": "minute", "limit": 5, "window_seconds": 60}],
+        "expires_in": timedelta(days=3, microseconds=1),
+        "not_before": datetime(2020, 1, 1, tzinfo=timezone(timedelta(hours=2))),
+        "metadata": {"a": [1, 2.0, None, {"b": "ü"}]},
+        "tags": ["b", "a"],
+    }
+    for name, value in everything.items():
+        clock.advance(timedelta(seconds=1))
+        assert tk.keys.update(key.id, **{name: value}) == tk.keys.get(key.id), name
+    assert tk.keys.update(key.id, **everything) == tk.keys.get(key.id)
+    assert tk.keys.disable(key.id) == tk.keys.get(key.id)
+    assert tk.keys.update(key.id, description="off") == tk.keys.get(key.id)
+    tk.keys.enable(key.id)
+    assert tk.keys.rotate(key.id, grace=timedelta(hours=1)).key == tk.keys.get(key.id)
+    assert tk.keys.rotate(key.id).key == tk.keys.get(key.id)
+    clock.advance(timedelta(days=4))
+    assert tk.keys.update(key.id, description="over") == tk.keys.get(key.id)
+    assert tk.keys.update(key.id, expires_in=timedelta(days=1)) == tk.keys.get(key.id)
+    assert tk.keys.revoke(key.id, reason="left") == tk.keys.get(key.id)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from tokenry.core import fields, key_fields
 from tokenry.core.errors import Conflict, FieldError, Invalid, VersionConflict
 from tokenry.core.model import NOT_GIVEN, Issued, Key, SecretInfo
-from tokenry.core.ports import Clash
+from tokenry.core.ports import Clash, SecretRow
 
 from . import granting, seeing
 from .context import By, Change, Context
@@ -44,9 +44,17 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
             was = {name: before[name] for name in changed}
             change.record("key.updated", key.id, was, changed, owner=key.owner)
             change.turns_keys(key.id)
-            return seeing.visible(change, id)
+            return _changed(key, changed, change.now)
     except Clash:
         raise name_taken(given.get("name")) from None
+
+
+def _changed(key: Key, values: Mapping[str, Any], now: datetime) -> Key:
+    """Return a key with other values, as it is read from now on."""
+    expires_at = values.get("expires_at", key.expires_at)
+    is_over = expires_at is not None and expires_at <= now
+    status = key.status if key.status == "disabled" else "expired" if is_over else "active"
+    return replace(key, **values, status=status, updated_at=now, version=key.version + 1)
 
 
 def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
@@ -68,8 +76,24 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
         return seeing.visible(change, id)
 
 
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A rotation that was asked for, and the key as it was then: if it is another one by now, somebody was faster."""
+
+    seen: Key
+    grace: timedelta
+    idempotency_key: str | None
+
+
 def rotate(context: Context, id: str, grace: object, tenant: Any, by: By, idempotency_key: str | None) -> Issued:
     """Give a live key a new secret."""
+    return finish_rotation(context, begin_rotation(context, id, grace, tenant, by, idempotency_key), tenant, by)
+
+
+def begin_rotation(
+    context: Context, id: str, grace: object, tenant: Any, by: By, idempotency_key: str | None
+) -> Rotation:
+    """Read what is asked for, and the key as it is now."""
     errors: list[FieldError] = []
     lasts = fields.length("grace", grace, errors, least=timedelta(0), most=fields.GRACE_MAX)
     fields.refuse(errors)
@@ -80,21 +104,27 @@ def rotate(context: Context, id: str, grace: object, tenant: Any, by: By, idempo
                 f"a key that renews itself needs an idempotency key, or {_SELF_GRACE_MIN}: a lost answer is an outage"
             )
             raise Invalid.one("grace", "out_of_range", message)
-    for last in (idempotency_key is None, True):
+    return Rotation(seen, lasts, idempotency_key)
+
+
+def finish_rotation(context: Context, rotation: Rotation, tenant: Any, by: By) -> Issued:
+    """Rotate a key that is still as it was when that was asked for."""
+    for last in (rotation.idempotency_key is None, True):
         try:
-            return _rotate(context, seen, lasts, tenant, by, idempotency_key)
+            return _rotate(context, rotation, tenant, by)
         except Clash:  # the same call at the same moment: the second time its answer is found
             if last:
                 raise VersionConflict("the key was rotated at the same moment") from None
     raise AssertionError("unreachable")
 
 
-def _rotate(context: Context, seen: Key, grace: timedelta, tenant: Any, by: By, idempotency_key: str | None) -> Issued:
+def _rotate(context: Context, rotation: Rotation, tenant: Any, by: By) -> Issued:
+    seen, grace = rotation.seen, rotation.grace
     with context.changing(tenant, by) as change:
         key = seeing.renewable(change, seen.id, lock=True)
         granting.must_reveal(change, key)
         arguments = {"id": key.id, "grace": grace}
-        repeat = repeatable(change, "keys.rotate", idempotency_key, arguments)
+        repeat = repeatable(change, "keys.rotate", rotation.idempotency_key, arguments)
         if repeat is not None and repeat.saved is not None:
             return reissued(repeat)
         change.actor.must_be_current(key)
@@ -108,16 +138,19 @@ def _rotate(context: Context, seen: Key, grace: timedelta, tenant: Any, by: By, 
         after = {"kid": row.kid, "replaces": [info.kid for info in key.secrets], "grace_seconds": grace}
         change.record("key.rotated", key.id, None, after, owner=key.owner)
         change.turns_keys(key.id)
-        rotated = _with_secret(seeing.renewable(change, key.id), row.kid)
+        rotated = replace(key, version=key.version + 1, updated_at=change.now, secrets=_after(change, key, row, grace))
         if repeat is not None:
             repeat.save(rotated, prefix_of(change, key.environment))
     return Issued(rotated, secret)
 
 
-def _with_secret(key: Key, kid: str) -> Key:
-    """Return the key with its new secret in front, whatever the clock says of two in one microsecond."""
-    ordered: list[SecretInfo] = sorted(key.secrets, key=lambda info: info.kid != kid)
-    return replace(key, secrets=tuple(ordered))
+def _after(change: Change, key: Key, row: SecretRow, grace: timedelta) -> tuple[SecretInfo, ...]:
+    """Return the secrets of a key after its rotation: the new one, and the one before if that has a grace."""
+    new = SecretInfo(
+        kid=row.kid, created_at=change.now, ends_at=None, last_used_at=None, last_used_ip=None, use_count=0
+    )
+    kept = [replace(info, ends_at=change.now + grace) for info in key.secrets if grace and info.ends_at is None]
+    return (new, *kept)
 
 
 def _read(change: Change, key: Key, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,8 +31,8 @@ def revoke(context: Context, id: str, reason: str, tenant: Any, by: By) -> Key:
         if key.status == "revoked":
             change.turns_keys(key.id)
             return key
-        end(change, KeyFilter(), [key], reason)
-        return change.rows.keys.get(change.tenant, key.id, change.now) or key
+        ended = end(change, KeyFilter(), [key], reason)
+        return ended[0] if ended else change.rows.keys.get(change.tenant, key.id, change.now) or key
 
 
 def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) -> list[Key]:
@@ -53,6 +53,7 @@ def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) ->
                     revoke_reason=reason,
                     updated_at=change.now,
                     version=key.version + 1,
+                    secrets=(),
                 )
             )
     if living:  # also those that somebody else has ended: who hears of this relies on it

@@ -243,6 +243,14 @@ class Keys(Generic[B]):
         """
         return changing.rotate(self._context, id, grace, tenant, by, idempotency_key)
 
+    def _begin_rotation(self, id: str, *, grace: timedelta, idempotency_key: str | None = None) -> changing.Rotation:
+        """Note how a key is now, for a rotation that waits for its turn."""
+        return changing.begin_rotation(self._context, id, grace, NOT_GIVEN, NOT_GIVEN, idempotency_key)
+
+    def _finish_rotation(self, rotation: changing.Rotation) -> Issued:
+        """Do it, unless the key was changed meanwhile."""
+        return changing.finish_rotation(self._context, rotation, NOT_GIVEN, NOT_GIVEN)
+
     def revoke(
         self, id: str, *, reason: str = "", tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
     ) -> Key:

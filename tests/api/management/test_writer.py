@@ -6,7 +6,10 @@ import asyncio
 import threading
 from typing import Any
 
+from httpx2 import ASGITransport, AsyncClient
+
 from tests.api.management.conftest import Api
+from tokenry.api.management import Callers, Management
 from tokenry.api.management.gathering import Writer
 from tokenry.groups import Groups
 from tokenry.types import NotFound
@@ -39,7 +42,9 @@ def test_changes_that_wait_share_a_commit_and_not_a_failure(api: Api) -> None:
     *outcomes, last = asyncio.run(scenario())
     assert outcomes == ["revoked"] * 20
     assert isinstance(last, NotFound)
-    assert seen.count("COMMIT") == 1
+    steps = [text for text in seen if text in ("SAVEPOINT change", "COMMIT")]
+    first = steps.index("SAVEPOINT change")
+    assert steps[first : first + 22] == ["SAVEPOINT change"] * 21 + ["COMMIT"]
     entries = api.tk.audit.list(action="key.revoked", limit=50)
     assert {entry.subject for entry in entries} == set(ids)
 
@@ -60,3 +65,30 @@ def test_requests_at_the_same_time_are_told_apart_in_the_audit_log(api: Api) -> 
     entries = api.tk.audit.list(action="key.revoked", limit=50)
     assert {entry.subject for entry in entries} == set(ids)
     assert len({entry.request_id for entry in entries}) == len(ids)
+
+
+def test_of_two_rotations_at_a_time_one_is_told_that_it_was_too_late(api: Api) -> None:
+    id = api.tk.keys.issue("ada", name="k").key.id
+    entered, go_on = threading.Event(), threading.Event()
+    callers = Callers(api.tk)
+    app = Management(api.tk, callers)
+
+    def hold(groups: Groups) -> None:
+        entered.set()
+        assert go_on.wait(30)
+
+    async def scenario() -> list[int]:
+        holding = asyncio.ensure_future(callers._writer.change(hold))
+        while not entered.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        async with AsyncClient(
+            transport=ASGITransport(app), base_url="http://test", headers={"Authorization": f"Bearer {api.operator}"}
+        ) as client:
+            asked = [asyncio.ensure_future(client.post(f"/v1/keys/{id}/rotate")) for _ in range(2)]
+            while len(callers._writer._batches._waiting) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            go_on.set()
+            await holding
+            return [answer.status_code for answer in await asyncio.gather(*asked)]
+
+    assert sorted(asyncio.run(asyncio.wait_for(scenario(), 30))) == [200, 409]

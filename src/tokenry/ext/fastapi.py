@@ -47,7 +47,7 @@ _BEARER = HTTPBearer(description="An API key, or the access token of a session."
 class Refusal(HTTPException):
     """Raised in place of an answer: `problem` says why, and `response` is what the caller gets."""
 
-    def __init__(self, problem: Problem | None, response: Any) -> None:
+    def __init__(self, problem: Problem | None, response: Response) -> None:
         status, detail = (problem.status, problem.detail) if problem else (response.status_code, None)
         super().__init__(status, detail, dict(problem.headers) if problem else None)
         self.problem = problem
@@ -108,7 +108,7 @@ class FastAPITokenry(Hooks):
         request: Request,
         response: Response,
         owner: OwnerId,
-        claims: Mapping[str, Any] | None = None,
+        claims: Mapping[str, object] | None = None,
         **asked: Unpack[Starting],
     ) -> SessionTokens:
         """Start a session for an owner (made if there is none), put its cookies on a response and return its tokens.
@@ -164,7 +164,13 @@ class Required(SecurityBase, Generic[V]):
     """A dependency: the verdict of the credential that a request or a WebSocket presents."""
 
     def __init__(
-        self, auth: FastAPITokenry, scopes: Any, kinds: tuple[Kind, ...], asked: Asked, *, optional: bool = False
+        self,
+        auth: FastAPITokenry,
+        scopes: ScopesAsked | None,
+        kinds: tuple[Kind, ...],
+        asked: Asked,
+        *,
+        optional: bool = False,
     ) -> None:
         self.model = _BEARER
         self.scheme_name = BEARER

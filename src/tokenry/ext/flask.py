@@ -174,7 +174,7 @@ class FlaskTokenry(Hooks, Decorators):
         self,
         response: ResponseReturnValue,
         owner: OwnerId,
-        claims: Mapping[str, Any] | None = None,
+        claims: Mapping[str, object] | None = None,
         **asked: Unpack[Starting],
     ) -> Response:
         """Start a session for an owner (made if there is none) and put its cookies on a response.

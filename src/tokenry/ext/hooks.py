@@ -60,7 +60,7 @@ class Hooks:
         """Register what answers every problem that no other hook has answered."""
         return self._keep("error_answer", fn)
 
-    def step(self, name: str) -> Callable[..., Any] | None:
+    def step(self, name: str) -> Callable[..., object] | None:
         """Return what is registered for a step."""
         return self._steps.get(name)
 

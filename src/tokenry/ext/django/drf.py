@@ -18,6 +18,8 @@ try:
     from rest_framework.authentication import BaseAuthentication
     from rest_framework.exceptions import APIException
     from rest_framework.permissions import BasePermission
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
     from rest_framework.views import exception_handler as drf_exception_handler
 except ModuleNotFoundError as error:
     raise missing(error, "djangorestframework") from None
@@ -64,7 +66,7 @@ class TokenryAuthentication(BaseAuthentication):
     `request.user` is what the project loads, else a `Holder`; `request.auth` is the verdict.
     """
 
-    def authenticate(self, request: Any) -> tuple[Any, AnyValid] | None:
+    def authenticate(self, request: Request) -> tuple[object, AnyValid] | None:
         """Return the user and the verdict, None when no credential came; raise Refused."""
         wanted = _need_of((request.parser_context or {}).get("view"), request.method)
         try:
@@ -76,7 +78,7 @@ class TokenryAuthentication(BaseAuthentication):
         # Never whom Django's own session knows: that may be somebody else than the credential's owner.
         return (Holder(found) if user_loader() is None else request._request.user), found
 
-    def authenticate_header(self, request: Any) -> str:
+    def authenticate_header(self, request: Request) -> str:
         """Return the challenge to a request without a credential."""
         return "Bearer"
 
@@ -84,7 +86,7 @@ class TokenryAuthentication(BaseAuthentication):
 class CredentialRequired(BasePermission):
     """Lets in who was let in by a credential, not who is known in some other way."""
 
-    def has_permission(self, request: Any, view: Any) -> bool:
+    def has_permission(self, request: Request, view: APIView) -> bool:
         """Tell whether the request carries a verdict; raise Refused when nothing came at all."""
         if isinstance(request.auth, Valid):
             return True
@@ -93,12 +95,13 @@ class CredentialRequired(BasePermission):
         return False
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
+def exception_handler(error: Exception, context: dict[str, object]) -> HttpResponse | None:
     """Answer refusals as problems and with their hooks; for `EXCEPTION_HANDLER` of `REST_FRAMEWORK`."""
     if isinstance(error, Refused):
         response: HttpResponse = answer(error.problem)
         return response
-    return drf_exception_handler(error, context)
+    handled: HttpResponse | None = drf_exception_handler(error, context)
+    return handled
 
 
 def _need_of(view: Any, method: str) -> Need:

@@ -28,7 +28,7 @@ def sign_in(
     request: HttpRequest,
     response: H,
     owner: OwnerId,
-    claims: Mapping[str, Any] | None = None,
+    claims: Mapping[str, object] | None = None,
     **asked: Unpack[Starting],
 ) -> H | HttpResponse:
     """Start a session for an owner (made if there is none) and put its cookies on a response, which is returned.

@@ -23,12 +23,12 @@ from .hot.turns import Turns
 from .hot.verify import ADMITTED, Hot
 from .management import Callers, Management
 from .oauth.endpoints import OAuth
-from .paths import AUTH, BODY_MAX, SMALL_MAX, place_of
 from .process.counters import Counters
 from .process.logs import AccessLog, begin_request
 from .process.settings import ServerSettings
 from .reference.hot_routes import described as with_hot
 from .reference.oauth_routes import described as with_oauth
+from .routes import AUTH, BODY_MAX, SMALL_MAX, place_of
 
 _PIECE_BYTES = 16 * 1024
 

@@ -3,7 +3,7 @@
 The server takes its routes, its policy, the types of its requests and its reference from here, the client its calls.
 """
 
-from .deprecation import Deprecated
+from ..core.deprecation import Deprecated
 from .operation import Operation, Reach, Rule
 from .table import NOUNS, OPERATIONS
 

@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ..core.deprecation import Deprecated
 from ..core.memo import KIB
 from .answers import Answer
-from .deprecation import Deprecated
 from .fields import ARGUMENTS, LISTS, on_wire
 
 HEADERS: Final = {"idempotency_key": "Idempotency-Key", "if_version": "If-Match"}

@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.management.conftest import Api
-from tokenry.api.reference.markdown import table
+from tokenry.api.reference.markdown import table, table_of_routes
 from tokenry.edge import Throttle
 from tokenry.edge.problems import KINDS
 from tokenry.operations import OPERATIONS
@@ -261,6 +261,7 @@ def test_every_code_is_documented_with_its_status() -> None:
 def test_the_table_of_operations_is_in_the_docs() -> None:
     text = (Path(__file__).parents[3] / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
     assert table() in text, "run: python -m tokenry.api.reference.markdown"
+    assert table_of_routes() in text
 
 
 def test_every_route_is_documented(api: Api) -> None:

@@ -13,9 +13,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.client.conftest import Scripted, scripted  # noqa: F401
-from tokenry import Settings, Tokenry
+from tokenry import AsyncTokenry, Settings, Tokenry
+from tokenry.api.app import Served, create_app
 from tokenry.api.management import Callers, Management
+from tokenry.api.process.settings import ServerSettings
 from tokenry.api.reference import markdown
+from tokenry.api.reference.hot_routes import described as with_hot
+from tokenry.api.reference.oauth_routes import described as with_oauth
+from tokenry.api.routes import AUTH, BATCH, INTROSPECT, JWKS, METADATA, REVOKE, ROUTES, TOKEN, VERIFY
 from tokenry.client import Client, deprecation
 from tokenry.installation import make_operator_key
 from tokenry.operations import OPERATIONS, Deprecated
@@ -70,6 +75,61 @@ def test_the_reference_says_so(client: TestClient) -> None:
     assert [path for path, item in paths.items() for one in item.values() if "deprecated" in one] == ["/v1/keys/find"]
     assert next(line for line in markdown.table().splitlines() if SENTENCE in line).startswith("| `POST /v1/keys/find`")
     assert "answered until 2028-01-01 at least" in client.get("/docs").text
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """Give a server on which every route of verification and OAuth is deprecated."""
+    for path, route in ROUTES.items():
+        monkeypatch.setitem(ROUTES, path, dataclasses.replace(route, deprecated=DEPRECATED))
+    tk = AsyncTokenry("sqlite://", settings=Settings(background=False))
+    served = Served(tk, ServerSettings())
+    operator = str(make_operator_key(served.sync).secret)
+    with TestClient(create_app(served), headers={"Authorization": f"Bearer {operator}"}) as client:
+        yield client
+    served.sync.close()
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    VERIFY: {"json": {"credential": "tk_live_1"}},
+    BATCH: {"json": {"questions": [{"credential": "tk_live_1"}]}},
+    AUTH: {},
+    TOKEN: {"data": {"grant_type": "none"}},
+    INTROSPECT: {"data": {"token": "tk_live_1"}},
+    REVOKE: {"data": {"token": "tk_rt_1"}},
+    JWKS: {},
+    METADATA: {},
+}
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_every_answer_of_verification_and_oauth_has_both_dates(server: TestClient, path: str) -> None:
+    tenant = f"/t/default{path}" if path.startswith("/oauth") else path
+    answers = [
+        server.request(ROUTES[path].verb, path, **GOOD[path]),
+        server.request(ROUTES[path].verb, tenant, **GOOD[path]),
+        server.request("PATCH", path),
+    ]
+    assert answers[2].status_code >= 400
+    for answer in answers:
+        assert dates(answer.headers) == (datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
+
+
+def test_the_reference_says_so_of_verification_and_oauth(server: TestClient) -> None:
+    paths = server.get("/openapi.json").json()["paths"]
+    for path, route in ROUTES.items():
+        told = paths[path][route.verb.lower()]
+        assert (told["operationId"], told["summary"]) == (route.id, route.about)
+        assert (told["deprecated"], told["x-sunset"]) == (True, "2028-01-01")
+        assert told["description"].startswith(SENTENCE)
+    assert markdown.table_of_routes().count(SENTENCE) == len(ROUTES)
+    assert server.get("/docs").text.count("answered until 2028-01-01 at least") == len(ROUTES)
+
+
+def test_the_table_of_routes_holds_every_path_outside_of_management() -> None:
+    with Tokenry("sqlite://", settings=Settings(background=False)) as tk:
+        document = with_oauth(with_hot(Management(tk, Callers(tk)).openapi(), operations=False))
+    assert {*document["paths"]} == {*ROUTES, *(one.path for one in OPERATIONS.values())}
 
 
 def test_less_than_a_year_of_notice_is_refused() -> None:

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from tokenry.edge.asgi import lines
 from tokenry.edge.problems import problem
 
-from ..paths import BODY_MAX
+from ..routes import BODY_MAX
 from .request import new_request_id
 from .sending import Sender
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..paths import SMALL_MAX
+from ..routes import SMALL_MAX
 
 BYTES_MAX = 16 * 1024 * 1024
 

@@ -28,7 +28,7 @@ from tokenry.types import KeyValid, Refused, Valid, Verdict
 
 from ..oauth import forms
 from ..oauth.forms import OAuthError, read_client, read_form, unknown_client
-from ..paths import INTROSPECT
+from ..routes import INTROSPECT
 from .questions import NOBODY
 
 if TYPE_CHECKING:

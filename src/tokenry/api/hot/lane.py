@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from ..paths import AUTH, BATCH, INTROSPECT, JWKS, VERIFY
 from ..problems import of
 from ..process.logs import begin_request
+from ..routes import AUTH, BATCH, INTROSPECT, JWKS, VERIFY
 from .guard import GuardedProtocol, Refused
 from .holding import is_small
 from .request import Answer, Request, Steps, Wish, own_query

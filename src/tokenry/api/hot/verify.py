@@ -11,15 +11,15 @@ from contextlib import suppress
 from typing import TypeVar
 
 from tokenry.edge import OPERATOR_ENVIRONMENT, Ask, Engine, Throttle, bounded, confined_to, grant_of, read_ask
-from tokenry.edge.asgi import lines
+from tokenry.edge.asgi import lines, texts
 from tokenry.edge.problems import Failed, Problem, problem, refused
 from tokenry.types import Invalid, KeyValid, Refused, TokenryError, Valid, Verdict
 
 from .. import problems
 from ..oauth.forms import KEY_SET, PUBLIC
-from ..paths import AUTH, BATCH, DEFAULT, INTROSPECT, JWKS, VERIFY, place_of
 from ..process.counters import Counters
 from ..process.settings import ServerSettings
+from ..routes import AUTH, BATCH, DEFAULT, INTROSPECT, JWKS, ROUTES, VERIFY, VERIFY_SCOPE, place_of
 from .answers import Answers
 from .cookies import read_cookie
 from .introspect import Introspection
@@ -34,7 +34,6 @@ from .questions import (
 )
 from .request import Answer, Request, Steps, Wish
 
-VERIFY_SCOPE = "tokenry:verify"
 V = TypeVar("V", bound=Verdict)
 _JSON = b"content-type: application/json\r\ncache-control: no-store\r\n"
 _KEY_SET = lines((("Content-Type", KEY_SET), *PUBLIC))
@@ -61,6 +60,7 @@ class Hot:
         self._answers = Answers()
         self._needs = Requirements()
         self._nginx = settings.auth_answers == "nginx"
+        self._of_deprecated = {path: lines(texts(route.fields)) for path, route in ROUTES.items() if route.deprecated}
         self._introspection = Introspection(self, engine.sync.settings.issuer)
         self.routes: dict[str, Callable[[Request], Steps]] = {
             VERIFY: self.verify,
@@ -273,6 +273,8 @@ class Hot:
 
     def said(self, route: str, status: int, lines: bytes, body: bytes, asked: Request) -> Answer:
         self._counters.answered(route, status)
+        if self._of_deprecated:
+            lines += self._of_deprecated.get(route, b"")
         return status, b"x-request-id: " + asked.request_id + b"\r\n" + lines, body
 
 

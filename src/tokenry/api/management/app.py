@@ -18,9 +18,9 @@ from tokenry.types import Issued, Key
 
 from .. import problems
 from ..bodies import check_kind, decoded
-from ..paths import SMALL_MAX
 from ..reference.openapi import document
 from ..reference.site import LARGE, Page, Site
+from ..routes import SMALL_MAX
 from ..threads import in_thread
 from .callers import Callers
 from .performing import perform

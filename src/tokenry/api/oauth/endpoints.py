@@ -6,7 +6,7 @@ Every tenant is an issuer of its own below `/t/{slug}`; without that, the endpoi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -28,7 +28,7 @@ from tokenry.types import NOT_GIVEN, Denied, Invalid, KeyValid, NotFound, NotGiv
 
 from .. import problems
 from ..management.gathering import Refresher
-from ..paths import INTROSPECT, JWKS, METADATA, REVOKE, TOKEN, place_of
+from ..routes import INTROSPECT, JWKS, METADATA, REVOKE, ROUTES, TOKEN, place_of
 from ..threads import in_thread, verify
 from . import forms
 from .forms import Client, Form, OAuthError, read_client, read_form
@@ -96,8 +96,9 @@ class OAuth:
         assert place is not None
         path, asked = place[0], Asked(scope, place[1])
         if path in self._public:
-            await self._tell(self._public[path], asked, send)
+            await self._tell(path, asked, send)
             return
+        dated = ROUTES[path].fields
         try:
             if asked.method != "POST":
                 raise OAuthError("invalid_request", "Send it with POST.", 405, [("Allow", "POST")])
@@ -108,9 +109,9 @@ class OAuth:
             body = await (self._token if path == TOKEN else self._revoke)(asked, form)
         except Exception as error:
             told = forms.of(error)
-            await respond(send, told.status, told.body(), raw([*_PRIVATE, *told.headers]))
+            await respond(send, told.status, told.body(), [*raw([*_PRIVATE, *told.headers]), *dated])
         else:
-            await respond(send, 200, body, raw(_PRIVATE))
+            await respond(send, 200, body, [*raw(_PRIVATE), *dated])
 
     async def _token(self, asked: Asked, form: Form) -> bytes:
         grant = self._grants.get(form.need("grant_type"))
@@ -219,17 +220,18 @@ class OAuth:
         now = datetime.fromtimestamp(self._now() / 1_000_000, UTC)
         return max(0, int((end - now) / timedelta(seconds=1)))
 
-    async def _tell(self, make: Callable[[str], Awaitable[tuple[bytes, str]]], asked: Asked, send: Send) -> None:
+    async def _tell(self, path: str, asked: Asked, send: Send) -> None:
         """Serve the JWKS or the metadata."""
+        dated = ROUTES[path].fields
         try:
             if asked.method not in ("GET", "HEAD"):
                 raise Failed(problem("method_not_allowed", headers=[("Allow", "GET, HEAD")]))
-            body, kind = await make(asked.slug)
+            body, kind = await self._public[path](asked.slug)
         except Exception as error:
             told = problems.of(error)
-            await respond(send, told.status, told.body(asked.request_id), raw(told.fields()))
+            await respond(send, told.status, told.body(asked.request_id), [*raw(told.fields()), *dated])
             return
-        fields = raw((("Content-Type", kind), *forms.PUBLIC))
+        fields = [*raw((("Content-Type", kind), *forms.PUBLIC)), *dated]
         await respond(send, 200, body, fields, is_head=asked.method == "HEAD")
 
     async def _key_set(self, slug: str) -> tuple[bytes, str]:

@@ -1,11 +1,13 @@
-"""What the OpenAPI document says of the hot routes and of operations, which the table does not hold."""
+"""What the OpenAPI document says of the requests and answers of the hot routes, and of operations."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from ..hot.questions import BATCH_MAX
+from ..routes import AUTH, BATCH, ROUTES, VERIFY
 from .examples import example
+from .openapi import dated
 
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
 _TEXT: Final = {"type": "string"}
@@ -71,9 +73,9 @@ _REFUSAL: Final[dict[str, Any]] = {
 }
 _ASKED: Final = {"credential": "tk_live_1…", "scopes": ["read:projects"], "ip": "203.0.113.7"}
 _ABOUT: Final = {
-    "verify": "A refusal is 200, too, with `valid` false and the reason as `code`, unless `?status=http` is asked.",
-    "verify.batch": f"At most {BATCH_MAX} questions, of which each takes from limits as one verification does.",
-    "auth": "Any method, and any path below. An unknown parameter is refused, so that a mistyped requirement lets "
+    VERIFY: "A refusal is 200, too, with `valid` false and the reason as `code`, unless `?status=http` is asked.",
+    BATCH: f"At most {BATCH_MAX} questions, of which each takes from limits as one verification does.",
+    AUTH: "Any method, and any path below. An unknown parameter is refused, so that a mistyped requirement lets "
     "nobody in. Below `/v1/auth/for/` the query belongs to the API: it is not read.",
 }
 
@@ -99,31 +101,25 @@ def described(document: dict[str, Any], *, operations: bool) -> dict[str, Any]:
         document["tags"].append({"name": "operations", "description": "For who runs the server; without a credential."})
         document["paths"] |= _OPERATIONS
     verdict = _verdict(document["components"]["schemas"])
-    verify = _operation("verify", "Answer whether a credential holds.", of_body, _ref("Verdict"), verdict)
+    verify = _operation(VERIFY, of_body, _ref("Verdict"), verdict)
     for code, why in _REFUSED.items():
         told = {"schema": _ref("Verdict"), "example": {**_REFUSAL, "code": why}}
         verify["responses"][str(code)]["content"]["application/json"] = told
     document["paths"] |= {
-        "/v1/verify": {
+        VERIFY: {
             "post": {
                 **verify,
                 "parameters": [{**status, "description": "Answer a refusal with 401, 403 or 429 in place of 200."}],
                 "requestBody": _body(_ref("VerifyQuestion"), _ASKED),
             }
         },
-        "/v1/verify/batch": {
+        BATCH: {
             "post": {
-                **_operation(
-                    "verify.batch",
-                    "Answer several questions in their order.",
-                    of_body,
-                    verdicts,
-                    {"verdicts": [verdict]},
-                ),
+                **_operation(BATCH, of_body, verdicts, {"verdicts": [verdict]}),
                 "requestBody": _body(questions, {"questions": [_ASKED]}),
             }
         },
-        "/v1/auth": {"get": _auth(refused)},
+        AUTH: {"get": _auth(refused)},
     }
     return document
 
@@ -174,7 +170,7 @@ def _auth(refused: dict[int, str]) -> dict[str, Any]:
         ("X-Auth-Require-Environment", "header", "As `environment`.", "live"),
     )
     told = {
-        **_operation("auth", "Answer a proxy that asks whether to let a request through.", refused),
+        **_operation(AUTH, refused),
         "parameters": [
             {"name": name, "in": place, "required": False, "schema": _TEXT, "description": about, "example": sample}
             for name, place, about, sample in places
@@ -194,8 +190,9 @@ def _verdict(components: dict[str, Any]) -> dict[str, Any]:
 
 
 def _operation(
-    id: str, summary: str, problems: dict[int, str], answer: dict[str, Any] | None = None, sample: Any = None
+    path: str, problems: dict[int, str], answer: dict[str, Any] | None = None, sample: Any = None
 ) -> dict[str, Any]:
+    route = ROUTES[path]
     good: dict[str, Any] = {"description": "The answer."}
     if answer is not None:
         good["content"] = {"application/json": {"schema": answer, "example": sample}}
@@ -205,9 +202,9 @@ def _operation(
     security: list[dict[str, Any]] = [{"bearer": []}, {"api_key": []}]
     return {
         "tags": ["verify"],
-        "operationId": id,
-        "summary": summary,
-        "description": _ABOUT[id],
+        "operationId": route.id,
+        "summary": route.about,
+        **dated(route.deprecated, _ABOUT[path]),
         "security": security,
         "responses": responses,
     }

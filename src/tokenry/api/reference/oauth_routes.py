@@ -1,8 +1,11 @@
-"""What the OpenAPI document says of the OAuth endpoints, which their standards describe better."""
+"""What the OpenAPI document says of the requests and answers of OAuth, which its standards describe better."""
 
 from __future__ import annotations
 
 from typing import Any, Final
+
+from ..routes import INTROSPECT, JWKS, METADATA, REVOKE, ROUTES, TOKEN
+from .openapi import dated
 
 _TEXT: Final = {"type": "string"}
 _MANY: Final = {"type": "array", "items": _TEXT}
@@ -95,16 +98,16 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
     }
     one = {"token": _TEXT, "token_type_hint": _TEXT}
     paths = document["paths"]
-    paths["/oauth/token"] = _post("token", token, _TOKENS, {"grant_type": "refresh_token", "refresh_token": "tk_rt_1…"})
-    paths["/oauth/introspect"] = _post("introspect", one, _INTROSPECTION, {"token": "tk_live_1…"}, _EITHER[1:])
-    paths["/oauth/revoke"] = _post("revoke", one, {"type": "object"}, {"token": "tk_rt_1…"})
-    paths["/.well-known/jwks.json"] = _get("jwks", "application/jwk-set+json", _JWKS)
-    paths["/.well-known/oauth-authorization-server"] = _get("metadata", "application/json", _METADATA)
+    paths[TOKEN] = _post(TOKEN, token, _TOKENS, {"grant_type": "refresh_token", "refresh_token": "tk_rt_1…"})
+    paths[INTROSPECT] = _post(INTROSPECT, one, _INTROSPECTION, {"token": "tk_live_1…"}, _EITHER[1:])
+    paths[REVOKE] = _post(REVOKE, one, {"type": "object"}, {"token": "tk_rt_1…"})
+    paths[JWKS] = _get(JWKS, "application/jwk-set+json", _JWKS)
+    paths[METADATA] = _get(METADATA, "application/json", _METADATA)
     return document
 
 
 def _post(
-    id: str,
+    path: str,
     fields: dict[str, Any],
     answer: dict[str, Any],
     sample: dict[str, str],
@@ -112,7 +115,7 @@ def _post(
 ) -> dict[str, Any]:
     """Return an endpoint that takes a form; the first field of the example is required."""
     form = {"type": "object", "required": [next(iter(sample))], "properties": {**fields, **_CLIENT}}
-    told = _operation(id, "application/json", answer, security)
+    told = _operation(path, "application/json", answer, security)
     content = {"schema": form, "example": sample}
     told["requestBody"] = {"required": True, "content": {"application/x-www-form-urlencoded": content}}
     for status, about in (
@@ -129,51 +132,46 @@ def _post(
     return {"post": told}
 
 
-def _get(id: str, kind: str, answer: dict[str, Any]) -> dict[str, Any]:
-    told = _operation(id, kind, answer, [])
+def _get(path: str, kind: str, answer: dict[str, Any]) -> dict[str, Any]:
+    told = _operation(path, kind, answer, [])
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     told["responses"] |= {str(status): {"description": "A problem.", "content": problem} for status in (404, 503)}
     return {"get": told}
 
 
-def _operation(id: str, kind: str, answer: dict[str, Any], security: list[dict[str, Any]]) -> dict[str, Any]:
-    summary, description, sample = _TOLD[id]
+def _operation(path: str, kind: str, answer: dict[str, Any], security: list[dict[str, Any]]) -> dict[str, Any]:
+    route, (description, sample) = ROUTES[path], _TOLD[path]
     content = {kind: {"schema": answer, "example": sample}}
     return {
         "tags": ["oauth"],
-        "operationId": f"oauth.{id}",
-        "summary": summary,
-        "description": description,
+        "operationId": route.id,
+        "summary": route.about,
+        **dated(route.deprecated, description),
         "security": security,
         "responses": {"200": {"description": "The answer.", "content": content}},
     }
 
 
-_TOLD: Final[dict[str, tuple[str, str, Any]]] = {
-    "token": (
-        "Get tokens for a refresh token, or for a key.",
+_TOLD: Final[dict[str, tuple[str, Any]]] = {
+    TOKEN: (
         "A refresh (RFC 6749) answers with the next pair of tokens, a token exchange (RFC 8693) with an access token.",
         _TOKEN_EXAMPLE,
     ),
-    "introspect": (
-        "Tell what a token is.",
+    INTROSPECT: (
         'RFC 7662, for callers with a key that holds `tokenry:verify`. What is not valid is `{"active": false}`.',
         _INTROSPECTION_EXAMPLE,
     ),
-    "revoke": (
-        "End the session of a token.",
+    REVOKE: (
         "RFC 7009, by the refresh or the access token. An unknown token has nothing to be ended, which is no error.",
         {},
     ),
-    "jwks": (
-        "The public keys of the issuer.",
+    JWKS: (
         "RFC 7517. Verifiers keep them for a minute, and ask again for a `kid` that they do not know.",
         {"keys": [_KEY_EXAMPLE]},
     ),
-    "metadata": (
-        "Where the endpoints of the issuer are.",
+    METADATA: (
         "RFC 8414. It needs an issuer that is a URL.",
         _METADATA_EXAMPLE,
     ),
 }
-"""The summary, the description and an example of the answer of each endpoint."""
+"""The description and an example of the answer of each endpoint."""

@@ -9,7 +9,7 @@ import msgspec
 
 from tokenry import __version__
 from tokenry.edge.problems import KINDS, MEDIA_TYPE
-from tokenry.operations import NOUNS, OPERATIONS, Operation, Reach
+from tokenry.operations import NOUNS, OPERATIONS, Deprecated, Operation, Reach
 from tokenry.operations.answers import ProblemDocument
 from tokenry.operations.fields import PATHS, Slug
 
@@ -91,14 +91,21 @@ def _operation(one: Operation, schemas: dict[Any, dict[str, Any]], components: d
         "parameters": _parameters(one, components),
         "responses": _responses(one, schemas, components),
     }
-    if one.deprecated is not None:
-        found |= {"deprecated": True, "x-sunset": str(one.deprecated.sunset), "description": one.deprecated.sentence}
+    found |= dated(one.deprecated)
     if one.request is not None and not one.reads_query:
         schema = schemas[one.request]
         content = {"schema": schema, "example": example_of_request(schema, components)}
         required = bool(components[one.request.__name__].get("required"))
         found["requestBody"] = {"required": required, "content": {"application/json": content}}
     return found
+
+
+def dated(deprecated: Deprecated | None, description: str = "") -> dict[str, Any]:
+    """Return the fields of an operation that say that it is deprecated, and its description."""
+    if deprecated is None:
+        return {"description": description} if description else {}
+    words = f"{deprecated.sentence} {description}".strip()
+    return {"deprecated": True, "x-sunset": str(deprecated.sunset), "description": words}
 
 
 def _parameters(one: Operation, components: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.core.test_token import KEY_RECORD, OWNER_RECORD, TENANT_RECORD, grant
 from tokenry.core.grant import COLUMNS, Grant, Row, compile_row, read_row, size_of_grant, with_owner
-from tokenry.core.limits import Limit, state
+from tokenry.core.limits import CountedLimit, state
 from tokenry.core.model import moment
 from tokenry.core.scopes import granted, size_of
 from tokenry.core.verdict import KeyValid
@@ -21,7 +21,12 @@ STORED: dict[str, Any] = {
     "revoked_at": None, "use_count": 0, "owner_status": "active", "slug": "acme", "tenant_status": "active",
     "key_record": msgspec.Raw(KEY_RECORD), "owner_record": msgspec.Raw(OWNER_RECORD),
     "tenant_record": msgspec.Raw(TENANT_RECORD),
+    "owner_limits": '[["o",6,60]]', "tenant_limits": '[["t",7,60]]',
+    "owner_limits_version": 2, "tenant_limits_version": 3,
 }  # fmt: skip
+
+
+LIMITS = (CountedLimit("m", 5, 60), CountedLimit("o", 6, 60, "owner"), CountedLimit("t", 7, 60, "tenant"))
 
 
 def row(**given: Any) -> Row:
@@ -48,8 +53,9 @@ def test_every_field_of_a_row_has_its_place_in_the_grant() -> None:
     assert told(compile_row(row())) == {
         "kid": "the kid", "tenant": "acme", "environment": "live", "suspended": False, "revoked": False, "ends_at": 1,
         "disabled": False, "not_before": 2, "expires_at": 3, "owner_disabled": False, "scopes": ("a", "b", "c", "d"),
-        "own_scopes": ("a", "b"), "addresses": ("10.0.0.0/8",), "limits": (Limit("m", 5, 60),),
-        "key_record": KEY_RECORD, "owner_record": OWNER_RECORD, "tenant_record": TENANT_RECORD, "proof": b"",
+        "own_scopes": ("a", "b"), "addresses": ("10.0.0.0/8",), "limits": LIMITS,
+        "key_record": KEY_RECORD, "owner_record": OWNER_RECORD, "tenant_record": TENANT_RECORD,
+        "limits_versions": (2, 3), "proof": b"",
         "counters": None, "unused": True, "read_at": None,
     }  # fmt: skip
 

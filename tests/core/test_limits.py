@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenry.core.limits import SECOND, Limit, check_list, reset_at, seconds_until, share_of, state, window_of
+from tokenry.core.limits import (
+    SECOND,
+    CountedLimit,
+    Limit,
+    check_list,
+    reset_at,
+    seconds_until,
+    share_of,
+    state,
+    window_of,
+)
 from tokenry.testing import FakeClock, throwaway
 
 SECONDS = st.integers(1, 366 * 86_400)
@@ -38,7 +48,7 @@ def test_after_the_seconds_until_a_reset_the_window_is_over_and_before_it_is_not
 
 @given(st.integers(1, 10**12), st.integers(-5, 10**12))
 def test_a_state_never_shows_less_than_nothing(count: int, remaining: int) -> None:
-    shown = state(Limit("a", count, 60), 0, remaining)
+    shown = state(CountedLimit("a", count, 60), 0, remaining)
     assert shown.remaining == max(0, remaining)
     assert shown.reset_at == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
 

@@ -33,11 +33,11 @@ VALUES: dict[str, dict[str, Any]] = {
     },
     "owner": {
         "id": "own_1", "external_id": "ada", "name": "Ada", "email": None, "roles": "[]", "admin": 0, "created_at": 1,
-        "updated_at": 1, "default_limits": "[]",
+        "updated_at": 1, "default_limits": "[]", "shared_limits": "[]",
     },
     "tenant": {
         "id": "ten_1", "name": "Acme", "prefix": "tk", "expires_in_default": 5, "expires_in_max": 7, "never_allowed": 1,
-        "self_rotation_allowed": 0, "created_at": 1, "default_limits": "[]",
+        "self_rotation_allowed": 0, "created_at": 1, "default_limits": "[]", "shared_limits": "[]",
     },
 }  # fmt: skip
 
@@ -187,7 +187,9 @@ def test_offline_nothing_is_told_but_what_the_token_says() -> None:
 
 def test_a_grant_tells_its_records() -> None:
     found = grant(suspended=True, owner_disabled=True)
-    assert (found.key_id, found.version, found.tenant_id, found.external_id) == ("key_1", 3, "ten_1", "ada")
+    assert (found.key_id, found.tenant_id, found.external_id) == ("key_1", "ten_1", "ada")
+    assert found.holder("key") == ("key_1", (3, 0, 0))
+    assert [found.holder(of) for of in ("owner", "tenant")] == [("own_1", (0,)), ("ten_1", (0,))]
     assert repr(found) == "Grant(kid='kid', tenant='acme')"
     assert found.__rich_repr__() == [("kid", "kid"), ("tenant", "acme")]
     assert (found.owner().status, found.tenant_of().status) == ("disabled", "suspended")

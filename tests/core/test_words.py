@@ -11,7 +11,17 @@ import pytest
 from tokenry.core.codes import CHECKS, CODES, REFRESH_CODES, RefreshCode
 from tokenry.core.events import matches
 from tokenry.core.ids import Ids, is_id, make_id
-from tokenry.core.limits import Limit, LimitState, carries, reset_at, seconds_until, share_of, state, window_of
+from tokenry.core.limits import (
+    CountedLimit,
+    Limit,
+    LimitState,
+    carries,
+    reset_at,
+    seconds_until,
+    share_of,
+    state,
+    window_of,
+)
 from tokenry.core.statuses import challenge, limit_fields, status_of
 from tokenry.core.verdict import Check, Explanation, Refused
 
@@ -59,16 +69,17 @@ def test_the_fields_of_limits_tell_every_limit() -> None:
     limits = [
         LimitState("h", 10, 3600, 3, NOW + timedelta(seconds=1.5)),
         LimitState("d", 5, 86_400, 0, NOW - timedelta(seconds=1)),
+        LimitState("h", 20, 60, 9, NOW, "owner"),
     ]
     assert limit_fields([], NOW) == []
     assert limit_fields(limits, NOW) == [
-        ("RateLimit-Policy", '"h";q=10;w=3600, "d";q=5;w=86400'),
-        ("RateLimit", '"h";r=3;t=2, "d";r=0;t=0'),
+        ("RateLimit-Policy", '"h";q=10;w=3600, "d";q=5;w=86400, "owner/h";q=20;w=60'),
+        ("RateLimit", '"h";r=3;t=2, "d";r=0;t=0, "owner/h";r=9;t=0'),
     ]
 
 
 def test_windows_are_aligned_to_the_epoch() -> None:
-    limit = Limit("h", 10, 60)
+    limit = CountedLimit("h", 10, 60)
     assert [window_of(limit, at * SECOND) for at in (0, 59, 60, 119)] == [0, 0, 1, 1]
     assert window_of(limit, 60 * SECOND - 1) == 0
     assert reset_at(limit, 0) == 60 * SECOND

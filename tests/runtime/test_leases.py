@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from tokenry.core.grant import KEY_SHOWN, Grant
-from tokenry.core.limits import SECOND, Limit, share_of
+from tokenry.core.limits import SECOND, Limit, counted_for, share_of
 from tokenry.core.ports import Want
 from tokenry.core.scopes import granted
 from tokenry.core.verdict import Refused
@@ -21,7 +21,7 @@ def a_grant(*limits: Limit, version: int = 1) -> Grant:
     known = {"id": "key_1", "version": version}
     record = json.dumps([known.get(column) for column in KEY_SHOWN.columns])
     fields = ("kid", "default", "live", False, False, None, False, None, None, False)
-    return Grant(*fields, granted(()), (), None, limits, record, '["own_1", "ada"]', '["ten_1"]')
+    return Grant(*fields, granted(()), (), None, counted_for("key", limits), record, '["own_1", "ada"]', '["ten_1"]')
 
 
 class Store:
@@ -96,7 +96,7 @@ def test_an_older_version_of_a_key_changes_nothing() -> None:
         refused = isinstance(taken, Refused)
         assert refused is (grant is not new and grant is not old)
         if not refused:
-            assert taken[0][0] == Limit("a", 3, 60)
+            assert taken[0][0] == counted_for("key", [Limit("a", 3, 60)])[0]
 
 
 def test_a_share_on_its_way_while_the_key_changes_goes_back() -> None:

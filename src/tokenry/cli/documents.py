@@ -117,10 +117,10 @@ def owner_row(owner: Owner) -> tuple[str, ...]:
     return (owner.external_id, owner.name or "-", owner.email or "-", roles, admin, owner.status)
 
 
-LIMIT_COLUMNS = ("limit", "of", "window", "remaining", "resets at")
+LIMIT_COLUMNS = ("limit", "counted for", "count", "window", "remaining", "resets at")
 
 
 def limit_row(state: LimitState) -> tuple[str, ...]:
     """Return the line of a limit in a table."""
     window = told(timedelta(seconds=state.window_seconds))
-    return (state.name, str(state.limit), window, str(state.remaining), day(state.reset_at))
+    return (state.name, state.of, str(state.limit), window, str(state.remaining), day(state.reset_at))

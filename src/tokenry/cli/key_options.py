@@ -70,12 +70,22 @@ DefaultLimit = Annotated[
     ),
 ]
 NoDefaultLimits = Annotated[bool, typer.Option("--no-default-limits", help="Take away every default limit.")]
+SharedLimit = Annotated[
+    list[Any] | None,
+    typer.Option(
+        "--shared-limit",
+        parser=read_limit,
+        metavar="LIMIT",
+        help="1000/1h, or burst=10/1s: for all keys together; may be repeated.",
+    ),
+]
+NoSharedLimits = Annotated[bool, typer.Option("--no-shared-limits", help="Take away every shared limit.")]
 
 
-def default_limits(call: Call, limits: list[Any] | None, empty: bool) -> list[Any] | None:
-    """Return the default limits that the options say, None when they say nothing."""
+def limits_of(call: Call, kind: str, limits: list[Any] | None, empty: bool) -> list[Any] | None:
+    """Return the `default` or `shared` limits that the options say, None when they say nothing."""
     if limits and empty:
-        usage(call.out, "--default-limit and --no-default-limits contradict each other")
+        usage(call.out, f"--{kind}-limit and --no-{kind}-limits contradict each other")
     return [] if empty else limits or None
 
 

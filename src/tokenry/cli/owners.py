@@ -9,7 +9,7 @@ import typer
 
 from .call import USAGE, Call, TenantOption, command
 from .documents import OWNER_COLUMNS, day, document, listed, owner_row
-from .key_options import DefaultLimit, NoDefaultLimits, default_limits
+from .key_options import DefaultLimit, NoDefaultLimits, NoSharedLimits, SharedLimit, limits_of
 from .keys import Yes
 from .pages import Cursor, Everything, Limit, listing
 
@@ -29,6 +29,8 @@ def put(
     admin: Annotated[bool | None, typer.Option("--admin/--no-admin", help="Whether it administers the tenant.")] = None,
     default_limit: DefaultLimit = None,
     no_default_limits: NoDefaultLimits = False,
+    shared_limit: SharedLimit = None,
+    no_shared_limits: NoSharedLimits = False,
     tenant: TenantOption = None,
 ) -> None:
     """Create an owner, or change only what is given. Its status stays as it is."""
@@ -36,8 +38,9 @@ def put(
         call.out.fail("--role and --no-roles contradict each other")
         raise typer.Exit(USAGE)
     roles = [] if no_roles else role or None
-    limits = default_limits(call, default_limit, no_default_limits)
-    asked = {"name": name, "email": email, "roles": roles, "admin": admin, "default_limits": limits}
+    asked = {"name": name, "email": email, "roles": roles, "admin": admin}
+    asked["default_limits"] = limits_of(call, "default", default_limit, no_default_limits)
+    asked["shared_limits"] = limits_of(call, "shared", shared_limit, no_shared_limits)
     given: dict[str, Any] = {field: value for field, value in asked.items() if value is not None}
     with call.managing(tenant) as tk:
         owner = tk.owners.put(external_id, **given)
@@ -70,9 +73,9 @@ def show(call: Call, external_id: OwnerId, tenant: TenantOption = None) -> None:
         call.out.document({"owner": document(owner)})
         return
     pairs = zip(OWNER_COLUMNS, owner_row(owner), strict=True)
-    limits = ", ".join(listed(limit) for limit in owner.default_limits)
     times = [
-        ("default limits", limits or "those of the tenant"),
+        ("default limits", ", ".join(map(listed, owner.default_limits)) or "those of the tenant"),
+        ("shared limits", ", ".join(map(listed, owner.shared_limits)) or "none"),
         ("created", day(owner.created_at)),
         ("updated", day(owner.updated_at, "unknown")),
     ]

@@ -10,7 +10,7 @@ import typer
 from .call import Call, command
 from .credentials import usage
 from .documents import day, document, listed
-from .key_options import DefaultLimit, NoDefaultLimits, default_limits
+from .key_options import DefaultLimit, NoDefaultLimits, NoSharedLimits, SharedLimit, limits_of
 from .keys import Yes
 from .lengths import length, told
 from .pages import Cursor, Everything, Limit, listing
@@ -51,11 +51,11 @@ def create(
     never_allowed: Never = None,
     self_rotation_allowed: SelfRotation = None,
     default_limit: DefaultLimit = None,
+    shared_limit: SharedLimit = None,
 ) -> None:
     """Create a tenant."""
-    given = _given(
-        name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed, default_limit or None
-    )
+    rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
+    given = _given(*rules, default_limit or None, shared_limit or None)
     with call.open() as tk:
         tenant = tk.tenants.create(slug, **given)
     call.out.say(f"tenant {tenant.slug!r} is {tenant.status}; its keys begin with {tenant.prefix}_")
@@ -81,6 +81,7 @@ def show(call: Call, slug: Slug) -> None:
     pairs = [("id", tenant.id), *zip(_COLUMNS, _row(tenant), strict=True)]
     pairs += [(rule, "allowed" if allowed else "not allowed") for rule, allowed in rules]
     pairs.append(("default limits", ", ".join(map(listed, tenant.default_limits)) or "none"))
+    pairs.append(("shared limits", ", ".join(map(listed, tenant.shared_limits)) or "none"))
     call.out.pairs([*pairs, ("created", day(tenant.created_at))])
 
 
@@ -96,10 +97,13 @@ def update(
     self_rotation_allowed: SelfRotation = None,
     default_limit: DefaultLimit = None,
     no_default_limits: NoDefaultLimits = False,
+    shared_limit: SharedLimit = None,
+    no_shared_limits: NoSharedLimits = False,
 ) -> None:
     """Change what is given. Keys that exist keep their prefix and their expiry."""
-    limits = default_limits(call, default_limit, no_default_limits)
-    given = _given(name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed, limits)
+    rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
+    default = limits_of(call, "default", default_limit, no_default_limits)
+    given = _given(*rules, default, limits_of(call, "shared", shared_limit, no_shared_limits))
     if not given:
         usage(call.out, "say what to change; `tokenry tenants update --help` lists what can be")
     with call.open() as tk:
@@ -155,6 +159,7 @@ def _given(*values: Any) -> dict[str, Any]:
         "never_allowed",
         "self_rotation_allowed",
         "default_limits",
+        "shared_limits",
     )
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 

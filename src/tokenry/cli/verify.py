@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tokenry.types import Refused, Valid
+from tokenry.types import LimitState, Refused, Valid
 
 from .call import REFUSED, Call, command
 from .credentials import SecretFile, presented
@@ -83,6 +83,11 @@ def _check_offline(text: str) -> None:
         )
 
 
+def _told(state: LimitState) -> str:
+    whose = "" if state.of == "key" else f" (shared by all keys of the {state.of})"
+    return f"{state.name}: {state.remaining} of {state.limit} left{whose}"
+
+
 def _answer(call: Call, verdict: Valid | Refused) -> None:
     if call.out.json:
         call.out.document(verdict_document(verdict))
@@ -97,5 +102,5 @@ def _answer(call: Call, verdict: Valid | Refused) -> None:
         pairs += [("scopes", ", ".join(verdict.scopes)), ("expires", expiry(key) if key else "")]
     elif verdict.retry_after is not None:
         pairs.append(("retry after", f"{verdict.retry_after} s"))
-    pairs += [("limit", f"{state.name}: {state.remaining} of {state.limit} left") for state in verdict.limits]
+    pairs += [("limit", _told(state)) for state in verdict.limits]
     call.out.pairs([pair for pair in pairs if pair[1]])

@@ -110,6 +110,7 @@ def verdict(found: Any) -> Verdict:
             cast(RefusalCode, msgspec.convert(found["code"], str)),
             msgspec.convert(found.get("retry_after"), int | None),
             msgspec.convert(found.get("limits", ()), tuple[LimitState, ...]),
+            msgspec.convert(found.get("limited_by"), LimitState | None),
         )
     if found["valid"] is not True:
         raise ValueError("neither valid nor refused")

@@ -50,7 +50,7 @@ CODES: Final[Mapping[str, str]] = {
     "owner_disabled": "The owner of the key is disabled.",
     "ip_not_allowed": "The key may not be used from this address, or the address is unknown and the key has a list.",
     "insufficient_scope": "The key does not hold the scopes that were asked for.",
-    "rate_limited": "A limit of the key is used up; try again after `retry_after` seconds.",
+    "rate_limited": "A limit (`limited_by`) of the key, owner or tenant is used up; wait `retry_after` seconds.",
 }
 """Every code of a refusal, in the order of the checks, with what it means."""
 

@@ -143,7 +143,7 @@ def owner(values: Mapping[str, object]) -> dict[str, Any]:
     for field, value in values.items():
         if field == "roles":
             clean[field] = roles(field, value, errors)
-        elif field == "default_limits":
+        elif field in ("default_limits", "shared_limits"):
             clean[field] = limits.check_list(field, value, errors)
         elif field == "admin":
             if not isinstance(value, bool):

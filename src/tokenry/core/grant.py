@@ -13,11 +13,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from . import addresses, scopes
-from .limits import Limit
+from .limits import CountedLimit, LimitOf
 from .memo import KIB, MIB, length, remembering
 from .model import Key, KeyStatus, Owner, Session, Tenant, moment_or_none
-from .records import KEY, OWNER, SECRET, SESSION, TENANT, decode, texts
-from .records import limits as stored_limits
+from .records import KEY, OWNER, SECRET, SESSION, TENANT, counted_limits, decode, texts
 
 T = TypeVar("T")
 
@@ -50,6 +49,10 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     key_record: msgspec.Raw
     owner_record: msgspec.Raw
     tenant_record: msgspec.Raw
+    owner_limits: str = "[]"
+    tenant_limits: str = "[]"
+    owner_limits_version: int = 0
+    tenant_limits_version: int = 0
     digest: bytes = b""
     grant: Any = None  # what it was compiled to, for all who waited for it
 
@@ -74,6 +77,7 @@ _ID: Final = KEY_SHOWN.place("id")
 assert SESSION_SHOWN.place("id") == _ID, "`Grant.key_id` reads both"
 _VERSION: Final = KEY_SHOWN.place("version")
 _TENANT_ID: Final = TENANT_SHOWN.place("id")
+_OWNER_ID: Final = OWNER_SHOWN.place("id")
 _EXTERNAL_ID: Final = OWNER_SHOWN.place("external_id")
 _OF_HOST: Final = ("name", "email", "roles", "admin")
 
@@ -101,10 +105,11 @@ class Grant(msgspec.Struct, gc=False):
     scopes: scopes.Granted
     own_scopes: tuple[str, ...]
     addresses: addresses.Addresses | None
-    limits: tuple[Limit, ...]  # those that count: the key's own, or the defaults of its owner or tenant
+    limits: tuple[CountedLimit, ...]  # all that one verification takes from
     key_record: bytes
     owner_record: bytes
     tenant_record: bytes
+    limits_versions: tuple[int, int] = (0, 0)
     proof: bytes = b""
     counters: Any = None
     unused: bool = False  # the secret was not used when it was looked up, and no use of it was counted since
@@ -124,11 +129,6 @@ class Grant(msgspec.Struct, gc=False):
         return str(decode(self.key_record)[_ID])
 
     @property
-    def version(self) -> int:
-        """The version of the key: of two grants of one key, the higher was read later."""
-        return int(decode(self.key_record)[_VERSION])
-
-    @property
     def tenant_id(self) -> str:
         """The id of the tenant."""
         return str(decode(self.tenant_record)[_TENANT_ID])
@@ -137,6 +137,15 @@ class Grant(msgspec.Struct, gc=False):
     def external_id(self) -> str:
         """The external id of the owner."""
         return str(decode(self.owner_record)[_EXTERNAL_ID])
+
+    def holder(self, of: LimitOf) -> tuple[str, tuple[int, ...]]:
+        """Return the id of what a limit is counted for, and the version of its limits: of two, the higher is newer."""
+        of_owner, of_tenant = self.limits_versions
+        if of == "owner":
+            return str(decode(self.owner_record)[_OWNER_ID]), (of_owner,)
+        if of == "tenant":
+            return self.tenant_id, (of_tenant,)
+        return self.key_id, (int(decode(self.key_record)[_VERSION]), of_owner, of_tenant)
 
     def key(self, status: KeyStatus) -> Key:
         """Build the public record of the key; of its secrets, and so of its use, it knows the presented one."""
@@ -203,10 +212,13 @@ def compile_row(row: Row) -> Grant:
         _granted((row.scopes, row.role_scopes)),
         texts(row.scopes),
         _addresses(row.allowed_ips),
-        stored_limits(row.limits),
+        counted_limits("key", row.limits)
+        + counted_limits("owner", row.owner_limits)
+        + counted_limits("tenant", row.tenant_limits),
         bytes(row.key_record),
         _shared(bytes(row.owner_record)),
         _shared(bytes(row.tenant_record)),
+        limits_versions=_shared((row.owner_limits_version, row.tenant_limits_version)),
         unused=row.use_count == 0,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from .errors import LIST_MAX, FieldError, shown
 from .mistakes import item, missing, name_unknown, within
@@ -30,15 +30,30 @@ class Limit:
     window_seconds: int
 
 
+LimitOf: TypeAlias = Literal["key", "owner", "tenant"]
+"""What a limit is counted for: one key, all keys of an owner together, or all keys of a tenant together."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountedLimit(Limit):
+    """A limit together with what it is counted for."""
+
+    of: LimitOf = "key"
+
+
 @dataclass(frozen=True, slots=True)
 class LimitState:
-    """How one limit stands: what is left of the window that ends at `reset_at`."""
+    """How one limit stands: what is left of the window that ends at `reset_at`.
+
+    `of` says whether the limit belongs to the key, or is shared by all keys of its owner or its tenant.
+    """
 
     name: str
     limit: int
     window_seconds: int
     remaining: int
     reset_at: datetime
+    of: LimitOf = "key"
 
 
 def window_of(limit: Limit, now: int) -> int:
@@ -51,10 +66,10 @@ def reset_at(limit: Limit, window: int) -> int:
     return (window + 1) * limit.window_seconds * SECOND
 
 
-def state(limit: Limit, window: int, remaining: int) -> LimitState:
+def state(limit: CountedLimit, window: int, remaining: int) -> LimitState:
     """Return the public state of a limit."""
     ends_at = _EPOCH + timedelta(seconds=(window + 1) * limit.window_seconds)
-    return LimitState(limit.name, limit.limit, limit.window_seconds, max(0, remaining), ends_at)
+    return LimitState(limit.name, limit.limit, limit.window_seconds, max(0, remaining), ends_at, limit.of)
 
 
 def carries(seconds: int, window: int, limit: Limit, now_window: int) -> bool:
@@ -82,8 +97,8 @@ def share_of(limit: int, left: int, need: int) -> int:
     return min(left, max(need, min(limit // 100, left // 8)))
 
 
-def counted(own: tuple[Limit, ...], of_owner: tuple[Limit, ...], of_tenant: tuple[Limit, ...]) -> tuple[Limit, ...]:
-    """Return the limits that count for a key: its own, else the defaults of its owner, else those of its tenant."""
+def key_limits(own: tuple[Limit, ...], of_owner: tuple[Limit, ...], of_tenant: tuple[Limit, ...]) -> tuple[Limit, ...]:
+    """Return the limits of a key by itself: its own, else the defaults of its owner, else those of its tenant."""
     return own or of_owner or of_tenant
 
 
@@ -128,6 +143,19 @@ def _read(place: str, value: object, errors: list[FieldError]) -> Limit | None:
 
 def _whole(value: Any, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
+
+
+def told_name(limit: CountedLimit | LimitState) -> str:
+    """Return the name of a limit in the fields RateLimit-Policy and RateLimit, where no two may have the same.
+
+    A limit of the key and one of its owner may have the same name, and no name has a slash.
+    """
+    return limit.name if limit.of == "key" else f"{limit.of}/{limit.name}"
+
+
+def counted_for(of: LimitOf, limits: Iterable[Limit]) -> tuple[CountedLimit, ...]:
+    """Return limits as they are counted for a key, an owner or a tenant."""
+    return tuple(CountedLimit(limit.name, limit.limit, limit.window_seconds, of) for limit in limits)
 
 
 def compiled(values: Iterable[tuple[str, int, int]]) -> tuple[Limit, ...]:

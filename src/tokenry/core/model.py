@@ -78,6 +78,7 @@ class Tenant:
     self_rotation_allowed: bool
     created_at: datetime
     default_limits: tuple[Limit, ...] = ()
+    shared_limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,7 @@ class Owner:
     updated_at: datetime | None = None
     """None when an older version of Tokenry wrote the record or sent it."""
     default_limits: tuple[Limit, ...] = ()
+    shared_limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,10 +143,10 @@ class Pepper:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A wish for units of one limit in one window."""
+    """A wish for units of one limit in one window; its holder is the key, owner or tenant that has the limit."""
 
     tenant_id: str
-    key_id: str
+    holder_id: str
     limit: Limit
     window: int
     need: int

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from .limits import Limit, compiled
+from .limits import CountedLimit, Limit, LimitOf, compiled, counted_for
 from .memo import KIB, MIB, remembering
 from .model import Key, Owner, SecretInfo, Session, Tenant, moment, moment_or_none
 
@@ -38,6 +38,17 @@ def texts(stored: str) -> tuple[str, ...]:
 def limits(stored: str) -> tuple[Limit, ...]:
     """Return a stored list of limits."""
     return compiled(json.loads(stored))
+
+
+@remembering(lambda key, _: 8 * len(key[1]), bytes_max=4 * MIB, each_max=8 * KIB)
+def _counted_limits(key: tuple[LimitOf, str]) -> tuple[CountedLimit, ...]:
+    of, stored = key
+    return counted_for(of, limits(stored))
+
+
+def counted_limits(of: LimitOf, stored: str) -> tuple[CountedLimit, ...]:
+    """Return a stored list of limits as they are counted for a key, an owner or a tenant."""
+    return () if stored == "[]" else _counted_limits((of, stored))
 
 
 def _texts_or_none(stored: str | None) -> tuple[str, ...] | None:

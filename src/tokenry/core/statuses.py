@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from .limits import LimitState
+from .limits import LimitState, told_name
 
 _FORBIDDEN = ("ip_not_allowed", "insufficient_scope")
 _TOO_MANY = ("quota_exceeded", "rate_limited", "throttled")
@@ -37,8 +37,8 @@ def limit_fields(limits: Iterable[LimitState], now: datetime) -> list[tuple[str,
     limits = tuple(limits)
     if not limits:
         return []
-    policy = ", ".join(f'"{limit.name}";q={limit.limit};w={limit.window_seconds}' for limit in limits)
-    left = ", ".join(f'"{limit.name}";r={limit.remaining};t={_seconds(limit.reset_at, now)}' for limit in limits)
+    policy = ", ".join(f'"{told_name(limit)}";q={limit.limit};w={limit.window_seconds}' for limit in limits)
+    left = ", ".join(f'"{told_name(one)}";r={one.remaining};t={_seconds(one.reset_at, now)}' for one in limits)
     return [("RateLimit-Policy", policy), ("RateLimit", left)]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 from .codes import RefusalCode, VerifyCode
 from .grant import Grant
-from .limits import Limit, LimitState, state
+from .limits import CountedLimit, LimitState, state
 from .model import Key, Owner, Session, Tenant
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["key", "session", "token"]
 """The kind of a credential: a key, the access token of a session, or a token that was derived from a key."""
 
-Taken: TypeAlias = tuple[tuple[Limit, int, int], ...]
+Taken: TypeAlias = tuple[tuple[CountedLimit, int, int], ...]
 """How every limit stood: the limit, its window, and what remained."""
 
 
@@ -162,12 +162,14 @@ class TokenValid(Valid):
 class Refused:
     """A refusal. Falsy; `code` says why, `retry_after` (whole seconds) when it is worth trying again.
 
-    A cost beyond the limit itself never passes: then there is no `retry_after`.
+    A cost beyond the limit itself never passes: then there is no `retry_after`. `limited_by` is the limit that refuses
+    a verification as `rate_limited`; of several, the one that refuses the longest.
     """
 
     code: RefusalCode
     retry_after: int | None = None
     limits: tuple[LimitState, ...] = ()
+    limited_by: LimitState | None = None
 
     def __bool__(self) -> Literal[False]:
         return False

@@ -18,6 +18,7 @@ from ..core.errors import ERRORS_MAX, LIST_MAX, no_owner
 from ..core.grant import Grant, size_of_grant
 from ..core.key_fields import CHECKS as KEY_CHECKS
 from ..core.lengths import record_of, written
+from ..core.limits import CountedLimit, told_name
 from ..core.media import is_json
 from ..core.memo import ENTRY_BYTES, KIB, MIB, Memo, length, remembering
 from ..core.presented import (
@@ -250,6 +251,7 @@ __all__ = [
     "OPERATOR_ENVIRONMENT",
     "SYSTEM",
     "Ask",
+    "CountedLimit",
     "Engine",
     "Found",
     "Grant",
@@ -297,6 +299,7 @@ __all__ = [
     "size_of_grant",
     "status_of",
     "taken_of",
+    "told_name",
     "unrepeated",
     "written",
 ]

@@ -112,7 +112,10 @@ ARGUMENTS: Final[dict[str, Any]] = {
         str, Meta(pattern=r"^[A-Za-z0-9_-]{1,2048}$", description="`next_cursor` of the page before.", examples=["b2s"])
     ],
     "default_limits": Annotated[
-        list[LimitBody], Meta(max_length=8, description="The limits of keys that have none of their own.")
+        list[LimitBody], Meta(max_length=8, description="The limits of each key that has none of its own.")
+    ],
+    "shared_limits": Annotated[
+        list[LimitBody], Meta(max_length=8, description="Limits that all keys of it use up together.")
     ],
     "description": Prose,
     "device": Annotated[Json, Meta(description="Kept for the owner to recognise the session.")],

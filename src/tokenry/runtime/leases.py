@@ -13,7 +13,7 @@ import threading
 from dataclasses import replace
 
 from tokenry.core.grant import Grant
-from tokenry.core.limits import SECOND, Limit, LimitState, carries, reset_at, seconds_until, state
+from tokenry.core.limits import SECOND, CountedLimit, Limit, LimitState, carries, reset_at, seconds_until, state
 from tokenry.core.ports import Want
 from tokenry.core.verdict import Refused, Taken
 
@@ -23,22 +23,22 @@ _FORGET = 60 * SECOND
 
 
 class Counter:
-    """What this process holds of one limit of one key. `left` is what the store had besides, None when unknown.
+    """What this process holds of one limit of one holder. `left` is what the store had besides, None when unknown.
 
     `limit` is an object of this counter and this version alone: a share that was leased for another one is not filled
     in here, even if the two are equal.
     """
 
-    __slots__ = ("asked_at", "key_id", "left", "limit", "span", "tenant_id", "units", "used_at", "version", "window")
+    __slots__ = ("asked_at", "holder_id", "left", "limit", "span", "tenant_id", "units", "used_at", "version", "window")
 
-    def __init__(self, tenant_id: str, key_id: str, limit: Limit, version: int, now: int) -> None:
+    def __init__(self, tenant_id: str, holder_id: str, limit: CountedLimit, version: tuple[int, ...], now: int) -> None:
         self.tenant_id = tenant_id
-        self.key_id = key_id
+        self.holder_id = holder_id
         self.asked_at = 0
         self.used_at = now
         self.renew(limit, version)
 
-    def renew(self, limit: Limit, version: int) -> None:
+    def renew(self, limit: CountedLimit, version: tuple[int, ...]) -> None:
         """Begin anew with the limit of a version; the store knows what was taken."""
         self.limit = replace(limit)
         self.version = version
@@ -49,7 +49,7 @@ class Counter:
 
     def want(self, units: int) -> Want:
         """Return the wish for so many units of the current window."""
-        return Want(self.tenant_id, self.key_id, self.limit, self.window, units)
+        return Want(self.tenant_id, self.holder_id, self.limit, self.window, units)
 
     def enter(self, now: int) -> None:
         """Go over to the window of this moment; units of an older one are void. Windows never go backwards."""
@@ -63,7 +63,7 @@ class Counter:
 
 
 class Leases:
-    """All counters of this process, by key and limit name: they outlive any grant."""
+    """All counters of this process, by holder and limit name: they outlive any grant."""
 
     def __init__(self) -> None:
         self.forget()
@@ -93,7 +93,7 @@ class Leases:
             if isinstance(lacking, Refused):
                 return lacking
             # In one order, as everywhere; of one limit, first what goes back.
-            return sorted(lacking + self._own_returns(grant), key=lambda want: (want.limit.name, want.need))
+            return sorted(lacking + self._own_returns(counters), key=_order)
 
     def fill(self, grant: Grant, wants: list[Want], shares: list[tuple[int, int, int]], now: int) -> None:
         """Put leased shares into their counters. What was leased of a limit that has changed meanwhile goes back."""
@@ -101,7 +101,7 @@ class Leases:
             for want, (window, units, left) in zip(wants, shares, strict=True):
                 if want.need < 0:  # was given back
                     continue
-                counter = self._counters.get((want.key_id, want.limit.name))
+                counter = self._counters.get((want.holder_id, want.limit.name))
                 if counter is None or counter.limit is not want.limit:
                     if units:
                         self._returns.append(replace(want, window=window, need=units))
@@ -112,9 +112,9 @@ class Leases:
                     counter.units += units
                     counter.left, counter.asked_at = left, now
 
-    def held(self, key_id: str, limit: Limit, window: int) -> int:
+    def held(self, holder_id: str, limit: Limit, window: int) -> int:
         """Return how many unspent units, of those that the store counts in a window, this process holds."""
-        counter = self._counters.get((key_id, limit.name))
+        counter = self._counters.get((holder_id, limit.name))
         if counter is None or not carries(counter.limit.window_seconds, counter.window, limit, window):
             return 0
         return counter.units
@@ -132,17 +132,17 @@ class Leases:
                     returns.append(counter.want(counter.units))
                     counter.units, counter.left = 0, None
         # In one order, so that two processes on one database never lock each other up.
-        return sorted(returns, key=lambda want: (want.key_id, want.limit.name))
+        return sorted(returns, key=_order)
 
     def _bind(self, grant: Grant, now: int) -> tuple[Counter, ...]:
-        """Give a grant the counters of its limits. Of two versions of a key the newer says how large they are."""
-        key_id, tenant_id, version = grant.key_id, grant.tenant_id, grant.version
-        found = []
+        """Give a grant the counters of its limits. Of two versions of a holder the newer says how large they are."""
+        tenant_id, found = grant.tenant_id, []
         for limit in grant.limits:
-            place = (key_id, limit.name)
+            holder_id, version = grant.holder(limit.of)
+            place = (holder_id, limit.name)
             counter = self._counters.get(place)
             if counter is None:
-                counter = self._counters[place] = Counter(tenant_id, key_id, limit, version, now)
+                counter = self._counters[place] = Counter(tenant_id, holder_id, limit, version, now)
             elif version > counter.version or (version == counter.version and limit != counter.limit):
                 # Even if the limit is the same: others may have been given more by a version in between.
                 if counter.units:
@@ -152,14 +152,18 @@ class Leases:
         grant.counters = tuple(found)
         return grant.counters  # type: ignore[no-any-return]
 
-    def _own_returns(self, grant: Grant) -> list[Want]:
-        """Take out what was leased under older versions of the same key: it goes back before more is leased."""
+    def _own_returns(self, counters: tuple[Counter, ...]) -> list[Want]:
+        """Take out what was leased under older versions of the same limits: it goes back before more is leased."""
         if not self._returns:
             return []
-        key_id = grant.key_id
-        own = [want for want in self._returns if want.key_id == key_id]
-        self._returns = [want for want in self._returns if want.key_id != key_id]
+        holders = {counter.holder_id for counter in counters}
+        own = [want for want in self._returns if want.holder_id in holders]
+        self._returns = [want for want in self._returns if want.holder_id not in holders]
         return [replace(want, need=-want.need) for want in own]
+
+
+def _order(want: Want) -> tuple[str, str, int]:
+    return want.holder_id, want.limit.name, want.need
 
 
 def _spend(counters: tuple[Counter, ...], cost: int, now: int) -> Taken:
@@ -180,7 +184,9 @@ def _lacking(counters: tuple[Counter, ...], cost: int, now: int) -> list[Want] |
             else:
                 empty.append(counter)
     if empty and not any(counter.left is None for counter in counters):
-        never = any(counter.limit.limit < cost for counter in empty)
-        wait = max(seconds_until(reset_at(counter.limit, counter.window), now) for counter in empty)
-        return Refused("rate_limited", None if never else wait, tuple(counter.state() for counter in counters))
+        # One whose limit is below the cost refuses for ever; of the others the one whose window ends last.
+        last = max(empty, key=lambda one: (one.limit.limit < cost, reset_at(one.limit, one.window)))
+        never = last.limit.limit < cost
+        wait = None if never else seconds_until(reset_at(last.limit, last.window), now)
+        return Refused("rate_limited", wait, tuple(counter.state() for counter in counters), last.state())
     return wants

@@ -11,15 +11,15 @@ from tokenry.core import fields
 from tokenry.core.decide import ClientAddress
 from tokenry.core.errors import Invalid, TokenryError
 from tokenry.core.key_fields import ARGUMENTS, pick
-from tokenry.core.limits import Limit, LimitState, counted, state, window_of
+from tokenry.core.limits import Limit, LimitState
 from tokenry.core.model import NOT_GIVEN, BulkRevocation, Issued, Key, NotGiven, OwnerId, Page, micros
-from tokenry.core.ports import KEY_FILTERS, Want
+from tokenry.core.ports import KEY_FILTERS
 from tokenry.core.scopes import ScopesAsked
 from tokenry.core.secret import KID, Secret, parse
 from tokenry.core.verdict import Explanation
 from tokenry.core.walking import walked
 
-from . import changing, ending, explaining, issuing
+from . import changing, ending, explaining, issuing, limits
 from .context import B, Context
 from .paging import page, place_of
 from .seeing import given, read_filter, seen, visible
@@ -166,17 +166,9 @@ class Keys(Generic[B]):
     def limits(
         self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
     ) -> tuple[LimitState, ...]:
-        """Return how every limit that counts for a key stands, defaults included, without its secret."""
+        """Return how every limit that counts for a key stands, without its secret: defaults and shared ones, too."""
         with self._context.reading(tenant, by) as scene:
-            key, now, states = visible(scene, id), micros(scene.now), []
-            owner = scene.rows.owners.get(scene.tenant, key.owner)
-            of_owner = owner.default_limits if owner is not None else ()
-            for limit in counted(key.limits, of_owner, scene.tenant.default_limits):
-                window = window_of(limit, now)
-                taken = scene.rows.limits.taken(Want(scene.tenant.id, key.id, limit, window, 0))
-                held = self._context.held(key.id, limit, window)
-                states.append(state(limit, window, limit.limit - taken + held))
-            return tuple(states)
+            return limits.states(scene, visible(scene, id))
 
     def explain(
         self,
@@ -189,8 +181,8 @@ class Keys(Generic[B]):
         by: B | NotGiven = NOT_GIVEN,
     ) -> Explanation:
         """Tell what a verifier would say to the key's current secret, check by check, without it and taking nothing."""
-        key, limits = self.get(id, tenant=tenant, by=by), self.limits(id, tenant=tenant, by=by)
-        return explaining.explain(self._context, key, limits, scopes, ip, cost)
+        key, states = self.get(id, tenant=tenant, by=by), self.limits(id, tenant=tenant, by=by)
+        return explaining.explain(self._context, key, states, scopes, ip, cost)
 
     def update(
         self,

@@ -38,15 +38,18 @@ class Owners(Generic[B]):
         roles: Sequence[str] | NotGiven = NOT_GIVEN,
         admin: bool | NotGiven = NOT_GIVEN,
         default_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
+        shared_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> Owner:
         """Create an owner, or change only the fields that are given; never its status.
 
         This is an upsert. Nothing is written when nothing changes, so it may be called at every sign-in.
-        `default_limits` are the limits of each key of the owner that has none of its own, instead of the tenant's.
+        `default_limits` are the limits of each key of the owner that has none of its own, instead of the tenant's: each
+        key is counted by itself. `shared_limits` are counted for all keys of the owner together.
         """
         asked = {"name": name, "email": email, "roles": roles, "admin": admin, "default_limits": default_limits}
+        asked["shared_limits"] = shared_limits
         given = fields.owner({field: value for field, value in asked.items() if value is not NOT_GIVEN})
 
         def one(change: Change) -> Owner | None:

@@ -45,13 +45,15 @@ class Tenants(Generic[B]):
         never_allowed: bool = False,
         self_rotation_allowed: bool = False,
         default_limits: Sequence[Limit | Mapping[str, object]] = (),
+        shared_limits: Sequence[Limit | Mapping[str, object]] = (),
         by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
         """Create a tenant; raise Conflict when the slug is taken.
 
         `prefix` begins its keys; keys live `expires_in_default` unless told otherwise, at most `expires_in_max`, and
         for ever only if `never_allowed`. With `self_rotation_allowed` a key may rotate itself. `default_limits` are the
-        limits of each key that has none of its own and whose owner has no `default_limits`.
+        limits of each key that has none of its own and whose owner has no `default_limits`: each key is counted by
+        itself. `shared_limits` are counted for all keys of the tenant together.
         """
         errors: list[FieldError] = []
         values = {
@@ -62,6 +64,7 @@ class Tenants(Generic[B]):
             "never_allowed": never_allowed,
             "self_rotation_allowed": self_rotation_allowed,
             "default_limits": default_limits,
+            "shared_limits": shared_limits,
         }
         slug = fields.slug("slug", slug, errors)
         clean = _read(values, errors)
@@ -106,9 +109,10 @@ class Tenants(Generic[B]):
         never_allowed: bool | NotGiven = NOT_GIVEN,
         self_rotation_allowed: bool | NotGiven = NOT_GIVEN,
         default_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
+        shared_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
-        """Change what is given. Keys that exist keep their prefix and their expiry; `default_limits` count at once."""
+        """Change what is given. Keys that exist keep their prefix and their expiry; changed limits count at once."""
         asked = {
             "name": name,
             "prefix": prefix,
@@ -117,6 +121,7 @@ class Tenants(Generic[B]):
             "never_allowed": never_allowed,
             "self_rotation_allowed": self_rotation_allowed,
             "default_limits": default_limits,
+            "shared_limits": shared_limits,
         }
         errors: list[FieldError] = []
         given = _read({name: value for name, value in asked.items() if value is not NOT_GIVEN}, errors)
@@ -206,7 +211,7 @@ def _read(values: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]
             if not isinstance(value, bool):
                 errors.append(FieldError(field, "not_a_bool", "must be True or False"))
             clean[field] = value
-        elif field == "default_limits":
+        elif field in ("default_limits", "shared_limits"):
             clean[field] = limits.check_list(field, value, errors)
         else:
             clean[field] = fields.length(field, value, errors, least=timedelta(seconds=1), most=_LIFE_MAX)

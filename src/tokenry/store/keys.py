@@ -311,9 +311,9 @@ class KeyRows:
 
     def delete(self, tenant: Tenant, ids: Sequence[str]) -> None:
         """Remove keys with their secrets, usage and counters."""
-        for table in (secret, usage_hour, limit_counter):
-            statement = delete(table).where(table.c.tenant_id == tenant.id, table.c.key_id.in_(ids))
-            self._connection.execute(statement)
+        for column in (secret.c.key_id, usage_hour.c.key_id, limit_counter.c.holder_id):
+            table = column.table
+            self._connection.execute(delete(table).where(table.c.tenant_id == tenant.id, column.in_(ids)))
         self._connection.execute(delete(key).where(key.c.tenant_id == tenant.id, key.c.id.in_(ids)))
 
     def unannounced(self, days: int, last: int | None, now: datetime, limit: int) -> Sequence[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """Counters of limits in SQL: processes lease shares of a window from one row and may give back what they hold.
 
-A counter belongs to a key and a limit's name. When the length of its windows changes, the row goes over to the new
-length and keeps what was taken, as long as the window it was taken in reaches into the new one.
+A counter belongs to a holder (a key, an owner or a tenant) and the name of a limit. When the length of its windows
+changes, the row goes over to the new length and keeps what was taken, as long as the window it was taken in reaches
+into the new one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .tables import limit_counter
 
 _HERE = (
     (limit_counter.c.tenant_id == bindparam("of_tenant"))
-    & (limit_counter.c.key_id == bindparam("of_key"))
+    & (limit_counter.c.holder_id == bindparam("of_holder"))
     & (limit_counter.c.name == bindparam("of_name"))
 )
 
@@ -34,7 +35,7 @@ def _begin(insert: Any) -> Any:
     other = row.window_seconds != new.window_seconds
     reaches = (row.window + 1) * row.window_seconds > new.window * new.window_seconds
     return statement.on_conflict_do_update(
-        index_elements=["tenant_id", "key_id", "name"],
+        index_elements=["tenant_id", "holder_id", "name"],
         set_={
             "window_seconds": new.window_seconds,
             "window": new.window,
@@ -71,7 +72,7 @@ class LimitRows:
             return want.window, 0, 0
         values = {
             "tenant_id": want.tenant_id,
-            "key_id": want.key_id,
+            "holder_id": want.holder_id,
             "name": want.limit.name,
             "window_seconds": want.limit.window_seconds,
             "window": want.window,
@@ -100,6 +101,6 @@ class LimitRows:
 def _here(want: Want) -> dict[str, object]:
     return {
         "of_tenant": want.tenant_id,
-        "of_key": want.key_id,
+        "of_holder": want.holder_id,
         "of_name": want.limit.name,
     }

@@ -39,6 +39,8 @@ _OF_OWNER = {
     "tenant_status": "t.status",
     "owner_record": array(*of("o", OWNER_SHOWN.columns)),
     "tenant_record": array(*of("t", TENANT_SHOWN.columns)),
+    "owner_limits_version": "o.limits_version",
+    "tenant_limits_version": "t.limits_version",
 }
 _OF_KEY = {
     **_OF_OWNER,
@@ -51,6 +53,8 @@ _OF_KEY = {
     "role_scopes": "{role_scopes}",
     "allowed_ips": "k.allowed_ips",
     "limits": "COALESCE(NULLIF(k.limits, '[]'), NULLIF(o.default_limits, '[]'), t.default_limits)",
+    "owner_limits": "o.shared_limits",
+    "tenant_limits": "t.shared_limits",
     "environment": "k.environment",
     "disabled_at": "k.disabled_at",
     "expires_at": "k.expires_at",
@@ -70,6 +74,8 @@ _OF_SESSION = {
     "role_scopes": "{role_scopes}",
     "allowed_ips": "'[]'",
     "limits": "'[]'",
+    "owner_limits": "'[]'",
+    "tenant_limits": "'[]'",
     "environment": "''",
     "disabled_at": "NULL",
     "expires_at": "x.expires_at",

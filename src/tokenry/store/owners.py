@@ -16,7 +16,7 @@ from tokenry.core.records import OWNER
 from .fixed import Fixed
 from .reach import reach
 from .tables import owner
-from .values import like, stored_row
+from .values import LIMITS, like, stored_row
 
 _ALIVE = owner.c.status != "deleted"
 _SELECT = select(*[owner.c[column] for column in OWNER.columns])
@@ -67,6 +67,8 @@ class OwnerRows:
 
     def update(self, tenant: Tenant, record: Owner, values: Mapping[str, Any], now: datetime) -> None:
         statement = update(owner).where(owner.c.tenant_id == tenant.id, owner.c.id == record.id)
+        if not LIMITS.isdisjoint(values):
+            statement = statement.values(limits_version=owner.c.limits_version + 1)
         row = {**values, "search": _search(replace(record, **values)), "updated_at": now}
         self._connection.execute(statement, stored_row(row))
 

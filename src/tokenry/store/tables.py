@@ -69,6 +69,8 @@ tenant = _table(
     Column("never_allowed", Boolean, nullable=False),
     Column("self_rotation_allowed", Boolean, nullable=False),
     _text("default_limits", "[]"),
+    _text("shared_limits", "[]"),
+    Column("limits_version", Integer, nullable=False, server_default="0"),
     _at("created_at"),
 )
 
@@ -82,6 +84,8 @@ owner = _table(
     _text("roles", "[]"),
     Column("admin", Boolean, nullable=False),
     _text("default_limits", "[]"),
+    _text("shared_limits", "[]"),
+    Column("limits_version", Integer, nullable=False, server_default="0"),
     _text("status"),
     _at("created_at"),
     _at_or_null("updated_at"),
@@ -344,12 +348,12 @@ usage_hour = _table(
 limit_counter = _table(
     "limit_counter",
     _id("tenant_id"),
-    _id("key_id"),
+    _id("holder_id"),
     _id("name"),
     Column("window_seconds", Integer, nullable=False),
     Column("window", BigInteger, nullable=False),
     _count("taken"),
-    PrimaryKeyConstraint("tenant_id", "key_id", "name"),
+    PrimaryKeyConstraint("tenant_id", "holder_id", "name"),
 )
 
 idempotency = _table(

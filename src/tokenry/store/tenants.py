@@ -26,7 +26,7 @@ from .tables import (
     tenant,
     usage_hour,
 )
-from .values import stored_row
+from .values import LIMITS, stored_row
 
 SELECT = select(*[tenant.c[column] for column in TENANT.columns])
 _BY_SLUG = SELECT.where(tenant.c.slug == bindparam("slug"))
@@ -66,7 +66,10 @@ class TenantRows:
         return [TENANT.record(row) for row in self._connection.execute(query)]
 
     def update(self, id: str, values: Mapping[str, Any]) -> None:
-        self._connection.execute(update(tenant).where(tenant.c.id == id), stored_row(values))
+        statement = update(tenant).where(tenant.c.id == id)
+        if not LIMITS.isdisjoint(values):
+            statement = statement.values(limits_version=tenant.c.limits_version + 1)
+        self._connection.execute(statement, stored_row(values))
 
     def delete(self, id: str) -> None:
         """Remove a tenant and what is left of it. Its audit entries stay."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, func, literal
 
 from tokenry.core.limits import Limit
 from tokenry.core.model import micros
+
+LIMITS: Final = frozenset(("default_limits", "shared_limits"))
+"""The columns of a tenant and an owner whose change gives its limits a new version."""
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=lambda limit: plain_limit(limit))
 

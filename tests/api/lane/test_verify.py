@@ -41,6 +41,7 @@ def test_a_valid_credential_is_answered_with_the_records_of_the_library(way: Way
         "claims",
         "limits",
         "retry_after",
+        "limited_by",
     ]
     assert (answer.status, told["valid"], told["code"], told["retry_after"]) == (200, True, "valid", None)
     assert set(told["key"]) == set(verdict.key.__slots__)
@@ -89,6 +90,7 @@ def test_a_refusal_is_a_verdict_and_on_request_a_status(
         "claims": {},
         "limits": [],
         "retry_after": None,
+        "limited_by": None,
     }
     mapped = ask(way, place.operator, question, target="/v1/verify?status=http")
     assert (mapped.status, mapped.json) == (status, answer.json)
@@ -109,11 +111,13 @@ def test_a_limit_is_told_with_what_is_left_and_when_to_try_again(way: Way, fresh
     answer = ask(own, place.operator, {"credential": key}, target="/v1/verify?status=http")
     assert (answer.status, answer.json["code"], answer.json["retry_after"]) == (429, "rate_limited", 60)
     assert answer.fields["retry-after"] == "60"
+    assert (answer.json["limited_by"]["name"], answer.json["limited_by"]["of"]) == ("minute", "key")
     assert answer.fields["ratelimit-policy"] == '"minute";q=2;w=60, "day";q=10;w=86400'
     place.clock.advance(timedelta(seconds=60))
     told = ask(own, place.operator, {"credential": key}).json
     assert told["limits"][0]["remaining"] == 1
     assert told["limits"][0]["reset_at"] == "2026-01-01T00:02:00Z"
+    assert [limit["of"] for limit in told["limits"]] == ["key", "key"]
 
 
 @pytest.mark.parametrize(

@@ -198,4 +198,4 @@ def test_the_refusals_that_are_shown_have_the_status_that_is_shown(server: Serve
         answer = server.client.post("/v1/verify?status=http", json=question, headers=headers)
         sample = responses[status]["content"][JSON]["example"]
         assert str(answer.status_code) == status
-        assert {**answer.json(), "limits": [], "retry_after": None} == sample
+        assert {**answer.json(), "limits": [], "retry_after": None, "limited_by": None} == sample

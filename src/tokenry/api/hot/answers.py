@@ -7,14 +7,26 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from tokenry.edge import KIB, MIB, Memo, encode, grant_of, parts_of, record_of, size_of_grant, taken_of
-from tokenry.types import Limit, Refused, Valid, Verdict
+from tokenry.edge import (
+    KIB,
+    MIB,
+    CountedLimit,
+    Memo,
+    encode,
+    grant_of,
+    parts_of,
+    record_of,
+    size_of_grant,
+    taken_of,
+    told_name,
+)
+from tokenry.types import Refused, Valid, Verdict
 
 BYTES_MAX = 16 * MIB
 """How much is kept of verdicts: of the JSON of small keys, that of about 5,000."""
 
 _NOTHING = b',"kind":null,"key":null,"session":null,"owner":null,"tenant":null,"scopes":[],"claims":{},"limits":'
-_END = b'],"retry_after":null}'
+_END = b'],"retry_after":null,"limited_by":null}'
 _PLAIN = re.compile(r"[A-Za-z0-9_.~:@*-]+")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,7 +34,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class _Shown(NamedTuple):
     """One limit in one window, encoded around what remains of it."""
 
-    limit: Limit | None
+    limit: CountedLimit | None
     window: int
     before: bytes
     after: bytes
@@ -45,14 +57,15 @@ class _Kept:
         self.fields = b""
         self.limits = [_NOT_SHOWN] * len(self.grant.limits)
 
-    def show(self, place: int, limit: Limit, window: int) -> _Shown:
+    def show(self, place: int, limit: CountedLimit, window: int) -> _Shown:
         """Encode a limit for a window."""
-        ends_at, comma, name = (window + 1) * limit.window_seconds, b"," * (place > 0), limit.name.encode()
+        ends_at, comma, name = (window + 1) * limit.window_seconds, b"," * (place > 0), told_name(limit).encode()
         shown = self.limits[place] = _Shown(
             limit,
             window,
-            b'%b%b,"remaining":' % (comma, encode(limit)[:-1]),
-            b',"reset_at":%b}' % encode(_EPOCH + timedelta(seconds=ends_at)),
+            b'%b{"name":"%b","limit":%d,"window_seconds":%d,"remaining":'
+            % (comma, limit.name.encode(), limit.limit, limit.window_seconds),
+            b',"reset_at":%b,"of":"%b"}' % (encode(_EPOCH + timedelta(seconds=ends_at)), limit.of.encode()),
             b'%b"%b";r=' % (comma, name),
             ends_at,
             b'%b"%b";q=%d;w=%d' % (comma, name, limit.limit, limit.window_seconds),
@@ -127,7 +140,8 @@ def _refused(verdict: Refused) -> bytes:
     if known is None:
         known = _REFUSED[verdict.code] = b'{"valid":false,"code":%b%b' % (encode(verdict.code), _NOTHING)
     after = b"null" if verdict.retry_after is None else b"%d" % verdict.retry_after
-    return b'%b%b,"retry_after":%b}' % (known, encode(verdict.limits) if verdict.limits else b"[]", after)
+    limits = encode(verdict.limits) if verdict.limits else b"[]"
+    return b'%b%b,"retry_after":%b,"limited_by":%b}' % (known, limits, after, encode(verdict.limited_by))
 
 
 _REFUSED: dict[str, bytes] = {}

@@ -219,7 +219,7 @@ def _read_items(kind: type[Struct], found: list[Any], errors: list[FieldError], 
     return clean
 
 
-_NUMBERS: Final = frozenset(("cost", "limits", "default_limits", "limit", "position", "after"))
+_NUMBERS: Final = frozenset(("cost", "limits", "default_limits", "shared_limits", "limit", "position", "after"))
 """Where a whole number is asked for. To JSON 5.0 and 5 are the same number."""
 
 
@@ -241,6 +241,7 @@ def _check_length(field: str, value: object, errors: list[FieldError]) -> None:
 _CHECKS: Final[dict[str, Any]] = {
     **KEY_CHECKS,
     "default_limits": KEY_CHECKS["limits"],
+    "shared_limits": KEY_CHECKS["limits"],
     "expires_in": _check_length,
 }
 """The checks of the engine, for the fields of a request that never reaches it because another field is wrong."""
@@ -269,7 +270,7 @@ def _arguments(found: Struct) -> dict[str, Any]:
             continue
         if name in LENGTHS and value is not None:
             value = length(value)
-        elif name in ("limits", "default_limits"):
+        elif name in ("limits", "default_limits", "shared_limits"):
             value = [Limit(one.name, one.limit, one.window_seconds) for one in value]
         elif name == "keys":
             value = [_arguments(one) for one in value]

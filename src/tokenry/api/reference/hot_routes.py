@@ -32,6 +32,7 @@ _QUESTION: Final = {
 }
 _YES_OR_NO: Final = {"type": "boolean"}
 _SECONDS: Final = {"type": "integer", "description": "In whole seconds."}
+_OPTIONAL: Final = ("default_limits", "shared_limits")
 _TENANT: Final = {
     "type": "object",
     "properties": {
@@ -40,10 +41,10 @@ _TENANT: Final = {
         **dict.fromkeys(("expires_in_default_seconds", "expires_in_max_seconds"), _SECONDS),
         **dict.fromkeys(("never_allowed", "self_rotation_allowed"), _YES_OR_NO),
         "created_at": {"type": "string", "format": "date-time"},
-        "default_limits": {"type": "array", "items": {"$ref": "#/components/schemas/Limit"}},
+        **{name: {"type": "array", "items": {"$ref": "#/components/schemas/Limit"}} for name in _OPTIONAL},
     },
 }
-_TENANT["required"] = [name for name in _TENANT["properties"] if name != "default_limits"]
+_TENANT["required"] = [name for name in _TENANT["properties"] if name not in _OPTIONAL]
 _VERDICT: Final = {
     "type": "object",
     "properties": {
@@ -58,6 +59,10 @@ _VERDICT: Final = {
         "claims": {"type": "object", "description": "What an access token says; of a key, and in a refusal, nothing."},
         "limits": {"type": "array", "items": {"$ref": "#/components/schemas/LimitState"}},
         "retry_after": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+        "limited_by": {
+            "anyOf": [{"$ref": "#/components/schemas/LimitState"}, {"type": "null"}],
+            "description": "The limit that refuses, of `rate_limited`.",
+        },
     },
 }
 _VERDICT["required"] = list(_VERDICT["properties"])

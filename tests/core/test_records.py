@@ -11,7 +11,7 @@ from tokenry.core.records import KEY, OWNER, SECRET, SESSION, TENANT, Stored
 from tokenry.store import tables
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """A record that no store knows."""
 
@@ -54,7 +54,7 @@ def test_a_field_that_the_reader_knows_is_no_column() -> None:
 
 
 def test_a_type_that_nobody_can_read_is_named_at_once() -> None:
-    @dataclass(frozen=True)
+    @dataclass(frozen=True, slots=True)
     class Odd:
         number: complex
 

@@ -72,6 +72,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "Mapping[str, Any]": decode,
 }
 _AS_IT_IS: Final = "{0}"
+_new: Final = object.__new__
 _READ: Final = "read_{1}({0})"
 _SOURCES: Final[dict[Any, str]] = {
     moment_or_none: "None if {0} is None else read_{1}({0})",
@@ -114,15 +115,21 @@ class Stored(Generic[T]):
         return {column: getattr(record, name) for name, column in zip(self.names, self.columns, strict=True)}
 
     def _maker(self, readers: Mapping[str, Callable[[Any], Any] | None]) -> Callable[..., T]:
-        """Return a function that was compiled for these fields: a loop over them takes half as long again."""
-        known: dict[str, Any] = {"kind": self._kind}
-        parts = [f"{name}={name}" for name in self._given]
+        """Return a function that was compiled for these fields: a loop over them takes half as long again.
+
+        It sets the slots of a frozen dataclass themselves, which takes a third of the time of its `__init__`.
+        """
+        known: dict[str, Any] = {"kind": self._kind, "new": _new}
+        parts = {name: name for name in self._given}
         for place, (name, read) in enumerate(readers.items()):
             known[f"read_{name}"] = read
-            parts.append(f"{name}={_SOURCES.get(read, _READ if read else _AS_IT_IS)}".format(f"values[{place}]", name))
+            parts[name] = _SOURCES.get(read, _READ if read else _AS_IT_IS).format(f"values[{place}]", name)
+        known |= {f"set_{name}": getattr(self._kind, name).__set__ for name in parts}
         given = "".join([f", {name}" for name in (("*", *sorted(self._given)) if self._given else ())])
-        source = f"lambda values{given}: kind({', '.join(parts)})"
-        make: Callable[..., T] = eval(source, known)  # noqa: S307 - of the names of fields, nothing else
+        lines = [f"set_{name}(one, {part})" for name, part in parts.items()]
+        source = "\n    ".join([f"def make(values{given}):", "one = new(kind)", *lines, "return one"])
+        exec(source, known)  # noqa: S102 - of the names of fields, nothing else
+        make: Callable[..., T] = known["make"]
         return make
 
 

@@ -96,7 +96,7 @@ class KeyValid(Valid):
 
     @property
     def _id(self) -> str:
-        return self.key.id
+        return self._grant.key_id
 
     def _ends(self) -> Iterable[datetime | None]:
         return _ends_of(self.key)

@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
     from ..aio import AsyncTokenry
     from ..core.verdict import Taken, Valid, Verdict
-    from ..service.context import Done
     from ..tokenry import Tokenry
 
 
@@ -188,13 +187,13 @@ def changes_together(tk: Tokenry) -> Iterator[Groups]:
 
     Nothing is promised before that end. Only a database that `shares_changes` offers it.
     """
-    pending: list[Done] = []
     database: Any = tk._database
     tk._renew_keyring()
     with database.change_together() as store:
-        yield Groups(tk._context.together(store, pending.append), tk._subscribers)
-    for done in pending:
-        tk._announce(done)
+        context, done = tk._context.together(store)
+        yield Groups(context, tk._subscribers)
+    for one in done:
+        tk._announce(one)
 
 
 def refresh_together(tk: Tokenry, asks: Sequence[Refreshing]) -> list[Result]:

@@ -70,7 +70,7 @@ class Acting:
     tenant: Tenant
     now: datetime
     load: Load | None
-    known: Callable[[str], Grant | None] = lambda kid: None
+    known: Callable[[str], Grant | None] | None = None
 
     def actor(self, by: By, home: str) -> Actor:
         """Return the actor; a bare external id names an owner of the tenant `home`."""
@@ -122,24 +122,24 @@ class Acting:
 
     def _key(self, by: KeyValid | TokenValid) -> Actor:
         """Return the actor behind a verdict, as its key and owner are now: a verdict may have been kept for a while."""
-        key = by.key
-        name, kid = key.id, key.secrets[0].kid
+        name, kid = by._grant.key_id, by._grant.kid
         if isinstance(by, TokenValid) and _is_over(by, self.now):
             return Actor(name, by_key=True)
         nobody = Actor(name, by_key=True, kid=kid)
         grant, home = self._grant(kid), self.tenant
-        if grant is None or (grant.key_id, grant.tenant) != (name, by.tenant.slug):
+        if grant is None or (grant.key_id, grant.tenant) != (name, by._grant.tenant):
             return nobody
         if grant.tenant != home.slug:
             home = grant.tenant_of()
         owner = grant.owner() if self.load is None else self._owner(home, grant.external_id)
         if not _is_live(grant, micros(self.now)) or owner is None or owner.status != "active":
             return nobody
-        actor = self._of_key(home, grant, owner)
-        return _of_token(actor, by.scopes) if isinstance(by, TokenValid) else replace(actor, kid=kid)
+        if isinstance(by, TokenValid):
+            return _of_token(self._of_key(home, grant, owner), by.scopes)
+        return self._of_key(home, grant, owner, kid)
 
     def _grant(self, kid: str) -> Grant | None:
-        grant = self.known(kid)
+        grant = self.known(kid) if self.known is not None else None
         if grant is None:
             row = self.rows.secrets.find(kid)
             grant = compile_row(row) if row is not None else None
@@ -163,17 +163,18 @@ class Acting:
             return Actor(actor.name, by_key=True)
         return replace(actor, admin=False, operator=None, within=granted(by.scopes), by_key=True)
 
-    def _of_key(self, home: Tenant, grant: Grant, owner: Owner) -> Actor:
+    def _of_key(self, home: Tenant, grant: Grant, owner: Owner, kid: str = "") -> Actor:
         """Return what a key is: one of an application never an admin, whoever owns it, and never more than it says."""
         id, is_operator = grant.key_id, grant.environment == OPERATOR_ENVIRONMENT
         identity = ("key", home.id, id)
         if is_operator and home.slug in (SYSTEM, self.tenant.slug):
             everywhere = home.slug == SYSTEM
-            return Actor(id, identity, operator=granted(grant.own_scopes), everywhere=everywhere, by_key=True)
+            holds = granted(grant.own_scopes)
+            return Actor(id, identity, operator=holds, everywhere=everywhere, by_key=True, kid=kid)
         if is_operator or home.slug != self.tenant.slug:
-            return Actor(id, by_key=True)
+            return Actor(id, by_key=True, kid=kid)
         holds = grant.scopes if owner.admin else self._scopes((), owner.roles)
-        return Actor(id, identity, owner, holds=holds, within=grant.scopes, by_key=True)
+        return Actor(id, identity, owner, holds=holds, within=grant.scopes, by_key=True, kid=kid)
 
     def _scopes(self, own: tuple[str, ...], roles: tuple[str, ...]) -> Granted:
         found = self.rows.roles.get(self.tenant, roles)

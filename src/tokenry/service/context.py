@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
 
 from tokenry.core.actors import PROGRAM, Actor
 from tokenry.core.actors import SYSTEM as SYSTEM
@@ -26,6 +28,7 @@ from .acting import Acting, check_by
 from .acting import B as B
 from .acting import By as By
 from .acting import external as external
+from .sharing import Shared
 from .spans import NoSpans, Spans
 
 if TYPE_CHECKING:
@@ -66,8 +69,7 @@ class NoHeads:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """What one instance (or one `scoped` or `using` view of it) works with."""
 
     store: Store
@@ -82,27 +84,30 @@ class Context:
     trace: Trace | None = None
     owner_loader: Callable[[], Callable[[str, str], object] | None] = lambda: None
     held: Callable[[str, Limit, int], int] = lambda key_id, limit, window: 0
-    heads: Heads = field(default_factory=lambda: NoHeads())
+    heads: Heads = msgspec.field(default_factory=NoHeads)
     seals: bool = True
     signers: Signers | None = None
-    ids: Ids = field(default_factory=Ids)
-    spans: Spans = field(default_factory=NoSpans)
+    ids: Ids = msgspec.field(default_factory=Ids)
+    spans: Spans = msgspec.field(default_factory=NoSpans)
     known: Callable[[str], Grant | None] = lambda kid: None
     """Returns the cached grant of a secret, or None. Only reads use it to find the actor; changes read the database."""
     renew_keyring: Callable[[], None] = lambda: None
     """Take a rotated keyring over: a process that was idle must not write under a generation that is gone by now."""
+    shared: Shared | None = None
 
     def scoped(self, **defaults: Any) -> Context:
         """Return this context with other defaults."""
-        return replace(self, **defaults)
+        return msgspec.structs.replace(self, **defaults)
 
     def joined(self, store: Store, announce: Callable[[Done], None]) -> Context:
         """Return this context inside a transaction of the host. Memory knows nothing of what is not committed yet."""
-        return replace(self, store=store, announce=announce, heads=NoHeads(), seals=False, known=lambda kid: None)
+        return self.scoped(store=store, announce=announce, heads=NoHeads(), seals=False, known=lambda kid: None)
 
-    def together(self, store: Store, announce: Callable[[Done], None]) -> Context:
-        """Return this context inside a transaction of ours that other changes share."""
-        return replace(self, store=store, announce=announce, known=lambda kid: None, renew_keyring=lambda: None)
+    def together(self, store: Store) -> tuple[Context, list[Done]]:
+        """Return this context inside a transaction that other changes of keys share, and what to announce after it."""
+        shared = Shared(store.find)
+        told = {"known": shared.grant, "renew_keyring": lambda: None, "announce": shared.announce}
+        return self.scoped(store=store, shared=shared, **told), shared.done
 
     def now(self) -> datetime:
         """Return the present moment."""
@@ -150,7 +155,9 @@ class Context:
         with self.spans.change(self.trace) as span:
             with self.store.change() as rows:
                 found = self._tenant(rows, slug, "alone" if alone else "shared")
-                acting = Acting(rows, found, self.now(), self.owner_loader())
+                acting = Acting(
+                    rows, found, self.now(), self.owner_loader(), None if self.shared is None else self.shared.grant
+                )
                 actor = actor or acting.actor(by, found.slug if home is None else home)
                 change = Change(self, rows, found, actor, acting.now)
                 yield change
@@ -185,9 +192,12 @@ class Context:
         return slug
 
     def _tenant(self, rows: Rows, slug: str, lock: str | None) -> Tenant:
-        tenant = rows.tenants.get(slug, lock=lock)
+        tenant = self.shared.tenants.get(slug) if self.shared is not None else None
+        tenant = tenant or rows.tenants.get(slug, lock=lock)
         if tenant is None:
             raise NotFound(f"there is no tenant {shown(slug)}")
+        if self.shared is not None:
+            self.shared.tenants[slug] = tenant
         return tenant
 
 
@@ -313,7 +323,8 @@ class Change(Scene):
 
     def _check_generations(self) -> None:
         """Raise ConfigError when a generation that signed here was dropped: nothing that it signs will ever verify."""
-        for id in {sealed.generation for sealed in self._entries}:
+        known = self.context.shared.generations if self.context.shared is not None else set()
+        for id in {sealed.generation for sealed in self._entries} - known:
             canary = self.rows.canaries.get(id)
             if canary is None:
                 raise ConfigError(
@@ -325,10 +336,13 @@ class Change(Scene):
                     f"nothing was changed: generation {id} of the keyring was dropped, and this process still signs "
                     "with it. Give it the keyring that the other processes have (TOKENRY_KEYRING, keyring=)"
                 )
+            known.add(id)
 
 
 def plain(value: Any) -> Any:
     """Return a value as JSON can hold it, for audit entries and events."""
+    if value is None or value.__class__ in (str, int, bool):
+        return value
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):

@@ -34,10 +34,10 @@ class _Compiled(NamedTuple):
 
     def given(self, parameters: Mapping[str, Any]) -> Any:
         """Return parameters as the driver takes them."""
-        if not self.takes_lists:
-            parameters = {name: _as_json(value) for name, value in parameters.items()}
-        given = {**self.values, **parameters}
-        return given if self.names is None else tuple([given[name] for name in self.names])
+        given = {**self.values, **parameters} if self.values else parameters
+        if self.takes_lists:
+            return given if self.names is None else tuple([given[name] for name in self.names])
+        return tuple([_as_json(given[name]) for name in self.names or ()])
 
 
 class _Statement:

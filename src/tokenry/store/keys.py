@@ -346,22 +346,23 @@ class KeyRows:
             found = _SECRETS_OF_MANY(self._connection, tenant_id=tenant.id, key_ids=list(secrets)) if rows else []
         for row in found:
             secrets[row.key_id].append(SECRET.record(row))
-        return [_key_of(tenant, row, secrets[row.id], now) for row in rows]
+        at = micros(now)
+        return [_key_of(tenant, row, secrets[row.id], now, at) for row in rows]
 
 
-def _key_of(tenant: Tenant, row: Any, secrets: Sequence[SecretInfo], now: datetime) -> Key:
-    """Return the record of a key; its use is that of all its secrets, shown are those that live."""
-    living = [info for info in secrets if info.ends_at is None or info.ends_at > now]
+def _key_of(tenant: Tenant, row: Any, secrets: Sequence[SecretInfo], now: datetime, at: int) -> Key:
+    """Return the record of a key at a moment; its use is that of all its secrets, shown are those that live."""
     last = secrets[0] if len(secrets) == 1 else max(secrets, key=_last_used, default=None)
+    living = [] if row.revoked_at is not None else secrets
     return KEY.record(
         row,
         tenant=tenant.slug,
         owner=row.external_id,
-        status=status_of(row.revoked_at, row.disabled_at, row.expires_at, micros(now)),
+        status=status_of(row.revoked_at, row.disabled_at, row.expires_at, at),
         last_used_at=last.last_used_at if last else None,
         last_used_ip=last.last_used_ip if last else None,
         use_count=sum([info.use_count for info in secrets]),
-        secrets=() if row.revoked_at is not None else tuple(living),
+        secrets=tuple([info for info in living if info.ends_at is None or info.ends_at > now]),
     )
 
 

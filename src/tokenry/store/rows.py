@@ -30,7 +30,7 @@ _ADVANCE = Fixed(
     text("UPDATE tokenry_fence SET counter = counter + :step WHERE id = 1 RETURNING counter"), ("counter",)
 )
 _STEP_BITS = 28
-_CANARY = (
+_CANARY = Fixed(
     select(keyring_canary.c.canary)
     .where(keyring_canary.c.generation == bindparam("of"))
     .with_for_update(read=True, key_share=True)
@@ -78,8 +78,8 @@ class CanaryRows:
 
     def get(self, generation: str) -> str | None:
         """Return the canary of a generation, which nobody drops before this transaction has ended."""
-        found: str | None = self._connection.execute(_CANARY, {"of": generation}).scalar()
-        return found
+        row = _CANARY.first(self._connection, of=generation)
+        return row.canary if row is not None else None
 
     def insert(self, generation: str, canary: str) -> None:
         self._connection.execute(insert(keyring_canary), {"generation": generation, "canary": canary})

@@ -15,11 +15,14 @@ from tokenry.core.model import micros
 LIMITS: Final = frozenset(("default_limits", "shared_limits"))
 """The columns of a tenant and an owner whose change gives its limits a new version."""
 
+_AS_THEY_ARE = frozenset((str, int, bool))
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=lambda limit: plain_limit(limit))
 
 
 def stored(value: Any) -> Any:
     """Return one value as a column holds it."""
+    if value is None or value.__class__ in _AS_THEY_ARE:
+        return value
     if isinstance(value, datetime):
         return micros(value)
     if isinstance(value, timedelta):

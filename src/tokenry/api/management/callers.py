@@ -10,6 +10,7 @@ from tokenry.edge import (
     SYSTEM,
     Presented,
     address_of,
+    grant_of,
     is_operators,
     read_presented,
 )
@@ -44,7 +45,7 @@ class Call:
     @property
     def home(self) -> str:
         """The tenant of the caller's key."""
-        return self.valid.tenant.slug
+        return grant_of(self.valid).tenant
 
     @property
     def everywhere(self) -> bool:
@@ -96,7 +97,7 @@ class Callers:
         if not isinstance(verdict, KeyValid):
             raise Failed(refused(Refused("not_found")))
         told = (ip, request_id, state.get("traceparent"))
-        call = Call(self._tk, self._gatherer, self.refresher, self._writer, verdict, verdict.key.id, *told)
+        call = Call(self._tk, self._gatherer, self.refresher, self._writer, verdict, grant_of(verdict).key_id, *told)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:
             raise Failed(problem("not_allowed", "This is for operators of the installation."))
         return call

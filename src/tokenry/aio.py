@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
@@ -30,6 +31,7 @@ from .service.owner_loaders import OwnerLoader
 from .service.verify import Find, Lease, Wait, read_ask, required, text_of
 from .store import open as stores
 from .tokenry import Tokenry
+from .turning import without_blocking
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -189,7 +191,7 @@ class AsyncTokenry(AsyncGroups):
         """Offer the groups inside a host's transaction: an AsyncConnection or AsyncSession (or a synchronous one)."""
         asynchronous = hasattr(connection, "run_sync")
         inner = getattr(connection, "sync_session", None) or getattr(connection, "sync_connection", connection)
-        run = _in_greenlet if asynchronous else self._run
+        run = partial(without_blocking, _in_greenlet) if asynchronous else self._run
         opened = self._sync.using(inner)
         joined = await run(opened.__enter__)
         try:
@@ -245,10 +247,9 @@ class AsyncTokenry(AsyncGroups):
     async def _call(self, fn: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """Run a synchronous call where it may wait."""
         if not self._greenlets:
-            return await asyncio.to_thread(fn, *args, **kwargs)
+            return await without_blocking(asyncio.to_thread, fn, *args, **kwargs)
         await self._wake()
-        answer: R = await _in_greenlet(fn, *args, **kwargs)
-        return answer
+        return await without_blocking(_in_greenlet, fn, *args, **kwargs)
 
     async def _wake(self) -> None:
         """Start what runs beside the calls: a thread, or a task where the engine belongs to this event loop."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .config import KeyringSource, Settings
+    from .runtime.fence import Fence
     from .runtime.leases import Leases
     from .runtime.memory import Memory
     from .runtime.tally import Tally
@@ -37,6 +38,8 @@ class Ticking:
     _now: Callable[[], int]
     _tally: Tally
     _worker: Worker
+    _fence: Fence | None
+    _prepared: bool
     _leasing: Breaker
     _writing: Breaker
     _closed: bool
@@ -53,6 +56,8 @@ class Ticking:
             self._renew_keyring()  # what is asked now may need a generation that came while this process was idle
         if not self._inline:
             self._worker.start()
+            if self._fence is not None and self._prepared:
+                self._fence.start()
 
     def _renew_keyring(self) -> None:
         """Take a changed keyring file over. An unchanged one costs a look at the file and nothing else."""

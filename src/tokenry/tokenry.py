@@ -27,10 +27,10 @@ from .runtime import instances
 from .runtime.clock import clock_of
 from .runtime.heads import HeadFile
 from .runtime.leases import Leases
-from .runtime.memory import Memory
 from .runtime.tally import Tally
 from .runtime.tokens import TokenMemory
 from .runtime.tracing import OpenTelemetrySpans
+from .runtime.watch import Watch
 from .runtime.worker import Worker
 from .service import canary, usage
 from .service.context import Context, Done, NoHeads
@@ -42,13 +42,14 @@ from .service.spans import NoSpans, Spans
 from .service.verify import Verifying, read_ask, required, text_of
 from .store import open as stores
 from .ticking import Ticking
+from .turning import Turning
 
 _log = logging.getLogger("tokenry")
 _PROBE_SECONDS = 0.1
 """How long one verification at a time waits for the database while it does not answer, to lease shares of limits."""
 
 
-class Tokenry(Ticking, Groups):
+class Tokenry(Ticking, Turning, Groups):
     """API credentials on one database. One instance serves all threads, and forked children too."""
 
     def __init__(
@@ -92,7 +93,7 @@ class Tokenry(Ticking, Groups):
         self._keyring = KeyringSource(
             keyring, stores.keyring_beside(self._database), ephemeral=stores.is_ephemeral(self._database)
         )
-        self._memory = Memory(*self._trust())
+        self._remember(self.settings.memory_entries, background=self.settings.background)
         self._leases = Leases()
         timeout = self.settings.store_timeout.total_seconds()
         self._leasing, self._writing = (Breaker(timeout, _PROBE_SECONDS, time.monotonic) for _ in range(2))
@@ -104,7 +105,7 @@ class Tokenry(Ticking, Groups):
             self._keyring.get,
             self._now,
             lambda: self._memory.clears,
-            self._memory.prepare,
+            self._memory.is_trusted,
             stores.is_on_one_loop(self._database),
         )
         self._verifying = self._make_verifying()
@@ -267,7 +268,9 @@ class Tokenry(Ticking, Groups):
         settle = lambda: self._settle(pending)  # noqa: E731 Django logs its name when it raises
         with stores.joined(connection, settle) as store:
             if (signal := stores.signal_of(self._database)) is not None:
-                self._memory.watch(signal)  # somebody else writes to our file now: look, and never assume
+                self._memory.watch(
+                    Watch(signal, self._memory.clear)
+                )  # somebody else writes to our file now: look, and never assume
             yield Joined(self._context.joined(store, pending.append), self._subscribers, pending, settle)
 
     def migrate(self) -> None:
@@ -297,6 +300,8 @@ class Tokenry(Ticking, Groups):
             if self._prepared:
                 self._write_last()
         finally:
+            if self._fence is not None:
+                self._fence.stop()
             self._memory.close()
             stores.refuse(self._database, Closed("this Tokenry was closed: open another one"))
             self._database.close()
@@ -343,12 +348,6 @@ class Tokenry(Ticking, Groups):
             known=self._memory.known,
         )
 
-    def _trust(self) -> tuple[int, Any]:
-        if self._database.alone:
-            return self.settings.memory_entries, None
-        signal = stores.signal_of(self._database)
-        return (self.settings.memory_entries if signal is not None else 0), signal
-
     def _prepare(self, *, migrate: bool) -> None:
         if self._closed:
             return
@@ -360,28 +359,6 @@ class Tokenry(Ticking, Groups):
             return
         self._keyring.confirm(lambda keyring: canary.check(self._database, keyring))
         self._prepared = True
-
-    def _announce(self, done: Done) -> None:
-        if done.kids is None:
-            self._memory.clear()
-        elif done.kids or done.fence is not None:
-            self._memory.drop(done.kids, done.fence)
-        self._wake()
-        if done.events:
-            self._subscribers.tell(done.events)
-        if self._inline:
-            self._tick_if_due()
-
-    def _settle(self, pending: list[Done]) -> None:
-        if any(one.fence is not None for one in pending):
-            self._memory.clear()
-        while pending:  # what cannot be told now is told when this is called again
-            one = pending[0]
-            stores.check_files(self._database)  # a read may look a few milliseconds late
-            with self._database.read() as rows:
-                known = rows.events.known(one.tenant_id, [event.id for event in one.events])
-            del pending[0]
-            self._subscribers.tell([event for event in one.events if event.id in known])
 
     def _after_fork(self) -> None:
         self._database.after_fork()

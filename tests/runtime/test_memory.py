@@ -7,7 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenry.core.turns import Turn
 from tokenry.runtime.memory import Memory
+from tokenry.runtime.watch import Watch
 
 
 class Grant:
@@ -33,6 +35,12 @@ class Others:
         return self.changes
 
 
+def watched(others: Others) -> Memory:
+    memory = Memory(10)
+    memory.watch(Watch(others, memory.clear))
+    return memory
+
+
 def remember(memory: Memory, kid: str, text: str = "text") -> Any:
     grant: Any = Grant(kid)
     memory.remember(grant, text, memory.prepare())
@@ -40,7 +48,7 @@ def remember(memory: Memory, kid: str, text: str = "text") -> Any:
 
 
 def test_only_the_text_that_was_proved_recalls_a_grant() -> None:
-    memory = Memory(10, None)
+    memory = Memory(10)
     grant = remember(memory, "kid", "right")
     assert memory.recall("kid", "right") is grant
     assert memory.recall("kid", "wrong") is None
@@ -49,10 +57,10 @@ def test_only_the_text_that_was_proved_recalls_a_grant() -> None:
 
 def test_a_grant_is_held_for_as_long_as_it_is_the_one_that_would_be_recalled() -> None:
     others = Others()
-    memory = Memory(10, others)
+    memory = watched(others)
     grant = remember(memory, "kid")
     assert memory.holds(grant)
-    memory.drop(("kid",), None)
+    memory.drop(("kid",))
     assert not memory.holds(grant)
     again = remember(memory, "kid")
     assert memory.holds(again)
@@ -63,7 +71,7 @@ def test_a_grant_is_held_for_as_long_as_it_is_the_one_that_would_be_recalled() -
 
 @given(st.integers(1, 8), st.lists(st.integers(0, 20), max_size=60))
 def test_it_never_holds_more_than_it_may(entries: int, kids: list[int]) -> None:
-    memory = Memory(entries, None)
+    memory = Memory(entries)
     for kid in kids:
         remember(memory, f"k{kid}")
         assert len(memory) <= entries
@@ -72,10 +80,10 @@ def test_it_never_holds_more_than_it_may(entries: int, kids: list[int]) -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), max_size=60))
 def test_what_was_dropped_is_not_recalled(steps: list[tuple[bool, int]]) -> None:
-    memory, held = Memory(3, None), set()
+    memory, held = Memory(3), set()
     for drop, kid in steps:
         if drop:
-            memory.drop((f"k{kid}",), (0, 1))
+            memory.drop((f"k{kid}",), Turn(1, 0))
             held.discard(kid)
         else:
             remember(memory, f"k{kid}")
@@ -86,21 +94,21 @@ def test_what_was_dropped_is_not_recalled(steps: list[tuple[bool, int]]) -> None
 
 
 def test_zero_entries_is_off() -> None:
-    memory = Memory(0, None)
+    memory = Memory(0)
     remember(memory, "kid")
     assert memory.recall("kid", "text") is None
 
 
 def test_a_lookup_from_before_a_drop_is_not_remembered() -> None:
-    memory = Memory(10, None)
+    memory = Memory(10)
     drops = memory.prepare()
-    memory.drop(("other",), (0, 1))
+    memory.drop(("other",), Turn(1, 0))
     memory.remember(Grant("kid"), "text", drops)  # type: ignore[arg-type]
     assert memory.recall("kid", "text") is None
 
 
 def test_a_drop_while_a_lookup_waits_to_be_remembered_keeps_it_out() -> None:
-    memory = Memory(10, None)
+    memory = Memory(10)
     lock = memory._lock
 
     class Held:
@@ -108,7 +116,7 @@ def test_a_drop_while_a_lookup_waits_to_be_remembered_keeps_it_out() -> None:
 
         def __enter__(self) -> None:
             memory._lock = lock
-            memory.drop(("kid",), (0, 1))
+            memory.drop(("kid",), Turn(1, 0))
             lock.acquire()
 
         def __exit__(self, *error: object) -> None:
@@ -121,7 +129,7 @@ def test_a_drop_while_a_lookup_waits_to_be_remembered_keeps_it_out() -> None:
 
 
 def test_a_lookup_from_before_a_clear_is_not_remembered() -> None:
-    memory = Memory(10, None)
+    memory = Memory(10)
     drops = memory.prepare()
     memory.clear()
     memory.remember(Grant("kid"), "text", drops)  # type: ignore[arg-type]
@@ -130,7 +138,7 @@ def test_a_lookup_from_before_a_clear_is_not_remembered() -> None:
 
 def test_a_change_of_others_empties_it_and_a_mere_commit_does_not() -> None:
     others = Others()
-    memory = Memory(10, others)
+    memory = watched(others)
     remember(memory, "kid")
     others.commits += 1
     assert memory.recall("kid", "text") is not None
@@ -140,7 +148,7 @@ def test_a_change_of_others_empties_it_and_a_mere_commit_does_not() -> None:
 
 def test_the_fence_is_read_only_when_somebody_committed() -> None:
     others = Others()
-    memory = Memory(10, others)
+    memory = watched(others)
     remember(memory, "kid")
     looks = others.looks
     for _ in range(100):
@@ -153,11 +161,11 @@ def test_the_fence_is_read_only_when_somebody_committed() -> None:
 
 def test_ones_own_change_drops_what_it_names_and_nothing_else() -> None:
     others = Others()
-    memory = Memory(10, others)
+    memory = watched(others)
     remember(memory, "one")
     remember(memory, "two")
     others.changes += 1  # our own transaction moved the fence; others see a commit, we do not
-    memory.drop(("one",), (others.changes - 1, others.changes))
+    memory.drop(("one",), Turn(others.changes, others.changes - 1))
     others.commits += 1
     assert memory.recall("one", "text") is None
     assert memory.recall("two", "text") is not None
@@ -165,18 +173,18 @@ def test_ones_own_change_drops_what_it_names_and_nothing_else() -> None:
 
 def test_a_change_of_others_just_before_our_own_is_not_overlooked() -> None:
     others = Others()
-    memory = Memory(10, others)
+    memory = watched(others)
     remember(memory, "one")
     remember(memory, "two")
     others.changes += 2  # somebody else's and then ours
-    memory.drop(("one",), (others.changes - 1, others.changes))
+    memory.drop(("one",), Turn(others.changes, others.changes - 1))
     others.commits += 1
     assert memory.recall("two", "text") is None
 
 
 def test_a_change_of_others_during_a_lookup_keeps_it_from_being_remembered() -> None:
     others = Others()
-    memory = Memory(10, others)
+    memory = watched(others)
     drops = memory.prepare()
     others.commits, others.changes = 1, 1
     memory.remember(Grant("kid"), "text", drops)  # type: ignore[arg-type]
@@ -184,7 +192,7 @@ def test_a_change_of_others_during_a_lookup_keeps_it_from_being_remembered() -> 
 
 
 def test_what_was_forgotten_is_set_free_in_slices() -> None:
-    memory = Memory(100, None)
+    memory = Memory(100)
     for number in range(100):
         remember(memory, f"k{number}")
     memory.clear()
@@ -196,7 +204,7 @@ def test_what_was_forgotten_is_set_free_in_slices() -> None:
 
 
 def test_a_forked_child_knows_nothing() -> None:
-    memory = Memory(10, None)
+    memory = Memory(10)
     remember(memory, "kid")
     memory.forget()
     assert len(memory) == 0

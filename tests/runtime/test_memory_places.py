@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.runtime.test_leases import a_grant
 from tokenry.core.grant import Grant, size_of_grant
+from tokenry.core.turns import Turn
 from tokenry.runtime.memory import Memory
 
 
@@ -18,12 +19,12 @@ def remember(memory: Memory, kid: str) -> None:
 
 
 def test_a_key_that_changes_often_evicts_nobody() -> None:
-    memory = Memory(100, None)
+    memory = Memory(100)
     kids = [f"k{number}" for number in range(100)]
     for kid in kids:
         remember(memory, kid)
     for _ in range(300):
-        memory.drop(("k0",), (0, 1))
+        memory.drop(("k0",), Turn(1, 0))
         assert memory.recall("k0", "k0") is None
         remember(memory, "k0")
     assert len(memory) == 100
@@ -31,17 +32,17 @@ def test_a_key_that_changes_often_evicts_nobody() -> None:
 
 
 def test_a_dropped_key_is_not_counted_and_its_place_goes_to_another() -> None:
-    memory = Memory(3, None)
+    memory = Memory(3)
     for kid in "abc":
         remember(memory, kid)
-    memory.drop(("a", "b", "unknown"), (0, 1))
-    memory.drop(("a",), (1, 2))
+    memory.drop(("a", "b", "unknown"), Turn(1, 0))
+    memory.drop(("a",), Turn(2, 1))
     assert len(memory) == 1
     for kid in "def":
         remember(memory, kid)
     assert (len(memory), memory.recall("c", "c")) == (3, None)
     assert all(memory.recall(kid, kid) for kid in "def")
-    memory.drop(("d",), (2, 3))
+    memory.drop(("d",), Turn(3, 2))
     memory.clear()
     assert len(memory) == 0
     while memory.sweep():
@@ -58,7 +59,7 @@ def test_a_repr_shows_neither_proof_nor_digest() -> None:
 
 
 def test_large_grants_take_more_room_and_the_oldest_go() -> None:
-    memory = Memory(100, None)
+    memory = Memory(100)
     for number in range(1000):
         grant = named(f"k{number}")
         grant.key_record = b"x" * 8000
@@ -73,11 +74,11 @@ def test_large_grants_take_more_room_and_the_oldest_go() -> None:
 
 
 def test_a_grant_larger_than_all_room_is_remembered_alone() -> None:
-    memory = Memory(3, None)
+    memory = Memory(3)
     grant = named("large")
     grant.key_record = b"x" * 100_000
     remember(memory, "a")
     memory.remember(grant, "large", memory.prepare())
     assert (len(memory), memory.recall("large", "large")) == (1, grant)
-    memory.drop(("large",), None)
+    memory.drop(("large",))
     assert (len(memory), memory._bytes) == (0, 0)

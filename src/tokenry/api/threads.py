@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from tokenry.edge import from_memory, is_too_long, read_ask
 from tokenry.tokenry import Tokenry
+from tokenry.turning import without_blocking
 from tokenry.types import Refused, Verdict
 
 T = TypeVar("T")
@@ -20,7 +21,14 @@ _pool: Final = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
 
 
 async def in_thread(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Return what a call returns, made in one of the threads with the context of this request."""
+    """Return what a call returns, made in one of the threads with the context of this request.
+
+    Where a change waits for other processes it keeps no thread.
+    """
+    return await without_blocking(_run, call, *args, **kwargs)
+
+
+async def _run(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     inside = partial(copy_context().run, call, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_pool, inside)
 

@@ -1,8 +1,7 @@
 """Grants that a process remembers, for as long as it has a reason to trust them.
 
-A process that is alone on its database always has one. One that shares an SQLite file asks, before every remembered
-answer, whether anybody has committed (the store hears of it), and only then whether it may concern a verdict (the fence
-counter). Without a reason memory is off.
+A process that is alone on its database always has one. Every other asks its `Trust` before every remembered answer:
+`watch.py` where processes share an SQLite file, `fence.py` on PostgreSQL. Without a reason the database is asked.
 """
 
 from __future__ import annotations
@@ -14,28 +13,40 @@ import threading
 from typing import Protocol
 
 from tokenry.core.grant import Grant, size_of_grant
+from tokenry.core.turns import Turn
 
 BYTES_EACH = 1024
 """What a grant may take on average. Where large ones take more, fewer are remembered."""
 
 
-class Signal(Protocol):
-    """What tells a process that others have committed."""
+class Trust(Protocol):
+    """What tells a process whether others may have changed what it remembers."""
 
-    def version(self) -> object: ...
-    def fence(self) -> int: ...
+    def holds(self) -> bool:
+        """Tell whether what is remembered is true right now; first forget what others are known to have changed."""
+        ...
+
+    def moved(self, turn: Turn) -> None:
+        """Take note of a change of our own, for which memory is corrected right now."""
+        ...
+
+    def forget(self) -> None:
+        """Begin anew, as after a fork."""
+        ...
 
 
 class Memory:
     """At most `entries` grants by kid. Whoever presents a key must show the text that was proved against its digest."""
 
-    def __init__(self, entries: int, signal: Signal | None) -> None:
+    def __init__(self, entries: int, trust: Trust | None = None) -> None:
         self.entries = entries
-        self._signal = signal
+        self._trust = trust
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew, as after a fork: with a new key, no grants and no idea of the fence."""
+        """Begin anew, as after a fork: with a new key and no grants."""
+        if self._trust is not None:
+            self._trust.forget()
         self._lock = threading.Lock()
         self._grants: dict[str, Grant | None] = {}  # None: dropped, but its place in the ring is kept
         self._dropped = 0
@@ -44,24 +55,26 @@ class Memory:
         self._bytes = 0
         self._oldest = -1  # where the last grant was forgotten to make room for large ones
         self._attic: list[dict[str, Grant | None]] = []
-        self._version: object = None
-        self._fence = -1
         self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)
         self.drops = 0
         self.clears = 0
 
-    def watch(self, signal: Signal) -> None:
-        """Trust memory from now on only while `signal` stands still."""
-        if self._signal is None:
-            self._signal = signal
+    def watch(self, trust: Trust) -> None:
+        """Trust memory from now on only as long as `trust` holds."""
+        if self._trust is None:
+            self._trust = trust
             self.clear()
+
+    def is_trusted(self) -> bool:
+        """Tell whether what is remembered is true right now, after forgetting what others have changed."""
+        return self._trust is None or self._trust.holds()
 
     def recall(self, kid: str, text: str) -> Grant | None:
         """Return the grant of a key that was proved before, or None."""
         if not self._grants:
             return None
-        if self._signal is not None:
-            self._look(self._signal)
+        if self._trust is not None and not self._trust.holds():
+            return None
         grant = self._grants.get(kid)
         if grant is None or not hmac.compare_digest(grant.proof, self._proof(text)):
             return None
@@ -69,14 +82,14 @@ class Memory:
 
     def holds(self, grant: Grant) -> bool:
         """Tell whether a grant is still the one that is remembered: then who proved it once has proved it."""
-        if self._signal is not None:
-            self._look(self._signal)
+        if self._trust is not None and not self._trust.holds():
+            return False
         return self._grants.get(grant.kid) is grant
 
     def known(self, kid: str) -> Grant | None:
         """Return the grant of a kid, whoever asks: a token that hangs on it was proved by its signature."""
-        if self._signal is not None:
-            self._look(self._signal)
+        if self._trust is not None and not self._trust.holds():
+            return None
         return self._grants.get(kid)
 
     def remember(self, grant: Grant, text: str, drops: int) -> None:
@@ -125,16 +138,16 @@ class Memory:
 
     def prepare(self) -> int:
         """Return the drop counter that a lookup must carry, after learning what others did."""
-        if self._signal is not None:  # also without entries: signing keys are remembered
-            self._look(self._signal)
+        if self._trust is not None:
+            self._trust.holds()
         return self.drops
 
-    def drop(self, kids: tuple[str, ...], fence: tuple[int, int] | None) -> None:
-        """Forget some grants after a change of our own, which may have moved the fence from one place to another."""
+    def drop(self, kids: tuple[str, ...], turn: Turn | None = None) -> None:
+        """Forget some grants. With a `turn` that is for a change of our own."""
         with self._lock:
             self.drops += 1
-            if fence is not None and fence[0] == self._fence:
-                self._fence = fence[1]
+            if turn is not None and self._trust is not None:
+                self._trust.moved(turn)
             for kid in kids:
                 self._forget(kid)
 
@@ -172,13 +185,3 @@ class Memory:
         keyed = self._keyed.copy()
         keyed.update(text.encode("utf-8", "surrogatepass"))
         return keyed.digest()
-
-    def _look(self, signal: Signal) -> None:
-        version = signal.version()
-        if version == self._version:
-            return
-        fence = signal.fence()
-        if fence != self._fence:
-            self.clear()
-            self._fence = fence
-        self._version = version

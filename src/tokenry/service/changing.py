@@ -126,6 +126,7 @@ def _rotate(context: Context, rotation: Rotation, tenant: Any, by: By) -> Issued
         arguments = {"id": key.id, "grace": grace}
         repeat = repeatable(change, "keys.rotate", rotation.idempotency_key, arguments)
         if repeat is not None and repeat.saved is not None:
+            change.forgets(tuple(change.rows.secrets.kids(change.tenant, [key.id])))
             return reissued(repeat)
         change.actor.must_be_current(key)
         if key.status != "active":

@@ -23,6 +23,7 @@ from tokenry.core.limits import Limit
 from tokenry.core.model import NOT_GIVEN, Entry, Event, Head, NotGiven, Owner, Tenant, micros, moment
 from tokenry.core.ports import DROPPED, Rows, Sealed, Store
 from tokenry.core.trace import Trace
+from tokenry.core.turns import Turn
 
 from .acting import Acting, check_by
 from .acting import B as B
@@ -44,7 +45,7 @@ class Done:
     events: list[Event] = field(default_factory=list)
     kids: tuple[str, ...] | None = ()
     turns: bool = False
-    fence: tuple[int, int] | None = None
+    turn: Turn | None = None
     tenant_id: str = ""
     tenant: str = ""
     actions: tuple[str, ...] = ()
@@ -295,9 +296,9 @@ class Change(Scene):
         self._done.turns = True
 
     def forgets(self, kids: tuple[str, ...] | None) -> None:
-        """Drop cached grants of some secrets (None: of all) after this transaction, even if it writes nothing.
+        """Drop cached grants of some secrets (None: of all) after this transaction, even if it changes nothing.
 
-        A repeated call makes the same promise as the first one, and may return before it.
+        A repeated call makes the same promise as the first one, and may return before it. So it does the same for it.
         """
         self._done.kids = None if kids is None or self._done.kids is None else self._done.kids + kids
 
@@ -309,14 +310,14 @@ class Change(Scene):
         self._done.turns |= other._done.turns
 
     def finish(self) -> Done:
-        """Write entries and events, and move the fence, as the last statements of the transaction."""
+        """Write entries, events and the turn, as the last statements of the transaction."""
         if self._entries:
             self._check_generations()
             self.rows.audit.insert(self.tenant, self._entries)
         if self._done.events:
             self.rows.events.insert(self.tenant, self._done.events)
-        if self._done.turns:
-            self._done.fence = self.rows.advance_fence()
+        if self._done.turns or self._done.kids != ():
+            self._done.turn = self.rows.turn(self._done.kids, changed=self._done.turns)
         self._done.tenant_id, self._done.tenant = self.tenant.id, self.tenant.slug
         self._done.actions = tuple([sealed.entry.action for sealed in self._entries])
         return self._done

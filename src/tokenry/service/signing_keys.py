@@ -66,8 +66,7 @@ def _size(_: str, ring: Ring) -> int:
 class Signers:
     """What one instance knows of signing keys. It reads them again when anything may have changed, and now and then.
 
-    `mark` moves whenever another process may have changed something, where there is something that tells and somebody
-    has had a `look`.
+    `is_trusted` tells whether anything that others have changed was noticed, and `mark` moves whenever that happens.
     """
 
     store: Store
@@ -75,7 +74,7 @@ class Signers:
     keyring: Callable[[], Keyring]
     now: Callable[[], int]
     mark: Callable[[], int]
-    look: Callable[[], object]
+    is_trusted: Callable[[], bool]
     on_one_loop: bool = False
     _rings: Memo[str, Ring] = field(default_factory=lambda: Memo(_size, bytes_max=16 * MIB, each_max=8 * MIB))
     _by_kid: Memo[str, Ring] = field(default_factory=lambda: Memo(_size, bytes_max=16 * MIB, each_max=8 * MIB))
@@ -93,7 +92,6 @@ class Signers:
 
     def recall_key_set(self, slug: str) -> bytes | None:
         """Return the JWKS of a tenant from memory alone; None when the keys must be read."""
-        self.look()
         ring = self._rings.get(slug)
         if ring is None or not self.is_fresh(ring) or self.signing(ring.tenant_id, ring.rows) is None:
             return None
@@ -101,7 +99,6 @@ class Signers:
 
     def _signing_ring(self, context: Context, slug: str) -> tuple[Ring, SigningRow]:
         context.renew_keyring()  # or the keys of a newer generation cannot be opened, and others are made
-        self.look()  # nobody signs with what somebody else has removed
         ring = self._rings.get(slug)
         if ring is None or context.store is not self.store or not self.is_fresh(ring):
             ring = self._read(context, slug)
@@ -158,7 +155,7 @@ class Signers:
 
     def is_fresh(self, ring: Ring) -> bool:
         """Tell whether what was read may still be believed."""
-        return ring.mark == self.mark() and 0 <= self.now() - ring.read_at < _MAX_AGE
+        return self.is_trusted() and ring.mark == self.mark() and 0 <= self.now() - ring.read_at < _MAX_AGE
 
     def forget(self) -> None:
         """Read everything again when it is needed."""
@@ -232,8 +229,6 @@ class SigningKeys(Generic[B]):
 
     def remove(self, kid: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> SigningKey:
         """Remove a key that has become known: nothing that it signed is accepted any more. Another one signs.
-
-        On PostgreSQL other processes accept what it signed for up to 5 seconds more.
 
         For HS256 that is one with another `shared_secret`: until it is set, nothing is signed.
         """

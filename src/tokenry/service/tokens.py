@@ -101,7 +101,6 @@ class Tokens:
                 return None
         kid = token.kid if token is not None else parts.header.kid if parts is not None else None
         assert kid is not None
-        self._verifying.look()  # so that a key that somebody else has removed is not taken from memory
         ring = self._signers.ring_of(kid)
         if ring is None or self._signers.verifier(ring, kid) is None:
             ring = yield Wait(lambda: self._signers.read_ring_of(kid))

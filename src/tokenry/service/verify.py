@@ -226,10 +226,6 @@ class Verifying:
         parsed = parse(text)
         return parsed.kid if parsed is not None and self._tagged(parsed) else None
 
-    def look(self) -> None:
-        """Learn what others did, where there is something that tells."""
-        self._memory.prepare()
-
     def known(self, kid: str) -> Grant | None:
         """Return what is remembered of a secret or session without its text: for who was proved by a signature."""
         grant = self._memory.known(kid)

@@ -19,6 +19,7 @@ from tokenry.core.errors import ConfigError
 from tokenry.core.grant import Row
 
 from .failures import refuse, translated
+from .fence import FenceStore
 from .finder import Finder
 from .gate import Gate
 from .joined import begin_change
@@ -50,6 +51,9 @@ class HostDatabase:
         self._timeout = timeout
         self._has_pool = bool(self.path) or self.dialect == "postgresql"  # a database in memory is its connection
         self._find = (text(lookup_sql(self.dialect, "= :kid")), text(session_sql(self.dialect, "= :kid")))
+        self.fence_store = None
+        if self.dialect == "postgresql":
+            self.fence_store = FenceStore(lambda: self.engine, lambda: self._gate.inside())
         self._open()
 
     def _open(self) -> None:
@@ -72,7 +76,7 @@ class HostDatabase:
         """Open a transaction of the host's engine."""
         self.check_files()
         with self._begun() as connection:
-            yield SqlRows(connection, counts_fence=False)
+            yield SqlRows(connection)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
@@ -83,7 +87,7 @@ class HostDatabase:
         self.check_files()
         with self._begun() as connection:
             begin_change(connection, "the engine")
-            yield SqlRows(connection, counts_fence=self.dialect == "sqlite")
+            yield SqlRows(connection)
         self.check_files(changed=True)
 
     def check_files(self, *, changed: bool = False) -> None:
@@ -100,7 +104,7 @@ class HostDatabase:
             else:  # the driver begins no transaction for what makes tables, and half of them would be worse than none
                 with contextlib.suppress(OperationalError):  # one that the host's own events have begun already
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield SqlRows(connection, counts_fence=False)
+            yield SqlRows(connection)
 
     def find(self, kid: str) -> Row | None:
         """Look one secret up: inline on SQLite, on a connection of the host's pool elsewhere."""

@@ -19,6 +19,7 @@ from tokenry.core.errors import Closed, ConfigError, NestedCall
 from tokenry.core.grant import Row
 
 from .failures import translated
+from .fence import make_durable
 from .lookup import is_session, lookup_sql, read, session_sql
 from .rows import SqlRows
 
@@ -50,7 +51,7 @@ class JoinedDatabase:
     def read(self) -> Iterator[SqlRows]:
         """Read inside the host's transaction."""
         with self._joined() as connection:
-            yield SqlRows(connection, counts_fence=False)
+            yield SqlRows(connection)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
@@ -58,7 +59,7 @@ class JoinedDatabase:
         with self._joined() as connection:
             begin_change(connection, "the connection")
             with connection.begin_nested():
-                yield SqlRows(connection, counts_fence=connection.dialect.name == "sqlite")
+                yield SqlRows(connection)
 
     def find(self, kid: str) -> Row | None:
         """Look one secret up inside the host's transaction."""
@@ -93,8 +94,10 @@ def begin_change(connection: Connection, whose: str) -> None:
         connection.execute(_TAKE_WRITE_LOCK)
         if not getattr(_driven(connection), "in_transaction", True):
             raise _no_transaction(whose)
-    elif _is_autocommit(connection):
+        return
+    if _is_autocommit(connection):
         raise _no_transaction(whose)
+    make_durable(connection)
 
 
 def _is_autocommit(connection: Connection) -> bool:

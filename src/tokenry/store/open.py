@@ -16,6 +16,7 @@ from tokenry.core.errors import ConfigError, shown
 
 from . import migrate as migrations
 from .failures import allow, refuse, translated
+from .fence import FenceStore
 from .host import HostDatabase
 from .joined import JoinedDatabase
 from .rows import SqlRows
@@ -30,6 +31,7 @@ __all__ = [
     "allow",
     "check_files",
     "database",
+    "fence_of",
     "finds_inline",
     "is_busy",
     "is_ephemeral",
@@ -148,6 +150,12 @@ def shares_changes(database: Database) -> bool:
 def signal_of(database: Database) -> SqliteDatabase | HostDatabase | None:
     """Return what tells of commits by others, or None where nothing does and memory has no reason to be trusted."""
     return database if isinstance(database, (SqliteDatabase, HostDatabase)) and database.path else None
+
+
+def fence_of(database: Database) -> FenceStore | None:
+    """Return where processes on PostgreSQL hear of each other's changes."""
+    found: FenceStore | None = getattr(database, "fence_store", None)
+    return found
 
 
 def check_files(database: Database) -> None:

@@ -24,6 +24,7 @@ from tokenry.core.grant import Row
 
 from .connections import Impatient, deadline, leave_inherited
 from .failures import translated, unavailable
+from .fence import STATEMENT_SECONDS, FenceStore, make_durable
 from .gathering import Gathering
 from .lookup import is_session, lookup_sql, lookup_without_roles_sql, read, session_sql
 from .rows import SqlRows
@@ -49,6 +50,7 @@ class PostgresDatabase:
         self._timeout = timeout
         self._slow = slow
         self._lookups = Breaker(timeout + _SERVER_FIRST, _PROBE_SECONDS, time.monotonic)
+        self.fence_store = FenceStore(lambda: self._engine, lambda: deadline(STATEMENT_SECONDS))
         self._open()
 
     def _open(self) -> None:
@@ -89,15 +91,17 @@ class PostgresDatabase:
         with translated(), self._connected() as connection:
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
-                yield SqlRows(connection, counts_fence=False)
+                yield SqlRows(connection)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
         """Open a transaction that writes. What need not survive a power cut does not wait for the disk."""
         with translated(), self._connected(within) as connection, connection.begin():
-            if not durable:
+            if durable:
+                make_durable(connection)
+            else:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-            yield SqlRows(connection, counts_fence=False)
+            yield SqlRows(connection)
 
     @contextmanager
     def change_schema(self) -> Iterator[SqlRows]:
@@ -108,7 +112,7 @@ class PostgresDatabase:
             try:
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7305712041902)")
-                yield SqlRows(connection, counts_fence=False)
+                yield SqlRows(connection)
             finally:
                 raw.patience = patience
 

@@ -11,9 +11,11 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, text
 
 from tokenry.core.model import Tenant, micros, moment
 from tokenry.core.ports import Answer
+from tokenry.core.turns import Turn
 
 from .audit import AuditRows
 from .events import EventRows
+from .fence import write_turn
 from .fixed import Fixed
 from .keys import KeyRows
 from .limits import LimitRows
@@ -91,9 +93,8 @@ class CanaryRows:
 class SqlRows:
     """Everything that one transaction offers."""
 
-    def __init__(self, connection: Connection, *, counts_fence: bool) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._counts_fence = counts_fence
 
     @property
     def core(self) -> Connection:
@@ -157,14 +158,16 @@ class SqlRows:
     def canaries(self) -> CanaryRows:
         return CanaryRows(self.connection)
 
-    def advance_fence(self) -> tuple[int, int] | None:
-        """Move the fence for a change that may turn verdicts, and return whence and where to.
+    def turn(self, kids: tuple[str, ...] | None, *, changed: bool) -> Turn | None:
+        """Say that verdicts about some secrets (None: all) may change with this transaction.
 
-        The step is random: where a backup was put back, other changes never lead to where it stood before. Without
-        processes that remember (PostgreSQL for now) do nothing.
+        On SQLite the fence moves by a random step: where a backup was put back, other changes never lead to where it
+        stood before. A call that repeats another one changes nothing, and needs that on PostgreSQL only.
         """
-        if not self._counts_fence:
+        if self.connection.dialect.name == "postgresql":
+            return Turn(write_turn(self.connection, kids))
+        if not changed:
             return None
         step = 1 + randbits(_STEP_BITS)
         after = int(_ADVANCE.first(self.connection, step=step).counter)
-        return after - step, after
+        return Turn(after, after - step)

@@ -138,13 +138,13 @@ class SqliteDatabase:
         self._finder.look()
         if self._memory:
             with self._held(self._timeout), self._outermost(), translated(), self._write_with.transaction("BEGIN"):
-                yield _rows(self._write_with, counts_fence=False)
+                yield _rows(self._write_with)
             return
         with _turn(self._reading), translated():
             reader = self._readers.pop() if self._readers else Raw(self._connect(read_only=True))
             try:
                 with reader.transaction("BEGIN"):
-                    yield _rows(reader, counts_fence=False)
+                    yield _rows(reader)
             finally:
                 if reader.raw.in_transaction:  # it could not be ended
                     reader.close()
@@ -167,7 +167,7 @@ class SqliteDatabase:
                 try:
                     _prepare(writer.raw, "FULL" if durable else "NORMAL", until - time.monotonic())
                     with writer.transaction("BEGIN IMMEDIATE"):
-                        yield _rows(writer, counts_fence=True)
+                        yield _rows(writer)
                 finally:
                     self._changing = False
             self._finder.check(changed=True)
@@ -303,8 +303,8 @@ def _prepare(raw: sqlite3.Connection, synchronous: str, seconds: float) -> None:
     raw.execute(f"PRAGMA busy_timeout = {max(1, int(seconds * 1000))}")
 
 
-def _rows(raw: Raw, *, counts_fence: bool) -> SqlRows:
-    return SqlRows(cast("Connection", raw), counts_fence=counts_fence)
+def _rows(raw: Raw) -> SqlRows:
+    return SqlRows(cast("Connection", raw))
 
 
 @contextmanager

@@ -21,8 +21,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 PREFIX = "tokenry_"
 VERSION_TABLE = "tokenry_alembic_version"
@@ -370,3 +372,19 @@ idempotency = _table(
 Index("tokenry_idempotency_expires_at", idempotency.c.expires_at)
 
 fence = _table("fence", Column("id", Integer, primary_key=True), _count("counter"))
+
+turn = _table(
+    "turn",
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kids", Text().with_variant(ARRAY(Text), "postgresql"), nullable=True),
+)
+"""Changes that may turn verdicts, on PostgreSQL only: whose kids they concern, or everybody's (null)."""
+
+node = _table(
+    "node",
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("gone", Boolean, nullable=False, server_default=false()),
+    Column("applied", Text().with_variant(ARRAY(BigInteger), "postgresql"), nullable=False, server_default="{}"),
+    postgresql_with={"fillfactor": "50"},
+)
+"""Processes that remember, and which turns they have applied, on PostgreSQL only."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .core.errors import NestedCall
 from .core.model import NOT_GIVEN, NotGiven
 from .core.trace import read_trace
 from .service.audit import Audit
-from .service.context import By, Context, Done
+from .service.context import By, Context
 from .service.events import Events, Subscribers
 from .service.keys import Keys
 from .service.owners import Owners
@@ -60,15 +61,17 @@ class Joined(Groups):
     """The groups inside a transaction of the host, which alone decides whether what they did becomes true."""
 
     def __init__(
-        self, context: Context, subscribers: Subscribers, pending: list[Done], settle: Callable[[], None]
+        self, context: Context, subscribers: Subscribers, settle: Callable[[], None], is_open: Callable[[], bool]
     ) -> None:
         super().__init__(context, subscribers)
-        self._pending = pending
         self._settle = settle
+        self._is_open = is_open
 
     def settle(self) -> None:
         """Call this after the host's commit: then the calls' promises hold, and subscribers are told.
 
-        After a rollback it does nothing: only events that are in the database are told.
+        After a rollback it does nothing: only events that are in the database are told. Raise NestedCall before either.
         """
+        if self._is_open():
+            raise NestedCall("nothing was settled: call settle() after the transaction was committed")
         self._settle()

@@ -261,7 +261,8 @@ class Tokenry(Ticking, Turning, Groups):
     def using(self, connection: object) -> Iterator[Joined]:
         """Offer the groups inside a host's transaction: a SQLAlchemy Connection or Session, or Django's connection.
 
-        Nothing is promised until the host commits; after that call `settle()` on what this yields (Django does).
+        Nothing is promised until the host commits; after that call `settle()` on what this yields. Django and a Session
+        (but no AsyncSession) do that themselves.
         """
         pending: list[Done] = []
         stores.check_files(self._database)
@@ -271,7 +272,7 @@ class Tokenry(Ticking, Turning, Groups):
                 self._memory.watch(
                     Watch(signal, self._memory.clear)
                 )  # somebody else writes to our file now: look, and never assume
-            yield Joined(self._context.joined(store, pending.append), self._subscribers, pending, settle)
+            yield Joined(self._context.joined(store, pending.append), self._subscribers, settle, store.is_open)
 
     def migrate(self) -> None:
         """Bring Tokenry's tables up to date. With a host's engine this is never done without being asked."""

@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.orm import Session
 
 from tests.processes.places import Place
 from tests.processes.races import TRIALS
 from tokenry import Conflict, Limit, StoreUnavailable, Tokenry
+from tokenry.groups import Joined
+from tokenry.types import NestedCall
 
 
 @pytest.fixture
@@ -28,6 +31,12 @@ def transaction(engine: Engine, *, commit: bool) -> Iterator[Connection]:
             began.commit()
         else:
             began.rollback()
+
+
+def settle(place: Place, joined: Joined) -> None:
+    """Do what the host must do after its commit. On SQLite the promise holds even if it forgets that."""
+    if place.kind == "postgres":
+        joined.settle()
 
 
 class Watchers:
@@ -98,7 +107,7 @@ def test_an_issued_key_holds_if_and_only_if_the_host_commits(
 
 
 @pytest.mark.parametrize("kind", ["alone", "with one on the host's engine"])
-def test_a_revocation_holds_from_the_hosts_commit_on_even_without_settle(place: Place, host: Engine, kind: str) -> None:
+def test_a_revocation_holds_once_the_host_has_committed_and_settled(place: Place, host: Engine, kind: str) -> None:
     some = instances(place, host, kind)
     some[0].owners.put("u")
     for trial in range(TRIALS):
@@ -107,6 +116,7 @@ def test_a_revocation_holds_from_the_hosts_commit_on_even_without_settle(place: 
         with transaction(host, commit=True) as connection, some[-1].using(connection) as joined:
             joined.keys.revoke(issued.key.id)
             assert all(tk.verify(issued.secret) for tk in some)  # not yet
+        settle(place, joined)
         assert [tk.verify(issued.secret).code for tk in some] == ["revoked"] * len(some)
 
 
@@ -132,6 +142,7 @@ def test_a_commit_counts_at_once_in_another_process(place: Place, host: Engine) 
         assert member.ask("verify", str(issued.secret)) == "valid"
         with transaction(host, commit=True) as connection, tk.using(connection) as joined:
             joined.keys.revoke(issued.key.id)
+        settle(place, joined)
         assert member.ask("verify", str(issued.secret)) == "revoked"
 
 
@@ -178,3 +189,40 @@ def test_what_cannot_be_told_after_the_commit_is_told_by_the_next_settle(file_pl
     joined.settle()
     joined.settle()
     assert heard == ["key.issued"]
+
+
+def test_settling_before_the_commit_is_refused_and_can_be_done_after_it(place: Place, host: Engine) -> None:
+    tk = place.open()
+    tk.owners.put("u")
+    issued = tk.keys.issue(owner="u", name="k")
+    told: list[str] = []
+    tk.events.subscribe(lambda event: told.append(event.type))
+    with transaction(host, commit=True) as connection, tk.using(connection) as joined:
+        joined.keys.revoke(issued.key.id)
+        with pytest.raises(NestedCall, match="after the transaction was committed"):
+            joined.settle()
+        assert told == []
+    joined.settle()
+    assert told == ["key.revoked"]
+    assert not tk.verify(issued.secret)
+
+
+def test_a_session_settles_when_it_commits_and_not_with_a_savepoint(place: Place, host: Engine) -> None:
+    tk, other = place.open(), place.open()
+    tk.owners.put("u")
+    issued = tk.keys.issue(owner="u", name="k")
+    told: list[str] = []
+    tk.events.subscribe(lambda event: told.append(event.type))
+    assert all(one.verify(issued.secret) for one in (tk, other))
+    with Session(host) as session:
+        with tk.using(session) as joined:
+            joined.keys.revoke(issued.key.id)
+        with session.begin_nested():
+            pass
+        assert told == []
+        session.commit()
+        assert told == ["key.revoked"]
+        assert not any(one.verify(issued.secret) for one in (tk, other))
+        session.execute(text("SELECT 1"))
+        session.commit()
+    assert told == ["key.revoked"]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Transaction, event, text
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, ProgrammingError
 
 from tokenry.core.errors import Closed, ConfigError, NestedCall
@@ -26,6 +26,7 @@ from .rows import SqlRows
 _TAKE_WRITE_LOCK = text("UPDATE tokenry_fence SET counter = counter WHERE id = 1")
 _IDLE = 0  # libpq's transaction status
 _used: WeakSet[Connection] = WeakSet()
+_SETTLING = "tokenry.settling"
 _lock = threading.Lock()
 
 
@@ -40,6 +41,7 @@ class JoinedDatabase:
         self._check = check
         self._turn = threading.Lock()
         self._ended = False
+        self._changed_in: Transaction | None = None
 
     def open(self) -> None:
         """Raise ConfigError for a connection that cannot be used."""
@@ -58,6 +60,7 @@ class JoinedDatabase:
         """Write inside the host's transaction, behind a savepoint: a failed call leaves nothing of itself."""
         with self._joined() as connection:
             begin_change(connection, "the connection")
+            self._changed_in = connection.get_transaction()
             with connection.begin_nested():
                 yield SqlRows(connection)
 
@@ -66,6 +69,19 @@ class JoinedDatabase:
         with self._joined() as connection:
             sql = (session_sql if is_session(kid) else lookup_sql)(connection.dialect.name, "= :kid")
             return read(connection.execute(text(sql), {"kid": kid}).first())
+
+    def is_open(self) -> bool:
+        """Tell whether what was changed is neither committed nor rolled back."""
+        return self._changed_in is not None and self._changed_in.is_active
+
+    def has_committed(self) -> bool:
+        """Tell whether something was changed that is over now, on a connection that may block its thread."""
+        changed_in = self._changed_in
+        return changed_in is not None and not (changed_in.is_active or changed_in.connection.dialect.is_async)
+
+    def is_over(self) -> bool:
+        """Tell whether nothing can be changed any more, nor anything be committed."""
+        return self._ended and not self.is_open()
 
     def end(self) -> None:
         """Refuse every further call: a Session would begin a transaction that nobody ends."""
@@ -86,6 +102,22 @@ class JoinedDatabase:
                     yield connection
         finally:
             self._turn.release()
+
+
+def settle_after_commit(session: Any, store: JoinedDatabase, settle: Callable[[], None]) -> None:
+    """Call `settle` whenever a Session has committed what was changed on a store, unless that would block a loop."""
+    if _SETTLING not in session.info:
+        session.info[_SETTLING] = []
+        event.listen(session, "after_commit", _committed)
+    session.info[_SETTLING].append((store, settle))
+
+
+def _committed(session: Any) -> None:
+    due = session.info[_SETTLING]
+    session.info[_SETTLING] = [one for one in due if not one[0].is_over()]
+    for store, settle in due:
+        if store.has_committed():
+            settle()
 
 
 def begin_change(connection: Connection, whose: str) -> None:

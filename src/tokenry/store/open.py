@@ -18,7 +18,7 @@ from . import migrate as migrations
 from .failures import allow, refuse, translated
 from .fence import FenceStore
 from .host import HostDatabase
-from .joined import JoinedDatabase
+from .joined import JoinedDatabase, settle_after_commit
 from .rows import SqlRows
 from .slow import SlowStatements
 from .sqlite import SqliteDatabase
@@ -120,7 +120,7 @@ def _check_file(parts: URL) -> None:
 
 @contextmanager
 def joined(connection: Any, settle: Callable[[], None]) -> Iterator[JoinedDatabase]:
-    """Open a store inside a host's transaction; `settle` is for hosts that tell when they have committed."""
+    """Open a store inside a host's transaction; call `settle` after its commit, where the host tells of that."""
     with contextlib.ExitStack() as stack:
         if hasattr(connection, "on_commit"):  # Django's; it is not imported for it
             from .django import borrowed, check_usable
@@ -130,6 +130,7 @@ def joined(connection: Any, settle: Callable[[], None]) -> Iterator[JoinedDataba
             store = JoinedDatabase(lambda: inner, lambda: check_usable(connection))
         elif hasattr(connection, "get_bind"):  # a Session; sqlalchemy.orm is not imported for it
             store = JoinedDatabase(connection.connection)
+            settle_after_commit(connection, store, settle)
         elif isinstance(connection, Connection):
             store = JoinedDatabase(lambda: connection)
         else:

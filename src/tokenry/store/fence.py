@@ -110,11 +110,11 @@ class Link:
         self._limited = limited
         self._driver: Any = connection.connection.driver_connection
         connection.detach()
-        self._hints: list[object] = []
+        self._hinted = False
         on_hint = getattr(self._driver, "add_notify_handler", None)  # psycopg has it: other drivers look once a second
         self._hears_hints = on_hint is not None
         if on_hint is not None:
-            on_hint(self._hints.append)  # also those that come along with an answer
+            on_hint(self._hint)  # also those that come along with an answer
             self._ask(_LISTEN)
 
     def join(self) -> int:
@@ -125,7 +125,7 @@ class Link:
 
     def hear(self, node: int, known: frozenset[int]) -> Heard | None:
         """Return what there is to hear; None if the node was marked as gone, or this server is a standby."""
-        self._hints.clear()
+        self._hinted = False
         rows = self._ask(_HEAR, node=node, known=list(known))
         if not rows:
             return None
@@ -143,7 +143,7 @@ class Link:
 
     def wait(self, seconds: float, wakes: int) -> None:
         """Wait for a hint, for some time, or until the file `wakes` can be read."""
-        if self._hints:
+        if self._hinted:
             return
         poll = select.poll()
         poll.register(wakes, select.POLLIN)
@@ -154,6 +154,9 @@ class Link:
                 self._driver.pgconn.consume_input()
                 while self._driver.pgconn.notifies():
                     pass
+
+    def _hint(self, _: object) -> None:
+        self._hinted = True
 
     def close(self) -> None:
         """Close the connection."""

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenry.core.scopes import granted
 from tokenry.core.turns import Turn
 from tokenry.runtime.memory import Memory
 from tokenry.runtime.watch import Watch
@@ -19,6 +20,7 @@ class Grant:
         self.kid = kid
         self.proof = self.key_record = b""
         self.own_scopes = ()
+        self.scopes = granted(())
 
 
 class Others:

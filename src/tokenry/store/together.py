@@ -31,14 +31,14 @@ class Together:
     @contextmanager
     def read(self) -> Iterator[SqlRows]:
         """Read what is committed, and what the changes before have written."""
-        yield SqlRows(cast("Connection", self._raw), counts_fence=False)
+        yield SqlRows(cast("Connection", self._raw))
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
         """Write behind a savepoint."""
         self.check()
         with translated(), self._raw.savepoint():
-            yield SqlRows(cast("Connection", self._raw), counts_fence=True)
+            yield SqlRows(cast("Connection", self._raw))
 
     def find(self, kid: str) -> Row | None:
         """Look one secret up."""

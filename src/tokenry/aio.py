@@ -119,8 +119,8 @@ class AsyncTokenry(AsyncGroups):
         ask = read_ask(scopes, ip, cost, tenant, environment, audience)
         if self._inline_ticks and self._sync._is_due():
             await self._call(self._sync._tick_if_due)
-        if offline:
-            return await self._drive(self._verifying.tokens.offline_steps(text, ask))  # type: ignore[no-any-return]
+        if offline is not False:
+            return await self._drive(self._verifying.tokens.offline_steps(text, ask, offline))  # type: ignore[no-any-return]
         verdict = self._verifying.answer(text, ask)
         if verdict is None:
             verdict = await self._drive(self._verifying.steps(text, ask))
@@ -244,12 +244,12 @@ class AsyncTokenry(AsyncGroups):
         except StopIteration as end:
             return end.value
 
-    async def _call(self, fn: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+    async def _call(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
         """Run a synchronous call where it may wait."""
         if not self._greenlets:
             return await without_blocking(asyncio.to_thread, fn, *args, **kwargs)
         await self._wake()
-        return await without_blocking(_in_greenlet, fn, *args, **kwargs)
+        return await without_blocking(_in_greenlet, partial(fn, *args, **kwargs))
 
     async def _wake(self) -> None:
         """Start what runs beside the calls: a thread, or a task where the engine belongs to this event loop."""

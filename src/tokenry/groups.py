@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .core.errors import NestedCall
+from .core.fields import check_texts
 from .core.model import NOT_GIVEN, NotGiven
 from .core.trace import read_trace
+from .service.acting import check_by
 from .service.audit import Audit
 from .service.context import By, Context
 from .service.events import Events, Subscribers
@@ -49,6 +51,8 @@ class Groups:
 
         `ip`, `request_id` and the trace of `traceparent` (W3C; a malformed one is ignored) go into the audit log.
         """
+        check_texts(tenant=tenant, ip=ip, request_id=request_id, traceparent=traceparent)
+        check_by(by)
         given: dict[str, object] = {"tenant": tenant, "by": by, "ip": ip, "request_id": request_id}
         given["trace"] = read_trace(traceparent)
         stay = {"tenant": NOT_GIVEN, "by": NOT_GIVEN, "ip": None, "request_id": None, "trace": None}

@@ -161,8 +161,8 @@ class Tokenry(Ticking, Turning, Groups):
         ask = read_ask(scopes, ip, cost, tenant, environment, audience)
         if self._inline:
             self._tick_if_due()
-        if offline:
-            return self._verifying.run(self._verifying.tokens.offline_steps(text, ask))  # type: ignore[no-any-return]
+        if offline is not False:
+            return self._verifying.run(self._verifying.tokens.offline_steps(text, ask, offline))  # type: ignore[no-any-return]
         verdict = self._verifying.answer(text, ask)
         if verdict is None:
             self._wake()

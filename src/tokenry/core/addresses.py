@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
 from itertools import islice
 from socket import AF_INET, AF_INET6, inet_pton
 
 from .errors import LIST_MAX, FieldError, Invalid, shown
+from .lists import is_list
 from .memo import ENTRY_BYTES, MIB, length, remembering
 
 ENTRIES_MAX = 256
@@ -49,7 +49,7 @@ def canonical(entry: object) -> str:
 
 def check_list(field: str, entries: object, errors: list[FieldError]) -> tuple[str, ...]:
     """Return a list in canonical form, each entry once; name every bad one in `errors`."""
-    if isinstance(entries, str) or not isinstance(entries, Iterable):
+    if not is_list(entries):
         errors.append(FieldError(field, "not_a_list", "addresses are a list of texts"))
         return ()
     listed = tuple(islice(entries, LIST_MAX + 1))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from . import limits
 from .errors import LIST_MAX, FieldError, Invalid, shown
+from .lists import is_list
 from .model import NOT_GIVEN, Tenant
 from .secret import holds_credential
 
@@ -67,6 +68,19 @@ def _trimmed(field: str, value: object, errors: Errors, least: int, most: int) -
     return value
 
 
+def check_texts(**given: object) -> None:
+    """Raise Invalid for arguments that are neither texts nor left out."""
+    for field, value in given.items():
+        if value is not None and value is not NOT_GIVEN and not isinstance(value, str):
+            raise Invalid.one(field, "not_a_text", f"{field} is a text, not {type(value).__name__}")
+
+
+def check_bool(field: str, value: object) -> None:
+    """Raise Invalid for anything but True and False: "false" must not count as true, nor None as false."""
+    if value is not True and value is not False:
+        raise Invalid.one(field, "bad_type", f"{field} is True or False, not {type(value).__name__}")
+
+
 def folded(name: str) -> str:
     """Return what two names have in common when they count as one: case and composition make no difference."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
@@ -120,7 +134,7 @@ def labels(
     field: str, value: object, errors: Errors, pattern: re.Pattern[str], *, most: int, code: str, rule: str
 ) -> tuple[str, ...]:
     """Return texts that match a pattern, in their order and each once. `rule` says why a text fails."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if not is_list(value):
         errors.append(FieldError(field, "not_a_list", f"{field} are a list of texts"))
         return ()
     listed = tuple(islice(value, most + 1))

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 from .errors import LIST_MAX, FieldError, shown
+from .lists import is_list
 from .mistakes import item, missing, name_unknown, within
 
 COUNT_MAX = 10**12
@@ -104,7 +105,7 @@ def key_limits(own: tuple[Limit, ...], of_owner: tuple[Limit, ...], of_tenant: t
 
 def check_list(field: str, values: object, errors: list[FieldError]) -> tuple[Limit, ...]:
     """Return well-formed limits; name everything else in `errors`."""
-    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+    if not is_list(values):
         errors.append(FieldError(field, "not_a_list", "limits are a list of Limit(name, limit, window_seconds)"))
         return ()
     values = tuple(islice(values, LIST_MAX + 1))

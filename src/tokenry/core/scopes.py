@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 from .errors import LIST_MAX, FieldError, Invalid, shown
+from .lists import is_list
 from .memo import KIB, MIB, Memo, remembering
 
 Ask: TypeAlias = "str | Sequence[str] | Mapping[str, ScopesAsked]"
@@ -229,7 +230,7 @@ def _scope(part: str) -> str:
 
 def check_list(field: str, scopes: object, errors: list[FieldError]) -> tuple[str, ...]:
     """Return well-formed scopes, each once and in input order; name every other one in `errors`."""
-    if isinstance(scopes, str) or not isinstance(scopes, Iterable):
+    if not is_list(scopes):
         errors.append(FieldError(field, "not_a_list", "scopes are a list of texts"))
         return ()
     listed = tuple(islice(scopes, LIST_MAX + 1))

@@ -119,6 +119,7 @@ def is_of_client(session: Session, client_id: object) -> bool:
     """Tell whether a session is that of a client, if one is given; None and the tenant's slug name the tenant's own."""
     if client_id is NOT_GIVEN:
         return True
+    fields.check_texts(client_id=client_id)
     given, own = (session.tenant if one is None else one for one in (client_id, session.client_id))
     return given == own
 

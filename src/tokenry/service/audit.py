@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Generic
+from typing import Any, Generic
+from uuid import UUID
 
 from tokenry.core import fields
 from tokenry.core.chain import cut_signature
-from tokenry.core.errors import Conflict, FieldError, NotFound, shown
+from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, shown
 from tokenry.core.ids import is_id
 from tokenry.core.model import NOT_GIVEN, AuditReport, Entry, Head, NotGiven, Page, Tenant
 from tokenry.core.ports import HeadRow
@@ -50,7 +51,8 @@ class Audit(Generic[B]):
         """Return one page of entries, the newest first."""
         limit, before = fields.limit_of_page(limit), place_of("entry", cursor)
         asked = given({"subject": subject, "actor": actor, "action": action})
-        which = {name: str(value) for name, value in asked.items()}
+        which: dict[str, Any] = {name: str(one) if isinstance(one, (int, UUID)) else one for name, one in asked.items()}
+        fields.check_texts(**which)
         with self._reading(tenant, by, "reading the audit log") as scene:
             if not all(map(str.isprintable, which.values())):  # no entry holds such a text, nor does every database
                 return Page(())
@@ -84,6 +86,9 @@ class Audit(Generic[B]):
         with a head from outside: by default the one that is kept in a file beside the keyring, if that is a file.
         Falsy when something is wrong; `problems` says what.
         """
+        if head is not None and not isinstance(head, Head):
+            message = "head is what `audit.head` returned earlier: Head(tenant, position, chain, at, signature)"
+            raise Invalid.one("head", "bad_type", message)
         while True:
             with self._reading(tenant, by, "checking the audit log") as scene:
                 tenant_id, row = scene.tenant.id, scene.rows.audit.head(scene.tenant.id)

@@ -81,6 +81,7 @@ def revoke_where(
     The keys are searched for in a transaction that only reads, so that nobody waits for the search.
     """
     reason, before, ended_itself = reason_of(reason), None, None
+    fields.check_bool("dry_run", dry_run)
     if all(value is NOT_GIVEN for value in asked.values()):
         raise Invalid.one(
             "filter",

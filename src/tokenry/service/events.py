@@ -10,6 +10,7 @@ from typing import Generic, TypeAlias
 from tokenry.core import fields
 from tokenry.core.errors import Invalid, shown
 from tokenry.core.events import EVENT_TYPES, matches
+from tokenry.core.lists import is_list
 from tokenry.core.model import NOT_GIVEN, Event, NotGiven, Page
 from tokenry.core.walking import walked
 
@@ -88,12 +89,15 @@ class Events(Generic[B]):
 
         `types` are names, `key.*`, or `*`. For events of other processes read `list`.
         """
-        _types(types)
-        return self._subscribers.add(fn, tuple(types))
+        if not callable(fn):
+            raise Invalid.one("fn", "not_callable", "fn is a function that takes one event")
+        listed = tuple(types) if is_list(types) else ()
+        _types(listed or types)
+        return self._subscribers.add(fn, listed)
 
 
-def _types(patterns: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(patterns, str):
+def _types(patterns: object) -> tuple[str, ...]:
+    if not is_list(patterns):
         raise Invalid.one("types", "not_a_list", "types are a list of event types, such as ['key.revoked']")
     chosen = []
     for pattern in patterns:

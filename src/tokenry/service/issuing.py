@@ -80,11 +80,9 @@ def issue_many(
     """
     if len(asked) > BATCH_MAX:
         raise Invalid.one("keys", "too_many", f"at most {BATCH_MAX} keys can be issued at once, these are {len(asked)}")
-    if origins is not None and len(origins) != len(asked):
+    contexts = [context] * len(asked) if origins is None else list(_each(context, origins))
+    if len(contexts) != len(asked):
         raise Invalid.one("origins", "bad_length", "there is one origin for each key, or none at all")
-    contexts = [context] * len(asked)
-    if origins is not None:
-        contexts = [context.scoped(ip=ip, request_id=id, trace=read_trace(trace)) for ip, id, trace in origins]
     results: list[Issued | TokenryError] = []
     for start in range(0, len(asked) or 1, BATCH):
         batch = asked[start : start + BATCH]
@@ -99,6 +97,19 @@ def issue_many(
                 error = StoreUnavailable(told)
             results += [error] * len(batch)
     return results
+
+
+def _each(context: Context, origins: object) -> Iterator[Context]:
+    """Yield the context of each request that asks for a key."""
+    listed = origins if isinstance(origins, Sequence) and not isinstance(origins, (str, bytes)) else [origins]
+    for one in listed:
+        if not isinstance(one, Sequence) or isinstance(one, str) or len(one) != 3:
+            raise Invalid.one("origins", "bad_origin", "origins are a list of (ip, request_id, traceparent)")
+        ip, id, trace = one
+        fields.check_texts(origins=ip)
+        fields.check_texts(origins=id)
+        fields.check_texts(origins=trace)
+        yield context.scoped(ip=ip, request_id=id, trace=read_trace(trace))
 
 
 def _issue_batch(

@@ -156,6 +156,7 @@ def read(
     errors: list[FieldError] = []
     narrowed = None if scopes is None else check_list("scopes", scopes, errors)
     fields.refuse(errors)
+    fields.check_texts(client_id=client_id, tenant=tenant)
     context.renew_keyring()
     text = str(presented) if isinstance(presented, (str, Secret)) else ""
     parsed = parse(text)

@@ -8,6 +8,7 @@ from typing import Generic
 
 from tokenry.core import fields, scopes
 from tokenry.core.errors import LIST_MAX, Conflict, FieldError, Invalid, NotFound, shown
+from tokenry.core.lists import is_list
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
 from tokenry.core.ports import RoleHolder
 from tokenry.core.secret import holds_credential
@@ -194,7 +195,7 @@ def check_roles(change: Change, asked: Sequence[str], errors: list[FieldError]) 
 
 def _texts(asked: object) -> list[str]:
     """Return texts, each once; raise Invalid for anything else."""
-    if not isinstance(asked, Iterable):
+    if not is_list(asked):
         raise Invalid.one("scopes", "not_a_list", "scopes are a list of texts")
     found = list(islice(asked, LIST_MAX + 1))
     if len(found) > LIST_MAX:

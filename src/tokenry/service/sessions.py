@@ -10,6 +10,7 @@ from tokenry.core import fields, scopes
 from tokenry.core.actors import PROGRAM, Actor, name_of
 from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, no_owner
 from tokenry.core.ids import is_id
+from tokenry.core.lists import is_list
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, OwnerId, Page, Session, SessionTokens, micros
 from tokenry.core.ports import Presented, Rows
 from tokenry.core.refresh import Rotation, begin, is_of, prefix_of
@@ -314,11 +315,11 @@ def _presented(context: Context, rows: Rows, session: object) -> Presented:
     return presented
 
 
-def _ids(named: str | Sequence[str] | None) -> tuple[str, ...]:
-    listed = [named] if isinstance(named, str) else list(named or ())
+def _ids(named: object) -> tuple[str, ...]:
+    listed: tuple[Any, ...] = () if named is None else tuple(named) if is_list(named) else (named,)
     if not all(is_id("ses", id) for id in listed):
         raise Invalid.one("keep", "bad_id", "keep takes ids of sessions, ses_…")
-    return tuple(listed)
+    return listed
 
 
 def _told(session: Session) -> dict[str, Any]:

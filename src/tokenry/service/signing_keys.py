@@ -254,7 +254,7 @@ class SigningKeys(Generic[B]):
 
 def jwks(context: Context, slug: str) -> dict[str, Any]:
     """Return the public keys of a tenant, as its JWKS endpoint shows them."""
-    found: dict[str, Any] = msgspec.json.decode(_signers(context).key_set(context, slug))
+    found: dict[str, Any] = msgspec.json.decode(_signers(context).key_set(context, context.slug_of(slug)))
     return found
 
 

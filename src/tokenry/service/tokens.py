@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tokenry.core import jwt
 from tokenry.core.codes import VerifyCode
 from tokenry.core.decide import Ask
+from tokenry.core.fields import check_bool
 from tokenry.core.keyring import Keyring
 from tokenry.core.token import Checked, OfflineVerdict, checked, is_meant, joined, offline
 from tokenry.core.verdict import Explanation, Refused, Verdict
@@ -83,8 +84,12 @@ class Tokens:
         failed: list[VerifyCode] = [] if is_meant(token, ask) else ["not_found"]
         return (yield from self._verifying.explained(joined(token, parent), failed, ask))
 
-    def offline_steps(self, text: str, ask: Ask) -> Generator[Any, Any, OfflineVerdict]:
-        """Answer by signature, times and claims alone. A key, which says nothing by itself, is malformed here."""
+    def offline_steps(self, text: str, ask: Ask, asked: object) -> Generator[Any, Any, OfflineVerdict]:
+        """Answer by signature, times and claims alone. A key, which says nothing by itself, is malformed here.
+
+        Raise Invalid unless `asked`, the caller's `offline=`, is a bool: "false" must not skip the database.
+        """
+        check_bool("offline", asked)
         token = (yield from self._check(text)) if "." in text else None
         if token is None:
             return self._refuse(MALFORMED)

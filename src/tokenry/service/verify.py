@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from tokenry.core import fields
 from tokenry.core.addresses import read as read_address
 from tokenry.core.breaker import NOT_ANSWERING, Breaker
 from tokenry.core.codes import CHECKS, VerifyCode
@@ -355,6 +356,8 @@ def read_ask(
     """
     if cost.__class__ is not int or not 0 <= cost <= COST_MAX:
         raise Invalid.one("cost", "out_of_range", f"cost is a whole number from 0 to {COST_MAX}")
+    if tenant is not None or environment is not None or audience is not None:
+        fields.check_texts(tenant=tenant, environment=environment, audience=audience)
     address = None
     if ip is not None:
         ip = str(ip)

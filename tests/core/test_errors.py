@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from tokenry.core import addresses, fields, limits, scopes
+from tokenry.core import addresses, fields, limits, mistakes, scopes
 from tokenry.core.errors import (
     ERRORS_MAX,
     LIST_MAX,
@@ -87,3 +87,12 @@ def test_a_conflict_names_its_field() -> None:
     assert Conflict("taken", field="name").field == "name"
     assert Conflict("a state").field == ""
     assert VersionConflict("changed meanwhile").field == "version"
+
+
+def test_mistakes_have_one_code_each_wherever_they_are() -> None:
+    found = [mistakes.missing("a"), mistakes.duplicate("a"), mistakes.not_an_object("a"), mistakes.unknown("a", "x")]
+    assert [(one.field, one.code) for one in found] == [
+        ("a", "missing"), ("a", "duplicate"), ("a", "not_an_object"), ("a", "unknown_field"),
+    ]  # fmt: skip
+    assert mistakes.not_an_object("").field == "body"
+    assert mistakes.within(mistakes.item(mistakes.within("", "keys"), 3), "name") == "keys[3].name"

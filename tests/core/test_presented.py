@@ -2,6 +2,7 @@
 
 import pytest
 
+from tokenry.core.presented import LENGTH_MAX, bounded
 from tokenry.edge import Presented, cookie_counts, is_foreign, is_too_long, read_cookie, read_presented
 
 KEY = "tk_live_1abc"
@@ -133,3 +134,11 @@ def test_an_origin_that_is_not_ours_is_foreign_by_any_method() -> None:
         assert not is_foreign(method, "cross-site", "https://other.example", ("https://other.example",), own)
     assert is_foreign("POST", "cross-site", None, (), own)
     assert not is_foreign("GET", "cross-site", None, (), own)  # a link, or an identity provider that sends a user back
+
+
+def test_a_long_token_is_taken_as_it_is_and_what_is_longer_than_any_as_an_empty_text() -> None:
+    key, token = "k" * LENGTH_MAX, ".".join(["t" * LENGTH_MAX] * 3)
+    assert (bounded(key), bounded(token)) == (key, token)
+    assert [bounded(text) for text in ("k" + key, token + ".t", token.replace(".", "-"), "t.t." + "t" * 20_000)] == [
+        ""
+    ] * 4

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.server
 import os
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,8 +87,8 @@ def test_the_page_refreshes_by_itself_when_its_token_is_spent(site: str, browser
 
 
 @contextmanager
-def another_site() -> Iterator[int]:
-    """Serve an empty page on another port, which cookies do not tell apart."""
+def another_site(certificate: tuple[Path, Path] | None = None) -> Iterator[int]:
+    """Serve an empty page on another port, which cookies do not tell apart; with a certificate over https."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -99,6 +101,10 @@ def another_site() -> Iterator[int]:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        if certificate is not None:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(*certificate)
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

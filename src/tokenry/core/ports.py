@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from .grant import Grant, Row
+from .key_filter import KeyFilter
 from .limits import Limit
 from .model import Entry, Event, Key, Owner, Role, Session, Tenant, UsageHour
 from .refresh import Family
@@ -24,35 +25,6 @@ from .verdict import Refused, Taken
 
 class Clash(Exception):
     """A unique name was taken by somebody else at the same moment; the transaction is over."""
-
-
-def _member(column: str) -> Any:
-    """Return a filter that matches keys whose list in `column` has a given member."""
-    return field(default=None, metadata={"list": column})
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFilter:
-    """Which keys of a tenant; None means any."""
-
-    owner_id: str | None = None
-    status: str | None = None
-    environment: str | None = None
-    text: str | None = None
-    scope: str | None = _member("scopes")
-    tag: str | None = _member("tags")
-    expires_before: datetime | None = None
-    last_used_before: datetime | None = None
-    ids: tuple[str, ...] | None = None
-
-
-MEMBERS: Final[Mapping[str, str]] = {
-    one.name: one.metadata["list"] for one in fields(KeyFilter) if "list" in one.metadata
-}
-"""The filters that match a member of a list, each with the list that it searches."""
-
-KEY_FILTERS: Final = ("owner", "status", "environment", "text", *MEMBERS, "expiring_within", "last_used_before")
-"""The names of the filters as callers pass them to `keys.list` and `keys.revoke_where`."""
 
 
 @dataclass(frozen=True, slots=True)

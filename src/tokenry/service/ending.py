@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, Invalid
+from tokenry.core.key_filter import KeyFilter
 from tokenry.core.model import NOT_GIVEN, BulkItem, BulkRevocation, Key, Owner
-from tokenry.core.ports import KeyFilter
 
 from . import seeing
 from .context import By, Change, Context, Scene

@@ -11,9 +11,9 @@ from tokenry.core import fields
 from tokenry.core.decide import ClientAddress
 from tokenry.core.errors import Invalid, TokenryError
 from tokenry.core.key_fields import ARGUMENTS, pick
+from tokenry.core.key_filter import KEY_FILTERS
 from tokenry.core.limits import Limit, LimitState
 from tokenry.core.model import NOT_GIVEN, BulkRevocation, Issued, Key, NotGiven, OwnerId, Page, micros
-from tokenry.core.ports import KEY_FILTERS
 from tokenry.core.scopes import ScopesAsked
 from tokenry.core.secret import KID, Secret, parse
 from tokenry.core.verdict import Explanation

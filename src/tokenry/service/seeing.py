@@ -10,8 +10,8 @@ from tokenry.core import fields
 from tokenry.core.errors import Invalid, NotFound
 from tokenry.core.ids import is_id
 from tokenry.core.key_fields import TOLD
+from tokenry.core.key_filter import MEMBERS, KeyFilter
 from tokenry.core.model import KEY_STATUSES, NOT_GIVEN, Key
-from tokenry.core.ports import MEMBERS, KeyFilter
 
 from .context import Change, Scene
 

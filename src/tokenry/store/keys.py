@@ -22,8 +22,9 @@ from sqlalchemy import (
 )
 
 from tokenry.core.fields import folded, searchable
+from tokenry.core.key_filter import MEMBERS, KeyFilter
 from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros
-from tokenry.core.ports import MEMBERS, Expiry, KeyFilter
+from tokenry.core.ports import Expiry
 from tokenry.core.records import KEY, SECRET
 
 from .fixed import Fixed, FixedWrite, among

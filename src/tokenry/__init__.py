@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .aio import AsyncTokenry as AsyncTokenry
     from .config import Settings as Settings
+    from .core.credits import Credits as Credits
     from .core.errors import ConfigError as ConfigError
     from .core.errors import Conflict as Conflict
     from .core.errors import Denied as Denied
@@ -39,6 +40,7 @@ _HOMES = {
     "AsyncTokenry": "aio",
     "ConfigError": "core.errors",
     "Conflict": "core.errors",
+    "Credits": "core.credits",
     "Denied": "core.errors",
     "Invalid": "core.errors",
     "KeyValid": "core.verdict",

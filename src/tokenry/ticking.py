@@ -121,6 +121,8 @@ class Ticking:
         return more
 
     def _give_back(self, *, everything: bool = False) -> None:
-        wants = self._leases.idle(self._now(), everything=everything)
-        if wants:
-            usage.give_back(self._context, wants)
+        now = self._now()
+        wants = self._leases.idle(now, everything=everything)
+        credits = self._leases.credits.idle(now, everything=everything)
+        if wants or credits:
+            usage.give_back(self._context, wants, credits)

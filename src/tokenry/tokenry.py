@@ -36,6 +36,7 @@ from .service import canary, usage
 from .service.context import Context, Done, NoHeads
 from .service.events import Subscribers
 from .service.exchange import exchange
+from .service.metering import Metering
 from .service.owner_loaders import OwnerLoader, checked_loader
 from .service.signing_keys import Signers, jwks
 from .service.spans import NoSpans, Spans
@@ -317,15 +318,14 @@ class Tokenry(Ticking, Turning, Groups):
                     return
 
     def _make_verifying(self) -> Verifying:
+        limits_open = self.settings.limits_when_down == "open"
         return Verifying(
             store=self._database,
             memory=self._memory,
-            leases=self._leases,
             tally=self._tally,
             keyring=self._keyring.get,
             now=self._now,
-            limits_open=self.settings.limits_when_down == "open",
-            leasing=self._leasing,
+            metering=Metering(self._database, self._leases, self._leasing, self._now, limits_open=limits_open),
             owner_max_age=self.settings.owner_max_age // timedelta(microseconds=1),
             signers=self._signers,
             remembered=self._remembered,

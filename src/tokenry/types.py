@@ -3,6 +3,7 @@
 from .config import Settings
 from .core.actors import OPERATOR_SCOPES
 from .core.codes import CODES, REFRESH_CODES, RefreshCode, RefusalCode, VerifyCode
+from .core.credits import Credits, CreditState, Hold
 from .core.decide import ClientAddress
 from .core.errors import (
     CallerRefused,
@@ -84,6 +85,8 @@ __all__ = [
     "Closed",
     "ConfigError",
     "Conflict",
+    "CreditState",
+    "Credits",
     "Denied",
     "Entry",
     "ErrorCode",
@@ -91,6 +94,7 @@ __all__ = [
     "Explanation",
     "FieldError",
     "Head",
+    "Hold",
     "Invalid",
     "Issued",
     "Jwks",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tokenry.types import Key, Limit, LimitState, Owner, Refused, Secret, Valid
+from tokenry.types import CreditState, Key, Limit, LimitState, Owner, Refused, Secret, Valid
 
 from .key_options import LISTS
 from .lengths import told
@@ -49,6 +49,7 @@ def verdict_document(verdict: Valid | Refused) -> dict[str, Any]:
         "session": document(session),
         "scopes": list(verdict.scopes),
         "limits": document(verdict.limits),
+        "credits": document(verdict.credits),
     }
 
 
@@ -115,6 +116,16 @@ def owner_row(owner: Owner) -> tuple[str, ...]:
     admin = "yes" if owner.admin else "no"
     roles = ",".join(owner.roles) or "-"
     return (owner.external_id, owner.name or "-", owner.email or "-", roles, admin, owner.status)
+
+
+def told_credits(state: CreditState) -> str:
+    """Say what is left of credits."""
+    parts = [f"{state.remaining} of {state.amount} left"]
+    if state.held:
+        parts.append(f"{state.held} held")
+    if state.reset_at is not None:
+        parts.append(f"refilled {day(state.reset_at)}")
+    return ", ".join(parts)
 
 
 LIMIT_COLUMNS = ("limit", "counted for", "count", "window", "remaining", "resets at")

@@ -10,7 +10,7 @@ from tokenry.types import LimitState, Refused, Valid
 
 from .call import REFUSED, Call, command
 from .credentials import SecretFile, presented
-from .documents import document, expiry, verdict_document
+from .documents import document, expiry, told_credits, verdict_document
 
 
 def verify(
@@ -24,7 +24,7 @@ def verify(
         typer.Option("--any-scope", metavar="SCOPE", help="Scopes of which one is enough; repeatable."),
     ] = None,
     ip: Annotated[str | None, typer.Option("--ip", metavar="ADDRESS", help="The client's address.")] = None,
-    cost: Annotated[int, typer.Option("--cost", metavar="COUNT", help="How much it takes from the limits.")] = 1,
+    cost: Annotated[int, typer.Option("--cost", metavar="COUNT", help="What it takes of limits and credits.")] = 1,
     tenant: Annotated[str | None, typer.Option("--tenant", metavar="SLUG", help="Only a key of this tenant.")] = None,
     environment: Annotated[
         str | None, typer.Option("--environment", metavar="NAME", help="Only a key of this environment.")
@@ -103,4 +103,6 @@ def _answer(call: Call, verdict: Valid | Refused) -> None:
     elif verdict.retry_after is not None:
         pairs.append(("retry after", f"{verdict.retry_after} s"))
     pairs += [("limit", _told(state)) for state in verdict.limits]
+    if verdict.credits is not None:
+        pairs.append(("credits", told_credits(verdict.credits)))
     call.out.pairs([pair for pair in pairs if pair[1]])

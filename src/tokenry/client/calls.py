@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+from ..core.credits import Credits
 from ..core.errors import Invalid
 from ..core.lengths import seconds
 from ..core.limits import Limit
@@ -135,7 +136,7 @@ def jsonable(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Owner):
         return value.external_id
-    if isinstance(value, (Limit, Head)):
+    if isinstance(value, (Limit, Credits, Head)):
         return {name: jsonable(part) for name, part in dataclasses.asdict(value).items()}
     if isinstance(value, Mapping):
         return {str(name): jsonable(part) for name, part in value.items()}

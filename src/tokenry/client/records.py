@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from ..core.codes import RefusalCode
+from ..core.credits import CreditState
 from ..core.limits import LimitState
 from ..core.model import Key, Owner, Session, Tenant
 from ..core.verdict import KeyValid, Refused, SessionValid, TokenValid, Verdict
@@ -22,6 +23,7 @@ class Told(msgspec.Struct):
     scopes: tuple[str, ...]
     limits: tuple[LimitState, ...]
     claims: Mapping[str, Any]
+    credits: CreditState | None = None
 
 
 class _Remote:
@@ -49,6 +51,11 @@ class _Remote:
     def limits(self) -> tuple[LimitState, ...]:
         """How the limits stand after this verification."""
         return self._told.limits
+
+    @property
+    def credits(self) -> CreditState | None:
+        """The credits of the key after this verification; None for a key without credits."""
+        return self._told.credits
 
 
 class RemoteKey(_Remote, KeyValid):
@@ -111,6 +118,7 @@ def verdict(found: Any) -> Verdict:
             msgspec.convert(found.get("retry_after"), int | None),
             msgspec.convert(found.get("limits", ()), tuple[LimitState, ...]),
             msgspec.convert(found.get("limited_by"), LimitState | None),
+            credits=msgspec.convert(found.get("credits"), CreditState | None),
         )
     if found["valid"] is not True:
         raise ValueError("neither valid nor refused")
@@ -119,8 +127,9 @@ def verdict(found: Any) -> Verdict:
         TENANT.read(found["tenant"]),
         msgspec.convert(found["scopes"], tuple[str, ...]),
         msgspec.convert(found["limits"], tuple[LimitState, ...]),
-        # An older server does not tell the claims.
+        # An older server tells neither claims nor credits.
         msgspec.convert(found.get("claims", {}), dict[str, Any]),
+        msgspec.convert(found.get("credits"), CreditState | None),
     )
     if found["kind"] == "session":
         return RemoteSession(told, found["session"])

@@ -41,7 +41,7 @@ class Remembered:
 
     def keep(self, asked: Mapping[str, Any], verdict: Verdict, asked_at: float) -> None:
         """Remember a verdict from the moment it was asked for, at most until the credential ends."""
-        if not self._age or not isinstance(verdict, Valid) or verdict.limits:
+        if not self._age or not isinstance(verdict, Valid) or verdict.limits or verdict.credits:
             return
         if isinstance(verdict, SessionValid):  # a sign-out has to count at once
             return

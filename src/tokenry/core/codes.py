@@ -17,6 +17,7 @@ VerifyCode: TypeAlias = Literal[
     "ip_not_allowed",
     "insufficient_scope",
     "rate_limited",
+    "quota_exceeded",
 ]
 """The code of a refusal to verify, in the order of the checks."""
 
@@ -51,6 +52,7 @@ CODES: Final[Mapping[str, str]] = {
     "ip_not_allowed": "The key may not be used from this address, or the address is unknown and the key has a list.",
     "insufficient_scope": "The key does not hold the scopes that were asked for.",
     "rate_limited": "A limit (`limited_by`) of the key, owner or tenant is used up; wait `retry_after` seconds.",
+    "quota_exceeded": "The key has too few credits left; with a refill, try again after `retry_after` seconds.",
 }
 """Every code of a refusal, in the order of the checks, with what it means."""
 

@@ -7,16 +7,18 @@ text that the lookup brought, until somebody asks a verdict for its key, owner o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar, Final, TypeVar
 
 import msgspec
 
 from . import addresses, scopes
+from .credits import Credits
 from .limits import CountedLimit, LimitOf
 from .memo import KIB, MIB, length, remembering
 from .model import Key, KeyStatus, Owner, Session, Tenant, moment_or_none
-from .records import KEY, OWNER, SECRET, SESSION, TENANT, counted_limits, decode, texts
+from .records import KEY, OWNER, SECRET, SESSION, TENANT, counted_limits, credits_or_none, decode, texts
 
 T = TypeVar("T")
 
@@ -37,6 +39,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     role_scopes: str | None
     allowed_ips: str
     limits: str
+    credits: str | None
     environment: str
     disabled_at: int | None
     expires_at: int | None
@@ -68,7 +71,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
 COLUMNS: Final = tuple([name for name in Row.__struct_fields__ if name not in ("digest", "grant")])
 
 KEY_SHOWN: Final = KEY.without(
-    *("scopes", "allowed_ips", "environment", "expires_at", "not_before", "revoked_at", "revoke_reason")
+    *("scopes", "allowed_ips", "credits", "environment", "expires_at", "not_before", "revoked_at", "revoke_reason")
 )
 SESSION_SHOWN: Final = SESSION.without("revoked_at", "revoke_reason")
 OWNER_SHOWN: Final = OWNER.without("status")
@@ -91,6 +94,9 @@ def read_row(digest: bytes, body: str) -> Row:
 
 class Grant(msgspec.Struct, gc=False):
     """A row compiled for deciding. `proof` is set by the memory that keeps the grant, `counters` by the limits."""
+
+    credits: ClassVar[Credits | None] = None
+    """The credits that were set; the store alone knows what is left. Most keys have none, and no room for any."""
 
     kid: str
     tenant: str
@@ -157,6 +163,7 @@ class Grant(msgspec.Struct, gc=False):
             owner=self.external_id,
             scopes=self.own_scopes,
             allowed_ips=self.addresses.entries if self.addresses else (),
+            credits=self.credits,
             environment=self.environment,
             status=status,
             expires_at=moment_or_none(self.expires_at),
@@ -191,6 +198,12 @@ class Grant(msgspec.Struct, gc=False):
         return TENANT_SHOWN.record(decode(self.tenant_record), slug=self.tenant, status=status)
 
 
+class CreditedGrant(Grant, gc=False):
+    """The grant of a key with credits."""
+
+    credits: Credits | None = None  # type: ignore[misc]
+
+
 def size_of_grant(grant: Grant) -> int:
     """Return about how many bytes a grant takes; what it shares with other grants is not counted."""
     return _GRANT_BYTES + len(grant.key_record) + 16 * len(grant.own_scopes) + scopes.size_alone(grant.scopes)
@@ -198,7 +211,9 @@ def size_of_grant(grant: Grant) -> int:
 
 def compile_row(row: Row) -> Grant:
     """Turn a row of the hot lookup into a grant."""
-    return Grant(
+    credits = credits_or_none(row.credits)
+    make: Callable[..., Grant] = Grant if credits is None else partial(CreditedGrant, credits=credits)
+    return make(
         row.kid,
         _shared(row.slug),
         _shared(row.environment),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from . import addresses, fields, limits, scopes
+from . import addresses, credits, fields, limits, scopes
 from .errors import FieldError
 from .model import NOT_GIVEN
 
@@ -47,6 +47,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "not_before": Field(fields.moment),
     "metadata": Field(fields.metadata),
     "tags": Field(_tags, (), later=True),
+    "credits": Field(credits.check, later=True),
 }
 ARGUMENTS: Final[Mapping[str, Any]] = {
     "owner": None,

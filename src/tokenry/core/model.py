@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
+from .credits import Credits
 from .limits import Limit, LimitState
 from .secret import Secret
 
@@ -79,6 +80,7 @@ class Tenant:
     created_at: datetime
     default_limits: tuple[Limit, ...] = ()
     shared_limits: tuple[Limit, ...] = ()
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,7 @@ class Key:
     use_count: int
     version: int
     tags: tuple[str, ...] = ()
+    credits: Credits | None = None
     metadata: Mapping[str, Any] = field(hash=False)
     secrets: tuple[SecretInfo, ...]
 

@@ -15,6 +15,8 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from . import credits as credit_rules
+from .credits import Credits
 from .limits import CountedLimit, Limit, LimitOf, compiled, counted_for
 from .memo import KIB, MIB, remembering
 from .model import Key, Owner, SecretInfo, Session, Tenant, moment, moment_or_none
@@ -51,6 +53,17 @@ def counted_limits(of: LimitOf, stored: str) -> tuple[CountedLimit, ...]:
     return () if stored == "[]" else _counted_limits((of, stored))
 
 
+@remembering(_size, bytes_max=MIB, each_max=KIB)
+def credits(stored: str) -> Credits:
+    """Return stored credits."""
+    return credit_rules.compiled(json.loads(stored))
+
+
+def credits_or_none(stored: str | None) -> Credits | None:
+    """Return stored credits, None for a key without any."""
+    return None if stored is None else credits(stored)
+
+
 def _texts_or_none(stored: str | None) -> tuple[str, ...] | None:
     return None if stored is None else texts(stored)
 
@@ -69,12 +82,14 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "tuple[str, ...]": texts,
     "tuple[str, ...] | None": _texts_or_none,
     "tuple[Limit, ...]": limits,
+    "Credits | None": credits_or_none,
     "Mapping[str, Any]": decode,
 }
 _AS_IT_IS: Final = "{0}"
 _new: Final = object.__new__
 _READ: Final = "read_{1}({0})"
 _SOURCES: Final[dict[Any, str]] = {
+    credits_or_none: "None if {0} is None else read_{1}({0})",
     moment_or_none: "None if {0} is None else read_{1}({0})",
     texts: "() if {0} == '[]' else read_{1}({0})",
     limits: "() if {0} == '[]' else read_{1}({0})",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from .credits import CreditState
 from .limits import LimitState, told_name
 
 _FORBIDDEN = ("ip_not_allowed", "insufficient_scope")
@@ -40,6 +41,16 @@ def limit_fields(limits: Iterable[LimitState], now: datetime) -> list[tuple[str,
     policy = ", ".join(f'"{told_name(limit)}";q={limit.limit};w={limit.window_seconds}' for limit in limits)
     left = ", ".join(f'"{told_name(one)}";r={one.remaining};t={_seconds(one.reset_at, now)}' for one in limits)
     return [("RateLimit-Policy", policy), ("RateLimit", left)]
+
+
+def credit_fields(credits: CreditState | None, now: datetime) -> list[tuple[str, str]]:
+    """Return the fields `Credits-Remaining` and, with a refill, `Credits-Reset` in seconds; none without credits."""
+    if credits is None:
+        return []
+    fields = [("Credits-Remaining", str(credits.remaining))]
+    if credits.reset_at is not None:
+        fields.append(("Credits-Reset", str(_seconds(credits.reset_at, now))))
+    return fields
 
 
 def _seconds(moment: datetime, now: datetime) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from .credits import Credits
 from .decide import OPERATOR_ENVIRONMENT, Ask, failures
 from .grant import Grant
 from .jwt import Claims, all_claims
@@ -58,6 +59,7 @@ class Joined(Grant, gc=False):
     """The grant of a token: that of its parent, narrowed. The records are still those of the parent."""
 
     parent: Grant | None = None
+    credits: Credits | None = None  # type: ignore[misc]
 
     def key(self, status: KeyStatus) -> Key:
         """Build the public record of the parent, with the parent's own times."""
@@ -167,6 +169,7 @@ def joined(token: Checked, parent: Grant) -> Grant:
         "not_before": begins if parent.not_before is None else max(begins, parent.not_before),
         "counters": None,
         "parent": parent,
+        "credits": parent.credits,
     }
     grant = Joined(**{name: getattr(parent, name) for name in Grant.__struct_fields__} | narrower)
     token.last = (parent, grant)  # at once: another thread may be joining it with another parent

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 from .codes import RefusalCode, VerifyCode
+from .credits import CreditState
 from .grant import Grant
 from .limits import CountedLimit, LimitState, state
 from .model import Key, Owner, Session, Tenant
@@ -29,14 +30,15 @@ class Valid:
     `OfflineValid`. This class holds what they share.
     """
 
-    __slots__ = ("_grant", "_taken")
+    __slots__ = ("_credits", "_grant", "_taken")
 
     code: Final = "valid"
     online: ClassVar[bool] = True
 
-    def __init__(self, grant: Grant, taken: Taken = ()) -> None:
+    def __init__(self, grant: Grant, taken: Taken = (), credits: CreditState | None = None) -> None:
         self._grant = grant
         self._taken = taken
+        self._credits = credits
 
     def __bool__(self) -> Literal[True]:
         return True
@@ -76,6 +78,11 @@ class Valid:
         return states_of(self._taken)
 
     @property
+    def credits(self) -> CreditState | None:
+        """The credits of the key after this verification; None for a key without credits."""
+        return self._credits
+
+    @property
     def _id(self) -> str | None:
         raise NotImplementedError
 
@@ -108,8 +115,8 @@ class SessionValid(Valid):
     __slots__ = ("_token",)
     kind: Final[Literal["session"]] = "session"
 
-    def __init__(self, token: Checked, grant: Grant, taken: Taken = ()) -> None:
-        super().__init__(grant, taken)
+    def __init__(self, token: Checked, grant: Grant, taken: Taken = (), credits: CreditState | None = None) -> None:
+        super().__init__(grant, taken, credits)
         self._token = token
 
     @property
@@ -136,8 +143,8 @@ class TokenValid(Valid):
     __slots__ = ("_token",)
     kind: Final[Literal["token"]] = "token"
 
-    def __init__(self, token: Checked, grant: Grant, taken: Taken = ()) -> None:
-        super().__init__(grant, taken)
+    def __init__(self, token: Checked, grant: Grant, taken: Taken = (), credits: CreditState | None = None) -> None:
+        super().__init__(grant, taken, credits)
         self._token = token
 
     @property
@@ -163,13 +170,15 @@ class Refused:
     """A refusal. Falsy; `code` says why, `retry_after` (whole seconds) when it is worth trying again.
 
     A cost beyond the limit itself never passes: then there is no `retry_after`. `limited_by` is the limit that refuses
-    a verification as `rate_limited`; of several, the one that refuses the longest.
+    a verification as `rate_limited`; of several, the one that refuses the longest. `credits` are
+    those of the key when too few are left.
     """
 
     code: RefusalCode
     retry_after: int | None = None
     limits: tuple[LimitState, ...] = ()
     limited_by: LimitState | None = None
+    credits: CreditState | None = None
 
     def __bool__(self) -> Literal[False]:
         return False
@@ -208,6 +217,14 @@ class Explanation:
 def states_of(taken: Taken) -> tuple[LimitState, ...]:
     """Return how limits stand."""
     return tuple(state(*one) for one in taken)
+
+
+def lacking(limits: Iterable[LimitState], credits: CreditState | None, cost: int) -> Iterator[VerifyCode]:
+    """Yield the code of what does not cover a cost."""
+    if any(limit.remaining < cost for limit in limits):
+        yield "rate_limited"
+    if credits is not None and credits.remaining < cost:
+        yield "quota_exceeded"
 
 
 def parts_of(verdict: Valid) -> tuple[Key | None, Session | None, Mapping[str, Any]]:

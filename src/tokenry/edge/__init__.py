@@ -35,7 +35,7 @@ from ..core.presented import (
 )
 from ..core.proxies import Proxies
 from ..core.redaction import HIDDEN, unrepeated
-from ..core.statuses import challenge, limit_fields, status_of
+from ..core.statuses import challenge, credit_fields, limit_fields, status_of
 from ..core.trace import Trace, read_trace
 from ..core.verdict import parts_of
 from ..groups import Groups
@@ -171,7 +171,9 @@ def recall_key_set(tk: Tokenry, slug: str) -> bytes | None:
 def exchanges_at_once(tk: Tokenry, text: str, slug: str) -> bool:
     """Tell whether a token is derived from a key without the database: memory knows the key and how a tenant signs."""
     grant = tk._memory.recall(text[-73:-57], text)
-    if grant is None or grant.limits or tk._signers.policy.algorithm == "RS256":  # which takes long
+    if (
+        grant is None or grant.limits or grant.credits is not None or tk._signers.policy.algorithm == "RS256"
+    ):  # which takes long
         return False
     return recall_key_set(tk, slug) is not None
 
@@ -267,6 +269,7 @@ __all__ = [
     "changes_together",
     "confined_to",
     "cookie_counts",
+    "credit_fields",
     "encode",
     "exchanges_at_once",
     "from_memory",

@@ -11,7 +11,7 @@ from ..core.codes import CODES
 from ..core.errors import FieldError
 from ..core.model import Session
 from ..core.redaction import unrepeated
-from ..core.statuses import challenge, limit_fields, status_of
+from ..core.statuses import challenge, credit_fields, limit_fields, status_of
 from ..core.verdict import Refused
 from . import encode
 
@@ -49,6 +49,11 @@ KINDS: Final[dict[str, Kind]] = {
     "ip_not_allowed": Kind(403, "The address is not allowed", "Add the client's address to the key's `allowed_ips`."),
     "insufficient_scope": Kind(403, "The scope does not suffice", "Use a key that holds the scope that was asked for."),
     "rate_limited": Kind(429, "Too many requests", "Wait for the seconds in `Retry-After`."),
+    "quota_exceeded": Kind(
+        429,
+        "Too few credits left",
+        "Wait for the next refill, in the seconds of `Retry-After`; without one the key needs more credits.",
+    ),
     "throttled": Kind(
         429,
         "Too many failures",
@@ -156,7 +161,8 @@ def problem(
 def refused(verdict: Refused, scopes: Iterable[str] = (), meanings: Mapping[str, str] = CODES) -> Problem:
     """Return the answer to a credential that was refused; `scopes` are what was asked of it."""
     code, status = verdict.code, status_of(verdict.code)
-    headers = limit_fields(verdict.limits, datetime.now(UTC))
+    now = datetime.now(UTC)
+    headers = limit_fields(verdict.limits, now) + credit_fields(verdict.credits, now)
     if status in (401, 403):
         headers.append(("WWW-Authenticate", challenge(code, scopes)))
     if verdict.retry_after is not None:

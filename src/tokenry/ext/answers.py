@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from tokenry.edge import limit_fields, problems, taken_of
+from tokenry.edge import credit_fields, limit_fields, problems, taken_of
 from tokenry.edge.problems import KINDS, Kind, Problem
 from tokenry.types import Valid
 
@@ -23,5 +23,8 @@ def problem(code: str) -> Problem:
 
 
 def limits_of(verdict: Valid) -> list[tuple[str, str]]:
-    """Return the fields that tell a caller what is left of its limits; none for most."""
-    return limit_fields(verdict.limits, datetime.now(UTC)) if taken_of(verdict) else []
+    """Return the fields that tell a caller what is left of its limits and credits; none for most."""
+    if not taken_of(verdict) and verdict.credits is None:
+        return []
+    now = datetime.now(UTC)
+    return limit_fields(verdict.limits, now) + credit_fields(verdict.credits, now)

@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar, cast, get_type_hints
 import msgspec
 
 from ..core.codes import RefusalCode, VerifyCode
+from ..core.credits import CreditState
 from ..core.errors import TokenryError
 from ..core.lengths import record_of
 from ..core.limits import LimitState
@@ -124,13 +125,14 @@ class ExplanationDocument(msgspec.Struct):
 
 
 class SelfDocument(msgspec.Struct):
-    """The presented key, its owner, all scopes that it holds, and how its limits stand."""
+    """The presented key, its owner, all scopes that it holds, and how its limits and credits stand."""
 
     key: Key
     owner: Owner
     tenant: str
     scopes: list[str]
     limits: list[LimitState]
+    credits: CreditState | None = None
 
 
 class AuditReportDocument(msgspec.Struct):

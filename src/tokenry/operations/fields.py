@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from ..core.credits import REFILLS, ZONE_MAX
 from ..core.limits import COUNT_MAX, WINDOW_MAX
 from ..core.model import KEY_STATUSES
 
@@ -81,6 +82,20 @@ class LimitBody(msgspec.Struct, forbid_unknown_fields=True):
     window_seconds: Annotated[int, _told(minimum=1, maximum=WINDOW_MAX, examples=[60])]
 
 
+class CreditsBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`amount` credits, ever or again from each refill."""
+
+    amount: Annotated[int, _told(minimum=0, maximum=COUNT_MAX, examples=[10_000])]
+    refill: Annotated[str, _told(enum=list(REFILLS), examples=["monthly"])] | None = None
+    refill_day: Annotated[
+        int,
+        _told(minimum=1, maximum=31, description="Of a monthly refill. A shorter month has it on its last day."),
+    ] = 1
+    shared: Annotated[bool, _told(description="Faster; a process that is killed loses the credits it had taken.")] = (
+        False
+    )
+
+
 class HeadBody(msgspec.Struct, forbid_unknown_fields=True):
     """A head as `GET /v1/audit/head` returned it."""
 
@@ -108,6 +123,7 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "claims": Annotated[Json, Meta(description="Go into every access token.")],
     "client_id": Annotated[_text(1, 255, pattern=_LINE), _told(examples=["web"])],
     "cost": Annotated[int, Meta(ge=0, le=10**9, examples=[1])],
+    "credits": Annotated[int, _told(minimum=0, maximum=COUNT_MAX, examples=[500])] | CreditsBody,
     "cursor": Annotated[
         str, Meta(pattern=r"^[A-Za-z0-9_-]{1,2048}$", description="`next_cursor` of the page before.", examples=["b2s"])
     ],
@@ -156,6 +172,11 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "tags": Annotated[list[Tag], _told(maxItems=20)],
     "tenant": Annotated[Slug, Meta(description="By default any tenant that the caller operates.")],
     "text": _text(1, 320, examples=["build"]),
+    "time_zone": Annotated[
+        str,
+        _told(minLength=1, maxLength=ZONE_MAX, examples=["Europe/Berlin"]),
+        Meta(description="An IANA name. Credits are refilled at midnight there."),
+    ],
     "types": Annotated[
         list[str], Meta(max_length=100, description="Types or patterns: `types=key.*&types=owner.deleted`.")
     ],

@@ -47,7 +47,7 @@ class Own:
     """What a key may ask about itself, and do to itself."""
 
     def get(self) -> Any:
-        """Return the presented key, its owner, all scopes that it holds, and how its limits stand."""
+        """Return the presented key, its owner, all scopes that it holds, and how its limits and credits stand."""
 
     def rotate(self, *, grace: timedelta = timedelta(seconds=60), idempotency_key: str | None = None) -> Any:
         """Replace the key's own secret, if the tenant allows it: the old one works until `grace` is over.

@@ -17,6 +17,8 @@ from tokenry.core.limits import SECOND, CountedLimit, Limit, LimitState, carries
 from tokenry.core.ports import Want
 from tokenry.core.verdict import Refused, Taken
 
+from .credit_shares import CreditShares
+
 _ASK_AGAIN = SECOND // 10
 _IDLE = SECOND
 _FORGET = 60 * SECOND
@@ -66,6 +68,7 @@ class Leases:
     """All counters of this process, by holder and limit name: they outlive any grant."""
 
     def __init__(self) -> None:
+        self.credits = CreditShares()
         self.forget()
 
     def forget(self) -> None:
@@ -73,6 +76,7 @@ class Leases:
         self._lock = threading.Lock()
         self._counters: dict[tuple[str, str], Counter] = {}
         self._returns: list[Want] = []
+        self.credits.forget()
 
     def take(self, grant: Grant, cost: int, now: int) -> Taken | list[Want] | Refused:
         """Take `cost` of every limit, or nothing: what must be leased first, or the refusal."""
@@ -94,6 +98,13 @@ class Leases:
                 return lacking
             # In one order, as everywhere; of one limit, first what goes back.
             return sorted(lacking + self._own_returns(counters), key=_order)
+
+    def untake(self, grant: Grant, taken: Taken, cost: int) -> None:
+        """Give back what was just taken; a window that has ended meanwhile, or a limit that has changed, keeps it."""
+        with self._lock:
+            for counter, (limit, window, _) in zip(grant.counters or (), taken, strict=False):
+                if counter.limit is limit and counter.window == window:
+                    counter.units += cost
 
     def fill(self, grant: Grant, wants: list[Want], shares: list[tuple[int, int, int]], now: int) -> None:
         """Put leased shares into their counters. What was leased of a limit that has changed meanwhile goes back."""

@@ -12,7 +12,7 @@ from tokenry.core.errors import Conflict, FieldError, Invalid, VersionConflict
 from tokenry.core.model import NOT_GIVEN, Issued, Key, SecretInfo
 from tokenry.core.ports import Clash, SecretRow
 
-from . import granting, seeing
+from . import crediting, granting, seeing
 from .context import By, Change, Context
 from .issuing import check_scopes, check_window, name_taken, new_secret, prefix_of, reissued
 from .repeats import repeatable
@@ -40,6 +40,8 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
             if not changed:
                 change.forgets(tuple(change.rows.secrets.kids(change.tenant, [key.id])))
                 return key
+            if "credits" in changed:  # while the key still says what they were
+                crediting.change_account(change, key, changed["credits"])
             change.rows.keys.update(change.tenant, key, changed, change.now, version=None)
             was = {name: before[name] for name in changed}
             change.record("key.updated", key.id, was, changed, owner=key.owner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -350,9 +350,7 @@ def plain(value: Any) -> Any:
         return {name: plain(part) for name, part in (written(str(name), part) for name, part in value.items())}
     if isinstance(value, (tuple, list)):
         return [plain(part) for part in value]
-    if hasattr(value, "window_seconds"):
-        return {"name": value.name, "limit": value.limit, "window_seconds": value.window_seconds}
-    return value
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _told(values: Mapping[str, Any] | None) -> dict[str, Any] | None:

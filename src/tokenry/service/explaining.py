@@ -6,29 +6,37 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenry.core.codes import CHECKS
+from tokenry.core.credits import CreditState
 from tokenry.core.decide import failures
 from tokenry.core.errors import NotFound
 from tokenry.core.grant import Row, compile_row, with_owner
 from tokenry.core.limits import LimitState
 from tokenry.core.model import Key, micros
 from tokenry.core.scopes import ScopesAsked
-from tokenry.core.verdict import Check, Explanation
+from tokenry.core.verdict import Check, Explanation, lacking
 
 from .context import Context
 from .verify import read_ask
 
 
 def explain(
-    context: Context, key: Key, limits: tuple[LimitState, ...], scopes: ScopesAsked | None, ip: object, cost: int
+    context: Context,
+    key: Key,
+    standing: tuple[tuple[LimitState, ...], CreditState | None],
+    scopes: ScopesAsked | None,
+    ip: object,
+    cost: int,
 ) -> Explanation:
-    """Evaluate every check for the current secret of a key that the actor sees, and take nothing."""
+    """Evaluate every check for the current secret of a key that the actor sees, and take nothing.
+
+    `standing` says how its limits and credits stand.
+    """
     ask = read_ask(scopes, ip, cost, key.tenant, key.environment, None)
     row = context.store.find(key.secrets[0].kid) if key.secrets else None
     if row is None:
         raise NotFound("there is no such key here")
     failed = set(failures(compile_row(_as_host_says(context, row)), ask, micros(context.now())))
-    if any(limit.remaining < ask.cost for limit in limits):
-        failed.add("rate_limited")
+    failed.update(lacking(*standing, ask.cost))
     checks = tuple([Check(code, code not in failed) for code in CHECKS])
     return Explanation(next((code for code in CHECKS if code in failed), "valid"), checks)
 

@@ -19,7 +19,7 @@ from tokenry.core.ports import Clash, SecretRow
 from tokenry.core.secret import PREFIX_MAX, Secret, digest_of, make_kid, mint
 from tokenry.core.trace import read_trace
 
-from . import granting
+from . import crediting, granting
 from .context import By, Change, Context, external
 from .owners import answered_by_host
 from .repeats import Repeatable, repeatable
@@ -306,5 +306,6 @@ def _write(change: Change, drafts: list[Draft], contexts: list[Context]) -> None
     """Write keys, each told of in the context of who asked for it."""
     change.rows.keys.insert(change.tenant, [(draft.owner_id, draft.key) for draft in drafts])
     change.rows.secrets.insert(change.tenant, [draft.row for draft in drafts])
+    crediting.open_accounts(change, [draft.key for draft in drafts])
     for draft, change.context in zip(drafts, contexts, strict=True):
         change.record("key.issued", draft.key.id, None, told(draft.key), owner=draft.key.owner)

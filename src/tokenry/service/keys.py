@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic
 
 from tokenry.core import fields
+from tokenry.core.credits import Credits
 from tokenry.core.decide import ClientAddress
 from tokenry.core.errors import Invalid, TokenryError
 from tokenry.core.key_fields import ARGUMENTS, pick
@@ -19,7 +20,7 @@ from tokenry.core.secret import KID, Secret, parse
 from tokenry.core.verdict import Explanation
 from tokenry.core.walking import walked
 
-from . import changing, ending, explaining, issuing, limits
+from . import changing, crediting, ending, explaining, issuing, limits
 from .context import B, Context
 from .paging import page, place_of
 from .seeing import given, read_filter, seen, visible
@@ -49,6 +50,7 @@ class Keys(Generic[B]):
         environment: str = "live",
         metadata: Mapping[str, object] | None = None,
         tags: Sequence[str] = (),
+        credits: Credits | Mapping[str, object] | int | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
         idempotency_key: str | None = None,
@@ -182,7 +184,8 @@ class Keys(Generic[B]):
     ) -> Explanation:
         """Tell what a verifier would say to the key's current secret, check by check, without it and taking nothing."""
         key, states = self.get(id, tenant=tenant, by=by), self.limits(id, tenant=tenant, by=by)
-        return explaining.explain(self._context, key, states, scopes, ip, cost)
+        standing = (states, crediting.state_of(self._context, key, tenant))
+        return explaining.explain(self._context, key, standing, scopes, ip, cost)
 
     def update(
         self,
@@ -199,6 +202,7 @@ class Keys(Generic[B]):
         not_before: datetime | NotGiven | None = NOT_GIVEN,
         metadata: Mapping[str, object] | NotGiven | None = NOT_GIVEN,
         tags: Sequence[str] | NotGiven = NOT_GIVEN,
+        credits: Credits | Mapping[str, object] | int | NotGiven | None = NOT_GIVEN,
         if_version: int | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Generic
 
-from tokenry.core import fields, limits
+from tokenry.core import credits, fields, limits
 from tokenry.core.errors import Conflict, FieldError, NotFound, shown
 from tokenry.core.limits import Limit
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Tenant
@@ -46,6 +46,7 @@ class Tenants(Generic[B]):
         self_rotation_allowed: bool = False,
         default_limits: Sequence[Limit | Mapping[str, object]] = (),
         shared_limits: Sequence[Limit | Mapping[str, object]] = (),
+        time_zone: str = "UTC",
         by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
         """Create a tenant; raise Conflict when the slug is taken.
@@ -53,7 +54,8 @@ class Tenants(Generic[B]):
         `prefix` begins its keys; keys live `expires_in_default` unless told otherwise, at most `expires_in_max`, and
         for ever only if `never_allowed`. With `self_rotation_allowed` a key may rotate itself. `default_limits` are the
         limits of each key that has none of its own and whose owner has no `default_limits`: each key is counted by
-        itself. `shared_limits` are counted for all keys of the tenant together.
+        itself. `shared_limits` are counted for all keys of the tenant together. `time_zone` is an IANA name: credits
+        are refilled at midnight there.
         """
         errors: list[FieldError] = []
         values = {
@@ -65,6 +67,7 @@ class Tenants(Generic[B]):
             "self_rotation_allowed": self_rotation_allowed,
             "default_limits": default_limits,
             "shared_limits": shared_limits,
+            "time_zone": time_zone,
         }
         slug = fields.slug("slug", slug, errors)
         clean = _read(values, errors)
@@ -110,9 +113,13 @@ class Tenants(Generic[B]):
         self_rotation_allowed: bool | NotGiven = NOT_GIVEN,
         default_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
         shared_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
+        time_zone: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
-        """Change what is given. Keys that exist keep their prefix and their expiry; changed limits count at once."""
+        """Change what is given. Keys that exist keep their prefix and their expiry; changed limits count at once.
+
+        Another `time_zone` counts from the next refill of each key on.
+        """
         asked = {
             "name": name,
             "prefix": prefix,
@@ -122,6 +129,7 @@ class Tenants(Generic[B]):
             "self_rotation_allowed": self_rotation_allowed,
             "default_limits": default_limits,
             "shared_limits": shared_limits,
+            "time_zone": time_zone,
         }
         errors: list[FieldError] = []
         given = _read({name: value for name, value in asked.items() if value is not NOT_GIVEN}, errors)
@@ -211,6 +219,8 @@ def _read(values: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]
             if not isinstance(value, bool):
                 errors.append(FieldError(field, "not_a_bool", "must be True or False"))
             clean[field] = value
+        elif field == "time_zone":
+            clean[field] = credits.check_zone(field, value, errors)
         elif field in ("default_limits", "shared_limits"):
             clean[field] = limits.check_list(field, value, errors)
         else:

@@ -63,11 +63,13 @@ def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper]) -
         context.announce(one)
 
 
-def give_back(context: Context, wants: Sequence[Want]) -> None:
-    """Return unspent units of limits."""
+def give_back(context: Context, wants: Sequence[Want], credits: Sequence[tuple[str, str, int, int]]) -> None:
+    """Return unspent units of limits, and unspent credits."""
     with context.store.change(durable=False) as rows:
         for want in wants:
             rows.limits.give_back(want)
+        for tenant_id, key_id, epoch, units in credits:
+            rows.credits.give_back(tenant_id, key_id, epoch, units)
 
 
 def tell_failed(context: Context, failed: Mapping[tuple[str, str], int]) -> None:

@@ -14,13 +14,12 @@ from typing import Any, TypeAlias
 
 from tokenry.core import fields
 from tokenry.core.addresses import read as read_address
-from tokenry.core.breaker import NOT_ANSWERING, Breaker
 from tokenry.core.codes import CHECKS, VerifyCode
 from tokenry.core.decide import Ask, failures
-from tokenry.core.errors import Denied, Invalid, StoreUnavailable
+from tokenry.core.errors import Denied, Invalid
 from tokenry.core.grant import Grant, Row, compile_row, with_owner
 from tokenry.core.keyring import Keyring
-from tokenry.core.ports import Leases, Pepper, Remembers, Store, Tally
+from tokenry.core.ports import Pepper, Remembers, Store, Tally
 from tokenry.core.scopes import ScopesAsked, require
 from tokenry.core.secret import Parsed, Secret, digest_of, parse, same_tag
 from tokenry.core.token import Checked, OfflineValid, OfflineVerdict
@@ -33,9 +32,11 @@ from tokenry.core.verdict import (
     SessionValid,
     TokenValid,
     Verdict,
+    lacking,
     states_of,
 )
 
+from .metering import NOTHING, Metered, Metering
 from .owner_loaders import OwnerLoader
 from .signing_keys import Signers
 from .spans import Spans
@@ -49,7 +50,6 @@ _log = logging.getLogger("tokenry.verify")
 MALFORMED = Refused("malformed")
 NOT_FOUND = Refused("not_found")
 COST_MAX = 10**9
-_ROUNDS = 64
 
 
 Steps: TypeAlias = Generator[Find | Lease | Wait, Any, Verdict]
@@ -63,12 +63,10 @@ class Verifying:
         *,
         store: Store,
         memory: Remembers,
-        leases: Leases,
         tally: Tally,
         keyring: Callable[[], Keyring],
         now: Callable[[], int],
-        limits_open: bool,
-        leasing: Breaker,
+        metering: Metering,
         owner_max_age: int,
         signers: Signers,
         remembered: RemembersTokens,
@@ -78,12 +76,11 @@ class Verifying:
         self.owner_loader: OwnerLoader | None = None
         self.tokens: Tokens = Tokens(self, signers, remembered, keyring, now)
         self._memory = memory
-        self._leases = leases
         self._tally = tally
         self._keyring = keyring
         self._now = now
-        self._limits_open = limits_open
-        self._leasing = leasing
+        self._metering = metering
+        self.lease = metering.lease
         self._owner_max_age = owner_max_age
         self.spans = spans
 
@@ -104,15 +101,15 @@ class Verifying:
             return None
         for code in failures(grant, ask, now):
             return self._refuse(grant, code, now)
-        taken: Any = ()
-        if grant.limits:
-            taken = self._leases.take(grant, ask.cost, now)
-            if type(taken) is list:
+        metered: Any = NOTHING
+        if grant.limits or grant.credits is not None:
+            metered = self._metering.at_once(grant, ask.cost, now)
+            if metered is None:
                 return None
-            if type(taken) is Refused:
-                return self._limited(grant, taken, now, ask)
+            if type(metered) is Refused:
+                return self._limited(grant, metered, now, ask)
         self._tally.count(grant, "valid", now, ask.ip)
-        return KeyValid(grant, taken)
+        return KeyValid(grant, *metered)
 
     def steps(self, text: str, ask: Ask) -> Steps:
         """Answer, yielding every wish that may have to wait."""
@@ -141,13 +138,11 @@ class Verifying:
             now = self._now()
         for code in failures(grant, ask, now):
             return self._refuse(grant, code, now)
-        taken: Any = ()
-        if grant.limits:
-            taken = yield from self._take(grant, ask)
-            if isinstance(taken, Refused):
-                return self._limited(grant, taken, now, ask)
+        metered = yield from self._metering.steps(grant, ask.cost, now)
+        if isinstance(metered, Refused):
+            return self._limited(grant, metered, now, ask)
         self._tally.count(grant, "valid", now, ask.ip)
-        return KeyValid(grant, taken)
+        return KeyValid(grant, *metered)
 
     def explain_steps(self, text: str, ask: Ask) -> Generator[Find | Lease | Wait, Any, Explanation]:
         """Evaluate every check and take nothing."""
@@ -166,11 +161,8 @@ class Verifying:
         failed: dict[VerifyCode, None] = dict.fromkeys(found)
         if grant is not None:
             failed.update(dict.fromkeys(failures(grant, ask, self._now())))
-            peek = Ask(cost=0)
-            states = yield from self._take(grant, peek)
-            left = states.limits if isinstance(states, Refused) else states_of(states)
-            if any(limit.remaining < ask.cost for limit in left):
-                failed["rate_limited"] = None
+            taken, credits = yield from self._metering.peek(grant, self._now())
+            failed.update(dict.fromkeys(lacking(states_of(taken), credits, ask.cost)))
         checks = []
         for code in CHECKS:
             known = grant is not None or code == "malformed" or (code == "not_found" and "malformed" not in failed)
@@ -194,33 +186,6 @@ class Verifying:
     def done(self, wish: Lease | Wait) -> Any:
         """Do what steps wish for besides a lookup."""
         return wish.call() if isinstance(wish, Wait) else self.lease(wish)
-
-    def lease(self, wish: Lease) -> list[tuple[int, int, int]] | None:
-        """Lease shares from the store in one transaction. After one that waited in vain the others do not wait."""
-        try:
-            with self._leasing.attempt() as seconds, self.store.change(durable=False, within=seconds) as rows:
-                return [rows.limits.lease(want) for want in wish.wants]
-        except StoreUnavailable as error:
-            if not self._limits_open:
-                raise
-            if error.details.get("cause") != NOT_ANSWERING:
-                _log.warning("limits cannot be counted right now and are open, as configured")
-            return None
-
-    def _take(self, grant: Grant, ask: Ask) -> Generator[Lease, Any, Any]:
-        if not grant.limits:
-            return ()
-        now = self._now()
-        for _ in range(_ROUNDS):  # more than one only if others used up what was leased, or the window ended meanwhile
-            taken = self._leases.take(grant, ask.cost, now)
-            if not isinstance(taken, list):
-                return taken
-            shares = yield Lease(taken)
-            if shares is None:
-                return ()
-            now = self._now()  # however long that took: what the store has just said is not asked again
-            self._leases.fill(grant, taken, shares, now)
-        raise StoreUnavailable("the limits of this key are leased too slowly to count a verification; try again")
 
     def kid_of(self, text: str) -> str | None:
         """Return which secret a text claims to be; None for what was not made here, and is never looked up."""
@@ -250,24 +215,24 @@ class Verifying:
         now = self._now()
         for code in failures(grant, ask, now):
             return self._refuse(grant, code, now)
-        taken = self._leases.take(grant, ask.cost, now) if grant.limits else ()
-        return None if isinstance(taken, list) else self._answered(grant, ask, token, taken, now)
+        metered = self._metering.at_once(grant, ask.cost, now)
+        return None if metered is None else self._answered(grant, ask, token, metered, now)
 
     def steps_for(self, grant: Grant, ask: Ask, token: Checked) -> Steps:
         """Answer for a token, leasing limits of the key behind it."""
         now = self._now()
         for code in failures(grant, ask, now):
             return self._refuse(grant, code, now)
-        taken = (yield from self._take(grant, ask)) if grant.limits else ()
-        return self._answered(grant, ask, token, taken, now)
+        metered = yield from self._metering.steps(grant, ask.cost, now)
+        return self._answered(grant, ask, token, metered, now)
 
-    def _answered(self, grant: Grant, ask: Ask, token: Checked, taken: Any, now: int) -> Verdict:
-        if isinstance(taken, Refused):
-            return self._limited(grant, taken, now, ask)
+    def _answered(self, grant: Grant, ask: Ask, token: Checked, metered: Metered | Refused, now: int) -> Verdict:
+        if isinstance(metered, Refused):
+            return self._limited(grant, metered, now, ask)
         if token.kind == "session":
-            return SessionValid(token, grant, taken)
+            return SessionValid(token, grant, *metered)
         self._tally.count(grant, "valid", now, ask.ip)  # a use of the secret that it was derived from
-        return TokenValid(token, grant, taken)
+        return TokenValid(token, grant, *metered)
 
     def count_unknown(self, code: str) -> None:
         """Count one refusal of a credential that belongs to nobody we know."""

@@ -29,7 +29,7 @@ from tokenry.core.records import KEY, SECRET
 
 from .fixed import Fixed, FixedWrite, among
 from .reach import reach, reached
-from .tables import key, limit_counter, owner, secret, tenant, usage_hour
+from .tables import credit, credit_hold, key, limit_counter, owner, secret, tenant, usage_hour
 from .values import holds, like, stored_row
 
 _INSERT = FixedWrite(insert(key))
@@ -311,8 +311,9 @@ class KeyRows:
         return {row.id: row.external_id for row in rows}
 
     def delete(self, tenant: Tenant, ids: Sequence[str]) -> None:
-        """Remove keys with their secrets, usage and counters."""
-        for column in (secret.c.key_id, usage_hour.c.key_id, limit_counter.c.holder_id):
+        """Remove keys with their secrets, usage, counters and credits."""
+        of_key = [table.c.key_id for table in (secret, usage_hour, credit, credit_hold)]
+        for column in (*of_key, limit_counter.c.holder_id):
             table = column.table
             self._connection.execute(delete(table).where(table.c.tenant_id == tenant.id, column.in_(ids)))
         self._connection.execute(delete(key).where(key.c.tenant_id == tenant.id, key.c.id.in_(ids)))

@@ -14,6 +14,7 @@ from tokenry.core.ports import Answer
 from tokenry.core.turns import Turn
 
 from .audit import AuditRows
+from .credits import CreditRows
 from .events import EventRows
 from .fence import write_turn
 from .fixed import Fixed
@@ -149,6 +150,10 @@ class SqlRows:
     @cached_property
     def limits(self) -> LimitRows:
         return LimitRows(self.connection)
+
+    @cached_property
+    def credits(self) -> CreditRows:
+        return CreditRows(self.connection)
 
     @cached_property
     def idempotency(self) -> IdempotencyRows:

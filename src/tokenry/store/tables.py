@@ -73,6 +73,7 @@ tenant = _table(
     _text("default_limits", "[]"),
     _text("shared_limits", "[]"),
     Column("limits_version", Integer, nullable=False, server_default="0"),
+    _text("time_zone", "UTC"),
     _at("created_at"),
 )
 
@@ -138,6 +139,7 @@ key = _table(
     _text("environment"),
     _text("metadata", "{}"),
     _text("tags", "[]"),
+    Column("credits", Text, nullable=True),
     Column("version", Integer, nullable=False),
     _at("created_at"),
     _at_or_null("updated_at"),
@@ -356,6 +358,35 @@ limit_counter = _table(
     Column("window", BigInteger, nullable=False),
     _count("taken"),
     PrimaryKeyConstraint("tenant_id", "holder_id", "name"),
+)
+
+credit = _table(
+    "credit",
+    _id("tenant_id"),
+    _id("key_id"),
+    Column("balance", BigInteger, nullable=False),
+    _count("extra"),
+    _count("held"),
+    _count("epoch"),
+    _at_or_null("refill_at"),
+    _at_or_null("hold_at"),
+    PrimaryKeyConstraint("tenant_id", "key_id"),
+)
+
+credit_hold = _table(
+    "credit_hold",
+    _id("tenant_id"),
+    _id("key_id"),
+    _id("id"),
+    _count("amount"),
+    _count("epoch"),
+    _count("extra"),
+    _text("on_expiry"),
+    _at("created_at"),
+    _at("expires_at"),
+    Column("charged", BigInteger, nullable=True),
+    _at_or_null("ended_at"),
+    PrimaryKeyConstraint("tenant_id", "key_id", "id"),
 )
 
 idempotency = _table(

@@ -13,6 +13,8 @@ from tokenry.core.records import TENANT
 
 from .fixed import Fixed
 from .tables import (
+    credit,
+    credit_hold,
     event,
     idempotency,
     key,
@@ -37,7 +39,10 @@ _LOCKED = {
 }
 _BY_ID = Fixed(SELECT.where(tenant.c.id == bindparam("id")))
 _PAGE = SELECT.order_by(tenant.c.slug)
-_OF_TENANT = (secret, session, signing_key, limit_counter, usage_hour, idempotency, key, owner, role, scope, event)
+_OF_TENANT = (
+    *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, idempotency),
+    *(key, owner, role, scope, event),
+)
 
 
 class TenantRows:

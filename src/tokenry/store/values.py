@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, func, literal
 
+from tokenry.core.credits import Credits
 from tokenry.core.limits import Limit
 from tokenry.core.model import micros
 
@@ -27,6 +28,8 @@ def stored(value: Any) -> Any:
         return micros(value)
     if isinstance(value, timedelta):
         return value // timedelta(microseconds=1)
+    if isinstance(value, Credits):
+        return _encoder.encode([value.amount, value.refill, value.refill_day, value.shared])
     if isinstance(value, (tuple, list, Mapping)):
         return _encoder.encode(dict(value) if isinstance(value, Mapping) else value)
     return value

@@ -12,6 +12,7 @@ from tokenry.edge import (
     MIB,
     CountedLimit,
     Memo,
+    credit_fields,
     encode,
     grant_of,
     parts_of,
@@ -26,7 +27,8 @@ BYTES_MAX = 16 * MIB
 """How much is kept of verdicts: of the JSON of small keys, that of about 5,000."""
 
 _NOTHING = b',"kind":null,"key":null,"session":null,"owner":null,"tenant":null,"scopes":[],"claims":{},"limits":'
-_END = b'],"retry_after":null,"limited_by":null}'
+_END = b'],"retry_after":null,"limited_by":null,"credits":%b}'
+_END_WITHOUT_CREDITS = _END % b"null"
 _PLAIN = re.compile(r"[A-Za-z0-9_.~:@*-]+")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -101,7 +103,10 @@ class Answers:
             if shown[0] is not limit or shown[1] != window:
                 shown = kept.show(place, limit, window)
             parts += (shown[2], b"%d" % remaining, shown[3])
-        parts.append(_END)
+        credits = verdict.credits
+        parts.append(
+            _END if credits is None else b'],"retry_after":null,"limited_by":null,"credits":%b}' % encode(credits)
+        )
         return b"".join(parts)
 
     def fields(self, verdict: Valid, now: int) -> bytes:
@@ -117,7 +122,11 @@ class Answers:
             parts.append(b"%b%d;t=%d" % (shown[4], remaining, max(0, shown[5] - seconds)))
         parts[0] = kept.fields or kept.name(verdict)
         parts.append(b"\r\n")
-        return b"".join(parts) if len(parts) > 2 else parts[0]
+        told = b"".join(parts) if len(parts) > 2 else parts[0]
+        if verdict.credits is not None:
+            fields = credit_fields(verdict.credits, _EPOCH + timedelta(seconds=seconds))
+            told += b"".join([b"%b: %b\r\n" % (name.lower().encode(), value.encode()) for name, value in fields])
+        return told
 
     def _of(self, verdict: Valid) -> _Kept:
         grant = grant_of(verdict)
@@ -141,7 +150,8 @@ def _refused(verdict: Refused) -> bytes:
         known = _REFUSED[verdict.code] = b'{"valid":false,"code":%b%b' % (encode(verdict.code), _NOTHING)
     after = b"null" if verdict.retry_after is None else b"%d" % verdict.retry_after
     limits = encode(verdict.limits) if verdict.limits else b"[]"
-    return b'%b%b,"retry_after":%b,"limited_by":%b}' % (known, limits, after, encode(verdict.limited_by))
+    told = b'%b%b,"retry_after":%b,"limited_by":%b,"credits":%b}'
+    return told % (known, limits, after, encode(verdict.limited_by), encode(verdict.credits))
 
 
 _REFUSED: dict[str, bytes] = {}

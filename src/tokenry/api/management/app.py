@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
-from tokenry.edge import encode, limit_fields
+from tokenry.edge import credit_fields, encode, limit_fields
 from tokenry.edge.asgi import Fields, Receive, Scope, Send, live, raw, read_body, respond
 from tokenry.edge.problems import MEDIA_TYPE, Problem
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.tokenry import Tokenry
-from tokenry.types import Issued, Key
+from tokenry.types import CreditState, Issued, Key
 
 from .. import problems
 from ..bodies import check_kind, decoded
@@ -119,6 +119,8 @@ def _written(operation: Operation, result: Any) -> Answered:
     limits = {"self.get": lambda: result["limits"], "keys.limits": lambda: result}.get(operation.id)
     if limits is not None:
         fields += raw(limit_fields(limits(), datetime.now(UTC)))
+    if isinstance(result, CreditState):
+        fields += raw(credit_fields(result, datetime.now(UTC)))
     return Answered(operation.status, _JSON, encode(operation.answer.write(result)), fields)
 
 

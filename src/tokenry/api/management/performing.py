@@ -100,6 +100,7 @@ def _self(call: Call, slug: str, given: Arguments) -> dict[str, Any]:
         "tenant": call.home,
         "scopes": valid.scopes,
         "limits": valid.limits,
+        "credits": valid.credits,
     }
 
 

@@ -16,9 +16,9 @@ from tokenry.edge import ERRORS_MAX, KEY_CHECKS, LIST_MAX, mistakes
 from tokenry.edge.asgi import Fields
 from tokenry.edge.problems import Failed, problem
 from tokenry.operations import Operation
-from tokenry.operations.fields import LENGTH_SECONDS_MAX, LENGTHS, HeadBody, LimitBody, length, on_wire
+from tokenry.operations.fields import LENGTH_SECONDS_MAX, LENGTHS, CreditsBody, HeadBody, LimitBody, length, on_wire
 from tokenry.operations.operation import HEADERS
-from tokenry.types import FieldError, Head, Invalid, Limit
+from tokenry.types import Credits, FieldError, Head, Invalid, Limit
 
 from ..bodies import of_type
 from ..problems import of as problem_of
@@ -188,7 +188,9 @@ def _not_read(name: str, known: Container[str], what: str) -> str:
 
 def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, strict: bool) -> Any:
     items = _struct_in(one.type)
-    if items is not None and items is not LimitBody and isinstance(value, list):
+    if items in (LimitBody, CreditsBody):  # which the engine checks
+        items = None
+    if items is not None and isinstance(value, list):
         return _read_items(items, value, errors, place)
     if items is not None and isinstance(value, dict) and not _takes_list(one.type):
         return _read_fields(items, value, errors, place)
@@ -219,7 +221,9 @@ def _read_items(kind: type[Struct], found: list[Any], errors: list[FieldError], 
     return clean
 
 
-_NUMBERS: Final = frozenset(("cost", "limits", "default_limits", "shared_limits", "limit", "position", "after"))
+_NUMBERS: Final = frozenset(
+    ("cost", "credits", "limits", "default_limits", "shared_limits", "limit", "position", "after")
+)
 """Where a whole number is asked for. To JSON 5.0 and 5 are the same number."""
 
 
@@ -274,6 +278,8 @@ def _arguments(found: Struct) -> dict[str, Any]:
             value = [Limit(one.name, one.limit, one.window_seconds) for one in value]
         elif name == "keys":
             value = [_arguments(one) for one in value]
+        elif value.__class__ is CreditsBody:
+            value = Credits(**{field: getattr(value, field) for field in CreditsBody.__struct_fields__})
         elif value.__class__ is HeadBody:
             value = Head(**{field: getattr(value, field) for field in HeadBody.__struct_fields__})
         given[name] = value

@@ -14,6 +14,7 @@ _ID: Final = "01k9v5m0q2x8r7c4t6y3w1"
 _FIELDS: Final[dict[str, Any]] = {
     "access": "eyJhbGciOiJFUzI1NiJ9…",
     "access_expires_at": "2027-01-01T00:05:00Z",
+    "amount": 10_000,
     "action": "key.issued",
     "actor": "user-42",
     "algorithm": "ES256",
@@ -45,6 +46,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "refresh": "tk_rt_1…",
     "remaining": 99,
     "request_id": "5f1c2d3e4a5b-00000001",
+    "refill": "monthly",
     "retry_after": None,
     "secret": "tk_live_1…",
     "sequence": 1,
@@ -54,6 +56,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "status": "active",
     "subject": f"key_{_ID}",
     "tenant": "default",
+    "time_zone": "Europe/Berlin",
     "type": "key.issued",
     "unknown": [],
     "use_count": 17,
@@ -61,6 +64,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "window_seconds": 60,
 }
 _RECORDS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "CreditState": {"key": f"key_{_ID}", "remaining": 9_999},
     "Entry": {"id": f"aud_{_ID}"},
     "Event": {"id": f"evt_{_ID}"},
     "Limit": {"name": "per-minute"},

@@ -42,9 +42,10 @@ _TENANT: Final = {
         **dict.fromkeys(("never_allowed", "self_rotation_allowed"), _YES_OR_NO),
         "created_at": {"type": "string", "format": "date-time"},
         **{name: {"type": "array", "items": {"$ref": "#/components/schemas/Limit"}} for name in _OPTIONAL},
+        "time_zone": {**_TEXT, "description": "Credits are refilled at midnight there."},
     },
 }
-_TENANT["required"] = [name for name in _TENANT["properties"] if name not in _OPTIONAL]
+_TENANT["required"] = [name for name in _TENANT["properties"] if name not in (*_OPTIONAL, "time_zone")]
 _VERDICT: Final = {
     "type": "object",
     "properties": {
@@ -63,6 +64,7 @@ _VERDICT: Final = {
             "anyOf": [{"$ref": "#/components/schemas/LimitState"}, {"type": "null"}],
             "description": "The limit that refuses, of `rate_limited`.",
         },
+        "credits": {"anyOf": [{"$ref": "#/components/schemas/CreditState"}, {"type": "null"}]},
     },
 }
 _VERDICT["required"] = list(_VERDICT["properties"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import msgspec
 import pytest
 
 from tests.core.test_token import KEY_RECORD, OWNER_RECORD, TENANT_RECORD, grant
+from tokenry.core.credits import Credits
 from tokenry.core.grant import COLUMNS, Grant, Row, compile_row, read_row, size_of_grant, with_owner
 from tokenry.core.limits import CountedLimit, state
 from tokenry.core.model import moment
@@ -17,7 +19,7 @@ from tokenry.core.verdict import KeyValid
 STORED: dict[str, Any] = {
     "kid": "the kid", "pepper_id": "gen001", "ends_at": 1, "key_id": "key_1", "tenant_id": "ten_1",
     "scopes": '["a","b"]', "role_scopes": '[["b","c"],["d"]]', "allowed_ips": '["10.0.0.0/8"]',
-    "limits": '[["m",5,60]]', "environment": "live", "disabled_at": None, "expires_at": 3, "not_before": 2,
+    "limits": '[["m",5,60]]', "credits": None, "environment": "live", "disabled_at": None, "expires_at": 3, "not_before": 2,
     "revoked_at": None, "use_count": 0, "owner_status": "active", "slug": "acme", "tenant_status": "active",
     "key_record": msgspec.Raw(KEY_RECORD), "owner_record": msgspec.Raw(OWNER_RECORD),
     "tenant_record": msgspec.Raw(TENANT_RECORD),
@@ -87,6 +89,13 @@ def test_what_keys_share_is_kept_once() -> None:
     assert one.tenant_record is other.tenant_record
     assert one.scopes is other.scopes
     assert one.addresses is other.addresses
+
+
+def test_credits_are_in_the_grant_of_a_key_that_has_some_and_take_no_room_in_others() -> None:
+    with_some, without = compile_row(row(credits='[5,"monthly",31,true]')), compile_row(row())
+    assert with_some.credits == Credits(5, "monthly", 31, shared=True) == with_some.key("active").credits
+    assert without.credits is without.key("active").credits is None
+    assert sys.getsizeof(without) < sys.getsizeof(with_some)
 
 
 def test_a_host_says_who_an_owner_is_and_leaves_what_it_does_not_say() -> None:

@@ -38,6 +38,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "tenant": {
         "id": "ten_1", "name": "Acme", "prefix": "tk", "expires_in_default": 5, "expires_in_max": 7, "never_allowed": 1,
         "self_rotation_allowed": 0, "created_at": 1, "default_limits": "[]", "shared_limits": "[]",
+        "time_zone": "UTC",
     },
 }  # fmt: skip
 

@@ -30,9 +30,6 @@ OPERATOR_SCOPES = tuple(
 )  # fmt: skip
 """Every scope that an operator's key can hold."""
 
-_LATER = ("tokenry:credits:read", "tokenry:credits:write")
-"""Scopes that keys made by an older version lack. An operator without them still equals an administrator."""
-
 KEYS_WRITE = "tokenry:keys:write"
 ROLES_WRITE = "tokenry:roles:write"
 
@@ -78,7 +75,7 @@ class Actor:
     def must_equal_admins(self, tenant: str, what: str) -> None:
         """Raise NotAllowed unless this actor may do all that an administrator of a tenant may do."""
         reaches = tenant != SYSTEM or self.everywhere or self.trusted
-        if not (reaches and all(self.may(scope) for scope in OPERATOR_SCOPES if scope not in _LATER)):
+        if not (reaches and all(self.may(scope) for scope in OPERATOR_SCOPES)):
             raise NotAllowed(
                 f"{what} is for administrators of the same tenant, and for operators with every scope of operators"
             )

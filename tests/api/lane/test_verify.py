@@ -42,6 +42,7 @@ def test_a_valid_credential_is_answered_with_the_records_of_the_library(way: Way
         "limits",
         "retry_after",
         "limited_by",
+        "credits",
     ]
     assert (answer.status, told["valid"], told["code"], told["retry_after"]) == (200, True, "valid", None)
     assert set(told["key"]) == set(verdict.key.__slots__)
@@ -91,6 +92,7 @@ def test_a_refusal_is_a_verdict_and_on_request_a_status(
         "limits": [],
         "retry_after": None,
         "limited_by": None,
+        "credits": None,
     }
     mapped = ask(way, place.operator, question, target="/v1/verify?status=http")
     assert (mapped.status, mapped.json) == (status, answer.json)

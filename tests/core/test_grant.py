@@ -19,8 +19,8 @@ from tokenry.core.verdict import KeyValid
 STORED: dict[str, Any] = {
     "kid": "the kid", "pepper_id": "gen001", "ends_at": 1, "key_id": "key_1", "tenant_id": "ten_1",
     "scopes": '["a","b"]', "role_scopes": '[["b","c"],["d"]]', "allowed_ips": '["10.0.0.0/8"]',
-    "limits": '[["m",5,60]]', "credits": None, "environment": "live", "disabled_at": None, "expires_at": 3, "not_before": 2,
-    "revoked_at": None, "use_count": 0, "owner_status": "active", "slug": "acme", "tenant_status": "active",
+    "limits": '[["m",5,60]]', "credits": None, "environment": "live", "disabled_at": None, "expires_at": 3,
+    "not_before": 2, "revoked_at": None, "use_count": 0, "owner_status": "active", "slug": "acme", "tenant_status": "active",
     "key_record": msgspec.Raw(KEY_RECORD), "owner_record": msgspec.Raw(OWNER_RECORD),
     "tenant_record": msgspec.Raw(TENANT_RECORD),
     "owner_limits": '[["o",6,60]]', "tenant_limits": '[["t",7,60]]',

@@ -104,9 +104,7 @@ class Answers:
                 shown = kept.show(place, limit, window)
             parts += (shown[2], b"%d" % remaining, shown[3])
         credits = verdict.credits
-        parts.append(
-            _END if credits is None else b'],"retry_after":null,"limited_by":null,"credits":%b}' % encode(credits)
-        )
+        parts.append(_END_WITHOUT_CREDITS if credits is None else _END % encode(credits))
         return b"".join(parts)
 
     def fields(self, verdict: Valid, now: int) -> bytes:

@@ -59,6 +59,10 @@ def _count(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, server_default="0")
 
 
+def _partial_index(name: str, *columns: Any, where: str, unique: bool = False) -> None:
+    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
 tenant = _table(
     "tenant",
     _id("id", primary_key=True),
@@ -96,13 +100,12 @@ owner = _table(
     PrimaryKeyConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id"], ["tokenry_tenant.id"]),
 )
-Index(
+_partial_index(
     "tokenry_owner_external_id",
     owner.c.tenant_id,
     owner.c.external_id,
     unique=True,
-    sqlite_where=text("status <> 'deleted'"),
-    postgresql_where=text("status <> 'deleted'"),
+    where="status <> 'deleted'",
 )
 
 role = _table(
@@ -153,39 +156,35 @@ key = _table(
     PrimaryKeyConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["tokenry_owner.tenant_id", "tokenry_owner.id"]),
 )
-Index(
+_partial_index(
     "tokenry_key_name",
     key.c.tenant_id,
     key.c.owner_id,
     key.c.name_folded,
     unique=True,
-    sqlite_where=text("revoked_at IS NULL"),
-    postgresql_where=text("revoked_at IS NULL"),
+    where="revoked_at IS NULL",
 )
 Index("tokenry_key_owner", key.c.tenant_id, key.c.owner_id, key.c.id)
-Index(
+_partial_index(
     "tokenry_key_living_expires_at",
     key.c.tenant_id,
     key.c.expires_at,
     key.c.id,
-    sqlite_where=text("revoked_at IS NULL"),
-    postgresql_where=text("revoked_at IS NULL"),
+    where="revoked_at IS NULL",
 )
-Index(
+_partial_index(
     "tokenry_key_owner_expires_at",
     key.c.tenant_id,
     key.c.owner_id,
     key.c.expires_at,
     key.c.id,
-    sqlite_where=text("revoked_at IS NULL"),
-    postgresql_where=text("revoked_at IS NULL"),
+    where="revoked_at IS NULL",
 )
-Index(
+_partial_index(
     "tokenry_key_notice",
     key.c.expiry_notice_days,
     key.c.expires_at,
-    sqlite_where=text("revoked_at IS NULL AND disabled_at IS NULL"),
-    postgresql_where=text("revoked_at IS NULL AND disabled_at IS NULL"),
+    where="revoked_at IS NULL AND disabled_at IS NULL",
 )
 
 secret = _table(
@@ -203,13 +202,12 @@ secret = _table(
     _count("use_count"),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["tokenry_key.tenant_id", "tokenry_key.id"]),
 )
-Index(
+_partial_index(
     "tokenry_secret_current",
     secret.c.tenant_id,
     secret.c.key_id,
     unique=True,
-    sqlite_where=text("ends_at IS NULL"),
-    postgresql_where=text("ends_at IS NULL"),
+    where="ends_at IS NULL",
 )
 Index("tokenry_secret_key", secret.c.tenant_id, secret.c.key_id)
 
@@ -242,20 +240,18 @@ session = _table(
 )
 Index("tokenry_session_tenant", session.c.tenant_id, session.c.id)
 Index("tokenry_session_owner", session.c.tenant_id, session.c.owner_id, session.c.id)
-Index(
+_partial_index(
     "tokenry_session_living",
     session.c.tenant_id,
     session.c.owner_id,
     session.c.expires_at,
-    sqlite_where=text("revoked_at IS NULL"),
-    postgresql_where=text("revoked_at IS NULL"),
+    where="revoked_at IS NULL",
 )
 Index("tokenry_session_expires_at", session.c.expires_at)
-Index(
+_partial_index(
     "tokenry_session_revoked_at",
     session.c.revoked_at,
-    sqlite_where=text("revoked_at IS NOT NULL"),
-    postgresql_where=text("revoked_at IS NOT NULL"),
+    where="revoked_at IS NOT NULL",
 )
 
 signing_key = _table(
@@ -310,20 +306,18 @@ audit_entry = _table(
     PrimaryKeyConstraint("tenant_id", "id"),
 )
 Index("tokenry_audit_subject", audit_entry.c.tenant_id, audit_entry.c.subject, audit_entry.c.id)
-Index(
+_partial_index(
     "tokenry_audit_position",
     audit_entry.c.tenant_id,
     audit_entry.c.position,
     unique=True,
-    sqlite_where=text("position IS NOT NULL"),
-    postgresql_where=text("position IS NOT NULL"),
+    where="position IS NOT NULL",
 )
-Index(
+_partial_index(
     "tokenry_audit_unsealed",
     audit_entry.c.tenant_id,
     audit_entry.c.id,
-    sqlite_where=text("position IS NULL"),
-    postgresql_where=text("position IS NULL"),
+    where="position IS NULL",
 )
 
 audit_head = _table(

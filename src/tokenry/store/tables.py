@@ -6,8 +6,6 @@ by byte, whatever the collation of the database. The migrations are the truth fo
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -16,52 +14,25 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     String,
-    Table,
     Text,
     false,
-    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-PREFIX = "tokenry_"
-VERSION_TABLE = "tokenry_alembic_version"
-
-metadata = MetaData()
-
-_ident = String(64).with_variant(String(64, collation="C"), "postgresql")
-_serial = BigInteger().with_variant(Integer, "sqlite")
-
-
-def _table(name: str, *parts: Any, **options: Any) -> Table:
-    return Table(PREFIX + name, metadata, *parts, **options)
-
-
-def _id(name: str, **options: Any) -> Column[str]:
-    return Column(name, _ident, nullable=False, **options)
-
-
-def _text(name: str, default: str | None = None) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=default)
-
-
-def _at(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False)
-
-
-def _at_or_null(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=True)
-
-
-def _count(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default="0")
-
-
-def _partial_index(name: str, *columns: Any, where: str, unique: bool = False) -> None:
-    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
-
+from .columns import PREFIX as PREFIX
+from .columns import VERSION_TABLE as VERSION_TABLE
+from .columns import at as _at
+from .columns import at_or_null as _at_or_null
+from .columns import count as _count
+from .columns import id_of as _id
+from .columns import ident as _ident
+from .columns import metadata as metadata
+from .columns import partial_index as _partial_index
+from .columns import serial as _serial
+from .columns import table as _table
+from .columns import words as _text
 
 tenant = _table(
     "tenant",

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from .config import read_keyring_file
 from .core.errors import ConfigError, StoreUnavailable
-from .installation import SYSTEM, Installation, operator_keys
+from .installation import SYSTEM, Installation, host_command, operator_keys
 from .tokenry import Tokenry
 
 _FIXED_SQLITE = (3, 51, 3)
@@ -41,11 +41,12 @@ def examine(installation: Installation) -> tuple[Finding, ...]:
         revision = installation.revision()
         findings.append(Finding("database", "ok", f"{installation.shown_url()} can be reached"))
         if revision.current is None:
-            what = "there are no tables of Tokenry's: run `tokenry init`"
+            what = f"there are no tables of Tokenry's: run `{host_command.get() or 'tokenry init'}`"
             return (*findings, Finding("revision", "failed", what))
         if not revision:
             what = (
-                f"the database is at {revision.current}, this version needs {revision.head}: run `tokenry db upgrade`"
+                f"the database is at {revision.current}, this version needs {revision.head}: "
+                f"run `{host_command.get() or 'tokenry db upgrade'}`"
             )
             return (*findings, Finding("revision", "failed", what))
         findings.append(Finding("revision", "ok", f"the tables are at {revision.head}, as this version needs them"))

@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,9 @@ from .tokenry import Tokenry
 OPERATOR = "operator"
 OPERATOR_KEY = "first operator key"
 SYSTEM = "system"
+
+host_command: ContextVar[str | None] = ContextVar("host_command", default=None)
+"""The command of a host application that makes and upgrades Tokenry's tables in place of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,11 @@ class Installation:
     def open(self) -> Tokenry:
         """Open what is there; raise ConfigError when nothing is, or when it needs an upgrade."""
         revision = self.revision()
+        of_host = host_command.get()
+        if of_host is not None and not revision and (revision.current or "") < revision.head:
+            raise ConfigError(
+                f"the tables of Tokenry in {self.shown_url()} are missing or of an older version: run `{of_host}`"
+            )
         if revision.current is None:
             raise ConfigError(
                 f"there is no Tokenry in {self.shown_url()}: run `tokenry init` with the same --database, or correct it"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
@@ -137,6 +138,32 @@ def test_migrate_makes_the_tables(tmp_path: Path) -> None:
         call_command("migrate", verbosity=0)
         with connection.cursor() as cursor:
             assert "tokenry_key" in connection.introspection.table_names(cursor)
+
+
+@pytest.mark.parametrize("words", [("keys", "list"), ("doctor",)])
+def test_manage_py_before_a_migration_names_the_command_of_django(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    with django_project.database(**django_project.sqlite(tmp_path / "fresh.db")):
+        with pytest.raises(SystemExit) as ended:
+            call_command("tokenry", "--", *words)
+        assert ended.value.code != 0
+        told = "".join(capfd.readouterr())
+        assert "run `manage.py migrate`" in " ".join(told.split())
+        assert "tokenry init" not in told
+        call_command("migrate", verbosity=0)
+        with pytest.raises(SystemExit):
+            call_command("tokenry", "--", "keys", "list")
+        assert "manage.py migrate" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("loader", ["project.users.load", "tests.ext.django_urls.nothing", "nothing", "os.sep", 5])
+def test_a_user_loader_that_cannot_load_is_refused_at_the_start(loader: Any) -> None:
+    config = apps.get_app_config("tokenry")
+    with override_settings(TOKENRY={"USER_LOADER": loader}), pytest.raises(ConfigError, match="USER_LOADER"):
+        config.ready()
+    with override_settings(TOKENRY={"USER_LOADER": "os.path.basename"}):
+        config.ready()
 
 
 def test_a_database_in_memory_says_what_to_do() -> None:

@@ -16,10 +16,11 @@ class TokenryConfig(AppConfig):
     verbose_name = "Tokenry"
 
     def ready(self) -> None:
-        """Listen for the end of a migration; raise ConfigError for an unknown name in the settings."""
-        from .engine import guard
+        """Listen for the end of a migration; raise ConfigError for a mistake in the settings."""
+        from .engine import guard, user_loader
 
         guard()
+        user_loader()
         post_migrate.connect(_migrate, dispatch_uid="tokenry")
 
 

@@ -90,10 +90,24 @@ def guard() -> Guard:
 
 @cache
 def user_loader() -> Callable[[str], Any] | None:
-    """Return what loads a user by an owner's external id, if the project has one."""
+    """Return what loads a user by an owner's external id, if the project has one; raise ConfigError for another."""
     named = project_settings().get("USER_LOADER")
-    loader: Callable[[str], Any] | None = import_string(named) if isinstance(named, str) else named
-    return loader
+    if named is None:
+        return None
+    try:
+        loader = import_string(named) if isinstance(named, str) else named
+    except ImportError as error:
+        raise ConfigError(
+            f"TOKENRY['USER_LOADER'] is {shown(named)}, which cannot be imported: {error}. "
+            "Name a function by its dotted path, such as 'project.users.load'"
+        ) from error
+    if not callable(loader):
+        raise ConfigError(
+            f"TOKENRY['USER_LOADER'] is {shown(named)}, which is no function: it takes the external id of an owner and "
+            "returns a user or None"
+        )
+    found: Callable[[str], Any] = loader
+    return found
 
 
 @cache

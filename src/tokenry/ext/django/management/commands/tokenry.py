@@ -30,10 +30,11 @@ class Command(BaseCommand):
         self._hand_over(list(options["words"]), "tokenry")
 
     def _hand_over(self, words: list[str], name: str) -> None:
-        from ...engine import database_url, engine_settings, project_settings
+        from ...engine import alias, database_url, engine_settings, project_settings
 
         try:
             from tokenry.cli.app import app
+            from tokenry.installation import host_command
         except ModuleNotFoundError as error:
             raise CommandError(str(missing(error, "tokenry[cli]"))) from None
 
@@ -45,8 +46,11 @@ class Command(BaseCommand):
         for name, value in engine_settings().items():
             text = str(value.total_seconds() if isinstance(value, timedelta) else value)
             os.environ[f"TOKENRY_{name.upper()}"] = text
+        # On a database of its own `tokenry init` makes the tables, not Django.
+        token = host_command.set(None if alias() is None else "manage.py migrate")
         try:
             app(args=words, prog_name=name)
         finally:  # of `call_command`, after which the process goes on
+            host_command.reset(token)
             os.environ.clear()
             os.environ.update(before)

@@ -125,7 +125,14 @@ def test_a_token_is_explained(tk: Any, started: SessionTokens) -> None:
     assert tk.explain(started.access).code == "valid"
     assert tk.explain(started.access, scopes="write:x").code == "insufficient_scope"
     assert tk.explain("a.b.c").code == "malformed"
-    assert tk.explain(started.access, audience="other").code == "not_found"
+    told = tk.explain(started.access, audience="other")
+    assert told.code == "not_found"
+    [detail] = [check.detail for check in told.checks if check.detail]
+    assert detail.startswith("the token is for the audience 'urn:tokenry/t/default'")
+    assert detail.endswith(" and not for 'other'")
+    assert f"not_found: failed ({detail})  <- the verdict" in str(told)
+    for foreign in ({"tenant": "acme"}, {"environment": "live"}):
+        assert not any(check.detail for check in tk.explain(started.access, audience="other", **foreign).checks)
     tk.sessions.revoke(started.session.id)
     assert tk.explain(started.access).code == "revoked"
 

@@ -192,10 +192,14 @@ Verdict: TypeAlias = AnyValid | Refused
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check of an explanation. `passed` is None when it could not be made, since the credential is unknown."""
+    """One check of an explanation. `passed` is None when it could not be made, since the credential is unknown.
+
+    `detail` says more of a failure that has several causes, such as a token for another audience.
+    """
 
     code: VerifyCode
     passed: bool | None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,10 @@ class Explanation:
 
     def __str__(self) -> str:
         marks = {True: "ok", False: "failed", None: "not checked"}
-        lines = (f"{c.code}: {marks[c.passed]}{'  <- the verdict' if c.code == self.code else ''}" for c in self.checks)
+        lines = []
+        for check in self.checks:
+            detail = f" ({check.detail})" if check.detail else ""
+            lines.append(f"{check.code}: {marks[check.passed]}{detail}{'  <- the verdict' * (check.code == self.code)}")
         return "\n".join(lines)
 
 

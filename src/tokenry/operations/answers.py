@@ -110,10 +110,14 @@ class CountDocument(msgspec.Struct):
 
 
 class CheckDocument(msgspec.Struct):
-    """One check of an explanation. `passed` is null when it could not be made, since the credential is unknown."""
+    """One check of an explanation. `passed` is null when it could not be made, since the credential is unknown.
+
+    `detail` says more of a failure that has several causes, such as a token for another audience.
+    """
 
     code: str
     passed: bool | None
+    detail: str = ""
 
 
 class ExplanationDocument(msgspec.Struct):
@@ -274,9 +278,16 @@ def _write_explanation(found: Explanation) -> dict[str, Any]:
 
 
 def _read_explanation(found: Any) -> Explanation:
-    checks = [(str(one["code"]), msgspec.convert(one["passed"], bool | None)) for one in found["checks"]]
-    # A newer server may tell of a code that is not known here.
-    return Explanation(cast(Any, str(found["code"])), tuple(Check(cast(VerifyCode, code), ok) for code, ok in checks))
+    # A newer server may tell of a code that is not known here, an older one tells no details.
+    checks = [
+        Check(
+            cast(VerifyCode, str(one["code"])),
+            msgspec.convert(one["passed"], bool | None),
+            str(one.get("detail", "")),
+        )
+        for one in found["checks"]
+    ]
+    return Explanation(cast(Any, str(found["code"])), tuple(checks))
 
 
 def _read_revoked(found: Any) -> BulkRevocation:

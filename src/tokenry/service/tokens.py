@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tokenry.core import jwt
 from tokenry.core.codes import VerifyCode
 from tokenry.core.decide import Ask
+from tokenry.core.errors import shown
 from tokenry.core.fields import check_bool
 from tokenry.core.keyring import Keyring
 from tokenry.core.token import Checked, OfflineVerdict, checked, is_meant, joined, offline
@@ -82,7 +83,9 @@ class Tokens:
         if parent is None:
             return (yield from self._verifying.explained(None, ["not_found"], ask))
         failed: list[VerifyCode] = [] if is_meant(token, ask) else ["not_found"]
-        return (yield from self._verifying.explained(joined(token, parent), failed, ask))
+        audiences = ", ".join(map(shown, token.audience))
+        detail = f"the token is for the audience {audiences}, and not for {shown(ask.audience)}"
+        return (yield from self._verifying.explained(joined(token, parent), failed, ask, detail))
 
     def offline_steps(self, text: str, ask: Ask, asked: object) -> Generator[Any, Any, OfflineVerdict]:
         """Answer by signature, times and claims alone. A key, which says nothing by itself, is malformed here.

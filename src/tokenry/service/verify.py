@@ -155,18 +155,21 @@ class Verifying:
         return (yield from self.explained(grant, [] if grant else ["not_found"], ask))
 
     def explained(
-        self, grant: Grant | None, found: Sequence[VerifyCode], ask: Ask
+        self, grant: Grant | None, found: Sequence[VerifyCode], ask: Ask, detail: str = ""
     ) -> Generator[Find | Lease | Wait, Any, Explanation]:
-        """Explain what was found to fail already, and everything that a grant decides."""
-        failed: dict[VerifyCode, None] = dict.fromkeys(found)
+        """Explain what was found to fail already, and everything that a grant decides.
+
+        `detail` is about the first one that was found. A credential of another tenant is told nothing of.
+        """
+        failed: dict[VerifyCode, str] = dict.fromkeys(found[:1], detail) | dict.fromkeys(found[1:], "")
         if grant is not None:
-            failed.update(dict.fromkeys(failures(grant, ask, self._now())))
+            failed.update(dict.fromkeys(failures(grant, ask, self._now()), ""))
             taken, credits = yield from self._metering.peek(grant, self._now())
-            failed.update(dict.fromkeys(lacking(states_of(taken), credits, ask.cost)))
+            failed.update(dict.fromkeys(lacking(states_of(taken), credits, ask.cost), ""))
         checks = []
         for code in CHECKS:
             known = grant is not None or code == "malformed" or (code == "not_found" and "malformed" not in failed)
-            checks.append(Check(code, code not in failed if known else None))
+            checks.append(Check(code, code not in failed if known else None, failed.get(code, "")))
         return Explanation(next((code for code in CHECKS if code in failed), "valid"), tuple(checks))
 
     def run(self, steps: Generator[Find | Lease | Wait, Any, Any]) -> Any:

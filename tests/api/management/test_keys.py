@@ -291,6 +291,12 @@ def test_an_operator_of_a_tenant_explains_no_foreign_credential(api: Api, client
     told = [stranger.post("/v1/explain", json={"credential": str(one)}).json() for one in (secret, gone.secret)]
     assert told[0]["code"] == "not_found"
     assert told[0] == told[1], "a foreign credential is explained like one that does not exist"
+    token = str(api.tk.sessions.start("ada").access)
+    told = [stranger.post("/v1/explain", json={"credential": token, "audience": one}).json() for one in ("x", "y")]
+    assert told[0] == told[1]
+    assert not any(check["detail"] for check in told[0]["checks"])
+    mine = client.post("/v1/explain", json={"credential": token, "audience": "x"}).json()
+    assert [check["code"] for check in mine["checks"] if "and not for 'x'" in check["detail"]] == ["not_found"]
 
 
 def test_a_page_costs_the_same_number_of_statements_whatever_it_holds(

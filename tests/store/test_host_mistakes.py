@@ -129,6 +129,16 @@ def test_two_instances_of_using_on_one_connection_are_the_same_mistake(tk: Token
         connection.rollback()
 
 
+def test_a_connection_to_another_installation(tk: Tokenry, engine: sa.Engine) -> None:
+    id = tk.keys.issue("ada", name="k").key.id
+    with Tokenry("sqlite://", settings=QUIET) as other, engine.connect() as connection:
+        with other.using(connection) as joined:
+            for call in everything(joined, id):
+                with pytest.raises(ConfigError, match="must be of the database that this instance was opened on"):
+                    call()
+        connection.rollback()
+
+
 def test_a_connection_in_autocommit(tk: Tokenry, engine: sa.Engine) -> None:
     with (
         engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,

@@ -96,6 +96,11 @@ class Context(msgspec.Struct, frozen=True):
     """Take a rotated keyring over: a process that was idle must not write under a generation that is gone by now."""
     shared: Shared | None = None
 
+    @property
+    def is_joined(self) -> bool:
+        """Whether this is inside a transaction of the host, whose database nobody has checked."""
+        return not self.seals
+
     def scoped(self, **defaults: Any) -> Context:
         """Return this context with other defaults."""
         return msgspec.structs.replace(self, **defaults)
@@ -130,6 +135,8 @@ class Context(msgspec.Struct, frozen=True):
         check_by(by)
         self.renew_keyring()
         with self.store.read() as rows:
+            if self.is_joined:
+                _check_generation(rows, self.keyring().signing(self.clock()).id)
             found = self._tenant(rows, slug, None)
             acting = Acting(rows, found, self.now(), self.owner_loader(), self.known)
             actor = actor or acting.actor(by, found.slug if home is None else home)
@@ -312,7 +319,10 @@ class Change(Scene):
     def finish(self) -> Done:
         """Write entries, events and the turn, as the last statements of the transaction."""
         if self._entries:
-            self._check_generations()
+            known = self.context.shared.generations if self.context.shared is not None else set()
+            for id in {sealed.generation for sealed in self._entries} - known:
+                _check_generation(self.rows, id)
+                known.add(id)
             self.rows.audit.insert(self.tenant, self._entries)
         if self._done.events:
             self.rows.events.insert(self.tenant, self._done.events)
@@ -322,22 +332,23 @@ class Change(Scene):
         self._done.actions = tuple([sealed.entry.action for sealed in self._entries])
         return self._done
 
-    def _check_generations(self) -> None:
-        """Raise ConfigError when a generation that signed here was dropped: nothing that it signs will ever verify."""
-        known = self.context.shared.generations if self.context.shared is not None else set()
-        for id in {sealed.generation for sealed in self._entries} - known:
-            canary = self.rows.canaries.get(id)
-            if canary is None:
-                raise ConfigError(
-                    f"nothing was changed: this database knows no generation {id} of the keyring. A connection given "
-                    "to using() must be of the database that this instance was opened on: Tokenry(engine=…) shares one"
-                )
-            if canary == DROPPED:
-                raise ConfigError(
-                    f"nothing was changed: generation {id} of the keyring was dropped, and this process still signs "
-                    "with it. Give it the keyring that the other processes have (TOKENRY_KEYRING, keyring=)"
-                )
-            known.add(id)
+
+def _check_generation(rows: Rows, id: str) -> None:
+    """Raise ConfigError for a generation that this database does not know, or that was dropped.
+
+    Nothing that it signs will ever verify, and what is read belongs to another installation.
+    """
+    canary = rows.canaries.get(id)
+    if canary is None:
+        raise ConfigError(
+            f"nothing was read or changed: this database knows no generation {id} of the keyring. A connection given "
+            "to using() must be of the database that this instance was opened on: Tokenry(engine=…) shares one"
+        )
+    if canary == DROPPED:
+        raise ConfigError(
+            f"nothing was read or changed: generation {id} of the keyring was dropped, and this process still signs "
+            "with it. Give it the keyring that the other processes have (TOKENRY_KEYRING, keyring=)"
+        )
 
 
 def plain(value: Any) -> Any:

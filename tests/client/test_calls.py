@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx2
 import pytest
 
 from tests.servers.serving import PATIENCE, Serving
@@ -285,6 +286,35 @@ def test_who_may_not_verify_is_told(client: Client, tokenry_server: Serving) -> 
 def without_actor(call: Any) -> inspect.Signature:
     signature = inspect.signature(call)
     return signature.replace(parameters=[part for name, part in signature.parameters.items() if name != "by"])
+
+
+def test_an_unknown_field_of_one_of_many_keys_is_answered_with_the_one_that_was_meant(tk: Face) -> None:
+    with pytest.raises(Invalid, match="did you mean scopes") as caught:
+        raise tk.keys.issue_many([{"owner": "ada", "name": "k", "scope": ["a"]}])[0]  # type: ignore[misc]
+    assert caught.value.errors[0].code == "unknown_field"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "meant"),
+    [
+        ("/v1/keys", {"owner": "ada", "name": "k", "scope": ["a"]}, "scopes"),
+        ("/v1/keys", {"owner": "ada", "name": "k", "expires_in": 5}, "expires_in_seconds"),
+        (
+            "/v1/keys",
+            {"owner": "ada", "name": "k", "limits": [{"name": "a", "limit": 1, "window": 1}]},
+            "window_seconds",
+        ),
+        ("/v1/keys?tenan=acme", {"owner": "ada", "name": "k"}, "tenant"),
+        ("/v1/verify", {"credential": "x", "scope": "a"}, "scopes"),
+        ("/v1/verify?state=http", {"credential": "x"}, "status"),
+    ],
+)
+def test_an_unknown_field_over_http_is_answered_with_the_one_that_was_meant(
+    tokenry_server: Serving, key: str, path: str, body: dict[str, Any], meant: str
+) -> None:
+    answer = httpx2.post(tokenry_server.url + path, json=body, headers={"Authorization": f"Bearer {key}"})
+    messages = [one["message"] for one in answer.json()["errors"]]
+    assert [message for message in messages if message.endswith(f": did you mean {meant}?")]
 
 
 GROUPS = ["tenants", "owners", "roles", "scopes", "keys", "sessions", "signing_keys", "events", "audit", "usage"]

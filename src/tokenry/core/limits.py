@@ -125,7 +125,7 @@ def check_list(field: str, values: object, errors: list[FieldError]) -> tuple[Li
 def _read(place: str, value: object, errors: list[FieldError]) -> Limit | None:
     known = len(errors)
     if isinstance(value, Mapping):
-        name_unknown(map(str, value), _FIELDS, errors, place, lambda _: "is not a field of a limit")
+        name_unknown(map(str, value), _FIELDS, errors, place, "a field of a limit")
         errors.extend(missing(within(place, name)) for name in _FIELDS if name not in value)
         if len(errors) > known:
             return None

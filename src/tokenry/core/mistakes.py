@@ -5,12 +5,15 @@ A place is a path such as `keys[3].limits[0].name`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
 from .errors import ERRORS_MAX, FieldError
 
 _PLACE_MAX = 100
+# To compare names takes time: a request must not make us compare many, or long ones.
+_HINTS_MAX, _HINT_MAX = 10, 40
+_NEAR, _SHORT_MIN = 0.7, 3
 
 
 def within(place: str, name: str) -> str:
@@ -43,16 +46,31 @@ def unknown(place: str, message: str) -> FieldError:
     return FieldError(place[:_PLACE_MAX], "unknown_field", message)
 
 
+def meant(name: str, known: Collection[str]) -> str:
+    """Return the end of a message about an unknown name: which known one was probably meant, or nothing."""
+    if len(name) > _HINT_MAX:
+        return ""
+    from difflib import get_close_matches  # rarely needed, and the command line starts faster without it
+
+    near = get_close_matches(name, known, 1, _NEAR)
+    if not near and len(name) >= _SHORT_MIN:
+        near = [one for one in known if one.startswith(name)]
+    return f": did you mean {near[0]}?" if len(near) == 1 else ""
+
+
 def name_unknown(
     found: Iterable[str],
-    known: Container[str],
+    known: Collection[str],
     errors: list[FieldError],
     place: str = "",
-    say: Callable[[str], str] = lambda name: "is not a field of this request",
+    what: str = "a field of this request",
+    spelled: Callable[[str], str] = str,
 ) -> None:
-    """Name the fields that are not known; `say` returns the message for one of them.
+    """Name the fields that are not known, the first of them with the one that was probably meant.
 
     No more are named than an error shows, and one that says that there are more: a body may hold tens of thousands.
+    `spelled` writes a name as the known ones are written.
     """
-    unread = islice((name for name in found if name not in known), ERRORS_MAX + 1)
-    errors += [unknown(within(place, name), say(name)) for name in unread]
+    for name in islice((name for name in found if name not in known), ERRORS_MAX + 1):
+        hint = meant(spelled(name), known) if len(errors) < _HINTS_MAX else ""
+        errors.append(unknown(within(place, name), f"is not {what}{hint}"))

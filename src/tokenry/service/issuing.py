@@ -160,7 +160,7 @@ def _full(one: object) -> dict[str, Any]:
     if not isinstance(one, Mapping):
         raise Invalid.one("keys", "not_a_mapping", "each key is given as a mapping of the arguments of `issue`")
     errors: list[FieldError] = []
-    name_unknown(sorted(map(str, one)), key_fields.ARGUMENTS, errors, say=lambda _: "is not a field of a key")
+    name_unknown(sorted(map(str, one)), key_fields.ARGUMENTS, errors, what="a field of a key")
     fields.refuse(errors)
     return {**key_fields.ARGUMENTS, **one}
 

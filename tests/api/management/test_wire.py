@@ -163,7 +163,7 @@ def test_a_name_of_the_library_is_refused_under_its_own_name_with_the_name_of_th
     for told, name in ((body, "expires_in"), (query, "within")):
         [error] = told["errors"]
         assert (error["field"], error["code"]) == (name, "unknown_field")
-        assert error["message"].endswith(f"use {name}_seconds")
+        assert error["message"].endswith(f": did you mean {name}_seconds?")
 
 
 def test_a_value_of_another_kind_is_explained_without_python(client: TestClient) -> None:

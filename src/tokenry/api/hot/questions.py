@@ -237,7 +237,7 @@ def check_query(query: bytes, *known: str) -> None:
     """Raise Invalid for parameters that a call does not read."""
     errors: list[FieldError] = []
     given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    mistakes.name_unknown(dict(given), known, errors, say=lambda name: "is not a parameter of this request")
+    mistakes.name_unknown(dict(given), known, errors, what="a parameter of this request")
     if errors:
         raise Invalid(errors)
 

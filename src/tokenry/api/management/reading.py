@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeAlias, get_args, get_origin
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -64,7 +64,7 @@ class Reader:
         asked: dict[str, Any] = {}
         for name, value in pairs:
             if name not in self._query:
-                errors.append(mistakes.unknown(name, _not_read(name, self._query, "parameter")))
+                mistakes.name_unknown([name], self._query, errors, what="a parameter of this request", spelled=on_wire)
             elif name == "types":
                 asked.setdefault(name, []).append(value)
             elif name in asked:
@@ -169,7 +169,7 @@ def _read_fields(
         errors.append(mistakes.not_an_object(place))
         return {}
     fields = {one.encode_name: one for one in fields_of(kind)}
-    mistakes.name_unknown(found, fields, errors, place, lambda name: _not_read(name, fields, "field"))
+    mistakes.name_unknown(found, fields, errors, place, spelled=on_wire)
     clean: dict[str, Any] = {}
     for name, one in fields.items():
         if name in found:
@@ -177,13 +177,6 @@ def _read_fields(
         elif one.required:
             errors.append(mistakes.missing(mistakes.within(place, name)))
     return clean
-
-
-def _not_read(name: str, known: Container[str], what: str) -> str:
-    """Say that a request does not have a field, and name the one that was meant where that is clear."""
-    meant = on_wire(name)
-    hint = f": use {meant}" if meant != name and meant in known else ""
-    return f"is not a {what} of this request{hint}"
 
 
 def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, strict: bool) -> Any:

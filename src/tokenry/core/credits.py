@@ -250,7 +250,7 @@ def check(field: str, value: object, errors: list[FieldError]) -> Credits | None
     if value is None:
         return None
     if isinstance(value, Mapping):
-        name_unknown(map(str, value), _FIELDS, errors, field, lambda _: "is not a field of credits")
+        name_unknown(map(str, value), _FIELDS, errors, field, "a field of credits")
         if "amount" not in value:
             errors.append(missing(within(field, "amount")))
         if len(errors) > known:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from .config import read_keyring_file
 from .core.errors import ConfigError, StoreUnavailable
 from .installation import SYSTEM, Installation, host_command, operator_keys
+from .store import open as stores
 from .tokenry import Tokenry
 
 _FIXED_SQLITE = (3, 51, 3)
@@ -164,6 +165,17 @@ def _clock(tk: Tokenry) -> Iterator[Finding]:
         yield Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC")
 
 
+def _fence(tk: Tokenry) -> Iterator[Finding]:
+    store = stores.fence_of(tk._database)
+    if store is None:
+        return
+    count, gone = store.nodes()
+    what = f"processes that remember keys, and hear of changes: {count - gone}"
+    if gone:
+        what += f". Processes that do not answer: {gone}, for which a change may wait some seconds, once"
+    yield Finding("fence", "warning" if gone else "ok", what)
+
+
 def _apart(tk: Tokenry) -> timedelta:
     if tk._database.dialect != "postgresql":
         return timedelta(0)
@@ -183,4 +195,4 @@ def tenant_slugs(tk: Tokenry) -> Iterator[str]:
             return
 
 
-_CHECKS: tuple[Callable[[Tokenry], Iterator[Finding]], ...] = (_operators, _sealing, _audit, _clock)
+_CHECKS: tuple[Callable[[Tokenry], Iterator[Finding]], ...] = (_operators, _sealing, _audit, _clock, _fence)

@@ -110,6 +110,21 @@ class Postgres:
         self._end(signal.SIGKILL)
         _wait_until_gone(children)
 
+    def become_standby(self) -> None:
+        """Start again on the same data as a server that only follows another one. `promote` ends that."""
+        self._end(signal.SIGINT)
+        signal_file = Path(self._data, "standby.signal")
+        signal_file.touch()
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(signal_file, nobody.pw_uid, nobody.pw_gid)
+        self.start()
+
+    def promote(self) -> None:
+        """Make a standby a primary server."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute("SELECT pg_promote()")
+
     def create_database(self, template: Migrate | None = None) -> str:
         """Make a database and return its URL; with `template`, a copy of one that this callable has filled.
 

@@ -26,9 +26,7 @@ def serve(
     call: Call,
     host: Annotated[str | None, typer.Option("--host", help="The address to listen on; 127.0.0.1 by default.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="The port; 8000 by default, 0 for a free one.")] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", help="How many processes; several need PostgreSQL.")
-    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="How many processes.")] = None,
     unix_socket: Annotated[
         Path | None, typer.Option("--unix-socket", metavar="PATH", help="Listen on this socket in place of a port.")
     ] = None,

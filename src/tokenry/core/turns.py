@@ -23,3 +23,16 @@ class Heard(NamedTuple):
     """When the server was started."""
     nodes: int
     """How many processes listen."""
+
+
+class FenceState(NamedTuple):
+    """How well a process hears of changes by others."""
+
+    lag_seconds: float
+    """How long ago it asked for them."""
+    distrusting: bool
+    """It does not trust its memory, and asks the database."""
+    turns: int
+    """How many changes it has heard of."""
+    evictions: int
+    """How often it was counted out, since it did not answer."""

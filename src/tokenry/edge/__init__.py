@@ -37,6 +37,7 @@ from ..core.proxies import Proxies
 from ..core.redaction import HIDDEN, unrepeated
 from ..core.statuses import challenge, credit_fields, limit_fields, status_of
 from ..core.trace import Trace, read_trace
+from ..core.turns import FenceState
 from ..core.verdict import parts_of
 from ..groups import Groups
 from ..runtime.throttle import Throttle
@@ -109,6 +110,11 @@ class Engine:
         found: asyncio.Future[Any] = find(kid)
         found.add_done_callback(_seen)
         return found
+
+    def fence_state(self) -> FenceState | None:
+        """Return how well this process hears of changes by others, where it has to hear of them (PostgreSQL)."""
+        fence = self.sync._fence
+        return fence.state() if fence is not None else None
 
     async def reach(self) -> None:
         """Look up a secret that nobody has, as a verification does; raise StoreUnavailable when that cannot be done."""
@@ -254,6 +260,7 @@ __all__ = [
     "Ask",
     "CountedLimit",
     "Engine",
+    "FenceState",
     "Found",
     "Grant",
     "Memo",

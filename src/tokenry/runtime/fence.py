@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from tokenry.core.errors import TokenryError
-from tokenry.core.turns import Heard, Turn
+from tokenry.core.turns import FenceState, Heard, Turn
 
 _log = logging.getLogger("tokenry.fence")
 
@@ -41,6 +41,7 @@ def clock() -> float:
 class Link(Protocol):
     """A connection that a process keeps for itself."""
 
+    def listen(self) -> None: ...
     def join(self) -> int: ...
     def hear(self, node: int, known: frozenset[int]) -> Heard | None: ...
     def say(self, node: int, turns: frozenset[int]) -> None: ...
@@ -68,7 +69,7 @@ class Fence:
         self._clear = clear
         self._link: Link | None = None
         self._pipe: tuple[int, ...] = ()
-        self.evictions = self.turns = 0
+        self._evictions = self._turns = 0
         self.forget()
 
     def forget(self) -> None:
@@ -94,15 +95,10 @@ class Fence:
     def moved(self, turn: Turn) -> None:
         """Do nothing: a process hears of its own turns, too."""
 
-    @property
-    def lag_seconds(self) -> float:
-        """How long ago this process has last asked for turns."""
-        return clock() - self._asked if self._asked else 0.0
-
-    @property
-    def is_running(self) -> bool:
-        """Tell whether this process takes part."""
-        return self._thread is not None
+    def state(self) -> FenceState:
+        """Return how well this process hears of changes."""
+        lag = clock() - self._asked if self._asked else 0.0
+        return FenceState(lag, not self.holds(), self._turns, self._evictions)
 
     def start(self) -> None:
         """Take part from now on, in a thread of its own: others may wait for the database, and this one must not."""
@@ -172,6 +168,7 @@ class Fence:
         while not self._stopping.is_set():
             try:
                 self._link = self._store.link()
+                self._link.listen()
                 self._said = frozenset()  # what was said on a connection that broke may be lost
                 while not self._stopping.is_set():
                     self._beat(self._link)
@@ -215,7 +212,7 @@ class Fence:
             self._clear()  # another server, or this one after a restart: what it forgot we must not know
         self._server = heard.server
         for kids in heard.news.values():
-            self.turns += 1
+            self._turns += 1
             if kids is None:
                 self._clear()
             else:
@@ -225,7 +222,7 @@ class Fence:
     def _lose(self) -> None:
         """Join anew: others did not hear of this process for too long, or the server has become a standby."""
         self._until, self._node = 0.0, 0
-        self.evictions += 1
+        self._evictions += 1
         _log.warning("this process was counted out, since it did not answer: it forgets everything and joins anew")
 
 

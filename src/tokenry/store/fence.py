@@ -48,6 +48,7 @@ _PRUNE = text("""
     DELETE FROM tokenry_turn AS turn USING quick
     WHERE NOT EXISTS (SELECT FROM tokenry_node AS node WHERE turn.id <> ALL (node.applied))""")
 _LISTEN = text("LISTEN tokenry_turn")
+_NODES = text("SELECT count(*), count(*) FILTER (WHERE gone) FROM tokenry_node")
 _HINT = text("SELECT pg_notify('tokenry_turn', '')")
 _DURABLE = text("""
     SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'""")
@@ -89,6 +90,11 @@ class FenceStore:
         """Remove the turns that every node has applied."""
         self._ask(_PRUNE)
 
+    def nodes(self) -> tuple[int, int]:
+        """Return how many processes take part, and how many of them were marked as gone."""
+        [(count, gone)] = self._ask(_NODES)
+        return count, gone
+
     def link(self) -> Link:
         """Open a connection that a process keeps for itself, outside of any pool."""
         with translated(), self._limited():
@@ -115,6 +121,10 @@ class Link:
         self._hears_hints = on_hint is not None
         if on_hint is not None:
             on_hint(self._hint)  # also those that come along with an answer
+
+    def listen(self) -> None:
+        """Hear of hints from now on."""
+        if self._hears_hints:
             self._ask(_LISTEN)
 
     def join(self) -> int:
@@ -162,6 +172,8 @@ class Link:
         """Close the connection."""
         with suppress(Exception):  # it may be broken
             self._connection.close()
+        with suppress(Exception):
+            self._driver.close()
 
     def _ask(self, statement: TextClause, **values: Any) -> Sequence[Any]:
         with translated(), self._limited():

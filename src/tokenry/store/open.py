@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-from sqlalchemy import URL, Connection, Engine, make_url, select
+from sqlalchemy import URL, Connection, Engine, make_url, select, text
 from sqlalchemy.exc import ArgumentError
 
 from tokenry.core.errors import ConfigError, shown
@@ -50,6 +50,9 @@ HostEngine: TypeAlias = Engine
 _FORMS = (
     "write sqlite:///keys.db for a file in the working directory, sqlite:////var/lib/keys.db for an absolute path, "
     "sqlite:// for a database in memory, or postgresql://user@host/name"
+)
+_STANDBY = (
+    "this database is a standby, which may not have heard of a revocation yet: give the URL of the primary server"
 )
 _SHOWN = 80
 
@@ -200,6 +203,8 @@ def prepare(database: Database, *, migrate: bool, embed: Callable[[bool], None])
     """
     with translated():
         with database.read() as rows:
+            if database.dialect == "postgresql" and rows.core.execute(text("SELECT pg_is_in_recovery()")).scalar():
+                raise ConfigError(_STANDBY)
             current = migrations.revision(rows.core)
         if current == migrations.HEAD:
             with database.read() as rows:

@@ -144,7 +144,6 @@ def test_a_port_that_is_taken_is_named_before_anything_is_made(tmp_path: Path) -
         ({"TOKENRY_PRODUCTION": "true"}, "database_url: missing"),
         ({"TOKENRY_PRODUCTION": "true", "TOKENRY_DATA_DIR": "d", "TOKENRY_HOST": "0.0.0.0"}, "without TLS"),
         ({"TOKENRY_PRODUCTION": "true", "TOKENRY_DATA_DIR": "d", "TOKENRY_PROT": "1"}, "did you mean TOKENRY_PORT"),
-        ({"TOKENRY_WORKERS": "2"}, "several workers need PostgreSQL"),
         ({"TOKENRY_SHUTDOWN_SECONDS": "soon"}, "shutdown_seconds must be a whole number"),
         ({"TOKENRY_TLS_CERTIFICATE": "missing.pem", "TOKENRY_TLS_KEY": "missing.key"}, "missing.pem"),
         ({"TOKENRY_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "keyring"),

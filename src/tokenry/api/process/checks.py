@@ -53,12 +53,7 @@ def check(found: Configuration, settings: ServerSettings, environment: Mapping[s
 
 
 def fits(installation: Installation, settings: ServerSettings) -> None:
-    """Raise ConfigError for what cannot work on this database or this machine, before anything is made."""
-    if settings.workers > 1 and installation.database_file is not None:
-        raise ConfigError(
-            "several workers need PostgreSQL: on SQLite one process answers from memory, and is faster than many "
-            "that share the file. Run with workers = 1"
-        )
+    """Raise ConfigError for what cannot work on this machine, before anything is made."""
     try:
         load_certificate(settings)
     except OSError as error:  # ssl.SSLError is one, too

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from tokenry.aio import AsyncTokenry
-from tokenry.edge import Engine, encode
+from tokenry.edge import Engine, FenceState, encode
 from tokenry.edge.asgi import Receive, Scope, Send, raw, respond
 from tokenry.edge.problems import problem
 from tokenry.types import TokenryError
@@ -30,6 +30,10 @@ class Readiness:
         self._within = within
         self._asking: asyncio.Task[str] | None = None
         self._answer, self._answered_at = "", -1e9
+
+    def fence(self) -> FenceState | None:
+        """Return how well this process hears of changes by others, if it has to hear of them."""
+        return self._engine.fence_state()
 
     async def __call__(self) -> str:
         """Return an empty text when ready, else what is missing."""
@@ -78,7 +82,10 @@ class Operations:
             await _answer(send, 200, b'{"status":"ok"}', "application/json")
         elif path == "/readyz":
             missing = await self._readiness()
-            state = {"status": "unavailable", "reason": missing} if missing else {"status": "ready"}
+            state: dict[str, object] = {"status": "unavailable", "reason": missing} if missing else {"status": "ready"}
+            fence = self._readiness.fence()
+            if fence is not None:  # one that does not hear of changes is slow, and as good as any other
+                state["fence"] = {"lag_seconds": round(fence.lag_seconds, 3), "distrusting": fence.distrusting}
             await _answer(send, 503 if missing else 200, encode(state), "application/json")
         elif path == "/metrics":
             await _answer(send, 200, await self._metrics(), _METRICS_TYPE)

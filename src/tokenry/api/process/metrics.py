@@ -12,7 +12,7 @@ import msgspec
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
 
 import tokenry
-from tokenry.edge import encode
+from tokenry.edge import FenceState, encode
 
 from .counters import Counters
 
@@ -53,6 +53,7 @@ class Metrics:
         *,
         connections: Callable[[], int] = lambda: 0,
         ready: Callable[[], Awaitable[str]],
+        fence: Callable[[], FenceState | None] = lambda: None,
         worker: int = 0,
         workers: int = 1,
         meeting: Path | None = None,
@@ -60,6 +61,7 @@ class Metrics:
         self._counters = counters
         self._connections = connections
         self._ready = ready
+        self._fence = fence
         self._worker = worker
         self._siblings = [slot for slot in range(workers) if slot != worker]
         self._meeting = meeting
@@ -93,6 +95,8 @@ class Metrics:
             ("ready", "1 when the database answers in time.", int(ready)),
         ):
             yield Family(f"tokenry_{name}", "gauge", about, [Sample({}, value)])
+        if (fence := self._fence()) is not None:
+            yield from _of_fence(fence)
         yield Family("tokenry_info", "gauge", "The version that runs.", [Sample({"version": tokenry.__version__}, 1)])
         for metric in _PROCESS.collect():
             samples = [Sample(dict(sample.labels), sample.value) for sample in metric.samples]
@@ -125,6 +129,16 @@ class Metrics:
                     return _decode(await reader.read(_SIBLING_BYTES_MAX))
         except (OSError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError):
             return []
+
+
+def _of_fence(fence: FenceState) -> Iterator[Family]:
+    for name, kind, about, value in (
+        ("lag_seconds", "gauge", "How long ago the process asked for changes by others.", fence.lag_seconds),
+        ("distrusting", "gauge", "1 while it asks the database instead of its memory.", int(fence.distrusting)),
+        ("turns", "counter", "Changes by others that it has heard of.", fence.turns),
+        ("evictions", "counter", "How often it was counted out, since it did not answer.", fence.evictions),
+    ):
+        yield Family(f"tokenry_fence_{name}", kind, about, [Sample({}, value)])
 
 
 def _merged(everybody: dict[int, list[Family]]) -> Iterable[Family]:

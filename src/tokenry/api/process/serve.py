@@ -75,7 +75,7 @@ async def _serve(
     started: Callable[[], None],
     place: Place,
 ) -> None:
-    alone = installation.database_file is not None
+    alone = installation.database_file is not None and settings.workers == 1
     engine = dataclasses.replace(installation.settings, exclusive=alone, background=True)
     async with AsyncTokenry(installation.database_url, keyring=installation.keyring, settings=engine) as tk:
         served, readiness = Served(tk, settings), Readiness(tk)
@@ -84,6 +84,7 @@ async def _serve(
             served.counters,
             connections=lambda: len(server.server_state.connections),
             ready=readiness,
+            fence=readiness.fence,
             worker=place.worker,
             workers=settings.workers,
             meeting=place.meeting,

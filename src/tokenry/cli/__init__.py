@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from .importing import importing
+
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     try:
-        from .app import run
+        with importing():
+            from .app import run
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("typer", "rich"):
             raise

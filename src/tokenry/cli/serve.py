@@ -14,6 +14,7 @@ import typer
 from tokenry.types import ConfigError
 
 from .call import Call, command
+from .importing import importing
 from .init import hand_out_operator_key, opened, working_key_file
 
 if TYPE_CHECKING:
@@ -63,9 +64,10 @@ def register(app: typer.Typer) -> None:
 
 def _run(call: Call, given: dict[str, Any]) -> None:
     try:
-        from tokenry.api.process.checks import fits
-        from tokenry.api.process.listening import listen
-        from tokenry.api.process.workers import serve_workers
+        with importing():
+            from tokenry.api.process.checks import fits
+            from tokenry.api.process.listening import listen
+            from tokenry.api.process.workers import serve_workers
     except ImportError as error:
         raise ConfigError(f"the server needs more packages ({error.name}): pip install 'tokenry[server]'") from None
     settings = _settings(call, given)

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import structlog
 from sqlalchemy import create_engine, text
 
-from tokenry.api.process.logs import REQUEST_ID, AccessLog, configure
+from tokenry.api.process.logs import REQUEST_ID, AccessLog, Logger, configure
 from tokenry.api.process.redaction import redacted
 from tokenry.api.process.settings import ServerSettings
 from tokenry.store.slow import SlowStatements
@@ -36,7 +35,6 @@ def stream() -> Iterator[io.StringIO]:
     root.handlers[:], level, ours = kept
     root.setLevel(level)
     logging.getLogger("tokenry").setLevel(ours)
-    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -46,7 +44,7 @@ def lines(stream: io.StringIO) -> Lines:
 
 
 def log(name: str = "tokenry.test") -> Any:
-    return structlog.stdlib.get_logger(name)
+    return Logger(name)
 
 
 class Unsayable:
@@ -124,7 +122,6 @@ def test_text_keeps_an_event_on_its_line_too() -> None:
     finally:
         logging.captureWarnings(False)
         logging.getLogger().handlers.clear()
-        structlog.reset_defaults()
 
 
 def test_500_planted_secrets_never_reach_a_line(stream: io.StringIO) -> None:

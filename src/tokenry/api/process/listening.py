@@ -15,8 +15,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.x509 import load_pem_x509_certificates
-
 from tokenry.types import ConfigError
 
 from .settings import ServerSettings
@@ -88,6 +86,8 @@ def load_certificate(settings: ServerSettings, context: ssl.SSLContext | None = 
 
 def expired_at(chain: Path) -> datetime | None:
     """Return when a certificate expired; None for one that has not."""
+    from cryptography.x509 import load_pem_x509_certificates
+
     end = load_pem_x509_certificates(chain.read_bytes())[0].not_valid_after_utc
     return end if end <= datetime.now(UTC) else None
 

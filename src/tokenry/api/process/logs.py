@@ -7,11 +7,11 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
+import traceback
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any, TextIO
-
-import structlog
 
 from tokenry.edge import HIDDEN, Trace
 
@@ -36,8 +36,6 @@ _NAMES = re.compile(
     r"authorization|cookie|password|passwd|secret|credential|api.?key|api.?token|keyring|presented", re.I
 )
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(0x80, 0xA0), 0x2028, 0x2029)}
-log = structlog.stdlib.get_logger("tokenry.server")
-_access = structlog.stdlib.get_logger("tokenry.access")
 
 
 def plain(value: object, depth: int = 0) -> Any:
@@ -76,33 +74,64 @@ def _said(text: str) -> str:
     return f"{cut}… ({len(text)} characters)"
 
 
-def _with_fields(logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Show the event and the fields of a record of the engine that has them apart from its message."""
-    told = getattr(fields.get("_record"), "fields", None)
-    if isinstance(told, Mapping):
-        fields.update(told)
-    return fields
+class Logger:
+    """Logs events with fields, which are harmless before anybody who listens to `logging` sees them."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def info(self, event: str, /, **fields: object) -> None:
+        """Log an event."""
+        self._log(logging.INFO, event, fields)
+
+    def warning(self, event: str, /, **fields: object) -> None:
+        """Log what somebody should look at."""
+        self._log(logging.WARNING, event, fields)
+
+    def error(self, event: str, /, **fields: object) -> None:
+        """Log a failure."""
+        self._log(logging.ERROR, event, fields)
+
+    def exception(self, event: str, /, **fields: object) -> None:
+        """Log a failure with the traceback of the exception that is being handled."""
+        self._log(logging.ERROR, event, {**fields, "exception": traceback.format_exc().rstrip()})
+
+    def _log(self, level: int, event: str, fields: dict[str, object]) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, _said(event), extra={"fields": plain(fields)})
 
 
-def _with_request(logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name, value in (("request_id", REQUEST_ID.get()), ("trace_id", TRACE_ID.get())):
-        if value:
-            fields.setdefault(name, value)
-    return fields
+log = Logger("tokenry.server")
+_access = Logger("tokenry.access")
 
 
-def _harmless(logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Make fields harmless before anybody else who listens to `logging` sees them."""
-    said: dict[str, Any] = plain(fields)
-    return said
+class _Lines(logging.Formatter):
+    """Writes one line for each record: ours, the engine's, and those of libraries."""
+
+    def __init__(self, write: Callable[[dict[str, Any]], str]) -> None:
+        super().__init__()
+        self._write = write
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line. No field can replace the moment, the level or the logger."""
+        told = getattr(record, "fields", None)
+        fields = dict(told) if isinstance(told, Mapping) else {}
+        event = fields.pop("event", None) or record.getMessage()
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        for name, value in (("request_id", REQUEST_ID.get()), ("trace_id", TRACE_ID.get())):
+            if value:
+                fields.setdefault(name, value)
+        at = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        said = {"at": at, "level": record.levelname.lower(), "logger": record.name, "event": event}
+        return self._write(plain(said | {name: one for name, one in fields.items() if name not in said}))
 
 
-def _as_json(logger: object, method: str, fields: MutableMapping[str, Any]) -> str:
-    return json.dumps(plain(_ours_aside(fields)), separators=(",", ":"))
+def _as_json(said: dict[str, Any]) -> str:
+    return json.dumps(said, separators=(",", ":"))
 
 
-def _as_text(logger: object, method: str, fields: MutableMapping[str, Any]) -> str:
-    said = plain(_ours_aside(fields))
+def _as_text(said: dict[str, Any]) -> str:
     at, level, what, where = (said.pop(name, "") for name in ("at", "level", "event", "logger"))
     failure = said.pop("exception", None)
     told = " ".join(f"{name}={one if isinstance(one, str) else json.dumps(one)}" for name, one in said.items())
@@ -110,40 +139,10 @@ def _as_text(logger: object, method: str, fields: MutableMapping[str, Any]) -> s
     return f"{line}\n{failure}" if failure else line
 
 
-def _ours_aside(fields: MutableMapping[str, Any]) -> dict[str, Any]:
-    first = {name: fields[name] for name in ("at", "level", "logger", "event") if name in fields}
-    return first | {name: value for name, value in fields.items() if not str(name).startswith("_")}
-
-
 def configure(settings: ServerSettings, stream: TextIO | None = None) -> None:
-    """Send what structlog and `logging` are told, ours and uvicorn's, to stderr in one form."""
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-        _with_request,
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            _harmless,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*shared, _with_fields],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            _as_json if settings.log_format == "json" else _as_text,
-        ],
-    )
+    """Send what `logging` is told, by us, uvicorn and other libraries, to stderr in one form."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(formatter)
+    handler.setFormatter(_Lines(_as_json if settings.log_format == "json" else _as_text))
     logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import resource
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +39,21 @@ def test_a_file_that_was_cut_short_is_written_anew(tmp_path: Path) -> None:
     assert file.get("a") is None
     assert file.keep("a", head(1), after=None)
     assert file.get("a") == head(1)
+
+
+def test_a_full_disk_loses_no_head_that_was_kept(tmp_path: Path) -> None:
+    path = tmp_path / "heads"
+    assert HeadFile(path).keep("a", head(1), after=None)
+    size = path.stat().st_size
+    pid = os.fork()
+    if pid == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, size + 20))
+        HeadFile(path).keep("b", head(1), after=None)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert (HeadFile(path).get("a"), HeadFile(path).get("b")) == (head(1), None)
+    assert HeadFile(path).keep("b", head(2), after=None)
+    assert (HeadFile(path).get("a"), HeadFile(path).get("b")) == (head(1), head(2))
 
 
 def test_a_file_that_cannot_be_written_is_said_and_stops_nothing(

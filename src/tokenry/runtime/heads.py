@@ -37,6 +37,9 @@ class HeadFile:
                     return False
                 heads[tenant_id] = head
                 raw = msgspec.json.encode(heads)
+                # Room first, in blanks that end the old text: on a full disk that text stays whole.
+                stream.write(b" " * (len(raw) - stream.tell()))
+                stream.flush()
                 stream.seek(0)
                 stream.write(raw)
                 stream.truncate()

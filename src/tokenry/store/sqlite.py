@@ -137,8 +137,10 @@ class SqliteDatabase:
         """Open a transaction that only reads, on one snapshot."""
         self._finder.look()
         if self._memory:
-            with self._held(self._timeout), self._outermost(), translated(), self._write_with.transaction("BEGIN"):
-                yield _rows(self._write_with)
+            with self._held(self._timeout), self._outermost(), translated():
+                _end(self._write_with.raw)
+                with self._write_with.transaction("BEGIN"):
+                    yield _rows(self._write_with)
             return
         with _turn(self._reading), translated():
             reader = self._readers.pop() if self._readers else Raw(self._connect(read_only=True))
@@ -165,11 +167,13 @@ class SqliteDatabase:
                 writer = self._write_with
                 self._changing = True
                 try:
+                    _end(writer.raw)
                     _prepare(writer.raw, "FULL" if durable else "NORMAL", until - time.monotonic())
                     with writer.transaction("BEGIN IMMEDIATE"):
                         yield _rows(writer)
                 finally:
                     self._changing = False
+                    _end(writer.raw)
             self._finder.check(changed=True)
 
     @contextmanager
@@ -296,6 +300,15 @@ class SqliteDatabase:
             yield
         finally:
             fcntl.flock(self._write_file, fcntl.LOCK_UN)
+
+
+def _end(raw: sqlite3.Connection) -> None:
+    """Roll back a transaction that is still open: a second Ctrl-C may have interrupted its end.
+
+    It would keep every other process from writing, and fail each later change here.
+    """
+    if raw.in_transaction:
+        raw.execute("ROLLBACK")
 
 
 def _prepare(raw: sqlite3.Connection, synchronous: str, seconds: float) -> None:

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tokenry.testing import FakeClock
 KEYRING = fresh_keyring()
 # Nothing happens by itself: counts are written when a test says so.
 QUIET = Settings(background=False, flush_interval=timedelta(hours=1))
+REMEMBERING = replace(QUIET, background=True)
 
 DAY = 86_400 * 1_000_000
 
@@ -31,15 +33,16 @@ DAY = 86_400 * 1_000_000
 EVERYTHING = [
     *("sqlite-file-sync", "sqlite-file-async", "sqlite-memory-sync", "sqlite-memory-async"),
     *("sqlite-engine-sync", "sqlite-engine-async", "sqlite-async-engine-async"),
-    *("postgres-url-sync", "postgres-url-async"),
+    *("postgres-url-sync", "postgres-url-async", "postgres-memory-sync", "postgres-memory-async"),
     *("postgres-engine-sync", "postgres-engine-async", "postgres-async-engine-async"),
 ]
+# "memory" is a database in memory on SQLite, and on PostgreSQL an instance that remembers.
 # What one test runs on by default: both databases, both faces, and two more places in turn.
 TURNS = [
-    ["sqlite-file-sync", "sqlite-memory-async", "postgres-url-async", "postgres-engine-sync"],
+    ["sqlite-file-sync", "sqlite-memory-async", "postgres-memory-async", "postgres-engine-sync"],
     ["sqlite-file-async", "sqlite-engine-sync", "postgres-url-sync", "postgres-async-engine-async"],
     ["sqlite-file-sync", "sqlite-async-engine-async", "postgres-url-async", "postgres-engine-async"],
-    ["sqlite-file-async", "sqlite-memory-sync", "sqlite-engine-async", "postgres-url-sync"],
+    ["sqlite-file-async", "sqlite-memory-sync", "sqlite-engine-async", "postgres-memory-sync"],
 ]
 RULES = ["sqlite-memory-sync", "postgres-url-async"]
 # In the order that foreign keys allow.
@@ -64,7 +67,8 @@ class Installation:
 
     def open(self, **options: Any) -> Any:
         """Open one more instance; `options` as `Tokenry` takes them."""
-        options = {"keyring": self.keyring, "settings": QUIET, "clock": self.clock} | options
+        settings = REMEMBERING if (self.store, self.place) == ("postgres", "memory") else QUIET
+        options = {"keyring": self.keyring, "settings": settings, "clock": self.clock} | options
         if "engine" in self.place:
             options["engine"] = self.engine()
         else:

@@ -5,7 +5,8 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 LOWEST := .venv-lowest
 # What tests and benchmarks run for real, as PROGRAM=PACKAGE of Debian.
-PROGRAMS := nginx=nginx-light caddy=caddy chromium=chromium slowhttptest=slowhttptest curl=curl
+PROGRAMS := nginx=nginx-light caddy=caddy chromium=chromium slowhttptest=slowhttptest curl=curl \
+	pgbouncer=pgbouncer
 PYTEST := python -m pytest -n auto --maxprocesses 8
 
 # A stamp says that a step is done; it lies inside what it speaks of, so that deleting that undoes it.

@@ -42,6 +42,11 @@ def verify(secret: str, **asked: Any) -> str:
     return tk().verify(secret, **asked).code
 
 
+def is_trusting() -> bool:
+    fence = tk()._fence
+    return fence is not None and fence.holds()
+
+
 def verify_often(secrets: list[str], count: int, threads: int) -> dict[str, int]:
     """Verify `count` times in every thread, over all secrets in turn; return how often each code was answered."""
     codes: Counter[str] = Counter()

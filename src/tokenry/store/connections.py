@@ -46,6 +46,28 @@ def leave_inherited() -> None:
     os.close(nothing)
 
 
+_WHO = "SELECT pg_backend_pid()"
+
+
+def prepare_after(connection: psycopg.Connection[Any], uses: int) -> None:
+    """Let a new connection prepare what is executed more than so many times, unless a pooler is in between.
+
+    A pooler gives each transaction another connection of its own, on which a statement of our name may be another one.
+    It shows, since it does not tell the process id of a server to its clients.
+    """
+    autocommit = connection.autocommit
+    connection.autocommit = True
+    is_direct = connection.execute(_WHO).fetchall() == [(connection.info.backend_pid,)]
+    connection.autocommit = autocommit
+    connection.prepare_threshold = uses if is_direct else None
+
+
+async def prepare_after_async(connection: psycopg.AsyncConnection[Any], uses: int) -> None:
+    """Do the same with a connection in autocommit on an event loop."""
+    found = await (await connection.execute(_WHO)).fetchall()
+    connection.prepare_threshold = uses if found == [(connection.info.backend_pid,)] else None
+
+
 class Impatient(psycopg.Connection[Any]):
     """A connection that is closed when the server does not answer, not even that a statement took too long."""
 

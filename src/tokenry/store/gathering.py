@@ -14,7 +14,7 @@ from tokenry.core.breaker import Breaker
 from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Row
 
-from .connections import ImpatientAsync
+from .connections import ImpatientAsync, prepare_after_async
 from .failures import unavailable
 from .lookup import is_session, lookup_sql, read, session_sql
 
@@ -218,6 +218,7 @@ class Gathering:
 
     async def _connect(self) -> Any:
         connection = await ImpatientAsync.connect(self._conninfo, autocommit=True, **self._settings)
+        await prepare_after_async(connection, 0)
         return connection.cursor(binary=True)
 
 
@@ -248,6 +249,6 @@ async def _find_many(cursor: Any, kids: list[str]) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for statement, wanted in ((_FIND_MANY, secrets), (_FIND_SESSIONS, sessions)):
         if wanted:
-            await cursor.execute(statement, (wanted,), prepare=True)
+            await cursor.execute(statement, (wanted,))
             rows.update((row.kid, row) for found in await cursor.fetchall() if (row := read(found)) is not None)
     return rows

@@ -22,7 +22,7 @@ from tokenry.core.breaker import Breaker
 from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Row
 
-from .connections import Impatient, deadline, leave_inherited
+from .connections import Impatient, deadline, leave_inherited, prepare_after
 from .failures import translated, unavailable
 from .fence import STATEMENT_SECONDS, FenceStore, make_durable
 from .gathering import Gathering
@@ -35,6 +35,7 @@ _FIND_WITHOUT_ROLES = lookup_without_roles_sql("postgresql", "= %s")
 _FIND_SESSION = session_sql("postgresql", "= %s")
 _HELD = 8
 _PROBE_SECONDS = 1.0
+_USES = 5  # as psycopg does
 _SERVER_FIRST = 0.5
 """How many seconds more the server has to say itself that a statement took too long, before we stop waiting for it."""
 
@@ -68,6 +69,7 @@ class PostgresDatabase:
             _conninfo(self._url), connect_timeout=max(2, round(self._timeout) + 1), options=self._options(), **options
         )
         connection.patience = self._timeout + _SERVER_FIRST
+        prepare_after(connection, 0 if connection.autocommit else _USES)
         return connection
 
     def _options(self) -> str:
@@ -140,7 +142,7 @@ class PostgresDatabase:
             except IndexError:
                 cursor, fresh = self._manage(autocommit=True).cursor(binary=True), True
             try:
-                row = cursor.execute(statement, (kid,), prepare=True).fetchone()
+                row = cursor.execute(statement, (kid,)).fetchone()
             except psycopg.errors.QueryCanceled:  # the connection is as good as before
                 self._idle.append(cursor)
                 raise

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, WebSocket
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -106,6 +106,33 @@ def test_openapi_says_what_a_route_needs(tk: AsyncTokenry, client: TestClient) -
     assert document["paths"]["/projects"]["get"]["security"] == [{"Bearer": []}]
     assert document["paths"]["/signed-in"]["get"]["security"] == [{"Bearer": []}, {"Session": []}]
     assert "parameters" not in document["paths"]["/open"]["get"]
+
+
+def test_openapi_says_where_a_credential_is_optional(tk: AsyncTokenry) -> None:
+    app, auth = application(tk)
+    optional = auth.credential_required(optional=True)
+    router = APIRouter(prefix="/more")
+
+    async def within(credential=Depends(optional)) -> None:  # type: ignore[no-untyped-def]  # noqa: B008
+        """A dependency of the application's own, with ours inside."""
+
+    @router.get("/nested/{id}", dependencies=[Depends(within)])
+    async def nested(id: str) -> None:
+        pass
+
+    @router.post("/both", dependencies=[Depends(optional), Depends(auth.key_required())])
+    async def both() -> None:
+        pass
+
+    app.include_router(router)
+    either = [{"Bearer": []}, {"Session": []}]
+    for document in (app.openapi(), app.openapi()):  # the second time it is remembered
+        paths = document["paths"]
+        assert paths["/open"]["get"]["security"] == [*either, {}]
+        assert paths["/more/nested/{id}"]["get"]["security"] == [*either, {}]
+        assert {} not in paths["/more/both"]["post"]["security"]
+        assert paths["/signed-in"]["get"]["security"] == either
+        assert "401" in paths["/open"]["get"]["responses"]
 
 
 def test_openapi_says_how_a_route_refuses_and_keeps_what_the_route_says_itself(tk: AsyncTokenry) -> None:

@@ -37,7 +37,7 @@ from .facts import of_scope, token_of
 from .guard import ALL, KEYS, SESSIONS, Asked, Guard
 from .hooks import Hooks
 from .host import Answered, Host, OwnerId, Starting
-from .openapi import BEARER, REFRESH, SESSION, with_refusals
+from .openapi import BEARER, OPTIONAL, REFRESH, SESSION, described
 from .options import OptionsGiven, read_options
 
 V = TypeVar("V", covariant=True)
@@ -66,15 +66,14 @@ class FastAPITokenry(Hooks):
         self.verify = steps.when_known(tk)
         self.guard = Guard(read_options(options))
         self._host = Host(tk, self.guard, self, _respond)
-        self._cookie = _Cookie(SESSION, self.guard.options.access_name)
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: FastAPI) -> None:
         """Let an application answer refusals as problems, and name them in its OpenAPI document."""
         app.add_exception_handler(Refusal, _response_of)
-        described = app.openapi
-        app.openapi = lambda: with_refusals(described())  # type: ignore[method-assign]
+        document = app.openapi
+        app.openapi = lambda: described(document())  # type: ignore[method-assign]
 
     def key_required(
         self, scopes: ScopesAsked | None = None, **asked: Unpack[Asked]
@@ -173,11 +172,13 @@ class Required(SecurityBase, Generic[V]):
         optional: bool = False,
     ) -> None:
         self.model = _BEARER
-        self.scheme_name = BEARER
+        suffix = OPTIONAL if optional else ""
+        self.scheme_name = BEARER + suffix
         self._auth = auth
         self._need = auth.guard.need(scopes, kinds, **asked)
         self._optional = optional
-        self.__signature__ = _signature(auth._cookie if "session" in kinds else None)
+        name = auth.guard.options.access_name
+        self.__signature__ = _signature(_Cookie(SESSION + suffix, name) if "session" in kinds else None)
 
     async def __call__(self, connection: HTTPConnection, response: Response, cookie: None = None) -> V:
         auth = self._auth

@@ -11,7 +11,11 @@ SESSION: Final = "Session"
 REFRESH: Final = "Refresh"
 """The names of the security schemes: a credential in a header, the access cookie, and the refresh cookie."""
 
+OPTIONAL: Final = "Optional"
+"""Follows the name of a scheme where a request without a credential is answered, too. `described` takes it away."""
+
 _SCHEMES: Final = frozenset((BEARER, SESSION, REFRESH))
+_OPTIONALS: Final = frozenset((BEARER + OPTIONAL, SESSION + OPTIONAL))
 _TEXTS: Final = ("type", "title", "detail", "code")
 _PROBLEM: Final[dict[str, Any]] = {
     "title": "TokenryProblem",
@@ -28,11 +32,30 @@ _REFUSALS: Final = {
 }
 
 
-def with_refusals(document: dict[str, Any]) -> dict[str, Any]:
-    """Add the refusals to the operations of a document that need a credential; what an operation says stays."""
+def described(document: dict[str, Any]) -> dict[str, Any]:
+    """Say in a document which operations need no credential, and how those that take one refuse.
+
+    What an operation says itself stays.
+    """
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    for name in (BEARER, SESSION):
+        if name + OPTIONAL in schemes:
+            schemes[name] = schemes.pop(name + OPTIONAL)
     for path in document.get("paths", {}).values():
         for operation in path.values():
+            if "security" in operation:
+                operation["security"] = _needs(operation["security"])
             if any(_SCHEMES & need.keys() for need in operation.get("security", ())):
                 operation["responses"] = {**_REFUSALS, **operation["responses"]}
                 document["components"].setdefault("schemas", {}).setdefault("TokenryProblem", _PROBLEM)
     return document
+
+
+def _needs(security: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what an operation needs, with an empty need at the end where all of it is optional."""
+    needs: list[dict[str, Any]] = []
+    for one in security:
+        need = {name.removesuffix(OPTIONAL) if name in _OPTIONALS else name: value for name, value in one.items()}
+        if need not in needs:
+            needs.append(need)
+    return [*needs, {}] if security and all(_OPTIONALS & one.keys() for one in security) else needs

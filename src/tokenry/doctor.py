@@ -128,8 +128,8 @@ def _sealing(tk: Tokenry) -> Iterator[Finding]:
             oldest = min([*entries, oldest] if oldest else entries, default=oldest)
     if oldest is not None and now - oldest > _SEALED_WITHIN:
         what = (
-            f"{waiting} entries wait to be sealed, since {oldest:%Y-%m-%d %H:%M:%S} UTC: no process was running that "
-            "seals them. They are sealed now"
+            f"entries that wait to be sealed: {waiting}, since {oldest:%Y-%m-%d %H:%M:%S} UTC: no process "
+            "was running that seals them. They are sealed now"
         )
         yield Finding("audit sealing", "warning", what)
     else:

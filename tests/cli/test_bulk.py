@@ -30,7 +30,7 @@ def test_every_line_of_a_file_becomes_a_key_or_an_error(face: Shell) -> None:
     assert ["secret" in result for result in results] == [True, False, True, False, True]
     assert [result["error"]["code"] for result in results if "error" in result] == ["not_found", "conflict"]
     assert results[2]["key"]["metadata"] == {"within": None}
-    assert "3 keys are issued, 2 lines failed" in answer.err
+    assert "3 keys issued, 2 lines failed" in answer.err
     face("verify", "--scope", "read:a", stdin=results[0]["secret"])
 
 
@@ -73,7 +73,7 @@ def test_only_what_every_filter_means_is_revoked(face: Shell) -> None:
     assert "every key" in face("keys", "bulk-revoke", "--yes", code=2).err
     shown = face("keys", "bulk-revoke", "--text", "other", "--yes")
     assert [line.split()[3] for line in shown.out.splitlines()] == ["status", "revoked"]
-    assert "1 keys are revoked, 0 cannot be" in shown.err
+    assert "1 key revoked, 0 cannot be" in shown.err
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -95,7 +95,7 @@ def test_every_key_that_was_issued_before_a_signal_is_told(
         issued = database.execute(count).fetchone()[0]
     told = (ready.directory / ("made" if "made" in options else "out")).read_text()
     assert told.count('"secret": "') == issued < 20_000
-    assert f"{issued} keys are issued, stopped before line {issued + 1}" in (ready.directory / "err").read_text()
+    assert f"{issued} keys issued, stopped before line {issued + 1}" in (ready.directory / "err").read_text()
 
 
 def test_bulk_revoke_tells_every_batch_once_it_is_done(ready: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

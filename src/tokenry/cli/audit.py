@@ -17,6 +17,7 @@ from .credentials import usage
 from .documents import day, document
 from .keys import Yes
 from .lengths import past
+from .output import counted
 from .pages import Cursor, Everything, Limit, listing
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def cut(
     with call.managing(tenant) as tk:
         call.confirm(f"Remove the audit entries of tenant {tenant or 'default'!r} from before {day(before)}?", yes)
         count = tk.audit.cut(before=before)
-    call.out.say(f"{count} entries are gone")
+    call.out.say(f"{counted(count, 'entry')} removed")
     if call.out.json:
         call.out.document({"deleted_count": count})
 

@@ -18,6 +18,7 @@ from .documents import KEY_COLUMNS, document, key_row
 from .key_options import takes_filters
 from .keys import Yes
 from .lengths import lasting, moment
+from .output import counted
 from .signals import held
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def issue_many(
             count += len(batch)
             done(len(batch))
         stopped = f", stopped before line {lines[count][0]}" if count < len(lines) else ""
-        call.out.say(f"{count - failed} keys are issued" + (f", {failed} lines failed" if failed else "") + stopped)
+        left_out = f", {counted(failed, 'line')} failed" if failed else ""
+        call.out.say(f"{counted(count - failed, 'key')} issued{left_out}{stopped}")
     if failed:
         raise typer.Exit(FAILED)
 
@@ -80,10 +82,10 @@ def bulk_revoke(
     with call.managing(tenant) as tk:
         count = None if dry_run else sum(map(_total, _batches(tk, filters, reason, dry_run=True)))
         if count:
-            call.confirm(f"Revoke {count} keys for good?", yes)
+            call.confirm(f"Revoke {counted(count, 'key')} for good?", yes)
         batches = () if count == 0 else _batches(tk, filters, reason, dry_run=dry_run)
         revoked, left = _tell_all(call, batches, dry_run, count)
-    call.out.say(f"{revoked} keys {'would be' if dry_run else 'are'} revoked, {left} cannot be")
+    call.out.say(f"{counted(revoked, 'key')} {'would be ' * dry_run}revoked, {left} cannot be")
     if left and not dry_run:
         raise typer.Exit(FAILED)
 
@@ -111,7 +113,7 @@ def _tell_all(call: Call, batches: Iterable[BulkRevocation], dry_run: bool, coun
             revoked, left = revoked + batch.revoked_count, left + batch.refused_count
             done(_total(batch))
             if len(batch.items) < _total(batch):
-                call.out.say(f"the first {len(batch.items)} of {_total(batch)} keys are shown")
+                call.out.say(f"only the first {len(batch.items)} of {counted(_total(batch), 'key')} are shown")
     return revoked, left
 
 

@@ -12,6 +12,7 @@ from tokenry.types import CreditState, Key, Limit, LimitState, Owner, Refused, S
 
 from .key_options import LISTS
 from .lengths import told
+from .output import counted
 
 
 def document(value: Any) -> Any:
@@ -91,7 +92,7 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
     ]
     for info in key.secrets:
         until = f", ends {day(info.ends_at)}" if info.ends_at else ""
-        pairs.append(("secret", f"{info.kid} of {day(info.created_at)}{until}, used {info.use_count} times"))
+        pairs.append(("secret", f"{info.kid} of {day(info.created_at)}{until}, used {counted(info.use_count, 'time')}"))
     return [pair for pair in pairs if pair[1]]
 
 

@@ -13,6 +13,7 @@ from .credentials import SecretFile, presented, usage
 from .documents import KEY_COLUMNS, LIMIT_COLUMNS, document, key_pairs, key_row, limit_row
 from .key_options import takes_filters
 from .lengths import length, past
+from .output import counted
 from .pages import Cursor, Everything, Limit, listing
 
 group = typer.Typer(help="The keys of a tenant.", no_args_is_help=True)
@@ -165,7 +166,7 @@ def purge(
     with call.managing(tenant) as tk:
         call.confirm("Remove these dead keys for good?", yes)
         count = tk.keys.purge(expired_before=expired_before, revoked_before=revoked_before)
-    call.out.say(f"{count} keys are gone")
+    call.out.say(f"{counted(count, 'key')} removed")
     if call.out.json:
         call.out.document({"deleted_count": count})
 

@@ -15,6 +15,13 @@ _LONG = frozenset(("name", "owner", "finding", "external id", "email", "roles", 
 """The columns that may be broken into lines when the window is narrow."""
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun in the singular or the plural: `1 key`, `2 entries`."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{count} {noun}s"
+
+
 class Output:
     """Where the answers of one command go."""
 

@@ -11,6 +11,7 @@ from tokenry.types import shown
 from .call import FAILED, USAGE, Call, TenantOption, command
 from .documents import document
 from .keys import Yes
+from .output import counted
 from .pages import Cursor, Everything, Limit, listing
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def define(
         raise typer.Exit(USAGE)
     with call.managing(tenant) as tk:
         defined = tk.scopes.define(scopes or ())
-    call.out.say(f"{len(defined)} scopes may be granted" if defined else "every well-formed scope may be granted")
+    call.out.say(
+        f"{counted(len(defined), 'scope')} may be granted" if defined else "every well-formed scope may be granted"
+    )
     if call.out.json:
         call.out.document({"scopes": list(defined)})
 

@@ -10,6 +10,7 @@ import typer
 from .call import Call, TenantOption, command
 from .documents import day, document
 from .keys import Yes
+from .output import counted
 from .pages import Cursor, Everything, Limit, listing
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def revoke_all(
     call.confirm(f"End all sessions of {owner!r}{' but those named' if keep else ''}?", yes)
     with call.managing(tenant) as tk:
         ended = tk.sessions.revoke_all(owner, keep=keep or None, reason=reason)
-    call.out.say(f"{len(ended)} session{'s'[: len(ended) != 1]} of {owner!r} ended")
+    call.out.say(f"{counted(len(ended), 'session')} of {owner!r} ended")
     if call.out.json:
         call.out.document({"sessions": list(ended)})
 

@@ -28,6 +28,7 @@ from .runtime.clock import clock_of
 from .runtime.heads import HeadFile
 from .runtime.leases import Leases
 from .runtime.tally import Tally
+from .runtime.tenants import TenantMemory
 from .runtime.tokens import TokenMemory
 from .runtime.tracing import OpenTelemetrySpans
 from .runtime.watch import Watch
@@ -95,6 +96,7 @@ class Tokenry(Ticking, Turning, Groups):
             keyring, stores.keyring_beside(self._database), ephemeral=stores.is_ephemeral(self._database)
         )
         self._remember(self.settings.memory_entries, background=self.settings.background)
+        self._tenants = TenantMemory(self._memory)
         self._leases = Leases()
         timeout = self.settings.store_timeout.total_seconds()
         self._leasing, self._writing = (Breaker(timeout, _PROBE_SECONDS, time.monotonic) for _ in range(2))
@@ -347,6 +349,7 @@ class Tokenry(Ticking, Turning, Groups):
             heads=HeadFile(keyring.with_name(keyring.name + ".heads")) if keyring else NoHeads(),
             signers=self._signers,
             known=self._memory.known,
+            tenants=self._tenants,
         )
 
     def _prepare(self, *, migrate: bool) -> None:
@@ -369,6 +372,7 @@ class Tokenry(Ticking, Turning, Groups):
             self._writing,
             self._memory,
             self._remembered,
+            self._tenants,
             self._signers,
             self._leases,
             self._tally,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -58,6 +58,18 @@ class Heads(Protocol):
     def get(self, tenant_id: str) -> Head | None: ...
 
 
+class KnownTenants(Protocol):
+    """The tenants that a process remembers (`runtime.tenants`)."""
+
+    def mark(self) -> int | None: ...
+    def get(self, slug: str, mark: int | None) -> Tenant | None: ...
+    def keep(self, tenant: Tenant, mark: int | None) -> Tenant: ...
+
+
+_NOTHING_KNOWN: Final[Mapping[str, Any]] = {"known": lambda kid: None, "tenants": None}
+"""What a transaction knows that sees more than memory does."""
+
+
 class NoHeads:
     """Nowhere: the keyring is not a file, so there is no place beside it."""
 
@@ -94,6 +106,8 @@ class Context(msgspec.Struct, frozen=True):
     """Returns the cached grant of a secret, or None. Only reads use it to find the actor; changes read the database."""
     renew_keyring: Callable[[], None] = lambda: None
     """Take a rotated keyring over: a process that was idle must not write under a generation that is gone by now."""
+    tenants: KnownTenants | None = None
+    """The tenants that memory knows, for reads."""
     shared: Shared | None = None
 
     @property
@@ -107,13 +121,13 @@ class Context(msgspec.Struct, frozen=True):
 
     def joined(self, store: Store, announce: Callable[[Done], None]) -> Context:
         """Return this context inside a transaction of the host. Memory knows nothing of what is not committed yet."""
-        return self.scoped(store=store, announce=announce, heads=NoHeads(), seals=False, known=lambda kid: None)
+        return self.scoped(store=store, announce=announce, heads=NoHeads(), seals=False, **_NOTHING_KNOWN)
 
     def together(self, store: Store) -> tuple[Context, list[Done]]:
         """Return this context inside a transaction that other changes of keys share, and what to announce after it."""
         shared = Shared(store.find)
-        told = {"known": shared.grant, "renew_keyring": lambda: None, "announce": shared.announce}
-        return self.scoped(store=store, shared=shared, **told), shared.done
+        told: dict[str, Any] = {"known": shared.grant, "renew_keyring": lambda: None, "announce": shared.announce}
+        return self.scoped(store=store, shared=shared, **{**_NOTHING_KNOWN, **told}), shared.done
 
     def now(self) -> datetime:
         """Return the present moment."""
@@ -134,10 +148,11 @@ class Context(msgspec.Struct, frozen=True):
         slug, by = self.slug_of(tenant), self.by if by is NOT_GIVEN else by
         check_by(by)
         self.renew_keyring()
+        mark = None if self.tenants is None else self.tenants.mark()
         with self.store.read() as rows:
             if self.is_joined:
                 _check_generation(rows, self.keyring().signing(self.clock()).id)
-            found = self._tenant(rows, slug, None)
+            found = self._known_tenant(rows, slug, mark)
             acting = Acting(rows, found, self.now(), self.owner_loader(), self.known)
             actor = actor or acting.actor(by, found.slug if home is None else home)
             yield Scene(self, rows, found, actor, acting.now)
@@ -198,6 +213,11 @@ class Context(msgspec.Struct, frozen=True):
         if not slug or not isinstance(slug, str):
             raise Invalid.one("tenant", "not_a_text", "tenant is the slug of a tenant, such as 'default'")
         return slug
+
+    def _known_tenant(self, rows: Rows, slug: str, mark: int | None) -> Tenant:
+        if self.tenants is None:
+            return self._tenant(rows, slug, None)
+        return self.tenants.get(slug, mark) or self.tenants.keep(self._tenant(rows, slug, None), mark)
 
     def _tenant(self, rows: Rows, slug: str, lock: str | None) -> Tenant:
         tenant = self.shared.tenants.get(slug) if self.shared is not None else None

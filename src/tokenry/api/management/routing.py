@@ -48,15 +48,16 @@ class Router:
             else:
                 self._fixed.setdefault(one.path, {})[one.verb] = one
         # The longest end first: "/v1/owners/a/disable" is no owner called "a/disable".
-        self._routes: dict[str, list[Route]] = {}
+        self._routes: dict[tuple[str, str], list[Route]] = {}
         for route in sorted(routes.values(), key=lambda route: -len(route.after)):
-            self._routes.setdefault(_noun(route.before), []).append(route)
+            self._routes.setdefault((_noun(route.before), _end(route.after)), []).append(route)
 
     def find(self, verb: str, raw: str) -> tuple[Operation, dict[str, str]]:
         """Return the operation of a path and the argument in it; raise Failed."""
         found, part = self._fixed.get(raw), None
         if found is None:
-            for route in self._routes.get(_noun(raw), ()):
+            noun, end = _noun(raw), _end(raw)
+            for route in (*self._routes.get((noun, end), ()), *self._routes.get((noun, ""), ())):
                 part = route.part(raw)
                 if part is not None:
                     found = route.operations
@@ -75,6 +76,11 @@ class Router:
 def _noun(path: str) -> str:
     """Return the second part of a path: `keys` of "/v1/keys/key_1"."""
     return path.split("/", 3)[2] if path.count("/") > 1 else ""
+
+
+def _end(path: str) -> str:
+    """Return what is behind the last slash: `revoke` of "/v1/keys/key_1/revoke", nothing of a path without a slash."""
+    return path[path.rfind("/") + 1 :] if "/" in path else ""
 
 
 def check_path(operation: Operation, given: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What a verification costs on PostgreSQL, where memory is off. The server is reached by TCP, as servers are.
+"""What a verification costs on PostgreSQL without memory. The server is reached by TCP, as servers are.
 
 A loop that asks and does nothing else keeps the processor of PostgreSQL awake; after a pause of 20 µs it has to wake,
 which on a virtual machine can cost three times the lookup. So the bare lookup is measured with a pause, too.
@@ -12,7 +12,7 @@ import time
 import psycopg
 
 from tests.servers.postgres import Postgres
-from tokenry import AsyncTokenry, Tokenry
+from tokenry import AsyncTokenry, Settings, Tokenry
 from tokenry.config import fresh_keyring
 
 from .loads import free_port
@@ -22,6 +22,7 @@ from .population import fill_postgres
 IP = "203.0.113.7"
 ASKED = ["read:projects"]
 CALLERS = 64
+FORGETFUL = Settings(memory_entries=0)
 KEYS = 50_000
 CALLS = 3_000
 PAUSE = 20e-6
@@ -36,7 +37,7 @@ def on_postgres(report: Report) -> None:
     try:
         name = server.create_database().split("@/")[1].split("?")[0]
         url, keyring = f"postgresql://postgres@127.0.0.1:{port}/{name}", fresh_keyring()
-        with Tokenry(url, keyring=keyring) as tk:
+        with Tokenry(url, keyring=keyring, settings=FORGETFUL) as tk:
             texts = fill_postgres(tk, url, KEYS)
             chosen = random.Random(1).sample(texts, 5_000)
             turn = itertools.cycle(chosen)
@@ -73,7 +74,7 @@ def on_postgres(report: Report) -> None:
 
 
 async def _gathered(url: str, keyring: object, texts: list[str]) -> float:
-    async with AsyncTokenry(url, keyring=keyring) as tk:  # type: ignore[arg-type]
+    async with AsyncTokenry(url, keyring=keyring, settings=FORGETFUL) as tk:  # type: ignore[arg-type]
         turn = itertools.cycle(texts)
 
         async def caller(count: int) -> None:

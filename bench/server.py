@@ -79,8 +79,8 @@ def without_memory(report: Report, count: int) -> None:
 
 
 def on_postgres(report: Report, count: int = 50_000) -> None:
-    """Every request another key, on PostgreSQL, where lookups of many callers are gathered."""
-    report.title(f"The server on PostgreSQL ({count:,} keys)")
+    """Every request another key, on PostgreSQL without memory, where lookups of many callers are gathered."""
+    report.title(f"The server on PostgreSQL ({count:,} keys, no memory)")
     port = free_port()
     with ExitStack() as stack:
         server = Postgres(settings={"listen_addresses": "127.0.0.1", "port": str(port)}).start()
@@ -92,7 +92,7 @@ def on_postgres(report: Report, count: int = 50_000) -> None:
         with Tokenry(url, keyring=keyring) as tk:
             caller = _issue(tk).caller
             texts = fill_postgres(tk, url, count)[:CHOSEN]
-        serving = stack.enter_context(served(folder, url, TOKENRY_KEYRING=str(keyring)))
+        serving = stack.enter_context(served(folder, url, TOKENRY_KEYRING=str(keyring), TOKENRY_MEMORY_ENTRIES="0"))
         _warm_up(serving.port, caller, texts)
         for what, requests in (
             ("POST /v1/verify", [_question(caller, text) for text in texts]),

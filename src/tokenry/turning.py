@@ -94,6 +94,7 @@ class Turning:
     def _wait_for(self, all_done: Sequence[Done]) -> None:
         """Return when every process has applied some changes, or leave that to a caller that does not block."""
         turns = [done.turn.id for done in all_done if done.turn is not None]
+        turns += [id for done in all_done for id in done.others]
         if self._fence is None or not turns:
             return
         waiting, later = self._fence.waiting(turns), _deferred.get()
@@ -104,7 +105,7 @@ class Turning:
             time.sleep(pause)
 
     def _settle(self, pending: list[Done]) -> None:
-        if any(one.turn is not None for one in pending):
+        if any(one.kids != () for one in pending):
             self._memory.clear()
         self._wait_for(pending)
         while pending:  # what cannot be told now is told when this is called again

@@ -46,6 +46,8 @@ class Done:
     kids: tuple[str, ...] | None = ()
     turns: bool = False
     turn: Turn | None = None
+    others: tuple[int, ...] = ()
+    """Turns of calls that this one has repeated."""
     tenant_id: str = ""
     tenant: str = ""
     actions: tuple[str, ...] = ()
@@ -325,7 +327,7 @@ class Change(Scene):
     def forgets(self, kids: tuple[str, ...] | None) -> None:
         """Drop cached grants of some secrets (None: of all) after this transaction, even if it changes nothing.
 
-        A repeated call makes the same promise as the first one, and may return before it. So it does the same for it.
+        A repeated call makes the same promise as the first one, which may not have returned yet. So it waits, too.
         """
         self._done.kids = None if kids is None or self._done.kids is None else self._done.kids + kids
 
@@ -346,8 +348,10 @@ class Change(Scene):
             self.rows.audit.insert(self.tenant, self._entries)
         if self._done.events:
             self.rows.events.insert(self.tenant, self._done.events)
-        if self._done.turns or self._done.kids != ():
-            self._done.turn = self.rows.turn(self._done.kids, changed=self._done.turns)
+        if self._done.turns:
+            self._done.turn = self.rows.turn(self._done.kids)
+        elif self._done.kids != ():
+            self._done.others = self.rows.turns_of(self._done.kids)
         self._done.tenant_id, self._done.tenant = self.tenant.id, self.tenant.slug
         self._done.actions = tuple([sealed.entry.action for sealed in self._entries])
         return self._done

@@ -21,6 +21,9 @@ STATEMENT_SECONDS = 1.0
 """How long one statement may take: a third of a lease."""
 _ID_BITS = 62
 _TURN = text("INSERT INTO tokenry_turn (id, kids) VALUES (:id, CAST(:kids AS text[]))")
+_TURNS = text("""
+    SELECT id FROM tokenry_turn
+    WHERE kids IS NULL OR CAST(:kids AS text[]) IS NULL OR kids && CAST(:kids AS text[])""")
 _JOIN = text("""
     WITH safe AS (SELECT CASE current_setting('synchronous_commit') WHEN 'off'
         THEN set_config('synchronous_commit', 'on', true) END)
@@ -59,6 +62,12 @@ def write_turn(connection: Connection, kids: tuple[str, ...] | None) -> int:
     id = randbits(_ID_BITS)
     connection.execute(_TURN, {"id": id, "kids": None if kids is None else list(kids)})
     return id
+
+
+def read_turns(connection: Connection, kids: tuple[str, ...] | None) -> tuple[int, ...]:
+    """Return the turns that concern some secrets, or everybody's."""
+    rows = connection.execute(_TURNS, {"kids": None if kids is None else list(kids)})
+    return tuple([row[0] for row in rows])
 
 
 def make_durable(connection: Connection) -> None:

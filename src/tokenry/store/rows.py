@@ -16,7 +16,7 @@ from tokenry.core.turns import Turn
 from .audit import AuditRows
 from .credits import CreditRows
 from .events import EventRows
-from .fence import write_turn
+from .fence import read_turns, write_turn
 from .fixed import Fixed
 from .keys import KeyRows
 from .limits import LimitRows
@@ -163,16 +163,18 @@ class SqlRows:
     def canaries(self) -> CanaryRows:
         return CanaryRows(self.connection)
 
-    def turn(self, kids: tuple[str, ...] | None, *, changed: bool) -> Turn | None:
+    def turn(self, kids: tuple[str, ...] | None) -> Turn:
         """Say that verdicts about some secrets (None: all) may change with this transaction.
 
         On SQLite the fence moves by a random step: where a backup was put back, other changes never lead to where it
-        stood before. A call that repeats another one changes nothing, and needs that on PostgreSQL only.
+        stood before.
         """
         if self.connection.dialect.name == "postgresql":
             return Turn(write_turn(self.connection, kids))
-        if not changed:
-            return None
         step = 1 + randbits(_STEP_BITS)
         after = int(_ADVANCE.first(self.connection, step=step).counter)
         return Turn(after, after - step)
+
+    def turns_of(self, kids: tuple[str, ...] | None) -> tuple[int, ...]:
+        """Return the turns of some secrets that others may not have applied yet: on SQLite they have."""
+        return read_turns(self.connection, kids) if self.connection.dialect.name == "postgresql" else ()

@@ -90,7 +90,8 @@ _new: Final = object.__new__
 _READ: Final = "read_{1}({0})"
 _SOURCES: Final[dict[Any, str]] = {
     credits_or_none: "None if {0} is None else read_{1}({0})",
-    moment_or_none: "None if {0} is None else read_{1}({0})",
+    moment: "epoch + length(0, 0, {0})",
+    moment_or_none: "None if {0} is None else epoch + length(0, 0, {0})",
     texts: "() if {0} == '[]' else read_{1}({0})",
     limits: "() if {0} == '[]' else read_{1}({0})",
 }
@@ -134,7 +135,7 @@ class Stored(Generic[T]):
 
         It sets the slots of a frozen dataclass themselves, which takes a third of the time of its `__init__`.
         """
-        known: dict[str, Any] = {"kind": self._kind, "new": _new}
+        known: dict[str, Any] = {"kind": self._kind, "new": _new, "epoch": moment(0), "length": timedelta}
         parts = {name: name for name in self._given}
         for place, (name, read) in enumerate(readers.items()):
             known[f"read_{name}"] = read

@@ -354,7 +354,8 @@ class KeyRows:
 
 def _key_of(tenant: Tenant, row: Any, secrets: Sequence[SecretInfo], now: datetime, at: int) -> Key:
     """Return the record of a key at a moment; its use is that of all its secrets, shown are those that live."""
-    last = secrets[0] if len(secrets) == 1 else max(secrets, key=_last_used, default=None)
+    only = secrets[0] if len(secrets) == 1 else None
+    last = only or max(secrets, key=_last_used, default=None)
     living = [] if row.revoked_at is not None else secrets
     return KEY.record(
         row,
@@ -363,7 +364,7 @@ def _key_of(tenant: Tenant, row: Any, secrets: Sequence[SecretInfo], now: dateti
         status=status_of(row.revoked_at, row.disabled_at, row.expires_at, at),
         last_used_at=last.last_used_at if last else None,
         last_used_ip=last.last_used_ip if last else None,
-        use_count=sum([info.use_count for info in secrets]),
+        use_count=only.use_count if only else sum([info.use_count for info in secrets]),
         secrets=tuple([info for info in living if info.ends_at is None or info.ends_at > now]),
     )
 

@@ -130,18 +130,15 @@ class Fence:
         A process that does not answer is waited for until its lease is over, and then marked as gone: if it is alive,
         it hears of that and joins anew. One that was marked before this began is removed. No change waits for it again.
         """
-        over, pause = clock() + LEASE * _LONGER, _POLL[0]
-        marked: list[int] | None = None
-        while True:
-            lagging = self._lagging(turns, hint=marked is None)
-            if lagging is not None and marked is None:
-                marked = [node for node, gone in lagging.items() if gone]
-            late = clock() >= over
-            if late or lagging == {}:
-                break
+        lagging, pause = self._lagging(turns, hint=True), _POLL[0]
+        marked = [node for node, gone in (lagging or {}).items() if gone]
+        # Nodes that are marked now will have been marked for a lease then. That must not be believed of others.
+        over = clock() + LEASE * _LONGER
+        while not (late := clock() >= over) and lagging != {}:
             yield max(0.0, min(pause, over - clock()))
             pause = min(pause * 1.5, _POLL[1])
-        self._tidy(turns, marked or [], lagging if late else None)
+            lagging = self._lagging(turns, hint=lagging is None)
+        self._tidy(turns, marked, lagging if late else None)
 
     def _lagging(self, turns: Sequence[int], *, hint: bool) -> dict[int, bool] | None:
         """Return who has not applied some turns; None if that cannot be told, and only time helps."""
@@ -192,7 +189,7 @@ class Fence:
         asked = clock()
         heard = link.hear(self._node, self._known)
         if heard is None:
-            self._lose()
+            self._lose(link)
             return
         self._apply(heard)
         if self._until < asked and self._asked:
@@ -219,11 +216,12 @@ class Fence:
                 self._drop(tuple(kids))
         self._known = heard.turns
 
-    def _lose(self) -> None:
+    def _lose(self, link: Link) -> None:
         """Join anew: others did not hear of this process for too long, or the server has become a standby."""
-        self._until, self._node = 0.0, 0
+        self._until, node, self._node = 0.0, self._node, 0
         self._evictions += 1
         _log.warning("this process was counted out, since it did not answer: it forgets everything and joins anew")
+        link.leave(node)  # the next change need not wait for a process that trusts nothing
 
 
 _inherited: list[object] = []

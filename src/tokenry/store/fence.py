@@ -43,7 +43,9 @@ _LAGGING = text("""
         WHERE turn.id = ANY (CAST(:turns AS bigint[])) AND turn.id <> ALL (node.applied))""")
 _REMOVE = text("DELETE FROM tokenry_node WHERE gone AND id = ANY (CAST(:nodes AS bigint[]))")
 _MARK = text("""
-    UPDATE tokenry_node AS node SET gone = true WHERE node.id = ANY (CAST(:nodes AS bigint[])) AND EXISTS (
+    WITH safe AS (SELECT CASE current_setting('synchronous_commit') WHEN 'off'
+        THEN set_config('synchronous_commit', 'on', true) END)
+    UPDATE tokenry_node AS node SET gone = true FROM safe WHERE node.id = ANY (CAST(:nodes AS bigint[])) AND EXISTS (
         SELECT FROM tokenry_turn AS turn
         WHERE turn.id = ANY (CAST(:turns AS bigint[])) AND turn.id <> ALL (node.applied))""")
 _PRUNE = text("""
@@ -91,7 +93,10 @@ class FenceStore:
         self._ask(_HINT)
 
     def evict(self, turns: Sequence[int], marked: Sequence[int], late: Sequence[int]) -> None:
-        """Remove nodes that were marked before, and mark those that still lack a turn."""
+        """Remove nodes that were marked before, and mark those that still lack a turn.
+
+        Marks wait for the disk: a caller that has seen one must not remove a node that a crash has unmarked since.
+        """
         self._ask(_REMOVE, nodes=list(marked))
         self._ask(_MARK, nodes=list(late), turns=list(turns))
 

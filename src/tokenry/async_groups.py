@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic
+from functools import partial, wraps
+from typing import Any, Generic, ParamSpec
 
 from .awaited import awaited
+from .core.holds import AsyncHeldCredits, HeldCredits, held
 from .core.model import NOT_GIVEN, NotGiven
 from .core.walking import walked_awaited
 from .groups import Groups, Joined
 from .service.audit import Audit
 from .service.context import B, By
 from .service.events import Events
+from .service.key_credits import KeyCredits
 from .service.keys import Keys
 from .service.owners import Owners
 from .service.roles import Roles, Scopes
@@ -21,6 +24,7 @@ from .service.tenants import Tenants
 from .service.usage import Usage
 
 Run = Callable[..., Awaitable[Any]]
+P = ParamSpec("P")
 
 
 class _Group:
@@ -94,6 +98,34 @@ class AsyncKeys(_Group, Generic[B]):
     purge = awaited(Keys[B].purge)
 
 
+class _reserving(awaited[P, HeldCredits]):
+    """The twin of `reserve`, whose answer is awaited when it is settled."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[P, Awaitable[AsyncHeldCredits]]:  # type: ignore[override]
+        if instance is None:
+            return self  # type: ignore[return-value]
+        reserve = super().__get__(instance, owner)
+
+        async def call(*args: P.args, **kwargs: P.kwargs) -> AsyncHeldCredits:
+            hold = await reserve(*args, **kwargs)
+            return held(AsyncHeldCredits, hold, partial(instance._run, hold.settle))
+
+        return wraps(reserve)(call)
+
+
+class AsyncKeyCredits(_Group, Generic[B]):
+    """`KeyCredits`, awaited."""
+
+    get = awaited(KeyCredits[B].get)
+    list = awaited(KeyCredits[B].list)
+    iterate = walked_awaited(KeyCredits[B].list)
+    add = awaited(KeyCredits[B].add)
+    set = awaited(KeyCredits[B].set)
+    reserve = _reserving(KeyCredits[B].reserve)
+    settle = awaited(KeyCredits[B].settle)
+    holds = awaited(KeyCredits[B].holds)
+
+
 class AsyncSessions(_Group, Generic[B]):
     """`Sessions`, awaited."""
 
@@ -152,6 +184,7 @@ class AsyncGroups:
         self.roles: AsyncRoles[By] = AsyncRoles(sync.roles, run)
         self.scopes: AsyncScopes[By] = AsyncScopes(sync.scopes, run)
         self.keys: AsyncKeys[By] = AsyncKeys(sync.keys, run)
+        self.credits: AsyncKeyCredits[By] = AsyncKeyCredits(sync.credits, run)
         self.sessions: AsyncSessions[By] = AsyncSessions(sync.sessions, run)
         self.signing_keys: AsyncSigningKeys[By] = AsyncSigningKeys(sync.signing_keys, run)
         self.events: AsyncEvents[By] = AsyncEvents(sync.events, run)

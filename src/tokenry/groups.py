@@ -1,4 +1,4 @@
-"""The groups of calls: tenants, owners, roles, scopes, keys, sessions, signing keys, events, audit and usage."""
+"""The groups of calls, of which each is about one noun: tenants, owners, keys and so on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .service.acting import check_by
 from .service.audit import Audit
 from .service.context import By, Context
 from .service.events import Events, Subscribers
+from .service.key_credits import KeyCredits
 from .service.keys import Keys
 from .service.owners import Owners
 from .service.roles import Roles, Scopes
@@ -22,7 +23,7 @@ from .service.usage import Usage
 
 
 class Groups:
-    """The management of tenants, owners, roles, scopes, keys, sessions, signing keys, events, audit and usage."""
+    """The management of tenants, owners, roles, scopes, keys, credits, sessions, signing keys, events, audit, usage."""
 
     def __init__(self, context: Context, subscribers: Subscribers) -> None:
         self._context = context
@@ -32,6 +33,7 @@ class Groups:
         self.roles: Roles[By] = Roles(context)
         self.scopes: Scopes[By] = Scopes(context)
         self.keys: Keys[By] = Keys(context)
+        self.credits: KeyCredits[By] = KeyCredits(context)
         self.sessions: Sessions[By] = Sessions(context)
         self.signing_keys: SigningKeys[By] = SigningKeys(context)
         self.events: Events[By] = Events(context, subscribers)

@@ -23,6 +23,7 @@ from .core.errors import (
 )
 from .core.errors import shown as shown
 from .core.events import EVENT_TYPES
+from .core.holds import AsyncHeldCredits, HeldCredits
 from .core.keyring import Keyring
 from .core.limits import Limit, LimitState
 from .core.model import (
@@ -75,6 +76,7 @@ __all__ = [
     "REFRESH_CODES",
     "SCAN_PATTERN",
     "AnyValid",
+    "AsyncHeldCredits",
     "AuditReport",
     "BulkItem",
     "BulkRevocation",
@@ -94,6 +96,7 @@ __all__ = [
     "Explanation",
     "FieldError",
     "Head",
+    "HeldCredits",
     "Hold",
     "Invalid",
     "Issued",

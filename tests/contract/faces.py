@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tokenry.async_groups import AsyncGroups, _Group
+from tokenry.types import AsyncHeldCredits
 
 
 class Driven:
@@ -52,7 +53,7 @@ class Driven:
             return await answer if inspect.isawaitable(answer) and not hasattr(answer, "__aenter__") else answer
 
         answer = self._runner.run(answered())
-        if isinstance(answer, AsyncGroups):
+        if isinstance(answer, (AsyncGroups, AsyncHeldCredits)):
             return Driven(answer, self._runner)
         return self._entered(answer) if hasattr(answer, "__aenter__") else answer
 

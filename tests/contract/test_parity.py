@@ -13,7 +13,19 @@ from tokenry.aio import AsyncGroups, AsyncJoined
 from tokenry.groups import Groups, Joined
 from tokenry.testing import FakeClock
 
-GROUPS = ["tenants", "owners", "roles", "scopes", "keys", "sessions", "signing_keys", "events", "audit", "usage"]
+GROUPS = [
+    "tenants",
+    "owners",
+    "roles",
+    "scopes",
+    "keys",
+    "credits",
+    "sessions",
+    "signing_keys",
+    "events",
+    "audit",
+    "usage",
+]
 # Plain on both faces: nothing in them waits.
 PLAIN = {"scoped", "owner_loader", "using", "settings"}
 

@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from ..core.credits import Credits
+from ..core.credits import Credits, Hold
 from ..core.errors import Invalid
+from ..core.holds import AsyncHeldCredits, HeldCredits, held
 from ..core.lengths import seconds
 from ..core.limits import Limit
 from ..core.model import NOT_GIVEN, Head, Owner
@@ -84,10 +85,13 @@ class call:
         def send(*args: Any, **kwargs: Any) -> Any:
             given = self._operation.signature.bind(group, *args, **kwargs).arguments
             given.pop("self")
-            return group._send(self._sending(given, group._tenant))
+            return group._send(self._sent(group, given))
 
         send.__signature__ = own_signature(self._operation.signature)  # type: ignore[attr-defined]
         return update_wrapper(send, self.__wrapped__)
+
+    def _sent(self, group: Group, given: dict[str, Any]) -> Sending:
+        return self._sending(given, group._tenant)
 
     def _sending(self, given: dict[str, Any], tenant: Any) -> Sending:
         operation = self._operation
@@ -111,6 +115,20 @@ class call:
             query |= {name: _in_url(name, value) for name, value in fields.items() if value is not None}
             body = None
         return Sending(operation.verb, path, query, body, headers, operation.answer.read, route=operation.path)
+
+
+class reserving(call):
+    """The call of `credits.reserve`: what it returns can be settled, which is one more call."""
+
+    def _sent(self, group: Group, given: dict[str, Any]) -> Sending:
+        sending, there = super()._sent(group, given), {name: given[name] for name in ("tenant",) if name in given}
+        kind: type[Hold] = HeldCredits if group._walk is walk else AsyncHeldCredits
+
+        def read(found: Any) -> Hold:
+            hold, settle = sending.read(found), group.settle  # type: ignore[attr-defined]
+            return held(kind, hold, lambda amount: settle(hold.key, hold.id, amount, **there))
+
+        return dataclasses.replace(sending, read=read)
 
 
 def _value(name: str, value: Any) -> Any:

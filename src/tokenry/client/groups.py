@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from ..core.errors import ConfigError
 from ..core.model import Issued, Key
 from ..operations import NOUNS, OPERATIONS
-from .calls import Group, call, iterate
+from .calls import Group, call, iterate, reserving
 
 
 class Events(Group):
@@ -58,9 +58,8 @@ _NAMES: Final = {"self": "me"}
 
 
 def _group(noun: str) -> type[Group]:
-    calls: dict[str, Any] = {
-        one.call: call(one) for one in OPERATIONS.values() if one.noun == noun and one.call != "usage"
-    }
+    mine = [one for one in OPERATIONS.values() if one.noun == noun and one.call != "usage"]
+    calls: dict[str, Any] = {one.call: (reserving if one.call == "reserve" else call)(one) for one in mine}
     listed = OPERATIONS.get(f"{noun}.list")
     if listed is not None and "cursor" in listed.parameters:
         calls["iterate"] = iterate(listed.method)

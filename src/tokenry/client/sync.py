@@ -28,6 +28,7 @@ from .wire import Answer, Pause, Sending, Steps, steps
 if TYPE_CHECKING:
     from ..service.audit import Audit
     from ..service.events import Events
+    from ..service.key_credits import KeyCredits
     from ..service.keys import Keys
     from ..service.owners import Owners
     from ..service.roles import Roles, Scopes
@@ -45,6 +46,7 @@ class Client:
     roles: Roles[Never]
     scopes: Scopes[Never]
     keys: Keys[Never]
+    credits: KeyCredits[Never]
     sessions: Sessions[Never]
     signing_keys: SigningKeys[Never]
     events: Events[Never]

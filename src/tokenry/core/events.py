@@ -20,6 +20,8 @@ EVENT_TYPES: Final = {
     "scopes.defined": "The catalogue of scopes was replaced.",
     "key.issued": "A key was issued.",
     "key.updated": "A key's description, scopes, limits, addresses or expiry changed.",
+    "key.credits_added": "A key was given more credits.",
+    "key.credits_set": "It was said how many credits a key has left.",
     "key.disabled": "A key was switched off.",
     "key.enabled": "A key was switched on again.",
     "key.rotated": "A key got a new secret.",

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from ..core.credits import REFILLS, ZONE_MAX
+from ..core.credits import ON_EXPIRY, REFILLS, ZONE_MAX
 from ..core.limits import COUNT_MAX, WINDOW_MAX
 from ..core.model import KEY_STATUSES
 
@@ -65,6 +65,8 @@ Token = _text(0, 8192, examples=["tk_rt_1…"])
 Audience = _text(1, 255, pattern=_LINE, examples=["https://api.example.com"])
 _AUDIENCE: Any = Audience | Annotated[list[Audience], Meta(min_length=1, max_length=20)]  # type: ignore[valid-type]
 Reason = Annotated[str, Meta(max_length=500, pattern=_PROSE, examples=["left the company"])]
+Amount = Annotated[int, _told(minimum=1, maximum=COUNT_MAX, examples=[500])]
+HeldFor = Annotated[float, _told(minimum=1, maximum=30 * 86_400, description="In seconds.", examples=[600])]
 AskedScopes = Annotated[
     str | list[Any] | dict[str, Any],
     _told(
@@ -119,6 +121,7 @@ ARGUMENTS: Final[dict[str, Any]] = {
         int, Meta(ge=0, le=(1 << 63) - 1, description="The `sequence` of the last event that you have.")
     ],
     "allowed_ips": Addresses,
+    "amount": Annotated[int, _told(minimum=0, maximum=COUNT_MAX, examples=[137])],
     "audience": _AUDIENCE,
     "claims": Annotated[Json, Meta(description="Go into every access token.")],
     "client_id": Annotated[_text(1, 255, pattern=_LINE), _told(examples=["web"])],
@@ -155,10 +158,16 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "name": Name,
     "never_allowed": Flag,
     "not_before": Moment,
+    "on_expiry": Annotated[
+        str,
+        _told(enum=list(ON_EXPIRY), examples=["free"]),
+        Meta(description="What becomes of the credits when the hold is not settled in time."),
+    ],
     "owner": Owner,
     "prefix": Annotated[str, Meta(max_length=19, pattern=_PREFIX, examples=["acme"])],
     "reason": Reason,
     "refresh": Token,
+    "remaining": Annotated[int, _told(minimum=0, maximum=COUNT_MAX, examples=[500])],
     "revoked_before": Moment,
     "roles": Roles,
     "scope": _text(1, 200, examples=["read:projects"]),
@@ -186,6 +195,7 @@ ARGUMENTS: Final[dict[str, Any]] = {
 
 PATHS: Final[dict[str, tuple[str, str]]] = {
     "external_id": ("The owner's id in your own system.", "user-42"),
+    "hold": ("The id of a hold.", "hold_01k9v5m0q2x8r7c4t6y3w1"),
     "id": ("The id of the record.", "key_01k9v5m0q2x8r7c4t6y3w1"),
     "key_id": ("The id of a key.", "key_01k9v5m0q2x8r7c4t6y3w1"),
     "kid": ("The `kid` of a signing key.", "4Zq0v1nUeXk2TtSb"),

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
+from ..core.credits import CreditState, Hold
 from ..core.limits import LimitState
 from ..core.model import Entry, Event, Head, Role, SigningKey, UsageHour
-from ..service import audit, events, keys, owners, roles, sessions, signing_keys, tenants, usage
+from ..service import audit, events, key_credits, keys, owners, roles, sessions, signing_keys, tenants, usage
 from . import answers
 from .answers import items, page, record
-from .fields import ARGUMENTS, AskedScopes, Credential, Line
+from .fields import ARGUMENTS, Amount, AskedScopes, Credential, HeldFor, Line
 from .operation import Operation, Reach, Rule, by_id, of_noun
 
 NOUNS: Final = {
@@ -21,6 +22,7 @@ NOUNS: Final = {
     "roles": "Named sets of scopes. A key or owner that names a role holds its scopes as they are now.",
     "scopes": "The catalogue of what may be granted. A tenant without one accepts any well-formed scope.",
     "keys": "Long-lived credentials. Secrets come and go, the key stays.",
+    "credits": "Uses that are left on keys, and holds of them that are settled later.",
     "sessions": "Sign-ins of owners: a short-lived access token, and a refresh token that gets the next one.",
     "signing_keys": "The keys that sign access tokens. Verifiers find the public ones in the JWKS.",
     "self": "With the key itself, any key.",
@@ -37,6 +39,8 @@ _key, _owner = of_noun("keys", "/v1/keys", "keys"), of_noun("owners", "/v1/owner
 _tenant, _role = of_noun("tenants", "/v1/tenants", "tenants"), of_noun("roles", "/v1/roles", "roles")
 _scope, _session = of_noun("scopes", "/v1/scopes", "scopes"), of_noun("sessions", "/v1/sessions", "sessions")
 _signing, _self = of_noun("signing_keys", "/v1/signing-keys", "signing_keys"), of_noun("self", "/v1/self", "")
+_CREDITS, _credit = key_credits.KeyCredits, of_noun("credits", "/v1/keys", "credits")
+_state, _hold = record(CreditState), record(Hold)
 _usage, _audit = of_noun("usage", "/v1/usage", "usage"), of_noun("audit", "/v1/audit", "audit")
 _event = of_noun("events", "/v1/events", "events")
 _WHOLE: Final[dict[str, Any]] = {"reach": Reach.INSTALLATION, "in_tenant": False}
@@ -132,6 +136,20 @@ OPERATIONS: Final = by_id(
         _key("enable", "POST /{id}/enable", _KEYS.enable, answers.KEY),
         _key("limits", "GET /{id}/limits", _KEYS.limits, items(record(LimitState))),
         _key("explain", "POST /{id}/explain", _KEYS.explain, answers.EXPLANATION, reads=True, types=_asked),
+        of_noun("credits", "/v1/credits", "credits")("list", "GET", _CREDITS.list, page(_state)),
+        _credit("get", "GET /{id}/credits", _CREDITS.get, _state),
+        _credit("add", "POST /{id}/credits/add", _CREDITS.add, _state, types={"amount": Amount}),
+        _credit("set", "POST /{id}/credits/set", _CREDITS.set, _state),
+        _credit("holds", "GET /{id}/credits/holds", _CREDITS.holds, items(_hold)),
+        _credit(
+            "reserve",
+            "POST /{id}/credits/holds",
+            _CREDITS.reserve,
+            _hold,
+            status=201,
+            types={"amount": Amount, "expires_in": HeldFor},
+        ),
+        _credit("settle", "POST /{id}/credits/holds/{hold}/settle", _CREDITS.settle, _hold),
         _session("list", "GET", _SESSIONS.list, page(answers.SESSION)),
         _session("start", "POST", _SESSIONS.start, answers.TOKENS, status=201),
         _session("refresh", "POST /refresh", _SESSIONS.refresh, answers.REFRESHED, summary=_REFRESH),

@@ -55,9 +55,19 @@ _OPEN = Fixed(
     .where(_OF_KEY, credit_hold.c.ended_at.is_(None))
     .order_by(credit_hold.c.expires_at, credit_hold.c.id)
 )
+_HOLDS = Fixed(
+    select(credit_hold)
+    .where(_OF_KEY, credit_hold.c.ended_at.is_(None), credit_hold.c.expires_at > bindparam("now"))
+    .order_by(credit_hold.c.expires_at, credit_hold.c.id)
+    .limit(bindparam("most"))
+)
 _THIS = _OF_KEY & (credit_hold.c.id == bindparam("of_id"))
 _GET_HOLD = Fixed(select(credit_hold).where(_THIS))
 _CHANGE_HOLD = FixedWrite(update(credit_hold).where(_THIS), "of_tenant", "of_key", "of_id")
+_MOVE_HOLDS = FixedWrite(
+    update(credit_hold).where(_OF_KEY, credit_hold.c.epoch == bindparam("of_epoch"), credit_hold.c.ended_at.is_(None)),
+    *("of_tenant", "of_key", "of_epoch"),
+)
 _INSERT, _INSERT_HOLD = FixedWrite(insert(credit)), FixedWrite(insert(credit_hold))
 _FORGET_HOLDS = FixedWrite(
     text("DELETE FROM tokenry_credit_hold WHERE tenant_id = :of_tenant AND key_id = :of_key AND ended_at < :before"),
@@ -130,10 +140,20 @@ class CreditRows:
         }
         _INSERT_HOLD(self._connection, row)
 
+    def move_holds(self, tenant_id: str, key_id: str, epoch: int, to: int) -> None:
+        """Let what the holds of an epoch free come back in another one."""
+        here = {"of_tenant": tenant_id, "of_key": key_id, "of_epoch": epoch}
+        _MOVE_HOLDS(self._connection, {"epoch": to, **here})
+
     def get_hold(self, tenant_id: str, key_id: str, id: str) -> Hold | None:
         """Return a hold, also one that has ended within the last day."""
         row = _GET_HOLD.first(self._connection, of_tenant=tenant_id, of_key=key_id, of_id=id)
         return _hold_of(row) if row else None
+
+    def open_holds(self, tenant_id: str, key_id: str, now: int, limit: int) -> Sequence[Hold]:
+        """Return holds that have not ended by a moment, those first that end first."""
+        found = _HOLDS(self._connection, of_tenant=tenant_id, of_key=key_id, now=now, most=limit)
+        return [_hold_of(row) for row in found]
 
     def _account(self, tenant_id: str, row: Any) -> Account:
         balance = Balance(*[getattr(row, name) for name in _BALANCE])

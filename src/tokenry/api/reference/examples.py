@@ -66,6 +66,7 @@ _FIELDS: Final[dict[str, Any]] = {
 _RECORDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "CreditState": {"key": f"key_{_ID}", "remaining": 9_999},
     "Entry": {"id": f"aud_{_ID}"},
+    "Hold": {"id": f"hold_{_ID}", "key": f"key_{_ID}", "amount": 500, "charged": None, "ended_at": None},
     "Event": {"id": f"evt_{_ID}"},
     "Limit": {"name": "per-minute"},
     "LimitState": {"name": "per-minute"},

@@ -46,7 +46,7 @@ class Nursery:
             [sys.executable, "-m", "tests.chaos.nursery"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
-    def start(self, url: str, keyring: str | None, round_: int, task: str = "work") -> Child:
+    def start(self, url: str, keyring: str | None, round_: Any, task: str = "work") -> Child:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([task, url, keyring, round_]).encode() + b"\n")
         self._process.stdin.flush()
@@ -129,7 +129,28 @@ def disable(url: str, keyring: str | None, batches: int) -> None:
     tell(disabled=True)
 
 
-TASKS = {"work": work, "refresh": refresh, "disable": disable}
+def spend(url: str, keyring: str | None, asked: list[Any]) -> None:
+    """Spend the credits of a key without end: verify, and hold, settle or leave what is held."""
+    seed, key_id, secret = asked
+    chance = random.Random(seed)
+    tk = Tokenry(url, keyring=keyring, settings=Settings(background=False))
+    while True:
+        if chance.random() < 0.5:
+            cost = chance.randrange(1, 4)
+            tell(begin="verify", most=cost)
+            tell(done="verify", charged=cost if tk.verify(secret, cost=cost) else 0)
+            continue
+        amount, on_expiry = chance.randrange(1, 9), chance.choice(["free", "charge"])
+        tell(begin="reserve", most=0)
+        hold = tk.credits.reserve(key_id, amount, expires_in=timedelta(days=1), on_expiry=on_expiry)
+        tell(done="reserve", charged=0)
+        if chance.random() < 0.7:
+            charged = chance.randrange(amount + 1)
+            tell(begin="settle", most=charged)
+            tell(done="settle", charged=hold.settle(charged).charged)
+
+
+TASKS = {"spend": spend, "work": work, "refresh": refresh, "disable": disable}
 
 
 def _main() -> None:

@@ -137,7 +137,7 @@ def test_what_a_hold_frees_after_a_refill_is_lost() -> None:
 def test_added_credits_in_a_hold_come_back_after_a_refill() -> None:
     refilled = settled(account(0, DAILY, hold(15, 2000), extra=10), 1000)
     assert (refilled.balance.left, refilled.balance.extra, refilled.carried) == (10, 0, (("hold_15", 10),))
-    [open_hold] = refilled.holds
+    [open_hold] = refilled.holds or ()
     for charge, left in ((15, 10), (10, 15), (5, 20), (0, 20)):
         assert ended(refilled, open_hold, charge).balance.left == left
 
@@ -168,8 +168,8 @@ def test_what_is_left_held_and_charged_is_never_more_than_was_given(
     given_now = 10 if now >= 1000 else 0
     charged = sum(cost for _, cost in found.charged)
     assert found.balance.left + found.balance.held + charged <= total + given_now
-    assert found.balance.held == sum(one.amount for one in found.holds)
-    for one in found.holds:
+    assert found.balance.held == sum(one.amount for one in found.holds or ())
+    for one in found.holds or ():
         found = ended(found, one, 0)
     assert found.balance.held == 0
     assert found.balance.left + charged <= total + given_now

@@ -16,6 +16,7 @@ from . import (
     bench,
     bulk,
     completions,
+    credits,
     db,
     doctor,
     first_steps,
@@ -97,6 +98,7 @@ app.add_typer(tenants.group, name="tenants")
 app.add_typer(roles.catalogue, name="scopes")
 app.add_typer(roles.group, name="roles")
 app.add_typer(sessions.group, name="sessions")
+app.add_typer(credits.group, name="credits")
 app.add_typer(signing_keys.group, name="signing-keys")
 verify.register(app)
 inspecting.register(app)

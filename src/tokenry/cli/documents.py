@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tokenry.types import CreditState, Key, Limit, LimitState, Owner, Refused, Secret, Valid
+from tokenry.types import Credits, CreditState, Key, Limit, LimitState, Owner, Refused, Secret, Valid
 
 from .key_options import LISTS
 from .lengths import told
@@ -80,6 +80,7 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
         ("status", key.status),
         ("environment", key.environment),
         *((field.replace("_", " "), ", ".join(map(listed, getattr(key, field)))) for field in LISTS),
+        ("credits", listed_credits(key.credits)),
         ("created", day(key.created_at)),
         ("updated", day(key.updated_at, "")),
         ("not before", day(key.not_before, "")),
@@ -98,6 +99,14 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
 
 def listed(one: str | Limit) -> str:
     return f"{one.name}={one.limit}/{one.window_seconds}s" if isinstance(one, Limit) else one
+
+
+def listed_credits(credits: Credits | None) -> str:
+    """Say the credits of a key as options take them."""
+    if credits is None:
+        return ""
+    period = {None: "", "daily": "/day", "monthly": f"/month:{credits.refill_day}"}[credits.refill]
+    return f"{credits.amount}{period}{'+shared' if credits.shared else ''}"
 
 
 KEY_COLUMNS = ("id", "name", "owner", "status", "expires", "last used")

@@ -13,7 +13,7 @@ from tokenry.types import Issued, shown
 from .call import Call, TenantOption, command
 from .credentials import SecretOut, hand_out, usage
 from .documents import document, expiry
-from .key_options import takes_changes_of_lists, takes_lists
+from .key_options import CreditsOption, takes_changes_of_lists, takes_lists
 from .keys import KeyId
 from .lengths import Lasting, When, lasting, length, moment, when
 
@@ -68,6 +68,7 @@ def issue(
     ] = None,
     environment: Annotated[str, typer.Option("--environment", metavar="NAME", help="A part of its prefix.")] = "live",
     metadata: Metadata = None,
+    credits: CreditsOption = None,
     idempotency_key: Repeats = None,
     secret_out: SecretOut = None,
     tenant: TenantOption = None,
@@ -83,6 +84,7 @@ def issue(
         "not_before": not_before,
         "environment": environment,
         "metadata": {piece.name: piece.value for piece in metadata or ()},
+        "credits": credits,
         "idempotency_key": idempotency_key,
         **_lifetime(expires_in, expires_at),
     }
@@ -106,6 +108,8 @@ def update(
         When | None, typer.Option("--not-before", parser=when, metavar="MOMENT", help="From when it works, or none.")
     ] = None,
     metadata: Metadata = None,
+    credits: CreditsOption = None,
+    no_credits: Annotated[bool, typer.Option("--no-credits", help="Let it work without counting.")] = False,
     if_version: Annotated[
         int | None, typer.Option("--if-version", metavar="NUMBER", help="Only if nobody else changed it meanwhile.")
     ] = None,
@@ -116,9 +120,12 @@ def update(
         "metadata": {piece.name: piece.value for piece in metadata} if metadata else None,
         "name": name,
         "description": description,
+        "credits": credits,
     }
+    if credits is not None and no_credits:
+        usage(call.out, "--credits and --no-credits contradict each other")
     given = {**lists, **{field: value for field, value in given.items() if value is not None}}
-    given.update(_lifetime(expires_in, expires_at))
+    given.update(_lifetime(expires_in, expires_at), **({"credits": None} if no_credits else {}))
     if not_before is not None:
         given["not_before"] = not_before.value
     if not given:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
-from tokenry.types import Limit, shown
+from tokenry.types import Credits, Limit, shown
 
 from .call import Call
 from .credentials import usage
 from .lengths import length, past
+
+_CREDITS = re.compile(r"([0-9]{1,15})(?:/(day|month)(?::([0-9]{1,2}))?)?(\+shared)?", re.ASCII)
+_PERIODS: Final[Mapping[str, Any]] = {"day": "daily", "month": "monthly"}
 
 
 def read_limit(text: str) -> Limit:
@@ -24,6 +28,16 @@ def read_limit(text: str) -> Limit:
     if not slash or not count.isdecimal() or not count.isascii() or (equals and not name):
         raise typer.BadParameter(f"{shown(text)} is not a limit: write 1000/1h, or burst=10/1s to name it")
     return Limit(name or "default", int(count), round(length(window).total_seconds()))
+
+
+def read_credits(text: str) -> Credits:
+    """Read `500`, `500/day`, `500/month` or `500/month:15`, each perhaps with `+shared` behind it."""
+    found = _CREDITS.fullmatch(text.strip())
+    if found is None:
+        message = f"{shown(text)} are no credits: write 500, 500/day, 500/month or 500/month:15, and +shared behind it"
+        raise typer.BadParameter(message)
+    count, period, day, shared = found.groups()
+    return Credits(int(count), _PERIODS.get(period), int(day or 1), shared=bool(shared))
 
 
 class Listed(NamedTuple):
@@ -109,6 +123,16 @@ _FILTERS: Final[Mapping[str, Any]] = {
         typer.Option("--last-used-before", parser=past, metavar="MOMENT", help="A moment, or a length ago: 90d."),
     ],
 }
+
+CreditsOption = Annotated[
+    Any,
+    typer.Option(
+        "--credits",
+        parser=read_credits,
+        metavar="CREDITS",
+        help="500 ever, 500/day, 500/month or 500/month:15; +shared is faster.",
+    ),
+]
 
 Collect = Callable[[Call, dict[str, Any]], dict[str, Any]]
 

@@ -34,6 +34,10 @@ Most = Annotated[
 Never = Annotated[
     bool | None, typer.Option("--never-allowed/--no-never-allowed", help="Whether keys may live for ever.")
 ]
+Zone = Annotated[
+    str | None,
+    typer.Option("--time-zone", metavar="NAME", help="Where it is midnight at a refill: Europe/Berlin."),
+]
 SelfRotation = Annotated[
     bool | None,
     typer.Option("--self-rotation-allowed/--no-self-rotation-allowed", help="Whether keys may rotate themselves."),
@@ -52,10 +56,11 @@ def create(
     self_rotation_allowed: SelfRotation = None,
     default_limit: DefaultLimit = None,
     shared_limit: SharedLimit = None,
+    time_zone: Zone = None,
 ) -> None:
     """Create a tenant."""
     rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
-    given = _given(*rules, default_limit or None, shared_limit or None)
+    given = _given(*rules, default_limit or None, shared_limit or None, time_zone)
     with call.open() as tk:
         tenant = tk.tenants.create(slug, **given)
     call.out.say(f"tenant {tenant.slug!r} is {tenant.status}; its keys begin with {tenant.prefix}_")
@@ -82,6 +87,7 @@ def show(call: Call, slug: Slug) -> None:
     pairs += [(rule, "allowed" if allowed else "not allowed") for rule, allowed in rules]
     pairs.append(("default limits", ", ".join(map(listed, tenant.default_limits)) or "none"))
     pairs.append(("shared limits", ", ".join(map(listed, tenant.shared_limits)) or "none"))
+    pairs.append(("time zone", tenant.time_zone))
     call.out.pairs([*pairs, ("created", day(tenant.created_at))])
 
 
@@ -99,11 +105,12 @@ def update(
     no_default_limits: NoDefaultLimits = False,
     shared_limit: SharedLimit = None,
     no_shared_limits: NoSharedLimits = False,
+    time_zone: Zone = None,
 ) -> None:
     """Change what is given. Keys that exist keep their prefix and their expiry."""
     rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
     default = limits_of(call, "default", default_limit, no_default_limits)
-    given = _given(*rules, default, limits_of(call, "shared", shared_limit, no_shared_limits))
+    given = _given(*rules, default, limits_of(call, "shared", shared_limit, no_shared_limits), time_zone)
     if not given:
         usage(call.out, "say what to change; `tokenry tenants update --help` lists what can be")
     with call.open() as tk:
@@ -160,6 +167,7 @@ def _given(*values: Any) -> dict[str, Any]:
         "self_rotation_allowed",
         "default_limits",
         "shared_limits",
+        "time_zone",
     )
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 

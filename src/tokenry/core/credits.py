@@ -102,6 +102,7 @@ class OpenHold:
 class Account:
     """The credits of a key with everything that changes them: what was set, its time zone, and the open holds.
 
+    `holds` are read only when something is due, else they are None: there may be many.
     `charged` and `carried` are what `settled` has done and is not written yet: what each ended hold has cost, and the
     `extra` of holds that a refill has passed.
     """
@@ -109,7 +110,7 @@ class Account:
     credits: Credits
     zone: str
     balance: Balance
-    holds: tuple[OpenHold, ...] = ()
+    holds: tuple[OpenHold, ...] | None = None
     charged: tuple[tuple[OpenHold, int], ...] = ()
     carried: tuple[tuple[str, int], ...] = ()
 
@@ -119,11 +120,17 @@ def settled(account: Account, now: int) -> Account:
 
     After several missed refills one is done: the credits of the periods before would have been lost anyway.
     """
+    if not is_due(account.balance, now):
+        return account
     refill_at = account.balance.refill_at
     if refill_at is not None and refill_at <= now:
         account = _refilled(_expired(account, refill_at), now)
-    account = _expired(account, now)
-    return replace(account, balance=replace(account.balance, hold_at=_first_end(account.holds)))
+    return _with_first_end(_expired(account, now))
+
+
+def is_due(balance: Balance, now: int) -> bool:
+    """Tell whether a refill or the end of a hold is due."""
+    return any(at is not None and at <= now for at in (balance.refill_at, balance.hold_at))
 
 
 def ended(account: Account, hold: OpenHold, charged: int) -> Account:
@@ -133,26 +140,28 @@ def ended(account: Account, hold: OpenHold, charged: int) -> Account:
     if hold.epoch != balance.epoch:  # credits of a period that is over are lost, but not added ones
         free = extra = min(free, hold.extra)
     balance = replace(balance, left=balance.left + free, extra=balance.extra + extra, held=balance.held - hold.amount)
-    holds = tuple([one for one in account.holds if one is not hold])
-    balance = replace(balance, hold_at=_first_end(holds))
-    return replace(account, balance=balance, holds=holds, charged=(*account.charged, (hold, charged)))
+    account = replace(account, balance=balance, charged=(*account.charged, (hold, charged)))
+    if account.holds is None:  # `hold_at` may be early then: that costs a look, and nothing else
+        return account
+    return _with_first_end(replace(account, holds=tuple([one for one in account.holds if one is not hold])))
 
 
-def _first_end(holds: Sequence[OpenHold]) -> int | None:
-    return min([hold.expires_at for hold in holds], default=None)
+def _with_first_end(account: Account) -> Account:
+    first = min([hold.expires_at for hold in account.holds or ()], default=None)
+    return replace(account, balance=replace(account.balance, hold_at=first))
 
 
 def _expired(account: Account, now: int) -> Account:
-    for hold in account.holds:
+    for hold in account.holds or ():
         if hold.expires_at <= now:
             account = ended(account, hold, hold.amount if hold.on_expiry == "charge" else 0)
     return account
 
 
 def _refilled(account: Account, now: int) -> Account:
-    balance = account.balance
+    balance, open_holds = account.balance, account.holds or ()
     kept = max(0, min(balance.extra, balance.left))
-    current = [hold for hold in account.holds if hold.epoch == balance.epoch]
+    current = [hold for hold in open_holds if hold.epoch == balance.epoch]
     # Added credits may be held. What such a hold frees later is theirs.
     pending = max(0, min(balance.extra, balance.left + sum([hold.amount for hold in current]))) - kept
     carried: dict[str, int] = {}
@@ -160,7 +169,7 @@ def _refilled(account: Account, now: int) -> Account:
         if pending:
             carried[hold.id] = part = min(pending, hold.amount)
             pending -= part
-    holds = tuple([replace(hold, extra=carried.get(hold.id, hold.extra)) for hold in account.holds])
+    holds = tuple([replace(hold, extra=carried.get(hold.id, hold.extra)) for hold in open_holds])
     balance = replace(
         balance,
         left=account.credits.amount + kept,

@@ -59,8 +59,8 @@ class KeyCredits(Generic[B]):
         limit, before = fields.limit_of_page(limit), place_of("key", cursor)
         with self._context.reading(tenant, by) as scene:
             scene.actor.must(READ, "listing the credits of all keys")
-            found = scene.rows.credits.list(scene.tenant, before=before, limit=limit + 1)
             now = micros(scene.now)
+            found = scene.rows.credits.list(scene.tenant, now, before=before, limit=limit + 1)
         settled = [(key_id, rules.settled(account, now)) for key_id, account in found]
         states = [rules.state_of(key_id, account.credits, account.balance) for key_id, account in settled]
         return page("key", states, limit, lambda state: state.key)
@@ -153,7 +153,10 @@ class KeyCredits(Generic[B]):
             if amount > found.amount:
                 message = f"is more than the hold has, {found.amount}"
                 raise Invalid.one("amount", "out_of_range", message)
-            one = next((one for one in account.holds if one.id == found.id), None)
+            if account.holds is None:
+                one = rows.open_hold(*here, hold)
+            else:
+                one = next((one for one in account.holds if one.id == found.id), None)
             if one is not None:
                 account = rules.ended(account, one, amount)
             rows.write(*here, account, now)

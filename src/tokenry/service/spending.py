@@ -53,7 +53,7 @@ class Spending:
 
 def current(rows: Rows, tenant_id: str, key_id: str, now: int) -> Account | None:
     """Return the credits of a key as they are now, writing nothing: what is due is only reckoned."""
-    account = rows.credits.account(tenant_id, key_id, lock=False)
+    account = rows.credits.account(tenant_id, key_id, now, lock=False)
     return None if account is None else rules.settled(account, now)
 
 
@@ -62,7 +62,7 @@ def locked(rows: Rows, tenant_id: str, key_id: str, now: int) -> Account | None:
 
     Whoever changes an account begins here, so that holds end and refills come without anything in the background.
     """
-    account = rows.credits.account(tenant_id, key_id, lock=True)
+    account = rows.credits.account(tenant_id, key_id, now, lock=True)
     return None if account is None else rules.settled(account, now)
 
 

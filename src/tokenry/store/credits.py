@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
-from tokenry.core.credits import Account, Balance, Hold, OpenHold
+from tokenry.core.credits import Account, Balance, Hold, OpenHold, is_due
 from tokenry.core.model import Tenant, micros, moment, moment_or_none
 from tokenry.core.records import credits as stored_credits
 
@@ -62,6 +62,7 @@ _HOLDS = Fixed(
     .limit(bindparam("most"))
 )
 _THIS = _OF_KEY & (credit_hold.c.id == bindparam("of_id"))
+_OPEN_ONE = Fixed(select(*[credit_hold.c[name] for name in _HOLD]).where(_THIS, credit_hold.c.ended_at.is_(None)))
 _GET_HOLD = Fixed(select(credit_hold).where(_THIS))
 _CHANGE_HOLD = FixedWrite(update(credit_hold).where(_THIS), "of_tenant", "of_key", "of_id")
 _MOVE_HOLDS = FixedWrite(
@@ -96,10 +97,13 @@ class CreditRows:
         here = {"of_tenant": tenant_id, "of_key": key_id, "of_epoch": epoch}
         _GIVE_BACK(self._connection, {**here, "units": units})
 
-    def account(self, tenant_id: str, key_id: str, *, lock: bool) -> Account | None:
-        """Return the credits of a key with its open holds, locked if asked for; None for a key without credits."""
+    def account(self, tenant_id: str, key_id: str, now: int, *, lock: bool) -> Account | None:
+        """Return the credits of a key, locked if asked for, with its open holds when something is due.
+
+        None for a key without credits.
+        """
         row = (_GET_LOCKED if lock else _GET).first(self._connection, of_tenant=tenant_id, of_key=key_id)
-        return self._account(tenant_id, row) if row else None
+        return self._account(tenant_id, row, now) if row else None
 
     def write(self, tenant_id: str, key_id: str, account: Account, now: int) -> None:
         """Write an account that was locked, with what became of its holds."""
@@ -117,12 +121,12 @@ class CreditRows:
             here = (table.c.tenant_id == tenant_id) & (table.c.key_id == key_id)
             self._connection.execute(delete(table).where(here))
 
-    def list(self, of: Tenant, *, before: str | None, limit: int) -> Sequence[tuple[str, Account]]:
+    def list(self, of: Tenant, now: int, *, before: str | None, limit: int) -> Sequence[tuple[str, Account]]:
         """Return the credits of the keys of a tenant, those of the newest key first."""
         query = _ACCOUNTS.where(credit.c.tenant_id == of.id).order_by(credit.c.key_id.desc()).limit(limit)
         if before is not None:
             query = query.where(credit.c.key_id < before)
-        return [(row.key_id, self._account(of.id, row)) for row in self._connection.execute(query)]
+        return [(row.key_id, self._account(of.id, row, now)) for row in self._connection.execute(query)]
 
     def hold(self, tenant_id: str, hold: Hold, epoch: int) -> None:
         """Write a new hold; forget those of the key that ended more than a day ago."""
@@ -150,16 +154,21 @@ class CreditRows:
         row = _GET_HOLD.first(self._connection, of_tenant=tenant_id, of_key=key_id, of_id=id)
         return _hold_of(row) if row else None
 
+    def open_hold(self, tenant_id: str, key_id: str, id: str) -> OpenHold | None:
+        """Return a hold that has not ended."""
+        row = _OPEN_ONE.first(self._connection, of_tenant=tenant_id, of_key=key_id, of_id=id)
+        return OpenHold(*row) if row else None
+
     def open_holds(self, tenant_id: str, key_id: str, now: int, limit: int) -> Sequence[Hold]:
         """Return holds that have not ended by a moment, those first that end first."""
         found = _HOLDS(self._connection, of_tenant=tenant_id, of_key=key_id, now=now, most=limit)
         return [_hold_of(row) for row in found]
 
-    def _account(self, tenant_id: str, row: Any) -> Account:
+    def _account(self, tenant_id: str, row: Any, now: int) -> Account:
         balance = Balance(*[getattr(row, name) for name in _BALANCE])
-        holds: tuple[OpenHold, ...] = ()
-        if balance.hold_at is not None:
-            found = _OPEN(self._connection, of_tenant=tenant_id, of_key=row.key_id)
+        holds: tuple[OpenHold, ...] | None = None
+        if is_due(balance, now):
+            found = _OPEN(self._connection, of_tenant=tenant_id, of_key=row.key_id) if balance.hold_at else ()
             holds = tuple([OpenHold(*one) for one in found])
         return Account(stored_credits(row.credits), row.time_zone, balance, holds)
 

@@ -149,6 +149,7 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "expiring_within": Within,
     "grace": Annotated[float, Meta(ge=0, le=365 * 86_400, description="In seconds.", examples=[3600])],
     "head": Annotated[HeadBody, Meta(description="A head that you kept from earlier.")],
+    "hold": _text(1, 64, examples=["hold_01k9v5m0q2x8r7c4t6y3w1"]),
     "ip": _text(1, 64, examples=["203.0.113.7"]),
     "key_id": _text(0, 64, examples=["key_01k9v5m0q2x8r7c4t6y3w1"]),
     "last_used_before": Moment,
@@ -195,7 +196,6 @@ ARGUMENTS: Final[dict[str, Any]] = {
 
 PATHS: Final[dict[str, tuple[str, str]]] = {
     "external_id": ("The owner's id in your own system.", "user-42"),
-    "hold": ("The id of a hold.", "hold_01k9v5m0q2x8r7c4t6y3w1"),
     "id": ("The id of the record.", "key_01k9v5m0q2x8r7c4t6y3w1"),
     "key_id": ("The id of a key.", "key_01k9v5m0q2x8r7c4t6y3w1"),
     "kid": ("The `kid` of a signing key.", "4Zq0v1nUeXk2TtSb"),

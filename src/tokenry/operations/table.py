@@ -149,7 +149,7 @@ OPERATIONS: Final = by_id(
             status=201,
             types={"amount": Amount, "expires_in": HeldFor},
         ),
-        _credit("settle", "POST /{id}/credits/holds/{hold}/settle", _CREDITS.settle, _hold),
+        _credit("settle", "POST /{id}/credits/settle", _CREDITS.settle, _hold),
         _session("list", "GET", _SESSIONS.list, page(answers.SESSION)),
         _session("start", "POST", _SESSIONS.start, answers.TOKENS, status=201),
         _session("refresh", "POST /refresh", _SESSIONS.refresh, answers.REFRESHED, summary=_REFRESH),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tokenry import Limit
+from tokenry import Credits, Limit
 
 from .answer import Read, read
 from .conftest import KEY_IP, Place, Way
@@ -120,6 +120,26 @@ def test_a_limit_is_told_with_what_is_left_and_when_to_try_again(way: Way, fresh
     assert told["limits"][0]["remaining"] == 1
     assert told["limits"][0]["reset_at"] == "2026-01-01T00:02:00Z"
     assert [limit["of"] for limit in told["limits"]] == ["key", "key"]
+
+
+def test_credits_are_told_with_what_is_left_and_when_the_refill_comes(way: Way, fresh: Callable[..., Place]) -> None:
+    place = fresh()
+    key = place.issue("with credits", credits=Credits(2, refill="daily"))
+    own = place.way(lane=way.served.settings.lane)
+    for left in (1, 0):
+        told = ask(own, place.operator, {"credential": key}).json["credits"]
+        assert (told["amount"], told["remaining"], told["held"], told["reset_at"]) == (
+            2,
+            left,
+            0,
+            "2026-01-02T00:00:00Z",
+        )
+    refused = ask(own, place.operator, {"credential": key}, target="/v1/verify?status=http")
+    assert (refused.status, refused.json["code"], refused.json["retry_after"]) == (429, "quota_exceeded", 86_400)
+    assert refused.fields["retry-after"] == "86400"
+    assert refused.fields["credits-remaining"] == "0"
+    assert int(refused.fields["credits-reset"]) >= 0
+    assert ask(own, place.operator, {"credential": place.key}).json["credits"] is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import platform
 import sqlite3
 import sys
 
-from . import management, scale, server, sessions
+from . import limits, management, scale, server, sessions
 from .extensions import on_frameworks
 from .flood import beside_junk
 from .measure import Report
@@ -26,6 +26,7 @@ PARTS = (
     "server",
     "server-lookup",
     "server-postgres",
+    "limits",
     "flood",
     "sessions",
     "tokens",
@@ -57,6 +58,7 @@ def main() -> int:
         "server": lambda: server.on_server(report),
         "server-lookup": lambda: server.without_memory(report, asked.keys),
         "server-postgres": lambda: server.on_postgres(report),
+        "limits": lambda: limits.on_server(report),
         "flood": lambda: beside_junk(report),
         "sessions": lambda: sessions.on_server(report),
         "tokens": lambda: sessions.first_seen(report),

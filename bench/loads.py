@@ -27,6 +27,8 @@ class Load(NamedTuple):
     p50_ms: float
     p99_ms: float
     failed: bool
+    p999_ms: float = 0.0
+    count: int = 0
 
     def better(self, other: "Load") -> "Load":
         """Return the faster of two runs."""
@@ -50,19 +52,22 @@ def load(port: int, requests: Iterable[bytes], *, connections: int = 64, seconds
         script = Path(folder, "load.lua")
         script.write_text(
             f"local all = {{{texts}}}\nlocal i, n = 0, #all\nrequest = function() i = i % n + 1; return all[i] end\n"
+            "done = function(_, latency) io.write(string.format(' 99.9%% %dus\\n', latency:percentile(99.9))) end\n"
         )
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)]
         out = subprocess.run([*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, check=True).stdout
     found = re.search(r"Requests/sec:\s+([\d.]+)", out)
     assert found, out
-    return Load(float(found[1]), _latency(out, 50), _latency(out, 99), "Non-2xx" in out or "Socket errors" in out)
+    failed, count = "Non-2xx" in out or "Socket errors" in out, re.search(r"(\d+) requests in", out)
+    shares = [_latency(out, share) for share in ("50", "99", "99.9")]
+    return Load(float(found[1]), *shares[:2], failed, shares[2], int(count[1]) if count else 0)
 
 
 def _lua(request: bytes) -> str:
     return json.dumps(request.decode("latin-1"))
 
 
-def _latency(out: str, share: int) -> float:
+def _latency(out: str, share: str) -> float:
     found = re.search(rf"\s{share}%\s+([\d.]+)(us|ms|s)", out)
     assert found, out
     return float(found[1]) * _MILLISECONDS[found[2]]

@@ -27,6 +27,7 @@ from .core.scopes import ScopesAsked
 from .core.secret import Secret
 from .core.token import OfflineValid, OfflineVerdict
 from .core.verdict import AnyValid, Explanation, Verdict
+from .runtime.leasing import Gathered
 from .service.owner_loaders import OwnerLoader
 from .service.verify import Find, Lease, Wait, read_ask, required, text_of
 from .store import open as stores
@@ -81,6 +82,7 @@ class AsyncTokenry(AsyncGroups):
         self._inline = stores.finds_inline(sync._database)
         self._inline_ticks = not self._background
         self._ticking: asyncio.Task[None] | None = None
+        self._gathered: Gathered | None = None
 
     async def __aenter__(self) -> AsyncTokenry:
         return self
@@ -227,8 +229,10 @@ class AsyncTokenry(AsyncGroups):
             wish = next(steps)
             while True:
                 try:
-                    if not isinstance(wish, Find):
-                        answer: Any = await self._call(self._verifying.done, wish)
+                    if isinstance(wish, Lease) and not self._sync._inline:
+                        answer: Any = await self._lease(wish)
+                    elif not isinstance(wish, Find):
+                        answer = await self._call(self._verifying.done, wish)
                     elif self._inline:
                         answer = self._verifying.store.find(wish.kid)
                     elif found is not None:
@@ -243,6 +247,14 @@ class AsyncTokenry(AsyncGroups):
                     wish = steps.send(answer)
         except StopIteration as end:
             return end.value
+
+    def _lease(self, wish: Lease) -> asyncio.Future[bool]:
+        """Lease together with the other callers on this event loop."""
+        if not self._inline:
+            return asyncio.wrap_future(self._sync._lessor.ask(wish.wants))
+        if self._gathered is None or self._gathered.loop is not asyncio.get_running_loop():
+            self._gathered = Gathered(self._sync._lessor, self._verifying.lease_at_once)
+        return self._gathered.ask(wish.wants)
 
     async def _call(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
         """Run a synchronous call where it may wait."""

@@ -27,6 +27,7 @@ from .runtime import instances
 from .runtime.clock import clock_of
 from .runtime.heads import HeadFile
 from .runtime.leases import Leases
+from .runtime.leasing import Leasing
 from .runtime.tally import Tally
 from .runtime.tenants import TenantMemory
 from .runtime.tokens import TokenMemory
@@ -117,6 +118,7 @@ class Tokenry(Ticking, Turning, Groups):
         self._ticked_at = self._upkept_at = time.monotonic()
         self._worker = Worker(self._tick, self.settings.flush_interval.total_seconds())
         self._inline = not self.settings.background
+        self._lessor = Leasing(self._leases, self._verifying.lease, self._now, background=not self._inline)
         self._flushing = threading.RLock()
 
     def __enter__(self) -> Tokenry:
@@ -300,6 +302,7 @@ class Tokenry(Ticking, Turning, Groups):
         self._closed = True
         instances.discard(self)
         self._worker.stop()
+        self._lessor.stop()
         try:
             if self._prepared:
                 self._write_last()
@@ -367,15 +370,6 @@ class Tokenry(Ticking, Turning, Groups):
     def _after_fork(self) -> None:
         self._database.after_fork()
         self._flushing = threading.RLock()
-        for part in (
-            self._leasing,
-            self._writing,
-            self._memory,
-            self._remembered,
-            self._tenants,
-            self._signers,
-            self._leases,
-            self._tally,
-            self._worker,
-        ):
+        parts: tuple[Any, ...] = (self._leasing, self._writing, self._memory, self._remembered, self._tenants)
+        for part in (*parts, self._signers, self._leases, self._lessor, self._tally, self._worker):
             part.forget()

@@ -39,7 +39,7 @@ def look_up(tk: Any, secret: Any) -> Callable[[], Any]:
         try:
             wish = steps.send(row)
             while True:
-                wish = steps.send(verifying.lease(wish))
+                wish = steps.send(verifying.lease(wish.wants))
         except StopIteration as stop:
             return stop.value
 

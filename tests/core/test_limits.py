@@ -16,7 +16,6 @@ from tokenry.core.limits import (
     check_list,
     reset_at,
     seconds_until,
-    share_of,
     state,
     window_of,
 )
@@ -51,33 +50,6 @@ def test_a_state_never_shows_less_than_nothing(count: int, remaining: int) -> No
     shown = state(CountedLimit("a", count, 60), 0, remaining)
     assert shown.remaining == max(0, remaining)
     assert shown.reset_at == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
-
-
-@given(st.integers(1, 10**6), st.integers(0, 10**6), st.integers(1, 10**6))
-def test_a_share_covers_the_need_and_never_more_than_is_left(limit: int, left: int, need: int) -> None:
-    left = min(left, limit)
-    share = share_of(limit, left, need)
-    assert 0 <= share <= left
-    assert share >= min(left, need)
-    assert share <= max(need, limit // 100)
-
-
-@given(st.integers(1, 20_000), st.integers(1, 8))
-def test_shares_of_eight_processes_waste_at_most_a_hundredth(limit: int, processes: int) -> None:
-    left, held, used = limit, [0] * processes, 0
-    turn = 0
-    while True:
-        if not held[turn]:
-            held[turn] = share_of(limit, left, 1)
-            left -= held[turn]
-        if not held[turn]:
-            break
-        held[turn] -= 1
-        used += 1
-        turn = (turn + 1) % processes
-    assert used <= limit
-    assert sum(held) + left + used == limit
-    assert used >= limit * 0.99 - processes
 
 
 @pytest.mark.parametrize("value", [7, "a", {"a": 1}, None, [None], [{"name": "a"}]])

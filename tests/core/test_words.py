@@ -18,7 +18,6 @@ from tokenry.core.limits import (
     carries,
     reset_at,
     seconds_until,
-    share_of,
     state,
     window_of,
 )
@@ -97,24 +96,6 @@ def test_what_was_taken_counts_on_when_a_window_changes_its_length() -> None:
 @pytest.mark.parametrize(("after", "seconds"), [(-5, 1), (0, 1), (1, 1), (SECOND, 1), (SECOND + 1, 2), (9 * SECOND, 9)])
 def test_waiting_is_told_in_whole_seconds_rounded_up(after: int, seconds: int) -> None:
     assert seconds_until(1000 + after, 1000) == seconds
-
-
-@pytest.mark.parametrize(
-    ("limit", "left", "need", "share"),
-    [
-        (1000, 1000, 1, 10),
-        (1000, 40, 1, 5),
-        (1000, 8, 1, 1),
-        (1000, 1, 1, 1),
-        (50, 50, 1, 1),
-        (1000, 5, 9, 5),
-        (1000, 100, 20, 20),
-    ],
-)
-def test_a_share_is_a_hundredth_of_the_limit_and_an_eighth_of_what_is_left(
-    limit: int, left: int, need: int, share: int
-) -> None:
-    assert share_of(limit, left, need) == share
 
 
 def test_ids_sort_in_the_order_in_which_they_were_made() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from typing import Any
 
+from tokenry.core.counters import Count, Place, Share, Want, lease
+from tokenry.core.counters import give_back as give_back_to
 from tokenry.core.grant import KEY_SHOWN, Grant
-from tokenry.core.limits import SECOND, Limit, counted_for, share_of
-from tokenry.core.ports import Want
+from tokenry.core.limits import SECOND, Limit, counted_for
 from tokenry.core.scopes import granted
 from tokenry.core.verdict import Refused
 from tokenry.runtime.leases import Leases
@@ -28,33 +30,30 @@ class Store:
     """What the database says, without one."""
 
     def __init__(self) -> None:
-        self.taken: dict[tuple[str, int], int] = {}
+        self.counts: dict[Place, Count] = {}
         self.leases = 0
 
-    def lease(self, wants: list[Want]) -> list[tuple[int, int, int]]:
+    def lease(self, wants: Sequence[Want]) -> list[Share]:
         self.leases += 1
-        return [self._one(want) for want in wants]
+        return lease(self.counts, wants)
 
-    def _one(self, want: Want) -> tuple[int, int, int]:
-        place = (want.limit.name, want.window)
-        taken = self.taken.get(place, 0)
-        left = max(0, want.limit.limit - taken)
-        units = want.need if want.need <= 0 else share_of(want.limit.limit, left, want.need) if left >= want.need else 0
-        self.taken[place] = taken + units
-        return want.window, max(0, units), left - max(0, units)
+    def taken(self, name: str, window: int) -> int:
+        count = self.counts["ten_1", "key_1", name]
+        assert count.window == window
+        return count.taken
 
 
 def verify(leases: Leases, store: Store, grant: Grant, now: int, cost: int = 1) -> Any:
     """Take, leasing as a verification does."""
     while isinstance(answer := leases.take(grant, cost, now), list):
-        leases.fill(grant, answer, store.lease(answer), now)
+        leases.fill(answer, store.lease(answer), now)
     return answer
 
 
 def give_back(leases: Leases, store: Store, now: int, *, everything: bool = False) -> None:
     """Give back what lies idle."""
     for want in leases.idle(now, everything=everything):
-        store.taken[want.limit.name, want.window] -= want.need
+        give_back_to(store.counts, want, want.need)
 
 
 def test_a_forgotten_counter_that_a_grant_still_holds_gives_its_units_back() -> None:
@@ -62,12 +61,12 @@ def test_a_forgotten_counter_that_a_grant_still_holds_gives_its_units_back() -> 
     verify(leases, store, grant, 0)
     give_back(leases, store, 200 * SECOND)
     verify(leases, store, grant, 200 * SECOND)
-    assert store.taken["minute", 3] > 1
+    assert store.taken("minute", 3) > 1
     give_back(leases, store, 202 * SECOND)
-    assert store.taken["minute", 3] == 1
+    assert store.taken("minute", 3) == 1
     verify(leases, store, grant, 203 * SECOND)
     give_back(leases, store, 203 * SECOND, everything=True)
-    assert store.taken["minute", 3] == 2
+    assert store.taken("minute", 3) == 2
 
 
 def test_two_grants_of_a_key_share_one_counter_after_it_was_forgotten() -> None:
@@ -106,9 +105,9 @@ def test_a_share_on_its_way_while_the_key_changes_goes_back() -> None:
     assert isinstance(wants, list)
     shares = store.lease(wants)
     verify(leases, store, a_grant(MINUTE, version=2), 0)
-    leases.fill(old, wants, shares, 0)
+    leases.fill(wants, shares, 0)
     give_back(leases, store, 0, everything=True)
-    assert store.taken["minute", 0] == 1
+    assert store.taken("minute", 0) == 1
 
 
 def test_a_used_up_limit_is_asked_about_once_a_verification() -> None:
@@ -135,7 +134,7 @@ def test_threads_together_take_exactly_the_limit() -> None:
                 while isinstance(answer := leases.take(grant, 1, 0), list):
                     with lock:
                         shares = store.lease(answer)
-                    leases.fill(grant, answer, shares, 0)
+                    leases.fill(answer, shares, 0)
                 codes.append(isinstance(answer, Refused))
 
         threads = [threading.Thread(target=work) for _ in range(8)]

@@ -33,10 +33,10 @@ def leases(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> list[float]:
     noted = [0.0]
     lease = LimitRows.lease
 
-    def slow(self: LimitRows, want: Any) -> Any:
-        noted.append(noted[0])
+    def slow(self: LimitRows, wants: Any) -> Any:
+        noted.extend([noted[0]] * len(wants))
         clock.advance(timedelta(seconds=noted[0]))
-        return lease(self, want)
+        return lease(self, wants)
 
     monkeypatch.setattr(LimitRows, "lease", slow)
     return noted

@@ -89,13 +89,14 @@ def seconds_until(moment: int, now: int) -> int:
     return max(1, -((now - moment) // SECOND))
 
 
-def share_of(limit: int, left: int, need: int) -> int:
-    """Return how many units to lease at once: few enough that an idle or dead holder wastes little.
+def first_share(limit: int) -> int:
+    """Return how many units of a limit a process leases at first: few, so that an idle or dead one wastes little."""
+    return limit // 100
 
-    A share is at most a hundredth of the limit and an eighth of what is left, so that shares shrink to single units as
-    a window fills up: that is what keeps at least 99 % usable however many processes share it.
-    """
-    return min(left, max(need, min(limit // 100, left // 8)))
+
+def largest_share(limit: int) -> int:
+    """Return how many units of a limit a process holds at most, however fast it uses them up."""
+    return limit // 25
 
 
 def key_limits(own: tuple[Limit, ...], of_owner: tuple[Limit, ...], of_tenant: tuple[Limit, ...]) -> tuple[Limit, ...]:

@@ -13,10 +13,10 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from .counters import Share, Want
 from .credits import Account, Balance, CreditState, Hold, OpenHold
 from .grant import Grant, Row
 from .key_filter import KeyFilter
-from .limits import Limit
 from .model import Entry, Event, Key, Owner, Role, Session, Tenant, UsageHour
 from .refresh import Family
 from .signing import SigningRow
@@ -113,17 +113,6 @@ class Pepper:
     old: bytes = field(repr=False)
     new: bytes = field(repr=False)
     pepper_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """A wish for units of one limit in one window; its holder is the key, owner or tenant that has the limit."""
-
-    tenant_id: str
-    holder_id: str
-    limit: Limit
-    window: int
-    need: int
 
 
 class TenantRows(Protocol):
@@ -279,9 +268,9 @@ class UsageRows(Protocol):
 
 
 class LimitRows(Protocol):
-    def lease(self, want: Want) -> tuple[int, int, int]: ...
+    def lease(self, wants: Sequence[Want]) -> Sequence[Share]: ...
     def taken(self, want: Want) -> int: ...
-    def give_back(self, want: Want) -> None: ...
+    def give_back(self, wants: Sequence[Want]) -> None: ...
 
 
 class CreditRows(Protocol):
@@ -388,7 +377,7 @@ class Leases(Protocol):
     def credits(self) -> Shares: ...
     def take(self, grant: Grant, cost: int, now: int) -> Taken | list[Want] | Refused: ...
     def untake(self, grant: Grant, taken: Taken, cost: int) -> None: ...
-    def fill(self, grant: Grant, wants: list[Want], shares: list[tuple[int, int, int]], now: int) -> None: ...
+    def fill(self, wants: Sequence[Want], shares: Sequence[Share], now: int) -> None: ...
 
 
 class Tally(Protocol):

@@ -3,6 +3,9 @@
 A share belongs to one window and dies with it. Whoever still lives gives back what it does not need; what a dead
 process held counts as spent. So never more than the limit is admitted, whoever is killed, forked or restarted.
 
+A share is renewed ahead, by a thread of its own, when half of it is used up: a verification waits for a lease only
+when none is left. A share that was used up soon is followed by one twice as large.
+
 How large a limit is, the newest version of its key that was seen here says: a grant that was looked up before a change
 neither brings the old limit back nor spends what was leased under it.
 """
@@ -10,17 +13,35 @@ neither brings the old limit back nor spends what was leased under it.
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from tokenry.core.counters import Share, Want
 from tokenry.core.grant import Grant
-from tokenry.core.limits import SECOND, CountedLimit, Limit, LimitState, carries, reset_at, seconds_until, state
-from tokenry.core.ports import Want
+from tokenry.core.limits import (
+    SECOND,
+    CountedLimit,
+    Limit,
+    LimitState,
+    carries,
+    first_share,
+    largest_share,
+    reset_at,
+    seconds_until,
+    state,
+)
 from tokenry.core.verdict import Refused, Taken
 
 from .credit_shares import CreditShares
 
 _ASK_AGAIN = SECOND // 10
+_ASK_AGAIN_MAX = SECOND
 _IDLE = SECOND
+_SOON = 32
+"""A share that lasted no longer than this part of a window, and than a second, was used up soon."""
+_SLICE = 500
+"""How many counters are looked at before others may have the lock."""
 _FORGET = 60 * SECOND
 
 
@@ -31,12 +52,16 @@ class Counter:
     in here, even if the two are equal.
     """
 
-    __slots__ = ("asked_at", "holder_id", "left", "limit", "span", "tenant_id", "units", "used_at", "version", "window")
+    __slots__ = (
+        *("asked_at", "filled_at", "holder_id", "left", "limit", "low", "pause", "share", "span", "tenant_id"),
+        *("units", "used_at", "version", "window"),
+    )
 
     def __init__(self, tenant_id: str, holder_id: str, limit: CountedLimit, version: tuple[int, ...], now: int) -> None:
         self.tenant_id = tenant_id
         self.holder_id = holder_id
-        self.asked_at = 0
+        self.asked_at = self.filled_at = 0
+        self.pause = _ASK_AGAIN
         self.used_at = now
         self.renew(limit, version)
 
@@ -45,19 +70,43 @@ class Counter:
         self.limit = replace(limit)
         self.version = version
         self.span = limit.window_seconds * SECOND
+        self.share = first_share(limit.limit)
         self.window = -1
-        self.units = 0
+        self.units = self.low = 0
         self.left: int | None = None
 
-    def want(self, units: int) -> Want:
-        """Return the wish for so many units of the current window."""
-        return Want(self.tenant_id, self.holder_id, self.limit, self.window, units)
+    def want(self, need: int) -> Want:
+        """Return the wish for so many units of the current window, and a share besides."""
+        share = min(self.share, largest_share(self.limit.limit) - self.units)
+        return Want(self.tenant_id, self.holder_id, self.limit, self.window, need, share)
+
+    def grow(self, now: int) -> None:
+        """Wish for more than before if the last share was used up soon, and for less if it lasted long."""
+        soon, lasted = min(SECOND, self.span // _SOON), now - self.filled_at
+        if lasted <= soon:
+            self.share = min(max(1, 2 * self.share), largest_share(self.limit.limit))
+        elif lasted > 8 * soon:
+            self.share = max(first_share(self.limit.limit), self.share // 2)
+
+    def fill(self, share: Share, now: int, *, ahead: bool) -> None:
+        """Put in a share of a window, and decide when it is renewed ahead."""
+        if share.window > self.window:
+            self.window, self.units = share.window, 0
+        if share.window < self.window:
+            return
+        self.units += share.units
+        self.left, self.asked_at = share.left, now
+        self.pause = _ASK_AGAIN if share.units else min(2 * self.pause, _ASK_AGAIN_MAX)
+        # Of a low limit nothing is leased ahead: it would be missing elsewhere.
+        self.low = self.units // 2 if ahead and share.left and self.share > 1 else 0
+        if share.units:
+            self.filled_at = now
 
     def enter(self, now: int) -> None:
         """Go over to the window of this moment; units of an older one are void. Windows never go backwards."""
         window = now // self.span
         if window > self.window:
-            self.window, self.units, self.left = window, 0, None
+            self.window, self.units, self.left, self.low = window, 0, None, 0
 
     def state(self) -> LimitState:
         """Return the public state."""
@@ -69,6 +118,8 @@ class Leases:
 
     def __init__(self) -> None:
         self.credits = CreditShares()
+        self.wake: Callable[[], None] | None = None
+        """Called when a share is to be renewed ahead; None where nothing runs in the background."""
         self.forget()
 
     def forget(self) -> None:
@@ -77,6 +128,7 @@ class Leases:
         self._counters: dict[tuple[str, str], Counter] = {}
         self._returns: list[Want] = []
         self.credits.forget()
+        self._due: list[Counter] = []
 
     def take(self, grant: Grant, cost: int, now: int) -> Taken | list[Want] | Refused:
         """Take `cost` of every limit, or nothing: what must be leased first, or the refusal."""
@@ -87,16 +139,16 @@ class Leases:
                     if now // counter.span > counter.window or counter.units < cost or counter.left is None:
                         break
                 else:
-                    return _spend(counters, cost, now)
+                    return self._spend(counters, cost, now)
             counters = self._bind(grant, now)
             for counter in counters:
                 counter.enter(now)
             if all(counter.units >= cost and counter.left is not None for counter in counters):
-                return _spend(counters, cost, now)
+                return self._spend(counters, cost, now)
             lacking = _lacking(counters, cost, now)
             if isinstance(lacking, Refused):
                 return lacking
-            # In one order, as everywhere; of one limit, first what goes back.
+            # Of one limit first what goes back.
             return sorted(lacking + self._own_returns(counters), key=_order)
 
     def untake(self, grant: Grant, taken: Taken, cost: int) -> None:
@@ -106,22 +158,29 @@ class Leases:
                 if counter.limit is limit and counter.window == window:
                     counter.units += cost
 
-    def fill(self, grant: Grant, wants: list[Want], shares: list[tuple[int, int, int]], now: int) -> None:
+    def fill(self, wants: Sequence[Want], shares: Sequence[Share], now: int) -> None:
         """Put leased shares into their counters. What was leased of a limit that has changed meanwhile goes back."""
+        ahead = self.wake is not None
         with self._lock:
-            for want, (window, units, left) in zip(wants, shares, strict=True):
+            for want, share in zip(wants, shares, strict=True):
                 if want.need < 0:  # was given back
                     continue
                 counter = self._counters.get((want.holder_id, want.limit.name))
-                if counter is None or counter.limit is not want.limit:
-                    if units:
-                        self._returns.append(replace(want, window=window, need=units))
-                    continue
-                if window > counter.window:
-                    counter.window, counter.units = window, 0
-                if window == counter.window:
-                    counter.units += units
-                    counter.left, counter.asked_at = left, now
+                if counter is not None and counter.limit is want.limit:
+                    counter.fill(share, now, ahead=ahead)
+                elif share.units:
+                    self._returns.append(replace(want, window=share.window, need=share.units))
+
+    def due(self, now: int) -> list[Want]:
+        """Take out the wishes for shares that are to be renewed ahead."""
+        with self._lock:
+            due, self._due = self._due, []
+            wants = []
+            for counter in due:
+                if counter.window == now // counter.span and counter.left:
+                    counter.grow(now)
+                    wants.append(counter.want(1))
+        return wants
 
     def held(self, holder_id: str, limit: Limit, window: int) -> int:
         """Return how many unspent units, of those that the store counts in a window, this process holds."""
@@ -131,19 +190,23 @@ class Leases:
         return counter.units
 
     def idle(self, now: int, *, everything: bool = False) -> list[Want]:
-        """Take out unspent units of counters that are idle, to be given back, and forget counters of old windows."""
+        """Take out unspent units of counters that are idle, to be given back, and forget counters that hold nothing."""
         with self._lock:
             returns, self._returns = self._returns, []
-            for place, counter in list(self._counters.items()):
-                if counter.window < now // counter.span:
-                    if not everything and now - counter.used_at > _FORGET:
-                        del self._counters[place]
+            counters = list(self._counters.items())
+        for begin in range(0, len(counters), _SLICE):
+            with self._lock:
+                for place, counter in counters[begin : begin + _SLICE]:
+                    if counter.units and counter.window == now // counter.span:
+                        if everything or now - counter.used_at >= _IDLE:
+                            returns.append(counter.want(counter.units))
+                            counter.units, counter.left, counter.low = 0, None, 0
+                    elif not everything and now - counter.used_at > _FORGET:
+                        self._counters.pop(place, None)
                         counter.left = None  # so that a grant that still holds it finds its successor
-                elif counter.units and (everything or now - counter.used_at >= _IDLE):
-                    returns.append(counter.want(counter.units))
-                    counter.units, counter.left = 0, None
-        # In one order, so that two processes on one database never lock each other up.
-        return sorted(returns, key=_order)
+            # Requests wait for the lock, and for the interpreter.
+            time.sleep(0)
+        return returns
 
     def _bind(self, grant: Grant, now: int) -> tuple[Counter, ...]:
         """Give a grant the counters of its limits. Of two versions of a holder the newer says how large they are."""
@@ -163,6 +226,21 @@ class Leases:
         grant.counters = tuple(found)
         return grant.counters  # type: ignore[no-any-return]
 
+    def _spend(self, counters: tuple[Counter, ...], cost: int, now: int) -> Taken:
+        for counter in counters:
+            counter.units = units = counter.units - cost
+            counter.used_at = now
+            if units < counter.low:
+                self._note(counter)
+        return tuple([(c.limit, c.window, c.units + (c.left or 0)) for c in counters])
+
+    def _note(self, counter: Counter) -> None:
+        """Note once, until it is filled again, that the share of a counter is to be renewed ahead."""
+        counter.low = 0
+        self._due.append(counter)
+        if len(self._due) == 1 and self.wake is not None:
+            self.wake()
+
     def _own_returns(self, counters: tuple[Counter, ...]) -> list[Want]:
         """Take out what was leased under older versions of the same limits: it goes back before more is leased."""
         if not self._returns:
@@ -177,20 +255,14 @@ def _order(want: Want) -> tuple[str, str, int]:
     return want.holder_id, want.limit.name, want.need
 
 
-def _spend(counters: tuple[Counter, ...], cost: int, now: int) -> Taken:
-    for counter in counters:
-        counter.units -= cost
-        counter.used_at = now
-    return tuple([(c.limit, c.window, c.units + (c.left or 0)) for c in counters])
-
-
 def _lacking(counters: tuple[Counter, ...], cost: int, now: int) -> list[Want] | Refused:
     wants, empty = [], []
     for counter in counters:
         if counter.left is None:
             wants.append(counter.want(max(0, cost - counter.units)))
         elif counter.units < cost:
-            if counter.units + counter.left >= cost or now - counter.asked_at >= _ASK_AGAIN:
+            if counter.units + counter.left >= cost or now - counter.asked_at >= counter.pause:
+                counter.grow(now)
                 wants.append(counter.want(cost - counter.units))
             else:
                 empty.append(counter)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tokenry.core.counters import Want
 from tokenry.core.limits import CountedLimit, LimitState, counted_for, key_limits, state, window_of
 from tokenry.core.model import Key, Owner, Tenant, micros
-from tokenry.core.ports import Want
 
 from .context import Scene
 
@@ -15,8 +15,9 @@ def states(scene: Scene, key: Key) -> tuple[LimitState, ...]:
     owner = scene.rows.owners.get(scene.tenant, key.owner)
     for holder_id, limit in _counted(key, owner, scene.tenant):
         window = window_of(limit, now)
-        taken = scene.rows.limits.taken(Want(scene.tenant.id, holder_id, limit, window, 0))
+        # Before the store is asked: a share that comes between the two must not count twice.
         held = scene.context.held(holder_id, limit, window)
+        taken = scene.rows.limits.taken(Want(scene.tenant.id, holder_id, limit, window, 0))
         found.append(state(limit, window, limit.limit - taken + held))
     return tuple(found)
 

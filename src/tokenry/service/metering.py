@@ -7,11 +7,12 @@ credits are refused, the units of the limits are given back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
 from tokenry.core.breaker import NOT_ANSWERING, Breaker
+from tokenry.core.counters import Want
 from tokenry.core.credits import CreditState
 from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Grant
@@ -79,17 +80,34 @@ class Metering:
             return state
         return taken, state
 
-    def lease(self, wish: Lease) -> list[tuple[int, int, int]] | None:
-        """Lease shares from the store in one transaction. After one that waited in vain the others do not wait."""
+    def lease(self, wants: Sequence[Want]) -> bool:
+        """Lease shares from the store in one transaction. After one that waited in vain the others do not wait.
+
+        Return whether limits can be counted: not while the store is down and limits are open.
+        """
         try:
             with self._leasing.attempt() as seconds, self._store.change(durable=False, within=seconds) as rows:
-                return [rows.limits.lease(want) for want in wish.wants]
+                shares = rows.limits.lease(wants)
         except StoreUnavailable as error:
             if not self._limits_open:
                 raise
             if error.details.get("cause") != NOT_ANSWERING:
                 _log.warning("limits cannot be counted right now and are open, as configured")
-            return None
+            return False
+        self._leases.fill(wants, shares, self._now())
+        return True
+
+    def lease_at_once(self, wants: Sequence[Want]) -> bool:
+        """Lease shares if that has to wait for nobody; return whether it was done."""
+        if self._leasing.is_open:
+            return False
+        try:
+            with self._store.change(durable=False, within=0) as rows:
+                shares = rows.limits.lease(wants)
+        except StoreUnavailable:
+            return False
+        self._leases.fill(wants, shares, self._now())
+        return True
 
     def peek(self, grant: Grant, now: int) -> Generator[Lease | Wait, Any, Metered]:
         """Tell how the limits and the credits stand, and take nothing."""
@@ -103,9 +121,7 @@ class Metering:
             taken = self._leases.take(grant, cost, now)
             if not isinstance(taken, list):
                 return taken
-            shares = yield Lease(taken)
-            if shares is None:
+            if not (yield Lease(taken)):
                 return ()
-            now = self._now()  # however long that took: what the store has just said is not asked again
-            self._leases.fill(grant, taken, shares, now)
+            now = self._now()
         raise StoreUnavailable("the limits of this key are leased too slowly to count a verification; try again")

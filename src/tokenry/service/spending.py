@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from tokenry.core import credits as rules
 from tokenry.core.breaker import Breaker
+from tokenry.core.counters import share_of
 from tokenry.core.credits import Account, Balance, Credits, CreditState
 from tokenry.core.grant import Grant
-from tokenry.core.limits import seconds_until, share_of
+from tokenry.core.limits import first_share, seconds_until
 from tokenry.core.ports import Rows, Shares, Store
 from tokenry.core.verdict import Refused
 
@@ -37,7 +38,7 @@ class Spending:
                     return found
                 balance = found
             if grant.credits.shared:
-                units = share_of(grant.credits.amount, max(0, balance.left), 0)
+                units = share_of(max(0, balance.left), 0, first_share(grant.credits.amount))
                 less = rows.credits.take(tenant_id, key_id, units, now) if units else None
                 balance, units = (balance, 0) if less is None else (less, units)
         if units:

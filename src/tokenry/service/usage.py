@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Generic
 
 from tokenry.core import fields
+from tokenry.core.counters import Want
 from tokenry.core.errors import FieldError, NotFound
 from tokenry.core.model import NOT_GIVEN, NotGiven, UsageHour, moment
-from tokenry.core.ports import Pepper, Spent, Want
+from tokenry.core.ports import Pepper, Spent
 
 from . import seeing
 from .context import SYSTEM, B, Context
@@ -65,11 +66,13 @@ def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper]) -
 
 def give_back(context: Context, wants: Sequence[Want], credits: Sequence[tuple[str, str, int, int]]) -> None:
     """Return unspent units of limits, and unspent credits."""
-    with context.store.change(durable=False) as rows:
-        for want in wants:
-            rows.limits.give_back(want)
-        for tenant_id, key_id, epoch, units in credits:
-            rows.credits.give_back(tenant_id, key_id, epoch, units)
+    for begin in range(0, len(wants), _BATCH):
+        with context.store.change(durable=False) as rows:
+            rows.limits.give_back(wants[begin : begin + _BATCH])
+    if credits:
+        with context.store.change(durable=False) as rows:
+            for tenant_id, key_id, epoch, units in credits:
+                rows.credits.give_back(tenant_id, key_id, epoch, units)
 
 
 def tell_failed(context: Context, failed: Mapping[tuple[str, str], int]) -> None:

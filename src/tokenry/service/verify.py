@@ -80,7 +80,7 @@ class Verifying:
         self._keyring = keyring
         self._now = now
         self._metering = metering
-        self.lease = metering.lease
+        self.lease, self.lease_at_once = metering.lease, metering.lease_at_once
         self._owner_max_age = owner_max_age
         self.spans = spans
 
@@ -188,7 +188,7 @@ class Verifying:
 
     def done(self, wish: Lease | Wait) -> Any:
         """Do what steps wish for besides a lookup."""
-        return wish.call() if isinstance(wish, Wait) else self.lease(wish)
+        return wish.call() if isinstance(wish, Wait) else self.lease(wish.wants)
 
     def kid_of(self, text: str) -> str | None:
         """Return which secret a text claims to be; None for what was not made here, and is never looked up."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tokenry.core.ports import Want
+from tokenry.core.counters import Want
 
 
 class Find(msgspec.Struct, gc=False):
@@ -17,7 +17,7 @@ class Find(msgspec.Struct, gc=False):
 
 
 class Lease(msgspec.Struct):
-    """The wish for shares of limits; answered with None when the store is down and limits are open."""
+    """The wish for shares of limits; answered with False when the store is down and limits are open."""
 
     wants: list[Want]
 

@@ -1,59 +1,74 @@
-"""Counters of limits in SQL: processes lease shares of a window from one row and may give back what they hold.
+"""Counters of limits in SQL. One transaction leases many of them: one statement reads them, and another one writes.
 
-A counter belongs to a holder (a key, an owner or a tenant) and the name of a limit. When the length of its windows
-changes, the row goes over to the new length and keeps what was taken, as long as the window it was taken in reaches
-into the new one.
+What a process gets is decided in `core/counters.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
-from sqlalchemy import Connection, bindparam, case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from msgspec import json
+from sqlalchemy import Connection, text
 
-from tokenry.core.limits import carries, share_of
-from tokenry.core.ports import Want
+from tokenry.core.counters import Count, Place, Share, Want, counts_in, give_back, lease
 
-from .tables import limit_counter
+from .fixed import Fixed, FixedWrite
 
-_HERE = (
-    (limit_counter.c.tenant_id == bindparam("of_tenant"))
-    & (limit_counter.c.holder_id == bindparam("of_holder"))
-    & (limit_counter.c.name == bindparam("of_name"))
-)
+_READ: Final = """
+    SELECT CAST({array_of}({array}(c.tenant_id, c.holder_id, c.name, c.window_seconds, c."window", c.taken)) AS text)
+    FROM ({rows}) AS place JOIN {counters} ON c.tenant_id = place.tenant_id AND c.holder_id = place.holder_id
+    AND c.name = place.name
+"""
+# PostgreSQL locks a row only once it is there. A process that has to wait for one holds none that comes after it, here
+# and in `_LOCKED`, so that two never wait for each other.
+_MAKE: Final = """
+    INSERT INTO tokenry_limit_counter (tenant_id, holder_id, name, window_seconds, "window", taken)
+    SELECT tenant_id, holder_id, name, window_seconds, "window", 0 FROM ({rows}) AS place
+    ORDER BY tenant_id COLLATE "C", holder_id COLLATE "C", name COLLATE "C"
+    ON CONFLICT (tenant_id, holder_id, name) DO NOTHING
+"""
+_LOCKED: Final = """
+    (SELECT l.* FROM tokenry_limit_counter l JOIN ({rows}) AS p
+     ON l.tenant_id = p.tenant_id AND l.holder_id = p.holder_id AND l.name = p.name
+     ORDER BY l.tenant_id, l.holder_id, l.name FOR UPDATE OF l) AS c
+"""
+_WRITE: Final = """
+    INSERT INTO tokenry_limit_counter (tenant_id, holder_id, name, window_seconds, "window", taken)
+    SELECT tenant_id, holder_id, name, window_seconds, "window", taken FROM ({rows}) AS counted WHERE 1 = 1
+    ON CONFLICT (tenant_id, holder_id, name) DO UPDATE SET
+        window_seconds = excluded.window_seconds, "window" = excluded."window", taken = excluded.taken
+"""
+_ROWS: Final = {
+    "sqlite": """
+        SELECT json_extract(value, '$[0]') AS tenant_id, json_extract(value, '$[1]') AS holder_id,
+            json_extract(value, '$[2]') AS name, json_extract(value, '$[3]') AS window_seconds,
+            json_extract(value, '$[4]') AS "window", json_extract(value, '$[5]') AS taken
+        FROM json_each(:rows)
+    """,
+    "postgresql": """
+        SELECT value->>0 AS tenant_id, value->>1 AS holder_id, value->>2 AS name,
+            CAST(value->>3 AS integer) AS window_seconds, CAST(value->>4 AS bigint) AS "window",
+            CAST(value->>5 AS bigint) AS taken
+        FROM json_array_elements(CAST(:rows AS json))
+    """,
+}
+_WORDS: Final = {
+    "sqlite": {"array": "json_array", "array_of": "json_group_array"},
+    "postgresql": {"array": "json_build_array", "array_of": "json_agg"},
+}
+_LOCKED_IN: Final = {"sqlite": "tokenry_limit_counter c", "postgresql": _LOCKED.format(rows=_ROWS["postgresql"])}
 
 
-def _begin(insert: Any) -> Any:
-    """Begin the window if it is newer than the row's or of another length; `carries` says what it begins with.
-
-    PostgreSQL locks the row either way, SQLite has one writer.
-    """
-    row, statement = limit_counter.c, insert(limit_counter).values(taken=0)
-    new = statement.excluded
-    other = row.window_seconds != new.window_seconds
-    reaches = (row.window + 1) * row.window_seconds > new.window * new.window_seconds
-    return statement.on_conflict_do_update(
-        index_elements=["tenant_id", "holder_id", "name"],
-        set_={
-            "window_seconds": new.window_seconds,
-            "window": new.window,
-            "taken": case((other & reaches, row.taken), else_=0),
-        },
-        where=other | (row.window < new.window),
-    )
+def _read(dialect: str, counters: str) -> Fixed:
+    statement = _READ.format(rows=_ROWS[dialect], counters=counters, **_WORDS[dialect])
+    return Fixed(text(statement), ("found",))
 
 
-_BEGIN = {"sqlite": _begin(sqlite.insert), "postgresql": _begin(postgresql.insert)}
-_READ = select(limit_counter.c.window_seconds, limit_counter.c.window, limit_counter.c.taken).where(_HERE)
-_TAKE = update(limit_counter).where(_HERE).values(taken=limit_counter.c.taken + bindparam("units"))
-_GIVE = (
-    update(limit_counter)
-    .where(_HERE, limit_counter.c.window_seconds == bindparam("of_seconds"))
-    .where(limit_counter.c.window == bindparam("at_window"), limit_counter.c.taken >= bindparam("units"))
-    .values(taken=limit_counter.c.taken - bindparam("units"))
-)
+_READ_IN: Final = {dialect: _read(dialect, "tokenry_limit_counter c") for dialect in _ROWS}
+_READ_LOCKED: Final = {dialect: _read(dialect, _LOCKED_IN[dialect]) for dialect in _ROWS}
+_MAKE_IN: Final = {"postgresql": FixedWrite(text(_MAKE.format(rows=_ROWS["postgresql"])), "rows")}
+_WRITE_IN: Final = {dialect: FixedWrite(text(_WRITE.format(rows=rows)), "rows") for dialect, rows in _ROWS.items()}
 
 
 class LimitRows:
@@ -62,45 +77,41 @@ class LimitRows:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def lease(self, want: Want) -> tuple[int, int, int]:
-        """Take a share that covers `need` if so much is left; return (window, units, left).
+    def lease(self, wants: Sequence[Want]) -> list[Share]:
+        """Take a share for each wish that so much is left for."""
+        counts = self._locked(wants)
+        shares = lease(counts, wants)
+        self._write(counts)
+        return shares
 
-        A negative `need` gives so many units back, in the same transaction as what is leased after it.
-        """
-        if want.need < 0:
-            self.give_back(replace(want, need=-want.need))
-            return want.window, 0, 0
-        values = {
-            "tenant_id": want.tenant_id,
-            "holder_id": want.holder_id,
-            "name": want.limit.name,
-            "window_seconds": want.limit.window_seconds,
-            "window": want.window,
-        }
-        self._connection.execute(_BEGIN[self._connection.dialect.name], values)
-        _, window, taken = self._connection.execute(_READ, _here(want)).one()
-        left = max(0, want.limit.limit - taken)
-        if want.need == 0 or left < want.need:
-            return window, 0, left
-        units = share_of(want.limit.limit, left, want.need)
-        self._connection.execute(_TAKE, {**_here(want), "units": units})
-        return window, units, left - units
+    def give_back(self, wants: Sequence[Want]) -> None:
+        """Return the unspent units of each wish to a window that is still running."""
+        counts = self._locked(wants)
+        for want in wants:
+            give_back(counts, want, want.need)
+        self._write(counts)
 
     def taken(self, want: Want) -> int:
         """Return how many units count in a window so far."""
-        row = self._connection.execute(_READ, _here(want)).first()
-        counts = row is not None and carries(row.window_seconds, row.window, want.limit, want.window)
-        return int(row.taken) if row is not None and counts else 0
+        count = self._read(_READ_IN, [want]).get(want.place)
+        return count.taken if count is not None and counts_in(count, want) else 0
 
-    def give_back(self, want: Want) -> None:
-        """Return `need` unspent units to a window that is still running."""
-        at = {"of_seconds": want.limit.window_seconds, "at_window": want.window}
-        self._connection.execute(_GIVE, {**_here(want), **at, "units": want.need})
+    def _locked(self, wants: Iterable[Want]) -> dict[Place, Count]:
+        """Return the rows of wishes, and keep others from them until the end of the transaction."""
+        each = {want.place: want for want in wants}.values()
+        make = _MAKE_IN.get(self._connection.dialect.name)
+        if make is not None:
+            make(self._connection, {"rows": _told(each)})
+        return self._read(_READ_LOCKED, each)
+
+    def _read(self, statements: dict[str, Fixed], wants: Collection[Want]) -> dict[Place, Count]:
+        found = statements[self._connection.dialect.name].first(self._connection, rows=_told(wants)).found
+        return {(row[0], row[1], row[2]): Count(*row[3:]) for row in json.decode(found or "[]")}
+
+    def _write(self, counts: dict[Place, Count]) -> None:
+        rows = [(*place, count.window_seconds, count.window, count.taken) for place, count in counts.items()]
+        _WRITE_IN[self._connection.dialect.name](self._connection, {"rows": json.encode(rows).decode()})
 
 
-def _here(want: Want) -> dict[str, object]:
-    return {
-        "of_tenant": want.tenant_id,
-        "of_holder": want.holder_id,
-        "of_name": want.limit.name,
-    }
+def _told(wants: Iterable[Want]) -> str:
+    return json.encode([(*want.place, want.limit.window_seconds, want.window) for want in wants]).decode()

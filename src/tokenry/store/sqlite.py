@@ -38,6 +38,7 @@ from .together import Together
 
 _READERS = 4
 _MAPPED_BYTES = 0x7FFF0000  # SQLite's own maximum: pages are read where the system keeps them, not copied
+_CHECKPOINT_PAGES = 1000  # SQLite's own number
 _TURN_SECONDS = 30
 _START_SECONDS = 30  # for other processes that make the tables at this moment
 FORKED_WITHIN = (
@@ -157,7 +158,8 @@ class SqliteDatabase:
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
         """Open a transaction that writes: it has the only write lock from its first moment.
 
-        All the locks together are waited for as long as `within`, or `store_timeout`.
+        All the locks together are waited for as long as `within`, or `store_timeout`. With a `within` of 0
+        nothing waits for the disk either: the checkpoint that may be due is left to another change.
         """
         seconds = self._timeout if within is None else within
         until = time.monotonic() + seconds
@@ -169,7 +171,7 @@ class SqliteDatabase:
                 try:
                     _end(writer.raw)
                     _prepare(writer.raw, "FULL" if durable else "NORMAL", until - time.monotonic())
-                    with writer.transaction("BEGIN IMMEDIATE"):
+                    with _checkpoints(writer.raw, allowed=seconds > 0), writer.transaction("BEGIN IMMEDIATE"):
                         yield _rows(writer)
                 finally:
                     self._changing = False
@@ -314,6 +316,19 @@ def _end(raw: sqlite3.Connection) -> None:
 def _prepare(raw: sqlite3.Connection, synchronous: str, seconds: float) -> None:
     raw.execute(f"PRAGMA synchronous = {synchronous}")
     raw.execute(f"PRAGMA busy_timeout = {max(1, int(seconds * 1000))}")
+
+
+@contextmanager
+def _checkpoints(raw: sqlite3.Connection, *, allowed: bool) -> Iterator[None]:
+    """Commit without a checkpoint, unless one is allowed: a checkpoint waits for the disk."""
+    if allowed:
+        yield
+        return
+    raw.execute("PRAGMA wal_autocheckpoint = 0")
+    try:
+        yield
+    finally:
+        raw.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
 
 def _rows(raw: Raw) -> SqlRows:

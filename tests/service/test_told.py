@@ -18,6 +18,7 @@ DAY = timedelta(days=1)
 KEY: dict[str, Any] = {
     "owner": "ada", "description": "", "scopes": [], "roles": [], "allowed_ips": [], "limits": [],
     "environment": "live", "expires_at": "2026-04-01T00:00:00+00:00", "not_before": None, "metadata": {}, "tags": [],
+    "credits": None,
 }  # fmt: skip
 ES256 = {"algorithm": "ES256"}
 ACTIVE = {"status": "active"}
@@ -85,6 +86,7 @@ def test_of_a_tenant(story: Story) -> None:
     is_made = {"id": "ten 1", "name": "acme", "prefix": "ac", "never_allowed": False, "self_rotation_allowed": False}
     is_made["default_limits"] = []
     is_made["shared_limits"] = []
+    is_made["time_zone"] = "UTC"
     assert story.told("system") == [("tenant.created", "acme", None, is_made | lives)]
     twice(tk.tenants.update, "acme", prefix="ab", never_allowed=True, expires_in_max=100 * DAY)
     was, now = {"prefix": "ac", "never_allowed": False}, {"prefix": "ab", "never_allowed": True}
@@ -144,10 +146,10 @@ def test_of_an_owner(story: Story) -> None:
     tk.owners.put("ada", admin=False)
     tk.roles.put("r", scopes=["*"])
     assert story.told() == [
-        ("owner.updated", "bob", {"admin": False}, {"admin": True}),
         ("session.revoked", "ses 2", ACTIVE, revoked("became an administrator", owner="bob")),
-        ("role.updated", "r", {"scopes": ["a"]}, {"scopes": ["*"]}),
+        ("owner.updated", "bob", {"admin": False}, {"admin": True}),
         ("session.revoked", "ses 3", ACTIVE, revoked("a role became one for administrators", owner="ada")),
+        ("role.updated", "r", {"scopes": ["a"]}, {"scopes": ["*"]}),
     ]
     tk.keys.issue("ada", name="k")
     tk.sessions.start("ada")

@@ -2,7 +2,7 @@
 
 A change leaves a turn. A process hears of turns, forgets what they name, and says which ones it has applied. It trusts
 its memory for one lease from the moment at which it *asked* for turns. A change returns when every process has said its
-turn, or after more than a lease, when whoever has not heard of it trusts nothing any more. `docs/decisions/0038` tells
+turn, or after more than a lease, when whoever has not heard of it trusts nothing any more. `docs/decisions/0039` tells
 why each step is where it is; `tests/model` tries every order of them.
 """
 

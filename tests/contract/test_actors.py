@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Issue
-from tokenry import NotAllowed, NotFound, TokenryError, Valid
+from tokenry import Invalid, NotAllowed, NotFound, TokenryError, Valid
 from tokenry.tokenry import Groups
 from tokenry.types import Issued, Owner
 

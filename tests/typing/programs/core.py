@@ -7,6 +7,11 @@ from tokenry import AsyncTokenry, Tokenry
 from tokenry.client import AsyncClient, Client
 from tokenry.types import (
     AnyValid,
+    AsyncHeldCredits,
+    Credits,
+    CreditState,
+    HeldCredits,
+    Hold,
     Issued,
     Key,
     KeyValid,
@@ -56,12 +61,21 @@ def calls(tk: Tokenry) -> None:
     tokens = tk.sessions.start("ada")
     assert_type(tokens, SessionTokens)
     assert_type(tk.sessions.refresh(tokens.refresh), SessionTokens | Refused)
+    hold = tk.credits.reserve("key_…", 500, on_expiry="charge")
+    assert_type(hold, HeldCredits)
+    assert_type(hold.settle(137), Hold)
+    assert_type(tk.credits.get("key_…", by="ada"), CreditState)
+    assert_type(tk.keys.issue("ada", name="CI", credits=Credits(5)).key.credits, Credits | None)
+    tk.credits.reserve("key_…", 500, on_expiry="keep")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     tk.verify("…", cost="1")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 
 
 async def awaited(tk: AsyncTokenry) -> None:
     assert_type(await tk.verify("tk_live_…"), Verdict)
     assert_type(await tk.require("tk_live_…"), AnyValid)
+    hold = await tk.credits.reserve("key_…", 500)
+    assert_type(hold, AsyncHeldCredits)
+    assert_type(await hold.settle(137), Hold)
 
 
 def acting(tk: Tokenry) -> None:

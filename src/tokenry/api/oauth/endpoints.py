@@ -301,7 +301,9 @@ def _unfit(refused: Refused) -> OAuthError:
     """Return the answer to a key that cannot be exchanged: RFC 8693 has one word for all of them."""
     if refused.retry_after is not None:
         after = [("Retry-After", str(refused.retry_after))]
-        return OAuthError("temporarily_unavailable", "The limits of the key are used up.", 429, after, refused.code)
+        return OAuthError(
+            "temporarily_unavailable", "The limits or the credits of the key are used up.", 429, after, refused.code
+        )
     return OAuthError("invalid_request", f"The subject token is refused: {refused.code}.", code=refused.code)
 
 

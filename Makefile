@@ -60,8 +60,8 @@ bench: $(DEV_READY) ## measure
 
 chaos: $(DEV_READY) ## kills, freezes, races and fuzzing, with the long counts
 	.ci/debian $(PROGRAMS)
-	TOKENRY_CHAOS=1 $(BIN)/python -m pytest tests/chaos tests/processes tests/model tests/fuzz tests/store/test_starting.py \
-		tests/ext/test_tabs.py
+	TOKENRY_CHAOS=1 $(BIN)/python -m pytest tests/chaos tests/processes tests/fence tests/model tests/fuzz \
+		tests/store/test_starting.py tests/ext/test_tabs.py
 
 mutate: $(DEV_READY) ## break the code in one place after another, and print what no test notices
 	nice -n 19 $(BIN)/python -m mutate

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tokenry import NotFound, Settings, Tokenry
+from tokenry.core.turns import Turn
 from tokenry.runtime.memory import Memory
 from tokenry.runtime.tenants import TenantMemory
 
@@ -53,7 +54,7 @@ def test_a_change_of_a_tenant_is_seen_at_once_here_and_elsewhere(opened: Callabl
 
 def test_one_that_was_read_before_a_change_is_not_kept_behind_it(opened: Callable[[], Tokenry]) -> None:
     tenant = opened().tenants.get("default")
-    memory = Memory(10, None)
+    memory = Memory(10)
     known = TenantMemory(memory)
     mark = known.mark()
     memory.clear()
@@ -67,3 +68,28 @@ def test_nothing_is_known_where_memory_is_not_trusted(opened: Callable[[], Token
     known = TenantMemory(Memory(0, None))
     known.keep(opened().tenants.get("default"), known.mark())
     assert known.get("default", known.mark()) is None
+
+
+class Doubt:
+    """Trust that does not hold: nobody has told this process of changes for too long."""
+
+    holds_now = True
+
+    def holds(self) -> bool:
+        return self.holds_now
+
+    def moved(self, turn: Turn) -> None: ...
+    def forget(self) -> None: ...
+
+
+def test_nothing_is_taken_from_memory_that_is_not_trusted(opened: Callable[[], Tokenry]) -> None:
+    tenant, doubt = opened().tenants.get("default"), Doubt()
+    memory = Memory(10)
+    memory.watch(doubt)
+    known = TenantMemory(memory)
+    known.keep(tenant, known.mark())
+    assert known.get("default", known.mark()) is tenant
+    doubt.holds_now = False
+    assert known.get("default", known.mark()) is None
+    doubt.holds_now = True
+    assert known.get("default", known.mark()) is tenant

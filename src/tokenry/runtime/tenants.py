@@ -21,10 +21,7 @@ class TenantMemory:
 
     def mark(self) -> int | None:
         """Return what a read that begins after this call passes on; None where memory is not trusted."""
-        if not self._memory.entries:
-            return None
-        self._memory.prepare()
-        return self._memory.clears
+        return self._memory.clears if self._memory.entries and self._memory.is_trusted() else None
 
     def get(self, slug: str, mark: int | None) -> Tenant | None:
         """Return a tenant that nobody has changed since it was read."""

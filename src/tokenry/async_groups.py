@@ -16,6 +16,7 @@ from .service.context import B, By
 from .service.events import Events
 from .service.key_credits import KeyCredits
 from .service.keys import Keys
+from .service.limits import Limits
 from .service.owners import Owners
 from .service.roles import Roles, Scopes
 from .service.sessions import Sessions
@@ -113,6 +114,12 @@ class _reserving(awaited[P, HeldCredits]):
         return wraps(reserve)(call)
 
 
+class AsyncLimits(_Group, Generic[B]):
+    """`Limits`, awaited."""
+
+    take = awaited(Limits[B].take)
+
+
 class AsyncKeyCredits(_Group, Generic[B]):
     """`KeyCredits`, awaited."""
 
@@ -184,6 +191,7 @@ class AsyncGroups:
         self.roles: AsyncRoles[By] = AsyncRoles(sync.roles, run)
         self.scopes: AsyncScopes[By] = AsyncScopes(sync.scopes, run)
         self.keys: AsyncKeys[By] = AsyncKeys(sync.keys, run)
+        self.limits: AsyncLimits[By] = AsyncLimits(sync.limits, run)
         self.credits: AsyncKeyCredits[By] = AsyncKeyCredits(sync.credits, run)
         self.sessions: AsyncSessions[By] = AsyncSessions(sync.sessions, run)
         self.signing_keys: AsyncSigningKeys[By] = AsyncSigningKeys(sync.signing_keys, run)

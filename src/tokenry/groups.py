@@ -14,6 +14,7 @@ from .service.context import By, Context
 from .service.events import Events, Subscribers
 from .service.key_credits import KeyCredits
 from .service.keys import Keys
+from .service.limits import Limits
 from .service.owners import Owners
 from .service.roles import Roles, Scopes
 from .service.sessions import Sessions
@@ -23,7 +24,10 @@ from .service.usage import Usage
 
 
 class Groups:
-    """The management of tenants, owners, roles, scopes, keys, credits, sessions, signing keys, events, audit, usage."""
+    """The management of tenants, owners, roles, scopes, keys, limits, credits, sessions, signing keys and the records.
+
+    The records are the events, the audit log and the usage.
+    """
 
     def __init__(self, context: Context, subscribers: Subscribers) -> None:
         self._context = context
@@ -33,6 +37,7 @@ class Groups:
         self.roles: Roles[By] = Roles(context)
         self.scopes: Scopes[By] = Scopes(context)
         self.keys: Keys[By] = Keys(context)
+        self.limits: Limits[By] = Limits(context)
         self.credits: KeyCredits[By] = KeyCredits(context)
         self.sessions: Sessions[By] = Sessions(context)
         self.signing_keys: SigningKeys[By] = SigningKeys(context)

@@ -348,6 +348,7 @@ class Tokenry(Ticking, Turning, Groups):
             announce=self._announce,
             owner_loader=lambda: self._verifying.owner_loader,
             held=self._leases.held,
+            take=self._verifying.take,
             spans=self._spans,
             heads=HeadFile(keyring.with_name(keyring.name + ".heads")) if keyring else NoHeads(),
             signers=self._signers,

@@ -25,7 +25,7 @@ from .core.errors import shown as shown
 from .core.events import EVENT_TYPES
 from .core.holds import AsyncHeldCredits, HeldCredits
 from .core.keyring import Keyring
-from .core.limits import Limit, LimitState
+from .core.limits import Limit, LimitsTaken, LimitState
 from .core.model import (
     NOT_GIVEN,
     AuditReport,
@@ -107,6 +107,7 @@ __all__ = [
     "Kind",
     "Limit",
     "LimitState",
+    "LimitsTaken",
     "NestedCall",
     "NotAllowed",
     "NotFound",

@@ -88,3 +88,14 @@ def test_many_inits_at_once_make_one_operator_key(shell: Shell) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(init, range(4))) == 1
+
+
+def test_a_limit_of_a_subject_is_taken_from_until_it_is_used_up(shell: Shell) -> None:
+    shell.environment["TOKENRY_DATABASE_URL"] = shell("init", "--json").json["database_url"]
+    asked = ("limits", "take", "emails", "ada", "--limit", "2/1h", "--limit", "day=9/1d")
+    assert "subject" in shell(*asked).out
+    assert shell(*asked, "--json").json["taken"]["limits"][0]["remaining"] == 0
+    refused = shell(*asked, "--json", code=3).json["taken"]
+    assert (refused["allowed"], refused["limited_by"]["name"]) == (False, "default")
+    assert shell("owners", "put", "ci", "--shared-limit", "5/1h", "--json").json["owner"]["shared_limits"]
+    assert "shared limits" in shell("owners", "show", "ci").out

@@ -19,6 +19,7 @@ GROUPS = [
     "roles",
     "scopes",
     "keys",
+    "limits",
     "credits",
     "sessions",
     "signing_keys",

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.processes import races
 from tests.processes.board import Board
-from tokenry import Settings, Tokenry, TokenryError
+from tokenry import Limit, Settings, Tokenry, TokenryError
 
 _instance: Tokenry | None = None
 
@@ -156,6 +156,14 @@ def drain(secret: str, most: int) -> int:
     while admitted < most and tk().verify(secret):
         admitted += 1
     return admitted
+
+
+def take(name: str, subject: str, limit: int, window_seconds: int) -> int:
+    """Take from the limit of a subject until refused; return how often that worked."""
+    limits, count = [Limit("only", limit, window_seconds)], 0
+    while tk().limits.take(name, subject, limits=limits):
+        count += 1
+    return count
 
 
 def drain_and_tell(secret: str, board: str, place: int) -> None:

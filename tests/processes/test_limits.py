@@ -38,6 +38,25 @@ def test_eight_processes_together_are_admitted_no_more_than_the_limit_and_nearly
     assert limit * 99 / 100 <= admitted <= limit
 
 
+@pytest.mark.parametrize("limit", [7, 1000])
+def test_eight_processes_together_take_no_more_than_the_limit_of_a_subject(place: Place, limit: int) -> None:
+    place.open()
+    members = place.members(PROCESSES)
+    for subject in ("one", "other"):
+        assert limit * 99 / 100 <= sum(together(members, "take", "jobs", subject, limit, YEAR)) <= limit
+
+
+@pytest.mark.parametrize("limit", [7, 1000])
+def test_eight_processes_together_use_up_a_shared_limit_and_no_more(place: Place, limit: int) -> None:
+    tk = place.open()
+    issued = [limited(tk, 10**6, f"k{number}") for number in range(PROCESSES)]
+    tk.owners.put("u", shared_limits=[Limit("all", limit, YEAR)])
+    members = place.members(PROCESSES)
+    for member, key in zip(members, issued, strict=True):
+        member.begin("drain", str(key.secret), 10_000)
+    assert limit * 99 / 100 <= sum(member.answer() for member in members) <= limit
+
+
 def test_low_limits_are_exact_over_processes(place: Place) -> None:
     tk = place.open()
     members = place.members(4)

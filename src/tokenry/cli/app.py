@@ -24,6 +24,7 @@ from . import (
     inspecting,
     issuing,
     keys,
+    limits,
     owners,
     roles,
     scan,
@@ -98,6 +99,7 @@ app.add_typer(tenants.group, name="tenants")
 app.add_typer(roles.catalogue, name="scopes")
 app.add_typer(roles.group, name="roles")
 app.add_typer(sessions.group, name="sessions")
+app.add_typer(limits.group, name="limits")
 app.add_typer(credits.group, name="credits")
 app.add_typer(signing_keys.group, name="signing-keys")
 verify.register(app)

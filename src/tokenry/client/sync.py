@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..service.events import Events
     from ..service.key_credits import KeyCredits
     from ..service.keys import Keys
+    from ..service.limits import Limits
     from ..service.owners import Owners
     from ..service.roles import Roles, Scopes
     from ..service.sessions import Sessions
@@ -46,6 +47,7 @@ class Client:
     roles: Roles[Never]
     scopes: Scopes[Never]
     keys: Keys[Never]
+    limits: Limits[Never]
     credits: KeyCredits[Never]
     sessions: Sessions[Never]
     signing_keys: SigningKeys[Never]

@@ -25,7 +25,7 @@ OPERATOR_SCOPES = tuple(
         "sessions:read", "sessions:write",
         "signing_keys:read", "signing_keys:write",
         "usage:read", "audit:read", "events:read",
-        "credits:read", "credits:write",
+        "credits:read", "credits:write", "limits:write",
     )
 )  # fmt: skip
 """Every scope that an operator's key can hold."""

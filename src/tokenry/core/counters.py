@@ -6,11 +6,15 @@ length and keeps what was taken, as long as the window it was taken in reaches i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from .limits import CountedLimit, carries
+from .limits import SECOND, CountedLimit, LimitOf, carries
+
+SUBJECT: Final = "sub_"
+"""How the holder of a subject's counters begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,27 @@ class Want:
     def place(self) -> Place:
         """Where the limit is counted. Processes lock rows in this order, so that no two wait for each other."""
         return (self.tenant_id, self.holder_id, self.limit.name)
+
+
+class Subject:
+    """Something that is no key and has limits, as a grant has them. Its id tells nobody what it was."""
+
+    __slots__ = ("counters", "id", "limits", "tenant_id")
+
+    def __init__(self, tenant_id: str, name: str, subject: str, limits: tuple[CountedLimit, ...]) -> None:
+        self.tenant_id = tenant_id
+        self.id = SUBJECT + hashlib.blake2b("\0".join((tenant_id, name, subject)).encode(), digest_size=20).hexdigest()
+        self.limits = limits
+        self.counters: Any = None
+
+    def holder(self, of: LimitOf) -> tuple[str, tuple[int, ...]]:
+        """Return what the limits are counted for; they have no version: the latest call says how large they are."""
+        return self.id, ()
+
+
+def ends_at(place: Place, count: Count) -> int | None:
+    """Return when the window of a subject ends, in microseconds; None for a holder that has a row of its own."""
+    return (count.window + 1) * count.window_seconds * SECOND if place[1].startswith(SUBJECT) else None
 
 
 class Share(NamedTuple):

@@ -31,8 +31,8 @@ class Limit:
     window_seconds: int
 
 
-LimitOf: TypeAlias = Literal["key", "owner", "tenant"]
-"""What a limit is counted for: one key, all keys of an owner together, or all keys of a tenant together."""
+LimitOf: TypeAlias = Literal["key", "owner", "tenant", "subject"]
+"""What a limit is counted for: one key, all keys of an owner or a tenant together, or a subject of `limits.take`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class CountedLimit(Limit):
 class LimitState:
     """How one limit stands: what is left of the window that ends at `reset_at`.
 
-    `of` says whether the limit belongs to the key, or is shared by all keys of its owner or its tenant.
+    `of` says whether the limit belongs to the key, is shared by all keys of its owner or its tenant, or was taken from
+    for a subject.
     """
 
     name: str
@@ -55,6 +56,22 @@ class LimitState:
     remaining: int
     reset_at: datetime
     of: LimitOf = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsTaken:
+    """What `limits.take` answers; truthy when `allowed`. If it is not, nothing was taken.
+
+    `limited_by` is the limit that refuses. `retry_after` (whole seconds) is None when the cost alone is too much.
+    """
+
+    allowed: bool
+    limits: tuple[LimitState, ...]
+    retry_after: int | None = None
+    limited_by: LimitState | None = None
+
+    def __bool__(self) -> bool:
+        return self.allowed
 
 
 def window_of(limit: Limit, now: int) -> int:

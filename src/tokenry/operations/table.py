@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 from ..core.credits import CreditState, Hold
-from ..core.limits import LimitState
+from ..core.limits import LimitsTaken, LimitState
 from ..core.model import Entry, Event, Head, Role, SigningKey, UsageHour
-from ..service import audit, events, key_credits, keys, owners, roles, sessions, signing_keys, tenants, usage
+from ..service import audit, events, key_credits, keys, limits, owners, roles, sessions, signing_keys, tenants, usage
 from . import answers
 from .answers import items, page, record
 from .fields import ARGUMENTS, Amount, AskedScopes, Credential, HeldFor, Line
@@ -22,6 +22,7 @@ NOUNS: Final = {
     "roles": "Named sets of scopes. A key or owner that names a role holds its scopes as they are now.",
     "scopes": "The catalogue of what may be granted. A tenant without one accepts any well-formed scope.",
     "keys": "Long-lived credentials. Secrets come and go, the key stays.",
+    "limits": "Limits for things that are no keys: addresses, mailboxes, jobs.",
     "credits": "Uses that are left on keys, and holds of them that are settled later.",
     "sessions": "Sign-ins of owners: a short-lived access token, and a refresh token that gets the next one.",
     "signing_keys": "The keys that sign access tokens. Verifiers find the public ones in the JWKS.",
@@ -136,6 +137,7 @@ OPERATIONS: Final = by_id(
         _key("enable", "POST /{id}/enable", _KEYS.enable, answers.KEY),
         _key("limits", "GET /{id}/limits", _KEYS.limits, items(record(LimitState))),
         _key("explain", "POST /{id}/explain", _KEYS.explain, answers.EXPLANATION, reads=True, types=_asked),
+        of_noun("limits", "/v1/limits", "limits")("take", "POST /take", limits.Limits.take, record(LimitsTaken)),
         of_noun("credits", "/v1/credits", "credits")("list", "GET", _CREDITS.list, page(_state)),
         _credit("get", "GET /{id}/credits", _CREDITS.get, _state),
         _credit("add", "POST /{id}/credits/add", _CREDITS.add, _state, types={"amount": Amount}),

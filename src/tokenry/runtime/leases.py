@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tokenry.core.counters import Share, Want
+from tokenry.core.counters import Share, Subject, Want
 from tokenry.core.grant import Grant
 from tokenry.core.limits import (
     SECOND,
@@ -130,7 +130,7 @@ class Leases:
         self.credits.forget()
         self._due: list[Counter] = []
 
-    def take(self, grant: Grant, cost: int, now: int) -> Taken | list[Want] | Refused:
+    def take(self, grant: Grant | Subject, cost: int, now: int) -> Taken | list[Want] | Refused:
         """Take `cost` of every limit, or nothing: what must be leased first, or the refusal."""
         counters: tuple[Counter, ...] | None = grant.counters
         with self._lock:
@@ -208,7 +208,7 @@ class Leases:
             time.sleep(0)
         return returns
 
-    def _bind(self, grant: Grant, now: int) -> tuple[Counter, ...]:
+    def _bind(self, grant: Grant | Subject, now: int) -> tuple[Counter, ...]:
         """Give a grant the counters of its limits. Of two versions of a holder the newer says how large they are."""
         tenant_id, found = grant.tenant_id, []
         for limit in grant.limits:

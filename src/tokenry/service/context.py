@@ -13,6 +13,7 @@ import msgspec
 from tokenry.core.actors import PROGRAM, Actor
 from tokenry.core.actors import SYSTEM as SYSTEM
 from tokenry.core.chain import entry_mac
+from tokenry.core.counters import Subject
 from tokenry.core.errors import ConfigError, Invalid, NotFound, no_owner, shown
 from tokenry.core.events import OWNED
 from tokenry.core.grant import Grant
@@ -24,6 +25,7 @@ from tokenry.core.model import NOT_GIVEN, Entry, Event, Head, NotGiven, Owner, T
 from tokenry.core.ports import DROPPED, Rows, Sealed, Store
 from tokenry.core.trace import Trace
 from tokenry.core.turns import Turn
+from tokenry.core.verdict import Refused, Taken
 
 from .acting import Acting, check_by
 from .acting import B as B
@@ -99,6 +101,7 @@ class Context(msgspec.Struct, frozen=True):
     trace: Trace | None = None
     owner_loader: Callable[[], Callable[[str, str], object] | None] = lambda: None
     held: Callable[[str, Limit, int], int] = lambda key_id, limit, window: 0
+    take: Callable[[Subject, int], Taken | Refused] | None = None
     heads: Heads = msgspec.field(default_factory=NoHeads)
     seals: bool = True
     signers: Signers | None = None

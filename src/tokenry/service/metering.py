@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from tokenry.core.breaker import NOT_ANSWERING, Breaker
-from tokenry.core.counters import Want
+from tokenry.core.counters import Subject, Want
 from tokenry.core.credits import CreditState
 from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Grant
@@ -109,6 +109,17 @@ class Metering:
         self._leases.fill(wants, shares, self._now())
         return True
 
+    def take(self, subject: Subject, cost: int) -> Taken | Refused:
+        """Take from the limits of a subject, waiting for the store where that is needed."""
+        steps = self._lease(subject, cost, self._now())
+        try:
+            wish = next(steps)
+            while True:
+                wish = steps.send(self.lease(wish.wants))
+        except StopIteration as end:
+            found: Taken | Refused = end.value
+            return found
+
     def peek(self, grant: Grant, now: int) -> Generator[Lease | Wait, Any, Metered]:
         """Tell how the limits and the credits stand, and take nothing."""
         states = (yield from self._lease(grant, 0, now)) if grant.limits else ()
@@ -116,7 +127,7 @@ class Metering:
         left = (yield Wait(partial(self._spending.peek, grant, now))) if grant.credits is not None else None
         return states, left
 
-    def _lease(self, grant: Grant, cost: int, now: int) -> Generator[Lease, Any, Taken | Refused]:
+    def _lease(self, grant: Grant | Subject, cost: int, now: int) -> Generator[Lease, Any, Taken | Refused]:
         for _ in range(_ROUNDS):  # more than one only if others used up what was leased, or the window ended meanwhile
             taken = self._leases.take(grant, cost, now)
             if not isinstance(taken, list):

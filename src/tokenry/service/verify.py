@@ -80,7 +80,7 @@ class Verifying:
         self._keyring = keyring
         self._now = now
         self._metering = metering
-        self.lease, self.lease_at_once = metering.lease, metering.lease_at_once
+        self.lease, self.lease_at_once, self.take = metering.lease, metering.lease_at_once, metering.take
         self._owner_max_age = owner_max_age
         self.spans = spans
 

@@ -6,14 +6,17 @@ What a process gets is decided in `core/counters.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 from msgspec import json
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, delete, select, text, tuple_
 
-from tokenry.core.counters import Count, Place, Share, Want, counts_in, give_back, lease
+from tokenry.core.counters import Count, Place, Share, Want, counts_in, ends_at, give_back, lease
+from tokenry.core.model import micros
 
 from .fixed import Fixed, FixedWrite
+from .tables import limit_counter
 
 _READ: Final = """
     SELECT CAST({array_of}({array}(c.tenant_id, c.holder_id, c.name, c.window_seconds, c."window", c.taken)) AS text)
@@ -34,22 +37,23 @@ _LOCKED: Final = """
      ORDER BY l.tenant_id, l.holder_id, l.name FOR UPDATE OF l) AS c
 """
 _WRITE: Final = """
-    INSERT INTO tokenry_limit_counter (tenant_id, holder_id, name, window_seconds, "window", taken)
-    SELECT tenant_id, holder_id, name, window_seconds, "window", taken FROM ({rows}) AS counted WHERE 1 = 1
-    ON CONFLICT (tenant_id, holder_id, name) DO UPDATE SET
-        window_seconds = excluded.window_seconds, "window" = excluded."window", taken = excluded.taken
+    INSERT INTO tokenry_limit_counter (tenant_id, holder_id, name, window_seconds, "window", taken, ends_at)
+    SELECT tenant_id, holder_id, name, window_seconds, "window", taken, ends_at FROM ({rows}) AS counted WHERE 1 = 1
+    ON CONFLICT (tenant_id, holder_id, name) DO UPDATE SET window_seconds = excluded.window_seconds,
+        "window" = excluded."window", taken = excluded.taken, ends_at = excluded.ends_at
 """
 _ROWS: Final = {
     "sqlite": """
         SELECT json_extract(value, '$[0]') AS tenant_id, json_extract(value, '$[1]') AS holder_id,
             json_extract(value, '$[2]') AS name, json_extract(value, '$[3]') AS window_seconds,
-            json_extract(value, '$[4]') AS "window", json_extract(value, '$[5]') AS taken
+            json_extract(value, '$[4]') AS "window", json_extract(value, '$[5]') AS taken,
+            json_extract(value, '$[6]') AS ends_at
         FROM json_each(:rows)
     """,
     "postgresql": """
         SELECT value->>0 AS tenant_id, value->>1 AS holder_id, value->>2 AS name,
             CAST(value->>3 AS integer) AS window_seconds, CAST(value->>4 AS bigint) AS "window",
-            CAST(value->>5 AS bigint) AS taken
+            CAST(value->>5 AS bigint) AS taken, CAST(value->>6 AS bigint) AS ends_at
         FROM json_array_elements(CAST(:rows AS json))
     """,
 }
@@ -96,6 +100,13 @@ class LimitRows:
         count = self._read(_READ_IN, [want]).get(want.place)
         return count.taken if count is not None and counts_in(count, want) else 0
 
+    def purge(self, before: datetime, limit: int) -> int:
+        """Remove counters of subjects whose windows ended before a moment; return how many, at most `limit`."""
+        row = limit_counter.c
+        ended = select(row.tenant_id, row.holder_id, row.name).where(row.ends_at < micros(before)).limit(limit)
+        statement = delete(limit_counter).where(tuple_(row.tenant_id, row.holder_id, row.name).in_(ended))
+        return self._connection.execute(statement).rowcount
+
     def _locked(self, wants: Iterable[Want]) -> dict[Place, Count]:
         """Return the rows of wishes, and keep others from them until the end of the transaction."""
         each = {want.place: want for want in wants}.values()
@@ -109,7 +120,10 @@ class LimitRows:
         return {(row[0], row[1], row[2]): Count(*row[3:]) for row in json.decode(found or "[]")}
 
     def _write(self, counts: dict[Place, Count]) -> None:
-        rows = [(*place, count.window_seconds, count.window, count.taken) for place, count in counts.items()]
+        rows = [
+            (*place, count.window_seconds, count.window, count.taken, ends_at(place, count))
+            for place, count in counts.items()
+        ]
         _WRITE_IN[self._connection.dialect.name](self._connection, {"rows": json.encode(rows).decode()})
 
 

@@ -322,8 +322,10 @@ limit_counter = _table(
     Column("window_seconds", Integer, nullable=False),
     Column("window", BigInteger, nullable=False),
     _count("taken"),
+    _at_or_null("ends_at"),
     PrimaryKeyConstraint("tenant_id", "holder_id", "name"),
 )
+_partial_index("tokenry_limit_counter_ends_at", limit_counter.c.ends_at, where="ends_at IS NOT NULL")
 
 credit = _table(
     "credit",

@@ -8,6 +8,7 @@ import sys
 
 from . import limits, management, scale, server, sessions
 from .extensions import on_frameworks
+from .fence import on_fence
 from .flood import beside_junk
 from .measure import Report
 from .postgres import on_postgres
@@ -20,6 +21,7 @@ PARTS = (
     "lookup",
     "remembered",
     "postgres",
+    "fence",
     "issuing",
     "weight",
     "start",
@@ -52,6 +54,7 @@ def main() -> int:
         "lookup": lambda: without_memory(report, asked.keys),
         "remembered": lambda: remembered(report, asked.keys),
         "postgres": lambda: on_postgres(report),
+        "fence": lambda: on_fence(report),
         "issuing": lambda: issuing(report),
         "weight": lambda: weight(report),
         "start": lambda: starting(report),

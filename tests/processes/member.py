@@ -71,6 +71,12 @@ def call(group: str, method: str, /, *args: Any, **options: Any) -> Any:
     return getattr(answer, "id", None)
 
 
+def commit_and_hang(group: str, method: str, /, *args: Any) -> None:
+    """Make a change, and stop when it is committed and no other process has been told to hear of it."""
+    tk()._wait_for = lambda all_done: threading.Event().wait()  # type: ignore[method-assign, assignment]
+    call(group, method, *args)
+
+
 def race(board: str, place: int, group: str, method: str, calls: list[tuple[list[Any], dict[str, Any]]]) -> list[Any]:
     """Make calls one after the other, each when everybody has come so far; return each one's answer or error."""
     shared, answers = Board(board), []

@@ -27,7 +27,7 @@ _LONGER: Final = 1.1
 _BEAT: Final = 1.0
 _GAP: Final = 0.002
 _HEARS_A_SECOND: Final = 5000
-"""How often all processes together follow hints, each of which costs two statements."""
+"""How often all processes together follow changes, each of which costs two statements: `docs/decisions/0041`."""
 _RETRY: Final = (0.05, 5.0)
 _POLL: Final = (0.001, 0.05)
 _BOOT: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
@@ -199,7 +199,7 @@ class Fence:
         if not self._known <= self._said:
             link.say(self._node, self._known)
             self._said = self._known
-        gap = max(_GAP, heard.nodes / _HEARS_A_SECOND)
+        gap = max(_GAP, heard.nodes / _HEARS_A_SECOND) if heard.news else _GAP
         self._stopping.wait(gap)
         link.wait(_BEAT - min(gap, _BEAT), self._pipe[0])
 

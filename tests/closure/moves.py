@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.closure.probes import LONG_AGO
 from tests.closure.world import OWNERS, ROLES, SCOPES, Credential, World
+from tokenry import Limit
 from tokenry.tokenry import Groups
 from tokenry.types import NOT_GIVEN, OPERATOR_SCOPES, Issued, Owner, SessionTokens, Token
 
@@ -222,6 +223,7 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "audit.check": [lambda m: m.tk.audit.check(by=m.by)],
     "audit.cut": [lambda m: m.tk.audit.cut(before=LONG_AGO, by=m.by)],
     "usage.get": [lambda m: m.tk.usage.get(m.key, by=m.by)],
+    "limits.take": [lambda m: m.tk.limits.take("jobs", "one", limits=[Limit("hour", 5, 3600)], by=m.by)],
     "exchange": [exchange, exchange],
     "explain": [lambda m: m.world.tk.explain(m.one(*(one.text for one in m.held)))],
     "jwks": [lambda m: m.world.tk.jwks(tenant=m.place)],

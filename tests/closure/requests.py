@@ -122,6 +122,7 @@ def _there(m: Move, path: str) -> str:
     return path if m.place == "default" else f"/t/{m.place}{path}"
 
 
+TAKEN = {"name": "jobs", "subject": "one", "limits": [{"name": "hour", "limit": 5, "window_seconds": 3600}]}
 REQUESTS: dict[str, Sequence[Asks]] = {
     "tenants.list": [lambda m: Ask("GET", "/v1/tenants")],
     "tenants.create": [lambda m: Ask("POST", "/v1/tenants", {"slug": f"t{m.world.name()[5:]}"})],
@@ -181,6 +182,7 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "self.revoke": [lambda m: Ask("POST", "/v1/self/revoke") if len(m.held) > 5 else None],
     "explain": [lambda m: Ask("POST", "/v1/explain", {"credential": m.held[-1].text})],
     "usage.get": [lambda m: Ask("GET", "/v1/usage", query={"key_id": m.key})],
+    "limits.take": [lambda m: Ask("POST", "/v1/limits/take", TAKEN)],
     "audit.list": [lambda m: Ask("GET", "/v1/audit")],
     "audit.head": [lambda m: Ask("GET", "/v1/audit/head")],
     "audit.check": [lambda m: Ask("POST", "/v1/audit/check")],

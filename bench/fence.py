@@ -18,8 +18,8 @@ from tokenry.config import fresh_keyring, write_keyring_file
 from .measure import ROUNDS, Report, seconds_each
 
 PROCESSES = 4
-REVOCATIONS = 1000
-IDLE_SECONDS = 20
+REVOCATIONS = 500
+IDLE_SECONDS = 10
 REMEMBERED = 1000
 CALLS = 20_000
 WATCH = """

@@ -56,6 +56,19 @@ def issued(tk: Tokenry, name: str, member: Member) -> Any:
     return made
 
 
+class Scene:
+    """A tenant with a key that has a role, and a session."""
+
+    def __init__(self, tk: Tokenry, tenant: str) -> None:
+        tk.tenants.create(tenant)
+        tk.roles.put("r", scopes=["read:a"], tenant=tenant)
+        tk.owners.put("v", tenant=tenant)
+        made = tk.keys.issue("v", name="k", roles=["r"], tenant=tenant)
+        self.tenant, self.key, self.secret = tenant, made.key.id, str(made.secret)
+        self.session = str(tk.sessions.start("v", tenant=tenant).access)
+        self.kid = next(key.kid for key in tk.signing_keys.list(tenant=tenant) if key.status == "active")
+
+
 def test_a_turn_in_a_savepoint_that_is_rolled_back_is_no_turn(
     postgres_place: Place, tk: Tokenry, member: Member
 ) -> None:
@@ -100,27 +113,47 @@ def test_nothing_waits_for_what_a_host_has_rolled_back(postgres_place: Place, tk
     assert turns(postgres_place.url) == 0
 
 
+REPEATED: dict[str, tuple[str, str, Callable[[Scene], tuple[tuple[Any, ...], dict[str, Any]]]]] = {
+    "key": ("keys", "revoke", lambda scene: ((scene.key,), {})),
+    "narrowed key": ("keys", "update", lambda scene: ((scene.key,), {"roles": []})),
+    "bulk": ("keys", "revoke_where", lambda scene: ((), {"owner": "v", "dry_run": False})),
+    "owner": ("owners", "disable", lambda scene: (("v",), {})),
+    "tenant": ("tenants", "suspend", lambda scene: ((scene.tenant,), {})),
+    "role": ("roles", "put", lambda scene: (("r",), {"scopes": []})),
+    "sessions": ("sessions", "revoke_all", lambda scene: (("v",), {})),
+    "signing key": ("signing_keys", "remove", lambda scene: ((scene.kid,), {})),
+}
+
+
+@pytest.mark.parametrize("what", REPEATED)
 def test_a_repeat_by_another_process_waits_although_the_first_call_still_does(
-    postgres_place: Place, tk: Tokenry, member: Member, monkeypatch: pytest.MonkeyPatch
+    postgres_place: Place, tk: Tokenry, member: Member, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """The first one has committed and not told anybody. The second one changes nothing, and must not return early."""
-    (repeating, _) = postgres_place.members(2)
-    watching = member
-    for trial in range(20):
-        made = issued(tk, f"k{trial}", watching)
+    watching, repeating = postgres_place.members(2)
+    watching.ask("verify", "x")
+    wait_for = tk._wait_for
+    for trial in range(5):
+        scene = Scene(tk, f"t{trial}")
+        credential = scene.session if what in ("sessions", "signing key") else scene.secret
+        asked = {} if credential is scene.session else {"scopes": "read:a"}
+        until(lambda credential=credential, asked=asked: watching.ask("verify", credential, **asked) == "valid")  # type: ignore[misc]
+        group, method, arguments = REPEATED[what]
+        args, options = arguments(scene)
+        if what != "tenant":
+            options["tenant"] = scene.tenant
         committed, go_on = threading.Event(), threading.Event()
-        wait_for = tk._wait_for
-
         with monkeypatch.context() as patched:
             patched.setattr(tk, "_wait_for", _held(committed, go_on, wait_for))
-            first = threading.Thread(target=tk.keys.revoke, args=(made.key.id,))
+            first = threading.Thread(target=getattr(getattr(tk, group), method), args=args, kwargs=options)
             first.start()
-            assert committed.wait(30)
-            repeating.ask("call", "keys", "revoke", made.key.id)
-            assert watching.ask("verify", str(made.secret)) == "revoked"
-            assert tk.verify(made.secret).code == "revoked"
-            go_on.set()
-            first.join()
+            try:
+                assert committed.wait(30)
+                repeating.ask("call", group, method, *args, **options)
+                assert watching.ask("verify", credential, **asked) != "valid"
+            finally:
+                go_on.set()
+                first.join()
 
 
 def _held(committed: threading.Event, go_on: threading.Event, wait_for: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from tests.closure.probes import LONG_AGO
 from tests.closure.world import OWNERS, ROLES, SCOPES, Credential, World
-from tokenry import Limit
+from tokenry import Credits, Limit
 from tokenry.tokenry import Groups
-from tokenry.types import NOT_GIVEN, OPERATOR_SCOPES, Issued, Owner, SessionTokens, Token
+from tokenry.types import NOT_GIVEN, OPERATOR_SCOPES, Hold, Issued, Owner, SessionTokens, Token
 
 YEAR = timedelta(days=365)
 Made = Iterable[Credential] | None
@@ -45,6 +45,16 @@ class Move:
         return self.tk.keys.issue("idle", name=self.world.name()).key.id
 
     @property
+    def credited_key(self) -> str:
+        """Make a key that has credits."""
+        return self.tk.keys.issue("idle", name=self.world.name(), credits=Credits(100)).key.id
+
+    @property
+    def hold(self) -> Hold:
+        """Make a hold of such a key."""
+        return self.tk.credits.reserve(self.credited_key, 5)
+
+    @property
     def session(self) -> str:
         return self.world.rng.choice(self.world.sessions[self.place])
 
@@ -74,6 +84,10 @@ class Move:
         if isinstance(tokens, SessionTokens):
             self.world.sessions[tokens.session.tenant].append(tokens.session.id)
             yield Credential(self.name, str(tokens.access), refresh=str(tokens.refresh))
+
+
+def settle(m: Move, hold: Hold) -> None:
+    m.tk.credits.settle(hold.key, hold.id, 3, by=m.by)
 
 
 def issue(m: Move) -> Made:
@@ -224,6 +238,14 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "audit.cut": [lambda m: m.tk.audit.cut(before=LONG_AGO, by=m.by)],
     "usage.get": [lambda m: m.tk.usage.get(m.key, by=m.by)],
     "limits.take": [lambda m: m.tk.limits.take("jobs", "one", limits=[Limit("hour", 5, 3600)], by=m.by)],
+    "credits.get": [lambda m: m.tk.credits.get(m.credited_key, by=m.by)],
+    "credits.list": [lambda m: m.tk.credits.list(by=m.by)],
+    "credits.iterate": [lambda m: [*m.tk.credits.iterate(by=m.by)]],
+    "credits.add": [lambda m: m.tk.credits.add(m.credited_key, 5, by=m.by)],
+    "credits.set": [lambda m: m.tk.credits.set(m.credited_key, 5, by=m.by)],
+    "credits.holds": [lambda m: m.tk.credits.holds(m.credited_key, by=m.by)],
+    "credits.reserve": [lambda m: m.tk.credits.reserve(m.credited_key, 5, by=m.by)],
+    "credits.settle": [lambda m: settle(m, m.hold)],
     "exchange": [exchange, exchange],
     "explain": [lambda m: m.world.tk.explain(m.one(*(one.text for one in m.held)))],
     "jwks": [lambda m: m.world.tk.jwks(tenant=m.place)],

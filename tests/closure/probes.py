@@ -9,11 +9,12 @@ from random import Random
 from typing import Any
 
 from tests.closure.world import ORDINARY, OWNERS, PLACES, SCOPES, Credential, World, tried
-from tokenry import Conflict, NotFound
+from tokenry import Conflict, Limit, NotFound
 from tokenry.core.scopes import for_admins
 from tokenry.types import OPERATOR_SCOPES, Owner
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_ENOUGH = Limit("hour", 10**9, 3600)
 
 # The owner "pat" and the role "probe" are there for this alone. A refusal for who asks comes before any other.
 MATTERS: dict[str, Callable[[Any, Any, str], Any]] = {
@@ -31,6 +32,11 @@ MATTERS: dict[str, Callable[[Any, Any, str], Any]] = {
     "signing_keys:read": lambda tk, by, place: tk.signing_keys.list(by=by),
     "signing_keys:write": lambda tk, by, place: reached(lambda: tk.signing_keys.remove("none", by=by)),
     "usage:read": lambda tk, by, place: tk.usage.get(tk.keys.list(owner="pat").items[0].id, by=by) == (),
+    "credits:read": lambda tk, by, place: tk.credits.list(limit=1, by=by) is not None,
+    "credits:write": lambda tk, by, place: reached(
+        lambda: tk.credits.set(tk.keys.list(owner="pat").items[0].id, 1, by=by)  # which has none
+    ),
+    "limits:write": lambda tk, by, place: tk.limits.take("probe", "one", limits=[_ENOUGH], by=by),
     "audit:read": lambda tk, by, place: tk.audit.list(limit=1, by=by),
     "events:read": lambda tk, by, place: tk.events.list(limit=1, by=by),
     "the log of operators": lambda tk, by, place: tk.audit.cut(before=LONG_AGO, by=by) == 0,

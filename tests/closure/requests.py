@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.closure.moves import Move
 from tests.closure.world import ROLES, Credential, tried
+from tokenry.types import Hold
 
 LONG_AGO = "2000-01-01T00:00:00Z"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -51,6 +52,10 @@ def issue(m: Move) -> Ask:
 def issue_again(m: Move) -> Ask | None:
     again = m.one(*m.world.repeats) if m.world.repeats else None
     return again and Ask("POST", "/v1/keys", again["body"], repeat=again["repeat"])
+
+
+def settle(hold: Hold) -> Ask:
+    return Ask("POST", f"/v1/keys/{hold.key}/credits/settle", {"hold": hold.id, "amount": 3})
 
 
 def update(m: Move) -> Ask:
@@ -183,6 +188,13 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "explain": [lambda m: Ask("POST", "/v1/explain", {"credential": m.held[-1].text})],
     "usage.get": [lambda m: Ask("GET", "/v1/usage", query={"key_id": m.key})],
     "limits.take": [lambda m: Ask("POST", "/v1/limits/take", TAKEN)],
+    "credits.list": [lambda m: Ask("GET", "/v1/credits")],
+    "credits.get": [lambda m: Ask("GET", f"/v1/keys/{m.credited_key}/credits")],
+    "credits.add": [lambda m: Ask("POST", f"/v1/keys/{m.credited_key}/credits/add", {"amount": 5})],
+    "credits.set": [lambda m: Ask("POST", f"/v1/keys/{m.credited_key}/credits/set", {"remaining": 5})],
+    "credits.holds": [lambda m: Ask("GET", f"/v1/keys/{m.credited_key}/credits/holds")],
+    "credits.reserve": [lambda m: Ask("POST", f"/v1/keys/{m.credited_key}/credits/holds", {"amount": 5})],
+    "credits.settle": [lambda m: settle(m.hold)],
     "audit.list": [lambda m: Ask("GET", "/v1/audit")],
     "audit.head": [lambda m: Ask("GET", "/v1/audit/head")],
     "audit.check": [lambda m: Ask("POST", "/v1/audit/check")],

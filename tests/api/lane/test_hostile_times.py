@@ -11,10 +11,10 @@ from .conftest import Place, Way, run
 from .requests import request
 from .wire import Talk
 
-TIMES_MAX = 40
-"""A refusal takes 0.3 ms, so that this is about 12 ms."""
+TIMES_MAX = 60
+"""A refusal takes 0.1 ms, so that this is about 6 ms."""
 
-KNOWN_TIMES_MAX = 80
+KNOWN_TIMES_MAX = 120
 """The largest batch of good questions takes this long, too."""
 
 

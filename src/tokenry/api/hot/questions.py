@@ -138,14 +138,13 @@ def _check_questions(questions: Iterable[Any], errors: list[FieldError]) -> None
     """Name what is wrong with the first wrong questions of a batch, and whether others were left out."""
     wrong = 0
     for number, one in enumerate(questions):
-        found: list[FieldError] = []
-        _check_question(one, found, mistakes.item("questions", number))
-        wrong += bool(found)
+        before = len(errors)
+        _check_question(one, errors, mistakes.item("questions", number))
+        wrong += len(errors) > before
         if wrong > _WRONG_MAX:
             message = f"these are the mistakes of the first {_WRONG_MAX} wrong questions, and there are more"
-            errors.append(FieldError("questions", "more", message))
+            errors[before:] = [FieldError("questions", "more", message)]
             break
-        errors += found
 
 
 def _batch_size() -> FieldError:

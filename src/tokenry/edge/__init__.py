@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -62,6 +62,9 @@ encode: Final = msgspec.json.Encoder().encode
 SYSTEM: Final = "system"
 """The slug of the tenant whose keys operate the installation."""
 
+Ahead: TypeAlias = "tuple[int, asyncio.Future[Any]]"
+"""A lookup that has begun, and the drop counter of memory before that: its row may be older than a later drop."""
+
 # A kid is random, so no key ever gets this one.
 _NOBODY = "0" * 16
 
@@ -96,20 +99,22 @@ class Engine:
         """Return the JWKS of a tenant from memory alone; None when it may have to wait for the database."""
         return recall_key_set(self.sync, slug)
 
-    async def answer(self, text: str, ask: Ask, found: asyncio.Future[Any] | None = None) -> Verdict:
-        """Answer, waiting for the database if need be; `found` is what `look_ahead` returned for this text."""
-        verdict: Verdict = await self._tk._drive(self._verifying.steps(text, ask), found)
+    async def answer(self, text: str, ask: Ask, ahead: Ahead | None = None) -> Verdict:
+        """Answer, waiting for the database if need be; `ahead` is what `look_ahead` returned for this text."""
+        drops, found = ahead or (None, None)
+        verdict: Verdict = await self._tk._drive(self._verifying.steps(text, ask, drops), found)
         return verdict
 
-    def look_ahead(self, text: str) -> asyncio.Future[Any] | None:
+    def look_ahead(self, text: str) -> Ahead | None:
         """Begin to look up what will be asked next, where lookups are gathered. Nothing is counted or taken by it."""
         find = self._tk._find
         kid = self._verifying.kid_of(text) if find is not None else None
         if find is None or kid is None:
             return None
+        drops = self.sync._memory.prepare()
         found: asyncio.Future[Any] = find(kid)
         found.add_done_callback(_seen)
-        return found
+        return drops, found
 
     def fence_state(self) -> FenceState | None:
         """Return how well this process hears of changes by others, where it has to hear of them (PostgreSQL)."""

@@ -111,11 +111,14 @@ class Verifying:
         self._tally.count(grant, "valid", now, ask.ip)
         return KeyValid(grant, *metered)
 
-    def steps(self, text: str, ask: Ask) -> Steps:
-        """Answer, yielding every wish that may have to wait."""
-        return self.spans.miss(self._steps(text, ask))
+    def steps(self, text: str, ask: Ask, drops: int | None = None) -> Steps:
+        """Answer, yielding every wish that may have to wait.
 
-    def _steps(self, text: str, ask: Ask) -> Steps:
+        If the row was asked for before, `drops` is the drop counter of memory at that moment.
+        """
+        return self.spans.miss(self._steps(text, ask, drops))
+
+    def _steps(self, text: str, ask: Ask, drops: int | None) -> Steps:
         if "." in text:  # as in a token, and in no key
             return (yield from self.tokens.steps(text, ask))
         parsed = parse(text)
@@ -126,7 +129,7 @@ class Verifying:
         if grant is not None and grant.read_at is not None and self._now() - grant.read_at > self._owner_max_age:
             grant = None
         if grant is None:
-            drops = self._memory.prepare()
+            drops = self._memory.prepare() if drops is None else drops
             row = yield Find(parsed.kid)
             now = self._now()
             grant = self._proved(row, parsed, text, now)

@@ -1,4 +1,4 @@
-"""On PostgreSQL memory is off: requests wait in the lane for lookups that are gathered."""
+"""On PostgreSQL requests wait in the lane for lookups that are gathered."""
 
 import asyncio
 from typing import Any
@@ -11,6 +11,7 @@ from tokenry.api.app import Served, create_app
 from tokenry.api.hot.lane import LaneProtocol, protocol
 from tokenry.api.process.settings import ServerSettings
 from tokenry.config import fresh_keyring
+from tokenry.edge import Engine, read_ask
 from tokenry.store import gathering
 
 from .answer import read
@@ -92,3 +93,19 @@ async def _ahead(url: str) -> None:
         assert first.json["valid"] is True
         assert second.json["code"] == "rate_limited"
         await talk.end()
+
+
+def test_what_was_looked_up_ahead_of_a_revocation_is_not_remembered_after_it(postgres_server: Postgres) -> None:
+    async def work() -> None:
+        async with AsyncTokenry(postgres_server.create_database(), keyring=fresh_keyring()) as tk:
+            await tk.owners.put("user")
+            issued = await tk.keys.issue("user", name="once")
+            text, engine = str(issued.secret), Engine(tk)
+            ahead = engine.look_ahead(text)
+            assert ahead is not None
+            await asyncio.wait([ahead[1]])
+            await tk.keys.revoke(issued.key.id)
+            await engine.answer(text, read_ask(None, None, 1, None, None, None), ahead)
+            assert [(await tk.verify(text)).code for _ in range(2)] == ["revoked"] * 2
+
+    asyncio.run(work())

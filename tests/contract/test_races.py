@@ -14,7 +14,8 @@ from tests.contract.conftest import Issue
 from tests.contract.places import KEYRING, QUIET, Installation
 from tests.servers.postgres import waits_for_a_lock
 from tests.servers.waiting import until
-from tokenry import NotAllowed, Tokenry
+from tokenry import Credits, NotAllowed, Tokenry
+from tokenry.store.credits import CreditRows
 from tokenry.store.keys import KeyRows
 from tokenry.store.owners import OwnerRows
 from tokenry.store.roles import RoleRows
@@ -182,6 +183,32 @@ def test_batches_that_name_owners_in_another_order_do_not_block_each_other(
         "ab": ["a", "b"],
         "ba": ["b", "a"],
     }
+
+
+def test_setting_credits_and_changing_them_do_not_block_each_other(
+    one: Any, other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one.owners.put("a")
+    id = one.keys.issue("a", name="k", credits=Credits(10, shared=True)).key.id
+    original, setting, changing, done = CreditRows.account, threading.Event(), threading.Event(), []
+
+    def account(self: CreditRows, *args: Any, **options: Any) -> Any:
+        if not threading.current_thread().name.startswith("set"):
+            changing.set()
+            setting.wait(0.3)
+            return original(self, *args, **options)
+        found = original(self, *args, **options)
+        setting.set()
+        changing.wait(0.3)
+        return found
+
+    def set_credits() -> None:
+        threading.current_thread().name = "set"
+        done.append(one.credits.set(id, 5))
+
+    monkeypatch.setattr(CreditRows, "account", account)
+    both([set_credits, lambda: done.append(other.keys.update(id, credits=Credits(20, shared=True)))])
+    assert len(done) == 2
 
 
 def both(calls: list[Callable[[], object]]) -> None:

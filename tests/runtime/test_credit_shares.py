@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+from tokenry import Settings, Tokenry
 from tokenry.core.credits import Balance, Credits
 from tokenry.core.grant import KEY_SHOWN, CreditedGrant
 from tokenry.core.limits import SECOND
@@ -89,3 +91,14 @@ def test_a_forked_child_has_no_shares() -> None:
     assert leases.credits is kept
     assert not kept.has(grant, 1, 0)
     assert kept.idle(9 * SECOND, everything=True) == []
+
+
+def test_the_share_of_credits_that_were_removed_does_not_go_to_those_that_come_after_them(tmp_path: Path) -> None:
+    with Tokenry(f"sqlite:///{tmp_path}/keys.db", settings=Settings(background=False)) as tk:
+        tk.owners.put("ada")
+        issued = tk.keys.issue("ada", name="k", credits=CREDITS)
+        assert tk.verify(issued.secret)
+        tk.keys.update(issued.key.id, credits=None)
+        tk.keys.update(issued.key.id, credits=CREDITS)
+        tk._give_back(everything=True)
+        assert tk.credits.get(issued.key.id).remaining == 1000

@@ -181,8 +181,11 @@ def _refilled(account: Account, now: int) -> Account:
 
 
 def opened(credits: Credits, zone: str, now: int) -> Balance:
-    """Return the balance of a key that gets credits."""
-    return Balance(credits.amount, refill_at=refill_after(credits, zone, now))
+    """Return the balance of a key that gets credits.
+
+    Its epoch is the moment, so that shares of credits that the key had before are not given back to these.
+    """
+    return Balance(credits.amount, epoch=now, refill_at=refill_after(credits, zone, now))
 
 
 def changed(account: Account, credits: Credits, now: int) -> Account:

@@ -177,7 +177,7 @@ class KeyCredits(Generic[B]):
 def _changeable(change: Change, id: str) -> tuple[Key, Account]:
     """Return a key whose credits the actor may change, and these, locked; what is due is reckoned, not written."""
     change.actor.must(WRITE, "changing the credits of a key")
-    key = visible(change, id, WRITE)
+    key = visible(change, id, WRITE, lock=True)  # before its credits, as in `keys.update`: or two wait for each other
     return key, _known(locked(change.rows, change.tenant.id, key.id, micros(change.now)))
 
 

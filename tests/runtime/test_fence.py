@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -150,3 +151,13 @@ def test_a_process_that_was_counted_out_leaves_so_that_no_change_waits_for_it_ag
     process._beat(nodes)
     assert (nodes.left, process._node) == ([7], 0)
     assert not process.holds()
+
+
+def test_a_fence_that_has_stopped_leaves_no_file_open() -> None:
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(3):
+        changing = a_fence(Nodes())
+        changing.start()
+        changing.stop()
+        changing.stop()
+    assert len(os.listdir("/dev/fd")) == before

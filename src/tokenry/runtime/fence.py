@@ -86,9 +86,7 @@ class Fence:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
-        for end in self._pipe:
-            os.close(end)
-        self._pipe = ()
+        self._close_pipe()
 
     def holds(self) -> bool:
         """Tell whether what is remembered is true right now. A timer must not tell that: it could be late."""
@@ -114,16 +112,25 @@ class Fence:
                 try:
                     thread.start()
                 except RuntimeError:  # the interpreter is ending
+                    self._close_pipe()
                     return
                 self._thread = thread
 
     def stop(self) -> None:
         """Trust nothing any more, and let nobody wait for this process."""
-        self._stopping.set()
-        if self._thread is not None:
+        with self._lock:  # `start` has either started the thread, or does not any more
+            self._stopping.set()
+        if self._thread is not None and self._pipe:
             os.write(self._pipe[1], b".")
             self._thread.join(timeout=LEASE)
+            if not self._thread.is_alive():
+                self._close_pipe()
         self._until = 0.0
+
+    def _close_pipe(self) -> None:
+        ends, self._pipe = self._pipe, ()
+        for end in ends:
+            os.close(end)
 
     def waiting(self, turns: Sequence[int]) -> Iterator[float]:
         """Wait until every process has applied some turns that are committed; yield how many seconds to pause.

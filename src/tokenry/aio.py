@@ -80,6 +80,7 @@ class AsyncTokenry(AsyncGroups):
         self._verifying = sync._verifying
         self._find = getattr(sync._database, "find_async", None)
         self._inline = stores.finds_inline(sync._database)
+        self._leases_at_once = stores.shares_changes(sync._database)  # how long a host's engine waits, the host says
         self._inline_ticks = not self._background
         self._ticking: asyncio.Task[None] | None = None
         self._gathered: Gathered | None = None
@@ -213,7 +214,10 @@ class AsyncTokenry(AsyncGroups):
             await asyncio.wait({self._ticking})  # whatever it ends with
             self._ticking = None
         try:
-            await (_in_greenlet if self._greenlets else asyncio.to_thread)(self._sync.close)
+            if self._greenlets:
+                await without_blocking(_in_greenlet, self._sync.close)
+            else:
+                await asyncio.to_thread(self._sync.close)
         finally:
             if self._find is not None:
                 self._find = self._sync._database.find_async  # which refuses from now on
@@ -250,7 +254,7 @@ class AsyncTokenry(AsyncGroups):
 
     def _lease(self, wish: Lease) -> asyncio.Future[bool]:
         """Lease together with the other callers on this event loop."""
-        if not self._inline:
+        if not self._leases_at_once:
             return asyncio.wrap_future(self._sync._lessor.ask(wish.wants))
         if self._gathered is None or self._gathered.loop is not asyncio.get_running_loop():
             self._gathered = Gathered(self._sync._lessor, self._verifying.lease_at_once)
@@ -283,7 +287,7 @@ class AsyncTokenry(AsyncGroups):
 
     async def _tick_once(self) -> None:
         try:
-            await _in_greenlet(self._sync._tick_if_due)
+            await without_blocking(_in_greenlet, self._sync._tick_if_due)
         except Exception as error:
             _log.warning("work in the background failed and will be tried again: %s", error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from tests.conftest import STORES
 from tests.contract.places import KEYRING, QUIET, make_sqlite, wipe_postgres
-from tokenry import AsyncTokenry, ConfigError, Settings
+from tokenry import AsyncTokenry, ConfigError, Limit, Settings, turning
 from tokenry.config import fresh_keyring
 from tokenry.testing import FakeClock
 from tokenry.types import Closed
@@ -231,3 +233,47 @@ def test_two_calls_at_once_inside_of_one_transaction_are_refused(opening: Openin
             await engine.dispose()
 
     run(work)
+
+
+def test_a_lease_on_an_engine_of_a_host_is_made_in_a_thread(tmp_path: Path) -> None:
+    """How long the host's engine waits for the write lock, only the host knows: here 5 s."""
+    make_sqlite(tmp_path / "keys.db", by_host=True)
+    engine, threads = create_engine(f"sqlite:///{tmp_path}/keys.db"), set()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if "tokenry_limit_counter" in statement:
+            threads.add(threading.current_thread().name)
+
+    async def work() -> None:
+        async with AsyncTokenry(engine=engine, keyring=KEYRING, settings=Settings()) as tk:
+            await tk.owners.put("user")
+            issued = await tk.keys.issue("user", name="k", limits=[Limit("minute", 10, 60)])
+            assert await tk.verify(issued.secret)
+            assert threads == {"tokenry-leases"}
+
+    run(work)
+    engine.dispose()
+
+
+def test_work_in_the_background_of_an_async_engine_does_not_block_the_loop(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the rotation of a signing key, while another process does not say that it has heard of it."""
+    wipe_postgres(postgres_database)
+    engine = create_async_engine(postgres_database.replace("postgresql", "postgresql+psycopg", 1))
+
+    async def work() -> None:
+        async with AsyncTokenry(engine=engine, keyring=KEYRING, settings=QUIET) as tk:
+            await tk.owners.put("user")
+            slept: list[float] = []
+            monkeypatch.setattr(turning.time, "sleep", slept.append)
+            monkeypatch.setattr(tk._sync._fence, "waiting", lambda turns: iter([0.001] * 3))
+            monkeypatch.setattr(tk._sync, "_tick", lambda: tk._sync.owners.disable("user"))
+            tk._sync._ticked_at = 0.0
+            await tk._tick_once()
+            assert (await tk.owners.get("user")).status == "disabled"
+            assert slept == []
+
+    run(work)
+    asyncio.run(engine.dispose())

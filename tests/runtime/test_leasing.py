@@ -187,3 +187,15 @@ def test_an_error_of_the_thread_reaches_the_callers_of_a_loop(site: Site) -> Non
 
     site.leasing._lease = fail
     asyncio.run(ask())
+
+
+def test_an_error_that_nobody_expects_reaches_every_caller_of_the_loop(site: Site) -> None:
+    def fail(wants: Sequence[Want]) -> bool:
+        raise LookupError
+
+    async def work() -> list[Any]:
+        gathered = Gathered(site.leasing, fail)
+        async with asyncio.timeout(10):
+            return await asyncio.gather(*[gathered.ask([]) for _ in range(3)], return_exceptions=True)
+
+    assert [type(answer) for answer in asyncio.run(work())] == [LookupError] * 3

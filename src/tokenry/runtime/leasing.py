@@ -152,7 +152,14 @@ class Gathered:
         asked, self._asked = self._asked[:_AT_ONCE], self._asked[_AT_ONCE:]
         if self._asked:
             self.loop.call_soon(self._lease)
-        if self._at_once([want for wants, _ in asked for want in wants]):
+        try:
+            is_done = self._at_once([want for wants, _ in asked for want in wants])
+        except Exception as error:
+            for _, answer in asked:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        if is_done:
             for _, answer in asked:
                 if not answer.done():
                     answer.set_result(True)

@@ -13,6 +13,10 @@ from tokenry.testing import FakeClock
 from tokenry.types import CreditState
 
 
+def upkeep(tk: Any) -> None:
+    (getattr(tk, "_upkeep", None) or tk.thing._sync._upkeep)()
+
+
 def stands(tk: Any, id: str) -> tuple[int, int]:
     state = tk.credits.get(id)
     return state.remaining, state.held
@@ -174,6 +178,41 @@ def test_what_is_held_while_credits_are_set_comes_back(tk: Any, issue: Issue) ->
     tk.credits.set(issued.key.id, 1)
     hold.settle(1)
     assert stands(tk, issued.key.id) == (4, 0)
+
+
+def test_a_key_has_so_many_open_holds_at_most(tk: Any, clock: FakeClock, issue: Issue, most: int) -> None:
+    issued = issue(credits=100)
+    holds = [tk.credits.reserve(issued.key.id, 1) for _ in range(most)]
+    with pytest.raises(Conflict, match="settle or release some") as raised:
+        tk.credits.reserve(issued.key.id, 1)
+    assert raised.value.field == "hold"
+    assert stands(tk, issued.key.id) == (100 - most, most)
+    holds[0].settle(1)
+    tk.credits.reserve(issued.key.id, 1)
+    clock.advance(timedelta(minutes=11))
+    tk.credits.reserve(issued.key.id, 1)
+    assert stands(tk, issued.key.id) == (98, 1)
+
+
+@pytest.fixture
+def most(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("tokenry.core.credits.HOLDS_MAX", 3)
+    return 3
+
+
+def test_holds_that_ended_a_day_ago_are_forgotten(tk: Any, clock: FakeClock, issue: Issue) -> None:
+    issued = issue(credits=10)
+    hold = tk.credits.reserve(issued.key.id, 1)
+    still_open = tk.credits.reserve(issued.key.id, 1, expires_in=timedelta(days=3))
+    hold.settle(1)
+    clock.advance(timedelta(hours=23))
+    upkeep(tk)
+    assert hold.settle(1).charged == 1
+    clock.advance(timedelta(hours=2))
+    upkeep(tk)
+    with pytest.raises(NotFound):
+        hold.settle(1)
+    assert [one.id for one in tk.credits.holds(issued.key.id)] == [still_open.id]
 
 
 def test_only_credits_of_a_live_key_are_held(tk: Any, issue: Issue) -> None:

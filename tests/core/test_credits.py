@@ -175,3 +175,11 @@ def test_what_is_left_held_and_charged_is_never_more_than_was_given(
     assert found.balance.left + charged <= total + given_now
     if now >= 1000:
         assert found.balance.left <= 10 + min(extra, total)
+
+
+def test_many_holds_end_together_in_one_pass() -> None:
+    holds = tuple([OpenHold(str(n), 1, 0, 0, n, ("free", "charge")[n % 2]) for n in range(20_000)])
+    account = Account(Credits(0), "UTC", Balance(0, held=20_000, hold_at=0), holds)
+    after = settled(account, 19_998)
+    assert (after.balance.left, after.balance.held, after.balance.hold_at) == (10_000, 1, 19_999)
+    assert (after.holds, len(after.charged)) == (holds[-1:], 19_999)

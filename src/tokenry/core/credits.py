@@ -19,6 +19,8 @@ OnExpiry: TypeAlias = Literal["free", "charge"]
 REFILLS: Final[tuple[str, ...]] = get_args(Refill)
 ON_EXPIRY: Final[tuple[str, ...]] = get_args(OnExpiry)
 ZONE_MAX: Final = 64
+HOLDS_MAX: Final = 1000
+"""How many holds of a key may be open: the call or verification that finds them all ended writes each of them."""
 _FIELDS = ("amount", "refill", "refill_day", "shared")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -135,15 +137,19 @@ def is_due(balance: Balance, now: int) -> bool:
 
 def ended(account: Account, hold: OpenHold, charged: int) -> Account:
     """Return an account after a hold has ended with so many credits charged: the rest is free again."""
+    account = replace(_ended(account, hold, charged), charged=(*account.charged, (hold, charged)))
+    if account.holds is None:  # `hold_at` may be early then: that costs a look, and nothing else
+        return account
+    return _with_first_end(replace(account, holds=tuple([one for one in account.holds if one is not hold])))
+
+
+def _ended(account: Account, hold: OpenHold, charged: int) -> Account:
     balance, free = account.balance, hold.amount - charged
     extra = 0
     if hold.epoch != balance.epoch:  # credits of a period that is over are lost, but not added ones
         free = extra = min(free, hold.extra)
     balance = replace(balance, left=balance.left + free, extra=balance.extra + extra, held=balance.held - hold.amount)
-    account = replace(account, balance=balance, charged=(*account.charged, (hold, charged)))
-    if account.holds is None:  # `hold_at` may be early then: that costs a look, and nothing else
-        return account
-    return _with_first_end(replace(account, holds=tuple([one for one in account.holds if one is not hold])))
+    return replace(account, balance=balance)
 
 
 def _with_first_end(account: Account) -> Account:
@@ -152,10 +158,15 @@ def _with_first_end(account: Account) -> Account:
 
 
 def _expired(account: Account, now: int) -> Account:
+    """Return an account after the end of all holds that expired, in one pass: there may be many."""
+    open_holds, charged = [], list(account.charged)
     for hold in account.holds or ():
-        if hold.expires_at <= now:
-            account = ended(account, hold, hold.amount if hold.on_expiry == "charge" else 0)
-    return account
+        if hold.expires_at > now:
+            open_holds.append(hold)
+            continue
+        charged.append((hold, hold.amount if hold.on_expiry == "charge" else 0))
+        account = _ended(account, *charged[-1])
+    return replace(account, holds=tuple(open_holds), charged=tuple(charged))
 
 
 def _refilled(account: Account, now: int) -> Account:

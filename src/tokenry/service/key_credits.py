@@ -29,6 +29,8 @@ from .seeing import visible
 from .spending import current, locked
 
 _HELD_MIN, _HELD_MAX = timedelta(seconds=1), timedelta(days=30)
+_KEPT = timedelta(days=1)
+_BATCH = 500
 
 
 class KeyCredits(Generic[B]):
@@ -108,7 +110,8 @@ class KeyCredits(Generic[B]):
         """Set credits of a live key aside, until you settle or release them.
 
         After `expires_in` (1 s to 30 days) all of them are freed or charged, as `on_expiry` says: `"free"` or
-        `"charge"`. Raise Conflict with the field `credits` when too few are left.
+        `"charge"`. Raise Conflict with the field `credits` when too few are left, with the field `hold` when the key
+        has 1,000 open holds.
         """
         lasts = _read_hold(amount, expires_in, on_expiry)
         with self._context.changing(tenant, by) as change:
@@ -119,6 +122,10 @@ class KeyCredits(Generic[B]):
             if balance.left < amount:
                 message = f"{amount} credits cannot be held, {max(0, balance.left)} are left"
                 raise Conflict(message, field="credits", remaining=max(0, balance.left))
+            rows = change.rows.credits
+            if _open_count(change, key, account) >= rules.HOLDS_MAX:
+                message = f"the key has {rules.HOLDS_MAX} open holds, the most there may be: settle or release some"
+                raise Conflict(message, field="hold")
             hold = Hold(
                 id=self._context.new_id("hold"),
                 key=key.id,
@@ -131,8 +138,8 @@ class KeyCredits(Generic[B]):
             )
             first = min(micros(expires_at), balance.hold_at or micros(expires_at))
             left = replace(balance, left=balance.left - amount, held=balance.held + amount, hold_at=first)
-            change.rows.credits.write(change.tenant.id, key.id, replace(account, balance=left), micros(change.now))
-            change.rows.credits.hold(change.tenant.id, hold, left.epoch)
+            rows.write(change.tenant.id, key.id, replace(account, balance=left), micros(change.now))
+            rows.hold(change.tenant.id, hold, left.epoch)
         end = partial(self.settle, key.id, hold.id, tenant=change.tenant.slug, by=by)
         return held(HeldCredits, hold, end)
 
@@ -170,8 +177,17 @@ class KeyCredits(Generic[B]):
         """Return the open holds of a key, at most 1,000, those first that end first."""
         with self._context.reading(tenant, by) as scene:
             key = visible(scene, id, READ)
-            found = scene.rows.credits.open_holds(scene.tenant.id, key.id, micros(scene.now), 1000)
+            found = scene.rows.credits.open_holds(scene.tenant.id, key.id, micros(scene.now), rules.HOLDS_MAX)
             return tuple(found)
+
+
+def purge(context: Context) -> None:
+    """Remove holds that ended more than a day ago, in batches."""
+    while True:
+        with context.store.change(durable=False) as rows:
+            count = rows.credits.purge_holds(context.now() - _KEPT, _BATCH)
+        if count < _BATCH:
+            return
 
 
 def _changeable(change: Change, id: str) -> tuple[Key, Account]:
@@ -185,6 +201,13 @@ def _known(account: Account | None) -> Account:
     if account is None:
         raise NotFound("this key has no credits: it works without counting, see keys.update(credits=…)")
     return account
+
+
+def _open_count(change: Change, key: Key, account: Account) -> int:
+    """Return how many holds of a locked account are open: of those that are due the end is not written yet."""
+    if account.holds is not None:
+        return len(account.holds)
+    return change.rows.credits.count_open_holds(change.tenant.id, key.id)
 
 
 def _written(change: Change, key: Key, before: Account, after: Account, type: str, amount: int) -> CreditState:

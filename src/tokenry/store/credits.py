@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, tuple_, update
 
 from tokenry.core.credits import Account, Balance, Hold, OpenHold, is_due
 from tokenry.core.model import Tenant, micros, moment, moment_or_none
@@ -19,7 +20,6 @@ from tokenry.core.records import credits as stored_credits
 from .fixed import Fixed, FixedWrite
 from .tables import credit, credit_hold, key, tenant
 
-_DAY = 86_400_000_000
 _BALANCE = ("balance", "extra", "held", "epoch", "refill_at", "hold_at")
 """The columns of a `Balance`, in the order of its fields."""
 _HERE = (credit.c.tenant_id == bindparam("of_tenant")) & (credit.c.key_id == bindparam("of_key"))
@@ -70,10 +70,7 @@ _MOVE_HOLDS = FixedWrite(
     *("of_tenant", "of_key", "of_epoch"),
 )
 _INSERT, _INSERT_HOLD = FixedWrite(insert(credit)), FixedWrite(insert(credit_hold))
-_FORGET_HOLDS = FixedWrite(
-    text("DELETE FROM tokenry_credit_hold WHERE tenant_id = :of_tenant AND key_id = :of_key AND ended_at < :before"),
-    *("of_tenant", "of_key", "before"),
-)
+_COUNT_HOLDS = Fixed(select(func.count().label("count")).where(_OF_KEY, credit_hold.c.ended_at.is_(None)))
 
 
 class CreditRows:
@@ -109,11 +106,14 @@ class CreditRows:
         """Write an account that was locked, with what became of its holds."""
         here = {"of_tenant": tenant_id, "of_key": key_id}
         _WRITE(self._connection, {**_row(account.balance), **here})
-        for id, extra in account.carried:
-            _CHANGE_HOLD(self._connection, {"extra": extra, **here, "of_id": id})
-        for hold, charged in account.charged:
-            ended_at = min(now, hold.expires_at)
-            _CHANGE_HOLD(self._connection, {"charged": charged, "ended_at": ended_at, **here, "of_id": hold.id})
+        carried = [{"extra": extra, **here, "of_id": id} for id, extra in account.carried]
+        ended = [
+            {"charged": charged, "ended_at": min(now, hold.expires_at), **here, "of_id": hold.id}
+            for hold, charged in account.charged
+        ]
+        for changes in (carried, ended):
+            if changes:
+                _CHANGE_HOLD(self._connection, changes)
 
     def delete(self, tenant_id: str, key_id: str) -> None:
         """Remove the credits of a key, and its holds."""
@@ -129,9 +129,7 @@ class CreditRows:
         return [(row.key_id, self._account(of.id, row, now)) for row in self._connection.execute(query)]
 
     def hold(self, tenant_id: str, hold: Hold, epoch: int) -> None:
-        """Write a new hold; forget those of the key that ended more than a day ago."""
-        now = micros(hold.created_at)
-        _FORGET_HOLDS(self._connection, {"of_tenant": tenant_id, "of_key": hold.key, "before": now - _DAY})
+        """Write a new hold."""
         row = {
             "tenant_id": tenant_id,
             "key_id": hold.key,
@@ -139,7 +137,7 @@ class CreditRows:
             "amount": hold.amount,
             "epoch": epoch,
             "on_expiry": hold.on_expiry,
-            "created_at": now,
+            "created_at": micros(hold.created_at),
             "expires_at": micros(hold.expires_at),
         }
         _INSERT_HOLD(self._connection, row)
@@ -158,6 +156,21 @@ class CreditRows:
         """Return a hold that has not ended."""
         row = _OPEN_ONE.first(self._connection, of_tenant=tenant_id, of_key=key_id, of_id=id)
         return OpenHold(*row) if row else None
+
+    def count_open_holds(self, tenant_id: str, key_id: str) -> int:
+        """Return how many holds of a key have not ended."""
+        count: int = _COUNT_HOLDS.first(self._connection, of_tenant=tenant_id, of_key=key_id).count
+        return count
+
+    def purge_holds(self, before: datetime, limit: int) -> int:
+        """Remove holds that ended before a moment; return how many, at most `limit`.
+
+        Every tenant is looked at: this is for the upkeep of the installation, never for a tenant's request.
+        """
+        row = credit_hold.c
+        ended = select(row.tenant_id, row.key_id, row.id).where(row.ended_at < micros(before)).limit(limit)
+        statement = delete(credit_hold).where(tuple_(row.tenant_id, row.key_id, row.id).in_(ended))
+        return self._connection.execute(statement).rowcount
 
     def open_holds(self, tenant_id: str, key_id: str, now: int, limit: int) -> Sequence[Hold]:
         """Return holds that have not ended by a moment, those first that end first."""

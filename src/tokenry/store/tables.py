@@ -355,6 +355,14 @@ credit_hold = _table(
     _at_or_null("ended_at"),
     PrimaryKeyConstraint("tenant_id", "key_id", "id"),
 )
+_partial_index(
+    "tokenry_credit_hold_open",
+    credit_hold.c.tenant_id,
+    credit_hold.c.key_id,
+    credit_hold.c.expires_at,
+    where="ended_at IS NULL",
+)
+_partial_index("tokenry_credit_hold_ended_at", credit_hold.c.ended_at, where="ended_at IS NOT NULL")
 
 idempotency = _table(
     "idempotency",

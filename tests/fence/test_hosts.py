@@ -113,12 +113,15 @@ def test_nothing_waits_for_what_a_host_has_rolled_back(postgres_place: Place, tk
     assert turns(postgres_place.url) == 0
 
 
+ONE = {"name": "one", "limit": 1, "window_seconds": 86_400}
 REPEATED: dict[str, tuple[str, str, Callable[[Scene], tuple[tuple[Any, ...], dict[str, Any]]]]] = {
     "key": ("keys", "revoke", lambda scene: ((scene.key,), {})),
     "narrowed key": ("keys", "update", lambda scene: ((scene.key,), {"roles": []})),
     "bulk": ("keys", "revoke_where", lambda scene: ((), {"owner": "v", "dry_run": False})),
     "owner": ("owners", "disable", lambda scene: (("v",), {})),
+    "limited owner": ("owners", "put", lambda scene: (("v",), {"shared_limits": [ONE]})),
     "tenant": ("tenants", "suspend", lambda scene: ((scene.tenant,), {})),
+    "limited tenant": ("tenants", "update", lambda scene: ((scene.tenant,), {"shared_limits": [ONE]})),
     "role": ("roles", "put", lambda scene: (("r",), {"scopes": []})),
     "sessions": ("sessions", "revoke_all", lambda scene: (("v",), {})),
     "signing key": ("signing_keys", "remove", lambda scene: ((scene.kid,), {})),
@@ -136,11 +139,11 @@ def test_a_repeat_by_another_process_waits_although_the_first_call_still_does(
     for trial in range(5):
         scene = Scene(tk, f"t{trial}")
         credential = scene.session if what in ("sessions", "signing key") else scene.secret
-        asked = {} if credential is scene.session else {"scopes": "read:a"}
+        asked: dict[str, Any] = {} if credential is scene.session else {"scopes": "read:a", "cost": 2}
         until(lambda credential=credential, asked=asked: watching.ask("verify", credential, **asked) == "valid")  # type: ignore[misc]
         group, method, arguments = REPEATED[what]
         args, options = arguments(scene)
-        if what != "tenant":
+        if group != "tenants":
             options["tenant"] = scene.tenant
         committed, go_on = threading.Event(), threading.Event()
         with monkeypatch.context() as patched:

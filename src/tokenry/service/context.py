@@ -323,9 +323,13 @@ class Change(Scene):
 
     def turns_owner(self, owner_id: str) -> None:
         """Say that verdicts about an owner's credentials may change with this transaction."""
+        self.forgets_owner(owner_id)
+        self._done.turns = True
+
+    def forgets_owner(self, owner_id: str) -> None:
+        """Drop cached grants of an owner's credentials after this transaction, even if it changes nothing."""
         kids = self.rows.secrets.kids_of_owner(self.tenant, owner_id)
         self.forgets(None if kids is None else tuple(kids))
-        self._done.turns = True
 
     def forgets(self, kids: tuple[str, ...] | None) -> None:
         """Drop cached grants of some secrets (None: of all) after this transaction, even if it changes nothing.

@@ -21,6 +21,8 @@ from .roles import check_roles
 
 _READ = "tokenry:owners:read"
 _WRITE = "tokenry:owners:write"
+_TURNING = {"roles", "admin", "default_limits", "shared_limits"}
+"""The fields that verdicts depend on: a call that gives one waits for an equal call, even if it changes nothing."""
 
 
 class Owners(Generic[B]):
@@ -215,6 +217,8 @@ def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: 
         return owner
     changed = {field: value for field, value in given.items() if value != getattr(owner, field)}
     if not changed:
+        if _TURNING & given.keys():
+            change.forgets_owner(owner.id)
         return owner
     # An actor that may not sign in an administrator may hold the tokens of a session from before.
     promoted = changed.get("admin") or granting.promotes(change, owner.roles, changed.get("roles", ()))

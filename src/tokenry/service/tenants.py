@@ -140,6 +140,7 @@ class Tenants(Generic[B]):
             fields.refuse(errors)
             changed = {name: value for name, value in given.items() if value != getattr(tenant, name)}
             if not changed:
+                change.forgets(None)
                 return tenant
             change.rows.tenants.update(tenant.id, changed)
             change.record("tenant.updated", tenant.slug, {n: getattr(tenant, n) for n in changed}, changed)

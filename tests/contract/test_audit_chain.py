@@ -16,6 +16,7 @@ from tokenry.core.model import micros
 from tokenry.runtime.heads import HeadFile
 from tokenry.service import canary
 from tokenry.service.checking import Checking
+from tokenry.store.audit import AuditRows
 from tokenry.testing import FakeClock
 
 pytestmark = pytest.mark.lasting
@@ -137,6 +138,37 @@ def test_what_is_committed_is_kept_even_if_another_process_sealed_it(
     assert head.position == 7
     assert head.signature.encode() in kept(ring)
     assert keeping.audit.check()
+
+
+@pytest.mark.parametrize("look", ["head", "chain", "unsealed"])
+def test_two_processes_that_begin_a_chain_at_the_same_moment_raise_no_alarm(
+    installation: Installation,
+    keeping: Any,
+    other: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    look: str,
+) -> None:
+    if installation.store == "sqlite":
+        return  # one writes after the other there
+    keeping.tenants.create("fresh")
+    there = other.scoped(tenant="fresh")
+    there.owners.put("ada")
+    real, sealing = getattr(AuditRows, look), [True]
+
+    def meanwhile(self: AuditRows, *args: Any, **options: Any) -> Any:
+        found = real(self, *args, **options)
+        if self._connection.in_transaction() and options.get("lock", look != "head") and sealing and sealing.pop():
+            there.audit.seal()
+            there.owners.put("bob")
+        return found
+
+    monkeypatch.setattr(AuditRows, look, meanwhile)
+    keeping.scoped(tenant="fresh").audit.seal()
+    assert sealing == []
+    keeping.scoped(tenant="fresh").audit.seal()
+    report = keeping.scoped(tenant="fresh").audit.check()
+    assert (report.problems, report.entry_count, caplog.messages) == ((), 2, [])
 
 
 def test_nothing_is_sealed_or_kept_inside_a_hosts_transaction(

@@ -116,8 +116,7 @@ class Audit(Generic[B]):
         self._sealing.seal(tenant_id)
         with self._cutting(tenant, by) as change:
             rows = change.rows.audit
-            row = rows.head(tenant_id, lock=True)
-            flaw = self._sealing.flaw(change.rows, tenant_id, row)
+            row, flaw = self._sealing.end(change.rows, tenant_id)
             if flaw:
                 raise Conflict(f"this audit log was tampered with and cannot be cut: {flaw}", field="head")
             last = rows.last_before(tenant_id, moment)

@@ -34,10 +34,17 @@ class Sealing:
             pass
         self._keep(tenant_id)
 
-    def flaw(self, rows: Rows, tenant_id: str, row: HeadRow | None) -> str:
-        """Say what is wrong with the end of a chain, whose head must be locked; return "" when it may be extended."""
-        if row is None:
-            return "its head is missing" if rows.audit.chain(tenant_id, None, 1) else ""
+    def end(self, rows: Rows, tenant_id: str) -> tuple[HeadRow | None, str]:
+        """Return the locked head of a chain, and what is wrong with its end: "" when it may be extended."""
+        row = rows.audit.head(tenant_id, lock=True)
+        if row is None and rows.audit.chain(tenant_id, None, 1):
+            # A head that is not there cannot be locked: another process may have begun the chain in between.
+            row = rows.audit.head(tenant_id, lock=True)
+            if row is None:
+                return None, "its head is missing"
+        return row, "" if row is None else self._flaw(rows, tenant_id, row)
+
+    def _flaw(self, rows: Rows, tenant_id: str, row: HeadRow) -> str:
         if not self._is_genuine(tenant_id, row):
             return "its head is forged, or signed by a generation that this keyring does not have"
         if not same(self._link(rows, tenant_id, row, row.position), row.chain):
@@ -53,8 +60,7 @@ class Sealing:
                 return False
         try:
             with self._context.store.change() as rows:  # on the disk before its end is kept outside
-                row = rows.audit.head(tenant_id, lock=True)
-                flaw = self.flaw(rows, tenant_id, row)
+                row, flaw = self.end(rows, tenant_id)
                 if not flaw:
                     return self._extend(rows, tenant_id, row)
         except Clash:  # another process has begun this chain at the same moment: go on behind it
@@ -69,7 +75,7 @@ class Sealing:
         generation, now = self._context.keyring().signing(self._context.clock()), self._context.now()
         if row is None:
             row = HeadRow(0, "", now, generation.id, "")
-            rows.audit.put_head(tenant_id, row)  # first of all: of two that begin a chain, one waits here
+            rows.audit.begin(tenant_id, row)  # first of all: of two that begin a chain, one fails here
         position, chain, links = row.position, row.chain, []
         for sealed in waiting:
             position += 1

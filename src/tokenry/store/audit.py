@@ -120,11 +120,14 @@ class AuditRows:
             row.cut_signature,
         )
 
+    def begin(self, tenant_id: str, head: HeadRow) -> None:
+        """Insert the head of a chain that nobody has begun; raise Clash if somebody has."""
+        self._connection.execute(insert(audit_head), {"tenant_id": tenant_id, **stored_row(asdict(head))})
+
     def put_head(self, tenant_id: str, head: HeadRow) -> None:
-        values = stored_row(asdict(head))
+        """Replace the head of a chain."""
         here = update(audit_head).where(audit_head.c.tenant_id == tenant_id)
-        if not self._connection.execute(here, values).rowcount:
-            self._connection.execute(insert(audit_head), {"tenant_id": tenant_id, **values})
+        self._connection.execute(here, stored_row(asdict(head)))
 
     def last_before(self, tenant_id: str, before: datetime) -> Sealed | None:
         """Return the newest sealed entry such that it and all in front of it are older than a moment."""

@@ -127,4 +127,4 @@ class Ticking:
         wants = self._leases.idle(now, everything=everything)
         credits = self._leases.credits.idle(now, everything=everything)
         if wants or credits:
-            usage.give_back(self._context, wants, credits)
+            usage.give_back(self._context, wants, credits, self._leases.credits.put_back)

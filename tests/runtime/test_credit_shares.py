@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tokenry import Settings, Tokenry
+import pytest
+
+from tokenry import Settings, StoreUnavailable, Tokenry
 from tokenry.core.credits import Balance, Credits
 from tokenry.core.grant import KEY_SHOWN, CreditedGrant
 from tokenry.core.limits import SECOND
@@ -102,3 +104,19 @@ def test_the_share_of_credits_that_were_removed_does_not_go_to_those_that_come_a
         tk.keys.update(issued.key.id, credits=CREDITS)
         tk._give_back(everything=True)
         assert tk.credits.get(issued.key.id).remaining == 1000
+
+
+def test_a_share_that_cannot_be_given_back_is_given_back_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**options: Any) -> Any:
+        raise StoreUnavailable("the disk is full")
+
+    with Tokenry(f"sqlite:///{tmp_path}/keys.db", settings=Settings(background=False)) as tk:
+        tk.owners.put("ada")
+        issued = tk.keys.issue("ada", name="k", credits=CREDITS)
+        assert tk.verify(issued.secret)
+        with monkeypatch.context() as patched:
+            patched.setattr(tk._database, "change", fail)
+            with pytest.raises(StoreUnavailable):
+                tk._give_back(everything=True)
+        tk._give_back(everything=True)
+        assert tk.credits.get(issued.key.id).remaining == 999

@@ -199,3 +199,17 @@ def test_an_error_that_nobody_expects_reaches_every_caller_of_the_loop(site: Sit
             return await asyncio.gather(*[gathered.ask([]) for _ in range(3)], return_exceptions=True)
 
     assert [type(answer) for answer in asyncio.run(work())] == [LookupError] * 3
+
+
+def test_what_is_asked_while_the_thread_is_stopped_is_done_all_the_same(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = site.leasing._start
+
+    def start_and_stop() -> bool:
+        runs = start()
+        site.leasing.stop()
+        return runs
+
+    monkeypatch.setattr(site.leasing, "_start", start_and_stop)
+    assert site.leasing.ask(site.wants("late")).result(10)

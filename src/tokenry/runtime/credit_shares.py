@@ -7,6 +7,7 @@ killed had not used is lost.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -104,6 +105,11 @@ class CreditShares:
                     if share.units:
                         returns.append(share.returned())
         return sorted(returns)  # in one order, so that two processes never wait for each other in a ring
+
+    def put_back(self, returns: Iterable[Returned]) -> None:
+        """Keep what could not be given back for the next time."""
+        with self._lock:
+            self._returns += returns
 
     def _goes_on(self, share: _Share, grant: Grant) -> bool:
         """Tell whether a share serves another grant of its secret; after a change of the key it goes back."""

@@ -52,16 +52,22 @@ class Leasing:
     def ask(self, wants: Sequence[Want]) -> Future[bool]:
         """Lease soon; the future ends with what `lease` returns or raises."""
         asked: Future[bool] = Future()
-        if self._start():
-            self._queue.put((wants, asked))
-        else:
+        if not self._put((wants, asked)):
             self._do([(wants, asked)])
         return asked
 
     def wake(self) -> None:
         """Renew shares ahead."""
-        if self._start():
-            self._queue.put(None)
+        self._put(None)
+
+    def _put(self, one: Asked | None) -> bool:
+        """Tell whether the thread runs and was asked. After `stop` it would not look into its queue any more."""
+        if not self._start():
+            return False
+        with self._lock:
+            if not self._stopping:
+                self._queue.put(one)
+            return not self._stopping
 
     def stop(self) -> None:
         """End the thread after what it was asked, and wait for it."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Generic
+from typing import Generic, TypeVar
 
 from tokenry.core import fields
 from tokenry.core.counters import Want
-from tokenry.core.errors import FieldError, NotFound
+from tokenry.core.errors import FieldError, NotFound, StoreUnavailable
 from tokenry.core.model import NOT_GIVEN, NotGiven, UsageHour, moment
 from tokenry.core.ports import Pepper, Spent
 
 from . import seeing
 from .context import SYSTEM, B, Context
+
+R = TypeVar("R", bound=tuple[str, str, int, int])
 
 _NOTICES = ((1, 7), (1, 30), (1, None), (7, 30), (7, None), (30, None))
 """The days of each notice, with the notice that was the last one before; None for no notice yet."""
@@ -64,15 +66,24 @@ def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper]) -
         context.announce(one)
 
 
-def give_back(context: Context, wants: Sequence[Want], credits: Sequence[tuple[str, str, int, int]]) -> None:
-    """Return unspent units of limits, and unspent credits."""
+def give_back(
+    context: Context, wants: Sequence[Want], credits: Sequence[R], keep: Callable[[Sequence[R]], None]
+) -> None:
+    """Return unspent credits, and unspent units of limits; `keep` credits if they are certainly not returned."""
+    if credits:
+        is_written = False
+        try:
+            with context.store.change(durable=False) as rows:
+                for tenant_id, key_id, epoch, units in credits:
+                    rows.credits.give_back(tenant_id, key_id, epoch, units)
+                is_written = True
+        except StoreUnavailable:
+            if not is_written:  # else they may be committed: returned twice, they would be more than there were
+                keep(credits)
+            raise
     for begin in range(0, len(wants), _BATCH):
         with context.store.change(durable=False) as rows:
             rows.limits.give_back(wants[begin : begin + _BATCH])
-    if credits:
-        with context.store.change(durable=False) as rows:
-            for tenant_id, key_id, epoch, units in credits:
-                rows.credits.give_back(tenant_id, key_id, epoch, units)
 
 
 def tell_failed(context: Context, failed: Mapping[tuple[str, str], int]) -> None:

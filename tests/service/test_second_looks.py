@@ -81,7 +81,7 @@ def test_the_log_says_once_of_which_tenant_the_audit_log_is_wrong(
     tk: Tokenry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenant = tk.tenants.get("default")
-    monkeypatch.setattr(Sealing, "flaw", lambda *_: "its head is forged")
+    monkeypatch.setattr(Sealing, "end", lambda *_: (None, "its head is forged"))
     for number in range(2):
         tk.owners.put("ada", name=f"Ada {number}")
         tk.flush()

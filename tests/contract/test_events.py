@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.conftest import Issue
 from tests.contract.places import Installation
-from tokenry import Invalid
+from tokenry import Credits, Invalid
 from tokenry.testing import FakeClock
 from tokenry.types import EVENT_TYPES, Event, Owner
 
@@ -199,7 +199,9 @@ def test_every_event_of_a_key_or_a_session_names_its_owner(
     one, other = issue("one", expires_in=8 * DAY), issue("other", expires_in=8 * DAY)
     assert tk.verify(one.secret)
     tk.flush()
-    tk.keys.update(one.key.id, description="x")
+    tk.keys.update(one.key.id, description="x", credits=Credits(5))
+    tk.credits.add(one.key.id, 1)
+    tk.credits.set(one.key.id, 1)
     tk.keys.disable(one.key.id)
     tk.keys.enable(one.key.id)
     tk.keys.rotate(one.key.id)

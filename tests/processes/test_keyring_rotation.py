@@ -151,7 +151,7 @@ def test_a_process_that_still_signs_with_a_dropped_generation_changes_nothing(pl
         write_keyring_file(path, canary.drop(tk._database, keyring, dropped, tk._context.now()), replace=True)
         with pytest.raises(ConfigError, match=f"generation {dropped} of the keyring was dropped"):
             stale.keys.issue(owner="u", name="k")
-        with pytest.raises(ConfigError, match="nothing was changed"):
+        with pytest.raises(ConfigError, match="nothing was read or changed"):
             stale.sessions.start("u")
     assert tk.keys.list().items == ()
     assert tk.audit.check()

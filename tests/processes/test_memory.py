@@ -12,6 +12,7 @@ import pytest
 from tests.processes.places import Place
 from tests.processes.races import TRIALS, at_once
 from tokenry import Tokenry
+from tokenry.core.scopes import granted
 from tokenry.runtime.memory import Memory
 
 
@@ -125,7 +126,7 @@ def test_a_full_memory_neither_breaks_nor_grows_under_many_threads(dropping: boo
 
     def remember(name: int) -> None:
         for n in range(rounds):
-            grant: Any = SimpleNamespace(kid=f"{name} {n % 50}", key_record=b"", own_scopes=())
+            grant: Any = SimpleNamespace(kid=f"{name} {n % 50}", key_record=b"", own_scopes=(), scopes=granted(()))
             memory.remember(grant, "text", memory.prepare())
 
     def drop() -> None:

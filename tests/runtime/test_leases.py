@@ -46,7 +46,8 @@ class Store:
 def verify(leases: Leases, store: Store, grant: Grant, now: int, cost: int = 1) -> Any:
     """Take, leasing as a verification does."""
     while isinstance(answer := leases.take(grant, cost, now), list):
-        leases.fill(answer, store.lease(answer), now)
+        wants = leases.with_returns(answer)
+        leases.fill(wants, store.lease(wants), now)
     return answer
 
 
@@ -106,6 +107,21 @@ def test_a_share_on_its_way_while_the_key_changes_goes_back() -> None:
     shares = store.lease(wants)
     verify(leases, store, a_grant(MINUTE, version=2), 0)
     leases.fill(wants, shares, 0)
+    give_back(leases, store, 0, everything=True)
+    assert store.taken("minute", 0) == 1
+
+
+def test_what_goes_back_is_not_lost_by_a_question_that_nobody_leases_for() -> None:
+    leases, store = Leases(), Store()
+    wants = leases.take(a_grant(MINUTE), 1, 0)
+    assert isinstance(wants, list)
+    shares = store.lease(wants)
+    new = a_grant(MINUTE, version=2)
+    assert isinstance(leases.take(new, 1, 0), list)
+    leases.fill(wants, shares, 0)  # of the version before: it goes back
+    for _ in range(3):  # as memory asks, before somebody leases
+        assert isinstance(leases.take(new, 1, 0), list)
+    verify(leases, store, new, 0)
     give_back(leases, store, 0, everything=True)
     assert store.taken("minute", 0) == 1
 

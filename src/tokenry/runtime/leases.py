@@ -145,11 +145,20 @@ class Leases:
                 counter.enter(now)
             if all(counter.units >= cost and counter.left is not None for counter in counters):
                 return self._spend(counters, cost, now)
-            lacking = _lacking(counters, cost, now)
-            if isinstance(lacking, Refused):
-                return lacking
-            # Of one limit first what goes back.
-            return sorted(lacking + self._own_returns(counters), key=_order)
+            return _lacking(counters, cost, now)
+
+    def with_returns(self, wants: Sequence[Want]) -> list[Want]:
+        """Add what goes back of the same holders, such as shares of older versions: first it, then what is leased.
+
+        Lease what this returns: it is taken out, so that it goes back once.
+        """
+        with self._lock:
+            if not self._returns:
+                return sorted(wants, key=_order)
+            holders = {want.holder_id for want in wants}
+            own = [replace(want, need=-want.need) for want in self._returns if want.holder_id in holders]
+            self._returns = [want for want in self._returns if want.holder_id not in holders]
+            return sorted([*own, *wants], key=_order)
 
     def untake(self, grant: Grant, taken: Taken, cost: int) -> None:
         """Give back what was just taken; a window that has ended meanwhile, or a limit that has changed, keeps it."""
@@ -240,15 +249,6 @@ class Leases:
         self._due.append(counter)
         if len(self._due) == 1 and self.wake is not None:
             self.wake()
-
-    def _own_returns(self, counters: tuple[Counter, ...]) -> list[Want]:
-        """Take out what was leased under older versions of the same limits: it goes back before more is leased."""
-        if not self._returns:
-            return []
-        holders = {counter.holder_id for counter in counters}
-        own = [want for want in self._returns if want.holder_id in holders]
-        self._returns = [want for want in self._returns if want.holder_id not in holders]
-        return [replace(want, need=-want.need) for want in own]
 
 
 def _order(want: Want) -> tuple[str, str, int]:

@@ -132,7 +132,7 @@ class Metering:
             taken = self._leases.take(grant, cost, now)
             if not isinstance(taken, list):
                 return taken
-            if not (yield Lease(taken)):
+            if not (yield Lease(self._leases.with_returns(taken))):
                 return ()
             now = self._now()
         raise StoreUnavailable("the limits of this key are leased too slowly to count a verification; try again")

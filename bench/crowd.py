@@ -94,7 +94,7 @@ class Crowd:
         generation, now = self._tk._keyring.get().generations[-1], self._tk._context.now()
         signature = head_signature(generation, self._tenant, position, "-", micros(now))
         with self._tk._database.change() as rows:
-            rows.audit.put_head(self._tenant, HeadRow(position, "-", now, generation.id, signature))
+            rows.audit.begin(self._tenant, HeadRow(position, "-", now, generation.id, signature))
 
     def _write(
         self,

@@ -1,7 +1,7 @@
 """Simulate how 10 to 1,000 processes follow 1 to 100 changes a second: `python -m bench.hints`.
 
-`docs/decisions/0041-hints-are-spaced.md` holds the results. The server is a queue before some processors; what a
-statement costs was measured. Processes and callers do what `tokenry/runtime/fence.py` does, with its constants.
+`docs/decisions/0043-hints-are-spaced.md` holds the results. The server is a queue before some processors; what a
+statement costs is an estimate. Processes and callers do what `tokenry/runtime/fence.py` does, with its constants.
 """
 
 import heapq

@@ -111,7 +111,7 @@ class Turning:
         while pending:  # what cannot be told now is told when this is called again
             one = pending[0]
             stores.check_files(self._database)  # a read may look a few milliseconds late
-            with self._database.read() as rows:
+            with stores.read_beside(self._database) as rows:
                 known = rows.events.known(one.tenant_id, [event.id for event in one.events])
             del pending[0]
             self._subscribers.tell([event for event in one.events if event.id in known])

@@ -1,17 +1,19 @@
 """Inside a host's transaction: what is rolled back never was, what is committed holds, in every order of threads."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 from tests.processes.places import Place
 from tests.processes.races import TRIALS
+from tests.servers.waiting import until
 from tokenry import Conflict, Limit, StoreUnavailable, Tokenry
 from tokenry.groups import Joined
 from tokenry.types import NestedCall
@@ -226,3 +228,24 @@ def test_a_session_settles_when_it_commits_and_not_with_a_savepoint(place: Place
         session.execute(text("SELECT 1"))
         session.commit()
     assert told == ["key.revoked"]
+
+
+def test_a_session_settles_although_it_holds_the_only_connection(place: Place) -> None:
+    engine = create_engine(
+        place.url.replace("postgresql:", "postgresql+psycopg:"), pool_size=1, max_overflow=0
+    )
+    other = place.open()
+    other.owners.put("u")
+    issued = other.keys.issue(owner="u", name="k")
+    tk = place.on_engine(engine, place.keyring or f"{place.directory}/keys.db.keyring")
+    assert all(one.verify(issued.secret) for one in (tk, other))
+    until(other._memory.is_trusted)
+    with Session(engine) as session:
+        with tk.using(session) as joined:
+            joined.keys.revoke(issued.key.id)
+        began = time.monotonic()
+        session.commit()
+        assert time.monotonic() - began < 10  # and not the 30 s of a pool that has nothing left
+        assert not other.verify(issued.secret)
+    tk.close()
+    engine.dispose()

@@ -27,8 +27,8 @@ _LONGER: Final = 1.1
 _BEAT: Final = 1.0
 _GAP: Final = 0.002
 _HEARS_A_SECOND: Final = 5000
-"""How often all processes together follow changes, each of which costs two statements: `docs/decisions/0041`."""
-_RETRY: Final = (0.05, 5.0)
+"""How often all processes together follow changes, each of which costs two statements: `docs/decisions/0043`."""
+_RETRY: Final = (0.05, 1.0)
 _POLL: Final = (0.001, 0.05)
 _BOOT: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
 
@@ -76,7 +76,8 @@ class Fence:
 
     def forget(self) -> None:
         """Begin anew, as after a fork: without a lease, a node and a thread, which all stayed with the parent."""
-        _inherited.append(self._link)
+        if self._link is not None:
+            _inherited.append(self._link)
         self._link = None
         self._until = self._asked = 0.0
         self._node = 0

@@ -39,7 +39,7 @@ def unfit(error: BaseException) -> Invalid:
     return Invalid.one("value", "bad_value", f"the database cannot hold it: {type(error).__name__}")
 
 
-_USES = ("read", "change", "find", "find_async", "version", "fence")
+_USES = ("read", "read_beside", "change", "find", "find_async", "version", "fence")
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,12 +53,13 @@ class HostDatabase:
         self._find = (text(lookup_sql(self.dialect, "= :kid")), text(session_sql(self.dialect, "= :kid")))
         self.fence_store = None
         if self.dialect == "postgresql":
-            self.fence_store = FenceStore(lambda: self.engine, lambda: self._gate.inside())
+            self.fence_store = FenceStore(lambda: self._beside or self.engine, lambda: self._gate.inside())
         self._open()
 
     def _open(self) -> None:
         self._gate = Gate()
         self._at_rest = False
+        self._beside = _with_own_pool(self.engine) if self._has_pool and not self.engine.dialect.is_async else None
         self._presence = presence(self.path, exclusive=False) if self.path else None
         self._finder: Any = None
         if self.path:
@@ -76,6 +77,13 @@ class HostDatabase:
         """Open a transaction of the host's engine."""
         self.check_files()
         with self._begun() as connection:
+            yield SqlRows(connection)
+
+    @contextmanager
+    def read_beside(self) -> Iterator[SqlRows]:
+        """Open a transaction that only reads, although the caller may hold the last connection of the host's pool."""
+        self.check_files()
+        with self._begun(self._beside) as connection:
             yield SqlRows(connection)
 
     @contextmanager
@@ -123,8 +131,8 @@ class HostDatabase:
         return int(self._finder.fence())
 
     @contextmanager
-    def _begun(self) -> Iterator[Connection]:
-        with self._gate.inside(), translated(), self.engine.begin() as connection:
+    def _begun(self, engine: Engine | None = None) -> Iterator[Connection]:
+        with self._gate.inside(), translated(), (engine or self.engine).begin() as connection:
             yield connection
 
     def before_fork(self) -> None:
@@ -137,6 +145,8 @@ class HostDatabase:
             self._at_rest = self._gate.close(2 * self._timeout) and not taken
             if self._at_rest and isinstance(self.engine.pool, QueuePool) and not self.engine.dialect.is_async:
                 self.engine.dispose()
+                if self._beside is not None:
+                    self._beside.dispose()
         if self._finder is not None:
             self._finder.lock.acquire()
             self._finder.close()
@@ -150,7 +160,7 @@ class HostDatabase:
     def after_fork(self) -> None:
         """Begin anew in a forked child, with a new pool: what is in the old one belongs to the parent."""
         at_rest = self._at_rest or not self.path  # PostgreSQL keeps its locks itself
-        _inherited.append((self._finder, self.engine.pool))
+        _inherited.append((self._finder, self.engine.pool, self._beside))
         if self._has_pool:
             self.engine.dispose(close=False)
         self._leave()
@@ -165,6 +175,8 @@ class HostDatabase:
         """Close our own connection; the engine stays the host's."""
         if self._finder is not None:
             self._finder.close()
+        if self._beside is not None:
+            self._beside.dispose()
         self._leave()
 
     def _leave(self) -> None:
@@ -174,6 +186,14 @@ class HostDatabase:
 
 
 _inherited: list[object] = []
+
+
+def _with_own_pool(engine: Engine) -> Engine:
+    """Return an engine with the connections of another one, and a pool of its own.
+
+    A Session that has committed waits for other processes while it still holds a connection of the host's pool.
+    """
+    return Engine(engine.pool.recreate(), engine.dialect, engine.url, hide_parameters=True)
 
 
 def _file_of(engine: Engine) -> str:

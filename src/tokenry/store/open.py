@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -39,6 +39,7 @@ __all__ = [
     "joined",
     "keyring_beside",
     "prepare",
+    "read_beside",
     "read_url",
     "refuse",
     "shares_changes",
@@ -160,6 +161,11 @@ def fence_of(database: Database) -> FenceStore | None:
     """Return where processes on PostgreSQL hear of each other's changes."""
     found: FenceStore | None = getattr(database, "fence_store", None)
     return found
+
+
+def read_beside(database: Database) -> AbstractContextManager[SqlRows]:
+    """Open a transaction that only reads, while the caller may still hold a connection of a host's pool."""
+    return database.read_beside() if isinstance(database, HostDatabase) else database.read()
 
 
 def check_files(database: Database) -> None:

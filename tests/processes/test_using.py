@@ -231,9 +231,7 @@ def test_a_session_settles_when_it_commits_and_not_with_a_savepoint(place: Place
 
 
 def test_a_session_settles_although_it_holds_the_only_connection(place: Place) -> None:
-    engine = create_engine(
-        place.url.replace("postgresql:", "postgresql+psycopg:"), pool_size=1, max_overflow=0
-    )
+    engine = create_engine(place.url.replace("postgresql:", "postgresql+psycopg:"), pool_size=1, max_overflow=0)
     other = place.open()
     other.owners.put("u")
     issued = other.keys.issue(owner="u", name="k")

@@ -39,7 +39,7 @@ class Want:
 
 
 class Subject:
-    """Something that is no key and has limits, as a grant has them. Its id tells nobody what it was."""
+    """Something that is no key and has limits, as a grant has them. Its id is a hash: whoever can guess it can check the guess."""
 
     __slots__ = ("counters", "id", "limits", "tenant_id")
 

@@ -150,7 +150,7 @@ class Leases:
     def with_returns(self, wants: Sequence[Want]) -> list[Want]:
         """Add what goes back of the same holders, such as shares of older versions: first it, then what is leased.
 
-        Lease what this returns: it is taken out, so that it goes back once.
+        Call this when a transaction is open that leases them: it is taken out, so that it goes back once.
         """
         with self._lock:
             if not self._returns:

@@ -87,6 +87,7 @@ class Metering:
         """
         try:
             with self._leasing.attempt() as seconds, self._store.change(durable=False, within=seconds) as rows:
+                wants = self._leases.with_returns(wants)
                 shares = rows.limits.lease(wants)
         except StoreUnavailable as error:
             if not self._limits_open:
@@ -132,7 +133,7 @@ class Metering:
             taken = self._leases.take(grant, cost, now)
             if not isinstance(taken, list):
                 return taken
-            if not (yield Lease(self._leases.with_returns(taken))):
+            if not (yield Lease(taken)):
                 return ()
             now = self._now()
         raise StoreUnavailable("the limits of this key are leased too slowly to count a verification; try again")

@@ -39,7 +39,7 @@ class Want:
 
 
 class Subject:
-    """Something that is no key and has limits, as a grant has them. Its id is a hash: whoever can guess it can check the guess."""
+    """Something that is no key and has limits, as a grant has them. Its id is a hash that a guess can be checked by."""
 
     __slots__ = ("counters", "id", "limits", "tenant_id")
 

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from tokenry.core.counters import Count, Place, Share, Want, lease
 from tokenry.core.counters import give_back as give_back_to
 from tokenry.core.grant import KEY_SHOWN, Grant
@@ -124,6 +126,20 @@ def test_what_goes_back_is_not_lost_by_a_question_that_nobody_leases_for() -> No
     verify(leases, store, new, 0)
     give_back(leases, store, 0, everything=True)
     assert store.taken("minute", 0) == 1
+
+
+def test_there_are_so_many_counters_at_most_and_a_forgotten_one_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokenry.runtime.leases._COUNTERS_MAX", 10)
+    leases, store, first = Leases(), Store(), a_grant(Limit("first", 1000, 60))
+    assert not isinstance(verify(leases, store, first, 0), Refused)
+    for number in range(30):
+        assert not isinstance(verify(leases, store, a_grant(Limit(f"n{number}", 1000, 60)), 0), Refused)
+        assert len(leases._counters) <= 10
+    for _ in range(999):
+        assert not isinstance(verify(leases, store, first, 0), Refused)
+    assert isinstance(verify(leases, store, first, 0), Refused)
+    give_back(leases, store, 0, everything=True)
+    assert {store.taken(f"n{number}", 0) for number in range(30)} == {1}
 
 
 def test_a_used_up_limit_is_asked_about_once_a_verification() -> None:

@@ -43,6 +43,8 @@ _SOON = 32
 _SLICE = 500
 """How many counters are looked at before others may have the lock."""
 _FORGET = 60 * SECOND
+_COUNTERS_MAX = 100_000
+"""About a kilobyte each: of subjects there may be as many as there are addresses."""
 
 
 class Counter:
@@ -211,7 +213,8 @@ class Leases:
                             returns.append(counter.want(counter.units))
                             counter.units, counter.left, counter.low = 0, None, 0
                     elif not everything and now - counter.used_at > _FORGET:
-                        self._counters.pop(place, None)
+                        if self._counters.get(place) is counter:
+                            del self._counters[place]
                         counter.left = None  # so that a grant that still holds it finds its successor
             # Requests wait for the lock, and for the interpreter.
             time.sleep(0)
@@ -225,6 +228,8 @@ class Leases:
             place = (holder_id, limit.name)
             counter = self._counters.get(place)
             if counter is None:
+                if len(self._counters) >= _COUNTERS_MAX:
+                    self._forget_oldest()
                 counter = self._counters[place] = Counter(tenant_id, holder_id, limit, version, now)
             elif version > counter.version or (version == counter.version and limit != counter.limit):
                 # Even if the limit is the same: others may have been given more by a version in between.
@@ -234,6 +239,13 @@ class Leases:
             found.append(counter)
         grant.counters = tuple(found)
         return grant.counters  # type: ignore[no-any-return]
+
+    def _forget_oldest(self) -> None:
+        """Forget the counter that was made first; what it holds goes back."""
+        counter = self._counters.pop(next(iter(self._counters)))
+        if counter.units:
+            self._returns.append(counter.want(counter.units))
+        counter.units, counter.left = 0, None  # so that a grant that still holds it finds its successor
 
     def _spend(self, counters: tuple[Counter, ...], cost: int, now: int) -> Taken:
         for counter in counters:

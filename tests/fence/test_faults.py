@@ -26,7 +26,7 @@ def check(rig: Rig, slow_max: int) -> None:
     assert rig.outcome.stale == []
     assert len(rig.outcome.slow) <= slow_max, rig.outcome.slow
     assert not rig.outcome.slow or max(rig.outcome.slow) < SLOW_SECONDS_MAX
-    assert rig.outcome.ended > 50
+    assert rig.outcome.ended > 20
     assert rig.outcome.from_memory > 0.3
 
 
@@ -115,9 +115,9 @@ def test_the_rig_sees_a_fence_that_is_broken(durable_server: Postgres, tmp_path:
 
 def test_the_rig_sees_a_lease_that_a_timer_turns_into_a_flag(durable_server: Postgres, tmp_path: Path) -> None:
     with Rig(durable_server, tmp_path, KEYS, broken="a timer sets a flag") as rig:
-        for turn in range(3):
+        for turn in range(12):
             rig.after(0.5 + 5 * turn, lambda: rig.signal(0, signal.SIGSTOP))
             rig.after(0.5 + 5 * turn + LEASE_SECONDS + 1, lambda: rig.signal(0, signal.SIGCONT))
-        seconds = for_seconds(16)
+        seconds = for_seconds(60)
         rig.end_while(lambda: seconds() and not (rig.outcome.ended % 20 == 0 and rig.find_stale()))
     assert rig.outcome.stale

@@ -112,7 +112,7 @@ def test_nothing_is_renewed_ahead_where_nothing_runs_in_the_background() -> None
     verify(site.leases, site.store, grant, 0)
     assert isinstance(site.leases.take(grant, 99, 0), tuple)
     assert site.leases.due(0) == []
-    assert threading.active_count() == 1
+    assert site.leasing._thread is None
 
 
 def test_an_error_reaches_everybody_who_asked_and_the_thread_goes_on(site: Site) -> None:

@@ -91,7 +91,7 @@ class Fence:
 
     def holds(self) -> bool:
         """Tell whether what is remembered is true right now. A timer must not tell that: it could be late."""
-        # Every verification does this: a call of `clock` would cost half as much again.
+        # Every verification does this, so it calls nothing else.
         return _gettime(_BOOT) < self._until
 
     def moved(self, turn: Turn) -> None:

@@ -41,6 +41,7 @@ class Memory:
     def __init__(self, entries: int, trust: Trust | None = None) -> None:
         self.entries = entries
         self._trust = trust
+        self._holds = trust.holds if trust is not None else None
         self.forget()
 
     def forget(self) -> None:
@@ -62,7 +63,7 @@ class Memory:
     def watch(self, trust: Trust) -> None:
         """Trust memory from now on only as long as `trust` holds."""
         if self._trust is None:
-            self._trust = trust
+            self._trust, self._holds = trust, trust.holds
             self.clear()
 
     def is_trusted(self) -> bool:
@@ -73,7 +74,7 @@ class Memory:
         """Return the grant of a key that was proved before, or None."""
         if not self._grants:
             return None
-        if self._trust is not None and not self._trust.holds():
+        if self._holds is not None and not self._holds():
             return None
         grant = self._grants.get(kid)
         if grant is None or not hmac.compare_digest(grant.proof, self._proof(text)):
@@ -82,13 +83,13 @@ class Memory:
 
     def holds(self, grant: Grant) -> bool:
         """Tell whether a grant is still the one that is remembered: then who proved it once has proved it."""
-        if self._trust is not None and not self._trust.holds():
+        if self._holds is not None and not self._holds():
             return False
         return self._grants.get(grant.kid) is grant
 
     def known(self, kid: str) -> Grant | None:
         """Return the grant of a kid, whoever asks: a token that hangs on it was proved by its signature."""
-        if self._trust is not None and not self._trust.holds():
+        if self._holds is not None and not self._holds():
             return None
         return self._grants.get(kid)
 

@@ -158,6 +158,7 @@ class Rig:
 
     def __exit__(self, *error: object) -> None:
         for timer in self._timers:
+            timer.cancel()  # one that has begun is waited for
             timer.join()
         self.proxy.hole = self.proxy.half = False
         self._book.end()

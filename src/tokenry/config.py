@@ -305,11 +305,15 @@ def shown_path(path: str | Path) -> str:
     return f"{folder}/…" if folder.strip("/") else f"{text[:4]}…"
 
 
+_GONE = 2
+
+
 class KeyringSource:
     """Where an instance has its keyring from. A file is read again when it changes: a rotation needs no restart."""
 
     def __init__(self, source: str | Path | Keyring | None, beside: Path | None, *, ephemeral: bool) -> None:
         self._ephemeral = ephemeral
+        self._missed = 0
         self.path: Path | None = None
         self._keyring: Keyring | None = None
         self._beside = beside if source is None else None
@@ -360,6 +364,7 @@ class KeyringSource:
     def renew(self, check: Callable[[Keyring], None]) -> None:
         """Take the file over if it has changed and `check` lets it pass; otherwise go on with what there is."""
         stamp = self._stamp()
+        self._miss()
         if self.path is None or self._keyring is None or stamp == self._seen:
             return
         try:
@@ -370,6 +375,12 @@ class KeyringSource:
         else:
             self._keyring = renewed
         self._seen = stamp
+
+    def _miss(self) -> None:
+        """Log once that the file is gone. Only the second look says so: it may be replaced at this moment."""
+        self._missed = 0 if self.path is None or self.path.exists() else self._missed + 1
+        if self._missed == _GONE:
+            _log.error("the keyring %s is gone: put it back from your copy, or no process can start again", self.path)
 
     def _read(self) -> Keyring:
         assert self.path is not None

@@ -11,7 +11,9 @@ from typing import Literal
 from sqlalchemy import text
 
 from .config import read_keyring_file
+from .core.credits import zone_of
 from .core.errors import ConfigError, StoreUnavailable
+from .core.model import Tenant
 from .installation import SYSTEM, Installation, host_command, operator_keys
 from .store import open as stores
 from .tokenry import Tokenry
@@ -138,11 +140,11 @@ def _sealing(tk: Tokenry) -> Iterator[Finding]:
 
 def _audit(tk: Tokenry) -> Iterator[Finding]:
     count = 0
-    for slug in tenant_slugs(tk):
-        report = tk.audit.check(tenant=slug)
+    for tenant in tenants(tk):
+        report = tk.audit.check(tenant=tenant.slug)
         count += report.entry_count
         for problem in report.problems:
-            yield Finding("audit log", "failed", f"tenant {slug}: {problem}")
+            yield Finding("audit log", "failed", f"tenant {tenant.slug}: {problem}")
         if report.problems:
             return
     yield Finding("audit log", "ok", f"entries as they were written: {count}")
@@ -176,6 +178,16 @@ def _fence(tk: Tokenry) -> Iterator[Finding]:
     yield Finding("fence", "warning" if gone else "ok", what)
 
 
+def _zones(tk: Tokenry) -> Iterator[Finding]:
+    for tenant in tenants(tk):
+        if zone_of(tenant.time_zone) is None:
+            what = (
+                f"this machine does not know {tenant.time_zone!r} of tenant {tenant.slug}: its credits are refilled at "
+                "midnight UTC. Install tzdata"
+            )
+            yield Finding("time zones", "warning", what)
+
+
 def _apart(tk: Tokenry) -> timedelta:
     if tk._database.dialect != "postgresql":
         return timedelta(0)
@@ -184,15 +196,15 @@ def _apart(tk: Tokenry) -> timedelta:
     return datetime.now(UTC) - there
 
 
-def tenant_slugs(tk: Tokenry) -> Iterator[str]:
-    """Yield the slug of every tenant."""
+def tenants(tk: Tokenry) -> Iterator[Tenant]:
+    """Yield every tenant."""
     cursor: str | None = None
     while True:
         page = tk.tenants.list(limit=100, cursor=cursor)
-        yield from (tenant.slug for tenant in page)
+        yield from page
         cursor = page.next_cursor
         if cursor is None:
             return
 
 
-_CHECKS: tuple[Callable[[Tokenry], Iterator[Finding]], ...] = (_operators, _sealing, _audit, _clock, _fence)
+_CHECKS: tuple[Callable[[Tokenry], Iterator[Finding]], ...] = (_operators, _sealing, _audit, _clock, _fence, _zones)

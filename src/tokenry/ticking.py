@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .core.breaker import NOT_ANSWERING, Breaker
 from .core.errors import StoreUnavailable
-from .service import canary, key_credits, limits, sessions, signing_keys, usage
+from .service import canary, purging, signing_keys, usage
 from .store import open as stores
 
 if TYPE_CHECKING:
@@ -117,10 +117,7 @@ class Ticking:
             usage.tell_failed(self._context, failed)
         more = usage.tell_expiring(self._context)
         signing_keys.upkeep(self._context)
-        sessions.purge(self._context)
-        limits.purge(self._context)
-        key_credits.purge(self._context)
-        return more
+        return purging.purge(self._context) or more
 
     def _give_back(self, *, everything: bool = False) -> None:
         now = self._now()

@@ -96,6 +96,17 @@ def test_a_lost_operator_is_remarked_on(run: Shell) -> None:
     assert "--new-operator-key" in found["operator key"]["message"]
 
 
+def test_a_time_zone_that_this_machine_does_not_know_is_remarked_on(run: Shell) -> None:
+    assert "time zones" not in findings(run("doctor", "--json"))
+    connection = sqlite3.connect(DATABASE)
+    connection.execute("UPDATE tokenry_tenant SET time_zone = 'Europe/Atlantis'")
+    connection.commit()
+    connection.close()
+    found = findings(run("doctor", "--json"))
+    assert found["time zones"]["status"] == "warning"
+    assert "Europe/Atlantis" in found["time zones"]["message"]
+
+
 def test_entries_that_nobody_seals_are_remarked_on(run: Shell) -> None:
     connection = sqlite3.connect(DATABASE)
     connection.execute("UPDATE tokenry_audit_entry SET position = NULL, chain = NULL, at = at - 3600000000")

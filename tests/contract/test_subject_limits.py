@@ -9,7 +9,8 @@ import pytest
 
 from tests.contract.conftest import Issue
 from tests.contract.places import Installation
-from tokenry import Invalid, Limit
+from tokenry import Invalid, Limit, Tokenry
+from tokenry.service import purging
 from tokenry.testing import FakeClock
 from tokenry.types import NestedCall, NotAllowed
 
@@ -94,6 +95,17 @@ def test_counters_of_subjects_go_a_day_after_their_window_and_those_of_keys_stay
         tk.close()
         assert rows() == count
         tk = installation.open()
+
+
+def test_upkeep_removes_a_batch_at_a_time_and_says_whether_there_are_more(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "_BATCH", 2)
+    with Tokenry("sqlite://", clock=clock) as tk:
+        for number in range(5):
+            assert tk.limits.take("emails", f"user {number}", limits=[MINUTE])
+        clock.advance(timedelta(days=2))
+        assert [tk._upkeep() for _ in range(4)] == [True, True, False, False]
 
 
 @pytest.mark.rules

@@ -99,6 +99,7 @@ def test_a_mistake_with_the_file_stops_nobody_and_is_made_good_by_the_right_one(
         assert tk.verify(secret)
     assert tk.verify(tk.keys.issue(owner="u", name="another").secret)
     assert ("not taken over" in caplog.text) is (mistake != "gone")
+    assert caplog.text.count("is gone: put it back") == (mistake == "gone")
 
     if mistake == "open to others":
         path.chmod(0o600)

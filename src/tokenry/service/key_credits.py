@@ -29,8 +29,6 @@ from .seeing import visible
 from .spending import current, locked
 
 _HELD_MIN, _HELD_MAX = timedelta(seconds=1), timedelta(days=30)
-_KEPT = timedelta(days=1)
-_BATCH = 500
 
 
 class KeyCredits(Generic[B]):
@@ -179,15 +177,6 @@ class KeyCredits(Generic[B]):
             key = visible(scene, id, READ)
             found = scene.rows.credits.open_holds(scene.tenant.id, key.id, micros(scene.now), rules.HOLDS_MAX)
             return tuple(found)
-
-
-def purge(context: Context) -> None:
-    """Remove holds that ended more than a day ago, in batches."""
-    while True:
-        with context.store.change(durable=False) as rows:
-            count = rows.credits.purge_holds(context.now() - _KEPT, _BATCH)
-        if count < _BATCH:
-            return
 
 
 def _changeable(change: Change, id: str) -> tuple[Key, Account]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Generic
 
 from tokenry.core import fields
@@ -25,9 +24,6 @@ from tokenry.core.verdict import Refused, states_of
 
 from .context import B, Context, Scene
 from .verify import COST_MAX
-
-_KEPT = timedelta(days=1)
-_BATCH = 500
 
 
 class Limits(Generic[B]):
@@ -70,15 +66,6 @@ class Limits(Generic[B]):
         if isinstance(taken, Refused):
             return LimitsTaken(False, taken.limits, taken.retry_after, taken.limited_by)
         return LimitsTaken(True, states_of(taken))
-
-
-def purge(context: Context) -> None:
-    """Remove the counters of subjects whose windows ended long ago, in batches."""
-    while True:
-        with context.store.change(durable=False) as rows:
-            count = rows.limits.purge(context.now() - _KEPT, _BATCH)
-        if count < _BATCH:
-            return
 
 
 def states(scene: Scene, key: Key) -> tuple[LimitState, ...]:

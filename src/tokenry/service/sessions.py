@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Generic
 
 from tokenry.core import fields, scopes
@@ -27,8 +26,6 @@ from .paging import page, place_of
 
 READ = "tokenry:sessions:read"
 WRITE = "tokenry:sessions:write"
-_BATCH = 500
-_KEPT = timedelta(days=30)
 
 
 class Sessions(Generic[B]):
@@ -202,15 +199,6 @@ def of_refresh(context: Context, refresh: str, tenant: str | None) -> Session | 
         except NotFound:
             return None
     return found.session if tenant in (None, found.tenant.slug) else None
-
-
-def purge(context: Context) -> None:
-    """Remove sessions that ended long ago, in batches."""
-    while True:
-        with context.store.change(durable=False) as rows:
-            count = rows.sessions.purge(context.now() - _KEPT, _BATCH)
-        if count < _BATCH:
-            return
 
 
 def _holder(change: Change, asked: object) -> Owner | None:

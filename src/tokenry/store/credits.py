@@ -169,6 +169,7 @@ class CreditRows:
         """
         row = credit_hold.c
         ended = select(row.tenant_id, row.key_id, row.id).where(row.ended_at < micros(before)).limit(limit)
+        ended = ended.with_for_update(skip_locked=True)
         statement = delete(credit_hold).where(tuple_(row.tenant_id, row.key_id, row.id).in_(ended))
         return self._connection.execute(statement).rowcount
 

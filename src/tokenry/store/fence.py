@@ -174,10 +174,9 @@ class Link:
         if self._hears_hints:
             poll.register(self._driver.fileno(), select.POLLIN)
         if poll.poll(seconds * 1000) and self._hears_hints:
-            with translated():
-                self._driver.pgconn.consume_input()
-                while self._driver.pgconn.notifies():
-                    pass
+            self._driver.pgconn.consume_input()
+            while self._driver.pgconn.notifies():
+                pass
 
     def _hint(self, _: object) -> None:
         self._hinted = True

@@ -312,6 +312,10 @@ class KeyRows:
 
     def delete(self, tenant: Tenant, ids: Sequence[str]) -> None:
         """Remove keys with their secrets, usage, counters and credits."""
+        counter = limit_counter.c
+        counters = select(counter.name).where(counter.tenant_id == tenant.id, counter.holder_id.in_(ids))
+        # In the order in which leases lock them: or a lease and this wait for each other.
+        self._connection.execute(counters.order_by(counter.holder_id, counter.name).with_for_update())
         of_key = [table.c.key_id for table in (secret, usage_hour, credit, credit_hold)]
         for column in (*of_key, limit_counter.c.holder_id):
             table = column.table

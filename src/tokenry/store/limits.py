@@ -104,6 +104,7 @@ class LimitRows:
         """Remove counters of subjects whose windows ended before a moment; return how many, at most `limit`."""
         row = limit_counter.c
         ended = select(row.tenant_id, row.holder_id, row.name).where(row.ends_at < micros(before)).limit(limit)
+        ended = ended.with_for_update(skip_locked=True)  # nobody who holds some of them is waited for
         statement = delete(limit_counter).where(tuple_(row.tenant_id, row.holder_id, row.name).in_(ended))
         return self._connection.execute(statement).rowcount
 

@@ -158,7 +158,7 @@ class SessionRows:
     def purge(self, before: datetime, limit: int) -> int:
         """Remove sessions that ended long ago."""
         over = or_(session.c.expires_at < micros(before), session.c.revoked_at < micros(before))
-        ended = select(session.c.id).where(over).limit(limit)
+        ended = select(session.c.id).where(over).limit(limit).with_for_update(skip_locked=True)
         return self._connection.execute(delete(session).where(session.c.id.in_(ended))).rowcount
 
     def needing(self, generation: str, now: datetime) -> int:

@@ -67,6 +67,8 @@ class _State:
 
     def __init__(self, app: Flask, tk: Tokenry | None) -> None:
         self._config = app.config
+        # Compared at every request: what did not change is the same object, so that costs little.
+        self._last = dict(app.config)
         self._is_given = tk is not None
         self._opening: dict[str, Any] | None = None
         self._read()
@@ -76,8 +78,10 @@ class _State:
     @property
     def guard(self) -> Guard:
         """The guard, made anew when an option has changed."""
-        if _configured(self._config) != self._seen:
-            self._read()
+        if self._config != self._last:
+            if _configured(self._config) != self._seen:
+                self._read()
+            self._last = dict(self._config)
         return self._guard
 
     def _read(self) -> None:
@@ -159,8 +163,8 @@ class FlaskTokenry(Hooks, Decorators):
     def _admit(self, demand: Demand, optional: bool) -> AnyValid | Problem | None:
         """Put the credential of this request into `g`; return it, or why the request must not pass."""
         state, store = _state(), cast("Any", g)._get_current_object()
-        facts = of_environ(request.environ)
-        found = steps.run(steps.admit(state.verify, state.guard, facts, demand.at(state.guard), optional=optional))
+        guard, facts = state.guard, of_environ(request.environ)
+        found = steps.run(steps.admit(state.verify, guard, facts, demand.at(guard), optional=optional))
         user = None
         if isinstance(found, Valid) and self._load_user is not None:
             user = self._load_user(found.owner.external_id)

@@ -4,9 +4,14 @@ UV_VERSION := 0.13.8
 BIN := .venv/bin
 UV := $(BIN)/uv
 LOWEST := .venv-lowest
+COMPILED := .venv-compiled
 # What tests and benchmarks run for real, as PROGRAM=PACKAGE of Debian.
 PROGRAMS := nginx=nginx-light caddy=caddy chromium=chromium slowhttptest=slowhttptest curl=curl \
 	pgbouncer=pgbouncer
+# What a compiler needs, in the same form. Python's headers lie where Python says.
+COMPILER = cc=gcc /usr/include/stdio.h=libc6-dev $(shell $(BIN)/python -c \
+	'import sysconfig; print(sysconfig.get_path("include"))')/Python.h=python3-dev
+TESTED_COMPILED := tests/contract tests/house tests/api/lane tests/core tests/runtime tests/service tests/fuzz
 PYTEST := python -m pytest -n auto --maxprocesses 8
 
 # A stamp says that a step is done; it lies inside what it speaks of, so that deleting that undoes it.
@@ -14,6 +19,8 @@ UV_READY := .venv/.uv-$(UV_VERSION)
 RUN_READY := .venv/.run-ready
 DEV_READY := .venv/.dev-ready
 LOWEST_READY := $(LOWEST)/.ready
+COMPILED_READY := $(COMPILED)/.ready
+WHEEL_READY := build/wheel/.ready
 NODE := tests/clients tests/typing
 NODE_READY := $(NODE:=/node_modules/.ready)
 
@@ -26,7 +33,7 @@ endif
 unexport VIRTUAL_ENV
 unexport UV_PROJECT_ENVIRONMENT
 
-.PHONY: help serve test test-main test-lowest check fix bench chaos mutate released lock clean
+.PHONY: help serve test test-main test-compiled test-lowest wheel check fix bench chaos mutate released lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -35,14 +42,21 @@ help:
 serve: $(RUN_READY) ## start the server on ./tokenry-data
 	$(BIN)/tokenry serve
 
-test: test-main test-lowest ## every test, then the contract suite on the lowest allowed dependencies
+test: test-main test-compiled test-lowest ## every test, then parts on the compiled form and on the lowest dependencies
 
 test-main: $(DEV_READY) $(NODE_READY)
 	.ci/debian $(PROGRAMS)
 	$(BIN)/$(PYTEST)
 
+test-compiled: $(DEV_READY)
+	.ci/debian $(COMPILER)
+	$(MAKE) --no-print-directory $(COMPILED_READY)
+	TOKENRY_TEST_STORES=sqlite $(COMPILED)/bin/$(PYTEST) $(TESTED_COMPILED)
+
 test-lowest: $(LOWEST_READY) | test-main
 	TOKENRY_TEST_STORES=sqlite $(LOWEST)/bin/$(PYTEST) tests/contract
+
+wheel: $(WHEEL_READY) ## build a wheel for this platform with a compiled hot path, in build/wheel
 
 check: $(DEV_READY) ## lint, format, types, architecture
 	$(BIN)/ruff check
@@ -76,7 +90,7 @@ lock: $(UV_READY) ## resolve dependencies anew, after a change in pyproject.toml
 		--output-file tests/lowest.txt pyproject.toml
 
 clean: ## remove environments, caches and build results, never data
-	rm -rf .venv .venv-lowest .venv-peers $(NODE:=/node_modules) build dist htmlcov .coverage .coverage.* .hypothesis \
+	rm -rf .venv .venv-lowest .venv-compiled .venv-peers $(NODE:=/node_modules) build dist htmlcov .coverage .coverage.* .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
@@ -104,4 +118,14 @@ $(LOWEST_READY): pyproject.toml tests/lowest.txt $(UV_READY)
 	$(UV) venv --quiet --clear --python $(BIN)/python $(LOWEST)
 	$(UV) pip sync --quiet --python $(LOWEST)/bin/python --require-hashes tests/lowest.txt
 	$(UV) pip install --quiet --python $(LOWEST)/bin/python --no-deps --editable .
+	touch $@
+
+$(WHEEL_READY): hatch_build.py pyproject.toml $(shell find src -name '*.py') $(DEV_READY)
+	rm -rf build
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 $(UV) build --wheel --no-build-isolation --python $(BIN)/python --out-dir $(@D)
+	touch $@
+
+$(COMPILED_READY): $(WHEEL_READY)
+	UV_PROJECT_ENVIRONMENT=$(COMPILED) $(UV) sync --quiet --frozen --all-extras --no-install-project --python $(BIN)/python
+	$(UV) pip install --quiet --python $(COMPILED)/bin/python --no-deps --reinstall build/wheel/*.whl
 	touch $@

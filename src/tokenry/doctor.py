@@ -13,6 +13,7 @@ from sqlalchemy import text
 from .config import read_keyring_file
 from .core.credits import zone_of
 from .core.errors import ConfigError, StoreUnavailable
+from .core.form import FORM
 from .core.model import Tenant
 from .installation import SYSTEM, Installation, host_command, operator_keys
 from .store import open as stores
@@ -39,7 +40,7 @@ class Finding:
 
 def examine(installation: Installation) -> tuple[Finding, ...]:
     """Make every check that can be made, changing nothing but sealing what waits in the audit log."""
-    findings = [*_sqlite(installation), *_keyring_file(installation)]
+    findings = [_form(), *_sqlite(installation), *_keyring_file(installation)]
     try:
         revision = installation.revision()
         findings.append(Finding("database", "ok", f"{installation.shown_url()} can be reached"))
@@ -62,6 +63,12 @@ def examine(installation: Installation) -> tuple[Finding, ...]:
     except ConfigError as error:
         findings.append(Finding("keyring", "failed", error.message))
     return tuple(findings)
+
+
+def _form() -> Finding:
+    if FORM == "compiled":
+        return Finding("form", "ok", "compiled: verifications run as machine code")
+    return Finding("form", "ok", "pure Python: a wheel that `make wheel` builds from the sources verifies faster")
 
 
 def _keyring_file(installation: Installation) -> Iterator[Finding]:

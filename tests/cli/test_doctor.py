@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cli.conftest import Answer, Shell
+from tokenry.edge import FORM
 
 DATABASE = Path("tokenry-data/tokenry.db")
 KEYRING = Path("tokenry-data/tokenry.db.keyring")
@@ -20,6 +21,8 @@ def test_a_healthy_installation_passes(run: Shell) -> None:
     assert found["keyring place"]["status"] == "warning"
     assert {"keyring file", "database", "revision", "keyring", "operator key", "audit log", "clock"} <= set(found)
     assert "warning" in run("doctor").out
+    assert found["form"]["status"] == "ok"
+    assert found["form"]["message"].startswith(FORM)
 
 
 def test_a_keyring_elsewhere_is_not_warned_about(ready: Shell) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from ..core import mistakes
 from ..core.decide import OPERATOR_ENVIRONMENT, Ask
 from ..core.errors import ERRORS_MAX, LIST_MAX, no_owner
+from ..core.form import FORM
 from ..core.grant import Grant, size_of_grant
 from ..core.key_fields import CHECKS as KEY_CHECKS
 from ..core.lengths import record_of, written
@@ -255,6 +256,7 @@ def taken_of(verdict: Valid) -> Taken:
 __all__ = [
     "ENTRY_BYTES",
     "ERRORS_MAX",
+    "FORM",
     "HIDDEN",
     "KEY_CHECKS",
     "KIB",

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tokenry import __version__
 from tokenry.api.process.counters import Counters
 from tokenry.api.process.metrics import Metrics
+from tokenry.edge import FORM
 
 
 async def ready() -> str:
@@ -46,6 +48,7 @@ def test_a_scrape_shows_what_was_counted() -> None:
     assert shown["tokenry_ready", (worker,)] == 0
     assert shown["process_resident_memory_bytes", (worker,)] > 1_000_000
     assert shown["tokenry_worker_up", (worker,)] == 1
+    assert shown["tokenry_info", (("form", FORM), ("version", __version__), worker)] == 1
 
 
 def test_a_scrape_of_one_worker_shows_all_and_says_who_is_missing(tmp_path: Path) -> None:
@@ -80,4 +83,4 @@ def test_a_worker_that_hangs_delays_a_scrape_for_seconds_at_most(tmp_path: Path)
 
 def test_labels_are_of_a_fixed_vocabulary() -> None:
     text = asyncio.run(Metrics(counters(1), ready=ready)()).decode()
-    assert set(re.findall(r'(\w+)="', text)) <= {"route", "status", "code", "worker", "version"}
+    assert set(re.findall(r'(\w+)="', text)) <= {"route", "status", "code", "worker", "version", "form"}

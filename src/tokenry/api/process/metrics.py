@@ -12,7 +12,7 @@ import msgspec
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
 
 import tokenry
-from tokenry.edge import FenceState, encode
+from tokenry.edge import FORM, FenceState, encode
 
 from .counters import Counters
 
@@ -97,7 +97,8 @@ class Metrics:
             yield Family(f"tokenry_{name}", "gauge", about, [Sample({}, value)])
         if (fence := self._fence()) is not None:
             yield from _of_fence(fence)
-        yield Family("tokenry_info", "gauge", "The version that runs.", [Sample({"version": tokenry.__version__}, 1)])
+        info = Sample({"version": tokenry.__version__, "form": FORM}, 1)
+        yield Family("tokenry_info", "gauge", "The version that runs, and its form: pure or compiled.", [info])
         for metric in _PROCESS.collect():
             samples = [Sample(dict(sample.labels), sample.value) for sample in metric.samples]
             yield Family(metric.name, metric.type, metric.documentation, samples)

@@ -6,10 +6,11 @@ import platform
 import sqlite3
 import sys
 
-from . import limits, management, scale, server, sessions
+from . import management, scale, server, sessions
 from .extensions import on_frameworks
 from .fence import on_fence
 from .flood import beside_junk
+from .hot import on_hot_path
 from .measure import Report
 from .postgres import on_postgres
 from .serving import starting
@@ -25,10 +26,8 @@ PARTS = (
     "issuing",
     "weight",
     "start",
+    "hot",
     "server",
-    "server-lookup",
-    "server-postgres",
-    "limits",
     "flood",
     "sessions",
     "tokens",
@@ -45,6 +44,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which parts; all by default")
     parser.add_argument("--keys", type=int, default=1_000_000, help="how many keys the large databases hold")
+    parser.add_argument("--quick", action="store_true", help="hot: one short round of the cases that matter most")
+    parser.add_argument("--only", default="", metavar="TEXT", help="hot: the cases that have this in their name")
     asked = parser.parse_args()
     chosen = asked.parts or PARTS
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} processors")
@@ -58,10 +59,8 @@ def main() -> int:
         "issuing": lambda: issuing(report),
         "weight": lambda: weight(report),
         "start": lambda: starting(report),
+        "hot": lambda: on_hot_path(report, asked.keys, quick=asked.quick, only=asked.only),
         "server": lambda: server.on_server(report),
-        "server-lookup": lambda: server.without_memory(report, asked.keys),
-        "server-postgres": lambda: server.on_postgres(report),
-        "limits": lambda: limits.on_server(report),
         "flood": lambda: beside_junk(report),
         "sessions": lambda: sessions.on_server(report),
         "tokens": lambda: sessions.first_seen(report),

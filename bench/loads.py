@@ -47,14 +47,24 @@ def request_bytes(method: str, path: str, fields: dict[str, str], body: bytes = 
 
 def load(port: int, requests: Iterable[bytes], *, connections: int = 64, seconds: float = SECONDS) -> Load:
     """Send the requests round and round over kept connections, and measure."""
+    texts = ",\n".join(_lua(request) for request in requests)
+    return wrk(
+        port,
+        f"local all = {{{texts}}}\nlocal i, n = 0, #all\nrequest = function() i = i % n + 1; return all[i] end\n",
+        connections=connections,
+        seconds=seconds,
+    )
+
+
+def wrk(port: int, script: str, *, connections: int = 64, seconds: float = SECONDS) -> Load:
+    """Send what `request` of a script returns, as fast as answers come, and measure."""
     with tempfile.TemporaryDirectory() as folder:
-        texts = ",\n".join(_lua(request) for request in requests)
-        script = Path(folder, "load.lua")
-        script.write_text(
-            f"local all = {{{texts}}}\nlocal i, n = 0, #all\nrequest = function() i = i % n + 1; return all[i] end\n"
+        path = Path(folder, "load.lua")
+        path.write_text(
+            f"{script}\n"
             "done = function(_, latency) io.write(string.format(' 99.9%% %dus\\n', latency:percentile(99.9))) end\n"
         )
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(path)]
         out = subprocess.run([*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, check=True).stdout
     found = re.search(r"Requests/sec:\s+([\d.]+)", out)
     assert found, out
@@ -74,8 +84,8 @@ def _latency(out: str, share: str) -> float:
 
 
 @contextmanager
-def nginx(port: int, locations: str, upstreams: str = "") -> Iterator[None]:
-    """Run one nginx worker with these locations."""
+def nginx(port: int, locations: str, upstreams: str = "") -> Iterator[int]:
+    """Run one nginx worker with these locations; yield its process id."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "nginx.conf")
         config.write_text(
@@ -86,8 +96,8 @@ def nginx(port: int, locations: str, upstreams: str = "") -> Iterator[None]:
             f"uwsgi_temp_path {folder}; scgi_temp_path {folder};\n"
             f"server {{ listen 127.0.0.1:{port}; default_type application/json; {locations} }} }}\n"
         )
-        with running(["nginx", "-c", str(config)], port):
-            yield
+        with running(["nginx", "-c", str(config)], port) as process:
+            yield process.pid
 
 
 @contextmanager

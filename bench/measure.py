@@ -3,7 +3,11 @@
 import time
 from collections.abc import Callable
 
+import tokenry.service.verify
+
 ROUNDS = 5
+COMPILED = not str(tokenry.service.verify.__file__).endswith(".py")
+"""Which form of the hot path runs."""
 
 
 def seconds_each(work: Callable[[], object], count: int, rounds: int = ROUNDS) -> float:

@@ -37,10 +37,10 @@ def on_server(report: Report) -> None:
             ours = _refreshing(report, server, caller, folder)
             fields = {"Authorization": f"Bearer {caller}", "Content-Type": _FORM}
             introspect = request_bytes("POST", "/oauth/introspect", fields, f"token={access}".encode())
-            beside_nginx(report, server, "POST /oauth/introspect", [introspect], ratio=0.50, alone=False)
+            beside_nginx(report, server, "POST /oauth/introspect", [introspect], ratio=0.50)
             fields = {"Authorization": f"Bearer {caller}", "Content-Type": "application/json"}
             verify = request_bytes("POST", "/v1/verify", fields, json.dumps({"credential": access}).encode())
-            beside_nginx(report, server, "POST /v1/verify of an access token", [verify], ratio=0.50, alone=False)
+            beside_nginx(report, server, "POST /v1/verify of an access token", [verify], ratio=0.50)
     refreshing(report, ours)
 
 

@@ -12,6 +12,7 @@ from .fence import on_fence
 from .flood import beside_junk
 from .hot import on_hot_path
 from .measure import Report
+from .pauses import of_the_loop
 from .postgres import on_postgres
 from .serving import starting
 from .verifying import from_memory, remembered, without_memory
@@ -27,6 +28,7 @@ PARTS = (
     "weight",
     "start",
     "hot",
+    "pauses",
     "server",
     "flood",
     "sessions",
@@ -60,6 +62,7 @@ def main() -> int:
         "weight": lambda: weight(report),
         "start": lambda: starting(report),
         "hot": lambda: on_hot_path(report, asked.keys, quick=asked.quick, only=asked.only),
+        "pauses": lambda: of_the_loop(report),
         "server": lambda: server.on_server(report),
         "flood": lambda: beside_junk(report),
         "sessions": lambda: sessions.on_server(report),

@@ -123,10 +123,10 @@ def once(port: int, request: bytes) -> bytes:
 
 
 @contextmanager
-def served(folder: str, url: str, **environment: str) -> Iterator[Serving]:
+def served(folder: str, url: str, module: str = "tokenry.cli", **environment: str) -> Iterator[Serving]:
     """Run a server on a database."""
     trusted = {"TOKENRY_TRUSTED_PROXIES": "127.0.0.1", "TOKENRY_DATABASE_URL": url}
-    serving = Serving(Path(folder), environment={**trusted, **environment})
+    serving = Serving(Path(folder), environment={**trusted, **environment}, module=module)
     try:
         yield serving
     finally:

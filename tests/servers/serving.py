@@ -26,13 +26,15 @@ PATIENCE = timedelta(seconds=60)
 class Serving:
     """One `tokenry serve` in a directory; `out` and `err` are what it has written so far."""
 
-    def __init__(self, directory: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, *arguments: str, environment: dict[str, str] | None = None, module: str = "tokenry.cli"
+    ) -> None:
         self.directory = directory
         self._out, self._err = directory / "serve.out", directory / "serve.err"
         ours = {name: value for name, value in os.environ.items() if not name.startswith("TOKENRY_")}
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tokenry.cli", "serve", "--port", "0", *arguments],
+                [sys.executable, "-m", module, "serve", "--port", "0", *arguments],
                 cwd=directory,
                 env={**ours, **(environment or {})},
                 stdin=subprocess.DEVNULL,

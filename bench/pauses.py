@@ -1,0 +1,79 @@
+"""The longest pauses of the server's event loop under 10,000 keys in rotation, and what each comes from."""
+
+import json
+import os
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from tokenry import Tokenry
+
+from .hot import SHARE, issue_caller, remember
+from .loads import wrk
+from .measure import Report
+from .paced import paced
+from .population import Like, fill_sqlite
+from .processor import prefer
+from .server import served
+from .traffic import ALLOWED, Traffic, bad_keys, in_rotation, presentations, questions
+
+KEYS = 10_000
+SHOWN = 15
+SECONDS = 12
+LONGEST_MS_MAX = 5.0
+"""What the process itself may do in one pause; what neighbours on the machine take is told apart."""
+
+
+def of_the_loop(report: Report) -> None:
+    """Send verifications at 70 % of saturation, a share of them bad, then forward-auth; name the sources of pauses."""
+    for route in ("verify", "auth"):
+        report.title(
+            f"Pauses of the event loop, {route} at {SHARE:.0%} of saturation ({KEYS:,} keys, 5 % bad requests)"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            url, written = f"sqlite:///{folder}/keys.db", Path(folder, "pauses.json")
+            with Tokenry(url) as tk:
+                caller = issue_caller(tk)
+                texts = fill_sqlite(tk, f"{folder}/keys.db", KEYS, Like(ALLOWED, ("minute", 10_000, 60), 1))
+                bad = bad_keys(tk, texts, 500)
+            order = in_rotation(texts, bad=bad, share=0.05)
+            traffic = Traffic(order, questions(caller) if route == "verify" else presentations(), frozenset(bad))
+            with served(folder, url, "bench.watched", BENCH_PAUSES=str(written), PYTHONPATH=str(Path.cwd())) as serving:
+                for pid in (os.getpid(), serving.process.pid):
+                    prefer(pid)
+                remember(serving.port, caller, set(texts))
+                rate = SHARE * wrk(serving.port, traffic.script(folder), seconds=2).rate
+                began = time.perf_counter()  # on Linux the same clock in every process
+                felt = paced(serving.port, list(traffic.requests(int(rate * SECONDS))), rate)
+            pauses = [one for one in json.loads(written.read_text()) if one["at"] > began]
+        _tell(report, pauses)
+        report.line(
+            f"{rate:,.0f} a second, p99", f"{felt.p99:.2f} ms", f"p50 {felt.p50:.2f}, longest {felt.longest:.1f}"
+        )
+
+
+def _tell(report: Report, pauses: list[dict[str, Any]]) -> None:
+    own = [min(one["took"], one["loop"] + one["others"]) for one in pauses]
+    longest = max([*own, 0.0]) * 1000
+    told = f"at most {LONGEST_MS_MAX:g}; {len(pauses)} over 1 ms in {SECONDS} s"
+    report.line("longest pause by the process's own work", f"{longest:.1f} ms", told, longest <= LONGEST_MS_MAX)
+    by: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in pauses:
+        by[_source(one)].append(one)
+    for source, some in sorted(by.items(), key=lambda each: -max(one["took"] for one in each[1]))[:SHOWN]:
+        worst = max(some, key=lambda one: one["took"])
+        parts = [f"{name} {worst[name] * 1000:.1f}" for name in ("loop", "others", "delayed", "collecting")]
+        told = f"{', '.join(parts)}, {worst['answered']:.0f} answers"
+        print(f"  {len(some):4} times, up to {worst['took'] * 1000:5.1f} ms ({told})  {source}", flush=True)
+
+
+def _source(pause: dict[str, Any]) -> str:
+    """Name what most of a pause went to: the loop itself, another thread beside it, or the collector."""
+    if pause["collecting"] > pause["took"] / 2:
+        return "the collector"
+    loop, *beside = pause["frames"]
+    if beside:
+        return " | ".join(beside)
+    return f"the loop itself: {loop}" if pause["loop"] > pause["took"] / 4 else "no processor"

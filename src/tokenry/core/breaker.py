@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from .errors import StoreUnavailable
 
@@ -27,7 +26,7 @@ class Breaker:
     def __init__(self, patience: float, probe_patience: float, clock: Callable[[], float]) -> None:
         self.patience = patience
         self.probe_patience = min(patience, probe_patience)
-        self._clock = clock
+        self.clock = clock
         self.forget()
 
     def forget(self) -> None:
@@ -36,26 +35,9 @@ class Breaker:
         self.is_open = False
         self._probe_at = 0.0
 
-    @contextmanager
-    def attempt(self) -> Iterator[float]:
-        """Yield how many seconds this call may wait; raise StoreUnavailable at once while the breaker is open."""
-        probing = self.is_open and self.begin_probe()
-        if self.is_open and not probing:
-            raise self.refusal()
-        began = self._clock()
-        succeeded = False
-        try:
-            yield self.probe_patience if probing else self.patience
-            succeeded = True
-        except StoreUnavailable:
-            if self._clock() - began >= _WAITED * self.patience:
-                self.open()
-            raise
-        finally:
-            if probing:
-                self.end_probe(succeeded=succeeded)
-            elif succeeded and self.is_open:
-                self.close()
+    def attempt(self) -> Attempt:
+        """Enter with how many seconds this call may wait; raise StoreUnavailable at once while the breaker is open."""
+        return Attempt(self)
 
     def open(self) -> None:
         """Answer at once from now on."""
@@ -73,7 +55,7 @@ class Breaker:
         The next probe is due a little after `end_probe`, or when this one must be over although nobody has said so.
         """
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             if now < self._probe_at:
                 return False
             self._probe_at = now + self.patience + _PROBE_EVERY
@@ -82,7 +64,7 @@ class Breaker:
     def end_probe(self, *, succeeded: bool) -> None:
         """Close the breaker after a successful probe; after any other the next one is due a little later."""
         with self._lock:
-            self._probe_at = self._clock() + _PROBE_EVERY
+            self._probe_at = self.clock() + _PROBE_EVERY
             if succeeded:
                 self.is_open = False
 
@@ -93,3 +75,32 @@ class Breaker:
             "changed. Try again, and see the log of `tokenry.store`",
             cause=NOT_ANSWERING,
         )
+
+
+class Attempt:
+    """One call of the database, as a context that yields how many seconds it may wait."""
+
+    __slots__ = ("_began", "_breaker", "_is_probe")
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker = breaker
+        self._is_probe = False
+        self._began = 0.0
+
+    def __enter__(self) -> float:
+        breaker = self._breaker
+        if breaker.is_open:
+            self._is_probe = breaker.begin_probe()
+            if breaker.is_open and not self._is_probe:
+                raise breaker.refusal()
+        self._began = breaker.clock()
+        return breaker.probe_patience if self._is_probe else breaker.patience
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        breaker = self._breaker
+        if isinstance(error, StoreUnavailable) and breaker.clock() - self._began >= _WAITED * breaker.patience:
+            breaker.open()
+        if self._is_probe:
+            breaker.end_probe(succeeded=error is None)
+        elif breaker.is_open and error is None:
+            breaker.close()

@@ -16,11 +16,12 @@ from tokenry.core.grant import Row
 
 from .connections import ImpatientAsync, prepare_after_async
 from .failures import unavailable
+from .held import HeldOnLoop, Statement, array_of
 from .lookup import is_session, lookup_sql, read, session_sql
 
 _log = logging.getLogger("tokenry.store")
-_FIND_MANY = lookup_sql("postgresql", "= any(%s)")
-_FIND_SESSIONS = session_sql("postgresql", "= any(%s)")
+_FIND_MANY = Statement(b"tokenry_find_many", lookup_sql("postgresql", "= any($1::text[])").encode())
+_FIND_SESSIONS = Statement(b"tokenry_find_sessions", session_sql("postgresql", "= any($1::text[])").encode())
 _BATCH = 256
 _LANES = 2
 _WORTH_A_LANE = 16
@@ -109,7 +110,7 @@ class Gathering:
         self._settings: dict[str, Any] = {"connect_timeout": max(2, round(self._limit) + 1), "options": options}
         self._breaker = breaker
         self._waiters: Final = Waiters(loop, self._limit)
-        self._idle: list[Any] = []
+        self._idle: list[HeldOnLoop] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._asking = 0
 
@@ -131,12 +132,12 @@ class Gathering:
             await asyncio.wait(self._tasks)
         self._waiters.close()
         while self._idle:
-            await self._idle.pop().connection.close()
+            self._idle.pop().close()
 
     def discard(self) -> None:
         """Close the held connections of an event loop that has ended."""
         while self._idle:
-            self._idle.pop().connection.pgconn.finish()
+            self._idle.pop().close()
 
     def _start(self, steps: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(steps)
@@ -201,25 +202,34 @@ class Gathering:
 
     async def _ask(self, kids: list[str]) -> dict[str, Row]:
         while True:
-            fresh = not self._idle
-            cursor = self._idle.pop() if self._idle else await self._connect()
+            held, fresh = self._take_idle(), False
+            if held is None:
+                held, fresh = await self._connect(), True
             try:
-                rows = await _find_many(cursor, kids)
+                rows = await _find_many(held, kids)
             except psycopg.errors.QueryCanceled:  # the connection is as good as before
-                self._idle.append(cursor)
+                self._idle.append(held)
                 raise
             except BaseException as error:
-                await cursor.connection.close()
+                held.close()
                 if fresh or not isinstance(error, psycopg.OperationalError):
                     raise
             else:
-                self._idle.append(cursor)
+                self._idle.append(held)
                 return rows
 
-    async def _connect(self) -> Any:
+    def _take_idle(self) -> HeldOnLoop | None:
+        """Return a held connection that nobody uses and the server has not closed meanwhile."""
+        while self._idle:
+            held = self._idle.pop()
+            if not held.is_closed:
+                return held
+        return None
+
+    async def _connect(self) -> HeldOnLoop:
         connection = await ImpatientAsync.connect(self._conninfo, autocommit=True, **self._settings)
         await prepare_after_async(connection, 0)
-        return connection.cursor(binary=True)
+        return HeldOnLoop(connection, self._loop)
 
 
 def fail(batch: Batch, message: str, cause: str) -> None:
@@ -242,13 +252,15 @@ def _fulfil(batch: Batch, rows: dict[str, Row]) -> None:
                 found.set_result(row)
 
 
-async def _find_many(cursor: Any, kids: list[str]) -> dict[str, Row]:
+async def _find_many(held: HeldOnLoop, kids: list[str]) -> dict[str, Row]:
     """Look secrets up in one statement, and in another one sessions, if there are any."""
     sessions = [kid for kid in kids if is_session(kid)]
     secrets = [kid for kid in kids if not is_session(kid)] if sessions else kids
     rows: dict[str, Row] = {}
     for statement, wanted in ((_FIND_MANY, secrets), (_FIND_SESSIONS, sessions)):
         if wanted:
-            await cursor.execute(statement, (wanted,))
-            rows.update((row.kid, row) for found in await cursor.fetchall() if (row := read(found)) is not None)
+            for found in await held.ask(statement, array_of(wanted)):
+                row = read(found)
+                if row is not None:
+                    rows[row.kid] = row
     return rows

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 from .async_groups import AsyncGroups, AsyncJoined
 from .awaited import awaited
 from .config import Settings, load
-from .core.decide import ClientAddress, Question
+from .core.decide import ClientAddress, Question, read_ask
 from .core.errors import ConfigError
 from .core.keyring import Keyring
 from .core.model import Clock
@@ -29,7 +29,7 @@ from .core.token import OfflineValid, OfflineVerdict
 from .core.verdict import AnyValid, Explanation, Verdict
 from .runtime.leasing import Gathered
 from .service.owner_loaders import OwnerLoader
-from .service.verify import Find, Lease, Wait, read_ask, required, text_of
+from .service.verify import Find, Lease, Wait, required, text_of
 from .store import open as stores
 from .tokenry import Tokenry
 from .turning import without_blocking

@@ -14,7 +14,7 @@ from typing import Any, Literal, Unpack, overload
 
 from .config import KeyringSource, Settings, load
 from .core.breaker import Breaker
-from .core.decide import ClientAddress, Question
+from .core.decide import ClientAddress, Question, read_ask
 from .core.errors import Closed, ConfigError, StoreUnavailable, TokenryError
 from .core.keyring import Keyring
 from .core.model import NOT_GIVEN, Clock, Jwks, NotGiven, Token
@@ -42,7 +42,7 @@ from .service.metering import Metering
 from .service.owner_loaders import OwnerLoader, checked_loader
 from .service.signing_keys import Signers, jwks
 from .service.spans import NoSpans, Spans
-from .service.verify import Verifying, read_ask, required, text_of
+from .service.verify import Verifying, required, text_of
 from .store import open as stores
 from .ticking import Ticking
 from .turning import Turning

@@ -8,7 +8,8 @@ import pytest
 
 from tests.core.test_token import grant
 from tokenry.core.addresses import compiled, read
-from tokenry.core.decide import OPERATOR_ENVIRONMENT, Ask, failures
+from tokenry.core.decide import OPERATOR_ENVIRONMENT, Ask, failure, failures, read_ask
+from tokenry.core.errors import Invalid
 from tokenry.core.scopes import require
 
 NOW = 1000
@@ -49,13 +50,38 @@ CHECKS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
 
 @pytest.mark.parametrize(("has", "asked", "codes"), CHECKS)
 def test_a_check_fails_for_its_own_reason_alone(has: dict[str, Any], asked: dict[str, Any], codes: list[str]) -> None:
-    assert list(failures(grant(**has), Ask(**asked), NOW)) == codes
+    assert failures(grant(**has), Ask(**asked), NOW) == codes
+    assert failure(grant(**has), Ask(**asked), NOW) == (codes[0] if codes else None)
 
 
 def test_every_failure_is_told_in_the_order_of_the_checks() -> None:
     has = {"suspended": True, "revoked": True, "disabled": True, "not_before": NOW + 1, "expires_at": NOW}
     broken = grant(**has, owner_disabled=True, addresses=LISTED)
-    assert list(failures(broken, Ask(tenant="other", requirement=require("admin:x")), NOW)) == [
+    assert failures(broken, Ask(tenant="other", requirement=require("admin:x")), NOW) == [
         *("not_found", "tenant_suspended", "revoked", "disabled", "not_yet_valid", "expired", "owner_disabled"),
         *("ip_not_allowed", "insufficient_scope"),
     ]
+
+
+def test_the_same_question_is_read_once() -> None:
+    asked = (["read:x"], "10.1.2.3", 1, None, None, None)
+    assert read_ask(*asked) is read_ask(*asked)
+    assert read_ask(*asked) is not read_ask(["read:x"], "10.1.2.4", 1, None, None, None)
+
+
+def test_a_question_that_equals_a_remembered_one_is_refused_if_it_is_none() -> None:
+    read_ask(["read:x"], None, 1, None, None, None)
+    for cost in (True, 1.0):
+        with pytest.raises(Invalid):
+            read_ask(["read:x"], None, cost, None, None, None)
+
+
+@pytest.mark.parametrize("name", ["tenant", "environment", "audience"])
+def test_a_text_as_long_as_a_credential_is_not_remembered(name: str) -> None:
+    asked: dict[str, Any] = {"tenant": None, "environment": None, "audience": None} | {name: "k" * 75}
+    assert read_ask(None, None, 1, **asked) is not read_ask(None, None, 1, **asked)
+
+
+def test_nothing_is_remembered_for_callers_whom_nobody_knows() -> None:
+    asked = (["read:unknown"], None, 1, None, None, None)
+    assert read_ask(*asked, keep=False) is not read_ask(*asked, keep=False)

@@ -240,7 +240,8 @@ class Client:
 
     def _verifying(self, given: tuple[Any, ...], offline: bool) -> Steps:
         if offline:
-            from ..service.verify import read_ask, text_of
+            from ..core.decide import read_ask
+            from ..service.verify import text_of
 
             text, ask = text_of(given[0]), read_ask(*given[1:])
             return (yield from self._sets.verifying(text, ask, self._slug, self._retries))

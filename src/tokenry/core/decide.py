@@ -1,24 +1,28 @@
 """The decision: one function, checks in reading order, first failure wins.
 
-`failures` is a generator: a verification takes its first code and stops, `explain` reads it to the end.
+A verification takes the first code that `failure` returns; `explain` lets the same function note every one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeAlias, TypedDict
+from typing import Any, Final, TypeAlias, TypedDict
 
-import msgspec
-
+from . import addresses
 from .addresses import Address
 from .codes import VerifyCode
+from .errors import Invalid
+from .fields import check_texts
 from .grant import Grant
-from .scopes import Requirement, ScopesAsked
+from .memo import KIB, MIB, Memo
+from .scopes import Requirement, ScopesAsked, require
 
 OPERATOR_ENVIRONMENT = "op"
 """Operators' keys live in an environment of their own, which an ordinary verification never accepts."""
 
+COST_MAX: Final = 10**9
+_TEXT_MAX: Final = 64
+"""How long a text may be in a question that is remembered: no credential is as short."""
 
 ClientAddress: TypeAlias = str | IPv4Address | IPv6Address | None
 """The address of a client; None when it is unknown."""
@@ -35,38 +39,152 @@ class Question(TypedDict, total=False):
     audience: str | None
 
 
-class Ask(msgspec.Struct, gc=False):
-    """What a verifier wants to know."""
+class Ask:
+    """What a verifier wants to know. It is never changed: equal questions share one."""
 
-    requirement: Requirement | None = None
-    address: Address | None = None
-    ip: str | None = None
-    cost: int = 1
-    tenant: str | None = None
-    environment: str | None = None
-    audience: str | None = None  # only tokens are made for an audience; a key is good at every one
+    __slots__ = ("address", "audience", "cost", "environment", "ip", "requirement", "tenant")
+
+    def __init__(
+        self,
+        requirement: Requirement | None = None,
+        address: Address | None = None,
+        ip: str | None = None,
+        cost: int = 1,
+        tenant: str | None = None,
+        environment: str | None = None,
+        audience: str | None = None,
+    ) -> None:
+        """Take what was read already; only tokens are made for an audience, and a key is good at every one."""
+        self.requirement = requirement
+        self.address = address
+        self.ip = ip
+        self.cost = cost
+        self.tenant = tenant
+        self.environment = environment
+        self.audience = audience
 
 
-def failures(grant: Grant, ask: Ask, now: int) -> Iterator[VerifyCode]:
-    """Yield the code of every check that fails, in the order of the checks. Limits are asked afterwards."""
+def failure(grant: Grant, ask: Ask, now: int, every: list[VerifyCode] | None = None) -> VerifyCode | None:
+    """Return the code of the first check that fails, or None. Limits are asked afterwards.
+
+    With a list, note the code of every check that fails in it, and return None.
+    """
     if (ask.tenant is not None and ask.tenant != grant.tenant) or (
         grant.environment != ask.environment
         and (ask.environment is not None or grant.environment == OPERATOR_ENVIRONMENT)
     ):
-        yield "not_found"
+        if every is None:
+            return "not_found"
+        every.append("not_found")
     if grant.suspended:
-        yield "tenant_suspended"
+        if every is None:
+            return "tenant_suspended"
+        every.append("tenant_suspended")
     if grant.revoked or (grant.ends_at is not None and now >= grant.ends_at):
-        yield "revoked"
+        if every is None:
+            return "revoked"
+        every.append("revoked")
     if grant.disabled:
-        yield "disabled"
+        if every is None:
+            return "disabled"
+        every.append("disabled")
     if grant.not_before is not None and now < grant.not_before:
-        yield "not_yet_valid"
+        if every is None:
+            return "not_yet_valid"
+        every.append("not_yet_valid")
     if grant.expires_at is not None and now >= grant.expires_at:
-        yield "expired"
+        if every is None:
+            return "expired"
+        every.append("expired")
     if grant.owner_disabled:
-        yield "owner_disabled"
+        if every is None:
+            return "owner_disabled"
+        every.append("owner_disabled")
     if grant.addresses is not None and (ask.address is None or not grant.addresses.holds(ask.address)):
-        yield "ip_not_allowed"
+        if every is None:
+            return "ip_not_allowed"
+        every.append("ip_not_allowed")
     if ask.requirement is not None and not grant.scopes.allows(ask.requirement):
-        yield "insufficient_scope"
+        if every is None:
+            return "insufficient_scope"
+        every.append("insufficient_scope")
+    return None
+
+
+def failures(grant: Grant, ask: Ask, now: int) -> list[VerifyCode]:
+    """Return the code of every check that fails, in the order of the checks."""
+    found: list[VerifyCode] = []
+    failure(grant, ask, now, found)
+    return found
+
+
+_Asked: TypeAlias = tuple[Any, str | None, int, str | None, str | None, str | None]
+
+
+def _size(asked: _Asked, ask: Ask) -> int:
+    scopes = asked[0] or ()
+    return 500 + (len(scopes) if scopes.__class__ is str else sum([60 + len(scope) for scope in scopes]))
+
+
+_asks: Final[Memo[_Asked, Ask]] = Memo(_size, bytes_max=4 * MIB, each_max=8 * KIB)
+
+
+def read_ask(
+    scopes: ScopesAsked | None,
+    ip: object,
+    cost: object,
+    tenant: str | None,
+    environment: str | None,
+    audience: str | None,
+    *,
+    keep: bool = True,
+) -> Ask:
+    """Read what a verifier wants to know; raise Invalid, since a malformed question is the verifier's mistake.
+
+    The same question is read once. With `keep=False` nothing of it is remembered: for callers that nobody knows yet.
+    """
+    if cost.__class__ is not int:
+        raise _bad_cost()
+    if ip is not None and ip.__class__ is not str:
+        ip = str(ip)
+    place: Any = (tuple(scopes) if scopes.__class__ is list else scopes, ip, cost, tenant, environment, audience)
+    try:
+        known = _asks.get(place)
+    except TypeError:  # a nested question is not remembered
+        return _read(scopes, ip, cost, tenant, environment, audience, keep)
+    if known is not None:
+        return known
+    ask = _read(scopes, ip, cost, tenant, environment, audience, keep)
+    if keep and _is_short(ask) and (ask.requirement is None or ask.requirement.is_kept):
+        _asks.put(place, ask)
+    return ask
+
+
+def _read(
+    scopes: ScopesAsked | None,
+    ip: Any,
+    cost: Any,
+    tenant: str | None,
+    environment: str | None,
+    audience: str | None,
+    keep: bool,
+) -> Ask:
+    if not 0 <= cost <= COST_MAX:
+        raise _bad_cost()
+    if tenant is not None or environment is not None or audience is not None:
+        check_texts(tenant=tenant, environment=environment, audience=audience)
+    address = addresses.read(ip) if ip is not None else None
+    asked = None
+    if scopes is not None and (scopes or not isinstance(scopes, (list, tuple))):
+        asked = require(scopes, keep=keep)
+        if not asked.asks:
+            raise Invalid.one("scopes", "bad_question", "a question about scopes names at least one, at every depth")
+    return Ask(asked, address, ip, cost, tenant, environment, audience)
+
+
+def _is_short(ask: Ask) -> bool:
+    return all(len(text) <= _TEXT_MAX for text in (ask.ip, ask.tenant, ask.environment, ask.audience) if text)
+
+
+def _bad_cost() -> Invalid:
+    return Invalid.one("cost", "out_of_range", f"cost is a whole number from 0 to {COST_MAX}")

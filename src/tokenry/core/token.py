@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from .credits import Credits
-from .decide import OPERATOR_ENVIRONMENT, Ask, failures
+from .decide import OPERATOR_ENVIRONMENT, Ask, failure
 from .grant import Grant
 from .jwt import Claims, all_claims
 from .memo import KIB, MIB, remembering
@@ -211,7 +211,8 @@ def offline(token: Checked, ask: Ask, now: int) -> OfflineVerdict:
     if not is_meant(token, ask):
         return Refused("not_found")
     grant = alone(token)
-    for code in failures(grant, ask, now):
+    code = failure(grant, ask, now)
+    if code is not None:
         return Refused(code)
     return OfflineValid(token, grant)
 

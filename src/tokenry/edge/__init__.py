@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import msgspec
 
 from ..core import mistakes
-from ..core.decide import OPERATOR_ENVIRONMENT, Ask
+from ..core.decide import OPERATOR_ENVIRONMENT, Ask, read_ask
 from ..core.errors import ERRORS_MAX, LIST_MAX, no_owner
 from ..core.form import FORM
 from ..core.grant import Grant, size_of_grant
@@ -46,7 +46,7 @@ from ..service.refreshing_together import Refreshing, Result
 from ..service.refreshing_together import refresh_together as _refresh_together
 from ..service.sessions import of_refresh
 from ..service.spans import Spans
-from ..service.verify import Find, read_ask
+from ..service.verify import Find
 from ..store import open as stores
 
 if TYPE_CHECKING:

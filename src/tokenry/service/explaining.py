@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenry.core.codes import CHECKS
 from tokenry.core.credits import CreditState
-from tokenry.core.decide import failures
+from tokenry.core.decide import failures, read_ask
 from tokenry.core.errors import NotFound
 from tokenry.core.grant import Row, compile_row, with_owner
 from tokenry.core.limits import LimitState
@@ -16,7 +16,6 @@ from tokenry.core.scopes import ScopesAsked
 from tokenry.core.verdict import Check, Explanation, lacking
 
 from .context import Context
-from .verify import read_ask
 
 
 def explain(

@@ -7,6 +7,7 @@ from typing import Generic
 
 from tokenry.core import fields
 from tokenry.core.counters import Subject, Want
+from tokenry.core.decide import COST_MAX
 from tokenry.core.errors import FieldError, NestedCall
 from tokenry.core.limits import (
     CountedLimit,
@@ -23,7 +24,6 @@ from tokenry.core.model import NOT_GIVEN, Key, NotGiven, Owner, Tenant, micros
 from tokenry.core.verdict import Refused, states_of
 
 from .context import B, Context, Scene
-from .verify import COST_MAX
 
 
 class Limits(Generic[B]):

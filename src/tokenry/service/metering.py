@@ -46,16 +46,17 @@ class Metering:
 
     def at_once(self, grant: Grant, cost: int, now: int) -> Metered | Refused | None:
         """Take what this process has leased before, or return None when the store must be asked."""
-        if grant.credits is not None and not self._spending.has(grant, cost, now):
+        has_credits = grant.credits is not None
+        if has_credits and not self._spending.has(grant, cost, now):
             return None
         taken: Any = ()
         if grant.limits:
             taken = self._leases.take(grant, cost, now)
-            if type(taken) is list:
-                return None
-            if type(taken) is Refused:
-                return taken
-        if grant.credits is None:
+            if taken.__class__ is not tuple:
+                return None if taken.__class__ is list else taken
+        elif not has_credits:
+            return NOTHING
+        if not has_credits:
             return taken, None
         state = self._spending.spend(grant, cost, now)
         if state is None:  # another thread was faster

@@ -12,15 +12,12 @@ import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from tokenry.core import fields
-from tokenry.core.addresses import read as read_address
 from tokenry.core.codes import CHECKS, VerifyCode
-from tokenry.core.decide import Ask, failures
-from tokenry.core.errors import Denied, Invalid
+from tokenry.core.decide import Ask, failure, failures
+from tokenry.core.errors import Denied
 from tokenry.core.grant import Grant, Row, compile_row, with_owner
 from tokenry.core.keyring import Keyring
 from tokenry.core.ports import Pepper, Remembers, Store, Tally
-from tokenry.core.scopes import ScopesAsked, require
 from tokenry.core.secret import Parsed, Secret, digest_of, parse, same_tag
 from tokenry.core.token import Checked, OfflineValid, OfflineVerdict
 from tokenry.core.verdict import (
@@ -36,7 +33,7 @@ from tokenry.core.verdict import (
     states_of,
 )
 
-from .metering import NOTHING, Metered, Metering
+from .metering import Metered, Metering
 from .owner_loaders import OwnerLoader
 from .signing_keys import Signers
 from .spans import Spans
@@ -49,8 +46,6 @@ _log = logging.getLogger("tokenry.verify")
 
 MALFORMED = Refused("malformed")
 NOT_FOUND = Refused("not_found")
-COST_MAX = 10**9
-
 
 Steps: TypeAlias = Generator[Find | Lease | Wait, Any, Verdict]
 
@@ -89,27 +84,26 @@ class Verifying:
         grant = self._memory.recall(text[-73:-57], text)
         if grant is None:
             return self.tokens.answer(text, ask) if "." in text else None
-        return self._answer(grant, ask)
+        return self._decide(grant, ask, self._now())
 
     def answer_again(self, grant: Grant, ask: Ask) -> Verdict | None:
         """Answer as `answer` does for a text that proved this grant, which it is not asked for again."""
-        return self._answer(grant, ask) if self._memory.holds(grant) else None
+        return self._decide(grant, ask, self._now()) if self._memory.holds(grant) else None
 
-    def _answer(self, grant: Grant, ask: Ask) -> Verdict | None:
-        now = self._now()
+    def _decide(self, grant: Grant, ask: Ask, now: int) -> Verdict | None:
+        """Decide on a grant; return None, having taken nothing, when that has to wait for the store."""
         if grant.read_at is not None and now - grant.read_at > self._owner_max_age:
             return None
-        for code in failures(grant, ask, now):
+        code = failure(grant, ask, now)
+        if code is not None:
             return self._refuse(grant, code, now)
-        metered: Any = NOTHING
-        if grant.limits or grant.credits is not None:
-            metered = self._metering.at_once(grant, ask.cost, now)
-            if metered is None:
-                return None
-            if type(metered) is Refused:
-                return self._limited(grant, metered, now, ask)
+        metered = self._metering.at_once(grant, ask.cost, now)
+        if metered is None:
+            return None
+        if isinstance(metered, Refused):
+            return self._limited(grant, metered, now, ask)
         self._tally.count(grant, "valid", now, ask.ip)
-        return KeyValid(grant, *metered)
+        return KeyValid(grant, metered[0], metered[1])
 
     def steps(self, text: str, ask: Ask, drops: int | None = None) -> Steps:
         """Answer, yielding every wish that may have to wait.
@@ -139,8 +133,9 @@ class Verifying:
             self._memory.remember(grant, text, drops)
         else:
             now = self._now()
-        for code in failures(grant, ask, now):
-            return self._refuse(grant, code, now)
+        verdict = self._decide(grant, ask, now)
+        if verdict is not None:
+            return verdict
         metered = yield from self._metering.steps(grant, ask.cost, now)
         if isinstance(metered, Refused):
             return self._limited(grant, metered, now, ask)
@@ -219,7 +214,8 @@ class Verifying:
     def answer_for(self, grant: Grant, ask: Ask, token: Checked) -> Verdict | None:
         """Answer for a token from memory alone, or return None when limits must be leased."""
         now = self._now()
-        for code in failures(grant, ask, now):
+        code = failure(grant, ask, now)
+        if code is not None:
             return self._refuse(grant, code, now)
         metered = self._metering.at_once(grant, ask.cost, now)
         return None if metered is None else self._answered(grant, ask, token, metered, now)
@@ -227,7 +223,8 @@ class Verifying:
     def steps_for(self, grant: Grant, ask: Ask, token: Checked) -> Steps:
         """Answer for a token, leasing limits of the key behind it."""
         now = self._now()
-        for code in failures(grant, ask, now):
+        code = failure(grant, ask, now)
+        if code is not None:
             return self._refuse(grant, code, now)
         metered = yield from self._metering.steps(grant, ask.cost, now)
         return self._answered(grant, ask, token, metered, now)
@@ -309,36 +306,6 @@ class Verifying:
         if grant is not None:
             grant.read_at = self._now()
         return grant
-
-
-def read_ask(
-    scopes: ScopesAsked | None,
-    ip: object,
-    cost: object,
-    tenant: str | None,
-    environment: str | None,
-    audience: str | None,
-    *,
-    keep: bool = True,
-) -> Ask:
-    """Read what a verifier wants to know; raise Invalid, since a malformed question is the verifier's mistake.
-
-    With `keep=False` nothing of the question is remembered: for callers that nobody knows yet.
-    """
-    if cost.__class__ is not int or not 0 <= cost <= COST_MAX:
-        raise Invalid.one("cost", "out_of_range", f"cost is a whole number from 0 to {COST_MAX}")
-    if tenant is not None or environment is not None or audience is not None:
-        fields.check_texts(tenant=tenant, environment=environment, audience=audience)
-    address = None
-    if ip is not None:
-        ip = str(ip)
-        address = read_address(ip)
-    asked = None
-    if scopes is not None and (scopes or not isinstance(scopes, (list, tuple))):
-        asked = require(scopes, keep=keep)
-        if not asked.asks:
-            raise Invalid.one("scopes", "bad_question", "a question about scopes names at least one, at every depth")
-    return Ask(asked, address, ip, cost, tenant, environment, audience)
 
 
 def text_of(presented: object) -> str:

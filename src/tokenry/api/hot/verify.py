@@ -216,8 +216,8 @@ class Hot:
         requirement, environment = self._needs.read(asked.needs)
         if text is None:
             raise Failed(problem("credential_missing"))
-        ask = read_ask(None, asked.client, 1, self._settings.auth_tenant, environment, None)
-        ask.requirement = requirement
+        plain = read_ask(None, asked.client, 1, self._settings.auth_tenant, environment, None, keep=False)
+        ask = Ask(requirement, plain.address, plain.ip, 1, plain.tenant, environment)
         asked.about = about = (bounded(text), ask)
         return about
 

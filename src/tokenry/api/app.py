@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 
 from tokenry.aio import AsyncTokenry
 from tokenry.edge import Engine, Proxies, Throttle
@@ -17,7 +17,7 @@ from tokenry.tokenry import Tokenry
 from . import problems
 from .hot.head_cache import Heads
 from .hot.holding import Holding
-from .hot.request import Answer, Request, Steps, Wish, own_query
+from .hot.request import Answer, Does, Request, Step, Wish, own_query
 from .hot.sending import Outbox
 from .hot.turns import Turns
 from .hot.verify import ADMITTED, Hot
@@ -60,43 +60,38 @@ class Served:
         self.throttle = Throttle(self.engine.now, most=settings.failures_max, seconds=settings.failures_window_seconds)
         self.hot = Hot(self.engine, settings, self.counters, self.throttle)
 
-    def begin(self, asked: Request, steps: Steps) -> list[Wish]:
-        """Return the first wishes of the steps of a hot route; StopIteration has the answer if there are none."""
+    def begin(self, route: str, asked: Request) -> Step:
+        """Answer a request within its trace, or return what has to be waited for."""
         with self.within(asked):
-            return next(steps)
+            return self.hot.answer(route, asked)
 
     def within(self, asked: Request) -> AbstractContextManager[object]:
         """Let the spans of a block belong to the trace that a request names."""
         trace = asked.trace if self.engine.is_traced else None
         return self.engine.spans.within(trace)
 
-    async def drive(self, asked: Request, steps: Steps, wishes: Sequence[Wish] = ()) -> Answer:
-        """Wait for what the steps of a hot route wish for, until they end; the first `wishes` may be heard already."""
+    async def drive(self, does: Does, route: str, asked: Request, wishes: list[Wish] | None = None) -> Answer:
+        """Do something with a request of a route, and wait for what it wishes for; the first `wishes` may be known."""
         with self.within(asked):
-            return await self._drive(asked, steps, wishes)
+            return await self._drive(does, route, asked, wishes)
 
-    async def _drive(self, asked: Request, steps: Steps, wishes: Sequence[Wish]) -> Answer:
+    async def _drive(self, does: Does, route: str, asked: Request, wishes: list[Wish] | None) -> Answer:
         answer_to, look_ahead = self.engine.answer, self.engine.look_ahead
         found = None
-        try:
-            if not wishes:
-                wishes = next(steps)
-            while True:
-                try:
-                    if len(wishes) == 1:
-                        ahead, asked.ahead = asked.ahead, ""
-                        following = look_ahead(ahead) if ahead else None
-                        answers = [await answer_to(*wishes[0], found)]
-                        found = following
-                    else:
-                        answers = await asyncio.gather(*[answer_to(*wish) for wish in wishes])
-                except Exception as error:
-                    wishes = steps.throw(error)
+        step: Step = does(asked, None) if wishes is None else wishes
+        while not isinstance(step, tuple):
+            try:
+                if len(step) == 1:
+                    ahead, asked.ahead = asked.ahead, ""
+                    following = look_ahead(ahead) if ahead else None
+                    told = [await answer_to(*step[0], found)]
+                    found = following
                 else:
-                    wishes = steps.send(answers)
-        except StopIteration as end:
-            answer: Answer = end.value
-            return answer
+                    told = await asyncio.gather(*[answer_to(*wish) for wish in step])
+            except Exception as error:
+                return self.hot.failing(route, error, asked)
+            step = does(asked, told)
+        return step
 
 
 def create_app(served: Served, operations: App | None = None) -> App:
@@ -158,7 +153,7 @@ class Application:
                 return self._hot.failed(route, problem("too_slow"), asked), True
             if refusal is not None:
                 return refusal, True
-        return await self._served.drive(asked, self._hot.routes[route](asked)), False
+        return await self._served.drive(partial(self._hot.answer, route), route, asked), False
 
     async def _read(self, route: str, asked: Request, receive: Receive) -> Answer | None:
         """Read the body of a request: beyond its first 64 KiB only for a caller who is known.
@@ -172,7 +167,7 @@ class Application:
             if size > BODY_MAX:
                 return self._hot.failed(route, problem("body_too_large"), asked)
             if size > SMALL_MAX and not is_admitted:
-                refusal = await self._served.drive(asked, self._hot.admission(route, asked))
+                refusal = await self._served.drive(partial(self._hot.admission, route), route, asked)
                 if refusal is not ADMITTED:
                     return refusal
                 is_admitted = True

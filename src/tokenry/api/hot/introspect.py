@@ -5,7 +5,6 @@ It takes from limits what one verification takes. Who needs more than yes and no
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final
 
 from tokenry.edge import (
@@ -32,7 +31,7 @@ from ..routes import INTROSPECT
 from .questions import NOBODY
 
 if TYPE_CHECKING:
-    from .request import Answer, Request, Steps, Wish
+    from .request import Answer, Request, Step, Wish
     from .verify import Hot
 
 _FORM: Final = b"application/x-www-form-urlencoded"
@@ -49,39 +48,40 @@ class Introspection:
         # The value keeps the grant, too: no other grant can have its id.
         self._kept: Memo[int, tuple[Grant, bytes]] = Memo(_size, bytes_max=8 * MIB, each_max=64 * KIB)
 
-    def introspect(self, asked: Request) -> Steps:
+    def introspect(self, asked: Request, told: list[Verdict] | None) -> Step:
         """Answer what a token is."""
-        try:
-            body = yield from self._answer(asked)
-        except Exception as error:
-            return self._failed(asked, forms.of(error))
-        return self._said(asked, 200, body)
+        if asked.pending is None:
+            asked.pending = self._read(asked)
+        token, wish, named = asked.pending
+        slug = None
+        if wish is not None and asked.caller is None:
+            caller = self._hot.recall(*wish) if told is None else told[0]
+            if caller is None:
+                return [wish]
+            asked.caller, told = (self._tenant_of(asked, caller, named), True), None
+        if asked.caller is not None:
+            slug = asked.caller[0]
+        about = (token, _ask(slug, asked.tenant))
+        verdict = self._hot.recall(*about) if told is None else told[0]
+        if verdict is None:
+            return [about]
+        asked.pending = None
+        if wish is None:
+            verdict = self._hot.judged(verdict, asked.client or asked.peer)
+        else:  # a known caller cannot say which client showed the token
+            verdict = self._hot.uncounted(verdict)
+        return self._said(asked, 200, self._told(verdict) if isinstance(verdict, Valid) else _INACTIVE)
 
     def too_large(self, asked: Request) -> Answer:
         """Answer a form that is larger than any that is meant."""
         return self._failed(asked, forms.too_large())
 
+    def failed(self, asked: Request, error: BaseException) -> Answer:
+        """Answer a request that failed."""
+        return self._failed(asked, forms.of(error))
+
     def _failed(self, asked: Request, error: OAuthError) -> Answer:
         return self._said(asked, error.status, error.body(), lines(error.headers))
-
-    def _answer(self, asked: Request) -> Generator[list[Wish], list[Verdict], bytes]:
-        recall = self._hot.recall
-        token, wish, named = self._read(asked)
-        slug = None
-        if wish is not None:
-            caller = recall(*wish)
-            if caller is None:
-                [caller] = yield [wish]
-            slug = self._tenant_of(asked, caller, named)
-        about = (token, _ask(slug, asked.tenant))
-        verdict = recall(*about)
-        if verdict is None:
-            [verdict] = yield [about]
-        if wish is None:
-            verdict = self._hot.judged(verdict, asked.client or asked.peer)
-        else:  # a known caller cannot say which client showed the token
-            verdict = self._hot.uncounted(verdict)
-        return self._told(verdict) if isinstance(verdict, Valid) else _INACTIVE
 
     def _read(self, asked: Request) -> tuple[str, Wish | None, str | None]:
         """Return the token, what is asked about the caller (None: about nobody), and who that claims to be."""

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from ..problems import of
 from ..process.logs import begin_request
 from ..routes import AUTH, BATCH, INTROSPECT, JWKS, VERIFY
 from .guard import GuardedProtocol, Refused
 from .holding import is_small
-from .request import Answer, Request, Steps, Wish, own_query
+from .request import Answer, Request, Wish, own_query
 
 if TYPE_CHECKING:
     from ..app import Served
@@ -191,30 +191,27 @@ class LaneProtocol(GuardedProtocol):
     def _respond(self, asked: Request, *, keep: bool) -> None:
         """Answer a request that has been read, or hand it over with how far it got."""
         served = self.served
-        steps = served.hot.key_set(asked) if self._route is JWKS else served.hot.routes[self._route](asked)
-        try:
-            wishes = next(steps) if asked.traceparent is None else served.begin(asked, steps)
-        except StopIteration as end:
+        step = served.hot.answer(self._route, asked) if asked.traceparent is None else served.begin(self._route, asked)
+        if isinstance(step, tuple):
             served.counters.lane_count += 1
-            self._write(end.value, asked, keep)
-        except Exception as error:
-            self._write(served.hot.failed(self._route, of(error), asked), asked, keep)
-        else:
-            served.counters.waited_count += 1
-            self._answered, self._waiting = None, asked
-            turn = Turn()
-            self.cycle = turn  # type: ignore[assignment]
-            task = self.loop.create_task(self._answer(asked, steps, wishes, turn, keep))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self._write(step, asked, keep)
+            return
+        served.counters.waited_count += 1
+        self._answered, self._waiting = None, asked
+        turn = Turn()
+        self.cycle = turn  # type: ignore[assignment]
+        task = self.loop.create_task(self._answer(asked, step, turn, keep))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
-    async def _answer(self, asked: Request, steps: Steps, wishes: list[Wish], turn: Turn, keep: bool) -> None:
+    async def _answer(self, asked: Request, wishes: list[Wish], turn: Turn, keep: bool) -> None:
         """Answer when the engine can."""
         begin_request(asked.request_id.decode(), asked.trace)
+        route, hot = self._route, self.served.hot
         try:
-            answer = await self.served.drive(asked, steps, wishes)
-        except (Exception, asyncio.CancelledError) as error:
-            answer = self.served.hot.failed(self._route, of(error), asked)
+            answer = await self.served.drive(partial(hot.answer, route), route, asked, wishes)
+        except asyncio.CancelledError as error:
+            answer = hot.failing(route, error, asked)
         if self.flow.write_paused:
             await self.flow.drain()
         turn.response_complete = True

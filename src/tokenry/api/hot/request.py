@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Callable
 from itertools import count
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tokenry.edge import Ask, Grant, Proxies, Trace, read_presented, read_trace
 from tokenry.edge.asgi import texts
@@ -22,7 +22,11 @@ Wish: TypeAlias = tuple[str, Ask]
 Answer: TypeAlias = tuple[int, bytes, bytes]
 """The bytes of an answer but for its status line, its length, and what the protocol adds: status, fields, body."""
 
-Steps: TypeAlias = Generator[list[Wish], list[Verdict], Answer]
+Step: TypeAlias = Answer | list[Wish]
+"""An answer, or what has to be waited for: then the same is done again with the verdicts that came of it."""
+
+Does: TypeAlias = "Callable[[Request, list[Verdict] | None], Step]"
+"""What a hot route does with a request, and with the verdicts that it waited for."""
 
 
 class Request:
@@ -44,6 +48,7 @@ class Request:
         "method",
         "needs",
         "peer",
+        "pending",
         "proved",
         "query",
         "question",
@@ -62,7 +67,8 @@ class Request:
         self.credentials: list[tuple[bytes, bytes]] = []
         self.about: Wish | None = None
         self.proved: Grant | None = None  # what the credential of this very head was found to be, when it was valid
-        self.caller: tuple[str | None, bool] | None = None  # once a caller was admitted with a large body
+        self.caller: tuple[str | None, bool] | None = None  # once it is known who asks, or that nobody knows
+        self.pending: Any = None  # what was read already while the answer to a part of it is waited for
         self.needs: Needs | None = None  # what a proxy requires, as it was sent
         self.ahead = ""  # a credential that will be asked about as soon as the caller is known
         self.question: Question | None = None
@@ -97,7 +103,7 @@ class Request:
     def again(self, body: bytes) -> None:
         """Stand for the next request, whose head is the same byte for byte: what was read of it holds for this one."""
         self.body = body
-        self.question = None
+        self.question = self.caller = self.pending = None
         if not self.has_id:
             self.request_id = new_request_id()
 
@@ -108,7 +114,7 @@ class Request:
         twin.peer, twin.client, twin.method, twin.tenant = self.peer, self.client, self.method, self.tenant
         twin.content_type, twin.length, twin.chunked = self.content_type, self.length, self.chunked
         twin.has_id, twin.request_id, twin.ahead, twin.proved = self.has_id, self.request_id, "", self.proved
-        twin.traceparent, twin.needs, twin.caller = self.traceparent, None, None
+        twin.traceparent, twin.needs = self.traceparent, None
         twin.again(b"")
         return twin
 

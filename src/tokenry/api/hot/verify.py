@@ -1,19 +1,18 @@
 """The hot routes: `POST /v1/verify`, `POST /v1/verify/batch`, and any method on `/v1/auth` and below.
 
-Pure functions from a request to the bytes of its answer, the same for the fast lane and for the ordinary way. Each is a
-generator: what the engine can say at once it asks for at once, and what has to be waited for it yields.
+Functions from a request to the bytes of its answer, the same for the fast lane and for the ordinary way. They answer at
+once from memory. Where a verdict has to wait they return what they wish for, and are called again with the verdicts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import TypeVar
 
 from tokenry.edge import OPERATOR_ENVIRONMENT, Ask, Engine, Throttle, bounded, confined_to, grant_of, read_ask
 from tokenry.edge.asgi import lines, texts
 from tokenry.edge.problems import Failed, Problem, problem, refused
-from tokenry.types import Invalid, KeyValid, Refused, TokenryError, Valid, Verdict
+from tokenry.types import Invalid, KeyValid, Refused, TokenryError, Verdict
 
 from .. import problems
 from ..oauth.forms import KEY_SET, PUBLIC
@@ -32,7 +31,7 @@ from .questions import (
     read_batch,
     read_question,
 )
-from .request import Answer, Request, Steps, Wish
+from .request import Answer, Does, Request, Step, Wish
 
 V = TypeVar("V", bound=Verdict)
 _JSON = b"content-type: application/json\r\ncache-control: no-store\r\n"
@@ -52,6 +51,7 @@ class Hot:
     def __init__(self, engine: Engine, settings: ServerSettings, counters: Counters, throttle: Throttle) -> None:
         self._engine = engine
         self.recall = engine.recall
+        self._reads_ahead = engine.gathers
         self._recall_again = engine.recall_again
         self.is_open = settings.verify_open
         self._settings = settings
@@ -62,16 +62,17 @@ class Hot:
         self._nginx = settings.auth_answers == "nginx"
         self._of_deprecated = {path: lines(texts(route.fields)) for path, route in ROUTES.items() if route.deprecated}
         self._introspection = Introspection(self, engine.sync.settings.issuer)
-        self.routes: dict[str, Callable[[Request], Steps]] = {
+        self.routes: dict[str, Does] = {
             VERIFY: self.verify,
             BATCH: self.batch,
             AUTH: self.auth,
             INTROSPECT: self._introspection.introspect,
+            JWKS: self.key_set,
         }
 
     def route(self, path: str) -> str | None:
         """Return the route that a path belongs to."""
-        if path in self.routes:
+        if path in self.routes and path != JWKS:
             return path
         if path.startswith("/v1/auth/"):
             return AUTH
@@ -86,53 +87,93 @@ class Hot:
         """Return what is asked about a caller."""
         return bounded(text), _ask_of_caller(client)
 
-    def admission(self, route: str, asked: Request) -> Steps:
+    def answer(self, route: str, asked: Request, told: list[Verdict] | None = None) -> Step:
+        """Answer a request, or return what has to be waited for; `told` are the verdicts of what was waited for."""
+        try:
+            return self.routes[route](asked, told)
+        except Exception as error:
+            return self.failing(route, error, asked)
+
+    def failing(self, route: str, error: BaseException, asked: Request) -> Answer:
+        """Answer a request that failed."""
+        if route == INTROSPECT:
+            return self._introspection.failed(asked, error)
+        told = problems.of(error)
+        return self._unauthorized(told, asked) if route == AUTH else self.failed(route, told, asked)
+
+    def admission(self, route: str, asked: Request, told: list[Verdict] | None = None) -> Step:
         """Return ADMITTED for a caller who is known, else the answer to its large body."""
         if route == INTROSPECT:
             return self._introspection.too_large(asked)
         try:
-            asked.caller = yield from self._caller(asked)
-        except (Failed, TokenryError) as error:
-            return self.failed(route, problems.of(error), asked)
-        told = problem("body_too_large", "Without a credential of the caller's own a body has at most 64 KiB.")
-        return ADMITTED if asked.caller[1] else self.failed(route, told, asked)
+            wishes = self._admit(asked, told)
+        except Exception as error:
+            return self.failing(route, error, asked)
+        if wishes is not None:
+            return wishes
+        assert asked.caller is not None
+        if asked.caller[1]:
+            return ADMITTED
+        large = problem("body_too_large", "Without a credential of the caller's own a body has at most 64 KiB.")
+        return self.failed(route, large, asked)
 
-    def verify(self, asked: Request) -> Steps:
+    def verify(self, asked: Request, told: list[Verdict] | None) -> Step:
         """Answer one question."""
-        try:
-            on_http = _wants_status(asked.query)
-            tenant, known = yield from self._caller(asked, reads_ahead=self._engine.gathers)
-            question = asked.question or read_question(asked.content_type, asked.body)
+        on_http = _wants_status(asked.query)
+        if asked.caller is None:
+            wishes = self._admit(asked, told, reads_ahead=self._reads_ahead)
+            if wishes is not None:
+                return wishes
+            told = None
+        tenant, known = asked.caller  # type: ignore[misc]
+        question = asked.question
+        if told is None:
+            if question is None:
+                question = asked.question = read_question(asked.content_type, asked.body)
             ask = question.ask(tenant, keep=known)
             text = bounded(question.credential)
             verdict = self.recall(text, ask)
             if verdict is None:
-                [verdict] = yield [(text, ask)]
-            verdict = self._judged_for(verdict, question, asked, tenant, known)
-        except (Failed, TokenryError) as error:
-            return self.failed(VERIFY, problems.of(error), asked)
+                return [(text, ask)]
+        else:
+            [verdict] = told
+        assert question is not None
+        asked.question = None
+        verdict = self._judged_for(verdict, question, asked, tenant, known)
         body = self._answers.json(verdict)
         if on_http and isinstance(verdict, Refused):
-            told = refused(verdict)
-            return self.said(VERIFY, told.status, _JSON + lines(told.headers), body, asked)
+            refusal = refused(verdict)
+            return self.said(VERIFY, refusal.status, _JSON + lines(refusal.headers), body, asked)
         return self.said(VERIFY, 200, _JSON, body, asked)
 
-    def batch(self, asked: Request) -> Steps:
+    def batch(self, asked: Request, told: list[Verdict] | None) -> Step:
         """Answer several questions in their order."""
-        try:
-            check_query(asked.query)
-            tenant, known = yield from self._caller(asked)
+        check_query(asked.query)
+        if asked.caller is None:
+            wishes = self._admit(asked, told)
+            if wishes is not None:
+                return wishes
+            told = None
+        tenant, known = asked.caller  # type: ignore[misc]
+        if told is None:
             questions = read_batch(asked.content_type, asked.body)
             texts = [bounded(question.credential) for question in questions]
             wishes = list(zip(texts, asks(questions, tenant, keep=known), strict=True))
-            verdicts = yield from self._judge(wishes)
-            told = [
-                self._answers.json(self._judged_for(verdict, question, asked, tenant, known))
-                for question, verdict in zip(questions, verdicts, strict=True)
-            ]
-        except (Failed, TokenryError) as error:
-            return self.failed(BATCH, problems.of(error), asked)
-        return self.said(BATCH, 200, _JSON, b'{"verdicts":[%b]}' % b",".join(told), asked)
+            found = [self.recall(text, ask) for text, ask in wishes]
+            asked.pending = questions, found
+            lacking = [wish for wish, verdict in zip(wishes, found, strict=True) if verdict is None]
+            if lacking:
+                return lacking
+        questions, found = asked.pending
+        asked.pending = None
+        late = iter(told or ())
+        told_bytes = [
+            self._answers.json(
+                self._judged_for(next(late) if verdict is None else verdict, question, asked, tenant, known)
+            )
+            for question, verdict in zip(questions, found, strict=True)
+        ]
+        return self.said(BATCH, 200, _JSON, b'{"verdicts":[%b]}' % b",".join(told_bytes), asked)
 
     def recall_key_set(self) -> bytes | None:
         """Return the JWKS of the default tenant from memory; None when the ordinary way has to answer."""
@@ -140,50 +181,47 @@ class Hot:
             return self._engine.key_set(DEFAULT)
         return None
 
-    def key_set(self, asked: Request) -> Steps:
+    def key_set(self, asked: Request, told: list[Verdict] | None) -> Answer:
         """Answer with the JWKS that the fast lane recalled when it took the request."""
         assert asked.key_set is not None
         return self.said(JWKS, 200, _KEY_SET, asked.key_set, asked)
-        yield
 
-    def auth(self, asked: Request) -> Steps:
+    def auth(self, asked: Request, told: list[Verdict] | None) -> Step:
         """Answer a proxy that asks whether it may let a request through."""
-        try:
-            about = asked.about or self._asked_by_proxy(asked)
-            verdict = self._recall(asked, about)
-            if verdict is None:
-                [verdict] = yield [about]
-            verdict = self.judged(verdict, asked.client or asked.peer)
-            if verdict and asked.needs is not None:
-                self._needs.keep(asked.needs, about[1])
-                asked.needs = None
-        except (Failed, TokenryError) as error:
-            return self._unauthorized(problems.of(error), asked)
-        if isinstance(verdict, Valid):
-            lines = self._answers.fields(verdict, self._engine.now())
-            if self._nginx:
-                lines += b"x-auth-status: 200\r\n"
-            return self.said(AUTH, 200, b"cache-control: no-store\r\n" + lines, b"", asked)
-        return self._unauthorized(refused(verdict), asked)
+        about = asked.about or self._asked_by_proxy(asked)
+        verdict = self._recall(asked, about) if told is None else told[0]
+        if verdict is None:
+            return [about]
+        verdict = self.judged(verdict, asked.client or asked.peer)
+        if isinstance(verdict, Refused):
+            return self._unauthorized(refused(verdict), asked)
+        if asked.needs is not None:
+            self._needs.keep(asked.needs, about[1])
+            asked.needs = None
+        lines = self._answers.fields(verdict, self._engine.now())
+        if self._nginx:
+            lines += b"x-auth-status: 200\r\n"
+        return self.said(AUTH, 200, b"cache-control: no-store\r\n" + lines, b"", asked)
 
-    def _caller(
-        self, asked: Request, *, reads_ahead: bool = False
-    ) -> Generator[list[Wish], list[Verdict], tuple[str | None, bool]]:
-        """Return the tenant that the caller is confined to (None: to none), and whether it is known who it is."""
-        if asked.caller is not None:
-            return asked.caller
+    def _admit(self, asked: Request, told: list[Verdict] | None, *, reads_ahead: bool = False) -> list[Wish] | None:
+        """Note the tenant that the caller is confined to (None: to none), and whether it is known who it is.
+
+        Return what has to be waited for before that; raise Failed for a caller who may not ask.
+        """
         about = asked.about or self._asked_by_caller(asked)
         if about is None:
-            return None, False
-        verdict = self._recall(asked, about)
+            asked.caller = None, False
+            return None
+        verdict = self._recall(asked, about) if told is None else told[0]
         if verdict is None:
             if reads_ahead:
                 _read_ahead(asked)
-            [verdict] = yield [about]
+            return [about]
         if isinstance(verdict, Refused):
             verdict = self.judged(verdict, asked.client or asked.peer)
             raise Failed(refused(verdict, [VERIFY_SCOPE]))
-        return confined_to(grant_of(verdict)), True
+        asked.caller = confined_to(grant_of(verdict)), True
+        return None
 
     def _recall(self, asked: Request, about: Wish) -> Verdict | None:
         """Answer for the credential of a head; one that the same head has proved is not proved again."""
@@ -220,18 +258,6 @@ class Hot:
         ask = Ask(requirement, plain.address, plain.ip, 1, plain.tenant, environment)
         asked.about = about = (bounded(text), ask)
         return about
-
-    def _judge(self, wishes: list[Wish]) -> Generator[list[Wish], list[Verdict], list[Verdict]]:
-        """Return a verdict for each wish; what cannot be said at once is wished for together."""
-        found: list[Verdict | None] = []
-        for text, ask in wishes:
-            found.append(self.recall(text, ask))
-        lacking = [place for place, verdict in enumerate(found) if verdict is None]
-        if lacking:
-            answers = yield [wishes[place] for place in lacking]
-            for place, verdict in zip(lacking, answers, strict=True):
-                found[place] = verdict
-        return found  # type: ignore[return-value]
 
     def judged(self, verdict: V, blamed: str | None, tenant: str | None = None) -> V | Refused:
         """Count a verdict; a failure of an address that had too many is `throttled`, whatever it was.

@@ -202,6 +202,11 @@ class AsyncTokenry(AsyncGroups):
         finally:
             opened.__exit__(None, None, None)
 
+    async def deliver(self) -> int:
+        """Send every webhook that is due, here and now; return the number of attempts."""
+        count: int = await self._call(self._sync.deliver)
+        return count
+
     async def migrate(self) -> None:
         """Bring Tokenry's tables up to date."""
         await (_in_greenlet if self._greenlets else asyncio.to_thread)(self._sync.migrate)

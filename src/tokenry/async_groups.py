@@ -23,6 +23,7 @@ from .service.sessions import Sessions
 from .service.signing_keys import SigningKeys
 from .service.tenants import Tenants
 from .service.usage import Usage
+from .service.webhooks import Webhooks
 
 Run = Callable[..., Awaitable[Any]]
 P = ParamSpec("P")
@@ -180,6 +181,23 @@ class AsyncUsage(_Group, Generic[B]):
     get = awaited(Usage[B].get)
 
 
+class AsyncWebhooks(_Group, Generic[B]):
+    """`Webhooks`, awaited."""
+
+    create = awaited(Webhooks[B].create)
+    get = awaited(Webhooks[B].get)
+    list = awaited(Webhooks[B].list)
+    iterate = walked_awaited(Webhooks[B].list)
+    update = awaited(Webhooks[B].update)
+    delete = awaited(Webhooks[B].delete)
+    pause = awaited(Webhooks[B].pause)
+    resume = awaited(Webhooks[B].resume)
+    rotate_secret = awaited(Webhooks[B].rotate_secret)
+    test = awaited(Webhooks[B].test)
+    deliveries = awaited(Webhooks[B].deliveries)
+    replay = awaited(Webhooks[B].replay)
+
+
 class AsyncGroups:
     """The groups, awaited."""
 
@@ -198,6 +216,7 @@ class AsyncGroups:
         self.events: AsyncEvents[By] = AsyncEvents(sync.events, run)
         self.audit: AsyncAudit[By] = AsyncAudit(sync.audit, run)
         self.usage: AsyncUsage[By] = AsyncUsage(sync.usage, run)
+        self.webhooks: AsyncWebhooks[By] = AsyncWebhooks(sync.webhooks, run)
 
     def scoped(
         self,

@@ -21,12 +21,13 @@ from .service.sessions import Sessions
 from .service.signing_keys import SigningKeys
 from .service.tenants import Tenants
 from .service.usage import Usage
+from .service.webhooks import Webhooks
 
 
 class Groups:
     """The management of tenants, owners, roles, scopes, keys, limits, credits, sessions, signing keys and the records.
 
-    The records are the events, the audit log and the usage.
+    The records are the events, the audit log and the usage. Webhooks carry the events to others.
     """
 
     def __init__(self, context: Context, subscribers: Subscribers) -> None:
@@ -44,6 +45,7 @@ class Groups:
         self.events: Events[By] = Events(context, subscribers)
         self.audit: Audit[By] = Audit(context)
         self.usage: Usage[By] = Usage(context)
+        self.webhooks: Webhooks[By] = Webhooks(context)
 
     def scoped(
         self,

@@ -6,15 +6,19 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from .core import targets
 from .core.breaker import NOT_ANSWERING, Breaker
-from .core.errors import StoreUnavailable
-from .service import canary, purging, signing_keys, usage
+from .core.errors import ConfigError, StoreUnavailable
+from .runtime.courier import Courier
+from .service import canary, delivering, purging, signing_keys, usage
 from .store import open as stores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import ssl
+    from collections.abc import Callable, Sequence
 
     from .config import KeyringSource, Settings
+    from .core.webhook_ports import Claim
     from .runtime.fence import Fence
     from .runtime.leases import Leases
     from .runtime.memory import Memory
@@ -24,6 +28,41 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("tokenry")
 _UPKEEP_SECONDS = 60
+
+
+class WebhookJobs:
+    """What is to be sent, and sending it, as the threads of a courier need it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._tls: ssl.SSLContext | None = None
+
+    def has_work(self) -> bool:
+        """Tell whether there is something to send."""
+        return delivering.has_work(self._context)
+
+    def claim(self, holder: str, limit: int, *, healthy: bool) -> Sequence[Claim]:
+        """Take endpoints for a while."""
+        return delivering.claim(self._context, holder, limit, healthy=healthy)
+
+    def work(self, claimed: Claim, is_over: Callable[[], bool]) -> int:
+        """Send what is due at one endpoint; return the number of attempts."""
+        from .runtime.posting import Poster  # which loads TLS and HTTP
+
+        poster = Poster(self._context.networks, tls=self._tls_context)
+        try:
+            return delivering.work(
+                self._context, claimed, lambda *request: delivering.Outcome(*poster(*request)), is_over
+            )
+        finally:
+            poster.close()
+
+    def _tls_context(self) -> ssl.SSLContext:
+        import ssl
+
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
 
 
 class Ticking:
@@ -38,6 +77,7 @@ class Ticking:
     _now: Callable[[], int]
     _tally: Tally
     _worker: Worker
+    _courier: Courier
     _fence: Fence | None
     _prepared: bool
     _leasing: Breaker
@@ -51,11 +91,35 @@ class Ticking:
         """Write everything that was counted."""
         raise NotImplementedError
 
+    def deliver(self) -> int:
+        """Send every webhook that is due, here and now; return the number of attempts.
+
+        For programs without a worker, such as a task that runs every minute: `Settings(worker=True)`, the server and
+        `tokenry worker` do it by themselves.
+        """
+        if stores.is_on_one_loop(self._database):
+            raise ConfigError("an AsyncEngine belongs to its event loop: let `tokenry worker` send webhooks")
+        jobs, count = WebhookJobs(self._context), 0
+        while claimed := jobs.claim(f"deliver.{time.monotonic_ns()}", 1, healthy=False):
+            count += sum(jobs.work(one, lambda: False) for one in claimed)
+        return count
+
+    def _networks(self) -> tuple[targets.Network, ...]:
+        return targets.networks(self.settings.webhook_networks)
+
+    def _make_courier(self) -> Courier:
+        return Courier(WebhookJobs(self._context))
+
+    def _start_courier(self) -> None:
+        if self.settings.worker and self._prepared and not self._inline:
+            self._courier.start()
+
     def _wake(self) -> None:
         if self._inline or not self._worker.is_running:
             self._renew_keyring()  # what is asked now may need a generation that came while this process was idle
         if not self._inline:
             self._worker.start()
+            self._start_courier()
             if self._fence is not None and self._prepared:
                 self._fence.start()
 

@@ -114,6 +114,7 @@ class Tokenry(Ticking, Turning, Groups):
         )
         self._verifying = self._make_verifying()
         Groups.__init__(self, self._make_context(), Subscribers())
+        self._courier = self._make_courier()
         self._closed = self._prepared = False
         self._ticked_at = self._upkept_at = time.monotonic()
         self._worker = Worker(self._tick, self.settings.flush_interval.total_seconds())
@@ -301,6 +302,7 @@ class Tokenry(Ticking, Turning, Groups):
             return
         self._closed = True
         instances.discard(self)
+        self._courier.stop()
         self._worker.stop()
         self._lessor.stop()
         try:
@@ -354,6 +356,7 @@ class Tokenry(Ticking, Turning, Groups):
             signers=self._signers,
             known=self._memory.known,
             tenants=self._tenants,
+            networks=self._networks(),
         )
 
     def _prepare(self, *, migrate: bool) -> None:
@@ -367,10 +370,11 @@ class Tokenry(Ticking, Turning, Groups):
             return
         self._keyring.confirm(lambda keyring: canary.check(self._database, keyring))
         self._prepared = True
+        self._start_courier()
 
     def _after_fork(self) -> None:
         self._database.after_fork()
         self._flushing = threading.RLock()
         parts: tuple[Any, ...] = (self._leasing, self._writing, self._memory, self._remembered, self._tenants)
-        for part in (*parts, self._signers, self._leases, self._lessor, self._tally, self._worker):
+        for part in (*parts, self._signers, self._leases, self._lessor, self._tally, self._worker, self._courier):
             part.forget()

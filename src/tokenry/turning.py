@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
+from .runtime.courier import Courier
 from .runtime.fence import Fence
 from .runtime.memory import Memory
 from .runtime.watch import Watch
@@ -57,6 +58,7 @@ class Turning:
     _fence: Fence | None
     _subscribers: Subscribers
     _inline: bool
+    _courier: Courier
 
     def _wake(self) -> None:
         raise NotImplementedError
@@ -87,6 +89,7 @@ class Turning:
         self._wake()
         if done.events:
             self._subscribers.tell(done.events)
+            self._courier.hint()
         if self._inline:
             self._tick_if_due()
         self._wait_for([done])

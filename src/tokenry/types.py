@@ -67,6 +67,7 @@ from .core.verdict import (
     Valid,
     Verdict,
 )
+from .core.webhooks import Attempt, CreatedWebhook, Delivery, Replay, Webhook
 
 __all__ = [
     "CODES",
@@ -77,6 +78,7 @@ __all__ = [
     "SCAN_PATTERN",
     "AnyValid",
     "AsyncHeldCredits",
+    "Attempt",
     "AuditReport",
     "BulkItem",
     "BulkRevocation",
@@ -87,8 +89,10 @@ __all__ = [
     "Closed",
     "ConfigError",
     "Conflict",
+    "CreatedWebhook",
     "CreditState",
     "Credits",
+    "Delivery",
     "Denied",
     "Entry",
     "ErrorCode",
@@ -120,6 +124,7 @@ __all__ = [
     "RefreshCode",
     "RefusalCode",
     "Refused",
+    "Replay",
     "Role",
     "ScopeCheck",
     "ScopesAsked",
@@ -140,4 +145,5 @@ __all__ = [
     "Verdict",
     "VerifyCode",
     "VersionConflict",
+    "Webhook",
 ]

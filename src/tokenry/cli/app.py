@@ -35,6 +35,7 @@ from . import (
     tenants,
     usage,
     verify,
+    worker,
 )
 from .call import Database, Globals, Json, KeyFile, KeyringFile, NoColor, Server
 from .credentials import refuse_arguments
@@ -111,6 +112,7 @@ app.add_typer(db.group, name="db")
 app.add_typer(audit.group, name="audit")
 doctor.register(app)
 bench.register(app)
+worker.register(app)
 completions.register(app)
 
 

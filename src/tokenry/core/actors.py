@@ -26,6 +26,7 @@ OPERATOR_SCOPES = tuple(
         "signing_keys:read", "signing_keys:write",
         "usage:read", "audit:read", "events:read",
         "credits:read", "credits:write", "limits:write",
+        "webhooks:read", "webhooks:write",
     )
 )  # fmt: skip
 """Every scope that an operator's key can hold."""

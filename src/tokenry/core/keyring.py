@@ -69,6 +69,10 @@ class Generation:
         return self.derive("signing-key")
 
     @cached_property
+    def webhook_key(self) -> bytes:
+        return self.derive("webhook")
+
+    @cached_property
     def canary(self) -> str:
         """A public value that tells this generation from any other without giving it away."""
         return self.derive("canary").hex()

@@ -22,6 +22,7 @@ from .refresh import Family
 from .signing import SigningRow
 from .turns import Turn
 from .verdict import Refused, Taken
+from .webhook_ports import WebhookRows
 
 
 class Clash(Exception):
@@ -340,6 +341,8 @@ class Rows(Protocol):
     def credits(self) -> CreditRows: ...
     @property
     def idempotency(self) -> IdempotencyRows: ...
+    @property
+    def webhooks(self) -> WebhookRows: ...
     @property
     def canaries(self) -> CanaryRows: ...
     def turn(self, kids: tuple[str, ...] | None) -> Turn: ...

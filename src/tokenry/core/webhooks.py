@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal, TypeAlias
 
-from .model import Event, micros
+from .model import Event, micros, moment
 from .policy import SECOND
+from .secret import Secret
 
 SCHEDULE: Final = (0, 5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
 """Seconds before each attempt of a delivery, counted from the attempt before it."""
@@ -22,6 +23,10 @@ HOLD_AFTER: Final = 10
 HOLD_SECONDS: Final = 60
 """After `HOLD_AFTER` failures in a row an endpoint gets one attempt every `HOLD_SECONDS`, until one succeeds."""
 TEST_TYPE: Final = "webhook.test"
+ATTEMPTS_KEPT: Final = 12
+"""How many attempts of one delivery are kept; the oldest are dropped."""
+
+DELIVERY_STATUSES: Final = ("pending", "delivered", "failed")
 
 WebhookStatus: TypeAlias = Literal["active", "paused"]
 DeliveryStatus: TypeAlias = Literal["pending", "delivered", "failed"]
@@ -53,18 +58,17 @@ class Webhook:
 class Attempt:
     """One attempt to deliver: when, how long it took, and the HTTP status and the first 1 KiB of the answer.
 
-    `status` is None when there was no answer; `error` says why.
+    `http_status` is None when there was no answer; `error` says why.
     """
 
     at: datetime
     duration_ms: int
-    status: int | None
+    http_status: int | None
     error: str = ""
     excerpt: str = ""
-    retry_after: int | None = None
 
     def __bool__(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
+        return self.http_status is not None and 200 <= self.http_status < 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,24 @@ class Delivery:
     created_at: datetime
     due_at: datetime | None
     ended_at: datetime | None
+    attempt_count: int
     attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedWebhook:
+    """An endpoint with its new secret, which is shown this once."""
+
+    webhook: Webhook
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How many events are sent once more, or in a dry run would be."""
+
+    count: int
+    dry_run: bool
 
 
 def payload(event: Event, include: str | None) -> bytes:
@@ -114,6 +135,8 @@ def read_retry_after(value: str | None, now: datetime) -> int | None:
     """Return the seconds that a `Retry-After` field asks to wait, from a number or a date; None for anything else."""
     if value is None:
         return None
+    from email.utils import parsedate_to_datetime
+
     text = value.strip()
     if text.isascii() and text.isdigit():
         return min(int(text[:9]), RETRY_AFTER_MAX)
@@ -130,6 +153,12 @@ def warning_due(failing_since: int, last: int, now: int) -> int | None:
     return reached[-1] if reached and reached[-1] > last else None
 
 
-def attempt_as_stored(attempt: Attempt) -> list[Any]:
-    """Return an attempt as a delivery's row holds it."""
-    return [micros(attempt.at), attempt.duration_ms, attempt.status, attempt.error, attempt.excerpt]
+def dump_attempts(attempts: Iterable[Attempt]) -> str:
+    """Return attempts as a delivery's row holds them."""
+    rows = [[micros(one.at), one.duration_ms, one.http_status, one.error, one.excerpt] for one in attempts]
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def load_attempts(stored: str) -> tuple[Attempt, ...]:
+    """Return the attempts that a row holds."""
+    return tuple([Attempt(moment(at), *rest) for at, *rest in json.loads(stored)])

@@ -30,6 +30,7 @@ from ..core.model import (
 )
 from ..core.secret import Secret
 from ..core.verdict import Check, Explanation, Refused
+from ..core.webhooks import CreatedWebhook, Webhook
 from . import problems
 from .fields import on_wire
 
@@ -63,6 +64,13 @@ class IssuedDocument(msgspec.Struct):
     """A key with its secret, which is shown this once."""
 
     key: Key
+    secret: str
+
+
+class CreatedWebhookDocument(msgspec.Struct):
+    """An endpoint with its new secret, which is shown this once."""
+
+    webhook: Webhook
     secret: str
 
 
@@ -305,12 +313,19 @@ def _read_many(found: Any) -> Issued | TokenryError:
     return problems.error_of(int(error["status"]), error) if error else _read_issued(found)
 
 
+def _read_webhook(found: Any) -> CreatedWebhook:
+    return CreatedWebhook(msgspec.convert(found["webhook"], Webhook), Secret(found["secret"]))
+
+
 NOTHING: Final[Answer[None]] = Answer(None, _nothing, _nothing)
 KEY: Final = record(Key)
 OWNER: Final = record(Owner)
 SESSION: Final = record(Session)
 TENANT: Final[Answer[Tenant]] = Answer(_tenant_document(), record_of, _read_tenant)
 ISSUED: Final = Answer(IssuedDocument, write_issued, _read_issued)
+CREATED_WEBHOOK: Final = Answer(
+    CreatedWebhookDocument, lambda found: {"webhook": found.webhook, "secret": str(found.secret)}, _read_webhook
+)
 TOKENS: Final = Answer(SessionTokensDocument, write_tokens, _read_tokens)
 REFRESHED: Final = Answer(RefreshDocument, _write_refreshed, _read_refreshed)
 EXPLANATION: Final = Answer(ExplanationDocument, _write_explanation, _read_explanation)

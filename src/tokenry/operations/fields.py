@@ -15,6 +15,8 @@ from msgspec import Meta
 from ..core.credits import ON_EXPIRY, REFILLS, ZONE_MAX
 from ..core.limits import COUNT_MAX, WINDOW_MAX
 from ..core.model import KEY_STATUSES
+from ..core.targets import URL_MAX
+from ..core.webhooks import DELIVERY_STATUSES
 
 _TURNING: Final = r"\u2028-\u202E\u2066-\u2069"
 _CHARACTER: Final = rf"[^\x00-\x1F\x7F-\x9F{_TURNING}]"
@@ -67,6 +69,9 @@ _AUDIENCE: Any = Audience | Annotated[list[Audience], Meta(min_length=1, max_len
 Reason = Annotated[str, Meta(max_length=500, pattern=_PROSE, examples=["left the company"])]
 Amount = Annotated[int, _told(minimum=1, maximum=COUNT_MAX, examples=[500])]
 HeldFor = Annotated[float, _told(minimum=1, maximum=30 * 86_400, description="In seconds.", examples=[600])]
+EventTypes = Annotated[list[str], Meta(max_length=100, description="Types or patterns."), _told(examples=[["key.*"]])]
+DeliveryStatus = Annotated[str, _told(enum=list(DELIVERY_STATUSES), examples=["failed"])]
+DryReplay = Annotated[bool, Meta(description="Only count what would be sent.")]
 AskedScopes = Annotated[
     str | list[Any] | dict[str, Any],
     _told(
@@ -141,15 +146,20 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "dry_run": Annotated[bool, Meta(description="Only list what would be revoked.")],
     "email": Email,
     "environment": Environment,
+    "event": _text(1, 64, examples=["evt_01k9v5m0q2x8r7c4t6y3w1"]),
     "expired_before": Moment,
     "expires_at": Annotated[Moment, Meta(description="null for a key that never expires, where the tenant allows it.")],
     "expires_in": Annotated[Seconds, Meta(description="In seconds; null for a key that never expires.")],
     "expires_in_default": Seconds,
     "expires_in_max": Seconds,
     "expiring_within": Within,
+    "failed": Annotated[bool, Meta(description="Only events whose delivery to this endpoint has failed.")],
     "grace": Annotated[float, Meta(ge=0, le=365 * 86_400, description="In seconds.", examples=[3600])],
     "head": Annotated[HeadBody, Meta(description="A head that you kept from earlier.")],
     "hold": _text(1, 64, examples=["hold_01k9v5m0q2x8r7c4t6y3w1"]),
+    "include": Annotated[
+        str, _told(enum=["object"], examples=["object"]), Meta(description="What a request holds beside what happened.")
+    ],
     "ip": _text(1, 64, examples=["203.0.113.7"]),
     "key_id": _text(0, 64, examples=["key_01k9v5m0q2x8r7c4t6y3w1"]),
     "last_used_before": Moment,
@@ -190,6 +200,8 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "types": Annotated[
         list[str], Meta(max_length=100, description="Types or patterns: `types=key.*&types=owner.deleted`.")
     ],
+    "until": Moment,
+    "url": Annotated[str, _told(minLength=1, maxLength=URL_MAX, examples=["https://example.com/hooks"])],
     "within": Within,
 }
 """The type of every argument by its name in the library."""

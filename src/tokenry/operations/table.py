@@ -10,10 +10,12 @@ from msgspec import Meta
 from ..core.credits import CreditState, Hold
 from ..core.limits import LimitsTaken, LimitState
 from ..core.model import Entry, Event, Head, Role, SigningKey, UsageHour
+from ..core.webhooks import Delivery, Replay, Webhook
 from ..service import audit, events, key_credits, keys, limits, owners, roles, sessions, signing_keys, tenants, usage
+from ..service import webhooks as hooks
 from . import answers
 from .answers import items, page, record
-from .fields import ARGUMENTS, Amount, AskedScopes, Credential, HeldFor, Line
+from .fields import ARGUMENTS, Amount, AskedScopes, Credential, DeliveryStatus, DryReplay, EventTypes, HeldFor, Line
 from .operation import Operation, Reach, Rule, by_id, of_noun
 
 NOUNS: Final = {
@@ -30,6 +32,7 @@ NOUNS: Final = {
     "explain": "Why a credential is, or is not, accepted.",
     "usage": "How often keys were presented, by hour and code.",
     "audit": "What was done, by whom, and the proof that the record of it is whole.",
+    "webhooks": "Endpoints that are told of events by signed requests, and what became of each delivery.",
     "events": "What happened. A reader who goes on after the last `sequence` misses nothing.",
 }
 """What each group of operations is about."""
@@ -44,6 +47,7 @@ _CREDITS, _credit = key_credits.KeyCredits, of_noun("credits", "/v1/keys", "cred
 _state, _hold = record(CreditState), record(Hold)
 _usage, _audit = of_noun("usage", "/v1/usage", "usage"), of_noun("audit", "/v1/audit", "audit")
 _event = of_noun("events", "/v1/events", "events")
+_HOOKS, _hook, _webhook = hooks.Webhooks, of_noun("webhooks", "/v1/webhooks", "webhooks"), record(Webhook)
 _WHOLE: Final[dict[str, Any]] = {"reach": Reach.INSTALLATION, "in_tenant": False}
 _ITSELF: Final[dict[str, Any]] = {"reach": Reach.SELF, "in_tenant": False}
 
@@ -188,6 +192,29 @@ OPERATIONS: Final = by_id(
         _audit("head", "GET /head", audit.Audit.head, record(Head)),
         _audit("check", "POST /check", audit.Audit.check, answers.AUDIT_REPORT, reads=True),
         _event("list", "GET", events.Events.list, page(record(Event))),
+        _hook("list", "GET", _HOOKS.list, page(_webhook)),
+        _hook("create", "POST", _HOOKS.create, answers.CREATED_WEBHOOK, status=201, types={"types": EventTypes}),
+        _hook("get", "GET /{id}", _HOOKS.get, _webhook),
+        _hook("update", "PATCH /{id}", _HOOKS.update, _webhook, types={"types": EventTypes}),
+        _hook("delete", "DELETE /{id}", _HOOKS.delete, answers.NOTHING, status=204),
+        _hook("pause", "POST /{id}/pause", _HOOKS.pause, _webhook),
+        _hook("resume", "POST /{id}/resume", _HOOKS.resume, _webhook),
+        _hook("rotate_secret", "POST /{id}/rotate-secret", _HOOKS.rotate_secret, answers.CREATED_WEBHOOK),
+        _hook("test", "POST /{id}/test", _HOOKS.test, record(Delivery)),
+        _hook(
+            "deliveries",
+            "GET /{id}/deliveries",
+            _HOOKS.deliveries,
+            page(record(Delivery)),
+            types={"status": DeliveryStatus},
+        ),
+        _hook(
+            "replay",
+            "POST /{id}/replay",
+            _HOOKS.replay,
+            record(Replay),
+            types={"types": EventTypes, "dry_run": DryReplay},
+        ),
         Operation(
             "keys.usage",
             "GET",

@@ -11,6 +11,7 @@ from tokenry.core.keyring import Keyring
 from tokenry.core.model import micros
 from tokenry.core.ports import DROPPED, Clash, Rows, Store
 
+from . import webhook_secrets
 from .sealed_keys import reseal
 
 
@@ -40,6 +41,7 @@ def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:
         rows.canaries.delete(id)  # waits for changes under way that sign with it, so that they are seen below
         rows.canaries.insert(id, DROPPED)
         reseal(rows, keyring, id, micros(now))
+        webhook_secrets.reseal(rows, keyring, id, micros(now))
         needing = _needing(rows, id, now)
         if needing:
             raise Conflict(f"generation {id} is still needed by {needing}", field="generation")
@@ -49,11 +51,14 @@ def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:
 def _needing(rows: Rows, id: str, now: datetime) -> str:
     secrets, (entries, ends) = rows.secrets.needing(id, now), rows.audit.needing(id)
     sessions, sealed = rows.sessions.needing(id, now), len(rows.signing_keys.sealed_under(id))
+    endpoints = len(rows.webhooks.sealed_under(id))
     parts = []
     if secrets:
         parts.append(f"{secrets} living secret{'s'[: secrets > 1]} (rotate or revoke their keys)")
     if sealed:
         parts.append(f"{sealed} signing key{'s'[: sealed > 1]} that cannot be decrypted (remove or restore them)")
+    if endpoints:
+        parts.append(f"{endpoints} webhook{'s'[: endpoints > 1]} that cannot be decrypted (delete them)")
     if sessions:
         parts.append(f"{sessions} session{'s'[: sessions > 1]} (they move on when they are refreshed, or end)")
     if entries:

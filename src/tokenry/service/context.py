@@ -114,6 +114,7 @@ class Context(msgspec.Struct, frozen=True):
     tenants: KnownTenants | None = None
     """The tenants that memory knows, for reads."""
     shared: Shared | None = None
+    networks: tuple[Any, ...] = ()  # that webhooks may go to beside public addresses
 
     @property
     def is_joined(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from tokenry.core.model import micros
 from tokenry.core.ports import Rows
 
 from .context import Context
@@ -15,8 +16,9 @@ _ENDED: Final[tuple[tuple[timedelta, Callable[[Rows, datetime], int]], ...]] = (
     (timedelta(days=30), lambda rows, before: rows.sessions.purge(before, _BATCH)),
     (timedelta(days=1), lambda rows, before: rows.limits.purge(before, _BATCH)),
     (timedelta(days=1), lambda rows, before: rows.credits.purge_holds(before, _BATCH)),
+    (timedelta(days=7), lambda rows, before: rows.webhooks.purge(micros(before), _BATCH)),
 )
-"""How long sessions, counters of subjects and holds of credits are kept after their end, and what removes them."""
+"""How long ended rows are kept: sessions, counters of subjects, holds of credits, deliveries; and what removes them."""
 
 
 def purge(context: Context) -> bool:

@@ -21,7 +21,7 @@ from .reach import reached
 from .tables import event
 from .values import stored
 
-_VISIBLE = {
+VISIBLE = {
     "postgresql": event.c.txid < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
     "sqlite": event.c.txid == 0,
 }
@@ -56,6 +56,20 @@ _encode = msgspec.json.Encoder(enc_hook=str.__str__).encode
 """Takes an external id of a class that is derived from `str`, too, such as Django's `SafeString`."""
 
 
+def event_of(row: Any, tenant: Tenant) -> Event:
+    """Return the event of a row."""
+    return Event(
+        sequence=row.sequence,
+        id=row.id,
+        type=row.type,
+        at=moment(row.at),
+        tenant=tenant.slug,
+        subject=row.subject,
+        actor=row.actor,
+        data=json.loads(row.data),
+    )
+
+
 class EventRows:
     """Events within one transaction."""
 
@@ -86,19 +100,7 @@ class EventRows:
         if types is not None:
             query = query.where(event.c.type.in_(types))
         rows = self._connection.execute(query.order_by(event.c.txid, event.c.sequence).limit(limit))
-        return [
-            Event(
-                sequence=row.sequence,
-                id=row.id,
-                type=row.type,
-                at=moment(row.at),
-                tenant=tenant.slug,
-                subject=row.subject,
-                actor=row.actor,
-                data=json.loads(row.data),
-            )
-            for row in rows
-        ]
+        return [event_of(row, tenant) for row in rows]
 
     def reach(self, tenant: Tenant, *, after: int) -> tuple[int, int] | None:
         """Return where a page of `list` with types ends, however few it has found; None when it may look at all."""
@@ -107,13 +109,13 @@ class EventRows:
         return None if last is None else (last.txid, last.sequence)
 
     def _visible(self, query: Select[Any], tenant: Tenant, after: int) -> Select[Any]:
-        query = query.where(event.c.tenant_id == tenant.id, _VISIBLE[self._dialect])
+        query = query.where(event.c.tenant_id == tenant.id, VISIBLE[self._dialect])
         if not after:
             return query
         return query.where(event.c.sequence > after if self._dialect == "sqlite" else self._behind(after))
 
     def _behind(self, after: int) -> ColumnElement[bool]:
-        place = select(func.max(event.c.txid)).where(event.c.sequence <= after, _VISIBLE[self._dialect])
+        place = select(func.max(event.c.txid)).where(event.c.sequence <= after, VISIBLE[self._dialect])
         same = select(event.c.txid).where(event.c.sequence == after)
         txid = self._connection.execute(select(func.coalesce(same.scalar_subquery(), place.scalar_subquery()))).scalar()
         return tuple_(event.c.txid, event.c.sequence) > tuple_(txid or 0, after)

@@ -28,6 +28,7 @@ from .signing_keys import SigningKeyRows
 from .tables import idempotency, keyring_canary
 from .tenants import TenantRows
 from .usage import UsageRows
+from .webhooks import WebhookRows
 
 _ADVANCE = Fixed(
     text("UPDATE tokenry_fence SET counter = counter + :step WHERE id = 1 RETURNING counter"), ("counter",)
@@ -158,6 +159,10 @@ class SqlRows:
     @cached_property
     def idempotency(self) -> IdempotencyRows:
         return IdempotencyRows(self.connection)
+
+    @cached_property
+    def webhooks(self) -> WebhookRows:
+        return WebhookRows(self.connection)
 
     @cached_property
     def canaries(self) -> CanaryRows:

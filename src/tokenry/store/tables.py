@@ -33,6 +33,8 @@ from .columns import partial_index as _partial_index
 from .columns import serial as _serial
 from .columns import table as _table
 from .columns import words as _text
+from .webhook_tables import delivery as delivery
+from .webhook_tables import endpoint as endpoint
 
 tenant = _table(
     "tenant",

@@ -15,6 +15,8 @@ from .fixed import Fixed
 from .tables import (
     credit,
     credit_hold,
+    delivery,
+    endpoint,
     event,
     idempotency,
     key,
@@ -41,7 +43,7 @@ _BY_ID = Fixed(SELECT.where(tenant.c.id == bindparam("id")))
 _PAGE = SELECT.order_by(tenant.c.slug)
 _OF_TENANT = (
     *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, idempotency),
-    *(key, owner, role, scope, event),
+    *(key, owner, role, scope, event, delivery, endpoint),
 )
 
 

@@ -76,7 +76,8 @@ async def _serve(
     place: Place,
 ) -> None:
     alone = installation.database_file is not None and settings.workers == 1
-    engine = dataclasses.replace(installation.settings, exclusive=alone, background=True)
+    delivers = settings.deliver_webhooks and place.worker == 0
+    engine = dataclasses.replace(installation.settings, exclusive=alone, background=True, worker=delivers)
     async with AsyncTokenry(installation.database_url, keyring=installation.keyring, settings=engine) as tk:
         served, readiness = Served(tk, settings), Readiness(tk)
         server = Server(config, settings, readiness, sockets, started)

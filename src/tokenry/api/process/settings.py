@@ -40,6 +40,7 @@ class ServerSettings:
     log_format: Literal["json", "text"] = "json"
     access_log_share: float = 0.01
     shutdown_seconds: int = 10
+    deliver_webhooks: bool = True
 
     def __post_init__(self) -> None:
         wrong = list(_wrong(self))

@@ -44,6 +44,7 @@ def of_the_loop(report: Report) -> None:
                 for pid in (os.getpid(), serving.process.pid):
                     prefer(pid)
                 remember(serving.port, caller, set(texts))
+                wrk(serving.port, traffic.script(folder), seconds=3)  # until shares are leased
                 rate = SHARE * wrk(serving.port, traffic.script(folder), seconds=2).rate
                 began = time.perf_counter()  # on Linux the same clock in every process
                 felt = paced(serving.port, list(traffic.requests(int(rate * SECONDS))), rate)

@@ -10,7 +10,7 @@ import pytest
 
 from tokenry import Settings, Tokenry
 from tokenry.config import fresh_keyring
-from tokenry.service import checking, ending, sealing, sessions, signing_keys, usage
+from tokenry.service import checking, ending, sealing, signing_keys, usage
 from tokenry.testing import FakeClock
 
 DAY = timedelta(days=1)
@@ -24,7 +24,7 @@ Open = Callable[[], Tokenry]
 def open(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: FakeClock) -> Open:
     """Give a function that opens the same database again: upkeep is done when an instance is closed."""
     for module, name in (
-        *((module, "_BATCH") for module in (checking, sealing, sessions, signing_keys, usage)),
+        *((module, "_BATCH") for module in (checking, sealing, signing_keys, usage)),
         (ending, "BATCH"),
         (ending, "_USAGE_BATCH"),
     ):

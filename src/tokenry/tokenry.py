@@ -44,7 +44,7 @@ from .service.signing_keys import Signers, jwks
 from .service.spans import NoSpans, Spans
 from .service.verify import Verifying, required, text_of
 from .store import open as stores
-from .ticking import Ticking
+from .ticking import SLICE, Ticking
 from .turning import Turning
 
 _log = logging.getLogger("tokenry")
@@ -98,7 +98,7 @@ class Tokenry(Ticking, Turning, Groups):
         )
         self._remember(self.settings.memory_entries, background=self.settings.background)
         self._tenants = TenantMemory(self._memory)
-        self._leases = Leases()
+        self._leases = Leases(alone=self.settings.exclusive)
         timeout = self.settings.store_timeout.total_seconds()
         self._leasing, self._writing = (Breaker(timeout, _PROBE_SECONDS, time.monotonic) for _ in range(2))
         self._tally = Tally()
@@ -288,12 +288,16 @@ class Tokenry(Ticking, Turning, Groups):
         """Write everything that was counted, and seal the audit log."""
         with self._flushing:  # what another thread has taken out is written, too, when this returns
             spent, peppers = self._tally.drain()
-            if spent or peppers:
-                try:
-                    usage.write(self._context, spent, peppers)
-                except BaseException:
-                    self._tally.put_back(spent)
-                    raise
+            try:
+                while spent or peppers:
+                    usage.write(self._context, spent[:SLICE], peppers)
+                    del spent[:SLICE]
+                    peppers = []
+                    if spent:
+                        self._worker.rest()
+            except BaseException:
+                self._tally.put_back(spent)
+                raise
         self.audit.seal_all()
 
     def close(self) -> None:

@@ -65,11 +65,61 @@ def test_a_forgotten_counter_that_a_grant_still_holds_gives_its_units_back() -> 
     give_back(leases, store, 200 * SECOND)
     verify(leases, store, grant, 200 * SECOND)
     assert store.taken("minute", 3) > 1
-    give_back(leases, store, 202 * SECOND)
+    give_back(leases, store, 208 * SECOND)
     assert store.taken("minute", 3) == 1
-    verify(leases, store, grant, 203 * SECOND)
-    give_back(leases, store, 203 * SECOND, everything=True)
+    verify(leases, store, grant, 209 * SECOND)
+    give_back(leases, store, 209 * SECOND, everything=True)
     assert store.taken("minute", 3) == 2
+
+
+def test_a_thousandth_of_a_large_limit_stays_while_its_key_may_come_back() -> None:
+    leases, store, grant = Leases(), Store(), a_grant(MINUTE)
+    verify(leases, store, grant, 0)
+    give_back(leases, store, 1 * SECOND)
+    assert store.taken("minute", 0) == 1 + 10
+    for turn in range(10):
+        assert isinstance(leases.take(grant, 1, (2 + turn) * SECOND // 2), tuple)  # nothing is leased for it
+    assert isinstance(leases.take(grant, 1, 7 * SECOND), list)
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds"), [(Limit("low", 9_999, 60), 1), (Limit("short", 10_000, 8), 1), (MINUTE, 8)]
+)
+def test_of_a_low_limit_or_a_short_window_or_after_a_while_nothing_stays(limit: Limit, seconds: int) -> None:
+    leases, store = Leases(), Store()
+    verify(leases, store, a_grant(limit), 0)
+    give_back(leases, store, seconds * SECOND)
+    assert store.taken(limit.name, 0) == 1
+
+
+def test_where_nobody_else_leases_a_first_share_stays_to_the_end_of_its_window() -> None:
+    leases, store, grant = Leases(alone=True), Store(), a_grant(MINUTE)
+    leases.wake = lambda: None
+    for _ in range(80):  # soon used up: a larger one is renewed
+        verify(leases, store, grant, 0)
+        wants = leases.due(0)
+        leases.fill(wants, store.lease(wants), 0)
+    give_back(leases, store, 50 * SECOND)
+    assert store.taken("minute", 0) == 80 + 100
+    assert isinstance(leases.take(grant, 100, 59 * SECOND), tuple)
+    give_back(leases, store, 59 * SECOND, everything=True)
+    assert store.taken("minute", 0) == 180
+
+
+def test_a_process_that_is_alone_looks_for_idle_counters_every_ten_seconds() -> None:
+    leases, store, looked = Leases(alone=True), Store(), []
+    verify(leases, store, a_grant(MINUTE), 0)
+    for second in range(25):
+        leases.idle(second * SECOND, rest=lambda second=second: looked.append(second))  # type: ignore[misc]
+    assert looked == [0, 10, 20]
+
+
+def test_others_have_their_turn_after_each_slice_of_counters() -> None:
+    leases, store, rests = Leases(), Store(), []
+    for number in range(1001):
+        verify(leases, store, a_grant(Limit(f"n{number}", 1, 60)), 0)
+    leases.idle(0, rest=lambda: rests.append(0))
+    assert len(rests) == 3
 
 
 def test_two_grants_of_a_key_share_one_counter_after_it_was_forgotten() -> None:

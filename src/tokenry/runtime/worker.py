@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 _log = logging.getLogger("tokenry.worker")
+_REST_MAX_SECONDS = 0.02
 
 
 class Worker:
@@ -22,6 +24,7 @@ class Worker:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._rested_at = 0.0
 
     @property
     def is_running(self) -> bool:
@@ -49,8 +52,19 @@ class Worker:
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout=10)
 
+    def rest(self) -> None:
+        """Leave the interpreter to requests three times as long as the tick has worked since it last rested.
+
+        Elsewhere than in a tick of the thread, and once the thread is to stop, this returns at once.
+        """
+        if threading.current_thread() is self._thread:
+            worked = time.monotonic() - self._rested_at
+            self._stopping.wait(min(3 * worked, _REST_MAX_SECONDS))
+            self._rested_at = time.monotonic()
+
     def _run(self) -> None:
         while not self._stopping.wait(self._interval):
+            self._rested_at = time.monotonic()
             try:
                 self._tick()
             except Exception as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import gc
 import os
 import signal
 import socket
@@ -26,6 +25,7 @@ from ..app import Served, create_app
 from ..hot.lane import protocol
 from ..threads import in_thread
 from .accepting import Door
+from .collecting import Collecting
 from .health import Operations, Readiness
 from .listening import load_certificate, turn_away
 from .logs import configure, log
@@ -38,6 +38,8 @@ _ARRIVING_SECONDS = 0.1
 _FAREWELL_SECONDS = 1.0
 """How long connections that are kept alive are told to close before those that stay silent are closed."""
 _STEP_SECONDS = 0.02
+_SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter while the event loop wants it. Python's default is ten times as long."""
 _LAST_WORDS_SECONDS = 2.0
 """What is left of `shutdown_seconds` to write what was counted, after requests have had their time."""
 
@@ -95,9 +97,8 @@ async def _serve(
         if place.lifeline is not None:
             asyncio.get_running_loop().add_reader(place.lifeline, server.end)
         await in_thread(int)  # the first thread loads what threads need, which takes 50 ms
-        gc.collect()
-        gc.freeze()  # what is here now stays to the end: the collector need not look at it again
-        async with metrics.shared():
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        async with Collecting(lambda: server.server_state.total_requests).running(), metrics.shared():
             await server.serve(list(sockets))
     log.info("stopped", worker=place.worker)
 

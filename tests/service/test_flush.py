@@ -1,0 +1,57 @@
+"""Writing what was counted: in slices, and each count once, whatever fails in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tokenry import Settings, Tokenry
+from tokenry.config import fresh_keyring
+from tokenry.core.errors import StoreUnavailable
+from tokenry.service import usage
+from tokenry.types import Issued
+
+KEYS = 1201
+
+
+@pytest.fixture
+def tk() -> Iterator[Tokenry]:
+    settings = Settings(background=False, flush_interval=timedelta(hours=1))
+    with Tokenry("sqlite://", keyring=fresh_keyring(), settings=settings) as instance:
+        instance.owners.put("ada")
+        yield instance
+
+
+@pytest.fixture
+def key_ids(tk: Tokenry) -> list[str]:
+    """Use many keys once."""
+    found = []
+    for begin in range(0, KEYS, 1000):
+        asked = [{"owner": "ada", "name": f"k{number}"} for number in range(begin, min(KEYS, begin + 1000))]
+        for issued in tk.keys.issue_many(asked):
+            assert isinstance(issued, Issued)
+            assert tk.verify(issued.secret)
+            found.append(issued.key.id)
+    return found
+
+
+def test_counts_are_written_in_slices_of_500_and_each_once_if_one_fails(
+    tk: Tokenry, key_ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, sizes = usage.write, []
+
+    def failing(context: Any, spent: Any, peppers: Any) -> None:
+        sizes.append(len(spent))
+        if len(sizes) == 2:
+            raise StoreUnavailable("the disk is full")
+        write(context, spent, peppers)
+
+    monkeypatch.setattr(usage, "write", failing)
+    with pytest.raises(StoreUnavailable):
+        tk.flush()
+    tk.flush()
+    assert sizes == [500, 500, 500, 201]
+    assert [sum(hour.count for hour in tk.usage.get(one)) for one in key_ids] == [1] * KEYS

@@ -103,8 +103,8 @@ class Installation:
         finally:
             database.close()
 
-    def open(self) -> Tokenry:
-        """Open what is there; raise ConfigError when nothing is, or when it needs an upgrade."""
+    def open(self, *, worker: bool = False) -> Tokenry:
+        """Open what is there, perhaps as a `worker`; raise ConfigError when nothing is, or it needs an upgrade."""
         revision = self.revision()
         of_host = host_command.get()
         if of_host is not None and not revision and (revision.current or "") < revision.head:
@@ -120,7 +120,7 @@ class Installation:
                 f"the database is at revision {revision.current}, this version needs {revision.head}: "
                 "make a backup, then run `tokenry db upgrade`"
             )
-        return self._tokenry(migrates=False)
+        return self._tokenry(migrates=False, worker=worker)
 
     def upgrade(self) -> Tokenry:
         """Open the database and bring it up to date, making it and its keyring where there are none."""
@@ -159,9 +159,9 @@ class Installation:
             write_keyring_file(path, smaller, replace=True)
             return _shown(smaller, now)
 
-    def _tokenry(self, *, migrates: bool) -> Tokenry:
+    def _tokenry(self, *, migrates: bool, worker: bool = False) -> Tokenry:
         settings = dataclasses.replace(
-            self.settings, background=False, exclusive=False, memory_entries=0, migrate=migrates
+            self.settings, background=worker, worker=worker, exclusive=False, memory_entries=0, migrate=migrates
         )
         return Tokenry(self.database_url, keyring=self.keyring, settings=settings)
 

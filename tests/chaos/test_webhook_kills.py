@@ -23,8 +23,8 @@ from tokenry import webhooks as receiver_side
 
 pytestmark = pytest.mark.chaos
 
-EVENTS = times(300, 10_000)
-KILLS = times(4, 100)
+EVENTS = times(200, 10_000)
+KILLS = times(3, 100)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 import threading
 from types import FrameType
@@ -20,7 +19,6 @@ def register(app: typer.Typer) -> None:
 def worker(call: Call) -> None:
     """Send webhooks until SIGTERM or Ctrl-C. Any number of workers may run; the server is one by default."""
     installation = call.installation()
-    settings = dataclasses.replace(installation.settings, worker=True, background=True, exclusive=False)
     ended = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -28,7 +26,7 @@ def worker(call: Call) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    with dataclasses.replace(installation, settings=settings).open():
+    with installation.open(worker=True):
         if call.out.json:
             call.out.document({"worker": "started"})
         call.out.say("webhooks are sent from here; Ctrl-C ends it")

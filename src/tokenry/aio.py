@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack, overload
 
 from .async_groups import AsyncGroups, AsyncJoined
 from .awaited import awaited
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("tokenry")
 
 R = TypeVar("R")
+Wish: TypeAlias = Find | Lease | Wait
 
 
 class AsyncTokenry(AsyncGroups):
@@ -228,14 +229,15 @@ class AsyncTokenry(AsyncGroups):
                 self._find = self._sync._database.find_async  # which refuses from now on
                 await self._sync._database.close_async()
 
-    async def _drive(self, steps: Generator[Find | Lease | Wait, Any, Any], found: Awaitable[Any] | None = None) -> Any:
-        """Drive steps to their end; `found` is the answer to their first wish, if that was looked up ahead."""
+    async def _drive(self, steps: Generator[Wish, Any, Any], wish: Wish | None = None) -> Any:
+        """Drive steps to their end, from the `wish` that they have come to, if they have begun."""
         if self._greenlets:
             await self._wake()
-        else:
+        elif wish is None:
             self._sync._wake()
         try:
-            wish = next(steps)
+            if wish is None:
+                wish = next(steps)
             while True:
                 try:
                     if isinstance(wish, Lease) and not self._sync._inline:
@@ -244,8 +246,6 @@ class AsyncTokenry(AsyncGroups):
                         answer = await self._call(self._verifying.done, wish)
                     elif self._inline:
                         answer = self._verifying.store.find(wish.kid)
-                    elif found is not None:
-                        answer, found = await found, None
                     elif self._find is not None:
                         answer = await self._find(wish.kid)
                     else:

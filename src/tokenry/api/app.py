@@ -76,16 +76,12 @@ class Served:
             return await self._drive(does, route, asked, wishes)
 
     async def _drive(self, does: Does, route: str, asked: Request, wishes: list[Wish] | None) -> Answer:
-        answer_to, look_ahead = self.engine.answer, self.engine.look_ahead
-        found = None
+        answer_to = self.engine.answer
         step: Step = does(asked, None) if wishes is None else wishes
         while not isinstance(step, tuple):
             try:
                 if len(step) == 1:
-                    ahead, asked.ahead = asked.ahead, ""
-                    following = look_ahead(ahead) if ahead else None
-                    told = [await answer_to(*step[0], found)]
-                    found = following
+                    told = [await answer_to(*step[0])]
                 else:
                     told = await asyncio.gather(*[answer_to(*wish) for wish in step])
             except Exception as error:

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ..core import mistakes
 from ..core.decide import OPERATOR_ENVIRONMENT, Ask, read_ask
-from ..core.errors import ERRORS_MAX, LIST_MAX, no_owner
+from ..core.errors import ERRORS_MAX, LIST_MAX, TokenryError, no_owner
 from ..core.form import FORM
 from ..core.grant import Grant, size_of_grant
 from ..core.key_fields import CHECKS as KEY_CHECKS
@@ -48,6 +47,7 @@ from ..service.sessions import of_refresh
 from ..service.spans import Spans
 from ..service.verify import Find
 from ..store import open as stores
+from .pursuit import Lookup, Pursuit, Then
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,9 +62,6 @@ encode: Final = msgspec.json.Encoder().encode
 
 SYSTEM: Final = "system"
 """The slug of the tenant whose keys operate the installation."""
-
-Ahead: TypeAlias = "tuple[int, asyncio.Future[Any]]"
-"""A lookup that has begun, and the drop counter of memory before that: its row may be older than a later drop."""
 
 # A kid is random, so no key ever gets this one.
 _NOBODY = "0" * 16
@@ -82,8 +79,8 @@ class Engine:
         """Whether a lookup is so quick that the loop may wait for it."""
         self.is_traced = tk._sync.settings.tracing
         self.spans: Spans = tk._sync._spans
-        self.gathers = tk._find is not None
-        """Whether lookups of many callers are gathered into one."""
+        self.gathers = tk._find is not None and not self.is_traced
+        """Whether lookups of many callers are gathered into one, and wait without a task: a span needs a task."""
 
     def recall(self, text: str, ask: Ask) -> Verdict | None:
         """Answer at once, or return None, having counted and taken nothing: then `answer` has to be awaited."""
@@ -100,22 +97,32 @@ class Engine:
         """Return the JWKS of a tenant from memory alone; None when it may have to wait for the database."""
         return recall_key_set(self.sync, slug)
 
-    async def answer(self, text: str, ask: Ask, ahead: Ahead | None = None) -> Verdict:
-        """Answer, waiting for the database if need be; `ahead` is what `look_ahead` returned for this text."""
-        drops, found = ahead or (None, None)
-        verdict: Verdict = await self._tk._drive(self._verifying.steps(text, ask, drops), found)
+    async def answer(self, text: str, ask: Ask) -> Verdict:
+        """Answer, waiting for the database if need be."""
+        verdict: Verdict = await self._tk._drive(self._verifying.steps(text, ask))
         return verdict
 
-    def look_ahead(self, text: str) -> Ahead | None:
+    def look_ahead(self, text: str) -> Lookup | None:
         """Begin to look up what will be asked next, where lookups are gathered. Nothing is counted or taken by it."""
-        find = self._tk._find
-        kid = self._verifying.kid_of(text) if find is not None else None
-        if find is None or kid is None:
+        parsed = self._verifying.parsed(text)
+        if parsed is None:
             return None
-        drops = self.sync._memory.prepare()
-        found: asyncio.Future[Any] = find(kid)
-        found.add_done_callback(_seen)
-        return drops, found
+        # Its row may be older than a later drop: then it is not remembered.
+        lookup = Lookup((self.sync._memory.prepare(), parsed))
+        with suppress(TokenryError):  # the instance was closed, which is said when this is asked for
+            find: Any = self._tk._find
+            find(parsed.kid, lookup)
+            return lookup
+        return None
+
+    def pursue(self, text: str, ask: Ask, then: Then, lookup: Lookup | None = None) -> None:
+        """Call `then` with the verdict, or an error, when it is there; `lookup` is what was begun ahead for this text.
+
+        Only where lookups are gathered.
+        """
+        self.sync._wake()
+        steps = self._verifying.steps(text, ask, None if lookup is None else lookup.ahead)
+        Pursuit(self._tk, steps, then, lookup).go_on()
 
     def fence_state(self) -> FenceState | None:
         """Return how well this process hears of changes by others, where it has to hear of them (PostgreSQL)."""
@@ -147,12 +154,6 @@ class Engine:
             return verdict
         steps.close()
         return None
-
-
-def _seen(found: asyncio.Future[Any]) -> None:
-    """Retrieve the exception so that asyncio does not warn."""
-    if not found.cancelled():
-        found.exception()
 
 
 def is_inline(tk: Tokenry) -> bool:
@@ -270,6 +271,7 @@ __all__ = [
     "FenceState",
     "Found",
     "Grant",
+    "Lookup",
     "Memo",
     "Presented",
     "Proxies",

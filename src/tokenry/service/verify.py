@@ -105,25 +105,25 @@ class Verifying:
         self._tally.count(grant, "valid", now, ask.ip)
         return KeyValid(grant, metered[0], metered[1])
 
-    def steps(self, text: str, ask: Ask, drops: int | None = None) -> Steps:
+    def steps(self, text: str, ask: Ask, ahead: tuple[int, Parsed] | None = None) -> Steps:
         """Answer, yielding every wish that may have to wait.
 
-        If the row was asked for before, `drops` is the drop counter of memory at that moment.
+        If the row was asked for before, `ahead` is the drop counter of memory at that moment and what was parsed.
         """
-        return self.spans.miss(self._steps(text, ask, drops))
+        return self.spans.miss(self._steps(text, ask, ahead))
 
-    def _steps(self, text: str, ask: Ask, drops: int | None) -> Steps:
+    def _steps(self, text: str, ask: Ask, ahead: tuple[int, Parsed] | None) -> Steps:
         if "." in text:  # as in a token, and in no key
             return (yield from self.tokens.steps(text, ask))
-        parsed = parse(text)
-        if parsed is None or not self._tagged(parsed):
+        parsed = self.parsed(text) if ahead is None else ahead[1]
+        if parsed is None:
             self._tally.count_unknown("malformed")
             return MALFORMED
         grant = self._memory.recall(parsed.kid, text)
         if grant is not None and grant.read_at is not None and self._now() - grant.read_at > self._owner_max_age:
             grant = None
         if grant is None:
-            drops = self._memory.prepare() if drops is None else drops
+            drops = self._memory.prepare() if ahead is None else ahead[0]
             row = yield Find(parsed.kid)
             now = self._now()
             grant = self._proved(row, parsed, text, now)
@@ -146,8 +146,8 @@ class Verifying:
         """Evaluate every check and take nothing."""
         if "." in text:
             return (yield from self.tokens.explain_steps(text, ask))
-        parsed = parse(text)
-        if parsed is None or not self._tagged(parsed):
+        parsed = self.parsed(text)
+        if parsed is None:
             return (yield from self.explained(None, ["malformed"], ask))
         grant = self._proved((yield Find(parsed.kid)), parsed, text, self._now())
         return (yield from self.explained(grant, [] if grant else ["not_found"], ask))
@@ -188,10 +188,10 @@ class Verifying:
         """Do what steps wish for besides a lookup."""
         return wish.call() if isinstance(wish, Wait) else self.lease(wish.wants)
 
-    def kid_of(self, text: str) -> str | None:
-        """Return which secret a text claims to be; None for what was not made here, and is never looked up."""
+    def parsed(self, text: str) -> Parsed | None:
+        """Return the parts of a key; None for what was not made here, and is never looked up."""
         parsed = parse(text)
-        return parsed.kid if parsed is not None and self._tagged(parsed) else None
+        return parsed if parsed is not None and self._tagged(parsed) else None
 
     def known(self, kid: str) -> Grant | None:
         """Return what is remembered of a secret or session without its text: for who was proved by a signature."""

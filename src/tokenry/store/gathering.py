@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Coroutine
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import psycopg
 
@@ -25,16 +25,26 @@ _FIND_SESSIONS = Statement(b"tokenry_find_sessions", session_sql("postgresql", "
 _BATCH = 256
 _LANES = 2
 _WORTH_A_LANE = 16
+_AT_ONCE = 64
 
-Found: TypeAlias = "asyncio.Future[Row | None]"
+
+class Waiting(Protocol):
+    """A caller's own kind of a future. Ended, it may go on at once, and ask for the next row."""
+
+    def done(self) -> bool: ...
+    def set_result(self, row: Row | None, /) -> None: ...
+    def set_exception(self, error: Exception, /) -> None: ...
+
+
+Found: TypeAlias = "asyncio.Future[Row | None] | Waiting"
 Batch: TypeAlias = dict[str, list[Found]]
 
 
 class Waiters:
-    """The callers that wait for a row. Futures are made here and nowhere else, and each of them ends.
+    """The callers that wait for a row. Each wait ends.
 
-    A future ends with its row or an error, and at the latest `limit` seconds after it was made, whatever has become of
-    the task that was to answer it.
+    It ends with the row or an error, and at the latest `limit` seconds after it began, whatever has become of the task
+    that was to answer it.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limit: float) -> None:
@@ -47,9 +57,8 @@ class Waiters:
     def __len__(self) -> int:
         return len(self._by_kid)
 
-    def add(self, kid: str) -> Found:
-        """Return the future of one more caller; a kid that many wait for is asked for once."""
-        found: Found = self._loop.create_future()
+    def add(self, kid: str, found: Found) -> None:
+        """Let one more caller wait; a kid that many wait for is asked for once."""
         self._by_kid.setdefault(kid, []).append(found)
         deadlines, at = self._deadlines, self._loop.time() + self._limit
         while deadlines and deadlines[0][1].done():
@@ -57,7 +66,6 @@ class Waiters:
         deadlines.append((at, found))
         if self._timer is None:
             self._timer = self._loop.call_at(at, self._expire)
-        return found
 
     def take(self, most: int) -> Batch:
         """Take out what waits, but not more than so many kids, and none that every caller has given up."""
@@ -68,12 +76,6 @@ class Waiters:
                 batch[kid] = waiting
         return batch
 
-    def refused(self, error: StoreUnavailable) -> Found:
-        """Return a future that has ended with an error."""
-        found: Found = self._loop.create_future()
-        found.set_exception(error)
-        return found
-
     def fail_waiting(self, message: str, cause: str) -> None:
         """End everything that was not taken out."""
         batch, self._by_kid = self._by_kid, {}
@@ -81,9 +83,9 @@ class Waiters:
 
     def close(self) -> None:
         """End everything that is left."""
-        for _, found in self._deadlines:
-            _end(found, "this Tokenry was closed during the lookup", "closed")
-        self._by_kid, self._deadlines = {}, deque()
+        while self._deadlines:
+            _end(self._deadlines.popleft()[1], "this Tokenry was closed during the lookup", "closed")
+        self._by_kid = {}
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -114,12 +116,18 @@ class Gathering:
         self._tasks: set[asyncio.Task[None]] = set()
         self._asking = 0
 
-    def find(self, kid: str) -> Found:
-        """Return a future of the row. It ends within the time limit, with StoreUnavailable if there is no answer."""
+    def find(self, kid: str, found: Found | None = None) -> Found:
+        """Return what ends with the row: `found`, or a future.
+
+        It ends within the time limit, with StoreUnavailable if there is no answer.
+        """
+        if found is None:
+            found = self._loop.create_future()
         probing = self._breaker.is_open and self._breaker.begin_probe()
         if self._breaker.is_open and not probing:
-            return self._waiters.refused(self._breaker.refusal())
-        found = self._waiters.add(kid)
+            found.set_exception(self._breaker.refusal())
+            return found
+        self._waiters.add(kid, found)
         if probing:
             self._start(self._run_probe(self._take()))
         elif not self._tasks or (len(self._tasks) < _LANES and len(self._waiters) >= _WORTH_A_LANE):
@@ -185,7 +193,7 @@ class Gathering:
         try:
             async with asyncio.timeout(limit):
                 rows = await self._ask(list(batch))
-            _fulfil(batch, rows)
+            await _fulfil(batch, rows)
             return True
         except (psycopg.Error, TimeoutError) as error:
             told = unavailable(error)
@@ -244,12 +252,17 @@ def _end(found: Found, message: str, cause: str) -> None:
         found.set_exception(StoreUnavailable(message, cause=cause))
 
 
-def _fulfil(batch: Batch, rows: dict[str, Row]) -> None:
+async def _fulfil(batch: Batch, rows: dict[str, Row]) -> None:
+    """End the waits of a batch. Those that go on at once let others of the loop have their turn in between."""
+    ended = 0
     for kid, waiting in batch.items():
         row = rows.get(kid)
         for found in waiting:
             if not found.done():
                 found.set_result(row)
+                ended += 1
+                if ended % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
 
 async def _find_many(held: HeldOnLoop, kids: list[str]) -> dict[str, Row]:

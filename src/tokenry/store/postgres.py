@@ -25,7 +25,7 @@ from tokenry.core.grant import Row
 from .connections import Impatient, deadline, leave_inherited, prepare_after
 from .failures import translated, unavailable
 from .fence import STATEMENT_SECONDS, FenceStore, make_durable
-from .gathering import Gathering
+from .gathering import Found, Gathering
 from .held import Held, Statement
 from .lookup import is_session, lookup_sql, lookup_without_roles_sql, read, session_sql
 from .rows import SqlRows
@@ -166,14 +166,17 @@ class PostgresDatabase:
         with deadline(seconds):
             return Held(self._manage(autocommit=True))
 
-    def find_async(self, kid: str) -> asyncio.Future[Row | None]:
-        """Look one secret up together with all others that are asked for at this moment."""
+    def find_async(self, kid: str, found: Found | None = None) -> Found:
+        """Look one secret up together with all others that are asked for at this moment.
+
+        Return what ends with the row: `found`, or a future.
+        """
         loop = asyncio.get_running_loop()
         gathering = self._gatherings.get(loop)
         if gathering is None:
             self._discard_ended()
             gathering = self._gatherings[loop] = Gathering(loop, _conninfo(self._url), self._options(), self._lookups)
-        return gathering.find(kid)
+        return gathering.find(kid, found)
 
     def before_fork(self) -> None:
         """Do nothing: a child can leave the parent's connections alone."""

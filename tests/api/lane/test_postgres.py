@@ -3,9 +3,11 @@
 import asyncio
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.servers.postgres import Postgres
+from tests.servers.waiting import until
 from tokenry import AsyncTokenry, Limit
 from tokenry.api.app import Served, create_app
 from tokenry.api.hot.lane import LaneProtocol, protocol
@@ -103,9 +105,66 @@ def test_what_was_looked_up_ahead_of_a_revocation_is_not_remembered_after_it(pos
             text, engine = str(issued.secret), Engine(tk)
             ahead = engine.look_ahead(text)
             assert ahead is not None
-            await asyncio.wait([ahead[1]])
+            await asyncio.to_thread(until, ahead.done)
             await tk.keys.revoke(issued.key.id)
-            await engine.answer(text, read_ask(None, None, 1, None, None, None), ahead)
+            verdicts: list[Any] = []
+            engine.pursue(text, read_ask(None, None, 1, None, None, None), lambda *told: verdicts.append(told), ahead)
+            [(verdict, error)] = verdicts
+            assert (verdict.code, error) == ("valid", None), "what was asked before the revocation may be answered so"
             assert [(await tk.verify(text)).code for _ in range(2)] == ["revoked"] * 2
 
     asyncio.run(work())
+
+
+def test_a_request_that_waits_when_the_server_ends_is_answered_and_its_row_comes_in_vain(
+    postgres_server: Postgres,
+) -> None:
+    asyncio.run(_ended(postgres_server.create_database()))
+
+
+async def _ended(url: str) -> None:
+    async with AsyncTokenry(url, keyring=fresh_keyring()) as tk:
+        await tk.owners.put("user")
+        text = str((await tk.keys.issue("user", name="key")).secret)
+        await tk.verify(text)
+        tk._sync._memory.clear()
+        served = Served(tk, ServerSettings())
+        talk = Talk(protocol(served), create_app(served))
+        with psycopg.connect(url) as connection:
+            connection.execute("LOCK TABLE tokenry_secret IN ACCESS EXCLUSIVE MODE")
+            await talk.send([auth(text)])
+            [waiting] = talk.state.tasks
+            waiting.cancel(msg="the time is over")
+            [answer] = read(await talk.answers())
+            assert (answer.status, len(talk.state.tasks)) == (503, 0)
+        await talk.send([auth(text)])
+        assert [one.status for one in read(await talk.answers())] == [503, 200]
+        await talk.end()
+
+
+def test_a_verification_that_cannot_be_ended_costs_no_other_one_its_row(
+    postgres_server: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> list[Any]:
+        async with AsyncTokenry(postgres_server.create_database(), keyring=fresh_keyring()) as tk:
+            await tk.owners.put("user")
+            texts = [str((await tk.keys.issue("user", name=f"key {number}")).secret) for number in range(3)]
+            engine, told, ask = Engine(tk), [], read_ask(None, None, 1, None, None, None)
+            ended = asyncio.Event()
+
+            def fail(*outcome: Any) -> None:
+                raise RuntimeError("the connection is gone")
+
+            def take(*outcome: Any) -> None:
+                told.append(outcome)
+                if len(told) == 2:
+                    ended.set()
+
+            for text, then in zip(texts, (take, fail, take), strict=True):
+                engine.pursue(text, ask, then)
+            await asyncio.wait_for(ended.wait(), 60)
+            return told
+
+    told = asyncio.run(work())
+    assert [(verdict.code, error) for verdict, error in told] == [("valid", None)] * 2
+    assert "could not be ended" in caplog.text

@@ -92,7 +92,9 @@ class Talk:
 
     async def _tasks(self) -> None:
         if self.state.tasks:
-            await asyncio.wait(self.state.tasks, timeout=0.01)
+            # A request that waits for a lookup alone has no task.
+            under_way = [one for one in self.state.tasks if isinstance(one, asyncio.Task)]
+            await asyncio.wait(under_way or [asyncio.get_running_loop().create_future()], timeout=0.01)
         await asyncio.sleep(0)
 
     async def answers(self) -> bytes:

@@ -21,6 +21,7 @@ from ..routes import AUTH, BATCH, INTROSPECT, JWKS, VERIFY
 from .guard import GuardedProtocol, Refused
 from .holding import is_small
 from .request import Answer, Request, Wish, own_query
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from ..app import Served
@@ -200,7 +201,14 @@ class LaneProtocol(GuardedProtocol):
         self._answered, self._waiting = None, asked
         turn = Turn()
         self.cycle = turn  # type: ignore[assignment]
-        task = self.loop.create_task(self._answer(asked, step, turn, keep))
+        if served.engine.gathers:
+            Waiting(self, self._route, asked, turn, keep=keep).wait_for(step)
+        else:
+            self.wait_in_task(asked, step, turn, keep=keep)
+
+    def wait_in_task(self, asked: Request, wishes: list[Wish], turn: Turn, *, keep: bool) -> None:
+        """Let a task wait for the answer."""
+        task = self.loop.create_task(self._answer(asked, wishes, turn, keep))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -212,14 +220,25 @@ class LaneProtocol(GuardedProtocol):
             answer = await self.served.drive(partial(hot.answer, route), route, asked, wishes)
         except asyncio.CancelledError as error:
             answer = hot.failing(route, error, asked)
+        self.finish(answer, asked, turn, keep=keep)
+
+    def finish(self, answer: Answer, asked: Request, turn: Turn, *, keep: bool) -> None:
+        """Write the answer to a request that has waited, as soon as the client reads."""
         if self.flow.write_paused:
-            await self.flow.drain()
+            task = self.loop.create_task(self._finish_later(answer, asked, turn, keep))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+            return
         turn.response_complete = True
         if turn.disconnected or self.transport.is_closing():
             return
         self._write(answer, asked, keep and turn.keep_alive)
         if self.pipeline or self._failing:
             self.on_response_complete()
+
+    async def _finish_later(self, answer: Answer, asked: Request, turn: Turn, keep: bool) -> None:
+        await self.flow.drain()
+        self.finish(answer, asked, turn, keep=keep)
 
     def shutdown(self) -> None:
         """End after the request that is being received, if there is one."""

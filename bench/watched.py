@@ -12,9 +12,10 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from tokenry.api.process.serve import Server
 from tokenry.cli import main
@@ -30,20 +31,17 @@ class Watch:
     def __init__(self, server: Server) -> None:
         self._state = server.server_state
         self._loop = asyncio.get_running_loop()
-        self._delays = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
+        self._files: dict[int, int] = {}
         self._collecting = self._began_collecting = 0.0
         self._frames: dict[int, str] = {}
         self.pauses: list[dict[str, Any]] = []
         gc.callbacks.append(self._collector)
         signal.signal(signal.SIGALRM, self._look)
-        self._used = _used()
-        self._before = self._now()
+        self._threads, self._before = self._used(), self._now()
         self._arm()
 
     def _now(self) -> tuple[float, ...]:
-        delayed = int(os.pread(self._delays, 64, 0).split()[1]) / 1e9
-        times = time.perf_counter(), time.thread_time(), time.process_time()
-        return *times, delayed, self._collecting, self._state.total_requests
+        return time.perf_counter(), self._collecting, self._state.total_requests
 
     def _collector(self, phase: str, _: dict[str, int]) -> None:
         if phase == "start":
@@ -60,28 +58,48 @@ class Watch:
         self._frames[threading.get_ident()] = _place(frame)
 
     def _tick(self) -> None:
-        now, used = self._now(), _used()
-        differences = [one - two for one, two in zip(now, self._before, strict=True)]
-        took, loop, process, delayed, collecting, answered = differences
+        now, used, ours = self._now(), self._used(), threading.get_ident()
+        took, collecting, answered = [one - two for one, two in zip(now, self._before, strict=True)]
         if took > EVERY + LATE:
-            about = {"took": took, "loop": loop, "others": process - loop, "delayed": delayed, "collecting": collecting}
-            ours = threading.get_ident()
-            beside = {one: used[one] - self._used.get(one, 0.0) for one in used if one != ours and one in self._frames}
-            frames = [self._frames.get(ours, ""), *[self._frames[one] for one in beside if beside[one] > took / 10]]
-            self.pauses.append({**about, "at": now[0], "frames": frames, "answered": answered})
+            beside = {one: used[one].since(self._threads.get(one, Used())) for one in used}
+            loop = beside.pop(ours)
+            frames = [self._frames.get(one, "") for one in beside if beside[one].ran > took / 10]
+            about = {"took": took, "collecting": collecting, "answered": answered, "loop": loop.ran}
+            others = {"others": sum(one.ran for one in beside.values()), "delayed": loop.delayed}
+            delays = {"others_delayed": sum(one.delayed for one in beside.values())}
+            where = {"frames": [self._frames.get(ours, ""), *frames], "at": now[0]}
+            self.pauses.append({**about, **others, **delays, **where})
         self._frames = {}
-        self._used = _used()
-        self._before = self._now()
+        self._threads, self._before = self._used(), self._now()
         self._arm()
 
+    def _used(self) -> dict[int, "Used"]:
+        found = {}
+        for thread in threading.enumerate():
+            if thread.native_id is None or thread.ident is None:
+                continue
+            if thread.ident not in self._files:
+                self._files[thread.ident] = os.open(f"/proc/self/task/{thread.native_id}/schedstat", os.O_RDONLY)
+            with suppress(OSError):  # it has ended
+                delayed = int(os.pread(self._files[thread.ident], 64, 0).split()[1])
+                ran = time.clock_gettime(time.pthread_getcpuclockid(thread.ident))  # the file has it by ticks of 4 ms
+                found[thread.ident] = Used(ran, delayed / 1e9)
+        return found
 
-def _used() -> dict[int, float]:
-    """Return how much CPU each thread has used."""
-    found = {}
-    for thread in threading.enumerate():
-        if thread.ident is not None:
-            found[thread.ident] = time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
-    return found
+    def each(self) -> float:
+        """Return how long the loop has computed for each answer so far."""
+        return time.thread_time() / max(1, self._state.total_requests)
+
+
+class Used(NamedTuple):
+    """How long a thread has run, and how long it was ready and had no processor."""
+
+    ran: float = 0.0
+    delayed: float = 0.0
+
+    def since(self, before: "Used") -> "Used":
+        """Return what came after a moment."""
+        return Used(self.ran - before.ran, self.delayed - before.delayed)
 
 
 def _place(frame: FrameType | None) -> str:
@@ -107,7 +125,8 @@ def _watching() -> None:
         main()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        Path(os.environ["BENCH_PAUSES"]).write_text(json.dumps([one for watch in watches for one in watch.pauses]))
+        told = {"each": watches[0].each(), "pauses": watches[0].pauses}
+        Path(os.environ["BENCH_PAUSES"]).write_text(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -92,7 +92,9 @@ class Spent(msgspec.Struct, gc=False):
 
     kid: str
     hour: int
-    counts: dict[str, int]
+    valid: int = 0
+    refused: dict[str, int] | None = None
+    """By code; made at the first refusal, since most secrets see none."""
     unused: bool = False
     last_used_at: int | None = None
     last_used_ip: str | None = None

@@ -227,18 +227,20 @@ class Leases:
             if self._alone and not everything and now < self._look_at:
                 return returns
             self._look_at = now + _LOOK_AGAIN
-            counters = list(self._counters.items())
-        for begin in range(0, len(counters), _SLICE):
+            places = list(self._counters)  # not the items: so many new tuples would be collected at once
+        for begin in range(0, len(places), _SLICE):
             with self._lock:
-                for place, counter in counters[begin : begin + _SLICE]:
+                for place in places[begin : begin + _SLICE]:
+                    counter = self._counters.get(place)
+                    if counter is None:
+                        continue
                     idle = now - counter.used_at
                     if counter.units and counter.window == now // counter.span:
                         kept = 0 if everything else self._kept(counter, idle)
                         if counter.units > kept:
                             returns.append(counter.surrender(kept))
                     elif not everything and idle > _FORGET:
-                        if self._counters.get(place) is counter:
-                            del self._counters[place]
+                        del self._counters[place]
                         counter.left = None  # so that a grant that still holds it finds its successor
             rest()
         return returns

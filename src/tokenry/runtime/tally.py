@@ -30,13 +30,16 @@ class Tally:
             spent = self._open.get(grant.kid)
             if spent is None or not 0 <= now - spent.hour < _HOUR:
                 spent = self._begin(grant, now, spent)
-            spent.counts[code] = spent.counts.get(code, 0) + 1
             if code == "valid":
+                spent.valid += 1
                 spent.last_used_at = now
                 spent.last_used_ip = ip
                 if grant.unused:
                     grant.unused, spent.unused = False, True
             else:
+                if spent.refused is None:
+                    spent.refused = {}
+                spent.refused[code] = spent.refused.get(code, 0) + 1
                 failed = (grant.tenant, code)
                 self._failed[failed] = self._failed.get(failed, 0) + 1
 
@@ -72,6 +75,6 @@ class Tally:
     def _begin(self, grant: Grant, now: int, before: Spent | None) -> Spent:
         if before is not None:
             self._closed.append(before)
-        spent = Spent(grant.kid, now - now % _HOUR, {})
+        spent = Spent(grant.kid, now - now % _HOUR)
         self._open[grant.kid] = spent
         return spent

@@ -101,10 +101,11 @@ class UsageRows:
         for one in spent:
             kid, at = one.kid, one.last_used_at
             if at is not None:
-                uses[kid] = uses.get(kid, 0) + one.counts["valid"]
+                uses[kid] = uses.get(kid, 0) + one.valid
                 if kid not in last or last[kid][0] <= at:
                     last[kid] = at, one.last_used_ip
-            for code, count in one.counts.items():
+                counted.append((kid, one.hour, "valid", one.valid))
+            for code, count in (one.refused or {}).items():
                 counted.append((kid, one.hour, code, count))
         dialect = self._connection.dialect.name
         if dialect == "postgresql":

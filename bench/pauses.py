@@ -47,10 +47,11 @@ def of_the_loop(report: Report) -> None:
                 rate = SHARE * wrk(serving.port, traffic.script(folder), seconds=2).rate
                 began = time.perf_counter() + 1  # on Linux the same clock in every process
                 # Not while connections are made, nor when all of them end.
-                ends = began + SECONDS
                 felt = paced(serving.port, list(traffic.requests(int(rate * SECONDS))), rate)
+                ended = time.perf_counter() - 1
             told = json.loads(written.read_text())
-        _tell(report, [{**one, "stood": _stood(one, told["each"])} for one in told["pauses"] if began < one["at"] < ends])
+        pauses = [one for one in told["pauses"] if began < one["at"] < ended]
+        _tell(report, [{**one, "stood": _stood(one, told["each"])} for one in pauses])
         report.line(
             f"{rate:,.0f} a second, p99", f"{felt.p99:.2f} ms", f"p50 {felt.p50:.2f}, longest {felt.longest:.1f}"
         )

@@ -14,8 +14,8 @@ def memo(bytes_max: int = 20 * 1024, each_max: int = 1024) -> Memo[str, str]:
 
 
 def taken(known: Memo[str, str]) -> int:
-    halves = [*known._young.items(), *known._old.items()]
-    return sum(ENTRY_BYTES + len(key) + len(value) for key, value in halves)
+    kept = [*known._young.items(), *known._old.items(), *known._dropped.items()]
+    return sum(ENTRY_BYTES + len(key) + len(value) for key, value in kept)
 
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 2000), st.booleans()), max_size=400))
@@ -38,6 +38,21 @@ def test_what_is_asked_for_stays_and_the_rest_goes() -> None:
         assert known.get("asked for") == "yes"
     assert known.get("0") is None
     assert len(known) < 100
+
+
+def test_what_is_forgotten_is_freed_by_and_by_and_nothing_is_left_in_the_end() -> None:
+    known: Memo[str, str] = Memo(lambda key, value: 0, bytes_max=200 * ENTRY_BYTES, each_max=ENTRY_BYTES)
+    left = []
+    for number in range(301):
+        known.put(str(number), "")
+        left.append(len(known._dropped))
+    assert left[200:] == [*range(99, -1, -1), 99]
+    for _ in range(2):
+        assert not known.is_empty
+        known.age()
+    assert not known.is_empty
+    known.age()
+    assert known.is_empty
 
 
 def test_a_text_and_its_value_are_taken_for_equally_long() -> None:

@@ -62,3 +62,12 @@ def test_memory_is_bounded_and_a_busy_address_is_not_forgotten() -> None:
         if number % 20 == 0:
             assert throttle.failed(ATTACKER) is not None
     assert len(throttle) <= 100
+
+
+def test_what_is_forgotten_is_freed_one_by_one() -> None:
+    throttle = Throttle(lambda: 0, entries=20)
+    left = []
+    for number in range(31):
+        throttle.failed(f"198.51.100.{number}")
+        left.append(len(throttle._dropped))
+    assert left == [0] * 20 + [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 9]

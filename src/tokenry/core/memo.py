@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, Final, Generic, TypeVar
 
@@ -21,10 +22,11 @@ class Memo(Generic[K, V]):
 
     `size` estimates the bytes of a key and its value. There are two halves: when the young one is full, it becomes the
     old one, whose entries are forgotten unless somebody asks for them. So a use costs one look into a dictionary.
+    What is forgotten is freed by and by, as new entries come: thousands of objects at once would take milliseconds.
     There is no lock: threads that put at the same moment may miscount by an entry until the halves change.
     """
 
-    __slots__ = ("_each_max", "_half", "_old", "_size", "_taken", "_young")
+    __slots__ = ("_dropped", "_each_max", "_half", "_old", "_size", "_taken", "_young")
 
     def __init__(self, size: Callable[[K, V], int], *, bytes_max: int = MIB, each_max: int = 4 * KIB) -> None:
         self._size = size
@@ -36,7 +38,13 @@ class Memo(Generic[K, V]):
         """Forget everything."""
         self._young: dict[K, V] = {}
         self._old: dict[K, V] = {}
+        self._dropped: dict[K, V] = {}
         self._taken = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing is left, not even what is still to be freed."""
+        return not (self._young or self._old or self._dropped)
 
     def get(self, key: K) -> V | None:
         """Return the value of a key, or None."""
@@ -48,14 +56,22 @@ class Memo(Generic[K, V]):
         size = ENTRY_BYTES + self._size(key, value)
         if size <= self._each_max:
             if self._taken + size > self._half:
-                self._old, self._young, self._taken = self._young, {}, 0
+                self.age()
+            if self._dropped:
+                self._free(size)
             self._young[key] = value
             self._taken += size
         return value
 
     def age(self) -> None:
-        """Forget what was not asked for since the last time."""
-        self._old, self._young, self._taken = self._young, {}, 0
+        """Forget what was not asked for since the last time; free what is left of what was forgotten then."""
+        self._dropped, self._old, self._young, self._taken = self._old, self._young, {}, 0
+
+    def _free(self, size: int) -> None:
+        """Free as much of what was forgotten as a new entry takes."""
+        with suppress(KeyError):  # there is no more
+            while size > 0:
+                size -= ENTRY_BYTES + self._size(*self._dropped.popitem())
 
     def _again(self, key: K) -> V | None:
         found = self._old.get(key)

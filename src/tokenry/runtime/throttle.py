@@ -33,6 +33,8 @@ class Throttle:
         self._half = max(1, entries // 2)
         self._young: dict[_Place, tuple[int, int]] = {}
         self._old: dict[_Place, tuple[int, int]] = {}
+        self._dropped: dict[_Place, tuple[int, int]] = {}
+        """What was forgotten, and is freed one by one: all at once would stop the event loop for milliseconds."""
 
     def judged(self, verdict: V, ip: str | None, of: str = "") -> V | Refused:
         """Count a verdict that may be that of a guess; return `throttled` in its place for an address with too many."""
@@ -56,8 +58,10 @@ class Throttle:
         else:
             count, wait = count + 1, None
         if len(self._young) >= self._half and place not in self._young:
-            self._old, self._young = self._young, {}
+            self._dropped, self._old, self._young = self._old, self._young, {}
         self._young[place] = (count, began)
+        if self._dropped:
+            self._dropped.popitem()
         return wait
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
 """Heads of requests that come again, whoever sends them: what was read of one holds for the next that is the same.
 
 A proxy asks about the same client on whichever of its connections is free. Kept are requests that let somebody in, and
-those alone, so that junk drives nothing out; one that nobody sends any more is forgotten within twenty seconds.
+those alone, so that junk drives nothing out; one that nobody sends any more is out of memory within thirty seconds.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Heads:
 
     def _age(self, loop: asyncio.AbstractEventLoop) -> None:
         self._known.age()
-        self._timer = loop.call_later(KEPT_SECONDS, self._age, loop) if len(self._known) else None
+        self._timer = loop.call_later(KEPT_SECONDS, self._age, loop) if not self._known.is_empty else None
 
 
 def _size(place: tuple[str | None, bytes], asked: Request) -> int:

@@ -64,9 +64,11 @@ def test_every_failure_is_told_in_the_order_of_the_checks() -> None:
 
 
 def test_the_same_question_is_read_once() -> None:
-    asked = (["read:x"], "10.1.2.3", 1, None, None, None)
-    assert read_ask(*asked) is read_ask(*asked)
-    assert read_ask(*asked) is not read_ask(["read:x"], "10.1.2.4", 1, None, None, None)
+    about = (1, None, None, None)
+    assert read_ask(["read:x"], None, *about) is read_ask(["read:x"], None, *about)
+    one, other = read_ask(["read:x"], "10.1.2.3", *about), read_ask(["read:x"], "10.1.2.4", *about)
+    assert one.requirement is other.requirement
+    assert (one.ip, other.ip) == ("10.1.2.3", "10.1.2.4")
 
 
 def test_a_question_that_equals_a_remembered_one_is_refused_if_it_is_none() -> None:
@@ -83,5 +85,5 @@ def test_a_text_as_long_as_a_credential_is_not_remembered(name: str) -> None:
 
 
 def test_nothing_is_remembered_for_callers_whom_nobody_knows() -> None:
-    asked = (["read:unknown"], None, 1, None, None, None)
-    assert read_ask(*asked, keep=False) is not read_ask(*asked, keep=False)
+    about = (["read:unknown"], None, 1, None, None, None)
+    assert read_ask(*about, keep=False) is not read_ask(*about, keep=False)

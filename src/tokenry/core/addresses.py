@@ -12,7 +12,6 @@ from socket import AF_INET, AF_INET6, inet_pton
 
 from .errors import LIST_MAX, FieldError, Invalid, shown
 from .lists import is_list
-from .memo import ENTRY_BYTES, MIB, length, remembering
 
 ENTRIES_MAX = 256
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
@@ -67,10 +66,9 @@ def check_list(field: str, entries: object, errors: list[FieldError]) -> tuple[s
     return tuple(seen)
 
 
-@remembering(length, bytes_max=2 * MIB, each_max=ENTRY_BYTES + 128)
 def read(ip: str) -> Address:
     """Read a client address; raise Invalid. A zone (`%eth0`) says nothing about who it is and is dropped."""
-    text = ip.partition("%")[0]
+    text = ip.partition("%")[0] if "%" in ip else ip
     try:
         if ":" not in text:
             return 4, int.from_bytes(inet_pton(AF_INET, text), "big")

@@ -118,7 +118,7 @@ def failures(grant: Grant, ask: Ask, now: int) -> list[VerifyCode]:
     return found
 
 
-_Asked: TypeAlias = tuple[Any, str | None, int, str | None, str | None, str | None]
+_Asked: TypeAlias = tuple[Any, int, str | None, str | None, str | None]
 
 
 def _size(asked: _Asked, ask: Ask) -> int:
@@ -126,7 +126,7 @@ def _size(asked: _Asked, ask: Ask) -> int:
     return 500 + (len(scopes) if scopes.__class__ is str else sum([60 + len(scope) for scope in scopes]))
 
 
-_asks: Final[Memo[_Asked, Ask]] = Memo(_size, bytes_max=4 * MIB, each_max=8 * KIB)
+_asks: Final[Memo[_Asked, Ask]] = Memo(_size, bytes_max=2 * MIB, each_max=8 * KIB)
 
 
 def read_ask(
@@ -141,49 +141,44 @@ def read_ask(
 ) -> Ask:
     """Read what a verifier wants to know; raise Invalid, since a malformed question is the verifier's mistake.
 
-    The same question is read once. With `keep=False` nothing of it is remembered: for callers that nobody knows yet.
+    A question is read once, whatever addresses it is asked for. With `keep=False` nothing of it is remembered: for
+    callers that nobody knows yet.
     """
     if cost.__class__ is not int:
         raise _bad_cost()
-    if ip is not None and ip.__class__ is not str:
-        ip = str(ip)
-    place: Any = (tuple(scopes) if scopes.__class__ is list else scopes, ip, cost, tenant, environment, audience)
+    place: Any = (tuple(scopes) if scopes.__class__ is list else scopes, cost, tenant, environment, audience)
     try:
-        known = _asks.get(place)
+        ask = _asks.get(place)
     except TypeError:  # a nested question is not remembered
-        return _read(scopes, ip, cost, tenant, environment, audience, keep)
-    if known is not None:
-        return known
-    ask = _read(scopes, ip, cost, tenant, environment, audience, keep)
-    if keep and _is_short(ask) and (ask.requirement is None or ask.requirement.is_kept):
-        _asks.put(place, ask)
-    return ask
+        ask, keep = None, False
+    if ask is None:
+        ask = _read(scopes, cost, tenant, environment, audience, keep)
+        if keep and (ask.requirement is None or ask.requirement.is_kept) and _is_short(ask):
+            _asks.put(place, ask)
+    if ip is None:
+        return ask
+    if ip.__class__ is not str:
+        ip = str(ip)
+    return Ask(ask.requirement, addresses.read(ip), ip, ask.cost, tenant, environment, audience)
 
 
 def _read(
-    scopes: ScopesAsked | None,
-    ip: Any,
-    cost: Any,
-    tenant: str | None,
-    environment: str | None,
-    audience: str | None,
-    keep: bool,
+    scopes: ScopesAsked | None, cost: Any, tenant: str | None, environment: str | None, audience: str | None, keep: bool
 ) -> Ask:
     if not 0 <= cost <= COST_MAX:
         raise _bad_cost()
     if tenant is not None or environment is not None or audience is not None:
         check_texts(tenant=tenant, environment=environment, audience=audience)
-    address = addresses.read(ip) if ip is not None else None
     asked = None
     if scopes is not None and (scopes or not isinstance(scopes, (list, tuple))):
         asked = require(scopes, keep=keep)
         if not asked.asks:
             raise Invalid.one("scopes", "bad_question", "a question about scopes names at least one, at every depth")
-    return Ask(asked, address, ip, cost, tenant, environment, audience)
+    return Ask(asked, None, None, cost, tenant, environment, audience)
 
 
 def _is_short(ask: Ask) -> bool:
-    return all(len(text) <= _TEXT_MAX for text in (ask.ip, ask.tenant, ask.environment, ask.audience) if text)
+    return all(len(text) <= _TEXT_MAX for text in (ask.tenant, ask.environment, ask.audience) if text)
 
 
 def _bad_cost() -> Invalid:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .addresses import Addresses, canonical, read
+from .addresses import Address, Addresses, canonical, read
 from .errors import FieldError, Invalid, shown
 from .memo import ENTRY_BYTES, length, remembering
 
@@ -45,13 +45,17 @@ class Proxies:
         address is a claim of a stranger, and the client is unknown: it may well be behind a proxy that nobody listed.
         """
         if not forwarded:
-            return peer if peer is None else _address(peer)
+            found = None if peer is None else _read(peer)
+            return None if found is None else found[0]
         if not self.trusts(peer):
             return None
         hop = peer
         for text in reversed(",".join(forwarded).split(",")):
-            hop = _address(text.strip(" \t"))
-            if hop is None or not self._trusted(hop):
+            found = _read(text.strip(" \t"))
+            if found is None:
+                return None
+            hop, address = found
+            if not self._networks.holds(address):
                 return hop
         return hop
 
@@ -62,17 +66,17 @@ class Proxies:
             return False
 
 
-def _address(hop: str) -> str | None:
-    """Return the address of a hop, which may carry a port and a zone, or None for what is none."""
+def _read(hop: str) -> tuple[str, Address] | None:
+    """Return the address of a hop, which may carry a port and a zone, as text and read; None for what is none."""
     if len(hop) > _HOP_MAX:
         return None
-    if hop.startswith("["):
-        hop = hop[1:].partition("]")[0]
-    elif hop.count(":") == 1:
-        hop = hop.partition(":")[0]
+    if ":" in hop:
+        if hop.startswith("["):
+            hop = hop[1:].partition("]")[0]
+        elif hop.count(":") == 1:
+            hop = hop.partition(":")[0]
     hop = hop.partition("%")[0]
     try:
-        read(hop)
+        return hop, read(hop)
     except Invalid:
         return None
-    return hop

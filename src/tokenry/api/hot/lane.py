@@ -4,7 +4,7 @@ A request is taken only in its plain form, and only when nothing else is due on 
 answer at once is answered when it can: until then the connection is in its turn, and what follows waits behind it.
 
 A client that keeps its connection sends the same head again and again, and a proxy that of a client on any connection.
-One that is the same byte for byte is not parsed a second time: it cannot mean anything else.
+One that is the same byte for byte, or but for a few values (`shapes.py`), is not parsed a second time.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..routes import AUTH, BATCH, INTROSPECT, JWKS, VERIFY
 from .guard import GuardedProtocol, Refused
 from .holding import is_small
 from .request import Answer, Request, Wish, own_query
+from .shapes import Shape, shape_of
 from .waiting import Waiting
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("tokenry.api")
 _ROUTES = {route.encode(): route for route in (VERIFY, BATCH, AUTH, INTROSPECT, JWKS)}
+_SHAPES_MAX = 8
+"""How many requests of a connection may differ from each other before it is taken to be one whose requests all do."""
 _BELOW = AUTH.encode() + b"/"
 
 
@@ -80,6 +83,8 @@ class LaneProtocol(GuardedProtocol):
         self._is_new = True  # nothing has come yet
         self._lets_in = False  # what the last answer did
         self._waiting: Request | None = None
+        self._shape: Shape | None = None
+        self._shapes_count = 0  # of the shapes that were made since a request had the last one
 
     def data_received(self, data: bytes) -> None:
         """Answer the same again, or feed the parser."""
@@ -102,6 +107,9 @@ class LaneProtocol(GuardedProtocol):
             comes_again = self._route is AUTH and not asked.body and not asked.has_id and asked.traceparent is None
             if comes_again and self._answered is asked and self._lets_in:
                 self.served.heads.keep(self._peer, data, asked, self.loop)
+            if self._answered is asked and self._shapes_count < _SHAPES_MAX:
+                self._shapes_count += 1
+                self._shape = shape_of(self._route, self._head, asked, self.served.proxies)
 
     def _again(self, data: bytes) -> Request | None:
         """Return the request that these bytes are, if their head was answered before and nothing else is due here."""
@@ -109,6 +117,16 @@ class LaneProtocol(GuardedProtocol):
         if head is not None and asked is not None:
             if len(data) == self._size and data.startswith(head):
                 asked.again(data[len(head) :])
+                return asked
+            shape = self._shape
+            if shape is not None and (asked := shape.read(data)) is not None:
+                self._shapes_count = 0
+                self._route, self._method, self._head, self._size = (
+                    shape.route,
+                    shape.method,
+                    data[: shape.size],
+                    len(data),
+                )
                 return asked
         elif not self._is_new:
             return None

@@ -13,7 +13,7 @@ from tokenry.edge.asgi import texts
 from tokenry.edge.problems import Failed, problem
 from tokenry.types import Verdict
 
-from .questions import Needs, Question
+from .questions import Needs, Question, Required
 
 _APPENDED = b"/v1/auth/for/"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -53,7 +53,9 @@ class Request:
         "query",
         "question",
         "request_id",
+        "required",
         "tenant",
+        "text",
         "traceparent",
     )
 
@@ -70,6 +72,8 @@ class Request:
         self.caller: tuple[str | None, bool] | None = None  # once it is known who asks, or that nobody knows
         self.pending: Any = None  # what was read already while the answer to a part of it is waited for
         self.needs: Needs | None = None  # what a proxy requires, as it was sent
+        self.required: Required | None = None  # the same, read
+        self.text: str | None = None  # the credential, where it was read without the parser
         self.ahead = ""  # a credential that will be asked about as soon as the caller is known
         self.question: Question | None = None
         self.content_type = self.length = self.chunked = None
@@ -114,7 +118,7 @@ class Request:
         twin.peer, twin.client, twin.method, twin.tenant = self.peer, self.client, self.method, self.tenant
         twin.content_type, twin.length, twin.chunked = self.content_type, self.length, self.chunked
         twin.has_id, twin.request_id, twin.ahead, twin.proved = self.has_id, self.request_id, "", self.proved
-        twin.traceparent, twin.needs = self.traceparent, None
+        twin.traceparent, twin.needs, twin.required, twin.text = self.traceparent, None, self.required, self.text
         twin.again(b"")
         return twin
 
@@ -125,6 +129,8 @@ class Request:
 
     def presented(self) -> str | None:
         """Return the credential of a request; raise Failed for two that differ."""
+        if self.text is not None:
+            return self.text
         if len(self.credentials) == 1:
             value = self.credentials[0][1]
             if value.startswith(b"Bearer ") and len(value) > 7 and value[7] > 32 and value[-1] > 32:

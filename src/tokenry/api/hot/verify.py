@@ -250,12 +250,15 @@ class Hot:
         if text is None:  # a header beats the cookie
             origins = self._settings.allowed_origins
             text = read_cookie(asked.method, asked.fields, self._settings.auth_cookie, origins)
-        asked.needs = needs_of(asked.query, asked.fields)
-        requirement, environment = self._needs.read(asked.needs)
+        if asked.required is None:
+            asked.needs = needs_of(asked.query, asked.fields)
+            asked.required = self._needs.read(asked.needs)
+        requirement, environment = asked.required
         if text is None:
             raise Failed(problem("credential_missing"))
-        plain = read_ask(None, asked.client, 1, self._settings.auth_tenant, environment, None, keep=False)
-        ask = Ask(requirement, plain.address, plain.ip, 1, plain.tenant, environment)
+        ask = read_ask(None, asked.client, 1, self._settings.auth_tenant, environment, None, keep=False)
+        if requirement is not None:
+            ask = Ask(requirement, ask.address, ask.ip, 1, ask.tenant, environment)
         asked.about = about = (bounded(text), ask)
         return about
 

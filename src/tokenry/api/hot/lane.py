@@ -107,7 +107,7 @@ class LaneProtocol(GuardedProtocol):
             comes_again = self._route is AUTH and not asked.body and not asked.has_id and asked.traceparent is None
             if comes_again and self._answered is asked and self._lets_in:
                 self.served.heads.keep(self._peer, data, asked, self.loop)
-            if self._answered is asked and self._shapes_count < _SHAPES_MAX:
+            if self._shapes_count < _SHAPES_MAX:
                 self._shapes_count += 1
                 self._shape = shape_of(self._route, self._head, asked, self.served.proxies)
 
@@ -121,12 +121,8 @@ class LaneProtocol(GuardedProtocol):
             shape = self._shape
             if shape is not None and (asked := shape.read(data)) is not None:
                 self._shapes_count = 0
-                self._route, self._method, self._head, self._size = (
-                    shape.route,
-                    shape.method,
-                    data[: shape.size],
-                    len(data),
-                )
+                self._route, self._method = shape.route, shape.method
+                self._head, self._size = data[: shape.size], len(data)
                 return asked
         elif not self._is_new:
             return None

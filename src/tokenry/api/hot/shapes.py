@@ -26,11 +26,15 @@ _VALUES: Final = {
     b"content-length": _LENGTH,
     b"x-request-id": _ID,
 }
+_PLAIN_CREDENTIAL = re.compile(rb"[A-Za-z0-9_.-]{1,512}")
+_PLAIN_ADDRESS = re.compile(rb"[0-9A-Fa-f.:]{1,64}")
+_PLAIN_LENGTH = re.compile(rb"[1-9][0-9]{0,3}")
+_PLAIN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PLAIN: Final = {
-    _CREDENTIAL: re.compile(rb"[A-Za-z0-9_.-]{1,512}"),
-    _FORWARDED: re.compile(rb"[0-9A-Fa-f.:]{1,64}"),
-    _LENGTH: re.compile(rb"[1-9][0-9]{0,3}"),
-    _ID: re.compile(rb"[A-Za-z0-9._-]{1,64}"),
+    _CREDENTIAL: _PLAIN_CREDENTIAL,
+    _FORWARDED: _PLAIN_ADDRESS,
+    _LENGTH: _PLAIN_LENGTH,
+    _ID: _PLAIN_ID,
 }
 _ELSEWHERE: Final = frozenset((b"cookie", b"traceparent", b"transfer-encoding", b"expect", b"upgrade"))
 """Fields whose requests are always parsed: they hold a credential, or decide what the rest means."""

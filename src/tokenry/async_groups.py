@@ -159,6 +159,7 @@ class AsyncEvents(_Group, Generic[B]):
     """`Events`, awaited. Subscribers stay plain functions; they are called where the change ran."""
 
     list = awaited(Events[B].list)
+    latest = awaited(Events[B].latest)
     iterate = walked_awaited(Events[B].list)
     subscribe = awaited(Events[B].subscribe)
 

@@ -25,6 +25,7 @@ from . import (
     issuing,
     keys,
     limits,
+    listening,
     owners,
     roles,
     scan,
@@ -35,6 +36,7 @@ from . import (
     tenants,
     usage,
     verify,
+    webhooks,
     worker,
 )
 from .call import Database, Globals, Json, KeyFile, KeyringFile, NoColor, Server
@@ -103,6 +105,8 @@ app.add_typer(sessions.group, name="sessions")
 app.add_typer(limits.group, name="limits")
 app.add_typer(credits.group, name="credits")
 app.add_typer(signing_keys.group, name="signing-keys")
+listening.register(webhooks.group)
+app.add_typer(webhooks.group, name="webhooks")
 verify.register(app)
 inspecting.register(app)
 scan.register(app)

@@ -78,6 +78,7 @@ class AsyncClient:
     events: aio.AsyncEvents[Never]
     audit: aio.AsyncAudit[Never]
     usage: aio.AsyncUsage[Never]
+    webhooks: aio.AsyncWebhooks[Never]
     me: AsyncOwn
     explain = awaited(Client.explain)
     exchange = awaited(Client.exchange)

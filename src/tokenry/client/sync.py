@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..service.signing_keys import SigningKeys
     from ..service.tenants import Tenants
     from ..service.usage import Usage
+    from ..service.webhooks import Webhooks
 
 
 class Client:
@@ -54,6 +55,7 @@ class Client:
     events: Events[Never]
     audit: Audit[Never]
     usage: Usage[Never]
+    webhooks: Webhooks[Never]
     me: groups.Own
     _walk: Callable[..., Any] = staticmethod(walk)
 

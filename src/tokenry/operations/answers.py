@@ -74,6 +74,12 @@ class CreatedWebhookDocument(msgspec.Struct):
     secret: str
 
 
+class SequenceDocument(msgspec.Struct):
+    """The sequence of an event."""
+
+    sequence: int
+
+
 class BulkResult(msgspec.Struct):
     """What became of one key: the key with its secret, or the problem (`error`) that kept it from being issued."""
 
@@ -336,6 +342,9 @@ SCOPE_CHECK: Final = Answer(
     ScopeCheckDocument,
     lambda found: {"known": bool(found), "unknown": found.unknown},
     lambda found: ScopeCheck(tuple(found["unknown"])),
+)
+SEQUENCE: Final[Answer[int]] = Answer(
+    SequenceDocument, lambda found: {"sequence": found}, lambda found: int(found["sequence"])
 )
 COUNT: Final[Answer[int]] = Answer(
     CountDocument, lambda found: {"deleted_count": found}, lambda found: int(found["deleted_count"])

@@ -192,6 +192,7 @@ OPERATIONS: Final = by_id(
         _audit("head", "GET /head", audit.Audit.head, record(Head)),
         _audit("check", "POST /check", audit.Audit.check, answers.AUDIT_REPORT, reads=True),
         _event("list", "GET", events.Events.list, page(record(Event))),
+        _event("latest", "GET /latest", events.Events.latest, answers.SEQUENCE),
         _hook("list", "GET", _HOOKS.list, page(_webhook)),
         _hook("create", "POST", _HOOKS.create, answers.CREATED_WEBHOOK, status=201, types={"types": EventTypes}),
         _hook("get", "GET /{id}", _HOOKS.get, _webhook),

@@ -84,6 +84,12 @@ class Events(Generic[B]):
 
     iterate = walked(list)
 
+    def latest(self, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> int:
+        """Return the sequence of the last event, 0 when there is none: go on from there to hear of later ones."""
+        with self._context.reading(tenant, by) as scene:
+            scene.actor.must("tokenry:events:read", "reading events")
+            return scene.rows.events.latest(scene.tenant)
+
     def subscribe(self, fn: Subscriber, *, types: Sequence[str] = ("*",)) -> Callable[[], None]:
         """Call `fn(event)` in this process after every commit of a matching event; return how to stop that.
 

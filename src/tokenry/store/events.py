@@ -102,6 +102,12 @@ class EventRows:
         rows = self._connection.execute(query.order_by(event.c.txid, event.c.sequence).limit(limit))
         return [event_of(row, tenant) for row in rows]
 
+    def latest(self, tenant: Tenant) -> int:
+        """Return the sequence of the last event that readers see, 0 when there is none."""
+        last = self._visible(select(event.c.sequence), tenant, 0)
+        last = last.order_by(event.c.txid.desc(), event.c.sequence.desc()).limit(1)
+        return self._connection.execute(last).scalar() or 0
+
     def reach(self, tenant: Tenant, *, after: int) -> tuple[int, int] | None:
         """Return where a page of `list` with types ends, however few it has found; None when it may look at all."""
         places = self._visible(select(event.c.txid, event.c.sequence), tenant, after)

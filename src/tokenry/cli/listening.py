@@ -1,0 +1,89 @@
+"""`tokenry webhooks listen` and `trigger`: events for a receiver on the machine of its developer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .call import FAILED, Call, TenantOption, command
+from .documents import document
+from .webhooks import Full, Types
+
+if TYPE_CHECKING:
+    from tokenry.types import Attempt, Event
+
+_PAUSE_SECONDS = 1.0
+
+To = Annotated[str, typer.Option("--forward-to", metavar="URL", help="Your receiver: http://localhost:3000/hook.")]
+
+
+def register(group: typer.Typer) -> None:
+    """Put these commands into the tree."""
+    command(group, "listen")(listen)
+    command(group, "trigger")(trigger)
+
+
+def listen(
+    call: Call,
+    to: To,
+    types: Types = None,
+    full: Full = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Forward events from now on to a local receiver, signed with a secret that is shown first; Ctrl-C ends it.
+
+    It reads events as `events.list` does, so it needs no endpoint and nothing that can be reached from outside.
+    """
+    from tokenry.webhooks import Forwarder
+
+    forwarder = Forwarder(to, include="object" if full else None)
+    with call.managing(tenant) as tk:
+        last = tk.events.latest()
+        call.out.say(f"events go to {to}; give the receiver this secret:")
+        call.out.document({"secret": forwarder.secret}) if call.out.json else call.out.text(forwarder.secret)
+        try:
+            while True:
+                page = tk.events.list(after=last, types=types or None)
+                for event in page:
+                    _told(call, event, forwarder.send(event))
+                    last = event.sequence
+                if not page.items:
+                    time.sleep(_PAUSE_SECONDS)
+        except KeyboardInterrupt:
+            call.out.say("no more events are forwarded")
+        finally:
+            forwarder.close()
+
+
+def trigger(
+    call: Call,
+    type: Annotated[str, typer.Argument(metavar="TYPE", help="A type of events, such as key.revoked.")],
+    to: To,
+    full: Full = None,
+) -> None:
+    """Send a made-up event of a type to a local receiver. Stdout has the secret that it is signed with.
+
+    Exits with 1 when the receiver does not answer with 200 to 299.
+    """
+    from tokenry.webhooks import Forwarder, sample
+
+    forwarder = Forwarder(to, include="object" if full else None)
+    event = sample(type)
+    try:
+        attempt = forwarder.send(event)
+    finally:
+        forwarder.close()
+    if call.out.json:
+        call.out.document({"event": document(event), "attempt": document(attempt), "secret": forwarder.secret})
+    else:
+        call.out.text(forwarder.secret)
+        _told(call, event, attempt)
+    if not attempt:
+        raise typer.Exit(FAILED)
+
+
+def _told(call: Call, event: Event, attempt: Attempt) -> None:
+    said = attempt.error if attempt.http_status is None else str(attempt.http_status)
+    call.out.say(f"{event.type} {event.subject} {event.id}: {said} in {attempt.duration_ms} ms")

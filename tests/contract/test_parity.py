@@ -26,6 +26,7 @@ GROUPS = [
     "events",
     "audit",
     "usage",
+    "webhooks",
 ]
 # Plain on both faces: nothing in them waits.
 PLAIN = {"scoped", "owner_loader", "using", "settings"}
@@ -84,6 +85,7 @@ def test_a_group_offers_the_same_names_with_the_same_parameters(faces: tuple[Any
         "using",
         "owner_loader",
         "migrate",
+        "deliver",
         "flush",
         "close",
     ],

@@ -47,11 +47,10 @@ def test_what_is_forgotten_is_freed_by_and_by_and_nothing_is_left_in_the_end() -
         known.put(str(number), "")
         left.append(len(known._dropped))
     assert left[200:] == [*range(99, -1, -1), 99]
-    for _ in range(2):
-        assert not known.is_empty
-        known.age()
-    assert not known.is_empty
     known.age()
+    known.age()
+    assert (len(known), known.is_empty) == (0, False)
+    assert [known.free(100) for _ in range(2)] == [True, False]
     assert known.is_empty
 
 

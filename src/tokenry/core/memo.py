@@ -64,8 +64,19 @@ class Memo(Generic[K, V]):
         return value
 
     def age(self) -> None:
-        """Forget what was not asked for since the last time; free what is left of what was forgotten then."""
-        self._dropped, self._old, self._young, self._taken = self._old, self._young, {}, 0
+        """Forget what was not asked for since the last time."""
+        if self._dropped:
+            self._dropped.update(self._old)
+        else:
+            self._dropped = self._old
+        self._old, self._young, self._taken = self._young, {}, 0
+
+    def free(self, count: int) -> bool:
+        """Free so many entries of what was forgotten; return whether more of it is left."""
+        with suppress(KeyError):  # there is no more
+            for _ in range(count):
+                self._dropped.popitem()
+        return bool(self._dropped)
 
     def _free(self, size: int) -> None:
         """Free as much of what was forgotten as a new entry takes."""

@@ -156,7 +156,7 @@ def test_heads_that_nobody_sends_any_more_are_forgotten() -> None:
     assert knows("a")
     known._age(loop)
     assert [knows(name) for name in "abc"] == [True, False, False]
-    for _ in range(3):
+    for _ in range(2):
         assert known._timer is not None
         known._age(loop)
     assert known._timer is None

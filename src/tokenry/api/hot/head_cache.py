@@ -1,7 +1,7 @@
 """Heads of requests that come again, whoever sends them: what was read of one holds for the next that is the same.
 
 A proxy asks about the same client on whichever of its connections is free. Kept are requests that let somebody in, and
-those alone, so that junk drives nothing out; one that nobody sends any more is out of memory within thirty seconds.
+those alone, so that junk drives nothing out; one that nobody sends any more is forgotten within twenty seconds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .request import Request
 BYTES_MAX = 16 * MIB
 LENGTH_MAX = 2048
 KEPT_SECONDS = 10.0
+_SLICE, _FREE_SECONDS = 200, 0.01
 _FIELD_BYTES = 150
 _REQUEST_BYTES = 1500
 _END = b"\r\n\r\n"
@@ -44,7 +45,14 @@ class Heads:
 
     def _age(self, loop: asyncio.AbstractEventLoop) -> None:
         self._known.age()
-        self._timer = loop.call_later(KEPT_SECONDS, self._age, loop) if not self._known.is_empty else None
+        self._free(loop)
+
+    def _free(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Free what was forgotten in slices: all at once would stop the loop for milliseconds."""
+        if self._known.free(_SLICE):
+            self._timer = loop.call_later(_FREE_SECONDS, self._free, loop)
+        else:
+            self._timer = None if self._known.is_empty else loop.call_later(KEPT_SECONDS, self._age, loop)
 
 
 def _size(place: tuple[str | None, bytes], asked: Request) -> int:

@@ -172,6 +172,8 @@ class Tokenry(Ticking, Turning, Groups):
         verdict = self._verifying.answer(text, ask)
         if verdict is None:
             self._wake()
+            if "." not in text and self._verifying.is_direct:
+                return self._verifying.look_up(text, ask)  # type: ignore[return-value]
             verdict = self._verifying.run(self._verifying.steps(text, ask))
         return verdict
 

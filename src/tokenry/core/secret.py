@@ -23,6 +23,7 @@ VERSION = "1"
 KID, SECRET, TAG, CRC = 16, 43, 8, 6
 TAIL = len(VERSION) + KID + SECRET + TAG + CRC
 PREFIX_MAX = 24
+LENGTH_MAX = PREFIX_MAX + 1 + TAIL
 _DIGEST = "16:tokenry/secret/1"
 _BLOCK = 64
 
@@ -85,17 +86,15 @@ def is_prefix(text: str) -> bool:
 
 def parse(text: str) -> Parsed | None:
     """Return the parts of a key with a right checksum, or None for anything else."""
-    cut = len(text) - TAIL
-    if cut < 2 or text[cut - 1] != "_" or text[cut] != VERSION:
-        return None
-    tail = text[cut:]
-    if not (tail.isascii() and tail.isalnum() and is_prefix(text[: cut - 1])):
+    if len(text) > LENGTH_MAX or _FORM.fullmatch(text) is None:
         return None
     if text[-CRC:] != encode_checksum(crc32(text[:-CRC].encode())):
         return None
-    return Parsed(text[: cut - 1], tail[1 : 1 + KID], text[: -TAG - CRC], text[-TAG - CRC : -CRC])
+    begin = len(text) - TAIL + 1
+    return Parsed(text[: begin - 2], text[begin : begin + KID], text[: -TAG - CRC], text[-TAG - CRC : -CRC])
 
 
+_FORM = re.compile(rf"\A[a-z][a-z0-9]*(?:_[a-z0-9]+)*_{VERSION}[0-9A-Za-z]{{{TAIL - 1}}}")
 # With or without its prefix, which everybody knows; mistyped it still gives the secret away.
 _WHOLE = re.compile(rf"(?<![0-9A-Za-z]){VERSION}[0-9A-Za-z]{{{TAIL - 1}}}(?![0-9A-Za-z])")
 _TOKEN = re.compile(r"(?<![A-Za-z0-9_-])(eyJ[A-Za-z0-9_-]{8,})\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}")

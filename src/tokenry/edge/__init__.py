@@ -139,6 +139,8 @@ class Engine:
     def _look_up(self, text: str, ask: Ask) -> Verdict | None:
         """Answer with a lookup inline; what has to write first, such as the lease of a limit, is left to `answer`."""
         self._tk._sync._wake()
+        if "." not in text and self._verifying.is_direct:
+            return self._verifying.look_up(text, ask, waits=False)
         steps = self._verifying.steps(text, ask)
         try:
             wish = next(steps)

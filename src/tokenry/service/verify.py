@@ -36,7 +36,7 @@ from tokenry.core.verdict import (
 from .metering import Metered, Metering
 from .owner_loaders import OwnerLoader
 from .signing_keys import Signers
-from .spans import Spans
+from .spans import NoSpans, Spans
 from .tokens import RemembersTokens, Tokens
 from .wishes import Find as Find
 from .wishes import Lease as Lease
@@ -105,6 +105,30 @@ class Verifying:
         self._tally.count(grant, "valid", now, ask.ip)
         return KeyValid(grant, metered[0], metered[1])
 
+    def look_up(self, text: str, ask: Ask, *, waits: bool = True) -> Verdict | None:
+        """Answer with a lookup right here, as `steps` would; then do what else has to wait.
+
+        Without `waits` return None in its place, having taken nothing.
+        """
+        parsed = self.parsed(text)
+        if parsed is None:
+            self._tally.count_unknown("malformed")
+            return MALFORMED
+        grant = self._recalled(parsed, text)
+        if grant is None:
+            drops = self._memory.prepare()
+            grant = self._remembered(self.store.find(parsed.kid), parsed, text, drops)
+            if grant is None:
+                return NOT_FOUND
+        now = self._now()
+        verdict = self._decide(grant, ask, now)
+        return verdict if verdict is not None or not waits else self.run(self._decide_steps(grant, ask, now))
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether `look_up` may take the place of `steps`: a span needs steps."""
+        return type(self.spans) is NoSpans
+
     def steps(self, text: str, ask: Ask, ahead: tuple[int, Parsed] | None = None) -> Steps:
         """Answer, yielding every wish that may have to wait.
 
@@ -119,23 +143,33 @@ class Verifying:
         if parsed is None:
             self._tally.count_unknown("malformed")
             return MALFORMED
-        grant = self._memory.recall(parsed.kid, text)
-        if grant is not None and grant.read_at is not None and self._now() - grant.read_at > self._owner_max_age:
-            grant = None
+        grant = self._recalled(parsed, text)
         if grant is None:
             drops = self._memory.prepare() if ahead is None else ahead[0]
-            row = yield Find(parsed.kid)
-            now = self._now()
-            grant = self._proved(row, parsed, text, now)
+            grant = self._remembered((yield Find(parsed.kid)), parsed, text, drops)
             if grant is None:
-                self._tally.count_unknown("not_found")
                 return NOT_FOUND
-            self._memory.remember(grant, text, drops)
-        else:
-            now = self._now()
+        now = self._now()
         verdict = self._decide(grant, ask, now)
-        if verdict is not None:
-            return verdict
+        return verdict if verdict is not None else (yield from self._decide_steps(grant, ask, now))
+
+    def _recalled(self, parsed: Parsed, text: str) -> Grant | None:
+        grant = self._memory.recall(parsed.kid, text)
+        if grant is not None and grant.read_at is not None and self._now() - grant.read_at > self._owner_max_age:
+            return None
+        return grant
+
+    def _remembered(self, row: Row | None, parsed: Parsed, text: str, drops: int) -> Grant | None:
+        """Return the grant of a row that the text proves, and remember it."""
+        grant = self._proved(row, parsed, text, self._now())
+        if grant is None:
+            self._tally.count_unknown("not_found")
+        else:
+            self._memory.remember(grant, text, drops)
+        return grant
+
+    def _decide_steps(self, grant: Grant, ask: Ask, now: int) -> Steps:
+        """Take what the store has to be asked for, of a grant that fails no check."""
         metered = yield from self._metering.steps(grant, ask.cost, now)
         if isinstance(metered, Refused):
             return self._limited(grant, metered, now, ask)

@@ -61,14 +61,15 @@ def test_a_grant_is_held_for_as_long_as_it_is_the_one_that_would_be_recalled() -
     others = Others()
     memory = watched(others)
     grant = remember(memory, "kid")
-    assert memory.holds(grant)
+    assert memory.keeps(grant)
     memory.drop(("kid",))
-    assert not memory.holds(grant)
+    assert not memory.keeps(grant)
     again = remember(memory, "kid")
-    assert memory.holds(again)
-    assert not memory.holds(grant)
+    assert memory.keeps(again)
+    assert not memory.keeps(grant)
     others.commits, others.changes = 1, 7
-    assert not memory.holds(again)
+    assert memory.is_trusted()
+    assert not memory.keeps(again)
 
 
 @given(st.integers(1, 8), st.lists(st.integers(0, 20), max_size=60))

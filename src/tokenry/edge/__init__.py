@@ -75,6 +75,8 @@ class Engine:
         self._verifying = tk._verifying
         self.sync = tk._sync
         self.now = tk._sync._now
+        self.moment = self._verifying.moment
+        """Returns the time if memory is true right now, else -1: what is answered at once costs one look at both."""
         self.is_inline = tk._inline and not tk._inline_ticks and not tk._greenlets
         """Whether a lookup is so quick that the loop may wait for it."""
         self.is_traced = tk._sync.settings.tracing
@@ -82,16 +84,21 @@ class Engine:
         self.gathers = tk._find is not None and not self.is_traced
         """Whether lookups of many callers are gathered into one, and wait without a task: a span needs a task."""
 
-    def recall(self, text: str, ask: Ask) -> Verdict | None:
-        """Answer at once, or return None, having counted and taken nothing: then `answer` has to be awaited."""
-        verdict = self._verifying.answer(text, ask)
+    def recall(self, text: str, ask: Ask, now: int | None = None) -> Verdict | None:
+        """Answer at once, or return None, having counted and taken nothing: then `answer` has to be awaited.
+
+        `now` is what `moment` returned.
+        """
+        if now is None:
+            now = self.moment()
+        verdict = self._verifying.answer_at(text, ask, now) if now >= 0 else None
         if verdict is not None or not self.is_inline:
             return verdict
         return self._look_up(text, ask)
 
-    def recall_again(self, grant: Grant, ask: Ask) -> Verdict | None:
+    def recall_again(self, grant: Grant, ask: Ask, now: int) -> Verdict | None:
         """Answer at once for a text that proved this grant before, or return None: then `recall` has to be asked."""
-        return self._verifying.answer_again(grant, ask)
+        return self._verifying.answer_again(grant, ask, now) if now >= 0 else None
 
     def key_set(self, slug: str) -> bytes | None:
         """Return the JWKS of a tenant from memory alone; None when it may have to wait for the database."""

@@ -68,23 +68,24 @@ class Memory:
 
     def is_trusted(self) -> bool:
         """Tell whether what is remembered is true right now, after forgetting what others have changed."""
-        return self._trust is None or self._trust.holds()
+        return self._holds is None or self._holds()
 
     def recall(self, kid: str, text: str) -> Grant | None:
         """Return the grant of a key that was proved before, or None."""
-        if not self._grants:
-            return None
-        if self._holds is not None and not self._holds():
-            return None
+        return self.proved(kid, text) if self._grants and self.is_trusted() else None
+
+    def proved(self, kid: str, text: str) -> Grant | None:
+        """Return the same for a caller who has just asked whether memory is trusted."""
         grant = self._grants.get(kid)
         if grant is None or not hmac.compare_digest(grant.proof, self._proof(text)):
             return None
         return grant
 
-    def holds(self, grant: Grant) -> bool:
-        """Tell whether a grant is still the one that is remembered: then who proved it once has proved it."""
-        if self._holds is not None and not self._holds():
-            return False
+    def keeps(self, grant: Grant) -> bool:
+        """Tell whether a grant is still the one that is remembered: then who proved it once has proved it.
+
+        Ask before whether memory is trusted.
+        """
         return self._grants.get(grant.kid) is grant
 
     def known(self, kid: str) -> Grant | None:

@@ -81,14 +81,26 @@ class Verifying:
 
     def answer(self, text: str, ask: Ask) -> Verdict | None:
         """Answer from memory alone, or return None when something must be looked up or leased."""
-        grant = self._memory.recall(text[-73:-57], text)
+        now = self.moment()
+        return None if now < 0 else self.answer_at(text, ask, now)
+
+    def moment(self) -> int:
+        """Return the time if memory is true right now, else -1: then nothing is answered from it.
+
+        Several answers may be given at one moment, as long as nothing is waited for in between.
+        """
+        return self._now() if self._memory.is_trusted() else -1
+
+    def answer_at(self, text: str, ask: Ask, now: int) -> Verdict | None:
+        """Answer as `answer` does, at a `moment`."""
+        grant = self._memory.proved(text[-73:-57], text)
         if grant is None:
             return self.tokens.answer(text, ask) if "." in text else None
-        return self._decide(grant, ask, self._now())
+        return self._decide(grant, ask, now)
 
-    def answer_again(self, grant: Grant, ask: Ask) -> Verdict | None:
-        """Answer as `answer` does for a text that proved this grant, which it is not asked for again."""
-        return self._decide(grant, ask, self._now()) if self._memory.holds(grant) else None
+    def answer_again(self, grant: Grant, ask: Ask, now: int) -> Verdict | None:
+        """Answer at a `moment` for a text that proved this grant, which it is not asked for again."""
+        return self._decide(grant, ask, now) if self._memory.keeps(grant) else None
 
     def _decide(self, grant: Grant, ask: Ask, now: int) -> Verdict | None:
         """Decide on a grant; return None, having taken nothing, when that has to wait for the store."""

@@ -51,6 +51,7 @@ class Hot:
     def __init__(self, engine: Engine, settings: ServerSettings, counters: Counters, throttle: Throttle) -> None:
         self._engine = engine
         self.recall = engine.recall
+        self._moment = engine.moment
         self._reads_ahead = engine.gathers
         self._recall_again = engine.recall_again
         self.is_open = settings.verify_open
@@ -106,7 +107,7 @@ class Hot:
         if route == INTROSPECT:
             return self._introspection.too_large(asked)
         try:
-            wishes = self._admit(asked, told)
+            wishes = self._admit(asked, told, self._moment())
         except Exception as error:
             return self.failing(route, error, asked)
         if wishes is not None:
@@ -120,11 +121,15 @@ class Hot:
     def verify(self, asked: Request, told: list[Verdict] | None) -> Step:
         """Answer one question."""
         on_http = _wants_status(asked.query)
+        now = self._moment()
         if asked.caller is None:
-            wishes = self._admit(asked, told, reads_ahead=self._reads_ahead)
+            proved = asked.proved
+            wishes = self._admit(asked, told, now, reads_ahead=self._reads_ahead)
             if wishes is not None:
                 return wishes
             told = None
+            if proved is None or asked.proved is not proved:  # the caller was looked up, which takes a while
+                now = self._moment()
         tenant, known = asked.caller  # type: ignore[misc]
         question = asked.question
         if told is None:
@@ -132,7 +137,7 @@ class Hot:
                 question = asked.question = read_question(asked.content_type, asked.body)
             ask = question.ask(tenant, keep=known)
             text = bounded(question.credential)
-            verdict = self.recall(text, ask)
+            verdict = self.recall(text, ask, now)
             if verdict is None:
                 return [(text, ask)]
         else:
@@ -150,7 +155,7 @@ class Hot:
         """Answer several questions in their order."""
         check_query(asked.query)
         if asked.caller is None:
-            wishes = self._admit(asked, told)
+            wishes = self._admit(asked, told, self._moment())
             if wishes is not None:
                 return wishes
             told = None
@@ -189,7 +194,8 @@ class Hot:
     def auth(self, asked: Request, told: list[Verdict] | None) -> Step:
         """Answer a proxy that asks whether it may let a request through."""
         about = asked.about or self._asked_by_proxy(asked)
-        verdict = self._recall(asked, about) if told is None else told[0]
+        now = self._moment()
+        verdict = self._recall(asked, about, now) if told is None else told[0]
         if verdict is None:
             return [about]
         verdict = self.judged(verdict, asked.client or asked.peer)
@@ -198,12 +204,14 @@ class Hot:
         if asked.needs is not None:
             self._needs.keep(asked.needs, about[1])
             asked.needs = None
-        lines = self._answers.fields(verdict, self._engine.now())
+        lines = self._answers.fields(verdict, now if now >= 0 else self._engine.now())
         if self._nginx:
             lines += b"x-auth-status: 200\r\n"
         return self.said(AUTH, 200, b"cache-control: no-store\r\n" + lines, b"", asked)
 
-    def _admit(self, asked: Request, told: list[Verdict] | None, *, reads_ahead: bool = False) -> list[Wish] | None:
+    def _admit(
+        self, asked: Request, told: list[Verdict] | None, now: int, *, reads_ahead: bool = False
+    ) -> list[Wish] | None:
         """Note the tenant that the caller is confined to (None: to none), and whether it is known who it is.
 
         Return what has to be waited for before that; raise Failed for a caller who may not ask.
@@ -212,7 +220,7 @@ class Hot:
         if about is None:
             asked.caller = None, False
             return None
-        verdict = self._recall(asked, about) if told is None else told[0]
+        verdict = self._recall(asked, about, now) if told is None else told[0]
         if verdict is None:
             if reads_ahead:
                 _read_ahead(asked)
@@ -223,13 +231,14 @@ class Hot:
         asked.caller = confined_to(grant_of(verdict)), True
         return None
 
-    def _recall(self, asked: Request, about: Wish) -> Verdict | None:
+    def _recall(self, asked: Request, about: Wish, now: int) -> Verdict | None:
         """Answer for the credential of a head; one that the same head has proved is not proved again."""
         if asked.proved is not None:
-            verdict = self._recall_again(asked.proved, about[1])
+            verdict = self._recall_again(asked.proved, about[1], now)
             if verdict is not None:
                 return verdict
-        verdict = self.recall(*about)
+            asked.proved = None
+        verdict = self.recall(*about, now)
         if isinstance(verdict, KeyValid):
             grant = grant_of(verdict)
             asked.proved = grant if grant.proof else None  # which only memory gives

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .runtime.fence import Fence
     from .runtime.leases import Leases
     from .runtime.memory import Memory
+    from .runtime.posting import Poster
     from .runtime.tally import Tally
     from .runtime.worker import Worker
     from .service.context import Context
@@ -38,6 +39,7 @@ class WebhookJobs:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._tls: ssl.SSLContext | None = None
+        self._posters: set[Poster] = set()
 
     def has_work(self) -> bool:
         """Tell whether there is something to send."""
@@ -52,12 +54,19 @@ class WebhookJobs:
         from .runtime.posting import Poster  # which loads TLS and HTTP
 
         poster = Poster(self._context.networks, tls=self._tls_context)
+        self._posters.add(poster)
         try:
             return delivering.work(
                 self._context, claimed, lambda *request: delivering.Outcome(*poster(*request)), is_over
             )
         finally:
+            self._posters.discard(poster)
             poster.close()
+
+    def interrupt(self) -> None:
+        """Give up every request that is under way."""
+        for poster in list(self._posters):
+            poster.interrupt()
 
     def _tls_context(self) -> ssl.SSLContext:
         import ssl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -20,8 +21,9 @@ from tests.servers.waiting import until
 from tokenry import Settings, Tokenry
 from tokenry.client import Client
 from tokenry.config import fresh_keyring
+from tokenry.core.keyring import new_generation
 from tokenry.core.webhooks import Attempt
-from tokenry.service import delivering
+from tokenry.service import delivering, webhook_secrets
 
 WORKING = Settings(worker=True, webhook_networks=LOOPBACK)
 QUIET = Settings(background=False, webhook_networks=LOOPBACK)
@@ -134,3 +136,51 @@ def test_the_server_sends_by_itself(tmp_path: Path) -> None:
         assert client.webhooks.replay(id, types=["owner.*"], dry_run=True).count == 1
         assert [one.id for one in client.webhooks.iterate()] == [id]
         client.webhooks.delete(id)
+
+
+def test_an_instance_that_closes_gives_up_the_request_under_way_and_counts_no_failure(
+    opened: Callable[[Settings], Tokenry],
+) -> None:
+    with silent() as (url, taken):
+        with opened(WORKING) as tk:
+            dead = tk.webhooks.create(url, types=["owner.*"]).webhook
+            tk.owners.put("ada")
+            until(lambda: taken)
+        with opened(QUIET) as tk:
+            assert tk.webhooks.get(dead.id).failure_count == 0
+            assert tk.webhooks.deliveries(dead.id).items == ()
+            with receiving() as receiver:
+                tk.webhooks.update(dead.id, url=receiver.url)
+                assert tk.deliver() == 1
+
+
+def test_what_an_endpoint_answered_before_it_was_changed_does_not_pause_it(
+    opened: Callable[[Settings], Tokenry],
+) -> None:
+    with receiving() as receiver, opened(QUIET) as tk:
+        hook = tk.webhooks.create(receiver.url, types=["owner.*"]).webhook
+        tk.owners.put("ada")
+        (claimed,) = delivering.claim(tk._context, "one", 5)
+
+        def gone(url: str, headers: Any, body: bytes, at: datetime) -> delivering.Outcome:
+            tk.webhooks.update(hook.id, description="moved")
+            return delivering.Outcome(Attempt(at, 1, 410))
+
+        turns = iter([False])  # it is over after one batch
+        assert delivering.work(tk._context, claimed, gone, lambda: next(turns, True)) == 1
+        assert tk.webhooks.get(hook.id).status == "active"
+
+
+def test_secrets_survive_the_generation_of_the_keyring_that_they_were_encrypted_under(
+    opened: Callable[[Settings], Tokenry],
+) -> None:
+    with receiving() as receiver, opened(QUIET) as tk:
+        created = tk.webhooks.create(receiver.url, types=["owner.*"])
+        keyring = tk._keyring.get()
+        old = keyring.generations[0]
+        with tk._database.change() as rows:
+            newer = keyring.with_generation(new_generation(os.urandom(38), 1))
+            webhook_secrets.reseal(rows, newer, old.id, tk._now())
+            (endpoint,) = rows.webhooks.sealed_under(newer.generations[-1].id)
+            assert rows.webhooks.sealed_under(old.id) == []
+        assert [one.text for one in webhook_secrets.opened(endpoint, newer.without(old.id))] == [str(created.secret)]

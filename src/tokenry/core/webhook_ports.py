@@ -13,6 +13,10 @@ Cursor = tuple[int, int]
 """A place in the outbox: the id of the transaction (0 on SQLite) and the sequence."""
 
 
+class Interrupted(Exception):
+    """A request was given up since the process ends: that says nothing of its endpoint."""
+
+
 class Claim(NamedTuple):
     """An endpoint that one worker may deliver to until its lease ends."""
 

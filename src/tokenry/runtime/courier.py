@@ -28,6 +28,7 @@ class Jobs(Protocol):
     def has_work(self) -> bool: ...
     def claim(self, holder: str, limit: int, *, healthy: bool) -> Sequence[Claim]: ...
     def work(self, claimed: Claim, is_over: Callable[[], bool]) -> int: ...
+    def interrupt(self) -> None: ...
 
 
 class Courier:
@@ -61,13 +62,14 @@ class Courier:
         self._hint.set()
 
     def stop(self) -> None:
-        """End all threads, each after the request that it is sending, and wait for them."""
+        """End all threads and wait for them; requests under way are given up, and sent again by the next worker."""
         self._stopping.set()
         self._hint.set()
+        self._jobs.interrupt()
         threads = [self._thread, *[thread for thread, _ in list(self._serving.values())]]
         for thread in threads:
             if thread is not None and thread is not threading.current_thread():
-                thread.join(timeout=20)
+                thread.join(timeout=6)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -6,6 +6,7 @@ made to an address after all addresses of the name were checked. Proxies of the 
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import queue
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 from tokenry.core.redaction import without_secrets
 from tokenry.core.targets import Network, Target, is_allowed, parse
+from tokenry.core.webhook_ports import Interrupted
 from tokenry.core.webhooks import Attempt, read_retry_after
 
 SECONDS: Final = 15.0
@@ -61,9 +63,13 @@ class Poster:
         self._tls = tls
         self._seconds = seconds
         self._kept: tuple[Target, _Connection] | None = None
+        self._socket: socket.socket | None = None
+        self._is_interrupted = False
 
     def __call__(self, url: str, headers: Mapping[str, str], body: bytes, at: datetime) -> tuple[Attempt, int | None]:
         """Post a body; return the attempt, and the seconds that the endpoint asked to be left alone for."""
+        if self._is_interrupted:
+            raise Interrupted
         began = time.monotonic()
         status: int | None = None
         error, excerpt, retry_after = "", "", None
@@ -77,7 +83,17 @@ class Poster:
             error = f"no answer within {self._seconds:g} seconds"
         except (OSError, http.client.HTTPException, UnicodeError) as failure:
             error = _told(failure)
+        if self._is_interrupted and status is None:
+            raise Interrupted
         return Attempt(at, round((time.monotonic() - began) * 1000), status, error, excerpt), retry_after
+
+    def interrupt(self) -> None:
+        """Give up the request that is under way, from another thread: it and every later one raise Interrupted."""
+        self._is_interrupted = True
+        opened = self._socket
+        if opened is not None:
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection that is kept."""
@@ -127,14 +143,16 @@ class Poster:
             self._must_be_allowed(target, str(address[0]))
         last: OSError | None = None
         for family, address in addresses:
-            opened = socket.socket(family, socket.SOCK_STREAM)
+            opened = self._socket = socket.socket(family, socket.SOCK_STREAM)
             try:
                 opened.settimeout(min(_CONNECT_SECONDS, _left(until)))
                 opened.connect(address)
                 self._must_be_allowed(target, str(opened.getpeername()[0]))
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 opened.settimeout(_left(until))
-                return self._tls().wrap_socket(opened, server_hostname=target.host) if target.is_tls else opened
+                if target.is_tls:
+                    opened = self._socket = self._tls().wrap_socket(opened, server_hostname=target.host)
+                return opened
             except Denied:
                 opened.close()
                 raise

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from tokenry.core.events import matches
 from tokenry.core.model import Event, Tenant, micros, moment
-from tokenry.core.webhook_ports import Claim, Cursor, Endpoint
+from tokenry.core.webhook_ports import Claim, Cursor, Endpoint, Interrupted
 from tokenry.core.webhooks import (
     ATTEMPTS_KEPT,
     HOLD_AFTER,
@@ -173,7 +173,10 @@ def _send(context: Context, batch: _Batch, post: Posting, is_over: Callable[[], 
         now = context.clock()
         if secrets:
             headers = signer.headers(item.delivery.event, now, body)
-            outcome = post(batch.endpoint.webhook.url, headers, body, moment(now))
+            try:
+                outcome = post(batch.endpoint.webhook.url, headers, body, moment(now))
+            except Interrupted:
+                break
         else:
             error = "the secrets of this endpoint cannot be decrypted: nothing was sent"
             outcome = Outcome(Attempt(moment(now), 0, None, error))
@@ -267,6 +270,11 @@ def _write(context: Context, claimed: Claim, batch: _Batch) -> bool:
         values |= {"status": "paused", "pause_reason": batch.pause_reason, "paused_at": now}
         values |= {"version": webhook.version + 1, "updated_at": now}
     with context.store.change(durable=False) as rows:
+        current = rows.webhooks.get(batch.tenant, webhook.id, lock=True)
+        if current is not None and current.webhook.version != webhook.version:
+            # Somebody has changed or resumed it meanwhile: what was learnt of it before says nothing any more.
+            values = {name: value for name, value in values.items() if name.startswith("cursor_")}
+            batch.pause_reason = batch.warning = None
         if not rows.webhooks.keep(claimed, micros(now), LEASE_SECONDS, values):
             return False
         rows.webhooks.add(claimed.tenant_id, batch.new)

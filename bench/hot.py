@@ -31,6 +31,7 @@ SHARE = 0.70
 P99_MS_MAX = 3.0
 QUIET_MS_MAX = 1.5
 """A p99 is judged only where nginx at the same pace stays below this: elsewhere the machine was busy."""
+LEAD_IN_SECONDS_MAX = 20
 MANY, FEW = 100_000, 1_000
 ON_POSTGRES = 50_000
 _LIKE = {
@@ -230,11 +231,11 @@ def _measure(report: Report, plan: Plan, serving: Serving, references: Reference
     for pid in (os.getpid(), server[1]):
         prefer(pid)
     with tempfile.TemporaryDirectory() as folder:
-        script = case.traffic.script(folder)
-        wrk(server[0], script, seconds=1)  # until shares are leased and every worker has seen the keys
+        _lead_in(server[0], case.traffic, folder)
         found: dict[tuple[int, int], list[Measured]] = {one: [] for one in (server, *references)}
         for _ in range(plan.rounds):
             for each, loads in found.items():
+                script = case.traffic.script(folder)
                 loads.append(_as_fast_as_it_goes(*each, script, plan.seconds if each == server else 1))
     ours, static, constant = (
         Measured(max(one.load for one in loads), min(one.each for one in loads)) for loads in found.values()
@@ -248,6 +249,14 @@ def _measure(report: Report, plan: Plan, serving: Serving, references: Reference
     wrong = sum(one.wrong for one in felt[server[0]])
     _tell(report, case, (ours, static, constant), [min(rounds, key=lambda one: one.p99) for rounds in felt.values()])
     report.line("", f"{wrong} wrong", "answers that are not what the key deserves", wrong == 0) if wrong else None
+
+
+def _lead_in(port: int, traffic: Traffic, folder: str) -> None:
+    """Send requests until shares of all limits are leased and every worker has seen the keys."""
+    keys = len(set(traffic.credentials))
+    rate = wrk(port, traffic.script(folder), seconds=1).count
+    if rate < keys:
+        wrk(port, traffic.script(folder), seconds=min(LEAD_IN_SECONDS_MAX, 1 + keys // rate))
 
 
 def _as_fast_as_it_goes(port: int, pid: int, script: str, seconds: float) -> Measured:

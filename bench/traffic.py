@@ -21,6 +21,8 @@ ADDRESSES = 1_000_000
 ALLOWED = "10.0.0.0/8"
 CREDENTIAL_SIZE = len("tk_live_") + TAIL
 _SEQUENCE = 200_000
+_starts = itertools.count(0, 300_000)
+"""Where each run begins: after the end of the last one, so that no request comes a second time."""
 _CREDENTIAL, _IP = "<credential>", "<ip>"
 _SCOPES = ('["read:projects"]', '["read:projects"%s"write:time"]', '["write:time"]')
 _LUA = """
@@ -59,7 +61,7 @@ class Traffic(NamedTuple):
 
     def requests(self, count: int) -> Iterator[tuple[bytes, bool]]:
         """Yield requests, and whether each must be let in."""
-        start = random.randrange(ADDRESSES)
+        start = next(_starts)
         for number in itertools.repeat(0, count) if self.same else range(start, start + count):
             credential, shape = self.credentials[number % len(self.credentials)], self.shapes[number % len(self.shapes)]
             filled = (credential, _address(number)) if shape.credential_first else (_address(number), credential)
@@ -67,14 +69,15 @@ class Traffic(NamedTuple):
             yield f"{one}{filled[0]}{two}{filled[1]}{three}".encode(), credential not in self.bad
 
     def script(self, folder: str) -> str:
-        """Return what makes wrk send the same."""
+        """Return what makes wrk send the like. It belongs to one run: a second one would send the same again."""
         path = Path(folder, "credentials")
-        path.write_text("\n".join(self.credentials[: 1 if self.same else None]))
+        if not path.exists():
+            path.write_text("\n".join(self.credentials[: 1 if self.same else None]))
         shapes = self.shapes[: 1 if self.same else None]
         parts = ", ".join("{" + ", ".join(json.dumps(part) for part in shape.parts) + "}" for shape in shapes)
         return _LUA.format(
             path=path,
-            start=0 if self.same else random.randrange(ADDRESSES),
+            start=0 if self.same else next(_starts),
             step=int(not self.same),
             parts=parts,
             first=", ".join(str(shape.credential_first).lower() for shape in shapes),

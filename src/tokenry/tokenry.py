@@ -291,6 +291,7 @@ class Tokenry(Ticking, Turning, Groups):
         with self._flushing:  # what another thread has taken out is written, too, when this returns
             spent, peppers = self._tally.drain()
             try:
+                spent = usage.ordered(spent, self._worker.rest)
                 while spent or peppers:
                     usage.write(self._context, spent[:SLICE], peppers)
                     del spent[:SLICE]

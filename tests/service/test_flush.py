@@ -55,3 +55,15 @@ def test_counts_are_written_in_slices_of_500_and_each_once_if_one_fails(
     tk.flush()
     assert sizes == [500, 500, 500, 201]
     assert [sum(hour.count for hour in tk.usage.get(one)) for one in key_ids] == [1] * KEYS
+
+
+def test_counts_are_written_in_the_order_of_their_keys(tk: Tokenry, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [{"owner": "ada", "name": f"k{number}"} for number in range(7)]
+    issued = [one for one in tk.keys.issue_many(asked) if isinstance(one, Issued)]
+    for turn in (3, 0, 6, 2, 5, 1, 4):
+        assert tk.verify(issued[turn].secret)
+    monkeypatch.setattr(usage, "_SLICE", 2)
+    rests: list[int] = []
+    spent = usage.ordered(tk._tally.drain()[0], lambda: rests.append(0))
+    assert [one.place.split(b'"')[1].decode() for one in spent] == sorted(one.key.id for one in issued)
+    assert len(rests) == 8  # after each of four slices, and each of four parts of what is merged

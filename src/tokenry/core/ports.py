@@ -88,13 +88,13 @@ class Answer:
 
 
 class Spent(msgspec.Struct, gc=False):
-    """What was counted of one secret within one hour, and is not written yet."""
+    """What was counted of one secret within one hour, and is not written yet; refusals by code."""
 
     kid: str
     hour: int
+    place: bytes  # how the record of its key begins, which is with its id: neighbours are written together
     valid: int = 0
     refused: dict[str, int] | None = None
-    """By code; made at the first refusal, since most secrets see none."""
     unused: bool = False
     last_used_at: int | None = None
     last_used_ip: str | None = None

@@ -8,6 +8,7 @@ from tokenry.core.grant import Grant
 from tokenry.core.ports import Pepper, Spent
 
 _HOUR = 3_600_000_000
+_PLACE = 32
 
 
 class Tally:
@@ -75,6 +76,6 @@ class Tally:
     def _begin(self, grant: Grant, now: int, before: Spent | None) -> Spent:
         if before is not None:
             self._closed.append(before)
-        spent = Spent(grant.kid, now - now % _HOUR)
+        spent = Spent(grant.kid, now - now % _HOUR, grant.key_record[:_PLACE])
         self._open[grant.kid] = spent
         return spent

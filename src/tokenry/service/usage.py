@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import islice
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 from tokenry.core import fields
@@ -21,6 +24,8 @@ R = TypeVar("R", bound=tuple[str, str, int, int])
 _NOTICES = ((1, 7), (1, 30), (1, None), (7, 30), (7, None), (30, None))
 """The days of each notice, with the notice that was the last one before; None for no notice yet."""
 _BATCH = 200
+_SLICE = 1000
+_place = attrgetter("place")
 
 
 class Usage(Generic[B]):
@@ -44,6 +49,23 @@ class Usage(Generic[B]):
         with self._context.reading(tenant, by) as scene:
             key = seeing.visible(scene, key_id, "tokenry:usage:read")
             return tuple(scene.rows.usage.list(scene.tenant, key.id, begin))
+
+
+def ordered(spent: Sequence[Spent], rest: Callable[[], None]) -> list[Spent]:
+    """Sort counts by the places of their rows, in slices between which others have their turn.
+
+    500 rows here and there cost three times as much to write as 500 neighbours.
+    """
+    runs = []
+    for begin in range(0, len(spent), _SLICE):
+        runs.append(sorted(spent[begin : begin + _SLICE], key=_place))
+        rest()
+    found: list[Spent] = []
+    merged = heapq.merge(*runs, key=_place)
+    while part := list(islice(merged, _SLICE)):
+        found += part
+        rest()
+    return found
 
 
 def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper]) -> None:

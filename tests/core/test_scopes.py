@@ -12,8 +12,17 @@ from hypothesis import strategies as st
 from tests.counting import calls
 from tokenry.core import scopes
 from tokenry.core.errors import FieldError, Invalid
-from tokenry.core.scopes import ASKED_MAX, FORMS_MAX, Granted, check_list, granted, is_scope, require, unknown
-from tokenry.core.token import Narrowed
+from tokenry.core.scopes import (
+    ASKED_MAX,
+    FORMS_MAX,
+    Granted,
+    Narrowed,
+    check_list,
+    granted,
+    is_scope,
+    require,
+    unknown,
+)
 
 SEGMENTS = ["a", "b", "read", "tokenry", "*", "a.b", "x_y", "1-2"]
 SCOPES = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=5).map(":".join)

@@ -164,7 +164,7 @@ class Application:
                 return self._hot.failed(route, problem("body_too_large"), asked)
             if size > SMALL_MAX and not is_admitted:
                 refusal = await self._served.drive(partial(self._hot.admission, route), route, asked)
-                if refusal is not ADMITTED:
+                if refusal != ADMITTED:
                     return refusal
                 is_admitted = True
             message = await receive()

@@ -133,9 +133,9 @@ def read_ask(
     scopes: ScopesAsked | None,
     ip: object,
     cost: object,
-    tenant: str | None,
-    environment: str | None,
-    audience: str | None,
+    tenant: Any,
+    environment: Any,
+    audience: Any,
     *,
     keep: bool = True,
 ) -> Ask:
@@ -144,6 +144,7 @@ def read_ask(
     A question is read once, whatever addresses it is asked for. With `keep=False` nothing of it is remembered: for
     callers that nobody knows yet.
     """
+    # Texts are Any, since callers may pass anything: a compiled function would raise TypeError before the check below.
     if cost.__class__ is not int:
         raise _bad_cost()
     place: Any = (tuple(scopes) if scopes.__class__ is list else scopes, cost, tenant, environment, audience)
@@ -162,9 +163,7 @@ def read_ask(
     return Ask(ask.requirement, addresses.read(ip), ip, ask.cost, tenant, environment, audience)
 
 
-def _read(
-    scopes: ScopesAsked | None, cost: Any, tenant: str | None, environment: str | None, audience: str | None, keep: bool
-) -> Ask:
+def _read(scopes: ScopesAsked | None, cost: Any, tenant: Any, environment: Any, audience: Any, keep: bool) -> Ask:
     if not 0 <= cost <= COST_MAX:
         raise _bad_cost()
     if tenant is not None or environment is not None or audience is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sized
 from contextlib import suppress
 from functools import wraps
 from typing import Any, Final, Generic, TypeVar
@@ -111,6 +111,6 @@ def remembering(
     return decorate
 
 
-def length(key: str | bytes, value: Any) -> int:
+def length(key: Sized, value: Any) -> int:
     """Return the size of a short text whose value is about as large."""
     return 2 * len(key)

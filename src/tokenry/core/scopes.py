@@ -160,6 +160,46 @@ def granted(scopes: tuple[str, ...]) -> Granted:
     return Granted(scopes)
 
 
+class Narrowed(Granted):
+    """The scopes of a token and of its parent: what both cover."""
+
+    __slots__ = ("_own", "_parent")
+
+    def __init__(self, own: Granted, parent: Granted) -> None:
+        super().__init__(_met(own, parent))
+        self._own = own
+        self._parent = parent
+
+    def covers(self, asked: str) -> bool:
+        """Tell whether one scope (or pattern) is covered by both."""
+        return self._own.covers(asked) and self._parent.covers(asked)
+
+
+def narrowed(own: Granted, parent: Granted) -> Granted:
+    """Return what two sets of scopes both cover, the same object for the same sets."""
+    return own if own is parent else _narrowed((own, parent))
+
+
+@remembering(lambda both, met: sum([size_of(one.scopes) for one in (*both, met)]), bytes_max=2 * MIB, each_max=16 * KIB)
+def _narrowed(both: tuple[Granted, Granted]) -> Granted:
+    return Narrowed(*both)
+
+
+def _met(own: Granted, parent: Granted) -> tuple[str, ...]:
+    """Return the scopes of either that the other one covers, in their order."""
+    patterns = Patterns(own.scopes)
+    under: dict[str, list[str]] = {}
+    for theirs in parent.scopes:
+        for pattern in patterns.covering(theirs):
+            under.setdefault(pattern, []).append(theirs)
+    met: dict[str, None] = {}
+    for mine in own.scopes:
+        if parent.covers(mine):
+            met[mine] = None
+        met.update(dict.fromkeys(under.get(mine, ())))
+    return tuple(met)
+
+
 def require(ask: ScopesAsked, *, keep: bool = True) -> Requirement:
     """Read an ask: a scope, a list (all of), or nested `{"all": […]}` and `{"any": […]}`; raise Invalid.
 

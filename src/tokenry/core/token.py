@@ -16,10 +16,9 @@ from .credits import Credits
 from .decide import OPERATOR_ENVIRONMENT, Ask, failure
 from .grant import Grant
 from .jwt import Claims, all_claims
-from .memo import KIB, MIB, remembering
 from .model import Key, KeyStatus, Owner, Tenant, moment
 from .policy import SECOND
-from .scopes import Granted, Patterns, granted, is_operator, size_of
+from .scopes import Granted, granted, is_operator, narrowed
 from .verdict import Refused, Valid, end_of
 
 
@@ -65,21 +64,6 @@ class Joined(Grant, gc=False):
         """Build the public record of the parent, with the parent's own times."""
         assert self.parent is not None
         return self.parent.key(status)
-
-
-class Narrowed(Granted):
-    """The scopes of a token and of its parent: what both cover."""
-
-    __slots__ = ("_own", "_parent")
-
-    def __init__(self, own: Granted, parent: Granted) -> None:
-        super().__init__(_met(own, parent))
-        self._own = own
-        self._parent = parent
-
-    def covers(self, asked: str) -> bool:
-        """Tell whether one scope (or pattern) is covered by both."""
-        return self._own.covers(asked) and self._parent.covers(asked)
 
 
 class OfflineValid(Valid):
@@ -215,28 +199,3 @@ def offline(token: Checked, ask: Ask, now: int) -> OfflineVerdict:
     if code is not None:
         return Refused(code)
     return OfflineValid(token, grant)
-
-
-def narrowed(own: Granted, parent: Granted) -> Granted:
-    """Return what two sets of scopes both cover, the same object for the same sets."""
-    return own if own is parent else _narrowed((own, parent))
-
-
-@remembering(lambda both, met: sum([size_of(one.scopes) for one in (*both, met)]), bytes_max=2 * MIB, each_max=16 * KIB)
-def _narrowed(both: tuple[Granted, Granted]) -> Granted:
-    return Narrowed(*both)
-
-
-def _met(own: Granted, parent: Granted) -> tuple[str, ...]:
-    """Return the scopes of either that the other one covers, in their order."""
-    patterns = Patterns(own.scopes)
-    under: dict[str, list[str]] = {}
-    for theirs in parent.scopes:
-        for pattern in patterns.covering(theirs):
-            under.setdefault(pattern, []).append(theirs)
-    met: dict[str, None] = {}
-    for mine in own.scopes:
-        if parent.covers(mine):
-            met[mine] = None
-        met.update(dict.fromkeys(under.get(mine, ())))
-    return tuple(met)

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from tokenry.edge import Ask, Grant, Proxies, Trace, read_presented, read_trace
 from tokenry.edge.asgi import texts
@@ -27,6 +27,8 @@ Step: TypeAlias = Answer | list[Wish]
 
 Does: TypeAlias = "Callable[[Request, list[Verdict] | None], Step]"
 """What a hot route does with a request, and with the verdicts that it waited for."""
+
+_NO_PROXIES: Final = Proxies(())
 
 
 class Request:
@@ -113,9 +115,9 @@ class Request:
 
     def twin(self) -> Request:
         """Return a request of its own whose head is the same byte for byte, and which has no body."""
-        twin = Request.__new__(Request)
-        twin.query, twin.fields, twin.credentials, twin.about = self.query, self.fields, self.credentials, self.about
-        twin.peer, twin.client, twin.method, twin.tenant = self.peer, self.client, self.method, self.tenant
+        twin = Request(self.query, [], self.peer, _NO_PROXIES)  # never `__new__`: a compiled class has none of its own
+        twin.fields, twin.credentials, twin.about = self.fields, self.credentials, self.about
+        twin.client, twin.method, twin.tenant = self.client, self.method, self.tenant
         twin.content_type, twin.length, twin.chunked = self.content_type, self.length, self.chunked
         twin.has_id, twin.request_id, twin.ahead, twin.proved = self.has_id, self.request_id, "", self.proved
         twin.traceparent, twin.needs, twin.required, twin.text = self.traceparent, None, self.required, self.text

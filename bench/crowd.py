@@ -9,6 +9,7 @@ from tokenry import Tokenry
 from tokenry.core.chain import head_signature
 from tokenry.core.model import micros
 from tokenry.core.ports import HeadRow
+from tokenry.store.documents import sign_everything
 
 DAY = 86_400_000_000
 PER_OWNER = 10
@@ -81,6 +82,8 @@ class Crowd:
         for statement in (_KEYS, _SECRETS, _EVENTS, _ENTRIES):
             self._write(statement, first, self.count, owner=owner, owners=owners, announced=announced, behind=behind)
         self._end_chain(behind + self.count)
+        with self._tk._database.change() as rows:
+            sign_everything(rows.connection, self._tk._database.seals)
 
     def _sealed(self) -> int:
         """Seal the audit log; return how many entries it has."""

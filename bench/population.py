@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tokenry import Tokenry
+from tokenry.core.document import encode
 from tokenry.core.ids import make_id
 from tokenry.core.secret import digest_of, make_kid, mint
 
@@ -18,9 +19,19 @@ KEY = (
     " 'live', '{{}}', 1, {0}, {0}, '', {0})"
 )
 SECRET = (
-    "INSERT INTO tokenry_secret (kid, tenant_id, key_id, digest, pepper_id, tag_id, created_at, use_count)"
-    " VALUES ({0}, {0}, {0}, {0}, {0}, {0}, {0}, {0})"
+    "INSERT INTO tokenry_secret (kid, tenant_id, key_id, owner_id, digest, pepper_id, tag_id, created_at, use_count,"
+    " document, seal) VALUES ({0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0})"
 )
+_FACTS = {
+    **dict.fromkeys(("ends_at", "credits", "disabled_at", "not_before", "revoked_at", "updated_at")),
+    "scopes": '["read:projects","write:time"]',
+    "environment": "live",
+    "description": "",
+    "metadata": "{}",
+    "roles": "[]",
+    "tags": "[]",
+    "version": 1,
+}
 OWNERS = 1000
 BATCH = 10_000
 
@@ -57,7 +68,11 @@ def make_rows(
             name = f"key {number} {key_id[-8:].lower()}"
             owner = owners[number % len(owners)]
             keys.append((tenant_id, key_id, owner, name, name, allowed, limits, now, expires_at, f"{name}\n"))
-            secrets.append((kid, tenant_id, key_id, digest, generation.id, generation.id, now, like.use_count))
+            own = {"kid": kid, "id": key_id, "owner_id": owner, "name": name, "expires_at": expires_at}
+            shared = {"tenant_id": tenant_id, "created_at": now, "allowed_ips": allowed, "limits": limits}
+            document = encode({**_FACTS, **shared, **own})
+            signed = (generation.id, generation.id, now, like.use_count, document, tk._database.seals.sign(document))
+            secrets.append((kid, tenant_id, key_id, owner, digest, *signed))
             texts.append(text)
         yield keys, secrets, texts
 

@@ -17,12 +17,15 @@ from .core.form import FORM
 from .core.model import Tenant
 from .installation import SYSTEM, Installation, host_command, operator_keys
 from .store import open as stores
+from .store.checking import check_documents
 from .tokenry import Tokenry
 
 _FIXED_SQLITE = (3, 51, 3)
 _RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
 _SEALED_WITHIN = timedelta(minutes=1)
 _CLOCKS_APART = timedelta(seconds=5)
+_SOME_KEYS = 10_000
+_SHOWN_FLAWS = 10
 _EXPIRES_SOON = timedelta(days=14)
 
 Status = Literal["ok", "warning", "failed"]
@@ -38,8 +41,11 @@ class Finding:
     unreachable: bool = False
 
 
-def examine(installation: Installation) -> tuple[Finding, ...]:
-    """Make every check that can be made, changing nothing but sealing what waits in the audit log."""
+def examine(installation: Installation, *, all_keys: bool = False) -> tuple[Finding, ...]:
+    """Make every check that can be made, changing nothing but sealing what waits in the audit log.
+
+    Of the keys 10,000 are looked at, unless `all_keys` is set.
+    """
     findings = [_form(), *_sqlite(installation), *_keyring_file(installation)]
     try:
         revision = installation.revision()
@@ -58,6 +64,7 @@ def examine(installation: Installation) -> tuple[Finding, ...]:
             findings.append(Finding("keyring", "ok", "it is the one that this database was made with"))
             for check in _CHECKS:
                 findings.extend(check(tk))
+            findings.extend(_documents(tk, None if all_keys else _SOME_KEYS))
     except StoreUnavailable as error:
         findings.append(Finding("database", "failed", error.message, unreachable=True))
     except ConfigError as error:
@@ -183,6 +190,21 @@ def _fence(tk: Tokenry) -> Iterator[Finding]:
     if gone:
         what += f". Processes that do not answer: {gone}, for which a change may wait some seconds, once"
     yield Finding("fence", "warning" if gone else "ok", what)
+
+
+def _documents(tk: Tokenry, most: int | None) -> Iterator[Finding]:
+    count = flaws = 0
+    with tk._database.read() as rows:
+        for flaw in check_documents(rows.connection, tk._database.seals, most):
+            count += 1
+            if flaw is not None:
+                flaws += 1
+                if flaws <= _SHOWN_FLAWS:
+                    yield Finding("signed keys", "failed", flaw)
+    if flaws:
+        yield Finding("signed keys", "failed", f"secrets that somebody without the keyring has changed: {flaws}")
+    else:
+        yield Finding("signed keys", "ok", f"secrets whose rows are as they were signed: {count}")
 
 
 def _zones(tk: Tokenry) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack, overload
 
@@ -102,6 +103,7 @@ class Tokenry(Ticking, Turning, Groups):
         timeout = self.settings.store_timeout.total_seconds()
         self._leasing, self._writing = (Breaker(timeout, _PROBE_SECONDS, time.monotonic) for _ in range(2))
         self._tally = Tally()
+        self._database.seals.use(self._keyring.get, self._now, self._tally.note_forged)
         self._remembered = TokenMemory(self.settings.memory_entries // 5)
         self._signers = Signers(
             self._database,
@@ -275,7 +277,7 @@ class Tokenry(Ticking, Turning, Groups):
         pending: list[Done] = []
         stores.check_files(self._database)
         settle = lambda: self._settle(pending)  # noqa: E731 Django logs its name when it raises
-        with stores.joined(connection, settle) as store:
+        with stores.joined(self._database, connection, settle) as store:
             if (signal := stores.signal_of(self._database)) is not None:
                 self._memory.watch(
                     Watch(signal, self._memory.clear)
@@ -301,6 +303,8 @@ class Tokenry(Ticking, Turning, Groups):
             except BaseException:
                 self._tally.put_back(spent)
                 raise
+            if forged := self._tally.drain_forged():
+                usage.tell_forged(self._context, forged)
         self.audit.seal_all()
 
     def close(self) -> None:
@@ -371,7 +375,12 @@ class Tokenry(Ticking, Turning, Groups):
             return
         self._keyring.check()
         stores.allow(self._database)
-        outdated = stores.prepare(self._database, migrate=migrate, embed=self._keyring.embed)
+        outdated = stores.prepare(
+            self._database,
+            migrate=migrate,
+            embed=self._keyring.embed,
+            confirm=lambda rows: self._keyring.confirm(partial(canary.confirm, rows)),
+        )
         if outdated:
             stores.refuse(self._database, ConfigError(outdated), for_now=True)
             return

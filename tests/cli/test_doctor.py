@@ -1,8 +1,12 @@
 """`doctor` says what is well, what should be looked at and what must be repaired."""
 
+import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.cli.conftest import Answer, Shell
 from tokenry.edge import FORM
@@ -55,6 +59,47 @@ def test_a_changed_audit_log_fails(run: Shell) -> None:
     assert "changed or forged" in answer.err
 
 
+def failures(run: Shell) -> list[str]:
+    """Return what is found to be wrong with the signatures of keys."""
+    found = run.ask("doctor", "--json", "--all-keys").json["findings"]
+    return [one["message"] for one in found if one["check"] == "signed keys" and one["status"] == "failed"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE tokenry_key SET allowed_ips = '[\"192.0.2.1\"]'", "differ in allowed_ips"),
+        ("UPDATE tokenry_secret SET document = document || ' '", "not signed with the keyring"),
+        ("UPDATE tokenry_secret SET seal = NULL", "not signed with the keyring"),
+    ],
+)
+def test_a_key_that_was_changed_in_the_database_fails(run: Shell, statement: str, said: str) -> None:
+    assert findings(run("doctor", "--json"))["signed keys"]["message"].endswith(": 1")
+    with closing(sqlite3.connect(DATABASE)) as connection:
+        connection.execute(statement)
+        connection.commit()
+    first, count = failures(run)
+    assert said in first
+    assert count.endswith(": 1")
+
+
+def test_a_revocation_that_was_taken_back_in_the_database_fails(run: Shell) -> None:
+    run("owners", "put", "ada")
+    id = json.loads(run("keys", "issue", "--owner", "ada", "--name", "k", "--json").out)["key"]["id"]
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    with closing(sqlite3.connect(DATABASE)) as connection:
+        for table in ("tokenry_key", "tokenry_secret"):
+            rows[table] = connection.execute(f"SELECT * FROM {table}").fetchall()
+        run("keys", "revoke", id)
+        assert failures(run) == []
+        for table in reversed(rows):
+            connection.execute(f"DELETE FROM {table}")
+        for table, kept in rows.items():
+            connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(kept[0]))})", kept)
+        connection.commit()
+    assert "revoked" in failures(run)[0]
+
+
 def test_a_head_from_earlier_finds_a_cut_tail(run: Shell) -> None:
     run("owners", "put", "second")
     Path("head.json").write_text(run("audit", "head").out)
@@ -90,10 +135,9 @@ def test_an_application_without_operators_is_well(shell: Shell) -> None:
 
 
 def test_a_lost_operator_is_remarked_on(run: Shell) -> None:
-    connection = sqlite3.connect(DATABASE)
-    connection.execute("UPDATE tokenry_key SET revoked_at = 1 WHERE environment = 'op'")
-    connection.commit()
-    connection.close()
+    with closing(sqlite3.connect(DATABASE)) as connection:
+        [(id,)] = connection.execute("SELECT id FROM tokenry_key WHERE environment = 'op'")
+    run("keys", "revoke", id, "--tenant", "system")
     found = findings(run("doctor", "--json"))
     assert found["operator key"]["status"] == "warning"
     assert "--new-operator-key" in found["operator key"]["message"]

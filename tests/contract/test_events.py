@@ -214,6 +214,10 @@ def test_every_event_of_a_key_or_a_session_names_its_owner(
     tk.sessions.revoke(tk.sessions.start("ada").session.id)
     tk.sessions.start("ada")
     tk.sessions.revoke_all("ada")
+    changed = issue("changed behind our back")
+    installation.sql("UPDATE tokenry_secret SET seal = 'x' WHERE kid = :kid", kid=changed.key.secrets[0].kid)
+    assert tk.verify(changed.secret).code == "not_found"
+    tk.flush()
     tk.keys.delete(other.key.id)
     tk.keys.purge(revoked_before=clock.now())
     issue("expires soon", expires_in=8 * DAY)

@@ -180,6 +180,30 @@ def test_a_generation_that_nothing_needs_is_dropped_and_the_rest_goes_on(
         drop(installation, smaller, first, clock)
 
 
+def test_what_a_dropped_generation_has_signed_of_a_key_is_signed_anew(
+    installation: Installation, tk: Any, clock: FakeClock, longer: Keyring, issue: Issue
+) -> None:
+    def seal() -> str:
+        [row] = installation.sql("SELECT seal FROM tokenry_secret")
+        return str(row.seal).partition(".")[0]
+
+    longest = longer.with_generation(new_generation(bytes(range(50, 88)), micros(clock.now() + 2 * HOUR)))
+    issued = issue()
+    assert seal() == longest.generations[0].id
+    tk = installation.reopen(tk, keyring=longest)
+    clock.advance(HOUR)
+    tk.keys.update(issued.key.id, description="signed by the second")
+    assert seal() == longest.generations[1].id
+    clock.advance(HOUR)
+    tk.owners.put("bob")
+    tk.audit.cut(before=clock.now())
+    tk.audit.head()
+    smaller = drop(installation, longest, longest.generations[1].id, clock)
+    assert seal() == longest.generations[2].id
+    tk = installation.reopen(tk, keyring=smaller)
+    assert tk.verify(issued.secret).key.description == "signed by the second"
+
+
 def test_a_keyring_lives_through_its_file(tmp_path: Path, longer: Keyring, tk: Any) -> None:
     write_keyring_file(tmp_path / "ring", longer)
     read = read_keyring_file(tmp_path / "ring")

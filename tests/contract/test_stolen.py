@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import pytest
 
 from tests.contract.conftest import Issue
 from tests.contract.places import KEYRING, QUIET, Installation, sqlite_rows
-from tokenry import ConfigError, Tokenry
+from tokenry import ConfigError, Conflict, Tokenry
 from tokenry.config import fresh_keyring
 from tokenry.core.keyring import Keyring, new_generation
 from tokenry.core.secret import digest_of, mint
+from tokenry.testing import FakeClock
+
+HOUR = timedelta(hours=1)
 
 pytestmark = pytest.mark.lasting
 
@@ -93,21 +97,29 @@ def test_an_embedded_database_whose_canary_was_taken_out_gets_no_new_keyring(emb
 
 
 SWAPS = [
-    "UPDATE tokenry_secret SET key_id = :other_key, ends_at = NULL WHERE kid = :kid",
     "UPDATE tokenry_secret SET digest = (SELECT digest FROM tokenry_secret WHERE kid = :other_kid) WHERE kid = :kid",
     "UPDATE tokenry_secret SET pepper_id = 'x' WHERE kid = :kid",
 ]
 
 
 @pytest.mark.parametrize("swap", SWAPS)
-def test_a_row_moved_to_another_key_opens_nothing(installation: Installation, tk: Any, issue: Issue, swap: str) -> None:
+def test_a_digest_moved_to_another_secret_opens_nothing(
+    installation: Installation, tk: Any, issue: Issue, swap: str
+) -> None:
     mine, victim = issue(), issue(scopes=["*"])
-    installation.sql(
-        "DELETE FROM tokenry_secret WHERE kid <> :kid", kid=mine.key.secrets[0].kid
-    ) if "key_id" in swap else None
-    names = {"kid": mine.key.secrets[0].kid, "other_kid": victim.key.secrets[0].kid, "other_key": victim.key.id}
+    names = {"kid": mine.key.secrets[0].kid, "other_kid": victim.key.secrets[0].kid}
     installation.sql(swap, **{name: value for name, value in names.items() if f":{name}" in swap})
     assert tk.verify(mine.secret).code == "not_found"
+
+
+def test_a_row_moved_to_another_key_opens_its_own(installation: Installation, tk: Any, issue: Issue) -> None:
+    mine, victim = issue(), issue(scopes=["*"])
+    kid = mine.key.secrets[0].kid
+    installation.sql("DELETE FROM tokenry_secret WHERE kid <> :kid", kid=kid)
+    installation.sql("UPDATE tokenry_secret SET key_id = :id WHERE kid = :kid", id=victim.key.id, kid=kid)
+    verdict = tk.verify(mine.secret)
+    assert verdict.key.id == mine.key.id
+    assert not verdict.key.scopes
 
 
 def test_a_row_moved_to_another_tenant_opens_nothing(
@@ -140,6 +152,20 @@ def test_a_key_copied_whole_to_another_tenant_opens_nothing(
         f"INSERT INTO tokenry_key ({', '.join(copy)}) VALUES ({', '.join(f':{name}' for name in copy)})", **copy
     )
     installation.sql("UPDATE tokenry_secret SET tenant_id = :tenant_id", tenant_id=there.tenant_id)
+    assert tk.verify(mine.secret).code == "not_found"
+
+
+def test_a_key_copied_with_its_owner_to_another_tenant_opens_nothing(
+    installation: Installation, tk: Any, issue: Issue, acme: str
+) -> None:
+    mine = issue()
+    [there] = installation.sql("SELECT id FROM tokenry_tenant WHERE slug = :slug", slug=acme)
+    for table in ("owner", "key"):
+        [row] = installation.sql(f"SELECT * FROM tokenry_{table} WHERE tenant_id <> :there", there=there.id)
+        copy = dict(row._mapping) | {"tenant_id": there.id} | ({"external_id": "eve"} if table == "owner" else {})
+        names = f"({', '.join(copy)}) VALUES ({', '.join(f':{name}' for name in copy)})"
+        installation.sql(f"INSERT INTO tokenry_{table} {names}", **copy)
+    installation.sql("UPDATE tokenry_secret SET tenant_id = :tenant_id", tenant_id=there.id)
     assert tk.verify(mine.secret).code == "not_found"
 
 
@@ -187,15 +213,107 @@ def test_a_row_planted_by_a_writer_without_the_keyring_opens_nothing(
         assert tk.verify(tagged).code == "not_found"
 
 
-@pytest.mark.parametrize("column", ["scopes", "allowed_ips", "limits"])
-@pytest.mark.parametrize("text", ["", "no list", '{"a": 1}', "7", "[7]"])
-def test_a_row_that_somebody_has_spoiled_opens_nothing_and_harms_no_other(
-    installation: Installation, tk: Any, issue: Issue, column: str, text: str
+WIDER: dict[str, Any] = {
+    "scopes": '["*"]',
+    "roles": '["everything"]',
+    "allowed_ips": "[]",
+    "limits": "[]",
+    "environment": "other",
+    "not_before": None,
+    "expires_at": None,
+    "disabled_at": None,
+    "revoked_at": None,
+}
+
+
+def narrow(tk: Any, issue: Issue, clock: FakeClock) -> dict[str, Any]:
+    """Return keys that are refused for one reason each, by the column that says so."""
+    tk.roles.put("everything", scopes=["*"])
+    kept = {"allowed_ips": ["203.0.113.7"], "limits": [{"name": "a", "limit": 1, "window_seconds": 60}]}
+    keys = {name: issue(name=name, scopes=["a:b"], **{name: kept[name]}) for name in kept}
+    keys["scopes"], keys["roles"] = issue(name="scopes"), issue(name="roles")
+    for name in ("environment", "revoked_at", "disabled_at"):
+        keys[name] = issue(name=name, scopes=["a:b"])
+    keys["not_before"] = issue(name="not_before", scopes=["a:b"], not_before=clock.now() + HOUR)
+    keys["expires_at"] = issue(name="expires_at", scopes=["a:b"], expires_in=timedelta(seconds=1))
+    assert tk.verify(keys["limits"].secret)
+    tk.keys.revoke(keys["revoked_at"].key.id)
+    tk.keys.disable(keys["disabled_at"].key.id)
+    clock.advance(timedelta(seconds=2))
+    return keys
+
+
+def test_a_key_widened_in_its_row_may_no_more_than_before(
+    installation: Installation, tk: Any, issue: Issue, clock: FakeClock
 ) -> None:
-    mine, other = issue(name="mine", scopes=["a:b"]), issue(name="other")
-    installation.sql(f"UPDATE tokenry_key SET {column} = :text WHERE id = :id", text=text, id=mine.key.id)
-    assert not tk.verify(mine.secret, ip="192.0.2.1", scopes="a:b")
+    keys = narrow(tk, issue, clock)
+    asked = {"scopes": "a:b", "ip": "192.0.2.1", "environment": "live"}
+    refused = {name: tk.verify(issued.secret, **asked).code for name, issued in keys.items() if name != "environment"}
+    assert "valid" not in refused.values()
+    for name, issued in keys.items():
+        installation.sql(f"UPDATE tokenry_key SET {name} = :wider WHERE id = :id", wider=WIDER[name], id=issued.key.id)
+    tk = installation.reopen(tk)
+    assert {name: tk.verify(keys[name].secret, **asked).code for name in refused} == refused
+    assert tk.verify(keys["environment"].secret, environment="other").code != "valid"
+
+
+def test_a_change_of_a_key_signs_nothing_that_somebody_else_has_written(
+    installation: Installation, tk: Any, issue: Issue
+) -> None:
+    mine = issue(scopes=["a:b"])
+    installation.sql("UPDATE tokenry_key SET scopes = :wider WHERE id = :id", wider='["*"]', id=mine.key.id)
+    tk.keys.update(mine.key.id, description="another")
+    rotated = tk.keys.rotate(mine.key.id, grace=HOUR)
+    for secret in (mine.secret, rotated.secret):
+        assert tk.verify(secret, scopes="a:b").key.description == "another"
+        assert tk.verify(secret, scopes="c:d").code == "insufficient_scope"
+
+
+FORGED = [
+    "UPDATE tokenry_secret SET document = replace(document, 'a:b', '*') WHERE kid = :kid",
+    "UPDATE tokenry_secret SET document = (SELECT document FROM tokenry_secret WHERE kid = :other) WHERE kid = :kid",
+    "UPDATE tokenry_secret SET seal = (SELECT seal FROM tokenry_secret WHERE kid = :other) WHERE kid = :kid",
+    "UPDATE tokenry_secret SET (document, seal, owner_id) = (SELECT document, seal, owner_id FROM tokenry_secret"
+    " WHERE kid = :other) WHERE kid = :kid",
+    "UPDATE tokenry_secret SET seal = NULL WHERE kid = :kid",
+    "UPDATE tokenry_secret SET document = NULL, seal = NULL WHERE kid = :kid",
+    "UPDATE tokenry_secret SET document = '', seal = '' WHERE kid = :kid",
+    "UPDATE tokenry_secret SET seal = 'x' || seal WHERE kid = :kid",
+    "UPDATE tokenry_secret SET seal = seal || 'é' WHERE kid = :kid",
+]
+
+
+@pytest.mark.parametrize("forge", FORGED)
+def test_a_forged_document_opens_nothing_is_told_and_is_never_signed_anew(
+    installation: Installation, tk: Any, issue: Issue, forge: str
+) -> None:
+    mine, other = issue(name="mine", scopes=["a:b"]), issue(name="other", scopes=["*"])
+    kids = {"kid": mine.key.secrets[0].kid, "other": other.key.secrets[0].kid}
+    installation.sql(forge, **{name: kid for name, kid in kids.items() if f":{name}" in forge})
+    for _ in range(2):
+        assert tk.verify(mine.secret).code == "not_found"
+        tk.flush()
+    [told] = [event for event in tk.events.list(limit=100) if event.type == "key.tampered"]
+    assert (told.subject, told.data) == (mine.key.id, {"kid": kids["kid"], "owner": "ada"})
+    assert [entry.action for entry in tk.audit.list(subject=mine.key.id)].count("key.tampered") == 1
+    tk.keys.update(mine.key.id, description="another")
+    assert tk.verify(mine.secret).code == "not_found"
+    with pytest.raises(Conflict, match="issue another key"):
+        tk.keys.rotate(mine.key.id)
+    tk.keys.revoke(mine.key.id)
+    assert tk.verify(mine.secret).code == "not_found"
     assert tk.verify(other.secret)
+    assert tk.audit.check()
+
+
+@pytest.mark.parametrize(("column", "call"), [("revoked_at", "revoke"), ("disabled_at", "disable")])
+def test_a_row_that_says_already_what_is_asked_for_does_not_keep_the_key_working(
+    installation: Installation, tk: Any, issue: Issue, column: str, call: str
+) -> None:
+    mine = issue()
+    installation.sql(f"UPDATE tokenry_key SET {column} = 1 WHERE id = :id", id=mine.key.id)
+    getattr(tk.keys, call)(mine.key.id)
+    assert tk.verify(mine.secret).code == {"revoke": "revoked", "disable": "disabled"}[call]
 
 
 def test_an_answer_kept_for_a_repeat_gives_no_secret_without_the_keyring(

@@ -36,8 +36,8 @@ VALUES: dict[str, dict[str, Any]] = {
         "updated_at": 1, "default_limits": "[]", "shared_limits": "[]",
     },
     "tenant": {
-        "id": "ten_1", "name": "Acme", "prefix": "tk", "expires_in_default": 5, "expires_in_max": 7, "never_allowed": 1,
-        "self_rotation_allowed": 0, "created_at": 1, "default_limits": "[]", "shared_limits": "[]",
+        "id": "ten_1", "name": "Acme", "key_prefix": "tk", "expires_in_default": 5, "expires_in_max": 7,
+        "never_allowed": 1, "self_rotation_allowed": 0, "created_at": 1, "default_limits": "[]", "shared_limits": "[]",
         "time_zone": "UTC",
     },
 }  # fmt: skip

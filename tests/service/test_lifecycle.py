@@ -8,10 +8,20 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
+from tests.servers.postgres import Postgres
 from tokenry import Conflict, Invalid, NotFound, Settings, Tokenry
 from tokenry.config import fresh_keyring
+from tokenry.store.checking import check_documents
 from tokenry.testing import FakeClock
 
 OWNERS = ("ada", "bob")
@@ -41,15 +51,16 @@ class Model:
 
 
 class Lifecycle(RuleBasedStateMachine):
-    """Keys of two owners on a database in memory."""
+    """Keys of two owners, by default on a database in memory."""
 
     keys = Bundle("keys")
+    make_url = staticmethod(lambda: "sqlite://")
 
     @initialize()
     def open(self) -> None:
         self.clock = FakeClock()
         quiet = Settings(background=False, flush_interval=timedelta(hours=1), memory_entries=3)
-        self.tk = Tokenry("sqlite://", keyring=KEYRING, settings=quiet, clock=self.clock)
+        self.tk = Tokenry(self.make_url(), keyring=KEYRING, settings=quiet, clock=self.clock)
         self.disabled_owners: set[str] = set()
         self.suspended = False
         self.roles = dict(ROLES)
@@ -95,6 +106,21 @@ class Lifecycle(RuleBasedStateMachine):
             return
         self.tk.keys.update(model.id, scopes=scopes, expires_in=life)
         model.scopes, model.expires_at = scopes, None if life is None else self.clock.now() + life
+
+    @rule(model=keys, roles=st.sets(st.sampled_from(sorted(ROLES))), limited=st.booleans(), credited=st.booleans())
+    def dress(self, model: Model, roles: set[str], limited: bool, credited: bool) -> None:
+        if model.deleted or model.revoked or roles - set(self.roles):
+            return
+        limits = [{"name": "many", "limit": 10**9, "window_seconds": 3600}] * limited
+        credits = 10**9 if credited else None
+        self.tk.keys.update(model.id, roles=sorted(roles), limits=limits, credits=credits, allowed_ips=[], tags=["t"])
+        model.roles = sorted(roles)
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def revoke_all_of(self, owner: str) -> None:
+        self.tk.keys.revoke_where(owner=owner, dry_run=False)
+        for model in self.models:
+            model.revoked |= model.owner == owner and not model.deleted
 
     @rule(model=keys, wait=st.sampled_from([None, timedelta(seconds=30)]))
     def hold_back(self, model: Model, wait: timedelta | None) -> None:
@@ -187,6 +213,15 @@ class Lifecycle(RuleBasedStateMachine):
         shown = {key.id: key.status for key in self.tk.keys.list(limit=100)}
         assert shown == {model.id: self.status(model) for model in self.models if not model.deleted}
 
+    @invariant()
+    def rows_and_signed_documents_agree(self) -> None:
+        if not hasattr(self, "tk"):
+            return
+        with self.tk._database.read() as rows:
+            flaws = list(check_documents(rows.connection, self.tk._database.seals, None))
+        assert not any(flaws), flaws
+        assert len(flaws) == sum(len(model.secrets) for model in self.models if not model.deleted)
+
     def verdict(self, model: Model, ends_at: datetime | None) -> str:
         now = self.clock.now()
         if model.deleted:
@@ -226,3 +261,10 @@ class Lifecycle(RuleBasedStateMachine):
 
 TestLifecycle = Lifecycle.TestCase
 TestLifecycle.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=30)
+
+
+def test_the_same_holds_on_postgresql(postgres_server: Postgres) -> None:
+    class OnPostgres(Lifecycle):
+        make_url = staticmethod(postgres_server.create_database)
+
+    run_state_machine_as_test(OnPostgres, settings=settings(max_examples=5, stateful_step_count=25))

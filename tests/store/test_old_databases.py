@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,8 +16,9 @@ from tests.conftest import STORES
 from tests.ext import django_project
 from tests.store import old
 from tests.store.old import AT, KEYRING, SECRETS
-from tokenry import ConfigError, Conflict, Tokenry
+from tokenry import ConfigError, Conflict, Settings, Tokenry
 from tokenry.cli.app import app
+from tokenry.config import fresh_keyring
 from tokenry.store import migrate
 
 HOUR = timedelta(hours=1)
@@ -101,17 +101,33 @@ def test_answers_that_were_saved_before_the_upgrade_are_given_again(url: str) ->
         assert tk.sessions.refresh(SECRETS["refresh"])
 
 
-def test_a_row_that_an_older_process_writes_after_the_upgrade_is_read(url: str) -> None:
+def test_an_older_process_changes_nothing_after_the_upgrade(url: str) -> None:
+    by_opening(url)
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    # Every change of an older version begins with this: it would not write the documents of keys.
+    with closing(engine.connect()) as connection, pytest.raises(sa.exc.DBAPIError, match="prefix"):
+        connection.execute(sa.text("SELECT id, slug, name, prefix, status FROM tokenry_tenant WHERE slug = 'default'"))
+    engine.dispose()
+
+
+def test_another_keyring_signs_nothing(url: str) -> None:
+    with pytest.raises(ConfigError, match="keyring"):
+        Tokenry(url, keyring=fresh_keyring(), settings=Settings(background=False))
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with closing(engine.connect()) as connection:
+        assert migrate.revision(connection) == old.REVISION
+    engine.dispose()
+
+
+def test_an_upgrade_signs_the_keys_once(url: str) -> None:
     by_opening(url)
     engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with closing(engine.connect()) as connection, connection.begin():
-        connection.execute(sa.text("UPDATE tokenry_key SET updated_at = NULL"))
-        connection.execute(sa.text("UPDATE tokenry_owner SET updated_at = NULL"))
+        connection.execute(sa.text("UPDATE tokenry_secret SET seal = NULL"))
+        migrate.upgrade(connection)
     engine.dispose()
     with old.opened(url) as tk:
-        verdict: Any = tk.verify(SECRETS["issued"])
-        assert (verdict.key.updated_at, verdict.owner.updated_at) == (None, None)
-        assert {key.updated_at for key in tk.keys.list()} == {None}
+        assert tk.verify(SECRETS["issued"]).code == "not_found"
 
 
 def test_a_downgrade_gives_the_old_tables_back(url: str) -> None:

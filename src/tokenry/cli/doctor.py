@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 _EXPIRES_SOON = timedelta(days=14)
 
 
-def doctor(call: Call) -> None:
+def doctor(
+    call: Call,
+    all_keys: Annotated[bool, typer.Option("--all-keys", help="Check the signatures of all keys.")] = False,
+) -> None:
     """Look the installation over and say what should be done. Exits with 1 when something must be repaired."""
     if call.server:
         findings = tuple(_of_server(call))
     else:
         from tokenry.doctor import examine
 
-        findings = examine(call.installation())
+        findings = examine(call.installation(), all_keys=all_keys)
     failed = [finding for finding in findings if finding.status == "failed"]
     if call.out.json:
         call.out.document({"ok": not failed, "findings": document(findings)})

@@ -29,6 +29,7 @@ EVENT_TYPES: Final = {
     "key.deleted": "A key was removed.",
     "key.expiring": "A key expires within 30, 7 or 1 days.",
     "key.first_used": "A key was used for the first time.",
+    "key.tampered": "A key was presented whose row in the database was changed without the keyring: it is refused.",
     "session.started": "An owner signed in.",
     "session.refreshed": "A session got a new refresh token.",
     "session.revoked": "A session was ended.",

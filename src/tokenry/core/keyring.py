@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import blake2b
 from typing import NoReturn
 
 from .base62 import encode
@@ -71,6 +72,16 @@ class Generation:
     @cached_property
     def webhook_key(self) -> bytes:
         return self.derive("webhook")
+
+    @cached_property
+    def _document_mac(self) -> blake2b:
+        return blake2b(key=self.derive("document"), digest_size=16)
+
+    def document_mac(self, document: str) -> str:
+        """Return the MAC of a grant document: keyed BLAKE2b, at a third of the price of an HMAC."""
+        mac = self._document_mac.copy()
+        mac.update(document.encode())
+        return mac.hexdigest()
 
     @cached_property
     def canary(self) -> str:

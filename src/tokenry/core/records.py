@@ -158,7 +158,7 @@ def _reader(kind: type, field: Any) -> Callable[[Any], Any] | None:
     return _READERS[field.type]
 
 
-TENANT: Final = Stored(Tenant)
+TENANT: Final = Stored(Tenant, renamed={"prefix": "key_prefix"})
 OWNER: Final = Stored(Owner, given=("tenant",))
 SECRET: Final = Stored(SecretInfo)
 KEY: Final = Stored(Key, given=("tenant", "owner", "status", "last_used_at", "last_used_ip", "use_count", "secrets"))

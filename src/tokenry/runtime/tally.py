@@ -9,6 +9,7 @@ from tokenry.core.ports import Pepper, Spent
 
 _HOUR = 3_600_000_000
 _PLACE = 32
+_FORGED_MAX = 4096
 
 
 class Tally:
@@ -24,6 +25,7 @@ class Tally:
         self._closed: list[Spent] = []
         self._peppers: list[Pepper] = []
         self._failed: dict[tuple[str, str], int] = {}
+        self._forged: dict[str, bool] = {}
 
     def count(self, grant: Grant, code: str, now: int, ip: str | None) -> None:
         """Count one verdict about a known key."""
@@ -53,6 +55,19 @@ class Tally:
         """Note that a digest should be written under a newer pepper."""
         with self._lock:
             self._peppers.append(pepper)
+
+    def note_forged(self, kid: str) -> None:
+        """Note that the document of a secret was not written by us. It is told once, of at most so many secrets."""
+        with self._lock:
+            if len(self._forged) < _FORGED_MAX:
+                self._forged.setdefault(kid, True)
+
+    def drain_forged(self) -> list[str]:
+        """Take the secrets out whose forged documents were not told yet."""
+        with self._lock:
+            new = [kid for kid, is_new in self._forged.items() if is_new]
+            self._forged |= dict.fromkeys(new, False)
+        return new
 
     def drain(self) -> tuple[list[Spent], list[Pepper]]:
         """Take everything that was counted out, to be written."""

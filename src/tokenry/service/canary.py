@@ -15,6 +15,11 @@ from . import webhook_secrets
 from .sealed_keys import reseal
 
 
+def confirm(rows: Rows, keyring: Keyring) -> None:
+    """Raise ConfigError for a wrong keyring."""
+    _compare(rows.canaries.list(), keyring)
+
+
 def check(store: Store, keyring: Keyring) -> None:
     """Raise ConfigError for a wrong keyring, damaging nothing; note generations that are new."""
     with store.read() as rows:
@@ -42,6 +47,7 @@ def drop(store: Store, keyring: Keyring, id: str, now: datetime) -> Keyring:
         rows.canaries.insert(id, DROPPED)
         reseal(rows, keyring, id, micros(now))
         webhook_secrets.reseal(rows, keyring, id, micros(now))
+        rows.secrets.sign_anew(id)
         needing = _needing(rows, id, now)
         if needing:
             raise Conflict(f"generation {id} is still needed by {needing}", field="generation")

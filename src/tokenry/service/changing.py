@@ -71,6 +71,8 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
         # Even a call that changes nothing must invalidate cached verdicts.
         change.turns_keys(key.id)
         if on == (key.status != "disabled"):
+            if not on:
+                change.rows.keys.confirm(change.tenant, key.id, "disabled_at", change.now)
             return key
         disabled_at = None if on else change.now
         change.rows.keys.update(change.tenant, key, {"disabled_at": disabled_at}, change.now, version=None)

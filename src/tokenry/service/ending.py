@@ -29,6 +29,7 @@ def revoke(context: Context, id: str, reason: str, tenant: Any, by: By) -> Key:
     with context.changing(tenant, by) as change:
         key = seeing.endable(change, id)
         if key.status == "revoked":
+            change.rows.keys.confirm(change.tenant, key.id, "revoked_at", change.now)
             change.turns_keys(key.id)
             return key
         ended = end(change, KeyFilter(), [key], reason)

@@ -118,6 +118,18 @@ def tell_failed(context: Context, failed: Mapping[tuple[str, str], int]) -> None
             change.record("auth.failed", slug, None, {"counts": counts})
 
 
+def tell_forged(context: Context, kids: Sequence[str]) -> None:
+    """Write down that the rows of some secrets were changed by somebody without the keyring."""
+    for kid in kids:
+        with context.store.read() as rows:
+            place = rows.secrets.place(kid)
+        if place is None:
+            continue
+        slug, key_id, owner = place
+        with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
+            change.record("key.tampered", key_id, None, {"kid": kid}, owner=owner)
+
+
 def tell_expiring(context: Context) -> bool:
     """Raise `key.expiring` once for every key at 30, 7 and 1 days; a key that is near gets the nearest notice only.
 

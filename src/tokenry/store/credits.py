@@ -100,7 +100,7 @@ class CreditRows:
         None for a key without credits.
         """
         row = (_GET_LOCKED if lock else _GET).first(self._connection, of_tenant=tenant_id, of_key=key_id)
-        return self._account(tenant_id, row, now) if row else None
+        return self._account(tenant_id, row, now) if row and row.credits is not None else None
 
     def write(self, tenant_id: str, key_id: str, account: Account, now: int) -> None:
         """Write an account that was locked, with what became of its holds."""

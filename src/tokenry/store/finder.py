@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from tokenry.core.breaker import Breaker
+from tokenry.core.document import Seals
 from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Row
 
 from .commits import commits, is_open
 from .failures import unavailable
-from .lookup import is_session, lookup_sql, read, session_sql
+from .lookup import is_session, lookup_sql, read, read_session, session_sql
 from .place import Place
 
 _FIND = lookup_sql("sqlite", "= ?")
@@ -31,9 +32,16 @@ class Finder:
     """
 
     def __init__(
-        self, place: Place, connect: Callable[[], Any], failure: type[Exception], timeout: float, lock: Any = None
+        self,
+        place: Place,
+        connect: Callable[[], Any],
+        failure: type[Exception],
+        timeout: float,
+        seals: Seals,
+        lock: Any = None,
     ) -> None:
         self.place = place
+        self._seals = seals
         self._connect = connect
         self._failure = failure
         self._timeout = timeout
@@ -45,7 +53,9 @@ class Finder:
 
     def find(self, kid: str) -> Row | None:
         """Look one secret (or session) up, inline: about 10 microseconds, a hop to a thread would cost more."""
-        return read(self._ask(_FIND_SESSION if is_session(kid) else _FIND, (kid,))[1])
+        if is_session(kid):
+            return read_session(self._ask(_FIND_SESSION, (kid,))[1])
+        return read(self._ask(_FIND, (kid,))[1], self._seals)
 
     def version(self) -> object:
         """Return what differs from before when anybody has committed to the file."""

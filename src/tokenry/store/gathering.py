@@ -11,13 +11,14 @@ from typing import Any, Final, Protocol, TypeAlias
 import psycopg
 
 from tokenry.core.breaker import Breaker
+from tokenry.core.document import Seals
 from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Row
 
 from .connections import ImpatientAsync, prepare_after_async
 from .failures import unavailable
 from .held import HeldOnLoop, Statement, array_of
-from .lookup import is_session, lookup_sql, read, session_sql
+from .lookup import is_session, lookup_sql, read, read_session, session_sql
 
 _log = logging.getLogger("tokenry.store")
 _FIND_MANY = Statement(b"tokenry_find_many", lookup_sql("postgresql", "= any($1::text[])").encode())
@@ -105,12 +106,15 @@ class Gathering:
     callers are refused at once, but for one at a time whose lookup shows whether the database answers again.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, conninfo: str, options: str, breaker: Breaker) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, conninfo: str, options: str, breaker: Breaker, seals: Seals
+    ) -> None:
         self._loop = loop
         self._conninfo = conninfo
         self._limit = breaker.patience
         self._settings: dict[str, Any] = {"connect_timeout": max(2, round(self._limit) + 1), "options": options}
         self._breaker = breaker
+        self._seals = seals
         self._waiters: Final = Waiters(loop, self._limit)
         self._idle: list[HeldOnLoop] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -214,7 +218,7 @@ class Gathering:
             if held is None:
                 held, fresh = await self._connect(), True
             try:
-                rows = await _find_many(held, kids)
+                rows = await _find_many(held, kids, self._seals)
             except psycopg.errors.QueryCanceled:  # the connection is as good as before
                 self._idle.append(held)
                 raise
@@ -265,15 +269,13 @@ async def _fulfil(batch: Batch, rows: dict[str, Row]) -> None:
                     await asyncio.sleep(0)
 
 
-async def _find_many(held: HeldOnLoop, kids: list[str]) -> dict[str, Row]:
+async def _find_many(held: HeldOnLoop, kids: list[str], seals: Seals) -> dict[str, Row]:
     """Look secrets up in one statement, and in another one sessions, if there are any."""
     sessions = [kid for kid in kids if is_session(kid)]
     secrets = [kid for kid in kids if not is_session(kid)] if sessions else kids
-    rows: dict[str, Row] = {}
-    for statement, wanted in ((_FIND_MANY, secrets), (_FIND_SESSIONS, sessions)):
-        if wanted:
-            for found in await held.ask(statement, array_of(wanted)):
-                row = read(found)
-                if row is not None:
-                    rows[row.kid] = row
-    return rows
+    rows: list[Row | None] = []
+    if secrets:
+        rows += [read(found, seals) for found in await held.ask(_FIND_MANY, array_of(secrets))]
+    if sessions:
+        rows += [read_session(found) for found in await held.ask(_FIND_SESSIONS, array_of(sessions))]
+    return {row.kid: row for row in rows if row is not None}

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
+from tokenry.core.document import Seals
 from tokenry.core.errors import ConfigError
 from tokenry.core.grant import Row
 
@@ -24,7 +25,7 @@ from .finder import Finder
 from .gate import Gate
 from .joined import begin_change
 from .locks import presence
-from .lookup import is_session, lookup_sql, read, session_sql
+from .lookup import find_in
 from .place import Place, must_have_one_name
 from .rows import SqlRows
 from .slow import SlowStatements
@@ -45,12 +46,12 @@ class HostDatabase:
         self.engine.hide_parameters = True
         slow.watch(self.engine)
         self.dialect = engine.dialect.name
+        self.seals = Seals()
         self.path = _file_of(engine)
         must_have_one_name(self.path)
         self._driver: Any = getattr(engine.dialect.dbapi, "sqlite", engine.dialect.dbapi)  # of an asynchronous one, too
         self._timeout = timeout
         self._has_pool = bool(self.path) or self.dialect == "postgresql"  # a database in memory is its connection
-        self._find = (text(lookup_sql(self.dialect, "= :kid")), text(session_sql(self.dialect, "= :kid")))
         self.fence_store = None
         if self.dialect == "postgresql":
             self.fence_store = FenceStore(lambda: self._beside or self.engine, lambda: self._gate.inside())
@@ -63,7 +64,8 @@ class HostDatabase:
         self._presence = presence(self.path, exclusive=False) if self.path else None
         self._finder: Any = None
         if self.path:
-            self._finder = Finder(Place(self.path, ".lock"), self._connect, self._driver.Error, self._timeout)
+            place = Place(self.path, ".lock")
+            self._finder = Finder(place, self._connect, self._driver.Error, self._timeout, self.seals)
 
     def _connect(self) -> Any:
         connection = self._driver.connect(
@@ -77,14 +79,14 @@ class HostDatabase:
         """Open a transaction of the host's engine."""
         self.check_files()
         with self._begun() as connection:
-            yield SqlRows(connection)
+            yield SqlRows(connection, self.seals)
 
     @contextmanager
     def read_beside(self) -> Iterator[SqlRows]:
         """Open a transaction that only reads, although the caller may hold the last connection of the host's pool."""
         self.check_files()
         with self._begun(self._beside) as connection:
-            yield SqlRows(connection)
+            yield SqlRows(connection, self.seals)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
@@ -95,7 +97,9 @@ class HostDatabase:
         self.check_files()
         with self._begun() as connection:
             begin_change(connection, "the engine")
-            yield SqlRows(connection)
+            rows = SqlRows(connection, self.seals)
+            yield rows
+            rows.finish()
         self.check_files(changed=True)
 
     def check_files(self, *, changed: bool = False) -> None:
@@ -112,7 +116,7 @@ class HostDatabase:
             else:  # the driver begins no transaction for what makes tables, and half of them would be worse than none
                 with contextlib.suppress(OperationalError):  # one that the host's own events have begun already
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield SqlRows(connection)
+            yield SqlRows(connection, self.seals)
 
     def find(self, kid: str) -> Row | None:
         """Look one secret up: inline on SQLite, on a connection of the host's pool elsewhere."""
@@ -120,7 +124,7 @@ class HostDatabase:
             found: Row | None = self._finder.find(kid)
             return found
         with translated(), self.engine.connect() as connection:
-            return read(connection.execute(self._find[is_session(kid)], {"kid": kid}).first())
+            return find_in(connection, kid, self.seals)
 
     def version(self) -> object:
         """Return what differs from before when anybody has committed to the file."""

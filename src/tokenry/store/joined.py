@@ -15,12 +15,13 @@ from weakref import WeakSet
 from sqlalchemy import Connection, Transaction, event, text
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, ProgrammingError
 
+from tokenry.core.document import Seals
 from tokenry.core.errors import Closed, ConfigError, NestedCall
 from tokenry.core.grant import Row
 
 from .failures import translated
 from .fence import make_durable
-from .lookup import is_session, lookup_sql, read, session_sql
+from .lookup import find_in
 from .rows import SqlRows
 
 _TAKE_WRITE_LOCK = text("UPDATE tokenry_fence SET counter = counter WHERE id = 1")
@@ -36,8 +37,11 @@ class JoinedDatabase:
     `current` returns its connection at each call: a Session sets its savepoint when somebody asks for that.
     """
 
-    def __init__(self, current: Callable[[], Connection], check: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, current: Callable[[], Connection], seals: Seals, check: Callable[[], None] = lambda: None
+    ) -> None:
         self._current = current
+        self._seals = seals
         self._check = check
         self._turn = threading.Lock()
         self._ended = False
@@ -53,7 +57,7 @@ class JoinedDatabase:
     def read(self) -> Iterator[SqlRows]:
         """Read inside the host's transaction."""
         with self._joined() as connection:
-            yield SqlRows(connection)
+            yield SqlRows(connection, self._seals)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
@@ -62,13 +66,14 @@ class JoinedDatabase:
             begin_change(connection, "the connection")
             self._changed_in = connection.get_transaction()
             with connection.begin_nested():
-                yield SqlRows(connection)
+                rows = SqlRows(connection, self._seals)
+                yield rows
+                rows.finish()
 
     def find(self, kid: str) -> Row | None:
         """Look one secret up inside the host's transaction."""
         with self._joined() as connection:
-            sql = (session_sql if is_session(kid) else lookup_sql)(connection.dialect.name, "= :kid")
-            return read(connection.execute(text(sql), {"kid": kid}).first())
+            return find_in(connection, kid, self._seals)
 
     def is_open(self) -> bool:
         """Tell whether what was changed is neither committed nor rolled back."""

@@ -27,6 +27,7 @@ from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros
 from tokenry.core.ports import Expiry
 from tokenry.core.records import KEY, SECRET
 
+from .documents import Documents
 from .fixed import Fixed, FixedWrite, among
 from .reach import reach, reached
 from .tables import credit, credit_hold, key, limit_counter, owner, secret, tenant, usage_hour
@@ -173,8 +174,9 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class KeyRows:
     """Keys within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, documents: Documents) -> None:
         self._connection = connection
+        self._documents = documents
 
     def insert(self, tenant: Tenant, keys: Sequence[tuple[str, Key]]) -> None:
         rows = [
@@ -190,6 +192,8 @@ class KeyRows:
             for owner_id, record in keys
         ]
         _INSERT(self._connection, rows)
+        for row in rows:
+            self._documents.begin(tenant.id, row)
 
     def get(self, tenant: Tenant, id: str, now: datetime, *, lock: bool = False) -> Key | None:
         rows = (_GET_LOCKED if lock else _GET)(self._connection, tenant_id=tenant.id, id=id)
@@ -273,8 +277,17 @@ class KeyRows:
             row["expiry_notice_days"] = None
         row |= {"updated_at": micros(now), "of_tenant": tenant.id, "of_key": record.id}
         if version is None:
-            return _UPDATE(self._connection, row) == 1
-        return _UPDATE_VERSION(self._connection, {**row, "of_version": version}) == 1
+            written = _UPDATE(self._connection, row) == 1
+        else:
+            written = _UPDATE_VERSION(self._connection, {**row, "of_version": version}) == 1
+        if written:
+            self._documents.change(tenant.id, record.id, row)
+        return written
+
+    def confirm(self, tenant: Tenant, id: str, column: str, now: datetime) -> None:
+        """Make sure that verifications know what a key says already: that it is revoked, or disabled."""
+        _GET_LOCKED(self._connection, tenant_id=tenant.id, id=id)  # as whoever writes documents has it
+        self._documents.confirm(tenant.id, id, column, micros(now))
 
     def living(self, tenant: Tenant, owner_id: str, now: datetime, limit: int) -> Sequence[Key]:
         """Return keys of an owner that are not revoked, in no order."""

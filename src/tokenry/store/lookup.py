@@ -1,6 +1,7 @@
 """The one hot statement: everything that a verification reads of a secret, in one lookup by `kid`.
 
-A row travels as its digest and one JSON array: one column costs less than forty, and what no decision reads stays
+What its key says stands in the signed document of the secret (`core/document.py`): the table of keys is not read. The
+owner and the tenant travel as one JSON array: one column costs less than twenty, and what no decision reads stays
 undecoded until somebody asks. Roles are read only for keys that have some.
 """
 
@@ -8,11 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+from sqlalchemy import Connection, text
 
-from tokenry.core.grant import COLUMNS, KEY_SHOWN, OWNER_SHOWN, SESSION_SHOWN, TENANT_SHOWN, Row, read_row
+from tokenry.core.document import NO_ROLES, ROLES_PLACE, Document, Seals
+from tokenry.core.grant import COLUMNS, OWNER_SHOWN, SESSION_SHOWN, TENANT_SHOWN, Row, read_row
+from tokenry.core.memo import KIB, MIB, length, remembering
 from tokenry.core.records import SECRET
 
 _log = logging.getLogger("tokenry.store")
@@ -42,28 +46,6 @@ _OF_OWNER = {
     "owner_limits_version": "o.limits_version",
     "tenant_limits_version": "t.limits_version",
 }
-_OF_KEY = {
-    **_OF_OWNER,
-    "kid": "s.kid",
-    "pepper_id": "s.pepper_id",
-    "ends_at": "s.ends_at",
-    "key_id": "k.id",
-    "tenant_id": "k.tenant_id",
-    "scopes": "k.scopes",
-    "role_scopes": "{role_scopes}",
-    "allowed_ips": "k.allowed_ips",
-    "limits": "COALESCE(NULLIF(k.limits, '[]'), NULLIF(o.default_limits, '[]'), t.default_limits)",
-    "owner_limits": "o.shared_limits",
-    "tenant_limits": "t.shared_limits",
-    "credits": "k.credits",
-    "environment": "k.environment",
-    "disabled_at": "k.disabled_at",
-    "expires_at": "k.expires_at",
-    "not_before": "k.not_before",
-    "revoked_at": "k.revoked_at",
-    "use_count": "s.use_count",
-    "key_record": array(*of("k", KEY_SHOWN.columns), *of("s", SECRET.columns)),
-}
 _OF_SESSION = {
     **_OF_OWNER,
     "kid": "x.id",
@@ -86,12 +68,16 @@ _OF_SESSION = {
     "use_count": "1",
     "key_record": array(*of("x", SESSION_SHOWN.columns)),
 }
+_OWNER = array(*of("o", (*OWNER_SHOWN.columns, "status", "limits_version")))
+_TENANT = array(*of("t", (*TENANT_SHOWN.columns, "slug", "status", "limits_version")))
+FOUND = ("kid", "digest", "pepper_id", "document", "seal", "used", "role_scopes", "owner", "tenant")
+"""What the statements about keys select."""
 _SELECT = f"""
-    SELECT s.digest, {_row(_OF_KEY)}{{text}}
+    SELECT s.kid, s.digest, s.pepper_id, s.document, s.seal, {array(*of("s", SECRET.columns))}{{text}},
+        {{role_scopes}}, {_OWNER}{{text}}, {_TENANT}{{text}}
     FROM tokenry_secret s
-    JOIN tokenry_key k ON k.tenant_id = s.tenant_id AND k.id = s.key_id
-    JOIN tokenry_owner o ON o.tenant_id = k.tenant_id AND o.id = k.owner_id
-    JOIN tokenry_tenant t ON t.id = k.tenant_id
+    JOIN tokenry_owner o ON o.tenant_id = s.tenant_id AND o.id = s.owner_id
+    JOIN tokenry_tenant t ON t.id = s.tenant_id
     WHERE s.kid {{where}}
 """  # noqa: S608 - of the names of columns
 _SESSION = f"""
@@ -105,20 +91,33 @@ _WORDS = {
     "sqlite": {"array": "json_array", "text": ""},
     "postgresql": {"array": "json_build_array", "text": "::text"},
 }
+# What somebody else has written into a list of roles must not raise an error: it would be that of other lookups, too.
+# On PostgreSQL nothing tells such a text from JSON before it is read as that, so the names are cut out of it.
 _ROLE_SCOPES = {
     "sqlite": """
-        CASE WHEN k.roles = '[]' THEN NULL ELSE (
-            SELECT '' || json_group_array(json(r.scopes)) FROM json_each(k.roles) AS named
-            JOIN tokenry_role r ON r.tenant_id = k.tenant_id AND r.name = named.value
+        CASE WHEN {without} THEN NULL ELSE (
+            SELECT '' || json_group_array(json(r.scopes)) FROM json_each({roles}) AS named
+            JOIN tokenry_role r ON r.tenant_id = {of}.tenant_id AND r.name = named.value
         ) END
     """,
     "postgresql": """
-        CASE WHEN k.roles = '[]' THEN NULL ELSE (
+        CASE WHEN {without} THEN NULL ELSE (
             SELECT json_agg(r.scopes::json ORDER BY named.place)::text
-            FROM json_array_elements_text(k.roles::json) WITH ORDINALITY AS named(name, place)
-            JOIN tokenry_role r ON r.tenant_id = k.tenant_id AND r.name = named.name
+            FROM unnest(string_to_array(regexp_replace({roles}, '[^A-Za-z0-9_.,-]', '', 'g'), ','))
+                WITH ORDINALITY AS named(name, place)
+            JOIN tokenry_role r ON r.tenant_id = {of}.tenant_id AND r.name = named.name
         ) END
     """,
+}
+_OF_DOCUMENT = {
+    "sqlite": {
+        "without": f"substr(s.document, -{len(NO_ROLES)}) = '{NO_ROLES}'",
+        "roles": f"CASE WHEN json_valid(s.document) THEN json_extract(s.document, '$[{ROLES_PLACE}]') END",
+    },
+    "postgresql": {
+        "without": f"right(s.document, {len(NO_ROLES)}) = '{NO_ROLES}'",
+        "roles": r"""substring(s.document from '"(\[[^]]*\])"\]$')""",
+    },
 }
 
 
@@ -137,31 +136,134 @@ def session_sql(dialect: str, where: str) -> str:
 
 def session_words(dialect: str) -> dict[str, str]:
     """Return the parts of a statement about sessions (`x`) and their owners (`o`) in which dialects differ."""
-    roles = _ROLE_SCOPES[dialect].replace("k.roles = '[]'", "x.scopes IS NOT NULL OR o.roles = '[]'")
-    roles = roles.replace("k.roles", "o.roles").replace("k.tenant_id", "x.tenant_id")
-    return {"role_scopes": roles, **_WORDS[dialect]}
+    without = "x.scopes IS NOT NULL OR o.roles = '[]'"
+    return {"role_scopes": _ROLE_SCOPES[dialect].format(without=without, roles="o.roles", of="x"), **_WORDS[dialect]}
 
 
 def lookup_sql(dialect: str, where: str) -> str:
     """Return the statement for a dialect; `where` is the condition on `s.kid` in the driver's own style."""
-    return _SELECT.format(where=where, role_scopes=_ROLE_SCOPES[dialect], **_WORDS[dialect])
+    roles = _ROLE_SCOPES[dialect].format(of="s", **_OF_DOCUMENT[dialect])
+    return _SELECT.format(where=where, role_scopes=roles, **_WORDS[dialect])
 
 
 def lookup_without_roles_sql(dialect: str, where: str) -> str:
-    """Return the same for keys without roles: a row whose `role_scopes` is not NULL must be looked up in full.
+    """Return the same for keys without roles: a row whose `role_scopes` is not None must be looked up in full.
 
     PostgreSQL prepares the part about roles for every execution, at a tenth of the price of all, even if no key of the
     answer has any.
     """
-    return _SELECT.format(where=where, role_scopes="NULLIF(k.roles, '[]')", **_WORDS[dialect])
+    return _SELECT.format(where=where, role_scopes="NULL", **_WORDS[dialect])
 
 
-def read(found: Sequence[Any] | None) -> Row | None:
-    """Return the row that was found. One that somebody has spoiled is as good as none: it opens nothing."""
+_TEXTS = {
+    dialect: (text(lookup_sql(dialect, "= :kid")), text(session_sql(dialect, "= :kid")))
+    for dialect in ("sqlite", "postgresql")
+}
+
+
+def find_in(connection: Connection, kid: str, seals: Seals) -> Row | None:
+    """Look one secret or session up on a connection of SQLAlchemy."""
+    of_key, of_session = _TEXTS[connection.dialect.name]
+    if is_session(kid):
+        return read_session(connection.execute(of_session, {"kid": kid}).first())
+    return read(connection.execute(of_key, {"kid": kid}).first(), seals)
+
+
+class _Of(NamedTuple):
+    """What a lookup reads of an owner or a tenant."""
+
+    id: str
+    slug: str
+    status: str
+    default_limits: str
+    shared_limits: str
+    limits_version: int
+    record: msgspec.Raw
+
+
+@remembering(length, bytes_max=2 * MIB, each_max=8 * KIB)
+def _owner(stored: str) -> _Of:
+    *values, status, version = _decode(stored)
+    of = dict(zip(OWNER_SHOWN.names, values, strict=True))
+    return _Of(of["id"], "", status, of["default_limits"], of["shared_limits"], version, msgspec.Raw(stored.encode()))
+
+
+@remembering(length, bytes_max=MIB, each_max=8 * KIB)
+def _tenant(stored: str) -> _Of:
+    *values, slug, status, version = _decode(stored)
+    of = dict(zip(TENANT_SHOWN.names, values, strict=True))
+    return _Of(of["id"], slug, status, of["default_limits"], of["shared_limits"], version, msgspec.Raw(stored.encode()))
+
+
+def read(found: Sequence[Any] | None, seals: Seals) -> Row | None:
+    """Return the row that was found. One that somebody has changed without the keyring opens nothing."""
+    if found is None:
+        return None
+    try:
+        if found[0].__class__ is not str:
+            found = [found[0].decode(), found[1], *[None if part is None else part.decode() for part in found[2:]]]
+        kid, digest, pepper_id, document, seal, used, role_scopes, of_owner, of_tenant = found
+        if document.__class__ is not str or seal.__class__ is not str or not seals.holds(document, seal):
+            _forged(kid, seals)
+            return None
+        key, owner, tenant = _decode_document(document), _owner(of_owner), _tenant(of_tenant)
+        if key.kid != kid or key.owner_id != owner.id or key.tenant_id != tenant.id:
+            _forged(kid, seals)
+            return None
+        limits = key.limits
+        if limits == "[]":
+            limits = tenant.default_limits if owner.default_limits == "[]" else owner.default_limits
+        return Row(
+            kid,
+            pepper_id,
+            key.ends_at,
+            key.key_id,
+            key.tenant_id,
+            key.scopes,
+            None if key.roles == "[]" else role_scopes or "",
+            key.allowed_ips,
+            limits,
+            key.credits,
+            key.environment,
+            key.disabled_at,
+            key.expires_at,
+            key.not_before,
+            key.revoked_at,
+            0 if used.endswith(_UNUSED) else 1,
+            owner.status,
+            tenant.slug,
+            tenant.status,
+            msgspec.Raw(bytes(key.shown)[:-1] + b"," + used.encode()[1:]),
+            owner.record,
+            tenant.record,
+            owner.shared_limits,
+            tenant.shared_limits,
+            owner.limits_version,
+            tenant.limits_version,
+            bytes(digest),
+        )
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        _log.error("the row of a key cannot be read, and the key is refused: %s", type(error).__name__)
+        return None
+
+
+def _forged(kid: str, seals: Seals) -> None:
+    _log.error("the seal of secret %s does not hold, and its key is refused: somebody has changed its row", kid)
+    seals.forged(kid)
+
+
+def read_session(found: Sequence[Any] | None) -> Row | None:
+    """Return the row of a session that was found. One that somebody has spoiled opens nothing."""
     if found is None:
         return None
     try:
         return read_row(bytes(found[0]), found[1])
     except (msgspec.MsgspecError, TypeError) as error:
-        _log.error("the row of a key cannot be read, and the key is refused: %s", type(error).__name__)
+        _log.error("the row of a session cannot be read, and it is refused: %s", type(error).__name__)
         return None
+
+
+_decode_document: Any = msgspec.json.Decoder(Document).decode
+_decode: Any = msgspec.json.Decoder().decode
+assert SECRET.columns[-1] == "use_count", "`_UNUSED` is how it ends"
+_UNUSED = (",0]", ", 0]")  # as SQLite and PostgreSQL write it

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
@@ -39,8 +41,11 @@ def outdated(current: str | None) -> str | None:
     return None
 
 
-def upgrade(connection: Connection, target: str = "head") -> None:
-    """Bring a database up to date; do nothing when it is. The caller commits."""
+def upgrade(connection: Connection, target: str = "head", *, sign: Callable[[], object] | None = None) -> None:
+    """Bring a database up to date; do nothing when it is. The caller commits.
+
+    `sign` signs the keys of a database that has keys from before there were signatures.
+    """
     from alembic import command
 
     current = revision(connection)
@@ -48,7 +53,7 @@ def upgrade(connection: Connection, target: str = "head") -> None:
     if current != HEAD or target != "head":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            command.upgrade(_config(connection), target)
+            command.upgrade(_config(connection, sign), target)
 
 
 def downgrade(connection: Connection, target: str) -> None:
@@ -58,10 +63,11 @@ def downgrade(connection: Connection, target: str) -> None:
     command.downgrade(_config(connection), target)
 
 
-def _config(connection: Connection):  # type: ignore[no-untyped-def]  # alembic's Config, imported late
+def _config(connection: Connection, sign: Any = None):  # type: ignore[no-untyped-def]  # alembic's, imported late
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
+    config.attributes["sign"] = sign
     return config

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -15,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from tokenry.core.errors import ConfigError, shown
 
 from . import migrate as migrations
+from .documents import sign_everything
 from .failures import allow, refuse, translated
 from .fence import FenceStore
 from .host import HostDatabase
@@ -45,6 +48,8 @@ __all__ = [
     "shares_changes",
     "signal_of",
 ]
+
+_log = logging.getLogger("tokenry.store")
 
 HostEngine: TypeAlias = Engine
 
@@ -123,7 +128,7 @@ def _check_file(parts: URL) -> None:
 
 
 @contextmanager
-def joined(connection: Any, settle: Callable[[], None]) -> Iterator[JoinedDatabase]:
+def joined(database: Database, connection: Any, settle: Callable[[], None]) -> Iterator[JoinedDatabase]:
     """Open a store inside a host's transaction; call `settle` after its commit, where the host tells of that."""
     with contextlib.ExitStack() as stack:
         if hasattr(connection, "on_commit"):  # Django's; it is not imported for it
@@ -131,12 +136,12 @@ def joined(connection: Any, settle: Callable[[], None]) -> Iterator[JoinedDataba
 
             inner = stack.enter_context(borrowed(connection))
             connection.on_commit(settle, robust=True)  # what is committed is no error of the request
-            store = JoinedDatabase(lambda: inner, lambda: check_usable(connection))
+            store = JoinedDatabase(lambda: inner, database.seals, lambda: check_usable(connection))
         elif hasattr(connection, "get_bind"):  # a Session; sqlalchemy.orm is not imported for it
-            store = JoinedDatabase(connection.connection)
+            store = JoinedDatabase(connection.connection, database.seals)
             settle_after_commit(connection, store, settle)
         elif isinstance(connection, Connection):
-            store = JoinedDatabase(lambda: connection)
+            store = JoinedDatabase(lambda: connection, database.seals)
         else:
             raise ConfigError(
                 "using() takes a SQLAlchemy Connection or Session (AsyncTokenry: also their async kinds), or Django's "
@@ -201,9 +206,12 @@ def keyring_beside(database: Database) -> Path | None:
     return Path(path + ".keyring") if path else None
 
 
-def prepare(database: Database, *, migrate: bool, embed: Callable[[bool], None]) -> str | None:
+def prepare(
+    database: Database, *, migrate: bool, embed: Callable[[bool], None], confirm: Callable[[SqlRows], None]
+) -> str | None:
     """Migrate if asked, and make the keyring of a new embedded database; return why no call can be made yet, or None.
 
+    `confirm` refuses a wrong keyring before anything is signed with it.
     Both happen under the write lock: of many processes that start at once one does it and the others find it done.
     Raise ConfigError for a database of a newer version, and for an old one of a URL that may not be migrated.
     """
@@ -225,9 +233,18 @@ def prepare(database: Database, *, migrate: bool, embed: Callable[[bool], None])
                 return outdated
         with database.change_schema() as rows:
             if migrate:
-                migrations.upgrade(rows.core)
+                migrations.upgrade(rows.core, sign=partial(_sign, database, rows, confirm))
             embed(_is_new(rows))
     return None
+
+
+def _sign(database: Database, rows: SqlRows, confirm: Callable[[SqlRows], None]) -> None:
+    """Sign the keys of a database that was made before keys were signed."""
+    if rows.core.execute(select(secret.c.kid).limit(1)).first() is None:
+        return
+    confirm(rows)
+    count = sign_everything(rows.connection, database.seals)
+    _log.warning("signed %s secrets as their keys are now: from here on a changed row is refused", count)
 
 
 def _is_new(rows: SqlRows) -> bool:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.engine import URL
 
 from tokenry.core.breaker import Breaker
+from tokenry.core.document import Seals
 from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Row
 
@@ -27,7 +28,7 @@ from .failures import translated, unavailable
 from .fence import STATEMENT_SECONDS, FenceStore, make_durable
 from .gathering import Found, Gathering
 from .held import Held, Statement
-from .lookup import is_session, lookup_sql, lookup_without_roles_sql, read, session_sql
+from .lookup import is_session, lookup_sql, lookup_without_roles_sql, read, read_session, session_sql
 from .rows import SqlRows
 from .slow import SlowStatements
 
@@ -49,6 +50,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, timeout: float, slow: SlowStatements) -> None:
         self._url = make_url(url).set(drivername="postgresql+psycopg")
+        self.seals = Seals()
         self._timeout = timeout
         self._slow = slow
         self._lookups = Breaker(timeout + _SERVER_FIRST, _PROBE_SECONDS, time.monotonic)
@@ -96,7 +98,7 @@ class PostgresDatabase:
         with translated(), self._connected() as connection:
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
-                yield SqlRows(connection)
+                yield SqlRows(connection, self.seals)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
@@ -106,7 +108,9 @@ class PostgresDatabase:
                 make_durable(connection)
             else:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-            yield SqlRows(connection)
+            rows = SqlRows(connection, self.seals)
+            yield rows
+            rows.finish()
 
     @contextmanager
     def change_schema(self) -> Iterator[SqlRows]:
@@ -117,7 +121,7 @@ class PostgresDatabase:
             try:
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7305712041902)")
-                yield SqlRows(connection)
+                yield SqlRows(connection, self.seals)
             finally:
                 raw.patience = patience
 
@@ -132,17 +136,17 @@ class PostgresDatabase:
                 raise StoreUnavailable(busy) from None
             try:
                 if is_session(kid):
-                    return self._ask(_FIND_SESSION, kid, until)
-                row = self._ask(_FIND_WITHOUT_ROLES, kid, until)
+                    return read_session(self._ask(_FIND_SESSION, kid, until))
+                row = read(self._ask(_FIND_WITHOUT_ROLES, kid, until), self.seals)
                 if row is not None and row.role_scopes is not None:
-                    row = self._ask(_FIND, kid, until)
+                    row = read(self._ask(_FIND, kid, until), self.seals)
                 return row
             except psycopg.Error as error:
                 raise unavailable(error) from None
             finally:
                 self._places.put(place)
 
-    def _ask(self, statement: Statement, kid: str, until: float) -> Row | None:
+    def _ask(self, statement: Statement, kid: str, until: float) -> Any:
         while True:
             seconds = max(0.001, until - time.monotonic())
             try:
@@ -160,7 +164,7 @@ class PostgresDatabase:
                     raise
                 continue
             self._idle.append(held)
-            return read(found[0]) if found else None
+            return found[0] if found else None
 
     def _connect(self, seconds: float) -> Held:
         with deadline(seconds):
@@ -175,7 +179,8 @@ class PostgresDatabase:
         gathering = self._gatherings.get(loop)
         if gathering is None:
             self._discard_ended()
-            gathering = self._gatherings[loop] = Gathering(loop, _conninfo(self._url), self._options(), self._lookups)
+            parts = (_conninfo(self._url), self._options(), self._lookups, self.seals)
+            gathering = self._gatherings[loop] = Gathering(loop, *parts)
         return gathering.find(kid, found)
 
     def before_fork(self) -> None:

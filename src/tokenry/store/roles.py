@@ -12,6 +12,7 @@ from tokenry.core.model import Role, Tenant, micros
 from tokenry.core.ports import RoleHolder
 from tokenry.core.records import texts
 
+from .documents import Documents
 from .fixed import Fixed, among
 from .reach import reach
 from .tables import key, owner, role, scope
@@ -30,8 +31,9 @@ _HOLDERS = {"owner": owner, "key": key}
 class RoleRows:
     """Roles within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, documents: Documents) -> None:
         self._connection = connection
+        self._documents = documents
 
     def put(self, tenant: Tenant, record: Role) -> None:
         values = {"scopes": stored(record.scopes)}
@@ -94,6 +96,9 @@ class RoleRows:
         left = [{"of_id": row.id, "left": stored([one for one in texts(row.roles) if one != name])} for row in rows]
         if left:
             self._connection.execute(here.values(values), left)
+        if kind == "key":
+            for row in rows:
+                self._documents.drop_role(tenant.id, row.id, name, {"updated_at": micros(now)})
 
 
 class ScopeRows:

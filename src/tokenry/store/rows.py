@@ -9,12 +9,14 @@ from secrets import randbits
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text
 
+from tokenry.core.document import Seals
 from tokenry.core.model import Tenant, micros, moment
 from tokenry.core.ports import Answer
 from tokenry.core.turns import Turn
 
 from .audit import AuditRows
 from .credits import CreditRows
+from .documents import Documents
 from .events import EventRows
 from .fence import read_turns, write_turn
 from .fixed import Fixed
@@ -93,10 +95,20 @@ class CanaryRows:
 
 
 class SqlRows:
-    """Everything that one transaction offers."""
+    """Everything that one transaction offers. One that changes anything calls `finish` before its end."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, seals: Seals) -> None:
         self.connection = connection
+        self._seals = seals
+
+    @cached_property
+    def documents(self) -> Documents:
+        return Documents(self.connection, self._seals)
+
+    def finish(self) -> None:
+        """Write what waits for the end of the transaction."""
+        if "documents" in self.__dict__:
+            self.documents.write()
 
     @property
     def core(self) -> Connection:
@@ -114,7 +126,7 @@ class SqlRows:
 
     @cached_property
     def roles(self) -> RoleRows:
-        return RoleRows(self.connection)
+        return RoleRows(self.connection, self.documents)
 
     @cached_property
     def scopes(self) -> ScopeRows:
@@ -122,11 +134,11 @@ class SqlRows:
 
     @cached_property
     def keys(self) -> KeyRows:
-        return KeyRows(self.connection)
+        return KeyRows(self.connection, self.documents)
 
     @cached_property
     def secrets(self) -> SecretRows:
-        return SecretRows(self.connection)
+        return SecretRows(self.connection, self.documents, self._seals)
 
     @cached_property
     def sessions(self) -> SessionRows:

@@ -8,13 +8,15 @@ from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
+from tokenry.core.document import Seals
 from tokenry.core.grant import Row
 from tokenry.core.model import Tenant, micros
 from tokenry.core.ports import Pepper, SecretRow
 
+from .documents import Documents, sign_anew
 from .fixed import Fixed, FixedWrite, among
-from .lookup import lookup_sql, read
-from .tables import key, secret, session
+from .lookup import FOUND, lookup_sql, read
+from .tables import key, owner, secret, session, tenant
 
 _INSERT = FixedWrite(insert(secret))
 _OF = ("of_tenant", "of_key", "at")
@@ -46,15 +48,21 @@ _MOVE = (
 )
 
 
-_FIND = {
-    dialect: Fixed(text(lookup_sql(dialect, "= :kid")), ("digest", "body")) for dialect in ("sqlite", "postgresql")
-}
+_FIND = {dialect: Fixed(text(lookup_sql(dialect, "= :kid")), FOUND) for dialect in ("sqlite", "postgresql")}
 
 
 _KIDS = Fixed(
     select(secret.c.kid).where(secret.c.tenant_id == bindparam("tenant_id"), among(secret.c.key_id, "key_ids"))
 )
 
+_PLACE = Fixed(
+    select(tenant.c.slug, key.c.id, owner.c.external_id)
+    .select_from(secret)
+    .join(key, (key.c.tenant_id == secret.c.tenant_id) & (key.c.id == secret.c.key_id))
+    .join(owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id))
+    .join(tenant, tenant.c.id == key.c.tenant_id)
+    .where(secret.c.kid == bindparam("kid"))
+)
 _KIDS_MAX = 5000
 # An owner's keys first, then their secrets: SQLite would take a join the other way round, through the whole tenant.
 _KEYS_OF_OWNER = select(key.c.id).where(
@@ -77,8 +85,10 @@ _OF_OWNER = (
 class SecretRows:
     """Secrets within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, documents: Documents, seals: Seals) -> None:
         self._connection = connection
+        self._documents = documents
+        self._seals = seals
 
     def insert(self, tenant: Tenant, secrets: Sequence[SecretRow]) -> None:
         rows = [
@@ -90,6 +100,7 @@ class SecretRows:
                 "pepper_id": row.pepper_id,
                 "tag_id": row.tag_id,
                 "created_at": micros(row.created_at),
+                **self._documents.of_new(tenant.id, row.key_id, row.kid),
             }
             for row in secrets
         ]
@@ -101,10 +112,17 @@ class SecretRows:
         _LOCK(self._connection, **where)
         _END_OLDER(self._connection, {**where, "at": micros(now)})
         _END_CURRENT(self._connection, {**where, "at": micros(current_ends_at)})
+        self._documents.end(tenant.id, key_id, micros(now), micros(current_ends_at))
 
     def find(self, kid: str) -> Row | None:
         """Return what a verification reads of a secret, as this transaction sees it."""
-        return read(_FIND[self._connection.dialect.name].first(self._connection, kid=kid))
+        self._documents.write()
+        return read(_FIND[self._connection.dialect.name].first(self._connection, kid=kid), self._seals)
+
+    def place(self, kid: str) -> tuple[str, str, str] | None:
+        """Return the slug of the tenant, the id of the key and the external id of the owner, as the tables say."""
+        row = _PLACE.first(self._connection, kid=kid)
+        return (row.slug, row.id, row.external_id) if row else None
 
     def kids(self, tenant: Tenant, key_ids: Sequence[str]) -> Sequence[str]:
         return [row.kid for row in _KIDS(self._connection, tenant_id=tenant.id, key_ids=list(key_ids))]
@@ -123,6 +141,10 @@ class SecretRows:
         ordered = sorted(peppers, key=attrgetter("kid"))
         rows = [{"of_kid": p.kid, "old": p.old, "new": p.new, "of_pepper": p.pepper_id} for p in ordered]
         self._connection.execute(_MOVE, rows)
+
+    def sign_anew(self, generation: str) -> None:
+        """Sign documents anew that a generation of the keyring has signed, before it is dropped."""
+        sign_anew(self._connection, self._seals, generation)
 
     def needing(self, generation: str, now: datetime) -> int:
         """Count the living secrets that cannot be checked without a generation of the keyring."""

@@ -24,6 +24,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
+from tokenry.core.document import Seals
 from tokenry.core.errors import ConfigError, NestedCall, StoreUnavailable
 from tokenry.core.grant import Row
 
@@ -58,6 +59,7 @@ class SqliteDatabase:
     def __init__(self, path: str, *, exclusive: bool, timeout: float, slow: SlowStatements) -> None:
         self.path = path
         self.alone = exclusive or not path
+        self.seals = Seals()
         self._timeout = timeout
         self._watched = slow.connection_class()
         self._memory: sqlite3.Connection | None = None
@@ -91,7 +93,7 @@ class SqliteDatabase:
     def _make_finder(self) -> Finder:
         place = Place(self.path, ".lock", *([] if self.alone else [".write"]))
         lock = None if self.path else self._writing
-        return Finder(place, self._connect_finder, sqlite3.Error, self._timeout, lock)
+        return Finder(place, self._connect_finder, sqlite3.Error, self._timeout, self.seals, lock)
 
     def _connect_finder(self) -> sqlite3.Connection:
         return self._memory or self._connect(read_only=True, kind=sqlite3.Connection)
@@ -141,13 +143,13 @@ class SqliteDatabase:
             with self._held(self._timeout), self._outermost(), translated():
                 _end(self._write_with.raw)
                 with self._write_with.transaction("BEGIN"):
-                    yield _rows(self._write_with)
+                    yield _rows(self._write_with, self.seals)
             return
         with _turn(self._reading), translated():
             reader = self._readers.pop() if self._readers else Raw(self._connect(read_only=True))
             try:
                 with reader.transaction("BEGIN"):
-                    yield _rows(reader)
+                    yield _rows(reader, self.seals)
             finally:
                 if reader.raw.in_transaction:  # it could not be ended
                     reader.close()
@@ -172,7 +174,9 @@ class SqliteDatabase:
                     _end(writer.raw)
                     _prepare(writer.raw, "FULL" if durable else "NORMAL", until - time.monotonic())
                     with _checkpoints(writer.raw, allowed=seconds > 0), writer.transaction("BEGIN IMMEDIATE"):
-                        yield _rows(writer)
+                        rows = _rows(writer, self.seals)
+                        yield rows
+                        rows.finish()
                 finally:
                     self._changing = False
                     _end(writer.raw)
@@ -182,7 +186,7 @@ class SqliteDatabase:
     def change_together(self) -> Iterator[Together]:
         """Open a transaction that many changes share. Each is behind a savepoint; all are committed at the end."""
         with self.change():
-            together = Together(self._write_with)
+            together = Together(self._write_with, self.seals)
             yield together
             together.check()
 
@@ -331,8 +335,8 @@ def _checkpoints(raw: sqlite3.Connection, *, allowed: bool) -> Iterator[None]:
         raw.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
 
-def _rows(raw: Raw) -> SqlRows:
-    return SqlRows(cast("Connection", raw))
+def _rows(raw: Raw, seals: Seals) -> SqlRows:
+    return SqlRows(cast("Connection", raw), seals)
 
 
 @contextmanager

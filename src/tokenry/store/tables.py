@@ -41,7 +41,7 @@ tenant = _table(
     _id("id", primary_key=True),
     _id("slug", unique=True),
     _text("name"),
-    _text("prefix"),
+    _text("key_prefix"),
     _text("status"),
     Column("expires_in_default", BigInteger, nullable=False),
     Column("expires_in_max", BigInteger, nullable=False),
@@ -173,6 +173,9 @@ secret = _table(
     _at_or_null("last_used_at"),
     Column("last_used_ip", Text, nullable=True),
     _count("use_count"),
+    Column("owner_id", _ident, nullable=True),
+    Column("document", Text, nullable=True),
+    Column("seal", Text, nullable=True),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["tokenry_key.tenant_id", "tokenry_key.id"]),
 )
 _partial_index(
@@ -221,11 +224,7 @@ _partial_index(
     where="revoked_at IS NULL",
 )
 Index("tokenry_session_expires_at", session.c.expires_at)
-_partial_index(
-    "tokenry_session_revoked_at",
-    session.c.revoked_at,
-    where="revoked_at IS NOT NULL",
-)
+_partial_index("tokenry_session_revoked_at", session.c.revoked_at, where="revoked_at IS NOT NULL")
 
 signing_key = _table(
     "signing_key",

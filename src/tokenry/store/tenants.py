@@ -33,6 +33,7 @@ from .tables import (
 from .values import LIMITS, stored_row
 
 SELECT = select(*[tenant.c[column] for column in TENANT.columns])
+_COLUMNS = dict(zip(TENANT.names, TENANT.columns, strict=True))
 _BY_SLUG = SELECT.where(tenant.c.slug == bindparam("slug"))
 _LOCKED = {
     None: Fixed(_BY_SLUG),
@@ -76,7 +77,7 @@ class TenantRows:
         statement = update(tenant).where(tenant.c.id == id)
         if not LIMITS.isdisjoint(values):
             statement = statement.values(limits_version=tenant.c.limits_version + 1)
-        self._connection.execute(statement, stored_row(values))
+        self._connection.execute(statement, stored_row({_COLUMNS[name]: value for name, value in values.items()}))
 
     def delete(self, id: str) -> None:
         """Remove a tenant and what is left of it. Its audit entries stay."""

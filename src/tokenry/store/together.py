@@ -8,6 +8,7 @@ from typing import cast
 
 from sqlalchemy import Connection
 
+from tokenry.core.document import Seals
 from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Row
 
@@ -25,20 +26,23 @@ class Together:
     savepoint is set: outside of a transaction it would begin one.
     """
 
-    def __init__(self, raw: Raw) -> None:
+    def __init__(self, raw: Raw, seals: Seals) -> None:
         self._raw = raw
+        self._seals = seals
 
     @contextmanager
     def read(self) -> Iterator[SqlRows]:
         """Read what is committed, and what the changes before have written."""
-        yield SqlRows(cast("Connection", self._raw))
+        yield SqlRows(cast("Connection", self._raw), self._seals)
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
         """Write behind a savepoint."""
         self.check()
         with translated(), self._raw.savepoint():
-            yield SqlRows(cast("Connection", self._raw))
+            rows = SqlRows(cast("Connection", self._raw), self._seals)
+            yield rows
+            rows.finish()
 
     def find(self, kid: str) -> Row | None:
         """Look one secret up."""

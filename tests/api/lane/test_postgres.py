@@ -29,9 +29,9 @@ def test_lookups_of_many_callers_are_gathered_and_every_one_is_answered(
     batches: list[int] = []
     find_many = gathering._find_many
 
-    async def counted(cursor: Any, kids: list[str]) -> Any:
+    async def counted(cursor: Any, kids: list[str], *more: Any) -> Any:
         batches.append(len(kids))
-        return await find_many(cursor, kids)
+        return await find_many(cursor, kids, *more)
 
     monkeypatch.setattr(gathering, "_find_many", counted)
     asyncio.run(_many(postgres_server.create_database()))

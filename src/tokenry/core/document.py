@@ -1,0 +1,106 @@
+"""The grant document of a secret: everything that its key says, as one signed text in the row of the secret.
+
+A lookup reads it in place of the key. The signature binds it to its secret, so that a key cannot be widened, moved or
+revived by somebody who can write the database and has no keyring. A document is only ever made from the one before:
+what stands in the columns of a key is never signed again.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from .errors import ConfigError
+from .grant import KEY_SHOWN
+from .keyring import Keyring
+
+BOUND: Final = ("kid", "tenant_id", "id", "owner_id", "ends_at")
+"""What a document says of the secret itself, and whose key it belongs to."""
+DECIDING: Final = (
+    *("scopes", "allowed_ips", "limits", "credits", "environment"),
+    *("disabled_at", "expires_at", "not_before", "revoked_at"),
+)
+FACTS: Final = frozenset((*BOUND, *DECIDING, *KEY_SHOWN.columns))
+"""The columns that a document holds. The other ones of a key are found by, or shown by management alone."""
+OF_KEY: Final = tuple(sorted({*DECIDING, *KEY_SHOWN.columns, "owner_id"}))
+"""The columns of a key that are facts."""
+ROLES_PLACE: Final = len(BOUND) + len(DECIDING) + 1
+NO_ROLES: Final = ',"[]"]'
+"""How the document of a key without roles ends: the hot lookup asks for that."""
+
+
+class Document(msgspec.Struct, array_like=True, gc=False):
+    """A document as it is read by a lookup. The roles are its last part."""
+
+    kid: str
+    tenant_id: str
+    key_id: str
+    owner_id: str
+    ends_at: int | None
+    scopes: str
+    allowed_ips: str
+    limits: str
+    credits: str | None
+    environment: str
+    disabled_at: int | None
+    expires_at: int | None
+    not_before: int | None
+    revoked_at: int | None
+    shown: msgspec.Raw
+    roles: str
+
+
+def encode(facts: Mapping[str, Any]) -> str:
+    """Return the document of some facts, by column as they are stored."""
+    head = [facts[name] for name in (*BOUND, *DECIDING)]
+    shown = [facts[column] for column in KEY_SHOWN.columns]
+    return _encoder.encode([*head, shown, facts["roles"]]).decode()
+
+
+def decode(document: str) -> dict[str, Any]:
+    """Return the facts of a document."""
+    values = _decode_any(document)
+    names = (*BOUND, *DECIDING)
+    return {**dict(zip(KEY_SHOWN.columns, values[-2], strict=True)), **dict(zip(names, values, strict=False))}
+
+
+class Seals:
+    """Signs documents with the generation of the keyring that signs now; every generation verifies."""
+
+    def __init__(self) -> None:
+        self._keyring: Callable[[], Keyring] = _no_keyring
+        self._now: Callable[[], int] = _no_keyring
+        self.forged: Callable[[str], None] = _ignore
+        """Called with the kid of a secret whose document somebody without the keyring has written."""
+
+    def use(self, keyring: Callable[[], Keyring], now: Callable[[], int], forged: Callable[[str], None]) -> None:
+        """Take the keyring of an instance, and what it does about forged documents."""
+        self._keyring, self._now, self.forged = keyring, now, forged
+
+    def sign(self, document: str) -> str:
+        """Return the seal of a document, which names the generation that made it."""
+        generation = self._keyring().signing(self._now())
+        return f"{generation.id}.{generation.document_mac(document)}"
+
+    def holds(self, document: str, seal: str) -> bool:
+        """Tell whether somebody with the keyring has signed this very document."""
+        id, _, mac = seal.partition(".")
+        generation = self._keyring().get(id)
+        if generation is None or not mac.isascii():
+            return False
+        return hmac.compare_digest(generation.document_mac(document), mac)
+
+
+def _no_keyring() -> Any:
+    raise ConfigError("this database was opened without its keyring, so nothing of its keys can be read or changed")
+
+
+def _ignore(kid: str) -> None:
+    """Do nothing."""
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decode_any: Final[Callable[[str], Any]] = msgspec.json.Decoder().decode

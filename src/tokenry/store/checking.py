@@ -1,0 +1,55 @@
+"""Whether the rows of keys, their signed documents and the audit log say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, bindparam, select
+
+from tokenry.core.document import FACTS, OF_KEY, Seals
+
+from .documents import facts_of
+from .fixed import Fixed
+from .tables import audit_entry, key, secret
+
+_BATCH = 1000
+_ROWS = Fixed(
+    select(
+        *(secret.c.kid, secret.c.tenant_id, secret.c.ends_at, secret.c.document, secret.c.seal),
+        *[key.c[column] for column in OF_KEY],
+        select(audit_entry.c.id)
+        .where(audit_entry.c.tenant_id == key.c.tenant_id, audit_entry.c.subject == key.c.id)
+        .where(audit_entry.c.action == "key.revoked")
+        .exists()
+        .label("was_revoked"),
+    )
+    .join(key, (key.c.tenant_id == secret.c.tenant_id) & (key.c.id == secret.c.key_id))
+    .where(secret.c.kid > bindparam("after"))
+    .order_by(secret.c.kid)
+    .limit(bindparam("most"))
+)
+
+
+def check_documents(connection: Connection, seals: Seals, most: int | None) -> Iterator[str | None]:
+    """Look at `most` secrets, or at all; yield for each what is wrong with it, or None."""
+    after, count = "", 0
+    while rows := _ROWS(connection, after=after, most=_BATCH if most is None else min(_BATCH, most - count)):
+        for row in rows:
+            count += 1
+            yield _flaw(row, seals)
+        after = rows[-1].kid
+
+
+def _flaw(row: object, seals: Seals) -> str | None:
+    """Return what is wrong with a secret, or None."""
+    values = row._asdict()  # type: ignore[attr-defined]
+    where = f"secret {values['kid']} of {values['id']}"
+    facts = facts_of(row, seals)
+    if facts is None:
+        return f"{where}: its document was not signed with the keyring, and it is refused"
+    other = sorted(name for name in FACTS if facts[name] != values[name])
+    if other:
+        return f"{where}: its row and its signed document differ in {', '.join(other)}; the document counts"
+    if values["was_revoked"] and facts["revoked_at"] is None:
+        return f"{where}: the audit log says that it was revoked, its rows are of an earlier moment: revoke it"
+    return None

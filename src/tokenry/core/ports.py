@@ -18,7 +18,7 @@ from .credits import Account, Balance, CreditState, Hold, OpenHold
 from .grant import Grant, Row
 from .key_filter import KeyFilter
 from .model import Entry, Event, Key, Owner, Role, Session, Tenant, UsageHour
-from .refresh import Family
+from .refresh import Family, Presented
 from .signing import SigningRow
 from .turns import Turn
 from .verdict import Refused, Taken
@@ -39,17 +39,6 @@ class SecretRow:
     pepper_id: str
     tag_id: str
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Presented:
-    """What a refresh token is presented to: its session and family, whose they are, and the scopes of the roles."""
-
-    session: Session
-    family: Family
-    owner: Owner
-    tenant: Tenant
-    role_scopes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

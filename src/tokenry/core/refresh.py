@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from .keyring import Generation, Keyring
+from .model import Owner, Session, Tenant
 from .secret import Parsed, digest_of, joined, mint
 
 UNUSED_GRACE: Final = 300_000_000
@@ -189,3 +190,14 @@ def _successor(kid: str, text: str, prefix: str, nonce: bytes, generation: Gener
 def is_of(parsed: Parsed) -> bool:
     """Tell whether a parsed text is a refresh token by its prefix."""
     return parsed.prefix.endswith("_rt")
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a refresh token is presented to: its session and family, whose they are, and the scopes of the roles."""
+
+    session: Session
+    family: Family
+    owner: Owner
+    tenant: Tenant
+    role_scopes: tuple[str, ...]

@@ -11,8 +11,8 @@ from tokenry.core.actors import Actor, name_of
 from tokenry.core.errors import FieldError, StoreUnavailable
 from tokenry.core.model import NOT_GIVEN, Owner, Session, SessionTokens, Tenant, micros, moment
 from tokenry.core.policy import TokenPolicy
-from tokenry.core.ports import Presented, Rows
-from tokenry.core.refresh import Family, Place, generation_of, is_of, is_over, place_of, repeat, rotate, step
+from tokenry.core.ports import Rows
+from tokenry.core.refresh import Family, Place, Presented, generation_of, is_of, is_over, place_of, repeat, rotate, step
 from tokenry.core.scopes import check_list, granted
 from tokenry.core.secret import Parsed, Secret, parse, same_tag
 from tokenry.core.verdict import Refused

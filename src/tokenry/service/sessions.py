@@ -11,8 +11,8 @@ from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, no_owne
 from tokenry.core.ids import is_id
 from tokenry.core.lists import is_list
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, OwnerId, Page, Session, SessionTokens, micros
-from tokenry.core.ports import Presented, Rows
-from tokenry.core.refresh import Rotation, begin, is_of, prefix_of
+from tokenry.core.ports import Rows
+from tokenry.core.refresh import Presented, Rotation, begin, is_of, prefix_of
 from tokenry.core.secret import Secret, make_kid, parse
 from tokenry.core.verdict import Refused
 from tokenry.core.walking import walked

@@ -13,9 +13,8 @@ import msgspec
 from sqlalchemy import Connection, TextClause, bindparam, delete, func, insert, or_, select, text, update
 
 from tokenry.core.model import Session, SessionStatus, Tenant, micros
-from tokenry.core.ports import Presented
 from tokenry.core.records import OWNER, SESSION, TENANT, decode
-from tokenry.core.refresh import Family, Token, is_over
+from tokenry.core.refresh import Family, Presented, Token, is_over
 
 from .lookup import array, of, session_words
 from .tables import owner, session

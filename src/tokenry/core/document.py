@@ -85,6 +85,10 @@ class Seals:
         generation = self._keyring().signing(self._now())
         return f"{generation.id}.{generation.document_mac(document)}"
 
+    def may_hold_elsewhere(self, seal: object) -> bool:
+        """Tell whether the keyring here lacks the generation that a seal names, which other processes may have."""
+        return isinstance(seal, str) and self._keyring().get(seal.partition(".")[0]) is None
+
     def holds(self, document: str, seal: str) -> bool:
         """Tell whether somebody with the keyring has signed this very document."""
         id, _, mac = seal.partition(".")

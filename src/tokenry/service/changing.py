@@ -38,11 +38,13 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
             before = {name: getattr(key, name) for name in values}
             changed = {name: value for name, value in values.items() if value != before[name]}
             if not changed:
+                change.rows.keys.agree(change.tenant, key.id, values)
                 change.forgets(tuple(change.rows.secrets.kids(change.tenant, [key.id])))
                 return key
             if "credits" in changed:  # while the key still says what they were
                 crediting.change_account(change, key, changed["credits"])
-            change.rows.keys.update(change.tenant, key, changed, change.now, version=None)
+            # Whatever was asked for is written, since somebody else may have written it into the row alone.
+            change.rows.keys.update(change.tenant, key, values, change.now, version=None)
             was = {name: before[name] for name in changed}
             change.record("key.updated", key.id, was, changed, owner=key.owner)
             change.turns_keys(key.id)

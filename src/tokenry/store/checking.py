@@ -23,7 +23,7 @@ _ROWS = Fixed(
         .exists()
         .label("was_revoked"),
     )
-    .join(key, (key.c.tenant_id == secret.c.tenant_id) & (key.c.id == secret.c.key_id))
+    .outerjoin(key, (key.c.tenant_id == secret.c.tenant_id) & (key.c.id == secret.c.key_id))
     .where(secret.c.kid > bindparam("after"))
     .order_by(secret.c.kid)
     .limit(bindparam("most"))
@@ -43,8 +43,12 @@ def check_documents(connection: Connection, seals: Seals, most: int | None) -> I
 def _flaw(row: object, seals: Seals) -> str | None:
     """Return what is wrong with a secret, or None."""
     values = row._asdict()  # type: ignore[attr-defined]
-    where = f"secret {values['kid']} of {values['id']}"
     facts = facts_of(row, seals)
+    if values["id"] is None:
+        return f"secret {values['kid']}: somebody has removed the row of its key {facts['id'] if facts else 'too'}"
+    where = f"secret {values['kid']} of {values['id']}"
+    if facts is None and values["seal"] is None and values["was_revoked"]:
+        return None  # a revocation took the seal away
     if facts is None:
         return f"{where}: its document was not signed with the keyring, and it is refused"
     other = sorted(name for name in FACTS if facts[name] != values[name])

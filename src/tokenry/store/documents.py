@@ -48,6 +48,10 @@ _SIGNED_BY = Fixed(
 _BATCH = 1000
 
 Facts: TypeAlias = dict[str, Any]
+NOT_OURS: Final = (
+    "the rows of {} were signed with a generation that the keyring here does not have: give this process the keyring "
+    "that the others have. If they do not know it either, revoke the key and issue another one"
+)
 NOT_SIGNED: Final = "the rows of {} were changed by somebody without the keyring: revoke it and issue another key"
 
 
@@ -100,8 +104,12 @@ class Documents:
 
     def confirm(self, tenant_id: str, key_id: str, column: str, at: int) -> None:
         """Have the documents of a key say what its row says already, which somebody else may have written."""
-        if any(facts[column] is None for _, _, facts in self._held(tenant_id, [key_id])):
+        if any(facts is None or facts[column] is None for _, facts in self._read(tenant_id, [key_id])):
             self._of(tenant_id, key_id).values[column] = at
+
+    def agree(self, tenant_id: str, key_id: str, row: Mapping[str, Any]) -> None:
+        """Have the documents of a key say what was asked for, and what its row says already."""
+        self._of(tenant_id, key_id).values |= {name: value for name, value in row.items() if name in FACTS}
 
     def of_new(self, tenant_id: str, key_id: str, kid: str) -> dict[str, str]:
         """Return document and seal of a new secret, by column; raise Conflict when no secret of its key has any."""
@@ -120,11 +128,16 @@ class Documents:
         if not self._noted:
             return
         noted, self._noted = self._noted, {}
-        rows = [
-            {"of_kid": kid, **self._sealed(of_tenant[key_id].applied(facts))}
-            for tenant_id, of_tenant in noted.items()
-            for kid, key_id, facts in self._held(tenant_id, of_tenant)
-        ]
+        rows = []
+        for tenant_id, of_tenant in noted.items():
+            for row, facts in self._read(tenant_id, of_tenant):
+                changed = of_tenant[row.key_id]
+                if facts is not None:
+                    rows.append({"of_kid": row.kid, **self._sealed(changed.applied(facts))})
+                elif changed.values.get("revoked_at") is not None:
+                    rows.append({"of_kid": row.kid, "document": row.document, "seal": None})
+                elif not changed.roles and self._seals.may_hold_elsewhere(row.seal):
+                    raise Conflict(NOT_OURS.format(row.key_id))
         if rows:
             _WRITE(self._connection, sorted(rows, key=itemgetter("of_kid")))
 
@@ -132,16 +145,23 @@ class Documents:
         return self._noted.setdefault(tenant_id, {}).setdefault(key_id, _Noted())
 
     def _held(self, tenant_id: str, key_ids: Iterable[str]) -> Iterator[tuple[str, str, Facts]]:
-        """Yield kid, key id and facts of the secrets of some keys. A document whose seal does not hold stays as it is.
+        """Yield kid, key id and facts of those secrets of some keys whose seals hold."""
+        for row, facts in self._read(tenant_id, key_ids):
+            if facts is not None:
+                yield row.kid, row.key_id, facts
 
-        Its secret opens nothing, whatever becomes of it.
+    def _read(self, tenant_id: str, key_ids: Iterable[str]) -> Iterator[tuple[Any, Facts | None]]:
+        """Yield the secrets of some keys, each with its facts: None if its seal does not hold.
+
+        Such a document stays as it is, and its secret opens nothing. But where only this process does not know the
+        generation that sealed it, others accept it: a revocation takes the seal away, other changes are refused.
         """
         for row in _OF_KEYS(self._connection, tenant_id=tenant_id, key_ids=list(key_ids)):
             facts = facts_of(row, self._seals)
             if facts is None or (facts["kid"], facts["tenant_id"], facts["id"]) != (row.kid, tenant_id, row.key_id):
                 _log.error("the seal of secret %s of %s does not hold, so it is not signed anew", row.kid, row.key_id)
-            else:
-                yield row.kid, row.key_id, facts
+                facts = None
+            yield row, facts
 
     def _sealed(self, facts: Facts) -> dict[str, str]:
         document = encode(facts)

@@ -273,7 +273,7 @@ class KeyRows:
             row["search"] = searchable(*(row.get(field, getattr(record, field)) for field in ("name", "description")))
         if "name" in row:
             row["name_folded"] = folded(row["name"])
-        if "expires_at" in row:
+        if "expires_at" in row and values["expires_at"] != record.expires_at:
             row["expiry_notice_days"] = None
         row |= {"updated_at": micros(now), "of_tenant": tenant.id, "of_key": record.id}
         if version is None:
@@ -288,6 +288,12 @@ class KeyRows:
         """Make sure that verifications know what a key says already: that it is revoked, or disabled."""
         _GET_LOCKED(self._connection, tenant_id=tenant.id, id=id)  # as whoever writes documents has it
         self._documents.confirm(tenant.id, id, column, micros(now))
+
+    def agree(self, tenant: Tenant, id: str, values: Mapping[str, Any]) -> None:
+        """Make sure that verifications know what was asked for when the row of a key says so already."""
+        row, rows = stored_row(values), _GET_LOCKED(self._connection, tenant_id=tenant.id, id=id)
+        if rows and all(getattr(rows[0], name) == value for name, value in row.items()):
+            self._documents.agree(tenant.id, id, row)
 
     def living(self, tenant: Tenant, owner_id: str, now: datetime, limit: int) -> Sequence[Key]:
         """Return keys of an owner that are not revoked, in no order."""

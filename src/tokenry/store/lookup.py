@@ -70,11 +70,11 @@ _OF_SESSION = {
 }
 _OWNER = array(*of("o", (*OWNER_SHOWN.columns, "status", "limits_version")))
 _TENANT = array(*of("t", (*TENANT_SHOWN.columns, "slug", "status", "limits_version")))
-FOUND = ("kid", "digest", "pepper_id", "document", "seal", "used", "role_scopes", "owner", "tenant")
+FOUND = ("kid", "digest", "pepper_id", "key_id", "document", "seal", "used", "role_scopes", "owner", "tenant")
 """What the statements about keys select."""
 _SELECT = f"""
-    SELECT s.kid, s.digest, s.pepper_id, s.document, s.seal, {array(*of("s", SECRET.columns))}{{text}},
-        {{role_scopes}}, {_OWNER}{{text}}, {_TENANT}{{text}}
+    SELECT s.kid, s.digest, s.pepper_id, s.key_id, s.document, s.seal,
+        {array(*of("s", SECRET.columns))}{{text}}, {{role_scopes}}, {_OWNER}{{text}}, {_TENANT}{{text}}
     FROM tokenry_secret s
     JOIN tokenry_owner o ON o.tenant_id = s.tenant_id AND o.id = s.owner_id
     JOIN tokenry_tenant t ON t.id = s.tenant_id
@@ -202,12 +202,13 @@ def read(found: Sequence[Any] | None, seals: Seals) -> Row | None:
     try:
         if found[0].__class__ is not str:
             found = [found[0].decode(), found[1], *[None if part is None else part.decode() for part in found[2:]]]
-        kid, digest, pepper_id, document, seal, used, role_scopes, of_owner, of_tenant = found
+        kid, digest, pepper_id, key_id, document, seal, used, role_scopes, of_owner, of_tenant = found
         if document.__class__ is not str or seal.__class__ is not str or not seals.holds(document, seal):
             _forged(kid, seals)
             return None
         key, owner, tenant = _decode_document(document), _owner(of_owner), _tenant(of_tenant)
-        if key.kid != kid or key.owner_id != owner.id or key.tenant_id != tenant.id:
+        # A row that names another key would be missed when its own one is revoked.
+        if (key.kid, key.key_id, key.owner_id, key.tenant_id) != (kid, key_id, owner.id, tenant.id):
             _forged(kid, seals)
             return None
         limits = key.limits

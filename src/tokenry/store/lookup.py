@@ -211,9 +211,6 @@ def read(found: Sequence[Any] | None, seals: Seals) -> Row | None:
         if (key.kid, key.key_id, key.owner_id, key.tenant_id) != (kid, key_id, owner.id, tenant.id):
             _forged(kid, seals)
             return None
-        limits = key.limits
-        if limits == "[]":
-            limits = tenant.default_limits if owner.default_limits == "[]" else owner.default_limits
         return Row(
             kid,
             pepper_id,
@@ -223,7 +220,7 @@ def read(found: Sequence[Any] | None, seals: Seals) -> Row | None:
             key.scopes,
             None if key.roles == "[]" else role_scopes or "",
             key.allowed_ips,
-            limits,
+            _first(key.limits, owner.default_limits, tenant.default_limits),
             key.credits,
             key.environment,
             key.disabled_at,
@@ -246,6 +243,11 @@ def read(found: Sequence[Any] | None, seals: Seals) -> Row | None:
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         _log.error("the row of a key cannot be read, and the key is refused: %s", type(error).__name__)
         return None
+
+
+def _first(*limits: str) -> str:
+    """Return the first of some lists of limits that has any."""
+    return next((each for each in limits if each != "[]"), "[]")
 
 
 def _forged(kid: str, seals: Seals) -> None:

@@ -1,9 +1,11 @@
 """Requests of a connection that differ only in values are not parsed again, and are answered as if they were."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from tokenry.api.hot.request import Request
 from tokenry.api.hot.shapes import Shape
 
 from .conftest import Place, Way
@@ -119,6 +121,35 @@ def test_a_request_without_a_value_has_another_shape(place: Place, ways: tuple[W
     both(ways, show(place.bound), show(place.bound), auth(place.bound), show(place.bound), auth(place.key))
     named = [show(place.key, CLIENT, f"X-Request-Id: {name}") for name in ("one", "two", "a b", "three")]
     both(ways, *named, show(place.key), named[1])
+
+
+def test_a_word_alone_is_a_scheme_and_never_becomes_a_credential(
+    place: Place, ways: tuple[Way, Way], read: list[bytes]
+) -> None:
+    json, body = "Content-Type: application/json", b'{"credential":"12345"}'
+    for word in ("junk", "Bearer", "token"):
+        both(ways, *[request("GET", "/v1/auth", f"Authorization: {one}") for one in (word, place.key, word)])
+        callers = (word, place.operator, word)
+        both(ways, *[request("POST", "/v1/verify", f"Authorization: {one}", json, body=body) for one in callers])
+    assert not read
+
+
+def test_a_shape_keeps_no_credential(place: Place, ways: tuple[Way, Way], monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Shape] = []
+    makes = Shape.__init__
+
+    def noting(self: Shape, *about: Any) -> None:
+        makes(self, *about)
+        made.append(self)
+
+    monkeypatch.setattr(Shape, "__init__", noting)
+    ways[0].answer(show(place.bound), verify(place.operator, {"credential": place.bound}), peer=PROXY)
+    assert len(made) == 2
+    for shape in made:
+        told = repr([getattr(shape.asked, name, None) for name in Request.__slots__])
+        told += repr([getattr(shape, name) for name in Shape.__slots__])
+        assert place.bound not in told
+        assert place.operator not in told
 
 
 def test_cookies_are_read_every_time(place: Place, ways: tuple[Way, Way], read: list[bytes]) -> None:

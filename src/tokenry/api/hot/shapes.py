@@ -107,7 +107,10 @@ def shape_of(route: str, head: bytes, asked: Request, proxies: Proxies) -> Shape
             return None
         kind = _VALUES.get(name)
         if kind is not None:
-            value = value.removeprefix(_BEARER) if name == b"authorization" else value
+            if name == b"authorization":
+                if not value.startswith(_BEARER):  # one word alone is a scheme, and no credential
+                    return None
+                value = value[len(_BEARER) :]
             if kind in kinds or _PLAIN[kind].fullmatch(value) is None:
                 return None
             pieces.append(head[begin : end - len(value)])
@@ -116,4 +119,6 @@ def shape_of(route: str, head: bytes, asked: Request, proxies: Proxies) -> Shape
         place = end + 2
     if place + 2 != len(head) or _CREDENTIAL not in kinds:
         return None
-    return Shape(route, asked.twin(), proxies, [*pieces, head[begin:]], kinds)
+    like = asked.twin()
+    like.fields, like.credentials, like.about, like.proved = [], [], None, None  # which hold this credential
+    return Shape(route, like, proxies, [*pieces, head[begin:]], kinds)

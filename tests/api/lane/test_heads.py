@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tokenry.api.hot import guard
 from tokenry.api.hot import head_cache as heads
 from tokenry.api.hot.head_cache import Heads
 from tokenry.api.hot.request import Request
@@ -162,3 +163,14 @@ def test_heads_that_nobody_sends_any_more_are_forgotten() -> None:
     assert known._timer is None
     assert not knows("a")
     loop.close()
+
+
+def test_what_is_held_behind_a_head_is_no_part_of_it(
+    place: Place, lane: Way, plain: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_TAKE_SECONDS", 0.0)  # so that what follows the first part waits for another turn
+    pad = guard._PART_BYTES - len(auth(place.key, "X-Pad: "))
+    data = auth(place.key, "X-Pad: " + "x" * pad) + auth(place.acme_key)
+    expected = plain.answer(data, data, data, peer=PROXY)
+    assert expected[0].count(b"HTTP/1.1 200 ") == 6
+    assert [lane.answer(data, data, data, peer=PROXY) for _ in range(2)] == [expected] * 2

@@ -99,7 +99,7 @@ class LaneProtocol(GuardedProtocol):
         count = self._message_count
         super().data_received(data)
         asked = self._answered or self._waiting
-        alone = begins and self._message_count == count + 1 and not self._in_head
+        alone = begins and self._message_count == count + 1 and not self._in_head and not self._held
         if asked is None or not alone or self.flow.write_paused or self._route is JWKS:
             return
         if not asked.body or data[-1] not in b"\r\n":  # or lines that no request is may follow the body

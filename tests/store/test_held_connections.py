@@ -21,7 +21,7 @@ from tokenry.config import fresh_keyring
 from tokenry.core.keyring import Keyring
 from tokenry.store import gathering
 from tokenry.store.connections import ImpatientAsync
-from tokenry.store.held import HeldOnLoop, array_of
+from tokenry.store.held import Held, HeldOnLoop, Statement, array_of
 
 pytestmark = pytest.mark.skipif("postgres" not in STORES, reason="this leg of the suite runs without PostgreSQL")
 SETTINGS = Settings(
@@ -170,3 +170,28 @@ def test_behind_a_pooler_of_transactions_nothing_is_prepared(site: Site) -> None
         asyncio.run(scenario(url))
         with site.sync(url) as tk:
             assert all(tk.verify(secret) for secret in site.secrets[:20])
+
+
+class _Watched(psycopg.Connection[Any]):
+    """A connection that notes how long each wait may take. Each takes 0.7 s of the clock of `held.py`."""
+
+    limits: list[float]
+
+    def monotonic(self) -> float:
+        return 0.7 * len(self.limits)
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        if timeout is not None:
+            self.limits.append(timeout)
+        return super().wait(gen, interval, timeout)
+
+
+def test_to_prepare_and_to_ask_have_one_limit_together(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _Watched.connect(postgres_server.create_database(), autocommit=True) as connection:
+        connection.limits = []
+        monkeypatch.setattr("tokenry.store.held.time", connection)
+        statement = Statement(b"one", b"SELECT $1::text")
+        assert Held(connection).ask(statement, b"x", 1.5) == [(b"x",)]
+        assert connection.limits == [pytest.approx(1.5), pytest.approx(0.8)]

@@ -7,6 +7,7 @@ column, and wait in Python: for a few keys that costs more than all the rest.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from struct import pack
 from typing import Any, NamedTuple
@@ -37,8 +38,8 @@ class Held:
         self._libpq = connection.pgconn
         self._prepared: set[bytes] | None = set() if connection.prepare_threshold is not None else None
 
-    def ask(self, statement: Statement, value: bytes, seconds: float) -> list[Found]:
-        """Return what a statement finds; raise psycopg.Error, after so many seconds at the latest.
+    def ask(self, statement: Statement, value: bytes, until: float) -> list[Found]:
+        """Return what a statement finds; raise psycopg.Error, at the latest when the monotonic clock says `until`.
 
         After any error but QueryCanceled the connection has to be closed.
         """
@@ -47,9 +48,13 @@ class Held:
         else:
             if statement.name not in self._prepared:
                 self._libpq.send_prepare(statement.name, statement.text)
-                _rows(self._connection.wait(execute(self._libpq), timeout=seconds))
+                self._answered(until)
                 self._prepared.add(statement.name)
             self._libpq.send_query_prepared(statement.name, [value], [_BINARY], _BINARY)
+        return self._answered(until)
+
+    def _answered(self, until: float) -> list[Found]:
+        seconds = max(0.001, until - time.monotonic())
         return _rows(self._connection.wait(execute(self._libpq), timeout=seconds))
 
     def close(self) -> None:

@@ -148,13 +148,12 @@ class PostgresDatabase:
 
     def _ask(self, statement: Statement, kid: str, until: float) -> Any:
         while True:
-            seconds = max(0.001, until - time.monotonic())
             try:
                 held, fresh = self._idle.pop(), False
             except IndexError:
-                held, fresh = self._connect(seconds), True
+                held, fresh = self._connect(max(0.001, until - time.monotonic())), True
             try:
-                found = held.ask(statement, kid.encode(), seconds)
+                found = held.ask(statement, kid.encode(), until)
             except psycopg.errors.QueryCanceled:  # the connection is as good as before
                 self._idle.append(held)
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .config import KeyringSource, Settings
+    from .core.ports import Spent
     from .core.webhook_ports import Claim
     from .runtime.fence import Fence
     from .runtime.leases import Leases
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("tokenry")
 _UPKEEP_SECONDS = 60
-SLICE = 500
+_LOCKED_SECONDS = 0.5
+_LOCKED_REST = 0.01
+"""How long a flush tries again to write counts whose rows others have locked, and how long it waits before that."""
+_SLICE = 500
 """So many counts are written at once: preparing them keeps the interpreter for less than a millisecond."""
 
 
@@ -87,6 +92,7 @@ class Ticking:
     _memory: Memory
     _now: Callable[[], int]
     _tally: Tally
+    _flushing: threading.RLock
     _worker: Worker
     _courier: Courier
     _fence: Fence | None
@@ -101,6 +107,28 @@ class Ticking:
     def flush(self) -> None:
         """Write everything that was counted."""
         raise NotImplementedError
+
+    def _write_counts(self, *, wait: bool) -> None:
+        """Write what was counted. Without `wait`, what others have locked is tried for a moment, and kept."""
+        with self._flushing:  # what another thread has taken out is written, too, when this returns
+            spent, peppers = self._tally.drain()
+            later: list[Spent] = []
+            until = time.monotonic() + _LOCKED_SECONDS
+            try:
+                spent = usage.ordered(spent, self._worker.rest)
+                while spent or peppers:
+                    later += usage.write(self._context, spent[:_SLICE], peppers, wait=wait)
+                    del spent[:_SLICE]
+                    peppers = []
+                    if not spent and later and time.monotonic() < until:
+                        spent, later = later, []
+                        time.sleep(_LOCKED_REST)
+                    elif spent:
+                        self._worker.rest()
+            finally:
+                self._tally.put_back(spent + later)
+            if forged := self._tally.drain_forged():
+                usage.tell_forged(self._context, forged)
 
     def deliver(self) -> int:
         """Send every webhook that is due, here and now; return the number of attempts.

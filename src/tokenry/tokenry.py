@@ -35,7 +35,7 @@ from .runtime.tokens import TokenMemory
 from .runtime.tracing import OpenTelemetrySpans
 from .runtime.watch import Watch
 from .runtime.worker import Worker
-from .service import canary, usage
+from .service import canary
 from .service.context import Context, Done, NoHeads
 from .service.events import Subscribers
 from .service.exchange import exchange
@@ -45,7 +45,7 @@ from .service.signing_keys import Signers, jwks
 from .service.spans import NoSpans, Spans
 from .service.verify import Verifying, required, text_of
 from .store import open as stores
-from .ticking import SLICE, Ticking
+from .ticking import Ticking
 from .turning import Turning
 
 _log = logging.getLogger("tokenry")
@@ -289,22 +289,11 @@ class Tokenry(Ticking, Turning, Groups):
         self._prepare(migrate=True)
 
     def flush(self) -> None:
-        """Write everything that was counted, and seal the audit log."""
-        with self._flushing:  # what another thread has taken out is written, too, when this returns
-            spent, peppers = self._tally.drain()
-            try:
-                spent = usage.ordered(spent, self._worker.rest)
-                while spent or peppers:
-                    usage.write(self._context, spent[:SLICE], peppers)
-                    del spent[:SLICE]
-                    peppers = []
-                    if spent:
-                        self._worker.rest()
-            except BaseException:
-                self._tally.put_back(spent)
-                raise
-            if forged := self._tally.drain_forged():
-                usage.tell_forged(self._context, forged)
+        """Write what was counted, and seal the audit log.
+
+        On PostgreSQL the counts of a key that a running transaction changes are written by a later flush.
+        """
+        self._write_counts(wait=False)
         self.audit.seal_all()
 
     def close(self) -> None:
@@ -327,7 +316,12 @@ class Tokenry(Ticking, Turning, Groups):
             self._database.close()
 
     def _write_last(self) -> None:
-        for last in (self.flush, lambda: self._give_back(everything=True), self._upkeep, self.audit.seal_all):
+        for last in (
+            lambda: self._write_counts(wait=True),
+            lambda: self._give_back(everything=True),
+            self._upkeep,
+            self.audit.seal_all,
+        ):
             try:
                 last()
             except TokenryError as error:

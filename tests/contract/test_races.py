@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import NullPool, create_engine
 
 from tests.contract.conftest import Issue
 from tests.contract.places import KEYRING, QUIET, Installation
@@ -219,3 +220,23 @@ def both(calls: list[Callable[[], object]]) -> None:
     for thread in threads:
         thread.join(20)
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_flush_does_not_wait_for_a_transaction_of_the_host(
+    one: Any, issue: Issue, installation: Installation
+) -> None:
+    changed, other = issue(), issue()
+    assert one.verify(changed.secret)
+    assert one.verify(other.secret)
+
+    def uses() -> list[int]:
+        return [sum(hour.count for hour in one.usage.get(issued.key.id)) for issued in (changed, other)]
+
+    engine = create_engine(installation.url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
+    with engine.connect() as connection, one.using(connection) as joined:
+        joined.keys.update(changed.key.id, description="held")
+        one.flush()
+        assert uses() == [0, 1]
+        connection.commit()
+    one.flush()
+    assert uses() == [1, 1]

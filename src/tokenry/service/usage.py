@@ -68,12 +68,16 @@ def ordered(spent: Sequence[Spent], rest: Callable[[], None]) -> list[Spent]:
     return found
 
 
-def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper]) -> None:
-    """Write what was counted, and tell of keys that were used for the first time."""
+def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper], *, wait: bool) -> Sequence[Spent]:
+    """Write what was counted, and tell of keys that were used for the first time.
+
+    Return what has to be written later, since others have locked the rows; with `wait` that is waited for.
+    """
     used: dict[str, list[str]] = {}
     done = []
     with context.store.change(durable=False) as rows:
-        for use in rows.usage.add(spent) if spent else ():
+        first, later = rows.usage.add(spent, wait=wait)
+        for use in first:
             used.setdefault(use.tenant_id, []).append(use.key_id)
         for tenant_id, key_ids in used.items():
             tenant = rows.tenants.by_id(tenant_id)
@@ -86,6 +90,7 @@ def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper]) -
             rows.secrets.move_peppers(peppers)
     for one in done:
         context.announce(one)
+    return later
 
 
 def give_back(

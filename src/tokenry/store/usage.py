@@ -50,11 +50,17 @@ _COUNT = """
     GROUP BY s.tenant_id, s.key_id, counted.at, counted.code
     ON CONFLICT (tenant_id, key_id, at, code) DO UPDATE SET count = tokenry_usage_hour.count + excluded.count
 """
-# Takes the locks in one order, so that two processes that flush at once never lock each other up. Whoever deletes a key
-# deletes its secrets first: either it waits for us and then deletes what we count here, or we wait and see no secret.
-_LOCK = text("""
-    SELECT 1 FROM tokenry_secret WHERE kid IN (SELECT json_array_elements_text(CAST(:kids AS json)))
-    ORDER BY kid FOR NO KEY UPDATE
+# A transaction that changes a key locks its secrets, and a host may keep its transaction open. What is locked is
+# written later, so that no flush waits for a host. A deletion removes the secrets of a key first: it
+# waits for these locks and then removes what was counted, or it was first, and the next flush sees no secret.
+_LOCK = """
+    SELECT kid FROM tokenry_secret WHERE kid IN (SELECT json_array_elements_text(CAST(:kids AS json)))
+    ORDER BY kid FOR NO KEY UPDATE{}
+"""
+_LOCK_ALL, _LOCK_FREE = text(_LOCK.format("")), text(_LOCK.format(" SKIP LOCKED"))
+_GONE = text("""
+    SELECT kid FROM json_array_elements_text(CAST(:kids AS json)) AS asked (kid)
+    WHERE NOT EXISTS (SELECT FROM tokenry_secret s WHERE s.kid = asked.kid)
 """)
 _FRESH = {
     "sqlite": "SELECT value AS kid FROM json_each(:kids)",
@@ -89,12 +95,21 @@ class UsageRows:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, spent: Sequence[Spent]) -> Sequence[FirstUse]:
-        """Write what was counted of secrets that still exist; return the keys that were used for the first time.
+    def add(self, spent: Sequence[Spent], *, wait: bool) -> tuple[Sequence[FirstUse], Sequence[Spent]]:
+        """Write what was counted of secrets that still exist.
+
+        Return the keys that were used for the first time, and without `wait` what has to be written later, since other
+        transactions have locked the rows.
 
         All rows travel as one JSON text: the database works on them while verifications go on, where a statement for
         each would hand the interpreter's lock to and fro between the two threads.
         """
+        dialect = self._connection.dialect.name
+        later: Sequence[Spent] = ()
+        if dialect == "postgresql":
+            locked = self._locked({one.kid for one in spent}, wait=wait)
+            later = [one for one in spent if one.kid in locked]
+            spent = [one for one in spent if one.kid not in locked] if later else spent
         uses: dict[str, int] = {}
         last: dict[str, tuple[int, str | None]] = {}
         counted: list[tuple[str, int, str, int]] = []
@@ -107,13 +122,18 @@ class UsageRows:
                 counted.append((kid, one.hour, "valid", one.valid))
             for code, count in (one.refused or {}).items():
                 counted.append((kid, one.hour, code, count))
-        dialect = self._connection.dialect.name
-        if dialect == "postgresql":
-            self._connection.execute(_LOCK, {"kids": _json(sorted({one.kid for one in spent}))})
         used = [(kid, count, *last[kid]) for kid, count in uses.items()]
         self._connection.execute(_USED[dialect], {"rows": _json(used)})
         self._connection.execute(_HOURLY[dialect], {"rows": _json(counted)})
-        return self._first([one.kid for one in spent if one.unused], uses)
+        return self._first([one.kid for one in spent if one.unused], uses), later
+
+    def _locked(self, kids: set[str], *, wait: bool) -> set[str]:
+        """Lock the rows of secrets; return those that others have locked."""
+        rows = self._connection.execute(_LOCK_ALL if wait else _LOCK_FREE, {"kids": _json(sorted(kids))})
+        missing = kids.difference(rows.scalars())
+        if missing:
+            missing.difference_update(self._connection.execute(_GONE, {"kids": _json(sorted(missing))}).scalars())
+        return missing
 
     def delete(self, tenant: Tenant, key_ids: Sequence[str], limit: int) -> int:
         """Remove some of the usage of keys; return how many rows."""

@@ -43,11 +43,11 @@ def test_counts_are_written_in_slices_of_500_and_each_once_if_one_fails(
 ) -> None:
     write, sizes = usage.write, []
 
-    def failing(context: Any, spent: Any, peppers: Any) -> None:
+    def failing(context: Any, spent: Any, peppers: Any, *, wait: bool) -> Any:
         sizes.append(len(spent))
         if len(sizes) == 2:
             raise StoreUnavailable("the disk is full")
-        write(context, spent, peppers)
+        return write(context, spent, peppers, wait=wait)
 
     monkeypatch.setattr(usage, "write", failing)
     with pytest.raises(StoreUnavailable):

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tokenry.api.hot.request import Request
-from tokenry.api.hot.shapes import Shape
+from tokenry.api.hot.shapes import Shape, shape_of
 
 from .conftest import Place, Way
 from .requests import auth, request, verify
@@ -136,18 +135,17 @@ def test_a_word_alone_is_a_scheme_and_never_becomes_a_credential(
 
 def test_a_shape_keeps_no_credential(place: Place, ways: tuple[Way, Way], monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Shape] = []
-    makes = Shape.__init__
 
-    def noting(self: Shape, *about: Any) -> None:
-        makes(self, *about)
-        made.append(self)
+    def noting(*about: Any) -> Shape | None:
+        shape = shape_of(*about)
+        made.extend([shape] if shape is not None else [])
+        return shape
 
-    monkeypatch.setattr(Shape, "__init__", noting)
+    monkeypatch.setattr("tokenry.api.hot.lane.shape_of", noting)
     ways[0].answer(show(place.bound), verify(place.operator, {"credential": place.bound}), peer=PROXY)
     assert len(made) == 2
     for shape in made:
-        told = repr([getattr(shape.asked, name, None) for name in Request.__slots__])
-        told += repr([getattr(shape, name) for name in Shape.__slots__])
+        told = repr([getattr(of, name, None) for of in (shape.asked, shape) for name in dir(of) if name[:2] != "__"])
         assert place.bound not in told
         assert place.operator not in told
 

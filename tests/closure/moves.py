@@ -55,6 +55,13 @@ class Move:
         return self.tk.credits.reserve(self.credited_key, 5)
 
     @property
+    def webhook(self) -> str:
+        """Make an endpoint for webhooks in the place of the others."""
+        for known in self.tk.webhooks.list():
+            self.tk.webhooks.delete(known.id)
+        return self.tk.webhooks.create("https://example.com/hook", types=["key.*"]).webhook.id
+
+    @property
     def session(self) -> str:
         return self.world.rng.choice(self.world.sessions[self.place])
 
@@ -230,6 +237,7 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "signing_keys.rotate": [lambda m: m.tk.signing_keys.rotate(by=m.by)],
     "signing_keys.remove": [lambda m: m.tk.signing_keys.remove(m.tk.signing_keys.list()[-1].kid, by=m.by)],
     "events.list": [lambda m: m.tk.events.list(by=m.by)],
+    "events.latest": [lambda m: m.tk.events.latest(by=m.by)],
     "events.iterate": [lambda m: [*m.tk.events.iterate(by=m.by)]],
     "audit.list": [lambda m: m.tk.audit.list(by=m.by)],
     "audit.iterate": [lambda m: [*m.tk.audit.iterate(by=m.by)]],
@@ -246,6 +254,18 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "credits.holds": [lambda m: m.tk.credits.holds(m.credited_key, by=m.by)],
     "credits.reserve": [lambda m: m.tk.credits.reserve(m.credited_key, 5, by=m.by)],
     "credits.settle": [lambda m: settle(m, m.hold)],
+    "webhooks.create": [lambda m: m.tk.webhooks.create(f"https://example.com/{m.world.count}", types=["*"], by=m.by)],
+    "webhooks.get": [lambda m: m.tk.webhooks.get(m.webhook, by=m.by)],
+    "webhooks.list": [lambda m: m.tk.webhooks.list(by=m.by)],
+    "webhooks.iterate": [lambda m: [*m.tk.webhooks.iterate(by=m.by)]],
+    "webhooks.update": [lambda m: m.tk.webhooks.update(m.webhook, include="object", by=m.by)],
+    "webhooks.delete": [lambda m: m.tk.webhooks.delete(m.webhook, by=m.by)],
+    "webhooks.pause": [lambda m: m.tk.webhooks.pause(m.webhook, by=m.by)],
+    "webhooks.resume": [lambda m: m.tk.webhooks.resume(m.webhook, by=m.by)],
+    "webhooks.rotate_secret": [lambda m: m.tk.webhooks.rotate_secret(m.webhook, by=m.by)],
+    "webhooks.test": [lambda m: m.tk.webhooks.test(m.webhook, by=m.by)],
+    "webhooks.deliveries": [lambda m: m.tk.webhooks.deliveries(m.webhook, by=m.by)],
+    "webhooks.replay": [lambda m: m.tk.webhooks.replay(m.webhook, since=LONG_AGO, by=m.by)],
     "exchange": [exchange, exchange],
     "explain": [lambda m: m.world.tk.explain(m.one(*(one.text for one in m.held)))],
     "jwks": [lambda m: m.world.tk.jwks(tenant=m.place)],
@@ -263,6 +283,7 @@ FOR_THE_PROGRAM = {
     "scoped": "makes no credential: each test goes by it",
     "migrate": "takes no actor",
     "flush": "takes no actor",
+    "deliver": "takes no actor",
     "close": "takes no actor",
 }
 """Operations that no credential stands behind, with the reason."""

@@ -39,6 +39,8 @@ MATTERS: dict[str, Callable[[Any, Any, str], Any]] = {
     "limits:write": lambda tk, by, place: tk.limits.take("probe", "one", limits=[_ENOUGH], by=by),
     "audit:read": lambda tk, by, place: tk.audit.list(limit=1, by=by),
     "events:read": lambda tk, by, place: tk.events.list(limit=1, by=by),
+    "webhooks:read": lambda tk, by, place: tk.webhooks.list(limit=1, by=by) is not None,
+    "webhooks:write": lambda tk, by, place: reached(lambda: tk.webhooks.pause("none", by=by)),
     "the log of operators": lambda tk, by, place: tk.audit.cut(before=LONG_AGO, by=by) == 0,
     "every tenant": lambda tk, by, place: tk.tenants.list(by=by),
     "being an administrator": lambda tk, by, place: promoted(tk, by),

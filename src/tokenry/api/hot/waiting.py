@@ -47,7 +47,10 @@ class Waiting:
         engine.pursue(*wishes[0], self._go_on, ahead)
 
     def cancel(self, msg: Any = None) -> None:
-        """End now."""
+        """End soon. uvicorn walks its set of tasks now, which must not change under it."""
+        self._connection.loop.call_soon(self._cancelled)
+
+    def _cancelled(self) -> None:
         if not self._is_over:
             failing = self._connection.served.hot.failing
             self._end(failing(self._route, asyncio.CancelledError(), self._asked))

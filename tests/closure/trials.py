@@ -47,6 +47,10 @@ def _implied(world: World, root: Credential) -> frozenset[str]:
     for place in ("default", "system"):
         if f"sessions:write @{place}" in root.can:
             found |= probes.of_sign_in(place)
+        if (
+            f"keys:write @{place}" in root.can
+        ):  # the key of an owner reads what is the owner's, and the probes read pat's
+            found |= probes.of_owner("pat", place)
     by = root.by(world)
     whole = root.owner or (by.owner if by.kind == "session" and by.session.scopes is None else None)
     if whole is not None and not getattr(by, "claims", {}).get("narrowed"):

@@ -292,6 +292,44 @@ has_ended()
     )
 
 
+def test_a_connection_that_a_parent_was_making_ends_with_the_parent(postgres_place: Place) -> None:
+    postgres_place.open()
+    run(
+        postgres_place,
+        """
+import socket
+from tokenry.store.connections import Impatient, ImpatientAsync
+
+wait_for_go, go = pipe()
+wait_for_ready, is_ready = pipe()
+wait_for_end, has_ended = pipe()
+for kind in (Impatient, ImpatientAsync):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        parent = os.fork()
+        if parent == 0:
+            tk = Tokenry(url, keyring=keyring)
+            where = f"host=127.0.0.1 port={silent.getsockname()[1]} user=u dbname=d"
+            if kind is Impatient:
+                connect = lambda: kind.connect(where)
+            else:
+                import asyncio
+                connect = lambda: asyncio.run(kind.connect(where))
+            threading.Thread(target=connect, daemon=True).start()
+            wait_for_go()
+            fork(wait_for_end) and (is_ready(), signal.pause())
+        server = silent.accept()[0]
+        assert server.recv(100)
+        go()
+        wait_for_ready()
+        os.kill(parent, signal.SIGKILL)
+        os.waitpid(parent, 0)
+        server.settimeout(30)
+        assert not server.recv(100), "the child holds the connection open"
+        has_ended()
+""",
+    )
+
+
 def test_a_fork_while_a_head_of_the_audit_log_is_kept_leaves_no_lock_with_the_child(tmp_path: Path) -> None:
     place = Place("memory", "sqlite://", None, tmp_path, None, None)  # type: ignore[arg-type]
     run(

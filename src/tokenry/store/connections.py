@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
-from weakref import WeakSet
 
 import psycopg
 from psycopg.waiting import wait_async
 
 _deadline: ContextVar[float | None] = ContextVar("tokenry_deadline", default=None)
-_made: WeakSet[Any] = WeakSet()
+_sockets: dict[int, int] = {}
+"""The inode of the socket that a connection had last, by the number of its file: an entry may be out of date."""
 
 
 @contextmanager
@@ -40,10 +40,28 @@ def leave_inherited() -> None:
     leave its locks behind for as long as the child lives. Nothing is sent, and the numbers of the files stay taken.
     """
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    for connection in list(_made):
-        with suppress(psycopg.Error):  # it was closed
-            os.dup2(nothing, connection.pgconn.socket, inheritable=False)
+    for number, inode in _sockets.items():
+        with suppress(OSError):  # it was closed
+            if os.fstat(number).st_ino == inode:
+                os.dup2(nothing, number, inheritable=False)
     os.close(nothing)
+    _sockets.clear()
+
+
+class Forkable(psycopg.BaseConnection[Any]):
+    """A connection whose socket a forked child lets go of, also when the parent was still connecting."""
+
+    @classmethod
+    def _connect_gen(cls, *args: Any, **options: Any) -> Any:
+        """Connect as psycopg does, which names the socket each time that it waits: it may try several."""
+        steps: Any = super()._connect_gen(*args, **options)
+        try:
+            wanted = next(steps)
+            while True:
+                _sockets[wanted[0]] = os.fstat(wanted[0]).st_ino
+                wanted = steps.send((yield wanted))
+        except StopIteration as end:
+            return end.value
 
 
 _WHO = "SELECT pg_backend_pid()"
@@ -68,15 +86,11 @@ async def prepare_after_async(connection: psycopg.AsyncConnection[Any], uses: in
     connection.prepare_threshold = uses if found == [(connection.info.backend_pid,)] else None
 
 
-class Impatient(psycopg.Connection[Any]):
+class Impatient(Forkable, psycopg.Connection[Any]):
     """A connection that is closed when the server does not answer, not even that a statement took too long."""
 
     patience: float | None = None
     """How many seconds one statement may take, if no deadline is nearer."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        _made.add(self)
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for the server; afterwards the connection is closed if that took too long."""
@@ -113,12 +127,8 @@ class Impatient(psycopg.Connection[Any]):
             return end.value
 
 
-class ImpatientAsync(psycopg.AsyncConnection[Any]):
+class ImpatientAsync(Forkable, psycopg.AsyncConnection[Any]):
     """The same on an event loop, where the caller's own timeout ends every wait by cancelling it."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        _made.add(self)
 
     async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ASYNC109 psycopg's
         """Wait for the server; close the connection if that is cancelled.

@@ -42,14 +42,12 @@ def _home(world: World, credential: Credential) -> str:
 
 
 def _implied(world: World, root: Credential) -> frozenset[str]:
-    """Return what belongs to an actor beyond what it does at once: its sign-ins, and its own keys."""
+    """Return what belongs to an actor beyond what it does at once: its sign-ins, its own keys, and those it issues."""
     found: set[str] = set()
     for place in ("default", "system"):
         if f"sessions:write @{place}" in root.can:
             found |= probes.of_sign_in(place)
-        if (
-            f"keys:write @{place}" in root.can
-        ):  # the key of an owner reads what is the owner's, and the probes read pat's
+        if f"keys:write @{place}" in root.can:  # a key reads what is its owner's, and the probes read pat's
             found |= probes.of_owner("pat", place)
     by = root.by(world)
     whole = root.owner or (by.owner if by.kind == "session" and by.session.scopes is None else None)

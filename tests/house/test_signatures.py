@@ -37,6 +37,7 @@ EXTENSIONS = [
     importlib.import_module(f"tokenry.ext.{name}")
     for name in ("alembic", "asgi", "django", "django.apps", "django.drf", "fastapi", "flask", "wsgi")
 ]
+EXTENSIONS += [importlib.import_module("tokenry.compat.api_tokens")]
 
 
 def untyped(name: str, call: Any) -> list[str]:

@@ -1,0 +1,24 @@
+"""Faces of older systems on the engine of Tokenry: a program moves by changing an import.
+
+from tokenry.compat import ApiTokenService, TokenSchema
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api_tokens import ApiToken as ApiToken
+    from .api_tokens import ApiTokenService as ApiTokenService
+
+_HOMES = {"ApiToken": "api_tokens", "ApiTokenService": "api_tokens"}
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a face when it is first used: each needs the framework of its own programs only."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'tokenry.compat' has no attribute {name!r}")
+    return getattr(import_module(f".{home}", __name__), name)

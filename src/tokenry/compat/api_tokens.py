@@ -1,0 +1,255 @@
+"""The `ApiTokenService` of a Flask time tracker, on a `Tokenry`: the same calls and the same result dictionaries.
+
+docs/coming-from/time-tracker.md says where the answers differ because the old ones were unsafe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
+
+from tokenry.types import (
+    NOT_GIVEN,
+    Conflict,
+    Key,
+    Limit,
+    NotAllowed,
+    NotFound,
+    NotGiven,
+    StoreUnavailable,
+    TokenryError,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from tokenry import Tokenry
+
+TokenError: TypeAlias = Literal[
+    "invalid_user", "invalid_scopes", "creation_error", "not_found", "permission_denied", "not_active", "database_error"
+]
+"""The `error` of a result. `not_active` is ours: the old service made a new token of a revoked one."""
+
+SCOPES = (
+    *("read:*", "write:*", "admin:*"),
+    *("read:projects", "read:time_entries", "read:invoices", "read:clients", "read:tasks", "read:reports"),
+    *("write:projects", "write:time_entries", "write:invoices", "write:clients", "write:tasks"),
+    *("admin:all", "*"),
+)
+"""The scopes that the old service knew. They count in a tenant without a catalogue of its own (`tk.scopes.define`)."""
+
+
+class TokenResult(TypedDict, total=False):
+    """What a change answers. `error` is there only when `success` is False, the tokens only when it is True."""
+
+    success: bool
+    message: str
+    error: TokenError
+    invalid_scopes: list[str]
+    token: str
+    new_token: str
+    api_token: ApiToken
+    old_token: ApiToken
+
+
+class ScopeReport(TypedDict):
+    """What `validate_scopes` answers."""
+
+    valid: bool
+    invalid: list[str]
+
+
+class RateLimitReport(TypedDict, total=False):
+    """What `check_token_rate_limit` answers. An unknown token has no `reset_at`."""
+
+    allowed: bool
+    remaining: int
+    reset_at: datetime
+    error: Literal["token_not_found"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiToken:
+    """A key as the old model showed one: lists are comma-separated, moments are in UTC and have no time zone.
+
+    `token_prefix` is the public part of its newest secret (`kid`).
+    """
+
+    id: str
+    user_id: int | str
+    name: str
+    description: str
+    token_prefix: str
+    scopes: str
+    ip_whitelist: str | None
+    is_active: bool
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    usage_count: int
+
+
+class ApiTokenService:
+    """Create, rotate and revoke the API tokens of users. The users are the owners of one tenant."""
+
+    def __init__(self, tk: Tokenry | None = None, *, tenant: str = "default") -> None:
+        """Take the engine. Without one, each call uses that of the current Flask application (`FlaskTokenry`)."""
+        self._tk = tk
+        self._tenant = tenant
+
+    def create_token(
+        self,
+        user_id: int | str,
+        name: str,
+        description: str = "",
+        scopes: str = "",
+        expires_days: int | None = None,
+        ip_whitelist: str | None = None,
+    ) -> TokenResult:
+        """Create a token: `token` in the result is its text, shown this once.
+
+        Without `expires_days` it never expires where the tenant allows that, and else lives as long as the tenant's
+        default says. A token without scopes may do nothing that asks for one.
+        """
+        report = self.validate_scopes(scopes)
+        if not report["valid"]:
+            unknown = report["invalid"]
+            return {**_refused("invalid_scopes", f"Invalid scopes: {', '.join(unknown)}"), "invalid_scopes": unknown}
+        try:
+            issued = self._engine().keys.issue(
+                user_id,
+                name=name,
+                description=description,
+                scopes=_listed(scopes),
+                expires_in=self._life(expires_days),
+                allowed_ips=_listed(ip_whitelist or ""),
+                tenant=self._tenant,
+            )
+        except NotFound:
+            return _refused("invalid_user", f"There is no user {shown(user_id)}")
+        except (TokenryError, OverflowError) as error:  # a number of days may be too large for a timedelta
+            return _failed("creation_error", error)
+        told = _done("API token created")
+        return {**told, "token": str(issued.secret), "api_token": _token_of(issued.key)}
+
+    def rotate_token(self, token_id: str, user_id: int | str) -> TokenResult:
+        """Give a token of this user a new text (`new_token`); the old text ends at once.
+
+        It stays the same token: its id, name, scopes, addresses and expiry. Only an active one can be rotated.
+        """
+        tk = self._engine()
+        try:
+            old = tk.keys.get(token_id, tenant=self._tenant)
+            if old.owner != str(user_id):
+                return _refused("permission_denied", "Only its owner may rotate this token")
+            issued = tk.keys.rotate(token_id, tenant=self._tenant, by=user_id)
+        except NotFound:
+            return _refused("not_found", "Token not found")
+        except TokenryError as error:
+            return _failed("not_active" if isinstance(error, Conflict) else "creation_error", error)
+        told = _done("Token rotated")
+        tokens: TokenResult = {"api_token": _token_of(issued.key), "old_token": _token_of(old, is_active=False)}
+        return {**told, "new_token": str(issued.secret), **tokens}
+
+    def revoke_token(self, token_id: str, user_id: int | str) -> TokenResult:
+        """End a token for good, for its owner or for an owner who is an administrator."""
+        tk = self._engine()
+        try:
+            tk.keys.get(token_id, tenant=self._tenant)
+        except NotFound:
+            return _refused("not_found", "Token not found")
+        except TokenryError as error:
+            return _failed("database_error", error)
+        try:
+            tk.keys.revoke(token_id, tenant=self._tenant, by=user_id)
+        except NotFound:
+            return _refused("permission_denied", "Only its owner or an administrator may revoke this token")
+        except TokenryError as error:
+            return _failed("permission_denied", error)
+        return _done("Token revoked")
+
+    def get_expiring_tokens(self, days_ahead: int = 7) -> list[ApiToken]:
+        """Return the active tokens of all users that expire within so many days, the most urgent first."""
+        found: list[ApiToken] = []
+        cursor: str | None = None
+        while True:
+            page = self._engine().keys.expiring(within=timedelta(days=days_ahead), cursor=cursor, tenant=self._tenant)
+            found += map(_token_of, page)
+            cursor = page.next_cursor
+            if cursor is None:
+                return found
+
+    def validate_scopes(self, scopes: str) -> ScopeReport:
+        """Name the scopes that are not in the tenant's catalogue or, where it has none, not in `SCOPES`."""
+        tk, asked = self._engine(), _listed(scopes)
+        if tk.scopes.list(tenant=self._tenant):
+            unknown = [*tk.scopes.check(asked, tenant=self._tenant).unknown]
+        else:
+            unknown = [scope for scope in asked if scope not in SCOPES]
+        return {"valid": not unknown, "invalid": unknown}
+
+    def check_token_rate_limit(self, token_id: str, max_requests_per_hour: int = 1000) -> RateLimitReport:
+        """Count one request of a token, and tell whether it is within so many an hour, over all processes.
+
+        The hour is one of the clock. Limits of the key itself count beside it, at each verification.
+        """
+        tk = self._engine()
+        try:
+            key = tk.keys.get(token_id, tenant=self._tenant)
+        except NotFound:
+            return {"allowed": False, "remaining": 0, "error": "token_not_found"}
+        limit = Limit("hour", max_requests_per_hour, 3600)
+        taken = tk.limits.take("api_token", key.id, limits=[limit], tenant=self._tenant)
+        state = taken.limits[0]
+        return {"allowed": taken.allowed, "remaining": state.remaining, "reset_at": _naive(state.reset_at)}
+
+    def _engine(self) -> Tokenry:
+        if self._tk is not None:
+            return self._tk
+        from tokenry.ext.flask import FlaskTokenry
+
+        return FlaskTokenry().tk
+
+    def _life(self, days: int | None) -> timedelta | NotGiven | None:
+        if days is not None:
+            return timedelta(days=days)
+        return None if self._engine().tenants.get(self._tenant).never_allowed else NOT_GIVEN
+
+
+def _listed(text: str) -> list[str]:
+    """Return the parts of a comma-separated text, each once."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _token_of(key: Key, *, is_active: bool | None = None) -> ApiToken:
+    return ApiToken(
+        id=key.id,
+        user_id=int(key.owner) if key.owner.isdecimal() and str(int(key.owner)) == key.owner else key.owner,
+        name=key.name,
+        description=key.description,
+        token_prefix=key.secrets[0].kid if key.secrets else "",
+        scopes=",".join(key.scopes),
+        ip_whitelist=",".join(key.allowed_ips) or None,
+        is_active=key.status in ("active", "expired") if is_active is None else is_active,
+        created_at=_naive(key.created_at),
+        expires_at=_naive(key.expires_at) if key.expires_at else None,
+        last_used_at=_naive(key.last_used_at) if key.last_used_at else None,
+        usage_count=key.use_count,
+    )
+
+
+def _naive(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def _done(message: str) -> TokenResult:
+    return {"success": True, "message": message}
+
+
+def _refused(error: TokenError, message: str) -> TokenResult:
+    return {"success": False, "message": message, "error": error}
+
+
+def _failed(error: TokenError, raised: Exception) -> TokenResult:
+    kinds: dict[type[Exception], TokenError] = {StoreUnavailable: "database_error", NotAllowed: "permission_denied"}
+    return _refused(kinds.get(type(raised), error), str(raised))

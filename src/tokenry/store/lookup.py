@@ -72,9 +72,9 @@ _OWNER = array(*of("o", (*OWNER_SHOWN.columns, "status", "limits_version")))
 _TENANT = array(*of("t", (*TENANT_SHOWN.columns, "slug", "status", "limits_version")))
 FOUND = ("kid", "digest", "pepper_id", "key_id", "document", "seal", "used", "role_scopes", "owner", "tenant")
 """What the statements about keys select."""
+_SECRET = f"s.kid, s.digest, s.pepper_id, s.key_id, s.document, s.seal, {array(*of('s', SECRET.columns))}{{text}}"
 _SELECT = f"""
-    SELECT s.kid, s.digest, s.pepper_id, s.key_id, s.document, s.seal,
-        {array(*of("s", SECRET.columns))}{{text}}, {{role_scopes}}, {_OWNER}{{text}}, {_TENANT}{{text}}
+    SELECT {_SECRET}, {{role_scopes}}, {_OWNER}{{text}}, {_TENANT}{{text}}
     FROM tokenry_secret s
     JOIN tokenry_owner o ON o.tenant_id = s.tenant_id AND o.id = s.owner_id
     JOIN tokenry_tenant t ON t.id = s.tenant_id
@@ -87,6 +87,14 @@ _SESSION = f"""
     JOIN tokenry_tenant t ON t.id = x.tenant_id
     WHERE x.id {{where}}
 """  # noqa: S608 - of the names of columns
+SECRET_ALONE = f"SELECT {_SECRET} FROM tokenry_secret s WHERE s.kid = ?".format(array="json_array", text="")  # noqa: S608
+"""What SQLite is asked where owner, tenant and roles are known already: a third less work than the joins."""
+OWNER_ALONE = f"SELECT {_OWNER} FROM tokenry_owner o WHERE o.tenant_id = ? AND o.id = ?".format(array="json_array")  # noqa: S608
+TENANT_ALONE = f"SELECT {_TENANT} FROM tokenry_tenant t WHERE t.id = ?".format(array="json_array")  # noqa: S608
+ROLES_ALONE = """
+    SELECT '' || json_group_array(json(r.scopes)) FROM json_each(?) AS named
+    JOIN tokenry_role r ON r.tenant_id = ? AND r.name = named.value
+"""
 _WORDS = {
     "sqlite": {"array": "json_array", "text": ""},
     "postgresql": {"array": "json_build_array", "text": "::text"},
@@ -169,7 +177,7 @@ def find_in(connection: Connection, kid: str, seals: Seals) -> Row | None:
     return read(connection.execute(of_key, {"kid": kid}).first(), seals)
 
 
-class _Of(NamedTuple):
+class Of(NamedTuple):
     """What a lookup reads of an owner or a tenant."""
 
     id: str
@@ -182,17 +190,19 @@ class _Of(NamedTuple):
 
 
 @remembering(length, bytes_max=2 * MIB, each_max=8 * KIB)
-def _owner(stored: str) -> _Of:
+def owner_of(stored: str) -> Of:
+    """Return what the array of an owner says."""
     *values, status, version = _decode(stored)
     of = dict(zip(OWNER_SHOWN.names, values, strict=True))
-    return _Of(of["id"], "", status, of["default_limits"], of["shared_limits"], version, msgspec.Raw(stored.encode()))
+    return Of(of["id"], "", status, of["default_limits"], of["shared_limits"], version, msgspec.Raw(stored.encode()))
 
 
 @remembering(length, bytes_max=MIB, each_max=8 * KIB)
-def _tenant(stored: str) -> _Of:
+def tenant_of(stored: str) -> Of:
+    """Return what the array of a tenant says."""
     *values, slug, status, version = _decode(stored)
     of = dict(zip(TENANT_SHOWN.names, values, strict=True))
-    return _Of(of["id"], slug, status, of["default_limits"], of["shared_limits"], version, msgspec.Raw(stored.encode()))
+    return Of(of["id"], slug, status, of["default_limits"], of["shared_limits"], version, msgspec.Raw(stored.encode()))
 
 
 def read(found: Sequence[Any] | None, seals: Seals) -> Row | None:
@@ -202,52 +212,82 @@ def read(found: Sequence[Any] | None, seals: Seals) -> Row | None:
     try:
         if found[0].__class__ is not str:
             found = [found[0].decode(), found[1], *[None if part is None else part.decode() for part in found[2:]]]
-        kid, digest, pepper_id, key_id, document, seal, used, role_scopes, of_owner, of_tenant = found
-        if document.__class__ is not str or seal.__class__ is not str or not seals.holds(document, seal):
-            _forged(kid, seals)
-            return None
-        key, owner, tenant = _decode_document(document), _owner(of_owner), _tenant(of_tenant)
-        # A row that names another key would be missed when its own one is revoked.
-        if (key.kid, key.key_id, key.owner_id, key.tenant_id) != (kid, key_id, owner.id, tenant.id):
-            _forged(kid, seals)
-            return None
-        return Row(
-            kid,
-            pepper_id,
-            key.ends_at,
-            key.key_id,
-            key.tenant_id,
-            key.scopes,
-            None if key.roles == "[]" else role_scopes or "",
-            key.allowed_ips,
-            _first(key.limits, owner.default_limits, tenant.default_limits),
-            key.credits,
-            key.environment,
-            key.disabled_at,
-            key.expires_at,
-            key.not_before,
-            key.revoked_at,
-            0 if used.endswith(_UNUSED) else 1,
-            owner.status,
-            tenant.slug,
-            tenant.status,
-            msgspec.Raw(bytes(key.shown)[:-1] + b"," + used.encode()[1:]),
-            owner.record,
-            tenant.record,
-            owner.shared_limits,
-            tenant.shared_limits,
-            owner.limits_version,
-            tenant.limits_version,
-            bytes(digest),
+        *secret, role_scopes, of_owner, of_tenant = found
+        key = document_of(secret, seals)
+        return (
+            None if key is None else row_of(secret, key, owner_of(of_owner), tenant_of(of_tenant), role_scopes, seals)
         )
-    except (msgspec.MsgspecError, TypeError, ValueError) as error:
-        _log.error("the row of a key cannot be read, and the key is refused: %s", type(error).__name__)
+    except SPOILED as error:
+        unreadable(error)
         return None
+
+
+def document_of(secret: Sequence[Any], seals: Seals) -> Document | None:
+    """Return what a secret's document says; None if its seal does not hold, or if it is that of another secret."""
+    kid, _, _, key_id, document, seal, _ = secret
+    if document.__class__ is str and seal.__class__ is str and seals.holds(document, seal):
+        key: Document = _decode_document(document)
+        # A row that names another key would be missed when its own one is revoked.
+        if key.kid == kid and key.key_id == key_id:
+            return key
+    _forged(kid, seals)
+    return None
+
+
+def row_of(
+    secret: Sequence[Any], key: Document, owner: Of, tenant: Of, role_scopes: str | None, seals: Seals
+) -> Row | None:
+    """Return the row of a secret and of what belongs to it; None if the document names another owner or tenant."""
+    kid, digest, pepper_id, _, _, _, used = secret
+    if key.owner_id != owner.id or key.tenant_id != tenant.id:
+        _forged(kid, seals)
+        return None
+    return Row(
+        kid,
+        pepper_id,
+        key.ends_at,
+        key.key_id,
+        key.tenant_id,
+        key.scopes,
+        None if key.roles == "[]" else role_scopes or "",
+        key.allowed_ips,
+        _first(key.limits, owner.default_limits, tenant.default_limits),
+        key.credits,
+        key.environment,
+        key.disabled_at,
+        key.expires_at,
+        key.not_before,
+        key.revoked_at,
+        0 if used.endswith(_UNUSED) else 1,
+        owner.status,
+        tenant.slug,
+        tenant.status,
+        msgspec.Raw(bytes(key.shown)[:-1] + b"," + used.encode()[1:]),
+        owner.record,
+        tenant.record,
+        owner.shared_limits,
+        tenant.shared_limits,
+        owner.limits_version,
+        tenant.limits_version,
+        bytes(digest),
+    )
+
+
+def unreadable(error: Exception) -> None:
+    """Write down that a row is refused because somebody has spoiled it."""
+    _log.error("the row of a key cannot be read, and the key is refused: %s", type(error).__name__)
+
+
+SPOILED = (msgspec.MsgspecError, TypeError, ValueError)
+"""What reading a row raises that somebody has spoiled."""
 
 
 def _first(*limits: str) -> str:
     """Return the first of some lists of limits that has any."""
-    return next((each for each in limits if each != "[]"), "[]")
+    for each in limits:
+        if each != "[]":
+            return each
+    return "[]"
 
 
 def _forged(kid: str, seals: Seals) -> None:

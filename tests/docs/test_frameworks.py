@@ -45,6 +45,17 @@ def test_flask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tk.close()
 
 
+def test_a_token_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = run("docs/coming-from/token-schema.md", monkeypatch)
+    client, options = page.app.test_client(), {"base_url": "https://localhost", "headers": SAME}
+    assert client.get("/", **options).status_code == 401
+    assert client.post("/sign-in", **options).status_code == 200
+    assert client.get("/", **options).text == "test"
+    assert client.post("/token/refresh_access_token", **options).status_code == 409
+    page.tok_schema.auth.tk_of(page.app).close()
+
+
 def test_fastapi_and_starlette(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from starlette.testclient import TestClient
 

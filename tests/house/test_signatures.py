@@ -37,7 +37,9 @@ EXTENSIONS = [
     importlib.import_module(f"tokenry.ext.{name}")
     for name in ("alembic", "asgi", "django", "django.apps", "django.drf", "fastapi", "flask", "wsgi")
 ]
-EXTENSIONS += [importlib.import_module("tokenry.compat.api_tokens")]
+EXTENSIONS += [
+    importlib.import_module(f"tokenry.compat.{name}") for name in ("api_tokens", "callbacks", "token_schema")
+]
 
 
 def untyped(name: str, call: Any) -> list[str]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .api_tokens import ApiToken as ApiToken
     from .api_tokens import ApiTokenService as ApiTokenService
+    from .token_schema import TokenSchema as TokenSchema
 
-_HOMES = {"ApiToken": "api_tokens", "ApiTokenService": "api_tokens"}
+_HOMES = {"ApiToken": "api_tokens", "ApiTokenService": "api_tokens", "TokenSchema": "token_schema"}
 __all__ = [*_HOMES]
 
 

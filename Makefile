@@ -21,7 +21,7 @@ DEV_READY := .venv/.dev-ready
 LOWEST_READY := $(LOWEST)/.ready
 COMPILED_READY := $(COMPILED)/.ready
 WHEEL_READY := build/wheel/.ready
-NODE := tests/clients tests/typing
+NODE := tests/clients tests/typing web
 NODE_READY := $(NODE:=/node_modules/.ready)
 
 export UV_PYTHON_DOWNLOADS := never
@@ -33,7 +33,7 @@ endif
 unexport VIRTUAL_ENV
 unexport UV_PROJECT_ENVIRONMENT
 
-.PHONY: help serve test test-main test-compiled test-lowest wheel check fix bench chaos mutate released lock clean
+.PHONY: help serve test test-main test-compiled test-lowest wheel check fix types bench chaos mutate released lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -68,6 +68,9 @@ fix: $(DEV_READY) ## repair what ruff can repair
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+types: $(DEV_READY) ## write web/client/operations.ts, after a change of the operations
+	$(BIN)/python -m web.typescript
+
 bench: $(DEV_READY) ## measure
 	.ci/debian $(PROGRAMS) wrk=wrk
 	$(BIN)/python -m bench
@@ -90,7 +93,7 @@ lock: $(UV_READY) ## resolve dependencies anew, after a change in pyproject.toml
 		--output-file tests/lowest.txt pyproject.toml
 
 clean: ## remove environments, caches and build results, never data
-	rm -rf .venv .venv-lowest .venv-compiled .venv-peers $(NODE:=/node_modules) build dist htmlcov .coverage .coverage.* .hypothesis \
+	rm -rf .venv .venv-lowest .venv-compiled .venv-peers $(NODE:=/node_modules) web/client/dist build dist htmlcov .coverage .coverage.* .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
@@ -108,10 +111,10 @@ $(DEV_READY): pyproject.toml uv.lock $(UV_READY)
 	$(UV) sync --quiet --frozen --all-extras
 	touch $@ $(RUN_READY)
 
-# OAuth clients that nobody here wrote, and the type checker pyright, at the versions of the lock files.
+# OAuth clients that nobody here wrote, the type checker pyright, and what builds `web`, at the versions of the lock files.
 %/node_modules/.ready: %/package.json %/package-lock.json
 	.ci/debian node=nodejs npm=npm
-	cd $* && npm ci --silent
+	cd $* && npm ci --silent --ignore-scripts
 	touch $@
 
 $(LOWEST_READY): pyproject.toml tests/lowest.txt $(UV_READY)

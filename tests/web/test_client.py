@@ -1,0 +1,75 @@
+"""The TypeScript client, built as it is published, under Node against a running server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from tests.examples.sites import free_port
+from tests.servers.serving import Serving, serving
+from tokenry.offline import tell
+
+WEB = Path(__file__).parents[2] / "web"
+TSC = WEB / "node_modules" / ".bin" / "tsc"
+DOCUMENTATION = WEB.parent / "docs" / "typescript.md"
+VECTORS = Path(__file__).parents[1] / "vectors" / "keys.json"
+
+
+def run(*command: str | Path, **environment: str) -> None:
+    told = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, env=told, cwd=WEB / "client", timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def built() -> None:
+    """Build the client with the strictest types."""
+    run(TSC, "--project", ".")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    port = free_port()
+    with serving(
+        tmp_path_factory.mktemp("client"), "--port", str(port), TOKENRY_ISSUER=f"http://127.0.0.1:{port}"
+    ) as server:
+        yield server
+
+
+@pytest.mark.parametrize("script", ["client", "middleware"])
+def test_the_client_does_what_it_says(built: None, server: Serving, script: str) -> None:
+    asked = {"TOKENRY_SERVER": server.url, "TOKENRY_KEY": server.operator_key}
+    # Debian's Node has to be told of the global `crypto`, which jose needs.
+    run("node", "--experimental-global-webcrypto", "--test", f"tests/{script}.test.mjs", **asked)
+
+
+def test_callers_see_the_types_that_they_are_promised(built: None) -> None:
+    run(TSC, "--project", "tests")
+
+
+def test_the_examples_of_the_documentation_compile(built: None) -> None:
+    blocks = re.findall(r"```ts\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    assert len(blocks) > 4
+    # Only within the package does its own name mean what was built.
+    with TemporaryDirectory(dir=WEB / "client" / "dist") as folder:
+        for place, block in enumerate(blocks):
+            Path(folder, f"example{place}.ts").write_text(block)
+        options = {"rootDir": "../..", "noUnusedLocals": False, "noUnusedParameters": False}
+        found = {"extends": "../../tests/tsconfig.json", "compilerOptions": options, "include": ["*.ts"], "exclude": []}
+        Path(folder, "tsconfig.json").write_text(json.dumps(found))
+        run(TSC, "--project", folder)
+
+
+@pytest.mark.parametrize("vector", json.loads(VECTORS.read_text()), ids=lambda vector: vector["why"])
+def test_the_library_reads_the_same_of_a_key(vector: dict[str, Any]) -> None:
+    told = tell(vector["text"])
+    parsed = {"kind": told.kind, "prefix": told.prefix, "environment": told.environment, "kid": told.kid}
+    assert (parsed if told and told.kind != "access token" else None) == vector["parsed"]

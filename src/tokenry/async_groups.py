@@ -16,6 +16,7 @@ from .service.context import B, By
 from .service.events import Events
 from .service.key_credits import KeyCredits
 from .service.keys import Keys
+from .service.leaks import Leaks
 from .service.limits import Limits
 from .service.owners import Owners
 from .service.roles import Roles, Scopes
@@ -199,6 +200,12 @@ class AsyncWebhooks(_Group, Generic[B]):
     replay = awaited(Webhooks[B].replay)
 
 
+class AsyncLeaks(_Group, Generic[B]):
+    """`Leaks`, awaited."""
+
+    report = awaited(Leaks[B].report)
+
+
 class AsyncGroups:
     """The groups, awaited."""
 
@@ -218,6 +225,7 @@ class AsyncGroups:
         self.audit: AsyncAudit[By] = AsyncAudit(sync.audit, run)
         self.usage: AsyncUsage[By] = AsyncUsage(sync.usage, run)
         self.webhooks: AsyncWebhooks[By] = AsyncWebhooks(sync.webhooks, run)
+        self.leaks: AsyncLeaks[By] = AsyncLeaks(sync.leaks, run)
 
     def scoped(
         self,

@@ -14,6 +14,7 @@ from .service.context import By, Context
 from .service.events import Events, Subscribers
 from .service.key_credits import KeyCredits
 from .service.keys import Keys
+from .service.leaks import Leaks
 from .service.limits import Limits
 from .service.owners import Owners
 from .service.roles import Roles, Scopes
@@ -46,6 +47,7 @@ class Groups:
         self.audit: Audit[By] = Audit(context)
         self.usage: Usage[By] = Usage(context)
         self.webhooks: Webhooks[By] = Webhooks(context)
+        self.leaks: Leaks[By] = Leaks(context)
 
     def scoped(
         self,

@@ -25,6 +25,7 @@ from .core.errors import shown as shown
 from .core.events import EVENT_TYPES
 from .core.holds import AsyncHeldCredits, HeldCredits
 from .core.keyring import Keyring
+from .core.leaks import LeakReport
 from .core.limits import Limit, LimitsTaken, LimitState
 from .core.model import (
     NOT_GIVEN,
@@ -109,6 +110,7 @@ __all__ = [
     "KeyValid",
     "Keyring",
     "Kind",
+    "LeakReport",
     "Limit",
     "LimitState",
     "LimitsTaken",

@@ -254,6 +254,7 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "credits.holds": [lambda m: m.tk.credits.holds(m.credited_key, by=m.by)],
     "credits.reserve": [lambda m: m.tk.credits.reserve(m.credited_key, 5, by=m.by)],
     "credits.settle": [lambda m: settle(m, m.hold)],
+    "leaks.report": [lambda m: m.world.tk.leaks.report(m.tk.keys.issue("idle", name=m.world.name()).secret, by=m.by)],
     "webhooks.create": [lambda m: m.tk.webhooks.create(f"https://example.com/{m.world.count}", types=["*"], by=m.by)],
     "webhooks.get": [lambda m: m.tk.webhooks.get(m.webhook, by=m.by)],
     "webhooks.list": [lambda m: m.tk.webhooks.list(by=m.by)],

@@ -118,6 +118,10 @@ def end_by_token(m: Move) -> Ask:
     return Ask("POST", "/v1/sessions/revoke", {"refresh": token})
 
 
+def leak(m: Move) -> Ask:
+    return Ask("POST", "/v1/leaks", {"secret": str(m.tk.keys.issue("idle", name=m.world.name()).secret)})
+
+
 def delete_tenant(m: Move) -> Ask:
     tried(m.world.tk.tenants.suspend, "empty")
     return Ask("DELETE", "/v1/tenants/empty")
@@ -200,6 +204,7 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "audit.check": [lambda m: Ask("POST", "/v1/audit/check")],
     "events.list": [lambda m: Ask("GET", "/v1/events")],
     "events.latest": [lambda m: Ask("GET", "/v1/events/latest")],
+    "leaks.report": [leak],
     "webhooks.list": [lambda m: Ask("GET", "/v1/webhooks")],
     "webhooks.create": [
         lambda m: Ask("POST", "/v1/webhooks", {"url": f"https://example.com/{m.world.count}", "types": ["*"]}),

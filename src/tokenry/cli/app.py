@@ -24,6 +24,7 @@ from . import (
     inspecting,
     issuing,
     keys,
+    leaks,
     limits,
     listening,
     owners,
@@ -111,6 +112,7 @@ verify.register(app)
 inspecting.register(app)
 scan.register(app)
 usage.register(app)
+app.add_typer(leaks.group, name="leaks")
 app.add_typer(secrets.group, name="secrets")
 app.add_typer(db.group, name="db")
 app.add_typer(audit.group, name="audit")

@@ -38,6 +38,10 @@ Zone = Annotated[
     str | None,
     typer.Option("--time-zone", metavar="NAME", help="Where it is midnight at a refill: Europe/Berlin."),
 ]
+OnLeak = Annotated[
+    str | None,
+    typer.Option("--on-leak", metavar="POLICY", help="What a leak report does to a key: revoke (default) or flag."),
+]
 SelfRotation = Annotated[
     bool | None,
     typer.Option("--self-rotation-allowed/--no-self-rotation-allowed", help="Whether keys may rotate themselves."),
@@ -57,10 +61,11 @@ def create(
     default_limit: DefaultLimit = None,
     shared_limit: SharedLimit = None,
     time_zone: Zone = None,
+    on_leak: OnLeak = None,
 ) -> None:
     """Create a tenant."""
     rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
-    given = _given(*rules, default_limit or None, shared_limit or None, time_zone)
+    given = _given(*rules, default_limit or None, shared_limit or None, time_zone, on_leak)
     with call.open() as tk:
         tenant = tk.tenants.create(slug, **given)
     call.out.say(f"tenant {tenant.slug!r} is {tenant.status}; its keys begin with {tenant.prefix}_")
@@ -88,6 +93,7 @@ def show(call: Call, slug: Slug) -> None:
     pairs.append(("default limits", ", ".join(map(listed, tenant.default_limits)) or "none"))
     pairs.append(("shared limits", ", ".join(map(listed, tenant.shared_limits)) or "none"))
     pairs.append(("time zone", tenant.time_zone))
+    pairs.append(("a leaked key is", {"revoke": "revoked", "flag": "flagged"}[tenant.on_leak]))
     call.out.pairs([*pairs, ("created", day(tenant.created_at))])
 
 
@@ -106,11 +112,13 @@ def update(
     shared_limit: SharedLimit = None,
     no_shared_limits: NoSharedLimits = False,
     time_zone: Zone = None,
+    on_leak: OnLeak = None,
 ) -> None:
     """Change what is given. Keys that exist keep their prefix and their expiry."""
     rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
     default = limits_of(call, "default", default_limit, no_default_limits)
-    given = _given(*rules, default, limits_of(call, "shared", shared_limit, no_shared_limits), time_zone)
+    shared = limits_of(call, "shared", shared_limit, no_shared_limits)
+    given = _given(*rules, default, shared, time_zone, on_leak)
     if not given:
         usage(call.out, "say what to change; `tokenry tenants update --help` lists what can be")
     with call.open() as tk:
@@ -168,6 +176,7 @@ def _given(*values: Any) -> dict[str, Any]:
         "default_limits",
         "shared_limits",
         "time_zone",
+        "on_leak",
     )
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 

@@ -79,6 +79,7 @@ class AsyncClient:
     audit: aio.AsyncAudit[Never]
     usage: aio.AsyncUsage[Never]
     webhooks: aio.AsyncWebhooks[Never]
+    leaks: aio.AsyncLeaks[Never]
     me: AsyncOwn
     explain = awaited(Client.explain)
     exchange = awaited(Client.exchange)

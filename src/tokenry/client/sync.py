@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..service.events import Events
     from ..service.key_credits import KeyCredits
     from ..service.keys import Keys
+    from ..service.leaks import Leaks
     from ..service.limits import Limits
     from ..service.owners import Owners
     from ..service.roles import Roles, Scopes
@@ -56,6 +57,7 @@ class Client:
     audit: Audit[Never]
     usage: Usage[Never]
     webhooks: Webhooks[Never]
+    leaks: Leaks[Never]
     me: groups.Own
     _walk: Callable[..., Any] = staticmethod(walk)
 

@@ -81,6 +81,7 @@ class Tenant:
     default_limits: tuple[Limit, ...] = ()
     shared_limits: tuple[Limit, ...] = ()
     time_zone: str = "UTC"
+    on_leak: Literal["revoke", "flag"] = "revoke"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +114,17 @@ class Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretInfo:
-    """What may be shown of a secret: its public `kid`, its age and its use. `ends_at` is None for the current one."""
+    """What may be shown of a secret: its public `kid`, its age and its use. `ends_at` is None for the current one.
+
+    `leaked_at` is when somebody first reported that it leaked.
+    """
 
     kid: str
     created_at: datetime
     ends_at: datetime | None
     last_used_at: datetime | None
     last_used_ip: str | None
+    leaked_at: datetime | None = None
     use_count: int
 
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from ..core.credits import ON_EXPIRY, REFILLS, ZONE_MAX
+from ..core.leaks import ON_LEAK
 from ..core.limits import COUNT_MAX, WINDOW_MAX
 from ..core.model import KEY_STATUSES
 from ..core.targets import URL_MAX
@@ -70,6 +71,9 @@ Reason = Annotated[str, Meta(max_length=500, pattern=_PROSE, examples=["left the
 Amount = Annotated[int, _told(minimum=1, maximum=COUNT_MAX, examples=[500])]
 HeldFor = Annotated[float, _told(minimum=1, maximum=30 * 86_400, description="In seconds.", examples=[600])]
 EventTypes = Annotated[list[str], Meta(max_length=100, description="Types or patterns."), _told(examples=[["key.*"]])]
+FoundAt = Annotated[
+    str, _told(maxLength=4096), Meta(description="Where it was found.", examples=["https://example.com/a.py"])
+]
 DeliveryStatus = Annotated[str, _told(enum=list(DELIVERY_STATUSES), examples=["failed"])]
 DryReplay = Annotated[bool, Meta(description="Only count what would be sent.")]
 AskedScopes = Annotated[
@@ -169,6 +173,11 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "name": Name,
     "never_allowed": Flag,
     "not_before": Moment,
+    "on_leak": Annotated[
+        str,
+        _told(enum=list(ON_LEAK), examples=["revoke"]),
+        Meta(description="What a leak report does to a key."),
+    ],
     "on_expiry": Annotated[
         str,
         _told(enum=list(ON_EXPIRY), examples=["free"]),
@@ -186,6 +195,7 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "self_rotation_allowed": Flag,
     "since": Moment,
     "slug": Slug,
+    "source": Annotated[str, _told(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$", examples=["scanner"])],
     "status": Status,
     "subject": _text(1, 200, examples=["key_01k9v5m0q2x8r7c4t6y3w1"]),
     "tag": _text(1, 200, examples=["billing"]),

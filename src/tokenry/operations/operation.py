@@ -31,10 +31,11 @@ class Reach(Enum):
     TENANT = "one tenant: its own operators, and those of the installation"
     INSTALLATION = "the installation: its operators only"
     SELF = "the presented key itself: any key"
+    HOLDER = "the credential in the body: anybody who holds it"
 
 
 class Rule(NamedTuple):
-    """What a caller needs: the reach, and a scope (none for the key itself)."""
+    """What a caller needs: the reach, and a scope (none for the key itself, and for the holder of a credential)."""
 
     reach: Reach
     scope: str | None = None
@@ -150,7 +151,9 @@ def of_noun(noun: str, path: str, scope: str) -> Callable[..., Operation]:
         verb, _, rest = request.partition(" ")
         reads = options.pop("reads", verb == "GET")
         reach = options.pop("reach", Reach.TENANT)
-        rule = Rule(reach, None if reach is Reach.SELF else f"tokenry:{scope}:{'read' if reads else 'write'}")
+        rule = Rule(
+            reach, None if reach in (Reach.SELF, Reach.HOLDER) else f"tokenry:{scope}:{'read' if reads else 'write'}"
+        )
         return Operation(f"{noun}.{call}", verb, path + rest, rule, method, answer, **options)
 
     return make

@@ -8,14 +8,39 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 from ..core.credits import CreditState, Hold
+from ..core.leaks import LeakReport
 from ..core.limits import LimitsTaken, LimitState
 from ..core.model import Entry, Event, Head, Role, SigningKey, UsageHour
 from ..core.webhooks import Delivery, Replay, Webhook
-from ..service import audit, events, key_credits, keys, limits, owners, roles, sessions, signing_keys, tenants, usage
+from ..service import (
+    audit,
+    events,
+    key_credits,
+    keys,
+    leaks,
+    limits,
+    owners,
+    roles,
+    sessions,
+    signing_keys,
+    tenants,
+    usage,
+)
 from ..service import webhooks as hooks
 from . import answers
 from .answers import items, page, record
-from .fields import ARGUMENTS, Amount, AskedScopes, Credential, DeliveryStatus, DryReplay, EventTypes, HeldFor, Line
+from .fields import (
+    ARGUMENTS,
+    Amount,
+    AskedScopes,
+    Credential,
+    DeliveryStatus,
+    DryReplay,
+    EventTypes,
+    FoundAt,
+    HeldFor,
+    Line,
+)
 from .operation import Operation, Reach, Rule, by_id, of_noun
 
 NOUNS: Final = {
@@ -32,6 +57,7 @@ NOUNS: Final = {
     "explain": "Why a credential is, or is not, accepted.",
     "usage": "How often keys were presented, by hour and code.",
     "audit": "What was done, by whom, and the proof that the record of it is whole.",
+    "leaks": "Credentials that were found where they should not be. Who holds one may report it.",
     "webhooks": "Endpoints that are told of events by signed requests, and what became of each delivery.",
     "events": "What happened. A reader who goes on after the last `sequence` misses nothing.",
 }
@@ -193,6 +219,15 @@ OPERATIONS: Final = by_id(
         _audit("check", "POST /check", audit.Audit.check, answers.AUDIT_REPORT, reads=True),
         _event("list", "GET", events.Events.list, page(record(Event))),
         _event("latest", "GET /latest", events.Events.latest, answers.SEQUENCE),
+        of_noun("leaks", "/v1/leaks", "")(
+            "report",
+            "POST",
+            leaks.Leaks.report,
+            record(LeakReport),
+            reach=Reach.HOLDER,
+            in_tenant=False,
+            types={"secret": Credential, "url": FoundAt},
+        ),
         _hook("list", "GET", _HOOKS.list, page(_webhook)),
         _hook("create", "POST", _HOOKS.create, answers.CREATED_WEBHOOK, status=201, types={"types": EventTypes}),
         _hook("get", "GET /{id}", _HOOKS.get, _webhook),

@@ -9,6 +9,8 @@ from typing import Any, Generic
 
 from tokenry.core import credits, fields, limits
 from tokenry.core.errors import Conflict, FieldError, NotFound, shown
+from tokenry.core.key_fields import pick
+from tokenry.core.leaks import ON_LEAK
 from tokenry.core.limits import Limit
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Tenant
 from tokenry.core.ports import Clash
@@ -22,6 +24,10 @@ _WRITE = "tokenry:tenants:write"
 _READ = "tokenry:tenants:read"
 _LIFE_MAX = timedelta(days=36_500)
 _FIXED = ("default", SYSTEM)
+_GIVEN = (
+    *("name", "prefix", "expires_in_default", "expires_in_max", "never_allowed", "self_rotation_allowed"),
+    *("default_limits", "shared_limits", "time_zone", "on_leak"),
+)
 
 
 class Tenants(Generic[B]):
@@ -47,6 +53,7 @@ class Tenants(Generic[B]):
         default_limits: Sequence[Limit | Mapping[str, object]] = (),
         shared_limits: Sequence[Limit | Mapping[str, object]] = (),
         time_zone: str = "UTC",
+        on_leak: str = "revoke",
         by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
         """Create a tenant; raise Conflict when the slug is taken.
@@ -55,20 +62,10 @@ class Tenants(Generic[B]):
         for ever only if `never_allowed`. With `self_rotation_allowed` a key may rotate itself. `default_limits` are the
         limits of each key that has none of its own and whose owner has no `default_limits`: each key is counted by
         itself. `shared_limits` are counted for all keys of the tenant together. `time_zone` is an IANA name: credits
-        are refilled at midnight there.
+        are refilled at midnight there. `on_leak` says what a leak report does to a key: `revoke` or `flag`.
         """
         errors: list[FieldError] = []
-        values = {
-            "name": slug if name is None else name,
-            "prefix": prefix,
-            "expires_in_default": expires_in_default,
-            "expires_in_max": expires_in_max,
-            "never_allowed": never_allowed,
-            "self_rotation_allowed": self_rotation_allowed,
-            "default_limits": default_limits,
-            "shared_limits": shared_limits,
-            "time_zone": time_zone,
-        }
+        values = {**pick(_GIVEN, locals()), "name": slug if name is None else name}
         slug = fields.slug("slug", slug, errors)
         clean = _read(values, errors)
         _check_lives(clean["expires_in_default"], clean["expires_in_max"], errors)
@@ -114,23 +111,14 @@ class Tenants(Generic[B]):
         default_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
         shared_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
         time_zone: str | NotGiven = NOT_GIVEN,
+        on_leak: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
         """Change what is given. Keys that exist keep their prefix and their expiry; changed limits count at once.
 
         Another `time_zone` counts from the next refill of each key on.
         """
-        asked = {
-            "name": name,
-            "prefix": prefix,
-            "expires_in_default": expires_in_default,
-            "expires_in_max": expires_in_max,
-            "never_allowed": never_allowed,
-            "self_rotation_allowed": self_rotation_allowed,
-            "default_limits": default_limits,
-            "shared_limits": shared_limits,
-            "time_zone": time_zone,
-        }
+        asked = pick(_GIVEN, locals())
         errors: list[FieldError] = []
         given = _read({name: value for name, value in asked.items() if value is not NOT_GIVEN}, errors)
         with self._change(slug, by) as change:
@@ -222,6 +210,10 @@ def _read(values: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]
             clean[field] = value
         elif field == "time_zone":
             clean[field] = credits.check_zone(field, value, errors)
+        elif field == "on_leak":
+            if value not in ON_LEAK:
+                errors.append(FieldError(field, "unknown", f"must be {' or '.join(ON_LEAK)}"))
+            clean[field] = value
         elif field in ("default_limits", "shared_limits"):
             clean[field] = limits.check_list(field, value, errors)
         else:

@@ -31,75 +31,22 @@ class RemembersTokens(Protocol):
     def put(self, text: str, token: Checked) -> None: ...
 
 
-class Tokens:
-    """The part of a verification that knows access tokens. Keys, and what is remembered of grants, it leaves alone."""
+class SignedTokens:
+    """Tells which tokens a good key of the right tenant has signed, whatever has become of what they hang on."""
 
     def __init__(
         self,
-        verifying: Verifying,
         signers: Signers,
         remembered: RemembersTokens,
         keyring: Callable[[], Keyring],
         now: Callable[[], int],
     ) -> None:
-        self._verifying = verifying
         self._signers = signers
         self._remembered = remembered
         self._keyring = keyring
         self._now = now
 
-    def answer(self, text: str, ask: Ask) -> Verdict | None:
-        """Answer from memory alone, or return None when something must be checked, looked up or leased."""
-        token = self._remembered.get(text)
-        if token is None:
-            return None
-        parent = self._verifying.known(token.parent_id)
-        if parent is None:
-            return None
-        ring = self._signers.ring_of(token.kid)
-        if ring is None or self._signers.verifier(ring, token.kid) is None:
-            return None
-        if not is_meant(token, ask):
-            return self._refuse(NOT_FOUND)
-        return self._verifying.answer_for(joined(token, parent), ask, token)
-
-    def steps(self, text: str, ask: Ask) -> Generator[Any, Any, Verdict]:
-        """Answer, yielding every wish that may have to wait."""
-        token = yield from self._check(text)
-        if token is None:
-            return self._refuse(MALFORMED)
-        parent = yield from self._verifying.find(token.parent_id)
-        if parent is None or not is_meant(token, ask):
-            return self._refuse(NOT_FOUND)
-        verdict: Verdict = yield from self._verifying.steps_for(joined(token, parent), ask, token)
-        return verdict
-
-    def explain_steps(self, text: str, ask: Ask) -> Generator[Any, Any, Explanation]:
-        """Evaluate every check and take nothing."""
-        token = yield from self._check(text)
-        if token is None:
-            return (yield from self._verifying.explained(None, ["malformed"], ask))
-        parent = yield from self._verifying.find(token.parent_id)
-        if parent is None:
-            return (yield from self._verifying.explained(None, ["not_found"], ask))
-        failed: list[VerifyCode] = [] if is_meant(token, ask) else ["not_found"]
-        audiences = ", ".join(map(shown, token.audience))
-        detail = f"the token is for the audience {audiences}, and not for {shown(ask.audience)}"
-        return (yield from self._verifying.explained(joined(token, parent), failed, ask, detail))
-
-    def offline_steps(self, text: str, ask: Ask, asked: object) -> Generator[Any, Any, OfflineVerdict]:
-        """Answer by signature, times and claims alone. A key, which says nothing by itself, is malformed here.
-
-        Raise Invalid unless `asked`, the caller's `offline=`, is a bool: "false" must not skip the database.
-        """
-        check_bool("offline", asked)
-        token = (yield from self._check(text)) if "." in text else None
-        if token is None:
-            return self._refuse(MALFORMED)
-        verdict = offline(token, ask, self._now())
-        return self._refuse(verdict) if isinstance(verdict, Refused) else verdict
-
-    def _check(self, text: str) -> Generator[Any, Any, Checked | None]:
+    def check(self, text: str) -> Generator[Any, Any, Checked | None]:
         """Return a token that a good key of the right tenant has signed."""
         token = self._remembered.get(text)
         parts = None
@@ -132,6 +79,72 @@ class Tokens:
     def _is_tagged(self, parts: jwt.Parts) -> bool:
         generations = self._keyring().generations
         return any([jwt.is_tagged(parts, generation.token_key) for generation in generations])  # noqa: C419 all, always
+
+
+class Tokens(SignedTokens):
+    """The part of a verification that knows access tokens. Keys, and what is remembered of grants, it leaves alone."""
+
+    def __init__(
+        self,
+        verifying: Verifying,
+        signers: Signers,
+        remembered: RemembersTokens,
+        keyring: Callable[[], Keyring],
+        now: Callable[[], int],
+    ) -> None:
+        super().__init__(signers, remembered, keyring, now)
+        self._verifying = verifying
+
+    def answer(self, text: str, ask: Ask) -> Verdict | None:
+        """Answer from memory alone, or return None when something must be checked, looked up or leased."""
+        token = self._remembered.get(text)
+        if token is None:
+            return None
+        parent = self._verifying.known(token.parent_id)
+        if parent is None:
+            return None
+        ring = self._signers.ring_of(token.kid)
+        if ring is None or self._signers.verifier(ring, token.kid) is None:
+            return None
+        if not is_meant(token, ask):
+            return self._refuse(NOT_FOUND)
+        return self._verifying.answer_for(joined(token, parent), ask, token)
+
+    def steps(self, text: str, ask: Ask) -> Generator[Any, Any, Verdict]:
+        """Answer, yielding every wish that may have to wait."""
+        token = yield from self.check(text)
+        if token is None:
+            return self._refuse(MALFORMED)
+        parent = yield from self._verifying.find(token.parent_id)
+        if parent is None or not is_meant(token, ask):
+            return self._refuse(NOT_FOUND)
+        verdict: Verdict = yield from self._verifying.steps_for(joined(token, parent), ask, token)
+        return verdict
+
+    def explain_steps(self, text: str, ask: Ask) -> Generator[Any, Any, Explanation]:
+        """Evaluate every check and take nothing."""
+        token = yield from self.check(text)
+        if token is None:
+            return (yield from self._verifying.explained(None, ["malformed"], ask))
+        parent = yield from self._verifying.find(token.parent_id)
+        if parent is None:
+            return (yield from self._verifying.explained(None, ["not_found"], ask))
+        failed: list[VerifyCode] = [] if is_meant(token, ask) else ["not_found"]
+        audiences = ", ".join(map(shown, token.audience))
+        detail = f"the token is for the audience {audiences}, and not for {shown(ask.audience)}"
+        return (yield from self._verifying.explained(joined(token, parent), failed, ask, detail))
+
+    def offline_steps(self, text: str, ask: Ask, asked: object) -> Generator[Any, Any, OfflineVerdict]:
+        """Answer by signature, times and claims alone. A key, which says nothing by itself, is malformed here.
+
+        Raise Invalid unless `asked`, the caller's `offline=`, is a bool: "false" must not skip the database.
+        """
+        check_bool("offline", asked)
+        token = (yield from self.check(text)) if "." in text else None
+        if token is None:
+            return self._refuse(MALFORMED)
+        verdict = offline(token, ask, self._now())
+        return self._refuse(verdict) if isinstance(verdict, Refused) else verdict
 
     def _refuse(self, refused: Refused) -> Refused:
         self._verifying.count_unknown(refused.code)

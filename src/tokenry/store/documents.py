@@ -61,7 +61,7 @@ class _Noted:
     def __init__(self) -> None:
         self.values: Facts = {}
         self.roles: list[str] = []
-        self.ends: list[tuple[int, int]] = []
+        self.ends: list[tuple[int, int | None]] = []
         self.versions = 0
 
     def applied(self, facts: Facts) -> Facts:
@@ -98,7 +98,7 @@ class Documents:
         self.change(tenant_id, key_id, row)
         self._of(tenant_id, key_id).roles.append(role)
 
-    def end(self, tenant_id: str, key_id: str, now: int, current_ends_at: int) -> None:
+    def end(self, tenant_id: str, key_id: str, now: int, current_ends_at: int | None) -> None:
         """Note that secrets of a key end, as `SecretRows.end` writes it."""
         self._of(tenant_id, key_id).ends.append((now, current_ends_at))
 

@@ -30,6 +30,7 @@ from .signing_keys import SigningKeyRows
 from .tables import idempotency, keyring_canary
 from .tenants import TenantRows
 from .usage import UsageRows
+from .watch import WatchRows
 from .webhooks import WebhookRows
 
 _ADVANCE = Fixed(
@@ -171,6 +172,10 @@ class SqlRows:
     @cached_property
     def idempotency(self) -> IdempotencyRows:
         return IdempotencyRows(self.connection)
+
+    @cached_property
+    def watch(self) -> WatchRows:
+        return WatchRows(self.connection)
 
     @cached_property
     def webhooks(self) -> WebhookRows:

@@ -41,6 +41,12 @@ _LOCK = Fixed(
     .order_by(secret.c.kid)
     .with_for_update()
 )
+_LEAKED = FixedWrite(
+    update(secret)
+    .where(secret.c.kid == bindparam("of_kid"), secret.c.leaked_at.is_(None))
+    .values(leaked_at=bindparam("at")),
+    *("of_kid", "at"),
+)
 _MOVE = (
     update(secret)
     .where(secret.c.kid == bindparam("of_kid"), secret.c.digest == bindparam("old"))
@@ -106,13 +112,18 @@ class SecretRows:
         ]
         _INSERT(self._connection, rows)
 
-    def end(self, tenant: Tenant, key_id: str, now: datetime, current_ends_at: datetime) -> None:
-        """End a secret that still had its grace at once, and the current one at `current_ends_at`."""
+    def end(self, tenant: Tenant, key_id: str, now: datetime, current_ends_at: datetime | None) -> None:
+        """End a secret that still had its grace at once, and the current one at `current_ends_at` (None: never)."""
         where = {"of_tenant": tenant.id, "of_key": key_id}
+        ends_at = None if current_ends_at is None else micros(current_ends_at)
         _LOCK(self._connection, **where)
         _END_OLDER(self._connection, {**where, "at": micros(now)})
-        _END_CURRENT(self._connection, {**where, "at": micros(current_ends_at)})
-        self._documents.end(tenant.id, key_id, micros(now), micros(current_ends_at))
+        _END_CURRENT(self._connection, {**where, "at": ends_at})
+        self._documents.end(tenant.id, key_id, micros(now), ends_at)
+
+    def mark_leaked(self, kid: str, now: datetime) -> bool:
+        """Note when a secret was first reported as leaked; return whether this is the first time."""
+        return _LEAKED(self._connection, {"of_kid": kid, "at": micros(now)}) == 1
 
     def find(self, kid: str) -> Row | None:
         """Return what a verification reads of a secret, as this transaction sees it."""

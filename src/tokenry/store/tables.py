@@ -33,6 +33,7 @@ from .columns import partial_index as _partial_index
 from .columns import serial as _serial
 from .columns import table as _table
 from .columns import words as _text
+from .watch_tables import notice as notice
 from .webhook_tables import delivery as delivery
 from .webhook_tables import endpoint as endpoint
 
@@ -51,6 +52,7 @@ tenant = _table(
     _text("shared_limits", "[]"),
     Column("limits_version", Integer, nullable=False, server_default="0"),
     _text("time_zone", "UTC"),
+    _text("on_leak", "revoke"),
     _at("created_at"),
 )
 
@@ -172,6 +174,7 @@ secret = _table(
     _at_or_null("ends_at"),
     _at_or_null("last_used_at"),
     Column("last_used_ip", Text, nullable=True),
+    _at_or_null("leaked_at"),
     _count("use_count"),
     Column("owner_id", _ident, nullable=True),
     Column("document", Text, nullable=True),

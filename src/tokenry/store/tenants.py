@@ -21,6 +21,7 @@ from .tables import (
     idempotency,
     key,
     limit_counter,
+    notice,
     owner,
     role,
     scope,
@@ -43,7 +44,7 @@ _LOCKED = {
 _BY_ID = Fixed(SELECT.where(tenant.c.id == bindparam("id")))
 _PAGE = SELECT.order_by(tenant.c.slug)
 _OF_TENANT = (
-    *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, idempotency),
+    *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, notice, idempotency),
     *(key, owner, role, scope, event, delivery, endpoint),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from tokenry.edge.problems import Failed, problem, refused
 from tokenry.groups import Groups
 from tokenry.operations import Reach, Rule
 from tokenry.tokenry import Tokenry
-from tokenry.types import KeyValid, NotFound, Refused, shown
+from tokenry.types import KeyValid, LeakReport, NotFound, Refused, shown
 
 from ..threads import verify
 from .gathering import Gatherer, Refresher, Writer
@@ -35,17 +36,25 @@ class Call:
     gatherer: Gatherer
     refresher: Refresher
     writer: Writer
-    valid: KeyValid
+    caller: KeyValid | None
     key_id: str
     ip: str | None
     request_id: str
     traceparent: str | None
     root: Groups | None = None
+    unknown: Callable[[], None] = lambda: None
+    """Count a credential in the body that is unknown, as a guess of the caller's address; raise Failed for too many."""
+
+    @property
+    def valid(self) -> KeyValid:
+        """The verdict of the caller's key. Only the report of a leak comes without a key, and asks for none."""
+        assert self.caller is not None
+        return self.caller
 
     @property
     def home(self) -> str:
         """The tenant of the caller's key."""
-        return grant_of(self.valid).tenant
+        return grant_of(self.caller).tenant if self.caller is not None else _DEFAULT
 
     @property
     def everywhere(self) -> bool:
@@ -66,8 +75,22 @@ class Call:
 
     def groups(self, tenant: str) -> Groups:
         """Return the groups in a tenant, as this caller."""
-        told = {"ip": self.ip, "request_id": self.request_id, "traceparent": self.traceparent}
-        return (self.root or self.tk).scoped(tenant=tenant, by=self.valid, **told)
+        return (self.root or self.tk).scoped(tenant=tenant, by=self.valid, **self._origin)
+
+    def report(self, **given: Any) -> LeakReport:
+        """Report a leaked credential; its holder needs no key for that.
+
+        Unknown ones are guesses, of which an address without a key has only so many.
+        """
+        groups = self.groups(self.home) if self.caller is not None else self.tk.scoped(**self._origin)
+        found = groups.leaks.report(**given)
+        if not found:
+            self.unknown()
+        return found
+
+    @property
+    def _origin(self) -> dict[str, Any]:
+        return {"ip": self.ip, "request_id": self.request_id, "traceparent": self.traceparent}
 
 
 class Callers:
@@ -82,22 +105,33 @@ class Callers:
     async def admit(self, scope: Scope, rule: Rule, request_id: str) -> Call:
         """Return the call of a request whose credential meets a rule; raise Failed otherwise."""
         presented = read_presented(texts(scope["headers"]))
-        if presented is None:
-            raise Failed(problem("credential_missing"))
-        if not isinstance(presented, Presented):
-            raise Failed(problem("credential_ambiguous"))
         state, peer = scope.get("state") or {}, scope["client"][0] if scope.get("client") else None
         ip = state["client"] if "client" in state else address_of(peer or "")
+        told, throttle = (ip, request_id, state.get("traceparent")), state.get("throttle")
+        parts = (self._tk, self._gatherer, self.refresher, self._writer)
+
+        def refuse(verdict: Refused) -> Failed:
+            judged = verdict if throttle is None else throttle.judged(verdict, ip or peer)
+            return Failed(refused(judged, [rule.scope] if rule.scope else ()))
+
+        def unknown() -> None:
+            failure = refuse(Refused("not_found"))
+            if failure.problem.code == "throttled":
+                raise failure
+
+        if presented is None:
+            if rule.reach is not Reach.HOLDER:
+                raise Failed(problem("credential_missing"))
+            return Call(*parts, None, "", *told, unknown=unknown)
+        if not isinstance(presented, Presented):
+            raise Failed(problem("credential_ambiguous"))
         verdict = await verify(self._tk, presented.text, **_ask(rule, presented.text, ip))
         if isinstance(verdict, Refused):
-            throttle = state.get("throttle")
-            told = verdict if throttle is None else throttle.judged(verdict, ip or peer)
-            raise Failed(refused(told, [rule.scope] if rule.scope else ()))
+            raise refuse(verdict)
         # A token is refused: it can neither end nor renew the key that it comes from.
         if not isinstance(verdict, KeyValid):
             raise Failed(refused(Refused("not_found")))
-        told = (ip, request_id, state.get("traceparent"))
-        call = Call(self._tk, self._gatherer, self.refresher, self._writer, verdict, grant_of(verdict).key_id, *told)
+        call = Call(*parts, verdict, grant_of(verdict).key_id, *told)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:
             raise Failed(problem("not_allowed", "This is for operators of the installation."))
         return call
@@ -108,7 +142,7 @@ def _ask(rule: Rule, text: str, ip: str | None) -> dict[str, Any]:
 
     About itself a key is asked without taking from its limits: one that is out of them may still be revoked.
     """
-    if rule.reach is Reach.SELF:
+    if rule.reach in (Reach.SELF, Reach.HOLDER):
         environment = OPERATOR_ENVIRONMENT if is_operators(text) else None
         return {"scopes": None, "environment": environment, "ip": ip, "cost": 0}
     return {"scopes": rule.scope, "environment": OPERATOR_ENVIRONMENT, "ip": ip, "cost": 1}

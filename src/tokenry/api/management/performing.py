@@ -150,6 +150,7 @@ _SPECIAL: Final[dict[str, Callable[[Call, str, Arguments], Any]]] = {
     "keys.issue_many": _issue_many,
     "keys.revoke_where": _revoke_where,
     "keys.update": _update,
+    "leaks.report": lambda call, slug, given: call.report(**given),
     "self.get": _self,
     "self.revoke": _self_revoke,
     "tenants.get": _get_tenant,

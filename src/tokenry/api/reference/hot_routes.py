@@ -43,9 +43,10 @@ _TENANT: Final = {
         "created_at": {"type": "string", "format": "date-time"},
         **{name: {"type": "array", "items": {"$ref": "#/components/schemas/Limit"}} for name in _OPTIONAL},
         "time_zone": {**_TEXT, "description": "Credits are refilled at midnight there."},
+        "on_leak": {**_TEXT, "enum": ["revoke", "flag"], "description": "What a leak report does to a key."},
     },
 }
-_TENANT["required"] = [name for name in _TENANT["properties"] if name not in (*_OPTIONAL, "time_zone")]
+_TENANT["required"] = [name for name in _TENANT["properties"] if name not in (*_OPTIONAL, "time_zone", "on_leak")]
 _VERDICT: Final = {
     "type": "object",
     "properties": {

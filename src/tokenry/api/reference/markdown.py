@@ -12,6 +12,7 @@ _FOR = {
     Reach.TENANT: "the tenant",
     Reach.INSTALLATION: "the installation",
     Reach.SELF: "the key itself",
+    Reach.HOLDER: "the credential in the body",
 }
 
 

@@ -81,12 +81,12 @@ def _dated(name: str, schema: dict[str, Any]) -> None:
 
 def _operation(one: Operation, schemas: dict[Any, dict[str, Any]], components: dict[str, Any]) -> dict[str, Any]:
     reach = one.rule.reach
-    policy = reach.value if reach is Reach.SELF else f"{one.rule.scope}; {reach.value}"
+    policy = reach.value if one.rule.scope is None else f"{one.rule.scope}; {reach.value}"
     found: dict[str, Any] = {
         "tags": [one.noun.replace("_", " ")],
         "operationId": one.id,
         "summary": one.about,
-        "security": [{"bearer": []}],
+        "security": [{"bearer": []}, *([{}] if reach is Reach.HOLDER else [])],
         "x-tokenry-policy": policy,
         "parameters": _parameters(one, components),
         "responses": _responses(one, schemas, components),

@@ -41,6 +41,7 @@ export interface TenantDocument {
   default_limits: Limit[];
   shared_limits: Limit[];
   time_zone: string;
+  on_leak: "flag" | "revoke";
 }
 
 /** At most `limit` requests in every window of `window_seconds`. */
@@ -138,7 +139,7 @@ export interface Key {
   credits: Credits | null;
 }
 
-/** What may be shown of a secret: its public `kid`, its age and its use. `ends_at` is None for the current one. */
+/** What may be shown of a secret: its public `kid`, its age and its use. `ends_at` is None for the current one. `leaked_at` is when somebody first reported that it leaked. */
 export interface SecretInfo {
   kid: string;
   created_at: string;
@@ -146,6 +147,7 @@ export interface SecretInfo {
   last_used_at: string | null;
   last_used_ip: string | null;
   use_count: number;
+  leaked_at: string | null;
 }
 
 /** What a key may use: `amount` credits, ever or again from each refill. `refill` is `"daily"` (at midnight), `"monthly"` (at midnight of `refill_day`, or of the last day of a shorter month), or None. Midnight is that of the tenant's time zone. With `shared=True` a process takes several credits from the database at once and spends them from memory: this is faster, and a process that is killed loses what it had taken, at most a hundredth of `amount`. */
@@ -448,6 +450,15 @@ export interface SequenceDocument {
   sequence: number;
 }
 
+/** What a leak report has led to. Truthy when the credential is one of this installation (`true_positive`). `action` says how things stand after the report: the key or session is `revoked`; the key is `flagged`; the secret has `ended` and opens nothing, while its key goes on; a derived token `expires` by itself within minutes; `none` for a credential that is unknown here. */
+export interface LeakReport {
+  label: "false_positive" | "true_positive";
+  action: "ended" | "expires" | "flagged" | "none" | "revoked";
+  kind: "key" | "session" | "token" | null;
+  tenant: string | null;
+  subject: string | null;
+}
+
 /** A page of a list. Pass `next_cursor` as `cursor` for the next; null on the last. */
 export interface PageOfWebhook {
   items: Webhook[];
@@ -568,6 +579,8 @@ export interface VerdictTenant {
   shared_limits?: Limit[];
   /** Credits are refilled at midnight there. */
   time_zone?: string;
+  /** What a leak report does to a key. */
+  on_leak?: "revoke" | "flag";
 }
 
 export interface TenantsListAsked {
@@ -593,6 +606,8 @@ export interface TenantsCreateAsked {
   shared_limits?: LimitBody[];
   /** An IANA name. Credits are refilled at midnight there. */
   time_zone?: string;
+  /** What a leak report does to a key. */
+  on_leak?: "revoke" | "flag";
 }
 
 export interface TenantsGetAsked {
@@ -617,6 +632,8 @@ export interface TenantsUpdateAsked {
   shared_limits?: LimitBody[];
   /** An IANA name. Credits are refilled at midnight there. */
   time_zone?: string;
+  /** What a leak report does to a key. */
+  on_leak?: "revoke" | "flag";
 }
 
 export interface TenantsDeleteAsked {
@@ -1127,6 +1144,13 @@ export interface EventsLatestAsked {
   tenant?: string;
 }
 
+export interface LeaksReportAsked {
+  secret: string;
+  source?: string;
+  /** Where it was found. */
+  url?: string;
+}
+
 export interface WebhooksListAsked {
   /** How many items a page has at most. */
   limit?: number;
@@ -1405,6 +1429,11 @@ export interface EventsCalls {
   latest(given?: EventsLatestAsked, options?: CallOptions): Promise<SequenceDocument>;
 }
 
+export interface LeaksCalls {
+  /** Report a leaked key, refresh token or access token of any tenant, and return what was done about it. */
+  report(given: LeaksReportAsked, options?: CallOptions): Promise<LeakReport>;
+}
+
 export interface WebhooksCalls {
   /** Return one page of endpoints, the oldest first. */
   list(given?: WebhooksListAsked, options?: CallOptions): Promise<PageOfWebhook>;
@@ -1444,6 +1473,7 @@ export interface Groups {
   readonly usage: UsageCalls;
   readonly audit: AuditCalls;
   readonly events: EventsCalls;
+  readonly leaks: LeaksCalls;
   readonly webhooks: WebhooksCalls;
   /** Evaluate every check for a credential and mark the first failure. */
   explain(given: ExplainAsked, options?: CallOptions): Promise<ExplanationDocument>;
@@ -1515,6 +1545,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "audit.check": "POST /v1/audit/check?tenant",
   "events.list": "GET /v1/events?tenant",
   "events.latest": "GET /v1/events/latest?tenant",
+  "leaks.report": "POST /v1/leaks",
   "webhooks.list": "GET /v1/webhooks?tenant",
   "webhooks.create": "POST /v1/webhooks?tenant",
   "webhooks.get": "GET /v1/webhooks/{id}?tenant",

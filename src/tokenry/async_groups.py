@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
 from functools import partial, wraps
-from typing import Any, Generic, ParamSpec
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from .awaited import awaited
+from .core.following import WAIT_MAX, follow_awaited
 from .core.holds import AsyncHeldCredits, HeldCredits, held
-from .core.model import NOT_GIVEN, NotGiven
+from .core.model import NOT_GIVEN, Event, NotGiven, Page
 from .core.walking import walked_awaited
 from .groups import Groups, Joined
 from .service.audit import Audit
@@ -24,10 +26,12 @@ from .service.sessions import Sessions
 from .service.signing_keys import SigningKeys
 from .service.tenants import Tenants
 from .service.usage import Usage
+from .service.waiting import waited_for
 from .service.webhooks import Webhooks
 
 Run = Callable[..., Awaitable[Any]]
 P = ParamSpec("P")
+G = TypeVar("G")
 
 
 class _Group:
@@ -156,11 +160,47 @@ class AsyncSigningKeys(_Group, Generic[B]):
     remove = awaited(SigningKeys[B].remove)
 
 
+class _waiting(awaited[P, Page[Event]]):
+    """The twin of `Events.list`, which keeps no thread while it waits."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[P, Awaitable[Page[Event]]]:
+        if instance is None:
+            return self  # type: ignore[return-value]
+        look = super().__get__(instance, owner)
+
+        async def call(*args: P.args, **kwargs: P.kwargs) -> Page[Event]:
+            wait = kwargs.get("wait")
+            if not (isinstance(wait, timedelta) and timedelta(0) < wait <= WAIT_MAX):
+                return await look(*args, **kwargs)
+            kwargs["wait"] = timedelta(0)
+            return await waited_for(instance._sync.subscribe, lambda: look(*args, **kwargs), wait)
+
+        return wraps(look)(call)
+
+
+class _following(Generic[P]):
+    """The twin of `Events.follow`."""
+
+    def __init__(self, method: Callable[Concatenate[G, P], Iterator[Event]]) -> None:
+        self.__wrapped__ = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[P, AsyncIterator[Event]]:
+        if instance is None:
+            return self  # type: ignore[return-value]
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Event]:
+            return follow_awaited(instance, **kwargs)
+
+        return wraps(instance._sync.follow)(call)
+
+
 class AsyncEvents(_Group, Generic[B]):
     """`Events`, awaited. Subscribers stay plain functions; they are called where the change ran."""
 
-    list = awaited(Events[B].list)
+    list = _waiting(Events[B].list)
     latest = awaited(Events[B].latest)
+    follow = _following(Events[B].follow)
     iterate = walked_awaited(Events[B].list)
     subscribe = awaited(Events[B].subscribe)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -82,6 +83,30 @@ def test_a_made_up_event_reaches_a_local_receiver(shell: Shell) -> None:
         receiver.answer = lambda number, body: 500
         assert "500" in shell("webhooks", "trigger", "key.revoked", "--forward-to", receiver.url, code=1).err
     shell("webhooks", "trigger", "no.such", "--forward-to", receiver.url, code=1)
+
+
+def test_events_are_shown_as_they_happen(ready: Shell) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tokenry.cli", "events", "--follow", "--json", "--type", "owner.*"],
+        cwd=ready.directory,
+        env=ready.environment | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        assert "as they happen" in process.stderr.readline()
+        ready("owners", "put", "late")
+        assert json.loads(process.stdout.readline())["subject"] == "late"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
 
 
 def test_events_from_now_on_are_forwarded_to_a_local_receiver(face: Shell) -> None:

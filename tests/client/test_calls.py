@@ -223,6 +223,9 @@ def test_what_happened_is_told(tk: Face) -> None:
     events = events[1:]
     assert isinstance(events[0], Event)
     assert tk.events.list(after=events[0].sequence, types=["key.*"]).items[0].id == events[1].id
+    followed = tk.events.follow(after=events[0].sequence, types=["key.*"], idle=timedelta(0))
+    assert next(followed).id == events[1].id
+    assert tk.events.list(after=tk.events.latest(), wait=timedelta(milliseconds=1)).items == ()
     entries = tk.audit.list(subject=key.id).items
     assert [entry.action for entry in entries] == ["key.revoked", "key.disabled", "key.issued"]
     assert tk.audit.check(head=tk.audit.head())
@@ -328,7 +331,9 @@ def test_every_call_of_the_library_is_there_under_the_same_name_without_an_actor
     names = [name for name in dir(theirs) if not name.startswith("_")]
     assert [name for name in names if not callable(getattr(ours, name, None))] == []
     borrowed = [name for name in names if hasattr(getattr(ours, name), "__wrapped__")]
-    assert set(names) - set(borrowed) <= {"subscribe", "cut", "seal", "seal_all", "iterate"}
+    assert set(names) - set(borrowed) <= {"subscribe", "cut", "seal", "seal_all", "iterate", "follow"}
+    if "follow" in names:
+        assert [*inspect.signature(ours.follow).parameters] == [*without_actor(theirs.follow).parameters]
     for name in borrowed:
         assert inspect.signature(getattr(ours, name)) == without_actor(getattr(theirs, name))
     assert hasattr(ours, "iterate") == hasattr(theirs, "iterate")
@@ -362,6 +367,8 @@ def test_the_asynchronous_client_answers_the_same(client: Client, key: str, toke
             assert [one.external_id for one in await tk.scoped(tenant=owner.tenant).owners.list(text="bob")] == ["bob"]
             assert (await tk.ready())["status"] == "ready"
             assert [one.external_id async for one in tk.owners.iterate(text="bob", limit=1)] == ["bob"]
+            told = [one.type async for one in tk.events.follow(after=0, idle=timedelta(0))]
+            assert told[-2:] == ["key.issued", "key.revoked"]
 
     asyncio.run(live())
     assert client.keys.list(owner="bob").items[0].status == "revoked"

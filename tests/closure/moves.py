@@ -238,6 +238,7 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "signing_keys.remove": [lambda m: m.tk.signing_keys.remove(m.tk.signing_keys.list()[-1].kid, by=m.by)],
     "events.list": [lambda m: m.tk.events.list(by=m.by)],
     "events.latest": [lambda m: m.tk.events.latest(by=m.by)],
+    "events.follow": [lambda m: [*m.tk.events.follow(after=0, idle=timedelta(0), by=m.by)]],
     "events.iterate": [lambda m: [*m.tk.events.iterate(by=m.by)]],
     "audit.list": [lambda m: m.tk.audit.list(by=m.by)],
     "audit.iterate": [lambda m: [*m.tk.audit.iterate(by=m.by)]],

@@ -53,6 +53,7 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "keys.purge": lambda tk, key, by: tk.keys.purge(expired_before=datetime(2026, 1, 1, tzinfo=UTC), **by),
     "events.list": lambda tk, key, by: tk.events.list(**by),
     "events.latest": lambda tk, key, by: tk.events.latest(**by),
+    "events.follow": lambda tk, key, by: tuple(tk.events.follow(after=0, idle=timedelta(0), **by)),
     "audit.list": lambda tk, key, by: tk.audit.list(**by),
     "audit.head": lambda tk, key, by: tk.audit.head(**by),
     "audit.check": lambda tk, key, by: tk.audit.check(**by),

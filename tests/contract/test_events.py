@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -52,6 +53,32 @@ def test_events_are_filtered_by_type(tk: Any, issue: Issue) -> None:
     for after in (-1, None, "0", True, 1.5):
         with pytest.raises(Invalid):
             tk.events.list(after=after)
+
+
+def test_a_reader_waits_for_an_event_and_no_longer(tk: Any, installation: Installation, ada: Owner) -> None:
+    engine = tk.thing._sync if installation.face == "async" else tk
+    last = tk.events.latest()
+    writer = threading.Thread(target=engine.owners.put, args=("late",))
+    writer.start()
+    page = tk.events.list(after=last, wait=timedelta(minutes=1))
+    writer.join()
+    assert [event.subject for event in page] == ["late"]
+    assert tk.events.list(after=page.items[-1].sequence, wait=timedelta(milliseconds=1)).items == ()
+    for wait in (timedelta(minutes=2), timedelta(seconds=-1), 5, None):
+        with pytest.raises(Invalid):
+            tk.events.list(wait=wait)
+
+
+def test_events_are_followed_each_once_until_nothing_comes(tk: Any, ada: Owner) -> None:
+    for number in range(230):
+        tk.owners.put(f"o{number}")
+    tk.tenants.update("default", name="Changed")
+    followed = list(tk.events.follow(after=0, idle=timedelta(0)))
+    assert [event.id for event in followed] == [event.id for event in tk.events.iterate()]
+    assert [one.type for one in tk.events.follow(after=0, types=["tenant.*"], idle=timedelta(0))] == ["tenant.updated"]
+    assert list(tk.events.follow(idle=timedelta(milliseconds=1))) == [], "by default from now on"
+    with pytest.raises(Invalid):
+        tk.events.follow(idle=5)
 
 
 def test_events_of_a_tenant_stay_in_it(tk: Any, acme: str, ada: Owner) -> None:

@@ -5,7 +5,7 @@ from typing import Literal, assert_type
 
 from tokenry import AsyncTokenry, KeyValid, Refused, SessionValid, Tokenry, TokenValid
 from tokenry.client import AsyncClient, Client
-from tokenry.types import Key, OfflineValid, Owner, RefusalCode, Session
+from tokenry.types import Event, Key, OfflineValid, Owner, RefusalCode, Session
 
 
 def verified(tk: Tokenry | Client) -> None:
@@ -40,7 +40,9 @@ async def awaited(tk: AsyncTokenry, client: AsyncClient) -> None:
 def walked(tk: Tokenry | Client) -> None:
     assert_type(tk.keys.iterate(owner="ada"), Iterator[Key])
     assert_type(tk.owners.iterate(text="a"), Iterator[Owner])
+    assert_type(tk.events.follow(types=["key.*"]), Iterator[Event])
 
 
 async def walked_awaited(tk: AsyncTokenry | AsyncClient) -> None:
     assert_type(tk.sessions.iterate(), AsyncIterator[Session])
+    assert_type(tk.events.follow(types=["key.*"]), AsyncIterator[Event])

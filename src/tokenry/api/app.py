@@ -7,6 +7,7 @@ import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from tokenry.aio import AsyncTokenry
 from tokenry.edge import Engine, Proxies, Throttle
@@ -21,7 +22,7 @@ from .hot.request import Answer, Does, Request, Step, Wish, own_query
 from .hot.sending import Outbox
 from .hot.turns import Turns
 from .hot.verify import ADMITTED, Hot
-from .management import Callers, Management
+from .management import Arrivals, Callers, Management
 from .oauth.endpoints import OAuth
 from .process.counters import Counters
 from .process.logs import AccessLog, begin_request
@@ -50,12 +51,14 @@ class Served:
     proxies: Proxies = field(init=False)
     throttle: Throttle = field(init=False)
     hot: Hot = field(init=False)
+    arrivals: Arrivals = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.settings
         self.access = AccessLog(settings.access_log_share)
         self.engine = Engine(self.tk)
         self.sync = self.engine.sync
+        self.arrivals = Arrivals(self.sync)
         self.proxies = Proxies(settings.trusted_proxies)
         self.throttle = Throttle(self.engine.now, most=settings.failures_max, seconds=settings.failures_window_seconds)
         self.hot = Hot(self.engine, settings, self.counters, self.throttle)
@@ -93,7 +96,11 @@ class Served:
 def create_app(served: Served, operations: App | None = None) -> App:
     """Return the application of a server; `operations` answers `/healthz`, `/readyz` and `/metrics`, if given."""
     callers = Callers(served.sync)
-    rest = Management(served.sync, callers, lambda told: with_oauth(with_hot(told, operations=operations is not None)))
+
+    def add(told: dict[str, Any]) -> dict[str, Any]:
+        return with_oauth(with_hot(told, operations=operations is not None))
+
+    rest = Management(served.sync, callers, add, served.arrivals)
     return Application(served, rest, OAuth(served.sync, callers.refresher, served.engine.now), operations)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +12,6 @@ from .webhooks import Full, Types
 
 if TYPE_CHECKING:
     from tokenry.types import Attempt, Event
-
-_PAUSE_SECONDS = 1.0
 
 To = Annotated[str, typer.Option("--forward-to", metavar="URL", help="Your receiver: http://localhost:3000/hook.")]
 
@@ -34,23 +31,18 @@ def listen(
 ) -> None:
     """Forward events from now on to a local receiver, signed with a secret that is shown first; Ctrl-C ends it.
 
-    It reads events as `events.list` does, so it needs no endpoint and nothing that can be reached from outside.
+    It follows events as `tokenry events --follow` does: it needs no endpoint and nothing that is reached from outside.
     """
     from tokenry.webhooks import Forwarder
 
     forwarder = Forwarder(to, include="object" if full else None)
     with call.managing(tenant) as tk:
-        last = tk.events.latest()
+        last = tk.events.latest()  # before the secret is shown: what happens after that is forwarded
         call.out.say(f"events go to {to}; give the receiver this secret:")
         call.out.document({"secret": forwarder.secret}) if call.out.json else call.out.text(forwarder.secret)
         try:
-            while True:
-                page = tk.events.list(after=last, types=types or None)
-                for event in page:
-                    _told(call, event, forwarder.send(event))
-                    last = event.sequence
-                if not page.items:
-                    time.sleep(_PAUSE_SECONDS)
+            for event in tk.events.follow(after=last, types=types or None):
+                _told(call, event, forwarder.send(event))
         except KeyboardInterrupt:
             call.out.say("no more events are forwarded")
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,18 +40,29 @@ def usage(
 
 def events(
     call: Call,
-    after: Annotated[int, typer.Option("--after", metavar="SEQUENCE", help="Only what came after this one.")] = 0,
+    after: Annotated[
+        int | None, typer.Option("--after", metavar="SEQUENCE", help="Only what came after this one.")
+    ] = None,
     type: Annotated[
         list[str] | None, typer.Option("--type", metavar="TYPE", help="Only these: key.revoked, key.*; repeatable.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="COUNT", help="How many at most, 1 to 100.")] = 100,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show events as they happen, from now on or --after, until Ctrl-C.")
+    ] = False,
     tenant: TenantOption = None,
 ) -> None:
-    """Show what happened, the oldest first. Who goes on with --after and the last sequence misses nothing."""
+    """Show what happened, the oldest first. Go on with --after and the last sequence to miss nothing.
+
+    With --follow and --json each event is a document: one line where stdout is no terminal.
+    """
+    if follow:
+        _follow(call, after, type, tenant)
+        return
     with call.managing(tenant) as tk:
-        found = tk.events.list(after=after, types=type or None, limit=limit)
+        found = tk.events.list(after=after or 0, types=type or None, limit=limit)
     if call.out.json:
-        last = found.items[-1].sequence if found.items else after
+        last = found.items[-1].sequence if found.items else after or 0
         call.out.document({"events": document(found.items), "after": last, "next_cursor": found.next_cursor})
     elif found.items:
         call.out.table(("sequence", "at", "event", "subject", "actor"), [_row(event) for event in found])
@@ -58,6 +70,15 @@ def events(
             call.out.say(f"there are more: --after {found.items[-1].sequence}")
     else:
         call.out.say("there are no such events")
+
+
+def _follow(call: Call, after: int | None, types: list[str] | None, tenant: str | None) -> None:
+    with call.managing(tenant) as tk:
+        last = tk.events.latest() if after is None else after
+        call.out.say("events are shown as they happen; Ctrl-C ends it")
+        with suppress(KeyboardInterrupt):
+            for event in tk.events.follow(after=last, types=types or None):
+                call.out.document(document(event)) if call.out.json else call.out.text("  ".join(_row(event)))
 
 
 def register(app: typer.Typer) -> None:

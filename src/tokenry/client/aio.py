@@ -48,7 +48,7 @@ class _Later(Client):
         http, request_error = self._http(), httpx2().RequestError
         with self._tracing.sent(sending, self._traceparent) as outgoing:
             try:
-                answer = answered(await http.request(**request(sending, outgoing.headers)))
+                answer = answered(await http.request(**request(sending, outgoing.headers, self._timeout)))
             except request_error as error:
                 answer = Answer(failure=type(error).__name__)
             outgoing.answered(answer.status, answer.failure)

@@ -114,7 +114,10 @@ class call:
         if operation.reads_query:
             query |= {name: _in_url(name, value) for name, value in fields.items() if value is not None}
             body = None
-        return Sending(operation.verb, path, query, body, headers, operation.answer.read, route=operation.path)
+        wait = float(fields.get("wait") or 0)
+        return Sending(
+            operation.verb, path, query, body, headers, operation.answer.read, route=operation.path, wait=wait
+        )
 
 
 class reserving(call):

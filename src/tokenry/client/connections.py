@@ -33,7 +33,7 @@ def httpx2() -> Any:
     return httpx2
 
 
-def request(sending: Sending, headers: Mapping[str, str]) -> dict[str, Any]:
+def request(sending: Sending, headers: Mapping[str, str], timeout: float) -> dict[str, Any]:
     return {
         "method": sending.method,
         "url": sending.path,
@@ -41,6 +41,7 @@ def request(sending: Sending, headers: Mapping[str, str]) -> dict[str, Any]:
         "json": sending.body,
         "data": sending.form,
         "headers": {**sending.headers, **headers},
+        "timeout": timeout + sending.wait,
     }
 
 

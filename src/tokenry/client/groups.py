@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
 from ..core.errors import ConfigError
-from ..core.model import Issued, Key
+from ..core.following import follow, follow_awaited
+from ..core.model import NOT_GIVEN, Issued, Key, NotGiven
+from ..core.walking import walk
 from ..operations import NOUNS, OPERATIONS
 from .calls import Group, call, iterate, reserving
 
@@ -14,9 +17,22 @@ from .calls import Group, call, iterate, reserving
 class Events(Group):
     """What happened in a tenant."""
 
+    def follow(
+        self,
+        *,
+        after: int | None = None,
+        types: Sequence[str] | None = None,
+        idle: timedelta | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+    ) -> Any:
+        """Yield events as they are committed, each once, the oldest first; see `Events.follow` of the library."""
+        where = {} if tenant is NOT_GIVEN else {"tenant": tenant}
+        begin = follow if self._walk is walk else follow_awaited
+        return begin(self, after=after, types=types, idle=idle, **where)
+
     def subscribe(self, *args: Any, **kwargs: Any) -> Any:
         """Raise ConfigError: subscribers hear of their own process only."""
-        raise ConfigError("a client is told of no events: go on from the last sequence with events.list(after=…)")
+        raise ConfigError("a client is told of no events: follow them with events.follow()")
 
 
 class Audit(Group):

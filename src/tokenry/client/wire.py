@@ -20,7 +20,8 @@ _AGAIN = frozenset((429, 502, 503, 504))
 class Sending:
     """A request. `repeatable` says that sending it twice does what sending it once does.
 
-    `route` is the path with the names of its arguments in place of their values.
+    `route` is the path with the names of its arguments in place of their values. `wait` is for how many seconds the
+    server may wait before it answers.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Sending:
     form: Mapping[str, Any] | None = field(default=None, repr=False)
     fail: Callable[[int, Any, Mapping[str, str]], TokenryError] | None = None
     route: str = ""
+    wait: float = 0.0
 
     @property
     def operation(self) -> str:

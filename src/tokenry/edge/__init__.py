@@ -50,7 +50,7 @@ from ..store import open as stores
 from .pursuit import Lookup, Pursuit, Then
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..aio import AsyncTokenry
     from ..core.verdict import Taken, Valid, Verdict
@@ -175,6 +175,17 @@ def reads_at_once(tk: Tokenry) -> bool:
     return stores.finds_inline(tk._database) and not stores.is_busy(tk._database)
 
 
+def is_alone(tk: Tokenry) -> bool:
+    """Tell whether no other process can write to the database."""
+    return bool(tk._database.alone)
+
+
+def commits_by_others(tk: Tokenry) -> Callable[[], object] | None:
+    """Return a quick call whose answer changes when another process commits; None where nothing tells of that."""
+    signal = stores.signal_of(tk._database)
+    return None if signal is None else signal.version
+
+
 def from_memory(tk: Tokenry, text: str, ask: Ask) -> Verdict | None:
     """Answer at once from memory, or return None, having counted and taken nothing."""
     return tk._verifying.answer(text, ask)
@@ -292,6 +303,7 @@ __all__ = [
     "bounded",
     "challenge",
     "changes_together",
+    "commits_by_others",
     "confined_to",
     "cookie_counts",
     "credit_fields",
@@ -299,6 +311,7 @@ __all__ = [
     "exchanges_at_once",
     "from_memory",
     "grant_of",
+    "is_alone",
     "is_cookie_name",
     "is_foreign",
     "is_inline",

@@ -212,6 +212,9 @@ ARGUMENTS: Final[dict[str, Any]] = {
     ],
     "until": Moment,
     "url": Annotated[str, _told(minLength=1, maxLength=URL_MAX, examples=["https://example.com/hooks"])],
+    "wait": Annotated[
+        float, Meta(ge=0, le=60, description="How many seconds to wait while there is none.", examples=[30])
+    ],
     "within": Within,
 }
 """The type of every argument by its name in the library."""
@@ -227,7 +230,9 @@ PATHS: Final[dict[str, tuple[str, str]]] = {
 }
 """The description and an example of every part of a path."""
 
-LENGTHS: Final = frozenset(("expires_in", "expires_in_default", "expires_in_max", "expiring_within", "grace", "within"))
+LENGTHS: Final = frozenset(
+    ("expires_in", "expires_in_default", "expires_in_max", "expiring_within", "grace", "wait", "within")
+)
 """The arguments that are lengths of time: on the wire each is a number, and its name ends in `_seconds`."""
 
 

@@ -47,6 +47,7 @@ class Operation:
 
     Names in the braces of `path` are arguments of the call. The others are the query of GET and DELETE, else the body;
     the parameter names of `method` are their names, and `types` says where a name has another type than elsewhere.
+    One that `streams` also answers with server-sent events, and may `wait`.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Operation:
     defaults: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     summary: str = ""
     in_tenant: bool = True
+    streams: bool = False
     deprecated: Deprecated | None = None
 
     @property

@@ -217,7 +217,7 @@ OPERATIONS: Final = by_id(
         _audit("list", "GET", audit.Audit.list, page(record(Entry))),
         _audit("head", "GET /head", audit.Audit.head, record(Head)),
         _audit("check", "POST /check", audit.Audit.check, answers.AUDIT_REPORT, reads=True),
-        _event("list", "GET", events.Events.list, page(record(Event))),
+        _event("list", "GET", events.Events.list, page(record(Event)), renames={"wait": "wait"}, streams=True),
         _event("latest", "GET /latest", events.Events.latest, answers.SEQUENCE),
         of_noun("leaks", "/v1/leaks", "")(
             "report",

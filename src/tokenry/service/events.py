@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from functools import partial
 from typing import Generic, TypeAlias
 
 from tokenry.core import fields
 from tokenry.core.errors import Invalid, shown
 from tokenry.core.events import EVENT_TYPES, matches
+from tokenry.core.following import WAIT_MAX, follow
 from tokenry.core.lists import is_list
 from tokenry.core.model import NOT_GIVEN, Event, NotGiven, Page
 from tokenry.core.walking import walked
 
 from .context import B, Context
 from .paging import page, place_of
+from .waiting import waited
 
 _PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _log = logging.getLogger("tokenry.events")
@@ -64,13 +68,29 @@ class Events(Generic[B]):
         types: Sequence[str] | None = None,
         limit: int = 100,
         cursor: str | None = None,
+        wait: timedelta = timedelta(0),
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> Page[Event]:
         """Return one page of events after a sequence number, the oldest first.
 
-        To hear of later events, go on with `after=` and the last sequence that you have seen: none is missed.
+        To hear of later events, go on with `after=` and the last sequence that you have seen: none is missed. While
+        there is none, the call waits for up to `wait` (a minute at most) before it returns an empty page.
         """
+        if not isinstance(wait, timedelta) or not timedelta(0) <= wait <= WAIT_MAX:
+            raise Invalid.one("wait", "out_of_range", "wait is a length of time, a minute at most")
+        look = partial(self._page, after, types, limit, cursor, tenant, by)
+        return waited(self.subscribe, look, wait) if wait else look()
+
+    def _page(
+        self,
+        after: int,
+        types: Sequence[str] | None,
+        limit: int,
+        cursor: str | None,
+        tenant: str | NotGiven,
+        by: B | NotGiven,
+    ) -> Page[Event]:
         limit, place = fields.limit_of_page(limit), place_of("event", cursor, _PLACE.fullmatch)
         if not isinstance(after, int) or isinstance(after, bool) or not 0 <= after < 1 << 63:
             raise Invalid.one("after", "out_of_range", "after is the sequence of the last event you have seen, or 0")
@@ -89,6 +109,22 @@ class Events(Generic[B]):
         with self._context.reading(tenant, by) as scene:
             scene.actor.must("tokenry:events:read", "reading events")
             return scene.rows.events.latest(scene.tenant)
+
+    def follow(
+        self,
+        *,
+        after: int | None = None,
+        types: Sequence[str] | None = None,
+        idle: timedelta | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
+    ) -> Iterator[Event]:
+        """Yield events as they are committed, by any process; each once, the oldest first.
+
+        It begins after the sequence `after`, by default with what happens from now on. It ends when nothing has come
+        for the time `idle`, by default never. After an error go on with the last sequence that you have seen.
+        """
+        return follow(self, after=after, types=types, idle=idle, tenant=tenant, by=by)
 
     def subscribe(self, fn: Subscriber, *, types: Sequence[str] = ("*",)) -> Callable[[], None]:
         """Call `fn(event)` in this process after every commit of a matching event; return how to stop that.

@@ -97,6 +97,8 @@ def conform(server: Server, id: str, credential: Any) -> None:
     )
     @given(case=server.operations[id].as_strategy())
     def check(case: Any) -> None:
+        if "wait" in (case.query or {}):
+            case.query["wait"] = 0.001  # nobody is kept waiting for an event that never comes
         headers = {"Authorization": f"Bearer {credential()}"}
         case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
 

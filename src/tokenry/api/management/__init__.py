@@ -1,6 +1,7 @@
 """The management API: every operation of the table, as one ASGI application."""
 
 from .app import Management
+from .arrivals import Arrivals
 from .callers import Callers
 
-__all__ = ["Callers", "Management"]
+__all__ = ["Arrivals", "Callers", "Management"]

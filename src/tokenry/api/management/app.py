@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
@@ -14,7 +14,7 @@ from tokenry.edge.asgi import Fields, Receive, Scope, Send, live, raw, read_body
 from tokenry.edge.problems import MEDIA_TYPE, Problem
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.tokenry import Tokenry
-from tokenry.types import CreditState, Issued, Key
+from tokenry.types import CreditState, Issued, Key, NotAllowed
 
 from .. import problems
 from ..bodies import check_kind, decoded
@@ -22,7 +22,9 @@ from ..reference.openapi import document
 from ..reference.site import LARGE, Page, Site
 from ..routes import SMALL_MAX
 from ..threads import in_thread
-from .callers import Callers
+from .arrivals import Arrivals
+from .callers import Call, Callers
+from .following import Admit, Stream, long_poll, waits, wants_stream
 from .performing import perform
 from .reading import Reader, named_tenant, read_query
 from .routing import Router, check_path
@@ -46,9 +48,16 @@ class Answered(NamedTuple):
 class Management:
     """Answers `/v1`, `/docs` and `/openapi.json`, but for the hot routes."""
 
-    def __init__(self, tk: Tokenry, callers: Callers, add: Add = lambda document: document) -> None:
+    def __init__(
+        self,
+        tk: Tokenry,
+        callers: Callers,
+        add: Add = lambda document: document,
+        arrivals: Arrivals | None = None,
+    ) -> None:
         """Serve an installation; `add` puts the routes of others into the OpenAPI document."""
         self._add = add
+        self._arrivals = arrivals or Arrivals(tk)
         self._callers = callers
         self._router = Router(OPERATIONS.values())
         self._readers = {one.id: Reader(one) for one in OPERATIONS.values()}
@@ -65,7 +74,12 @@ class Management:
         if page is not None:
             answered = Answered(200, page.kind, page.body, list(page.fields))
         else:
-            answered = await self._answer(scope, receive, request_id)
+            found = await self._answer(scope, receive, request_id)
+            if isinstance(found, Stream):
+                rule = OPERATIONS["events.list"].rule
+                await found(send, request_id, partial(self._callers.admit, scope, rule, request_id))
+                return
+            answered = found
         await _send(send, answered, request_id, is_head=scope["method"] == "HEAD")
 
     async def _page(self, path: str) -> Page | None:
@@ -82,7 +96,7 @@ class Management:
     def _document(self) -> dict[str, Any]:
         return self._add(document())
 
-    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answered:
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answered | Stream:
         operation: Operation | None = None
         try:
             raw = scope.get("raw_path") or quote(scope["path"]).encode()
@@ -99,7 +113,13 @@ class Management:
             query = read_query(scope["query_string"])
             slug = call.tenant(named_tenant(query)) if operation.in_tenant else call.home
             given = await _beside(len(body), self._readers[operation.id].arguments, query, found, headers)
-            result = await perform(operation, call, slug, {**in_path, **given})
+            if waits(operation, given, headers):
+                admit = partial(self._callers.admit, scope, operation.rule, request_id)
+                result = await self._waited(call, slug, given, headers, receive, admit)
+                if isinstance(result, Stream):
+                    return result
+            else:
+                result = await perform(operation, call, slug, {**in_path, **given})
             answered = _written(operation, result)
         except Exception as error:
             name = operation.wire_name if operation is not None else str
@@ -107,6 +127,18 @@ class Management:
         if operation is not None and operation.deprecated is not None:
             answered.fields.extend(operation.deprecated.fields)
         return answered
+
+    async def _waited(
+        self, call: Call, slug: str, given: dict[str, Any], headers: Fields, receive: Receive, admit: Admit
+    ) -> Any:
+        """Return what a request for events gets that waits for them."""
+        if wants_stream(headers):
+            return await Stream.open(self._arrivals, call, slug, given, headers, receive)
+        try:
+            return await long_poll(self._arrivals, call, slug, given, receive)
+        except NotAllowed:
+            await admit()  # which says why, when the key has ended meanwhile
+            raise
 
 
 def _written(operation: Operation, result: Any) -> Answered:

@@ -54,6 +54,7 @@ class Metrics:
         connections: Callable[[], int] = lambda: 0,
         ready: Callable[[], Awaitable[str]],
         fence: Callable[[], FenceState | None] = lambda: None,
+        waiting: Callable[[], int] = lambda: 0,
         worker: int = 0,
         workers: int = 1,
         meeting: Path | None = None,
@@ -62,6 +63,7 @@ class Metrics:
         self._connections = connections
         self._ready = ready
         self._fence = fence
+        self._waiting = waiting
         self._worker = worker
         self._siblings = [slot for slot in range(workers) if slot != worker]
         self._meeting = meeting
@@ -92,6 +94,7 @@ class Metrics:
             yield Family(f"tokenry_{name}", "counter", about, [Sample({}, count)])
         for name, about, value in (
             ("connections", "Connections that are open.", self._connections()),
+            ("waiting", "Requests that wait for events.", self._waiting()),
             ("ready", "1 when the database answers in time.", int(ready)),
         ):
             yield Family(f"tokenry_{name}", "gauge", about, [Sample({}, value)])

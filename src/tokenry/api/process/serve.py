@@ -82,12 +82,13 @@ async def _serve(
     engine = dataclasses.replace(installation.settings, exclusive=alone, background=True, worker=delivers)
     async with AsyncTokenry(installation.database_url, keyring=installation.keyring, settings=engine) as tk:
         served, readiness = Served(tk, settings), Readiness(tk)
-        server = Server(config, settings, readiness, sockets, started)
+        server = Server(config, settings, readiness, sockets, started, served.arrivals.end)
         metrics = Metrics(
             served.counters,
             connections=lambda: len(server.server_state.connections),
             ready=readiness,
             fence=readiness.fence,
+            waiting=lambda: served.arrivals.count,
             worker=place.worker,
             workers=settings.workers,
             meeting=place.meeting,
@@ -129,6 +130,7 @@ class Server(uvicorn.Server):
         readiness: Readiness,
         sockets: Sequence[socket.socket],
         started: Callable[[], None],
+        ending: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._settings = settings
@@ -136,6 +138,7 @@ class Server(uvicorn.Server):
         self._listeners = list(sockets)
         self._queues = [listener.dup() for listener in sockets]
         self._tell_started = started
+        self._ending = ending
         self._doors: list[Door] = []
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -178,6 +181,7 @@ class Server(uvicorn.Server):
         """
         log.info("shutting down", connections=len(self.server_state.connections))
         self._readiness.draining = True
+        self._ending()
         if self._settings.workers == 1:  # else the parent does it: the others go on listening when one of them ends
             turn_away(self._listeners)
         await asyncio.sleep(_ARRIVING_SECONDS)

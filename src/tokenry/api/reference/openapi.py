@@ -124,6 +124,12 @@ def _parameters(one: Operation, components: dict[str, Any]) -> list[dict[str, An
         about = "The slug of the tenant. By default the caller's own; for operators of the installation `default`."
         schema = {**msgspec.json.schema(Slug), "minLength": 1, "maxLength": 63}
         found.append({"name": "tenant", "in": "query", "required": False, "description": about, "schema": schema})
+    if one.streams:
+        about = "Where a stream goes on: the `id` of the last message that you have."
+        schema = {"type": "string", "pattern": "^[0-9]{1,18}$"}
+        found.append(
+            {"name": "Last-Event-ID", "in": "header", "required": False, "description": about, "schema": schema}
+        )
     for name, header in one.headers.items():
         found.append({"name": header, "in": "header", "required": False, **_HEADERS[name]})
     return found
@@ -134,6 +140,10 @@ def _responses(one: Operation, schemas: dict[Any, dict[str, Any]], components: d
     if one.answer.kind is not None:
         schema = schemas[one.answer.kind]
         good["content"] = {"application/json": {"schema": schema, "example": example(schema, components)}}
+    if one.streams:
+        about = "Server-sent events, one for each item, for `Accept: text/event-stream`. `id` is the sequence."
+        shape = {"type": "string", "description": about}
+        good["content"]["text/event-stream"] = {"schema": shape, "example": 'id: 1235\ndata: {"sequence":1235,…}\n\n'}
     changes = not one.rule.scope or one.rule.scope.endswith(":write")
     more = () if one.reads_query and one.verb == "GET" else _CHANGING if changes else _ASKING
     codes = sorted({*_ALWAYS, *more, *((412,) if "if_version" in one.headers else ())})

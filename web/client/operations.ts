@@ -1135,8 +1135,12 @@ export interface EventsListAsked {
   limit?: number;
   /** `next_cursor` of the page before. */
   cursor?: string;
+  /** How many seconds to wait while there is none. */
+  wait?: number;
   /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
   tenant?: string;
+  /** Where a stream goes on: the `id` of the last message that you have. */
+  Last-Event-ID?: string;
 }
 
 export interface EventsLatestAsked {

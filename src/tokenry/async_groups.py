@@ -16,6 +16,7 @@ from .groups import Groups, Joined
 from .service.audit import Audit
 from .service.context import B, By
 from .service.events import Events
+from .service.imports import Imports
 from .service.key_credits import KeyCredits
 from .service.keys import Keys
 from .service.leaks import Leaks
@@ -103,6 +104,12 @@ class AsyncKeys(_Group, Generic[B]):
     revoke_where = awaited(Keys[B].revoke_where)
     delete = awaited(Keys[B].delete)
     purge = awaited(Keys[B].purge)
+
+
+class AsyncImports(_Group, Generic[B]):
+    """`Imports`, awaited."""
+
+    run = awaited(Imports[B].run)
 
 
 class _reserving(awaited[P, HeldCredits]):
@@ -257,6 +264,7 @@ class AsyncGroups:
         self.roles: AsyncRoles[By] = AsyncRoles(sync.roles, run)
         self.scopes: AsyncScopes[By] = AsyncScopes(sync.scopes, run)
         self.keys: AsyncKeys[By] = AsyncKeys(sync.keys, run)
+        self.imports: AsyncImports[By] = AsyncImports(sync.imports, run)
         self.limits: AsyncLimits[By] = AsyncLimits(sync.limits, run)
         self.credits: AsyncKeyCredits[By] = AsyncKeyCredits(sync.credits, run)
         self.sessions: AsyncSessions[By] = AsyncSessions(sync.sessions, run)

@@ -12,6 +12,7 @@ from .service.acting import check_by
 from .service.audit import Audit
 from .service.context import By, Context
 from .service.events import Events, Subscribers
+from .service.imports import Imports
 from .service.key_credits import KeyCredits
 from .service.keys import Keys
 from .service.leaks import Leaks
@@ -28,7 +29,8 @@ from .service.webhooks import Webhooks
 class Groups:
     """The management of tenants, owners, roles, scopes, keys, limits, credits, sessions, signing keys and the records.
 
-    The records are the events, the audit log and the usage. Webhooks carry the events to others.
+    The records are the events, the audit log and the usage. Webhooks carry the events to others,
+    and imports bring the keys of other systems.
     """
 
     def __init__(self, context: Context, subscribers: Subscribers) -> None:
@@ -39,6 +41,7 @@ class Groups:
         self.roles: Roles[By] = Roles(context)
         self.scopes: Scopes[By] = Scopes(context)
         self.keys: Keys[By] = Keys(context)
+        self.imports: Imports[By] = Imports(context)
         self.limits: Limits[By] = Limits(context)
         self.credits: KeyCredits[By] = KeyCredits(context)
         self.sessions: Sessions[By] = Sessions(context)

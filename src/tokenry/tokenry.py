@@ -43,7 +43,7 @@ from .service.metering import Metering
 from .service.owner_loaders import OwnerLoader, checked_loader
 from .service.signing_keys import Signers, jwks
 from .service.spans import NoSpans, Spans
-from .service.verify import Verifying, required, text_of
+from .service.verify import Verifying, is_token, required, text_of
 from .store import open as stores
 from .ticking import Ticking
 from .turning import Turning
@@ -116,6 +116,7 @@ class Tokenry(Ticking, Turning, Groups):
         )
         self._verifying = self._make_verifying()
         Groups.__init__(self, self._make_context(), Subscribers())
+        self._verifying.foreign.use(self._context)
         self._courier = self._make_courier()
         self._closed = self._prepared = False
         self._ticked_at = self._upkept_at = time.monotonic()
@@ -174,7 +175,7 @@ class Tokenry(Ticking, Turning, Groups):
         verdict = self._verifying.answer(text, ask)
         if verdict is None:
             self._wake()
-            if "." not in text and self._verifying.is_direct:
+            if not is_token(text) and self._verifying.is_direct:
                 return self._verifying.look_up(text, ask)  # type: ignore[return-value]
             verdict = self._verifying.run(self._verifying.steps(text, ask))
         return verdict
@@ -342,6 +343,7 @@ class Tokenry(Ticking, Turning, Groups):
             signers=self._signers,
             remembered=self._remembered,
             spans=self._spans,
+            mark=self._tenants.mark,
         )
 
     def _make_context(self) -> Context:
@@ -388,3 +390,4 @@ class Tokenry(Ticking, Turning, Groups):
         parts: tuple[Any, ...] = (self._leasing, self._writing, self._memory, self._remembered, self._tenants)
         for part in (*parts, self._signers, self._leases, self._lessor, self._tally, self._worker, self._courier):
             part.forget()
+        self._verifying.foreign.forget()

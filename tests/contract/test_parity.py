@@ -19,6 +19,7 @@ GROUPS = [
     "roles",
     "scopes",
     "keys",
+    "imports",
     "limits",
     "credits",
     "sessions",

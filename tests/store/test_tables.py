@@ -45,4 +45,5 @@ def test_no_column_could_hold_a_secret() -> None:
     binary = {(t.name, c.name) for t in metadata.sorted_tables for c in t.columns if isinstance(c.type, sa.LargeBinary)}
     digests = {("tokenry_secret", "digest"), *(("tokenry_session", name) for name in DIGESTS_OF_SESSIONS)}
     nonces = {("tokenry_idempotency", "nonce"), ("tokenry_session", "parent_nonce"), ("tokenry_session", "elder_nonce")}
-    assert binary == digests | nonces | {("tokenry_signing_key", "sealed"), ("tokenry_endpoint", "sealed")}
+    sealed = {(f"tokenry_{name}", "sealed") for name in ("signing_key", "endpoint", "foreign")}
+    assert binary == digests | nonces | sealed

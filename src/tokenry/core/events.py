@@ -19,6 +19,8 @@ EVENT_TYPES: Final = {
     "role.deleted": "A role was deleted and is gone from owners and keys.",
     "scopes.defined": "The catalogue of scopes was replaced.",
     "key.issued": "A key was issued.",
+    "key.imported": "A key of another system was imported.",
+    "key.hash_upgraded": "An imported key was used for the first time: a digest of ours replaced its old hash.",
     "key.updated": "A key's description, scopes, limits, addresses or expiry changed.",
     "key.credits_added": "A key was given more credits.",
     "key.credits_set": "It was said how many credits a key has left.",

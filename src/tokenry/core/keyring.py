@@ -74,6 +74,14 @@ class Generation:
         return self.derive("webhook")
 
     @cached_property
+    def foreign_key(self) -> bytes:
+        return self.derive("foreign")
+
+    @cached_property
+    def foreign_sealing_key(self) -> bytes:
+        return self.derive("foreign-hash")
+
+    @cached_property
     def _document_mac(self) -> blake2b:
         return blake2b(key=self.derive("document"), digest_size=16)
 

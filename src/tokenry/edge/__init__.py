@@ -45,7 +45,7 @@ from ..service.refreshing_together import Refreshing, Result
 from ..service.refreshing_together import refresh_together as _refresh_together
 from ..service.sessions import of_refresh
 from ..service.spans import Spans
-from ..service.verify import Find
+from ..service.verify import Find, is_token
 from ..store import open as stores
 from .pursuit import Lookup, Pursuit, Then
 
@@ -146,7 +146,7 @@ class Engine:
     def _look_up(self, text: str, ask: Ask) -> Verdict | None:
         """Answer with a lookup inline; what has to write first, such as the lease of a limit, is left to `answer`."""
         self._tk._sync._wake()
-        if "." not in text and self._verifying.is_direct:
+        if not is_token(text) and self._verifying.is_direct:
             return self._verifying.look_up(text, ask, waits=False)
         steps = self._verifying.steps(text, ask)
         try:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 import threading
-from typing import Protocol
+from typing import Any, Protocol
 
 from tokenry.core.grant import Grant, size_of_grant
 from tokenry.core.turns import Turn
@@ -55,7 +55,8 @@ class Memory:
         self._hand = 0
         self._bytes = 0
         self._oldest = -1  # where the last grant was forgotten to make room for large ones
-        self._attic: list[dict[str, Grant | None]] = []
+        self._attic: list[dict[Any, Any]] = []
+        self._foreign: dict[tuple[str | None, bytes], Grant] = {}
         self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)
         self.drops = 0
         self.clears = 0
@@ -80,6 +81,21 @@ class Memory:
         if grant is None or not hmac.compare_digest(grant.proof, self._proof(text)):
             return None
         return grant
+
+    def foreign(self, tenant: str | None, text: str) -> Grant | None:
+        """Return the grant of a foreign key, whose text holds no kid, as `proved` does for one of ours."""
+        if not self._foreign:
+            return None
+        grant = self._foreign.get((tenant, self._proof(text)))
+        return grant if grant is not None and self._grants.get(grant.kid) is grant else None
+
+    def keep_foreign(self, tenant: str | None, grant: Grant) -> None:
+        """Let a remembered grant be found by the text that proved it, for whoever asks about this tenant."""
+        if self._grants.get(grant.kid) is grant:
+            if len(self._foreign) >= self.entries:
+                self._attic.append(self._foreign)
+                self._foreign = {}
+            self._foreign[tenant, grant.proof] = grant
 
     def keeps(self, grant: Grant) -> bool:
         """Tell whether a grant is still the one that is remembered: then who proved it once has proved it.
@@ -165,8 +181,8 @@ class Memory:
             self.clears += 1
             old, self._grants, self._dropped, self._ring, self._hand = self._grants, {}, 0, [], 0
             self._bytes = 0
-        if old:
-            self._attic.append(old)
+            foreign, self._foreign = self._foreign, {}
+        self._attic += [each for each in (old, foreign) if each]
 
     def sweep(self, most: int = 2000) -> bool:
         """Set some forgotten grants free; return whether there are more."""

@@ -33,6 +33,7 @@ from tokenry.core.verdict import (
     states_of,
 )
 
+from .foreign import Foreign
 from .metering import Metered, Metering
 from .owner_loaders import OwnerLoader
 from .signing_keys import Signers
@@ -66,6 +67,7 @@ class Verifying:
         signers: Signers,
         remembered: RemembersTokens,
         spans: Spans,
+        mark: Callable[[], int | None],
     ) -> None:
         self.store = store
         self.owner_loader: OwnerLoader | None = None
@@ -76,6 +78,7 @@ class Verifying:
         self._now = now
         self._metering = metering
         self.lease, self.lease_at_once, self.take = metering.lease, metering.lease_at_once, metering.take
+        self.foreign = Foreign(self, store, memory, keyring, mark)
         self._owner_max_age = owner_max_age
         self.spans = spans
 
@@ -95,7 +98,11 @@ class Verifying:
         """Answer as `answer` does, at a `moment`."""
         grant = self._memory.proved(text[-73:-57], text)
         if grant is None:
-            return self.tokens.answer(text, ask) if "." in text else None
+            if is_token(text):
+                return self.tokens.answer(text, ask)
+            grant = self._memory.foreign(ask.tenant, text)
+            if grant is None:
+                return None
         return self._decide(grant, ask, now)
 
     def answer_again(self, grant: Grant, ask: Ask, now: int) -> Verdict | None:
@@ -124,8 +131,10 @@ class Verifying:
         """
         parsed = self.parsed(text)
         if parsed is None:
-            self._tally.count_unknown("malformed")
-            return MALFORMED
+            if not self.foreign.may_be(text, ask.tenant):
+                self._tally.count_unknown("malformed")
+                return MALFORMED
+            return self.run(self.foreign.answer_steps(text, ask)) if waits else None
         grant = self._recalled(parsed, text)
         if grant is None:
             drops = self._memory.prepare()
@@ -149,36 +158,37 @@ class Verifying:
         return self.spans.miss(self._steps(text, ask, ahead))
 
     def _steps(self, text: str, ask: Ask, ahead: tuple[int, Parsed] | None) -> Steps:
-        if "." in text:  # as in a token, and in no key
+        if is_token(text):
             return (yield from self.tokens.steps(text, ask))
         parsed = self.parsed(text) if ahead is None else ahead[1]
         if parsed is None:
-            self._tally.count_unknown("malformed")
-            return MALFORMED
+            return (yield from self.foreign.answer_steps(text, ask))
         grant = self._recalled(parsed, text)
         if grant is None:
             drops = self._memory.prepare() if ahead is None else ahead[0]
             grant = self._remembered((yield Find(parsed.kid)), parsed, text, drops)
             if grant is None:
                 return NOT_FOUND
-        now = self._now()
-        verdict = self._decide(grant, ask, now)
-        return verdict if verdict is not None else (yield from self._decide_steps(grant, ask, now))
+        return (yield from self.decide_steps(grant, ask))
 
     def _recalled(self, parsed: Parsed, text: str) -> Grant | None:
         grant = self._memory.recall(parsed.kid, text)
-        if grant is not None and grant.read_at is not None and self._now() - grant.read_at > self._owner_max_age:
-            return None
-        return grant
+        return None if grant is not None and self.is_old(grant) else grant
 
     def _remembered(self, row: Row | None, parsed: Parsed, text: str, drops: int) -> Grant | None:
         """Return the grant of a row that the text proves, and remember it."""
-        grant = self._proved(row, parsed, text, self._now())
+        grant = self._proved(row, parsed.kid, text, self._now())
         if grant is None:
             self._tally.count_unknown("not_found")
         else:
             self._memory.remember(grant, text, drops)
         return grant
+
+    def decide_steps(self, grant: Grant, ask: Ask) -> Steps:
+        """Decide on a grant, waiting for the store where that needs something of it."""
+        now = self._now()
+        verdict = self._decide(grant, ask, now)
+        return verdict if verdict is not None else (yield from self._decide_steps(grant, ask, now))
 
     def _decide_steps(self, grant: Grant, ask: Ask, now: int) -> Steps:
         """Take what the store has to be asked for, of a grant that fails no check."""
@@ -190,12 +200,12 @@ class Verifying:
 
     def explain_steps(self, text: str, ask: Ask) -> Generator[Find | Lease | Wait, Any, Explanation]:
         """Evaluate every check and take nothing."""
-        if "." in text:
+        if is_token(text):
             return (yield from self.tokens.explain_steps(text, ask))
         parsed = self.parsed(text)
         if parsed is None:
-            return (yield from self.explained(None, ["malformed"], ask))
-        grant = self._proved((yield Find(parsed.kid)), parsed, text, self._now())
+            return (yield from self.foreign.explain_steps(text, ask))
+        grant = self._proved((yield Find(parsed.kid)), parsed.kid, text, self._now())
         return (yield from self.explained(grant, [] if grant else ["not_found"], ask))
 
     def explained(
@@ -242,9 +252,15 @@ class Verifying:
     def known(self, kid: str) -> Grant | None:
         """Return what is remembered of a secret or session without its text: for who was proved by a signature."""
         grant = self._memory.known(kid)
-        if grant is not None and grant.read_at is not None and self._now() - grant.read_at > self._owner_max_age:
-            return None
-        return grant
+        return None if grant is not None and self.is_old(grant) else grant
+
+    def is_old(self, grant: Grant) -> bool:
+        """Tell whether the host has to be asked again for the owner of a grant."""
+        return grant.read_at is not None and self._now() - grant.read_at > self._owner_max_age
+
+    def proved(self, row: Row, text: str) -> Grant | None:
+        """Return the grant of a row that a foreign key proves."""
+        return self._proved(row, row.kid, text, self._now())
 
     def find(self, kid: str) -> Generator[Find, Any, Grant | None]:
         """Return the grant of a secret or session, from memory or the store."""
@@ -252,7 +268,7 @@ class Verifying:
         if grant is None:
             drops = self._memory.prepare()
             row: Row | None = yield Find(kid)
-            grant = self._granted(row) if row is not None else None
+            grant = self.granted(row) if row is not None else None
             if grant is not None:
                 self._memory.remember(grant, "", drops)
         return grant
@@ -305,14 +321,12 @@ class Verifying:
             found |= same_tag(parsed, generation.tag_key)
         return found
 
-    def _proved(self, row: Row | None, parsed: Parsed, text: str, now: int) -> Grant | None:
+    def _proved(self, row: Row | None, kid: str, text: str, now: int) -> Grant | None:
         """Return the grant of a row whose digest the text proves; an unknown kid costs the same work."""
         keyring = self._keyring()
         generation = keyring.get(row.pepper_id) if row else keyring.generations[-1]
         if row is None or generation is None:
-            hmac.compare_digest(
-                digest_of(keyring.generations[-1].pepper, parsed.kid, "-" * 26, "-" * 26, text), bytes(32)
-            )
+            hmac.compare_digest(digest_of(keyring.generations[-1].pepper, kid, "-" * 26, "-" * 26, text), bytes(32))
             return None
         if not hmac.compare_digest(digest_of(generation.pepper, row.kid, row.tenant_id, row.key_id, text), row.digest):
             return None
@@ -320,9 +334,9 @@ class Verifying:
         if signing.id != generation.id:
             newer = digest_of(signing.pepper, row.kid, row.tenant_id, row.key_id, text)
             self._tally.note_pepper(Pepper(row.kid, row.digest, newer, signing.id))
-        return self._granted(row)
+        return self.granted(row)
 
-    def _granted(self, row: Row) -> Grant | None:
+    def granted(self, row: Row) -> Grant | None:
         if self.owner_loader is not None:
             return self._with_owner(row, self.owner_loader)
         if row.grant is None:
@@ -352,6 +366,11 @@ class Verifying:
         if grant is not None:
             grant.read_at = self._now()
         return grant
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text may be an access token: as JSON, its header begins with a brace and a quotation mark."""
+    return text[:3] == "eyJ" and "." in text
 
 
 def text_of(presented: object) -> str:

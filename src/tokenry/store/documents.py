@@ -123,6 +123,13 @@ class Documents:
         sealed = self._sealed({**facts, "kid": kid, "tenant_id": tenant_id, "ends_at": None})
         return {**sealed, "owner_id": facts["owner_id"]}
 
+    def renamed(self, tenant_id: str, key_id: str, old: str, new: str) -> dict[str, str] | None:
+        """Return the document of a secret with another kid; None if its seal does not hold or it is gone."""
+        for kid, _, facts in self._held(tenant_id, [key_id]):
+            if kid == old:
+                return self._sealed({**facts, "kid": new})
+        return None
+
     def write(self) -> None:
         """Write what was noted in the order of the kids: as usage is written, so that neither locks the other up."""
         if not self._noted:

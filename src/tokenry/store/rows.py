@@ -20,6 +20,7 @@ from .documents import Documents
 from .events import EventRows
 from .fence import read_turns, write_turn
 from .fixed import Fixed
+from .foreign import ForeignRows
 from .keys import KeyRows
 from .limits import LimitRows
 from .owners import OwnerRows
@@ -180,6 +181,10 @@ class SqlRows:
     @cached_property
     def webhooks(self) -> WebhookRows:
         return WebhookRows(self.connection)
+
+    @cached_property
+    def foreign(self) -> ForeignRows:
+        return ForeignRows(self.connection)
 
     @cached_property
     def canaries(self) -> CanaryRows:

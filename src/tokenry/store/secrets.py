@@ -47,6 +47,7 @@ _LEAKED = FixedWrite(
     .values(leaked_at=bindparam("at")),
     *("of_kid", "at"),
 )
+_UPGRADE = FixedWrite(update(secret).where(secret.c.kid == bindparam("of_kid")), "of_kid")
 _MOVE = (
     update(secret)
     .where(secret.c.kid == bindparam("of_kid"), secret.c.digest == bindparam("old"))
@@ -106,6 +107,7 @@ class SecretRows:
                 "pepper_id": row.pepper_id,
                 "tag_id": row.tag_id,
                 "created_at": micros(row.created_at),
+                "last_used_at": None if row.last_used_at is None else micros(row.last_used_at),
                 **self._documents.of_new(tenant.id, row.key_id, row.kid),
             }
             for row in secrets
@@ -124,6 +126,17 @@ class SecretRows:
     def mark_leaked(self, kid: str, now: datetime) -> bool:
         """Note when a secret was first reported as leaked; return whether this is the first time."""
         return _LEAKED(self._connection, {"of_kid": kid, "at": micros(now)}) == 1
+
+    def upgrade(self, tenant: Tenant, old: str, secret: SecretRow) -> bool:
+        """Give an imported secret a digest of ours, and the kid that follows from its text.
+
+        Return whether it was still there. Its key is locked, as for everybody who writes documents.
+        """
+        signed = self._documents.renamed(tenant.id, secret.key_id, old, secret.kid)
+        if signed is None:
+            return False
+        values = {"kid": secret.kid, "digest": secret.digest, "pepper_id": secret.pepper_id, "tag_id": secret.tag_id}
+        return _UPGRADE(self._connection, {"of_kid": old, **values, **signed}) == 1
 
     def find(self, kid: str) -> Row | None:
         """Return what a verification reads of a secret, as this transaction sees it."""

@@ -12,6 +12,7 @@ from tokenry.core.model import Tenant
 from tokenry.core.records import TENANT
 
 from .fixed import Fixed
+from .foreign_tables import foreign, foreign_form
 from .tables import (
     credit,
     credit_hold,
@@ -45,7 +46,7 @@ _BY_ID = Fixed(SELECT.where(tenant.c.id == bindparam("id")))
 _PAGE = SELECT.order_by(tenant.c.slug)
 _OF_TENANT = (
     *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, notice, idempotency),
-    *(key, owner, role, scope, event, delivery, endpoint),
+    *(key, owner, role, scope, event, delivery, endpoint, foreign, foreign_form),
 )
 
 

@@ -1,0 +1,216 @@
+"""Verifying keys of other systems: found by a kid that follows from the whole text, or at first by a hint.
+
+What is found by its kid is verified as every other key. The first time that a key is presented, its old hash is tested
+and replaced by a digest of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from tokenry.core.decide import Ask
+from tokenry.core.errors import StoreUnavailable
+from tokenry.core.foreign import ForeignRow, Form, forms_for, hints_of, kid_of
+from tokenry.core.grant import Grant, Row
+from tokenry.core.hashes import Recipe
+from tokenry.core.keyring import Generation, Keyring
+from tokenry.core.ports import Clash, Remembers, SecretRow, Store
+from tokenry.core.secret import digest_of, joined
+from tokenry.core.verdict import Explanation, Refused, Verdict
+
+from .old_hashes import matches
+from .sealed_keys import NONCE
+from .tokens import MALFORMED, NOT_FOUND
+from .wishes import Find, Wait
+
+if TYPE_CHECKING:
+    from .context import Context
+    from .verify import Verifying
+
+_log = logging.getLogger("tokenry.verify")
+_TENANTS_MAX: Final = 4
+"""Where nobody says which tenant is meant, a key is looked for in so many of those that have keys of its form."""
+_STALE_SECONDS: Final = 5.0
+"""How old the known forms may be in a process that has no memory it could trust."""
+
+
+class Foreign:
+    """The part of a verification that knows foreign keys. Without a form that fits, a text is no such key."""
+
+    def __init__(
+        self,
+        verifying: Verifying,
+        store: Store,
+        memory: Remembers,
+        keyring: Callable[[], Keyring],
+        mark: Callable[[], int | None],
+    ) -> None:
+        self._verifying = verifying
+        self._store = store
+        self._memory = memory
+        self._keyring = keyring
+        self._memory_mark = mark
+        self._context: Context | None = None
+        self.forget()
+
+    def use(self, context: Context) -> None:
+        """Take what changes are made with."""
+        self._context = context
+
+    def forget(self) -> None:
+        """Forget the forms, as after a fork."""
+        self._forms: tuple[Form, ...] = ()
+        self._mark = -1
+        self._read_at = float("-inf")
+
+    def forms(self) -> tuple[Form, ...] | None:
+        """Return how foreign keys look; None when that has to be read."""
+        is_trusted = self._memory_mark() is not None  # which first applies what others did
+        if self._mark != self._memory.clears:
+            return None
+        return self._forms if is_trusted or time.monotonic() - self._read_at < _STALE_SECONDS else None
+
+    def read_forms(self) -> tuple[Form, ...]:
+        """Read how foreign keys look."""
+        self._memory.prepare()
+        mark, read_at = self._memory.clears, time.monotonic()
+        with self._store.read() as rows:
+            found = tuple(rows.foreign.forms())
+        self._forms, self._mark, self._read_at = found, mark, read_at
+        return found
+
+    def may_be(self, text: str, tenant: str | None) -> bool:
+        """Tell whether a text looks like a foreign key, reading how they look if that is not known."""
+        known = self.forms()
+        return bool(forms_for(self.read_forms() if known is None else known, text, tenant))
+
+    def answer_steps(self, text: str, ask: Ask) -> Generator[Any, Any, Verdict]:
+        """Answer for a text that is none of our keys."""
+        found = yield from self.steps(text, ask)
+        if isinstance(found, Grant):
+            return (yield from self._verifying.decide_steps(found, ask))
+        self._verifying.count_unknown(found.code)
+        return found
+
+    def explain_steps(self, text: str, ask: Ask) -> Generator[Any, Any, Explanation]:
+        """Evaluate every check for a text that is none of our keys."""
+        found = yield from self.steps(text, ask)
+        if isinstance(found, Grant):
+            return (yield from self._verifying.explained(found, [], ask))
+        return (yield from self._verifying.explained(None, ["malformed" if found is MALFORMED else "not_found"], ask))
+
+    def steps(self, text: str, ask: Ask) -> Generator[Any, Any, Grant | Refused]:
+        """Return the grant of a foreign key, or why there is none."""
+        known = self.forms()
+        if known is None:
+            known = yield Wait(self.read_forms)
+        forms = forms_for(known, text, ask.tenant)
+        if not forms:
+            return MALFORMED
+        forms = _bounded(forms)
+        for kid in self._kids(forms, text):
+            grant = yield from self._found(kid, text, ask)
+            if grant is not None:
+                return grant
+        found: str | Refused | Grant | None = yield Wait(partial(self._first_use, forms, text, ask))
+        if isinstance(found, str):
+            found = yield from self._found(found, text, ask)
+        return NOT_FOUND if found is None else found
+
+    def _found(self, kid: str, text: str, ask: Ask) -> Generator[Any, Any, Grant | None]:
+        grant = self._memory.recall(kid, text)
+        if grant is None or self._verifying.is_old(grant):
+            drops = self._memory.prepare()
+            row: Row | None = yield Find(kid)
+            grant = None if row is None else self._verifying.proved(row, text)
+            if grant is None:
+                return None
+            self._memory.remember(grant, text, drops)
+        self._memory.keep_foreign(ask.tenant, grant)
+        return grant
+
+    def _kids(self, forms: list[Form], text: str) -> Iterator[str]:
+        for tenant_id in dict.fromkeys(form.tenant_id for form in forms):
+            for generation in reversed(self._keyring().generations):
+                yield kid_of(generation, tenant_id, text)
+
+    def _first_use(self, forms: list[Form], text: str, ask: Ask) -> str | Refused | Grant | None:
+        """Test the old hashes that a text may have; return the kid that its key has from now on."""
+        generations = self._keyring().generations
+        hints = [hint for form in forms for hint in hints_of(form, text, generations)]
+        if not hints:
+            return None
+        with self._store.read() as rows:
+            found = rows.foreign.hinted(hints)
+        tenants = {form.tenant_id for form in forms}
+        for row in sorted(found, key=lambda row: hints.index(row.hint or "")):
+            recipe = opened(row, self._keyring()) if row.tenant_id in tenants else None
+            if recipe is not None and matches(recipe, text):
+                return self._upgraded(row, text)
+        return None
+
+    def _upgraded(self, row: ForeignRow, text: str) -> str | Grant | None:
+        """Give a key a digest of ours, and return its kid; where that cannot be written, return the grant itself."""
+        assert self._context is not None
+        context = self._context
+        context.renew_keyring()
+        now = context.now()
+        generation = self._keyring().signing(context.clock())
+        kid = kid_of(generation, row.tenant_id, text)
+        digest = digest_of(generation.pepper, kid, row.tenant_id, row.key_id, text)
+        secret = SecretRow(kid, row.key_id, digest, generation.id, generation.id, now)
+        try:
+            with context.store.change(durable=False) as rows:
+                tenant = rows.tenants.by_id(row.tenant_id)
+                key = rows.keys.get(tenant, row.key_id, now, lock=True) if tenant is not None else None
+                if tenant is None or key is None:
+                    return None
+                change = context.recording(rows, tenant)
+                was_there = rows.foreign.upgraded(row, kid, generation.id, now)
+                if was_there and rows.secrets.upgrade(tenant, row.kid, secret):
+                    change.tell("key.hash_upgraded", row.key_id, {"kid": kid}, owner=key.owner)
+                done = change.finish()
+        except Clash:  # another key of the tenant has the same text
+            return kid
+        except StoreUnavailable:
+            found = self._store.find(row.kid)
+            return None if found is None or found.key_id != row.key_id else self._verifying.granted(found)
+        context.announce(done)
+        return kid
+
+
+def _bounded(forms: list[Form]) -> list[Form]:
+    tenants = list(dict.fromkeys(form.tenant_id for form in forms))[:_TENANTS_MAX]
+    return [form for form in forms if form.tenant_id in tenants]
+
+
+def seal(generation: Generation, nonce: bytes, recipe: Recipe, tenant_id: str, key_id: str, kid: str) -> bytes:
+    """Return an old hash as it is stored: encrypted, and bound to its row and tenant."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    bound = joined("tokenry/foreign-hash/1", tenant_id, key_id, kid)
+    return nonce + AESGCM(generation.foreign_sealing_key).encrypt(nonce, msgspec.msgpack.encode(recipe), bound)
+
+
+def opened(row: ForeignRow, keyring: Keyring) -> Recipe | None:
+    """Return the old hash of a row; None when the row is forged or moved, or was upgraded."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    generation = keyring.get(row.generation_id)
+    if generation is None or row.sealed is None:
+        return None
+    bound = joined("tokenry/foreign-hash/1", row.tenant_id, row.key_id, row.kid)
+    sealed = bytes(row.sealed)
+    try:
+        plain = AESGCM(generation.foreign_sealing_key).decrypt(sealed[:NONCE], sealed[NONCE:], bound)
+        return msgspec.msgpack.decode(plain, type=Recipe)
+    except (InvalidTag, ValueError):
+        _log.error("the old hash of key %s is forged, and is ignored: somebody has changed its row", row.key_id)
+        return None

@@ -1,0 +1,146 @@
+"""Keys of other systems go on working, and obey everything that ours obey."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.contract.places import Installation
+from tokenry.imports import Hash, Hint, ImportRow
+from tokenry.testing import FakeClock
+
+DAY = timedelta(days=1)
+
+
+def key_of(number: int) -> str:
+    return f"tt_{hashlib.sha256(str(number).encode()).hexdigest()[:32]}"
+
+
+def row_of(number: int, **given: Any) -> ImportRow:
+    text = key_of(number)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    given = {"owner": "ada", "hash": Hash("sha256", digest), "hint": Hint(prefix="tt_"), **given}
+    return ImportRow(id=str(number), **given)
+
+
+def code(tk: Any, text: str, **asked: Any) -> str:
+    verdict = tk.verify(text, **asked)
+    return str(verdict.code)
+
+
+def test_an_imported_key_verifies_with_its_owner_scopes_and_expiry(tk: Any, clock: FakeClock) -> None:
+    row = row_of(1, scopes=("read:a",), expires_at=clock.now() + DAY, owner_name="Ada", tags=("old",))
+    assert tk.imports.run([row], source="tt").imported_count == 1
+    verdict = tk.verify(key_of(1), scopes="read:a")
+    assert (verdict.owner.external_id, verdict.owner.name, verdict.key.tags) == ("ada", "Ada", ("old",))
+    assert code(tk, key_of(1), scopes="write:a") == "insufficient_scope"
+    clock.advance(DAY)
+    assert code(tk, key_of(1)) == "expired"
+
+
+def test_the_first_use_replaces_the_old_hash_once(tk: Any) -> None:
+    tk.imports.run([row_of(1)])
+    for _ in range(3):
+        assert tk.verify(key_of(1))
+    types = [event.type for event in tk.events.list().items]
+    assert types.count("key.hash_upgraded") == 1
+
+
+def test_a_key_that_was_not_imported_is_not_found_and_one_of_another_form_is_malformed(tk: Any) -> None:
+    assert code(tk, key_of(1)) == "malformed"
+    tk.imports.run([row_of(1)])
+    assert code(tk, key_of(2)) == "not_found"
+    assert code(tk, "xx_" + key_of(1)) == "malformed"
+
+
+def test_importing_twice_changes_nothing(tk: Any) -> None:
+    first = tk.imports.run([row_of(1), row_of(2)], source="tt")
+    again = tk.imports.run([row_of(1), row_of(2), row_of(3)], source="tt")
+    assert (first.imported_count, again.imported_count, again.existing_count) == (2, 1, 2)
+    assert len(tk.keys.list().items) == 3
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(tk: Any) -> None:
+    rows = [row_of(1), row_of(2, scopes=("not a scope",))]
+    dry = tk.imports.run(rows, dry_run=True)
+    assert (dry.imported_count, dry.refused_count, dry.dry_run) == (1, 1, True)
+    assert tk.keys.list().items == ()
+    assert code(tk, key_of(1)) == "malformed"
+    done = tk.imports.run(rows)
+    assert done.refused == dry.refused
+
+
+def test_each_row_has_a_result(tk: Any) -> None:
+    results: list[Any] = []
+    rows = [row_of(1), {"id": "x"}, b"{", row_of(2, hash=Hash("murmur3", "00"))]
+    tk.imports.run(rows, each=results.append)
+    assert [(one.id, one.status) for one in results] == [
+        ("1", "imported"), ("x", "refused"), ("", "refused"), ("2", "refused")
+    ]  # fmt: skip
+    assert "reversible" in results[-1].errors[0].message
+
+
+def test_a_raw_key_is_never_stored(tk: Any, installation: Installation) -> None:
+    text = "legacy.key-with.dots_1"
+    tk.imports.run([row_of(1, hash=Hash("raw", text), hint=Hint())])
+    assert tk.verify(text)
+    assert text not in repr(row_of(1, hash=Hash("raw", text)))
+    if installation.path.exists():
+        assert text.encode() not in installation.path.read_bytes()
+
+
+def test_a_revoked_one_is_revoked_before_and_after_its_first_use(tk: Any) -> None:
+    tk.imports.run([row_of(1), row_of(2)])
+    assert tk.verify(key_of(1))
+    for key in tk.keys.list().items:
+        tk.keys.revoke(key.id)
+    assert (code(tk, key_of(1)), code(tk, key_of(2))) == ("revoked", "revoked")
+
+
+def test_a_disabled_one_comes_disabled(tk: Any) -> None:
+    tk.imports.run([row_of(1, disabled=True)])
+    assert code(tk, key_of(1)) == "disabled"
+    tk.keys.enable(tk.keys.list().items[0].id)
+    assert tk.verify(key_of(1))
+
+
+def test_names_are_made_unique(tk: Any) -> None:
+    tk.imports.run([row_of(1, name="CI"), row_of(2, name="ci"), row_of(3, name="CI")])
+    names = [key.name for key in tk.keys.list().items]
+    assert len(set(map(str.casefold, names))) == 3
+
+
+def test_at_most_four_rows_share_a_hint(tk: Any) -> None:
+    def hinted(number: int) -> ImportRow:
+        digest = hashlib.sha256(b"salt" + key_of(number).encode()).hexdigest()
+        hash = Hash("sha256", digest, params={"salt": "salt"})
+        return row_of(number, hash=hash, hint=Hint(first=key_of(number)[:4]))
+
+    numbers = [n for n in range(200) if key_of(n)[:4] == key_of(0)[:4]][:6]
+    summary = tk.imports.run([hinted(n) for n in numbers])
+    assert (summary.imported_count, summary.refused_count) == (4, 2)
+    assert summary.refused[0].errors[0].code == "crowded"
+    assert [bool(tk.verify(key_of(n))) for n in numbers] == [True] * 4 + [False] * 2
+
+
+def test_a_key_belongs_to_its_tenant(tk: Any, acme: str) -> None:
+    tk.imports.run([row_of(1)], tenant=acme)
+    assert tk.verify(key_of(1)).tenant.slug == acme
+    assert code(tk, key_of(1), tenant="default") == "malformed"
+    tk.imports.run([row_of(1)])
+    assert tk.verify(key_of(1), tenant="default").tenant.slug == "default"
+    assert tk.verify(key_of(1), tenant=acme).tenant.slug == acme
+    assert tk.verify(key_of(1)).tenant.slug == acme
+
+
+@pytest.mark.lasting
+def test_others_know_an_imported_key_at_once(tk: Any, installation: Installation) -> None:
+    other = installation.open()
+    assert code(other, key_of(1)) == "malformed"
+    tk.imports.run([row_of(1)])
+    assert other.verify(key_of(1))
+    tk.keys.revoke(tk.keys.list().items[0].id)
+    assert code(other, key_of(1)) == "revoked"

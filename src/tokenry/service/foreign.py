@@ -20,7 +20,8 @@ from tokenry.core.foreign import ForeignRow, Form, forms_for, hints_of, kid_of
 from tokenry.core.grant import Grant, Row
 from tokenry.core.hashes import Recipe
 from tokenry.core.keyring import Generation, Keyring
-from tokenry.core.ports import Clash, Remembers, SecretRow, Store
+from tokenry.core.ports import Clash, SecretRow, Store
+from tokenry.core.process_ports import Remembers
 from tokenry.core.secret import digest_of, joined
 from tokenry.core.verdict import Explanation, Refused, Verdict
 

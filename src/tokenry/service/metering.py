@@ -16,7 +16,8 @@ from tokenry.core.counters import Subject, Want
 from tokenry.core.credits import CreditState
 from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Grant
-from tokenry.core.ports import Leases, Store
+from tokenry.core.ports import Store
+from tokenry.core.process_ports import Leases
 from tokenry.core.verdict import Refused, Taken
 
 from .spending import Spending

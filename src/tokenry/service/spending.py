@@ -10,7 +10,8 @@ from tokenry.core.counters import share_of
 from tokenry.core.credits import Account, Balance, Credits, CreditState
 from tokenry.core.grant import Grant
 from tokenry.core.limits import first_share, seconds_until
-from tokenry.core.ports import Rows, Shares, Store
+from tokenry.core.ports import Rows, Store
+from tokenry.core.process_ports import Shares
 from tokenry.core.verdict import Refused
 
 

@@ -17,7 +17,8 @@ from tokenry.core.decide import Ask, failure, failures
 from tokenry.core.errors import Denied
 from tokenry.core.grant import Grant, Row, compile_row, with_owner
 from tokenry.core.keyring import Keyring
-from tokenry.core.ports import Pepper, Remembers, Store, Tally
+from tokenry.core.ports import Pepper, Store
+from tokenry.core.process_ports import Remembers, Tally
 from tokenry.core.secret import Parsed, Secret, digest_of, parse, same_tag
 from tokenry.core.token import Checked, OfflineValid, OfflineVerdict
 from tokenry.core.verdict import (

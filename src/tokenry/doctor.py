@@ -16,6 +16,7 @@ from .core.errors import ConfigError, StoreUnavailable
 from .core.form import FORM
 from .core.model import Tenant
 from .installation import SYSTEM, Installation, host_command, operator_keys
+from .runtime.journal import JournalError
 from .store import open as stores
 from .store.checking import check_documents
 from .tokenry import Tokenry
@@ -60,7 +61,7 @@ def examine(installation: Installation, *, all_keys: bool = False) -> tuple[Find
             )
             return (*findings, Finding("revision", "failed", what))
         findings.append(Finding("revision", "ok", f"the tables are at {revision.head}, as this version needs them"))
-        with installation.open() as tk:
+        with installation.open_behind() as tk:
             findings.append(Finding("keyring", "ok", "it is the one that this database was made with"))
             for check in _CHECKS:
                 findings.extend(check(tk))
@@ -192,6 +193,30 @@ def _fence(tk: Tokenry) -> Iterator[Finding]:
     yield Finding("fence", "warning" if gone else "ok", what)
 
 
+def _journal(tk: Tokenry) -> Iterator[Finding]:
+    journal = tk._journal
+    if journal is None:
+        what = (
+            "none is kept: a restored backup revives what was revoked after it. Name a file with TOKENRY_JOURNAL, on a "
+            "disk that is not restored together with the database"
+        )
+        yield Finding("revocation journal", "warning", what)
+        return
+    try:
+        behind, damaged = tk._compare_journal(journal), journal.read().damaged
+    except JournalError as error:
+        yield Finding("revocation journal", "failed", f"{journal.path} cannot be read: {error}")
+        return
+    if behind is not None and behind.steps:
+        yield Finding("revocation journal", "failed", behind.message(journal.path))
+    elif journal.stamp() is None:
+        yield Finding("revocation journal", "warning", f"{journal.path} is missing: the next start begins a new one")
+    elif damaged:
+        yield Finding("revocation journal", "warning", f"{journal.path} has damaged lines: {damaged}")
+    else:
+        yield Finding("revocation journal", "ok", f"every revocation in {journal.path} holds in the database")
+
+
 def _documents(tk: Tokenry, most: int | None) -> Iterator[Finding]:
     count = flaws = 0
     with tk._database.read() as rows:
@@ -236,4 +261,7 @@ def tenants(tk: Tokenry) -> Iterator[Tenant]:
             return
 
 
-_CHECKS: tuple[Callable[[Tokenry], Iterator[Finding]], ...] = (_operators, _sealing, _audit, _clock, _fence, _zones)
+_CHECKS: tuple[Callable[[Tokenry], Iterator[Finding]], ...] = (
+    *(_operators, _sealing, _audit, _clock, _fence, _zones),
+    _journal,
+)

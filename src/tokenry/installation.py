@@ -21,6 +21,7 @@ from .core.errors import ConfigError, Conflict
 from .core.keyring import Keyring, new_generation
 from .core.model import NOT_GIVEN, Issued, Key, NotGiven, micros, moment
 from .service import canary
+from .service.restoring import Step
 from .store import migrate
 from .store import open as stores
 from .tokenry import Tokenry
@@ -51,6 +52,13 @@ class GenerationInfo:
     id: str
     signs_from: datetime
     status: str
+
+
+class _Uncompared(Tokenry):
+    """An instance that does not compare its database with the journal: a replay is up to its user."""
+
+    def _follow_journal(self, *, start: bool = False) -> None:
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,7 @@ class Installation:
         finally:
             database.close()
 
-    def open(self, *, worker: bool = False) -> Tokenry:
+    def open(self, *, worker: bool = False, of: type[Tokenry] = Tokenry) -> Tokenry:
         """Open what is there, perhaps as a `worker`; raise ConfigError when nothing is, or it needs an upgrade."""
         revision = self.revision()
         of_host = host_command.get()
@@ -120,7 +128,7 @@ class Installation:
                 f"the database is at revision {revision.current}, this version needs {revision.head}: "
                 "make a backup, then run `tokenry db upgrade`"
             )
-        return self._tokenry(migrates=False, worker=worker)
+        return self._tokenry(migrates=False, worker=worker, of=of)
 
     def upgrade(self) -> Tokenry:
         """Open the database and bring it up to date, making it and its keyring where there are none."""
@@ -133,6 +141,31 @@ class Installation:
                 "--keyring FILE or set TOKENRY_KEYRING"
             )
         return self._tokenry(migrates=True)
+
+    def open_behind(self) -> Tokenry:
+        """Open a database that may be behind its revocation journal, without comparing the two."""
+        return self.open(of=_Uncompared)
+
+    def replay_journal(self, *, dry_run: bool = False, forget: bool = False) -> tuple[Step, ...]:
+        """Do again what a restored database has lost; return what was done, or with `dry_run` would be.
+
+        With `forget` nothing is done again, and what was lost stays so: the restored state is what you want.
+        """
+        with self.open_behind() as tk:
+            journal = tk._journal
+            if journal is None:
+                raise ConfigError(
+                    "this installation keeps no revocation journal: its keyring is no file, and TOKENRY_JOURNAL names "
+                    "none"
+                )
+            behind = tk._compare_journal(journal)
+            steps = () if behind is None else tuple(behind.steps)
+            if dry_run:
+                return steps
+            if behind is not None and steps and not forget:
+                steps = tuple(tk._replay(behind))
+            tk._add_missing(journal)
+            return () if forget else steps
 
     def generations(self) -> tuple[GenerationInfo, ...]:
         """Return what may be shown of the keyring's generations, the oldest first."""
@@ -159,11 +192,11 @@ class Installation:
             write_keyring_file(path, smaller, replace=True)
             return _shown(smaller, now)
 
-    def _tokenry(self, *, migrates: bool, worker: bool = False) -> Tokenry:
+    def _tokenry(self, *, migrates: bool, worker: bool = False, of: type[Tokenry] = Tokenry) -> Tokenry:
         settings = dataclasses.replace(
             self.settings, background=worker, worker=worker, exclusive=False, memory_entries=0, migrate=migrates
         )
-        return Tokenry(self.database_url, keyring=self.keyring, settings=settings)
+        return of(self.database_url, keyring=self.keyring, settings=settings)
 
     @contextmanager
     def _changing_keyring(self) -> Iterator[Path]:

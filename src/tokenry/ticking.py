@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
-    from .config import KeyringSource, Settings
+    from .config import Settings
     from .core.ports import Spent
     from .core.webhook_ports import Claim
+    from .keyring_source import KeyringSource
     from .runtime.fence import Fence
     from .runtime.leases import Leases
     from .runtime.memory import Memory
@@ -106,6 +107,12 @@ class Ticking:
 
     def flush(self) -> None:
         """Write everything that was counted."""
+        raise NotImplementedError
+
+    def _tick_journal(self) -> None:
+        raise NotImplementedError
+
+    def _follow_journal(self, *, start: bool = False) -> None:
         raise NotImplementedError
 
     def _write_counts(self, *, wait: bool) -> None:
@@ -197,6 +204,7 @@ class Ticking:
         while self._memory.sweep():
             self._worker.rest()
         self._check_files()
+        self._tick_journal()
         self._renew_keyring()
         self._give_back()
         self.flush()
@@ -218,6 +226,7 @@ class Ticking:
         failed = self._tally.drain_failed()
         if failed:
             usage.tell_failed(self._context, failed)
+        self._follow_journal()
         more = usage.tell_expiring(self._context)
         signing_keys.upkeep(self._context)
         return purging.purge(self._context) or more

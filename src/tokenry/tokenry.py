@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack, overload
 
-from .config import KeyringSource, Settings, load
+from .config import Settings, load
 from .core.breaker import Breaker
 from .core.decide import ClientAddress, Question, read_ask
 from .core.errors import Closed, ConfigError, StoreUnavailable, TokenryError
@@ -24,6 +24,8 @@ from .core.secret import Secret
 from .core.token import OfflineValid, OfflineVerdict
 from .core.verdict import AnyValid, Explanation, Verdict
 from .groups import Groups, Joined
+from .journaling import Journaling
+from .keyring_source import KeyringSource
 from .runtime import instances
 from .runtime.clock import clock_of
 from .runtime.heads import HeadFile
@@ -53,7 +55,7 @@ _PROBE_SECONDS = 0.1
 """How long one verification at a time waits for the database while it does not answer, to lease shares of limits."""
 
 
-class Tokenry(Ticking, Turning, Groups):
+class Tokenry(Journaling, Ticking, Turning, Groups):
     """API credentials on one database. One instance serves all threads, and forked children too."""
 
     def __init__(
@@ -97,6 +99,7 @@ class Tokenry(Ticking, Turning, Groups):
         self._keyring = KeyringSource(
             keyring, stores.keyring_beside(self._database), ephemeral=stores.is_ephemeral(self._database)
         )
+        self._journal = self._make_journal(self._keyring.path)
         self._remember(self.settings.memory_entries, background=self.settings.background)
         self._tenants = TenantMemory(self._memory)
         self._leases = Leases(alone=self.settings.exclusive)
@@ -382,12 +385,15 @@ class Tokenry(Ticking, Turning, Groups):
             return
         self._keyring.confirm(lambda keyring: canary.check(self._database, keyring))
         self._prepared = True
+        self._follow_journal(start=True)
         self._start_courier()
 
     def _after_fork(self) -> None:
         self._database.after_fork()
         self._flushing = threading.RLock()
         parts: tuple[Any, ...] = (self._leasing, self._writing, self._memory, self._remembered, self._tenants)
+        if self._journal is not None:
+            self._journal.forget()
         for part in (*parts, self._signers, self._leases, self._lessor, self._tally, self._worker, self._courier):
             part.forget()
         self._verifying.foreign.forget()

@@ -81,7 +81,15 @@ class Turning:
         else:
             self._memory = Memory(0)
 
-    def _announce(self, done: Done) -> None:
+    def _write_journal(self, all_done: Sequence[Done]) -> None:
+        raise NotImplementedError
+
+    def _announce(self, *all_done: Done) -> None:
+        self._write_journal(all_done)
+        for done in all_done:
+            self._follow_up(done)
+
+    def _follow_up(self, done: Done) -> None:
         if done.kids is None:
             self._memory.clear()
         elif done.kids or done.turn is not None:
@@ -116,5 +124,7 @@ class Turning:
             stores.check_files(self._database)  # a read may look a few milliseconds late
             with stores.read_beside(self._database) as rows:
                 known = rows.events.known(one.tenant_id, [event.id for event in one.events])
+            one.events = [event for event in one.events if event.id in known]
+            self._write_journal([one])
             del pending[0]
-            self._subscribers.tell([event for event in one.events if event.id in known])
+            self._subscribers.tell(one.events)

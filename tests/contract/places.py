@@ -47,7 +47,7 @@ TURNS = [
 RULES = ["sqlite-memory-sync", "postgres-url-async"]
 # In the order that foreign keys allow.
 WIPED = ["secret", "session", "signing_key", "usage_hour", "limit_counter", "idempotency", "key", "owner", "role"]
-WIPED += ["scope", "event", "audit_entry", "audit_head", "endpoint", "delivery"]
+WIPED += ["usage_day", "upkeep", "scope", "event", "audit_entry", "audit_head", "endpoint", "delivery"]
 WIPED += ["foreign", "foreign_form"]
 
 

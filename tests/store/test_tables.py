@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from tokenry.store.tables import PREFIX, metadata
 
-WITHOUT_TENANT = {"tenant", "keyring_canary", "fence", "turn", "node"}
+WITHOUT_TENANT = {"tenant", "keyring_canary", "fence", "turn", "node", "upkeep"}
 DIGESTS_OF_SESSIONS = ("digest", "parent_digest", "elder_digest")
 TABLES = [pytest.param(table, id=table.name) for table in metadata.sorted_tables]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from .call import FAILED, Call, command
@@ -36,3 +38,29 @@ def status(call: Call) -> None:
         newer = revision.current is not None and revision.current > revision.head
         call.out.say("upgrade Tokenry" if newer else "run `tokenry db upgrade`, after a backup")
         raise typer.Exit(FAILED)
+
+
+@command(group, "replay-journal")
+def replay_journal(
+    call: Call,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Do nothing again: the restored state is what you want.")
+    ] = False,
+) -> None:
+    """Do again what was revoked after the backup that this database was restored from."""
+    if dry_run and forget:
+        raise typer.BadParameter("--dry-run and --forget exclude each other: drop one")
+    steps = call.installation().replay_journal(dry_run=dry_run, forget=forget)
+    if call.out.json:
+        shown = [{"tenant": step.tenant, "subject": step.subject, "action": step.action} for step in steps]
+        call.out.document({"dry_run": dry_run, "steps": shown})
+        return
+    for step in steps:
+        call.out.text(f"{step.tenant}  {step.subject}  {step.action}")
+    if forget:
+        call.out.say("what was revoked after the backup stays as the backup has it")
+    elif not steps:
+        call.out.say("nothing: every revocation of the journal holds in the database")
+    else:
+        call.out.say(f"{'would do' if dry_run else 'did'} again: {len(steps)}")

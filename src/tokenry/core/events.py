@@ -51,6 +51,7 @@ EVENT_TYPES: Final = {
     "webhook.replayed": "Deliveries to an endpoint were asked for again.",
     "webhook.failing": "Deliveries to an endpoint have failed for 1, 24 or 72 hours.",
     "auth.failed": "Credentials were refused; counted by code over the last minute.",
+    "journal.replayed": "Revocations that a restored database had lost were done again, from the revocation journal.",
     "audit.cut": "Old audit entries were removed up to a signed checkpoint.",
 }
 

@@ -22,6 +22,7 @@ from .model import Entry, Event, Key, Owner, Role, Session, Tenant, UsageHour
 from .refresh import Family, Presented
 from .signing import SigningRow
 from .turns import Turn
+from .upkeep_ports import UpkeepRows
 from .watch_ports import WatchRows
 from .webhook_ports import WebhookRows
 
@@ -346,6 +347,8 @@ class Rows(Protocol):
     def webhooks(self) -> WebhookRows: ...
     @property
     def foreign(self) -> ForeignRows: ...
+    @property
+    def upkeep(self) -> UpkeepRows: ...
     @property
     def canaries(self) -> CanaryRows: ...
     def turn(self, kids: tuple[str, ...] | None) -> Turn: ...

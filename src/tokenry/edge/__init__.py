@@ -227,8 +227,7 @@ def changes_together(tk: Tokenry) -> Iterator[Groups]:
     with database.change_together() as store:
         context, done = tk._context.together(store)
         yield Groups(context, tk._subscribers)
-    for one in done:
-        tk._announce(one)
+    tk._announce(*done)
 
 
 def refresh_together(tk: Tokenry, asks: Sequence[Refreshing]) -> list[Result]:

@@ -237,17 +237,7 @@ class SigningKeys(Generic[B]):
             found = [row for row in change.rows.signing_keys.list(change.tenant) if row.kid == kid]
             if not found:
                 raise NotFound("there is no such signing key here")
-            now = self._context.clock()
-            status = signing.status(found[0], now)
-            if status == "active" and found[0].algorithm != SHARED:
-                rotate(change, found[0].algorithm)
-            if status == "next":  # or the next rotation would sign with a key that nobody was shown before
-                _made(change, found[0].algorithm, None)
-            if status != "removed":
-                change.rows.signing_keys.update(kid, {"removed_at": now, "retired_at": found[0].retired_at or now})
-                change.record("signing_key.removed", kid)
-            # Even a call that changes nothing must invalidate cached verdicts.
-            change.turns_all()
+            remove(change, found[0])
             rows = change.rows.signing_keys.list(change.tenant)
             return next(key for key in _told(rows, change.tenant, self._context) if key.kid == kid)
 
@@ -273,6 +263,21 @@ def rotate(change: Change, algorithm: str) -> str:
     _made(change, algorithm, None)
     change.turns_all()
     return coming.kid
+
+
+def remove(change: Change, row: SigningRow) -> None:
+    """Remove a key within a change; another one signs."""
+    now = change.context.clock()
+    status = signing.status(row, now)
+    if status == "active" and row.algorithm != SHARED:
+        rotate(change, row.algorithm)
+    if status == "next":  # or the next rotation would sign with a key that nobody was shown before
+        _made(change, row.algorithm, None)
+    if status != "removed":
+        change.rows.signing_keys.update(row.kid, {"removed_at": now, "retired_at": row.retired_at or now})
+        change.record("signing_key.removed", row.kid)
+    # Even a call that changes nothing must invalidate cached verdicts.
+    change.turns_all()
 
 
 def upkeep(context: Context) -> None:

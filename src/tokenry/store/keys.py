@@ -31,7 +31,7 @@ from .documents import Documents
 from .fixed import Fixed, FixedWrite, among
 from .foreign_tables import foreign
 from .reach import reach, reached
-from .tables import credit, credit_hold, key, limit_counter, owner, secret, tenant, usage_hour
+from .tables import credit, credit_hold, key, limit_counter, owner, secret, tenant, usage_day, usage_hour
 from .values import holds, like, stored_row
 
 _INSERT = FixedWrite(insert(key))
@@ -336,7 +336,7 @@ class KeyRows:
         counters = select(counter.name).where(counter.tenant_id == tenant.id, counter.holder_id.in_(ids))
         # In the order in which leases lock them: or a lease and this wait for each other.
         self._connection.execute(counters.order_by(counter.holder_id, counter.name).with_for_update())
-        of_key = [table.c.key_id for table in (secret, usage_hour, credit, credit_hold, foreign)]
+        of_key = [table.c.key_id for table in (secret, usage_hour, usage_day, credit, credit_hold, foreign)]
         for column in (*of_key, limit_counter.c.holder_id):
             table = column.table
             self._connection.execute(delete(table).where(table.c.tenant_id == tenant.id, column.in_(ids)))

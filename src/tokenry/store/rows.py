@@ -30,6 +30,7 @@ from .sessions import SessionRows
 from .signing_keys import SigningKeyRows
 from .tables import idempotency, keyring_canary
 from .tenants import TenantRows
+from .upkeep import UpkeepRows
 from .usage import UsageRows
 from .watch import WatchRows
 from .webhooks import WebhookRows
@@ -185,6 +186,10 @@ class SqlRows:
     @cached_property
     def foreign(self) -> ForeignRows:
         return ForeignRows(self.connection)
+
+    @cached_property
+    def upkeep(self) -> UpkeepRows:
+        return UpkeepRows(self.connection)
 
     @cached_property
     def canaries(self) -> CanaryRows:

@@ -34,6 +34,9 @@ from .columns import serial as _serial
 from .columns import table as _table
 from .columns import words as _text
 from .watch_tables import notice as notice
+from .upkeep_tables import upkeep as upkeep
+from .upkeep_tables import usage_day as usage_day
+from .upkeep_tables import usage_hour as usage_hour
 from .webhook_tables import delivery as delivery
 from .webhook_tables import endpoint as endpoint
 
@@ -53,6 +56,7 @@ tenant = _table(
     Column("limits_version", Integer, nullable=False, server_default="0"),
     _text("time_zone", "UTC"),
     _text("on_leak", "revoke"),
+    Column("max_idle", BigInteger, nullable=True),
     _at("created_at"),
 )
 
@@ -124,6 +128,9 @@ key = _table(
     _at_or_null("expires_at"),
     _at_or_null("not_before"),
     _at_or_null("disabled_at"),
+    _at_or_null("enabled_at"),
+    Column("max_idle", BigInteger, nullable=True),
+    _at_or_null("idle_notice_at"),
     _at_or_null("revoked_at"),
     _text("revoke_reason", ""),
     Column("expiry_notice_days", Integer, nullable=True),
@@ -260,6 +267,7 @@ event = _table(
     sqlite_autoincrement=True,
 )
 Index("tokenry_event_order", event.c.tenant_id, event.c.txid, event.c.sequence)
+Index("tokenry_event_place", event.c.txid, event.c.sequence)
 
 audit_entry = _table(
     "audit_entry",
@@ -306,16 +314,6 @@ audit_head = _table(
     _count("cut_position"),
     _text("cut_chain", ""),
     _text("cut_signature", ""),
-)
-
-usage_hour = _table(
-    "usage_hour",
-    _id("tenant_id"),
-    _id("key_id"),
-    _at("at"),
-    _id("code"),
-    _count("count"),
-    PrimaryKeyConstraint("tenant_id", "key_id", "at", "code"),
 )
 
 limit_counter = _table(

@@ -30,6 +30,7 @@ from .tables import (
     session,
     signing_key,
     tenant,
+    usage_day,
     usage_hour,
 )
 from .values import LIMITS, stored_row
@@ -45,7 +46,8 @@ _LOCKED = {
 _BY_ID = Fixed(SELECT.where(tenant.c.id == bindparam("id")))
 _PAGE = SELECT.order_by(tenant.c.slug)
 _OF_TENANT = (
-    *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, notice, idempotency),
+    *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, usage_day),
+    *(notice, idempotency),
     *(key, owner, role, scope, event, delivery, endpoint, foreign, foreign_form),
 )
 

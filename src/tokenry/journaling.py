@@ -1,0 +1,210 @@
+"""The revocation journal of an instance: written with every change, followed by its ticks, compared at its start."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .core.errors import ConfigError, StoreUnavailable
+from .core.model import NOT_GIVEN
+from .core.revocations import KEPT, Revocation, revocations
+from .core.upkeep_ports import JournalPlace
+from .runtime.journal import Journal, JournalError
+from .service import restoring
+from .service.context import SYSTEM
+from .store import open as stores
+
+if TYPE_CHECKING:
+    from .config import Settings
+    from .core.ports import Rows
+    from .service.context import Context, Done
+
+_log = logging.getLogger("tokenry.journal")
+_SLICE = 500
+_NOWHERE = JournalPlace(None, 0, 0)
+
+
+class Behind(NamedTuple):
+    """What a database has lost of its journal, and what a replay would do about that."""
+
+    lost: Sequence[restoring.Lost]
+    steps: Sequence[restoring.Step]
+
+    def message(self, journal: Path) -> str:
+        return (
+            f"the database is behind its revocation journal {journal}: it was restored from a backup, and credentials "
+            f"that were revoked since are valid in it again. To be done again: {len(self.steps)}. Look at them with "
+            "`tokenry db replay-journal --dry-run`, then run `tokenry db replay-journal` (or set "
+            "TOKENRY_JOURNAL_ON_RESTORE=replay)"
+        )
+
+
+class Journaling:
+    """The part of `Tokenry` that keeps the journal."""
+
+    settings: Settings
+    _context: Context
+    _database: Any
+    _memory: Any
+    _now: Callable[[], int]
+    _journal: Journal | None
+    _journal_broken = False
+    _journal_seen: tuple[object, JournalPlace] = (None, _NOWHERE)
+    _waiting = False
+
+    def _make_journal(self, keyring: Path | None) -> Journal | None:
+        """Return the journal that is configured, or the one beside the keyring; None without either."""
+        named = self.settings.journal
+        if named == "off" or (keyring is None and not named):
+            return None
+        path = Path(named) if named or keyring is None else keyring.with_name(keyring.name + ".journal")
+        return Journal(path, self._now)
+
+    def _write_journal(self, all_done: Sequence[Done]) -> None:
+        """Put the revocations of committed changes into the journal, before the call that made them returns.
+
+        They stand even if it cannot be written. A later tick adds them, as it does after a crash at this place.
+        """
+        if self._journal is None:
+            return
+        records = [record for done in all_done for record in revocations(done.tenant_id, done.events)]
+        if records:
+            self._append(self._journal, records)
+        elif any(not done.events and done.kids != () for done in all_done):
+            self._follow_journal()  # they repeat calls that may have died before they wrote their records
+
+    def _append(self, journal: Journal, records: Sequence[Revocation]) -> bool:
+        try:
+            journal.append(records)
+        except JournalError as error:
+            self._complain("written", error)
+            return False
+        if self._journal_broken:
+            _log.warning("the revocation journal %s can be used again", journal.path)
+        self._journal_broken = False
+        return True
+
+    def _complain(self, use: str, error: JournalError) -> None:
+        if not self._journal_broken:
+            _log.error(
+                "the revocation journal %s cannot be %s: %s. Revocations stand, but a backup that is restored now "
+                "would revive them. What it lacks is added once it can be used",
+                self._journal and self._journal.path,
+                use,
+                error,
+            )
+        self._journal_broken = True
+
+    def _tick_journal(self) -> None:
+        """Follow the journal if it has grown, or if the database has gone back to an earlier place."""
+        if self._journal is None:
+            return
+        stamp, place = self._journal_seen
+        if self._waiting or self._journal_broken or self._journal.stamp() != stamp:
+            self._follow_journal()
+            return
+        with self._database.read() as rows:
+            found = self._place(rows)
+        if found[1:] < place[1:]:
+            self._follow_journal()
+
+    def _follow_journal(self, *, start: bool = False) -> None:
+        """Compare database and journal, and add to the journal what it lacks.
+
+        A database that is behind is brought up to the journal, or refused until the operator has done that.
+        """
+        if self._journal is None:
+            return
+        try:
+            behind = self._compare_journal(self._journal)
+            if behind is not None and behind.steps:
+                if self.settings.journal_on_restore == "wait":
+                    return self._wait_for_replay(behind.message(self._journal.path), start=start)
+                self._replay(behind)
+            if self._waiting:
+                self._waiting = False
+                stores.allow(self._database)
+            self._add_missing(self._journal)
+        except JournalError as error:
+            self._complain("read", error)
+
+    def _compare_journal(self, journal: Journal) -> Behind | None:
+        """Return what the database has lost; None when there is nothing."""
+        with self._reading() as rows:
+            place = self._place(rows)
+        contents = journal.read(place.last)  # before the database: what stands here is committed there
+        if not contents.records:
+            return None
+        with self._reading() as rows:
+            lost = restoring.lost(rows, contents.records)
+            return Behind(lost, restoring.plan(self._context, rows, lost)) if lost else None
+
+    def _replay(self, behind: Behind) -> Sequence[restoring.Step]:
+        """Do again what was lost, and leave a record of it."""
+        assert self._journal is not None
+        _log.warning(
+            "the database is behind its revocation journal %s, as after restoring a backup: doing %s changes again",
+            self._journal.path,
+            len(behind.steps),
+        )
+        steps = restoring.replay(self._context, behind.lost)
+        with self._context.changing(SYSTEM, NOT_GIVEN) as change:
+            change.record("journal.replayed", SYSTEM, None, {"count": len(steps)})
+        return steps
+
+    def _wait_for_replay(self, message: str, *, start: bool) -> None:
+        if start:
+            raise ConfigError(message)
+        if not self._waiting:
+            _log.error(message)
+        self._waiting = True
+        stores.refuse(self._database, StoreUnavailable(message, cause="behind"), for_now=True)
+        self._memory.clear()
+
+    def _reading(self) -> AbstractContextManager[Rows]:
+        """Read a database that is refused to everybody else while it is behind."""
+        found: AbstractContextManager[Rows] = type(self._database).read(self._database)
+        return found
+
+    def _place(self, rows: Rows) -> JournalPlace:
+        assert self._journal is not None
+        head = self._journal.head()
+        return (head and rows.upkeep.journal_place(head.journal)) or _NOWHERE
+
+    def _add_missing(self, journal: Journal) -> None:
+        """Add the revocations of the outbox that the journal lacks, and note in the database how far the two agree."""
+        stamp = journal.stamp()
+        if stamp is None:
+            self._begin_journal(journal)
+        head = journal.head()
+        while head is not None:
+            with self._database.read() as rows:
+                place = self._place(rows)
+                found = rows.upkeep.events_behind(place.txid, place.sequence, tuple(KEPT), _SLICE)
+            contents = journal.read(place.last)
+            known = {record.id for record in contents.records}
+            records = [one for tenant_id, _, event in found for one in revocations(tenant_id, [event])]
+            missing = [record for record in records if record.id not in known]
+            if missing and not self._append(journal, missing):
+                return
+            last = [*contents.records, *missing][-1].id if contents.records or missing else place.last
+            reached = JournalPlace(last, *((found[-1][1], found[-1][2].sequence) if found else place[1:]))
+            if reached != place:
+                with self._database.change(durable=False) as rows:
+                    rows.upkeep.put_journal_place(head.journal, reached, self._now())
+            self._journal_seen = (stamp, reached)
+            if len(found) < _SLICE:
+                return
+
+    def _begin_journal(self, journal: Journal) -> None:
+        with self._database.read() as rows:
+            had_one = rows.upkeep.has_journal()
+        if self._append(journal, []) and had_one:
+            _log.error(
+                "the revocation journal %s was gone: a new one begins with the events that are left. A backup from "
+                "before those would revive what was revoked before them",
+                journal.path,
+            )

@@ -33,10 +33,10 @@ from .columns import partial_index as _partial_index
 from .columns import serial as _serial
 from .columns import table as _table
 from .columns import words as _text
-from .watch_tables import notice as notice
 from .upkeep_tables import upkeep as upkeep
 from .upkeep_tables import usage_day as usage_day
 from .upkeep_tables import usage_hour as usage_hour
+from .watch_tables import notice as notice
 from .webhook_tables import delivery as delivery
 from .webhook_tables import endpoint as endpoint
 

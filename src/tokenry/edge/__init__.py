@@ -191,6 +191,11 @@ def from_memory(tk: Tokenry, text: str, ask: Ask) -> Verdict | None:
     return tk._verifying.answer(text, ask)
 
 
+def recalls(tk: Tokenry) -> Callable[[str, Ask], Verdict | None] | None:
+    """Return what answers from memory without reading the question again; None where calls do the work of a worker."""
+    return None if tk._inline else tk._verifying.answer
+
+
 def key_set(tk: Tokenry, slug: str) -> bytes:
     """Return the JWKS of a tenant as JSON; raise NotFound."""
     return tk._signers.key_set(tk._context, slug)
@@ -330,6 +335,7 @@ __all__ = [
     "read_trace",
     "reads_at_once",
     "recall_key_set",
+    "recalls",
     "record_of",
     "refresh_together",
     "remembering",

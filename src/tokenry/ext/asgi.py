@@ -16,7 +16,7 @@ from tokenry.types import ConfigError, Kind, ScopesAsked
 
 from . import steps
 from .answers import limits_of
-from .facts import of_scope
+from .facts import of_scope, seen_in_scope
 from .guard import ALL, Asked, Guard
 from .options import OptionsGiven, read_options
 
@@ -39,7 +39,7 @@ class TokenryMiddleware:
         if not isinstance(tk, AsyncTokenry):
             raise ConfigError("this middleware takes an AsyncTokenry, which never blocks the event loop")
         self._app = app
-        self._verify = steps.when_known(tk)
+        self._recall, self._verify = steps.recalling(tk), steps.when_known(tk)
         self._guard = Guard(read_options(options or {}))
         self._need = self._guard.need(scopes, kinds, **asked)
         self._optional = optional
@@ -47,8 +47,11 @@ class TokenryMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
-        admitting = steps.admit(self._verify, self._guard, of_scope(scope), self._need, optional=self._optional)
-        found = await steps.run_async(admitting)
+        guard, need = self._guard, self._need
+        found = guard.recalled(self._recall, seen_in_scope(scope), need)
+        if found is None:
+            admitting = steps.admit(self._verify, guard, of_scope(scope), need, optional=self._optional)
+            found = await steps.run_async(admitting)
         if isinstance(found, Problem):
             return await _refuse(scope, receive, send, found)
         scope["tokenry"] = found

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from tokenry.edge import address_of
+from tokenry.edge import address_of, is_too_long
 
 _ENVIRON = (
     ("authorization", "HTTP_AUTHORIZATION"),
@@ -18,6 +18,10 @@ _FIELDS = {name.encode(): name for name, _ in _ENVIRON}
 _OTHERS = frozenset((b"cookie", b"x-forwarded-for", b"sec-fetch-site", b"origin", b"host"))
 _WEBSOCKET = "CONNECT"
 """Stands for the method of a WebSocket's handshake: a GET that any page can cause, to change things afterwards."""
+
+
+Seen: TypeAlias = tuple[str, str | None, tuple[str, ...]]
+"""A credential, the peer, and its `X-Forwarded-For`: what matters of a request that holds one key in plain form."""
 
 
 class Facts(NamedTuple):
@@ -49,6 +53,44 @@ class Facts(NamedTuple):
         """
         host = self.host.lower()
         return (f"https://{host}", f"{self.scheme}://{host}")
+
+
+def seen_in_environ(environ: Mapping[str, Any]) -> Seen | None:
+    """Return the key that is all a request presents; None for a request that has to be read in full."""
+    value = environ.get("HTTP_AUTHORIZATION")
+    if value is None or "HTTP_X_API_KEY" in environ or "HTTP_X_API_TOKEN" in environ:
+        return None
+    text = _bearer(value)
+    if text is None:
+        return None
+    forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+    peer = address_of(environ.get("REMOTE_ADDR") or "")
+    return text, peer, (forwarded,) if forwarded is not None else ()
+
+
+def seen_in_scope(scope: Mapping[str, Any]) -> Seen | None:
+    """Return the same of a request that an ASGI server received."""
+    text: str | None = None
+    forwarded: tuple[str, ...] = ()
+    for name, value in scope["headers"]:
+        if name in _FIELDS:
+            if text is not None or name != b"authorization":
+                return None
+            text = _bearer(value.decode("latin-1"))
+            if text is None:
+                return None
+        elif name == b"x-forwarded-for":
+            forwarded = (*forwarded, value.decode("latin-1"))
+    if text is None:
+        return None
+    client = scope.get("client")
+    return text, address_of(client[0]) if client else None, forwarded
+
+
+def _bearer(value: str) -> str | None:
+    """Return the credential in the plainest form of `Authorization`, which nearly all programs send."""
+    text = value[7:]
+    return text if value.startswith("Bearer ") and text.isidentifier() and not is_too_long(text) else None
 
 
 def of_environ(environ: Mapping[str, Any]) -> Facts:

@@ -33,7 +33,7 @@ from tokenry.types import AnyValid, ConfigError, KeyValid, Kind, ScopesAsked, Se
 
 from . import cookies, steps
 from .answers import limits_of
-from .facts import of_scope, token_of
+from .facts import of_scope, seen_in_scope, token_of
 from .guard import ALL, KEYS, SESSIONS, Asked, Guard
 from .hooks import Hooks
 from .host import Answered, Host, OwnerId, Starting
@@ -63,7 +63,7 @@ class FastAPITokenry(Hooks):
         if not isinstance(tk, AsyncTokenry):
             raise ConfigError("FastAPITokenry takes an AsyncTokenry, which never blocks the event loop")
         self.tk = tk
-        self.verify = steps.when_known(tk)
+        self.recall, self.verify = steps.recalling(tk), steps.when_known(tk)
         self.guard = Guard(read_options(options))
         self._host = Host(tk, self.guard, self, _respond)
         if app is not None:
@@ -182,10 +182,13 @@ class Required(SecurityBase, Generic[V]):
 
     async def __call__(self, connection: HTTPConnection, response: Response, cookie: None = None) -> V:
         auth = self._auth
-        facts = of_scope(connection.scope)
-        found = await steps.run_async(steps.admit(auth.verify, auth.guard, facts, self._need, optional=self._optional))
+        scope, guard, need = connection.scope, auth.guard, self._need
+        found = guard.recalled(auth.recall, seen_in_scope(scope), need)
+        if found is None:
+            admitting = steps.admit(auth.verify, guard, of_scope(scope), need, optional=self._optional)
+            found = await steps.run_async(admitting)
         if isinstance(found, Problem):
-            if connection.scope["type"] == "websocket":
+            if scope["type"] == "websocket":
                 raise WebSocketException(POLICY_VIOLATION, found.code)
             raise _refusal(connection, await steps.run_async(auth._host.refuse(found)))
         for name, value in limits_of(found) if found is not None else ():

@@ -33,7 +33,7 @@ from tokenry.types import AnyValid, ConfigError, KeyValid, SessionTokens, Sessio
 from . import cookies, steps
 from .answers import limits_of, problem
 from .decorators import Decorators
-from .facts import of_environ, token_of
+from .facts import of_environ, seen_in_environ, token_of
 from .guard import Demand, Guard
 from .hooks import Hooks
 from .host import Answered, Host, OwnerId, Starting
@@ -73,7 +73,7 @@ class _State:
         self._opening: dict[str, Any] | None = None
         self._read()
         self.tk = self._open() if tk is None else tk
-        self.verify = steps.at_once(self.tk)
+        self.recall, self.verify = steps.recalling(self.tk), steps.at_once(self.tk)
 
     @property
     def guard(self) -> Guard:
@@ -163,8 +163,12 @@ class FlaskTokenry(Hooks, Decorators):
     def _admit(self, demand: Demand, optional: bool) -> AnyValid | Problem | None:
         """Put the credential of this request into `g`; return it, or why the request must not pass."""
         state, store = _state(), cast("Any", g)._get_current_object()
-        guard, facts = state.guard, of_environ(request.environ)
-        found = steps.run(steps.admit(state.verify, guard, facts, demand.at(guard), optional=optional))
+        environ = cast("Any", request)._get_current_object().environ
+        guard = state.guard
+        need = demand.at(guard)
+        found = guard.recalled(state.recall, seen_in_environ(environ), need)
+        if found is None:
+            found = steps.run(steps.admit(state.verify, guard, of_environ(environ), need, optional=optional))
         user = None
         if isinstance(found, Valid) and self._load_user is not None:
             user = self._load_user(found.owner.external_id)
@@ -238,7 +242,8 @@ class FlaskTokenry(Hooks, Decorators):
 
 def _state() -> _State:
     try:
-        state: _State = current_app.extensions["tokenry"]
+        # A proxy finds each of its attributes by a call of its own.
+        state: _State = cast("Any", current_app)._get_current_object().extensions["tokenry"]
     except KeyError:
         raise ConfigError("this application has no Tokenry: call FlaskTokenry.init_app(app)") from None
     return state

@@ -8,7 +8,8 @@ guard.judged(verdict, facts, need)   # the verdict, or a Problem
 from __future__ import annotations
 
 import time
-from typing import Any, Final, TypedDict, Unpack
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias, TypedDict, Unpack
 
 from tokenry.edge import (
     ENTRY_BYTES,
@@ -25,15 +26,18 @@ from tokenry.edge import (
     read_presented,
 )
 from tokenry.edge.problems import Problem, refused
-from tokenry.types import AnyValid, Kind, Refused, ScopesAsked, Valid, Verdict
+from tokenry.types import AnyValid, Kind, Refused, ScopesAsked, StoreUnavailable, Valid, Verdict
 
 from .answers import problem
-from .facts import Facts
+from .facts import Facts, Seen
 from .options import Options
 
 KEYS: Final[tuple[Kind, ...]] = ("key", "token")
 SESSIONS: Final[tuple[Kind, ...]] = ("session",)
 ALL: Final[tuple[Kind, ...]] = ("key", "token", "session")
+Recall: TypeAlias = Callable[[str, Ask], Verdict | None]
+"""Gives the verdict of a text if nothing has to be waited for, else None."""
+
 _ASKS_BYTES_MAX = 128 * 1024
 """How much one route remembers of the addresses that ask: about 500 of them."""
 
@@ -140,13 +144,9 @@ class Guard:
 
     def presented(self, facts: Facts) -> str | Problem | None:
         """Return the credential of a request, None for none, or why it cannot be read."""
-        credentials = facts.credentials
-        if len(credentials) == 1:  # what nearly all programs send
-            name, value = credentials[0]
-            text = value[7:]
-            if name == "authorization" and value.startswith("Bearer ") and text.isidentifier():
-                return bounded(text)
-        return self._text(read_presented(credentials, read_cookie(facts.cookies, self.options.access_name)), facts)
+        return self._text(
+            read_presented(facts.credentials, read_cookie(facts.cookies, self.options.access_name)), facts
+        )
 
     def to_refresh(self, facts: Facts) -> str | Problem | None:
         """Return the refresh token in the cookies of a request, None for none, or why it does not count."""
@@ -194,10 +194,25 @@ class Guard:
         """Return the client's address: what the server says, or what the trusted proxies say."""
         return facts.peer if self._proxies is None else self._proxies.client(facts.peer, facts.forwarded)
 
+    def recalled(self, recall: Recall, seen: Seen | None, need: Need) -> AnyValid | Problem | None:
+        """Judge a request by what can be said at once of its one key; None where it has to be read in full."""
+        if seen is None:
+            return None
+        text, peer, forwarded = seen
+        client = peer if self._proxies is None else self._proxies.client(peer, forwarded)
+        try:
+            verdict = recall(text, need.ask(client))
+        except StoreUnavailable:
+            return problem("store_unavailable")
+        return None if verdict is None else self._judged(verdict, client or peer, need)
+
     def judged(self, verdict: Verdict, facts: Facts, need: Need) -> AnyValid | Problem:
         """Return the verdict if it will do, or the problem that it is."""
+        return self._judged(verdict, self.client(facts) or facts.peer, need)
+
+    def _judged(self, verdict: Verdict, client: str | None, need: Need) -> AnyValid | Problem:
         if isinstance(verdict, Refused):
-            return refused(self.throttled(verdict, facts), need.scopes)
+            return refused(self._throttle.judged(verdict, client), need.scopes)
         return verdict if need.accepts(verdict) else problem("wrong_kind")
 
     def throttled(self, verdict: Refused, facts: Facts) -> Refused:

@@ -10,13 +10,13 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeAlias, TypeVar
 
 from tokenry import AsyncTokenry, Tokenry
-from tokenry.edge import Engine
+from tokenry.edge import Ask, Engine, recalls
 from tokenry.edge.problems import Problem
 from tokenry.types import AnyValid, StoreUnavailable
 
 from .answers import problem
 from .facts import Facts
-from .guard import Guard, Need
+from .guard import Guard, Need, Recall
 
 R = TypeVar("R")
 Steps: TypeAlias = Generator[Any, Any, R]
@@ -66,6 +66,18 @@ def when_known(tk: AsyncTokenry) -> Verify:
         return tk.verify(text, ip=ip, **need.asked) if verdict is None else verdict
 
     return verify
+
+
+def recalling(tk: Tokenry | AsyncTokenry) -> Recall:
+    """Return what answers at once where nothing has to wait."""
+    if isinstance(tk, AsyncTokenry):
+        engine = Engine(tk)
+        return engine.recall if engine.is_inline else _nothing
+    return recalls(tk) or _nothing
+
+
+def _nothing(text: str, ask: Ask) -> None:
+    """Know nothing at once."""
 
 
 def admit(

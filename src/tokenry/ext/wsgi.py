@@ -18,7 +18,7 @@ from tokenry.types import Kind, ScopesAsked
 
 from . import steps
 from .answers import limits_of
-from .facts import of_environ
+from .facts import of_environ, seen_in_environ
 from .guard import ALL, Asked, Guard
 from .options import OptionsGiven, read_options
 
@@ -39,14 +39,16 @@ class TokenryMiddleware:
     ) -> None:
         """Take what every request needs; with `optional` one without a credential is let in, with None as verdict."""
         self._app = app
-        self._verify = steps.at_once(tk)
+        self._recall, self._verify = steps.recalling(tk), steps.at_once(tk)
         self._guard = Guard(read_options(options or {}))
         self._need = self._guard.need(scopes, kinds, **asked)
         self._optional = optional
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        admitting = steps.admit(self._verify, self._guard, of_environ(environ), self._need, optional=self._optional)
-        found = steps.run(admitting)
+        guard, need = self._guard, self._need
+        found = guard.recalled(self._recall, seen_in_environ(environ), need)
+        if found is None:
+            found = steps.run(steps.admit(self._verify, guard, of_environ(environ), need, optional=self._optional))
         if isinstance(found, Problem):
             body = found.body()
             fields = [*found.fields(), ("Content-Length", str(len(body)))]

@@ -15,7 +15,7 @@ from tokenry.types import AnyValid, KeyValid, SessionValid, TokenValid, Valid
 from .. import steps
 from ..answers import limits_of, problem
 from ..decorators import Decorators
-from ..facts import Facts, of_environ
+from ..facts import Facts, of_environ, seen_in_environ
 from ..guard import Demand, Need
 from ..host import Host
 from .atomic import begins_before
@@ -42,8 +42,10 @@ def facts_of(request: HttpRequest) -> Facts:
 def admitted(request: HttpRequest, need: Need, *, optional: bool) -> AnyValid | None:
     """Put the credential of a request on it, and the user if the project loads users; raise Refusal."""
     request.credential = None
-    admitting = steps.admit(steps.at_once(get_tokenry()), guard(), facts_of(request), need, optional=optional)
-    found = steps.run(admitting)
+    tk, judge = get_tokenry(), guard()
+    found = judge.recalled(steps.recalling(tk), seen_in_environ(request.META), need)
+    if found is None:
+        found = steps.run(steps.admit(steps.at_once(tk), judge, facts_of(request), need, optional=optional))
     if isinstance(found, Problem):
         raise Refusal(found)
     if found is None:

@@ -11,7 +11,7 @@ from .core import targets
 from .core.breaker import NOT_ANSWERING, Breaker
 from .core.errors import ConfigError, StoreUnavailable
 from .runtime.courier import Courier
-from .service import canary, delivering, purging, signing_keys, usage
+from .service import canary, decoys, delivering, purging, signing_keys, usage
 from .store import open as stores
 
 if TYPE_CHECKING:
@@ -134,8 +134,18 @@ class Ticking:
                         self._worker.rest()
             finally:
                 self._tally.put_back(spent + later)
+            self._tell_decoys()
             if forged := self._tally.drain_forged():
                 usage.tell_forged(self._context, forged)
+
+    def _tell_decoys(self) -> None:
+        missing = self._tally.drain_missing()
+        try:
+            if missing:
+                decoys.tell_used(self._context, missing)
+        except BaseException:
+            self._tally.put_back_missing(missing)
+            raise
 
     def deliver(self) -> int:
         """Send every webhook that is due, here and now; return the number of attempts.

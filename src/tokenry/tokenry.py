@@ -366,6 +366,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             signers=self._signers,
             known=self._memory.known,
             tenants=self._tenants,
+            missing=self._tally.count_missing,
             networks=self._networks(),
         )
 

@@ -137,6 +137,7 @@ export interface Key {
   updated_at: string | null;
   tags: string[];
   credits: Credits | null;
+  decoy: boolean;
 }
 
 /** What may be shown of a secret: its public `kid`, its age and its use. `ends_at` is None for the current one. `leaked_at` is when somebody first reported that it leaked. */
@@ -173,6 +174,8 @@ export interface KeysIssueRequest {
   metadata?: Record<string, unknown> | null;
   tags?: string[];
   credits?: number | CreditsBody | null;
+  /** Refuse its secret as unknown, and tell who uses it. */
+  decoy?: boolean;
 }
 
 /** `amount` credits, ever or again from each refill. */
@@ -789,6 +792,8 @@ export interface KeysIssueAsked {
   metadata?: Record<string, unknown> | null;
   tags?: string[];
   credits?: number | CreditsBody | null;
+  /** Refuse its secret as unknown, and tell who uses it. */
+  decoy?: boolean;
 }
 
 export interface KeysExpiringAsked {

@@ -78,6 +78,7 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
         ("tenant", key.tenant),
         ("owner", key.owner),
         ("status", key.status),
+        ("decoy", "yes: its secret is refused, and its use is told of" if key.decoy else ""),
         ("environment", key.environment),
         *((field.replace("_", " "), ", ".join(map(listed, getattr(key, field)))) for field in LISTS),
         ("credits", listed_credits(key.credits)),
@@ -115,7 +116,7 @@ KEY_COLUMNS = ("id", "name", "owner", "status", "expires", "last used")
 def key_row(key: Key) -> tuple[str, ...]:
     """Return the line of a key in a table."""
     ends, used = (f"{at:%Y-%m-%d}" if at else "never" for at in (key.expires_at, key.last_used_at))
-    return (key.id, key.name, key.owner, key.status, ends, used)
+    return (key.id, key.name, key.owner, f"{key.status} decoy" if key.decoy else key.status, ends, used)
 
 
 OWNER_COLUMNS = ("external id", "name", "email", "roles", "admin", "status")

@@ -69,6 +69,9 @@ def issue(
     environment: Annotated[str, typer.Option("--environment", metavar="NAME", help="A part of its prefix.")] = "live",
     metadata: Metadata = None,
     credits: CreditsOption = None,
+    decoy: Annotated[
+        bool, typer.Option("--decoy", help="Refuse it as unknown, and tell who uses it; it never expires by itself.")
+    ] = False,
     idempotency_key: Repeats = None,
     secret_out: SecretOut = None,
     tenant: TenantOption = None,
@@ -85,6 +88,7 @@ def issue(
         "environment": environment,
         "metadata": {piece.name: piece.value for piece in metadata or ()},
         "credits": credits,
+        **({"decoy": True} if decoy else {}),
         "idempotency_key": idempotency_key,
         **_lifetime(expires_in, expires_at),
     }

@@ -32,6 +32,7 @@ EVENT_TYPES: Final = {
     "key.expiring": "A key expires within 30, 7 or 1 days.",
     "key.first_used": "A key was used for the first time.",
     "key.tampered": "A key was presented whose row in the database was changed without the keyring: it is refused.",
+    "key.decoy_used": "The secret of a decoy was presented: told once an hour for each address.",
     "key.leaked": "A secret of a key, or a token of it, was reported as leaked.",
     "session.leaked": "A token of a session was reported as leaked: the session was ended.",
     "session.started": "An owner signed in.",

@@ -71,7 +71,8 @@ class Row(msgspec.Struct, array_like=True, gc=False):
 COLUMNS: Final = tuple([name for name in Row.__struct_fields__ if name not in ("digest", "grant")])
 
 KEY_SHOWN: Final = KEY.without(
-    *("scopes", "allowed_ips", "credits", "environment", "expires_at", "not_before", "revoked_at", "revoke_reason")
+    *("scopes", "allowed_ips", "credits", "environment", "expires_at", "not_before", "revoked_at", "revoke_reason"),
+    "decoy",
 )
 SESSION_SHOWN: Final = SESSION.without("revoked_at", "revoke_reason")
 OWNER_SHOWN: Final = OWNER.without("status")
@@ -164,6 +165,7 @@ class Grant(msgspec.Struct, gc=False):
             scopes=self.own_scopes,
             allowed_ips=self.addresses.entries if self.addresses else (),
             credits=self.credits,
+            decoy=False,  # which has no secret that could be looked up
             environment=self.environment,
             status=status,
             expires_at=moment_or_none(self.expires_at),

@@ -36,6 +36,12 @@ def _tags(field: str, value: object, errors: list[FieldError]) -> tuple[str, ...
     return fields.labels(field, value, errors, _TAG, most=20, code="bad_tag", rule=rule)
 
 
+def _flag(field: str, value: object, errors: list[FieldError]) -> bool:
+    if not isinstance(value, bool):
+        errors.append(FieldError(field, "not_a_bool", "must be True or False"))
+    return value is True
+
+
 FIELDS: Final[Mapping[str, Field]] = {
     "name": Field(fields.name),
     "description": Field(fields.prose, ""),
@@ -48,6 +54,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "metadata": Field(fields.metadata),
     "tags": Field(_tags, (), later=True),
     "credits": Field(credits.check, later=True),
+    "decoy": Field(_flag, False, later=True),
 }
 ARGUMENTS: Final[Mapping[str, Any]] = {
     "owner": None,

@@ -156,6 +156,7 @@ class Key:
     version: int
     tags: tuple[str, ...] = ()
     credits: Credits | None = None
+    decoy: bool = False
     metadata: Mapping[str, Any] = field(hash=False)
     secrets: tuple[SecretInfo, ...]
 

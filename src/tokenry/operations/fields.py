@@ -145,6 +145,7 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "shared_limits": Annotated[
         list[LimitBody], Meta(max_length=8, description="Limits that all keys of it use up together.")
     ],
+    "decoy": Annotated[Flag, Meta(description="Refuse its secret as unknown, and tell who uses it.")],
     "description": Prose,
     "device": Annotated[Json, Meta(description="Kept for the owner to recognise the session.")],
     "dry_run": Annotated[bool, Meta(description="Only list what would be revoked.")],

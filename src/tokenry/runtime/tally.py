@@ -10,6 +10,8 @@ from tokenry.core.ports import Pepper, Spent
 _HOUR = 3_600_000_000
 _PLACE = 32
 _FORGED_MAX = 4096
+_MISSING_MAX = 1024
+_PLACES_MAX = 16
 
 
 class Tally:
@@ -26,6 +28,7 @@ class Tally:
         self._peppers: list[Pepper] = []
         self._failed: dict[tuple[str, str], int] = {}
         self._forged: dict[str, bool] = {}
+        self._missing: dict[str, dict[str | None, int]] = {}
 
     def count(self, grant: Grant, code: str, now: int, ip: str | None) -> None:
         """Count one verdict about a known key."""
@@ -50,6 +53,37 @@ class Tally:
         """Count one refusal of a credential that belongs to nobody we know."""
         with self._lock:
             self._failed["system", code] = self._failed.get(("system", code), 0) + 1
+
+    def count_missing(self, kid: str, ip: str | None, count: int = 1) -> None:
+        """Count one refusal of a secret that was made here and is not known: it is gone, or it is a decoy.
+
+        Which of the two is found out later, so that both are refused in the same time.
+        """
+        with self._lock:
+            self._failed["system", "not_found"] = self._failed.get(("system", "not_found"), 0) + count
+            self._note_missing(kid, ip, count)
+
+    def _note_missing(self, kid: str, ip: str | None, count: int) -> None:
+        places = self._missing.get(kid)
+        if places is None:
+            if len(self._missing) >= _MISSING_MAX:
+                return
+            places = self._missing[kid] = {}
+        if ip in places or len(places) < _PLACES_MAX:
+            places[ip] = places.get(ip, 0) + count
+
+    def drain_missing(self) -> dict[str, dict[str | None, int]]:
+        """Take out how often missing secrets were presented, by kid and address."""
+        with self._lock:
+            missing, self._missing = self._missing, {}
+        return missing
+
+    def put_back_missing(self, missing: dict[str, dict[str | None, int]]) -> None:
+        """Keep what could not be looked up for the next flush."""
+        with self._lock:
+            for kid, places in missing.items():
+                for ip, count in places.items():
+                    self._note_missing(kid, ip, count)
 
     def note_pepper(self, pepper: Pepper) -> None:
         """Note that a digest should be written under a newer pepper."""

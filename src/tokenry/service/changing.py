@@ -135,6 +135,8 @@ def _rotate(context: Context, rotation: Rotation, tenant: Any, by: By) -> Issued
             change.forgets(tuple(change.rows.secrets.kids(change.tenant, [key.id])))
             return reissued(repeat)
         change.actor.must_be_current(key)
+        if key.decoy:
+            raise Conflict("a decoy has no secret that could be replaced: issue another decoy", field="decoy")
         if key.status != "active":
             raise Conflict(f"only a live key can be rotated, this one is {key.status}", field="status")
         if not change.rows.keys.update(change.tenant, key, {}, change.now, version=seen.version):

@@ -114,6 +114,8 @@ class Context(msgspec.Struct, frozen=True):
     tenants: KnownTenants | None = None
     """The tenants that memory knows, for reads."""
     shared: Shared | None = None
+    missing: Callable[[str, str | None], None] = lambda kid, ip: None
+    """Takes note of an unknown secret, which may be a decoy: its kid, and the address it came from."""
     networks: tuple[Any, ...] = ()  # that webhooks may go to beside public addresses
 
     @property
@@ -366,10 +368,7 @@ class Change(Scene):
 
 
 def _check_generation(rows: Rows, id: str) -> None:
-    """Raise ConfigError for a generation that this database does not know, or that was dropped.
-
-    Nothing that it signs will ever verify, and what is read belongs to another installation.
-    """
+    """Raise ConfigError for a generation that this database does not know or has dropped: nothing it signs verifies."""
     canary = rows.canaries.get(id)
     if canary is None:
         raise ConfigError(

@@ -31,6 +31,9 @@ def explain(
     `standing` says how its limits and credits stand.
     """
     ask = read_ask(scopes, ip, cost, key.tenant, key.environment, None)
+    if key.decoy:
+        known: dict[str, bool] = {"malformed": True, "not_found": False}
+        return Explanation("not_found", tuple([Check(code, known.get(code)) for code in CHECKS]))
     row = context.store.find(key.secrets[0].kid) if key.secrets else None
     if row is None:
         raise NotFound("there is no such key here")

@@ -14,7 +14,7 @@ from tokenry.core.actors import KEYS_WRITE, OPERATOR_SCOPES
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Conflict, FieldError, Invalid, StoreUnavailable, TokenryError, no_owner, shown
 from tokenry.core.mistakes import name_unknown
-from tokenry.core.model import Issued, Key, Owner, SecretInfo, micros
+from tokenry.core.model import NOT_GIVEN, Issued, Key, Owner, SecretInfo, micros
 from tokenry.core.ports import Clash, SecretRow
 from tokenry.core.secret import PREFIX_MAX, Secret, digest_of, make_kid, mint
 from tokenry.core.trace import read_trace
@@ -200,7 +200,7 @@ def read(change: Change, asked: Mapping[str, Any], owner: Owner, repeat: Repeata
         status="active",
         created_at=now,
         updated_at=now,
-        expires_at=fields.expiry(change.tenant, now, asked["expires_in"], asked["expires_at"], errors),
+        expires_at=_expiry(change, asked, errors),
         revoked_at=None,
         revoke_reason="",
         last_used_at=None,
@@ -219,6 +219,14 @@ def read(change: Change, asked: Mapping[str, Any], owner: Owner, repeat: Repeata
     row, secret = new_secret(change, key.id, key.environment, repeat)
     info = SecretInfo(kid=row.kid, created_at=now, ends_at=None, last_used_at=None, last_used_ip=None, use_count=0)
     return Draft(owner.id, replace(key, secrets=(info,)), row, secret)
+
+
+def _expiry(change: Change, asked: Mapping[str, Any], errors: list[FieldError]) -> datetime | None:
+    """Return when a new key expires. A decoy lasts unless it is told otherwise: it opens nothing."""
+    ends = (asked["expires_in"], asked["expires_at"])
+    if asked["decoy"] is True and all(end is NOT_GIVEN or end is None for end in ends):
+        return None
+    return fields.expiry(change.tenant, change.now, *ends, errors)
 
 
 def check_window(not_before: datetime | None, expires_at: datetime | None, errors: list[FieldError]) -> None:
@@ -305,7 +313,11 @@ def _owner(change: Change, asked: object) -> Owner:
 def _write(change: Change, drafts: list[Draft], contexts: list[Context]) -> None:
     """Write keys, each told of in the context of who asked for it."""
     change.rows.keys.insert(change.tenant, [(draft.owner_id, draft.key) for draft in drafts])
-    change.rows.secrets.insert(change.tenant, [draft.row for draft in drafts])
+    decoys = [draft.row for draft in drafts if draft.key.decoy]
+    if decoys:
+        change.rows.watch.add_decoys(change.tenant, decoys)
+    if len(decoys) < len(drafts):
+        change.rows.secrets.insert(change.tenant, [draft.row for draft in drafts if not draft.key.decoy])
     crediting.open_accounts(change, [draft.key for draft in drafts])
     for draft, change.context in zip(drafts, contexts, strict=True):
         change.record("key.issued", draft.key.id, None, told(draft.key), owner=draft.key.owner)

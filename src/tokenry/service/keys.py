@@ -51,6 +51,7 @@ class Keys(Generic[B]):
         metadata: Mapping[str, object] | None = None,
         tags: Sequence[str] = (),
         credits: Credits | Mapping[str, object] | int | None = None,
+        decoy: bool = False,
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
         idempotency_key: str | None = None,
@@ -59,7 +60,8 @@ class Keys(Generic[B]):
 
         Expires after the tenant's default (90 days) unless `expires_in` or `expires_at` says otherwise; None is never.
         Raise Invalid with every mistake, NotFound for an unknown owner, Conflict for a taken name, NotAllowed for more
-        than `by` holds.
+        than `by` holds. The secret of a `decoy` is refused as an unknown one is, and each use of it is told of
+        (`key.decoy_used`).
         """
         asked = pick(ARGUMENTS, locals())
         return issuing.issue(self._context, asked, tenant, by, idempotency_key)
@@ -162,8 +164,12 @@ class Keys(Generic[B]):
         parsed = parse(str(secret)) if secret is not None else None
         wanted = parsed.kid if parsed else str(kid or "")
         with self._context.reading(tenant, by) as scene:
-            well_formed = len(wanted) == KID and wanted.isalnum()
-            return seen(scene, scene.rows.keys.by_kid(scene.tenant, wanted, scene.now) if well_formed else None)
+            found = None
+            if len(wanted) == KID and wanted.isalnum():
+                found = scene.rows.keys.by_kid(scene.tenant, wanted, scene.now)
+                if found is None and (id := scene.rows.watch.decoy_of(scene.tenant, wanted)) is not None:
+                    found = scene.rows.keys.get(scene.tenant, id, scene.now)
+            return seen(scene, found)
 
     def limits(
         self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN

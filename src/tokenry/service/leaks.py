@@ -69,7 +69,10 @@ class _Report:
             # Every token of a session ends it, however old: refreshing with an old one does the same.
             return UNKNOWN_LEAK if found is None else self._session(found.tenant.slug, found.session.id, "session")
         row = self.context.store.find(parsed.kid)
-        return self._key(row) if row is not None and _proves(self.context, row, text) else UNKNOWN_LEAK
+        if row is not None and _proves(self.context, row, text):
+            return self._key(row)
+        self.context.missing(parsed.kid, self.context.ip)
+        return UNKNOWN_LEAK
 
     def _key(self, row: Row) -> LeakReport:
         with self.context.changing(row.slug, self.by, home=self.context.tenant) as change:

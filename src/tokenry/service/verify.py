@@ -139,7 +139,7 @@ class Verifying:
         grant = self._recalled(parsed, text)
         if grant is None:
             drops = self._memory.prepare()
-            grant = self._remembered(self.store.find(parsed.kid), parsed, text, drops)
+            grant = self._remembered(self.store.find(parsed.kid), parsed, text, drops, ask.ip)
             if grant is None:
                 return NOT_FOUND
         now = self._now()
@@ -167,7 +167,7 @@ class Verifying:
         grant = self._recalled(parsed, text)
         if grant is None:
             drops = self._memory.prepare() if ahead is None else ahead[0]
-            grant = self._remembered((yield Find(parsed.kid)), parsed, text, drops)
+            grant = self._remembered((yield Find(parsed.kid)), parsed, text, drops, ask.ip)
             if grant is None:
                 return NOT_FOUND
         return (yield from self.decide_steps(grant, ask))
@@ -176,11 +176,11 @@ class Verifying:
         grant = self._memory.recall(parsed.kid, text)
         return None if grant is not None and self.is_old(grant) else grant
 
-    def _remembered(self, row: Row | None, parsed: Parsed, text: str, drops: int) -> Grant | None:
+    def _remembered(self, row: Row | None, parsed: Parsed, text: str, drops: int, ip: str | None) -> Grant | None:
         """Return the grant of a row that the text proves, and remember it."""
         grant = self._proved(row, parsed.kid, text, self._now())
         if grant is None:
-            self._tally.count_unknown("not_found")
+            self._tally.count_missing(parsed.kid, ip)
         else:
             self._memory.remember(grant, text, drops)
         return grant

@@ -31,8 +31,9 @@ from .documents import Documents
 from .fixed import Fixed, FixedWrite, among
 from .foreign_tables import foreign
 from .reach import reach, reached
-from .tables import credit, credit_hold, key, limit_counter, owner, secret, tenant, usage_day, usage_hour
+from .tables import credit, credit_hold, decoy, key, limit_counter, owner, secret, tenant, usage_day, usage_hour
 from .values import holds, like, stored_row
+from .watch import decoy_secrets
 
 _INSERT = FixedWrite(insert(key))
 _CHANGE = (
@@ -336,7 +337,7 @@ class KeyRows:
         counters = select(counter.name).where(counter.tenant_id == tenant.id, counter.holder_id.in_(ids))
         # In the order in which leases lock them: or a lease and this wait for each other.
         self._connection.execute(counters.order_by(counter.holder_id, counter.name).with_for_update())
-        of_key = [table.c.key_id for table in (secret, usage_hour, usage_day, credit, credit_hold, foreign)]
+        of_key = [table.c.key_id for table in (secret, decoy, usage_hour, usage_day, credit, credit_hold, foreign)]
         for column in (*of_key, limit_counter.c.holder_id):
             table = column.table
             self._connection.execute(delete(table).where(table.c.tenant_id == tenant.id, column.in_(ids)))
@@ -372,6 +373,8 @@ class KeyRows:
             found = _SECRETS_OF_MANY(self._connection, tenant_id=tenant.id, key_ids=list(secrets)) if rows else []
         for row in found:
             secrets[row.key_id].append(SECRET.record(row))
+        for id, info in decoy_secrets(self._connection, tenant.id, [row.id for row in rows if row.decoy]):
+            secrets[id].append(info)
         at = micros(now)
         return [_key_of(tenant, row, secrets[row.id], now, at) for row in rows]
 

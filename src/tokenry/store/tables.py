@@ -36,6 +36,7 @@ from .columns import words as _text
 from .upkeep_tables import upkeep as upkeep
 from .upkeep_tables import usage_day as usage_day
 from .upkeep_tables import usage_hour as usage_hour
+from .watch_tables import decoy as decoy
 from .watch_tables import notice as notice
 from .webhook_tables import delivery as delivery
 from .webhook_tables import endpoint as endpoint
@@ -49,8 +50,7 @@ tenant = _table(
     _text("status"),
     Column("expires_in_default", BigInteger, nullable=False),
     Column("expires_in_max", BigInteger, nullable=False),
-    Column("never_allowed", Boolean, nullable=False),
-    Column("self_rotation_allowed", Boolean, nullable=False),
+    *[Column(name, Boolean, nullable=False) for name in ("never_allowed", "self_rotation_allowed")],
     _text("default_limits", "[]"),
     _text("shared_limits", "[]"),
     Column("limits_version", Integer, nullable=False, server_default="0"),
@@ -122,6 +122,7 @@ key = _table(
     _text("metadata", "{}"),
     _text("tags", "[]"),
     Column("credits", Text, nullable=True),
+    Column("decoy", Boolean, nullable=False, server_default=false()),
     Column("version", Integer, nullable=False),
     _at("created_at"),
     _at_or_null("updated_at"),
@@ -178,10 +179,8 @@ secret = _table(
     _id("pepper_id"),
     _id("tag_id"),
     _at("created_at"),
-    _at_or_null("ends_at"),
-    _at_or_null("last_used_at"),
+    *[_at_or_null(name) for name in ("ends_at", "leaked_at", "last_used_at")],
     Column("last_used_ip", Text, nullable=True),
-    _at_or_null("leaked_at"),
     _count("use_count"),
     Column("owner_id", _ident, nullable=True),
     Column("document", Text, nullable=True),

@@ -16,6 +16,7 @@ from .foreign_tables import foreign, foreign_form
 from .tables import (
     credit,
     credit_hold,
+    decoy,
     delivery,
     endpoint,
     event,
@@ -47,7 +48,7 @@ _BY_ID = Fixed(SELECT.where(tenant.c.id == bindparam("id")))
 _PAGE = SELECT.order_by(tenant.c.slug)
 _OF_TENANT = (
     *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, usage_day),
-    *(notice, idempotency),
+    *(decoy, notice, idempotency),
     *(key, owner, role, scope, event, delivery, endpoint, foreign, foreign_form),
 )
 

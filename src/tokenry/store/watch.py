@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, select, text, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, tuple_
 
-from tokenry.core.model import Tenant, micros
+from tokenry.core.model import SecretInfo, Tenant, micros, moment
+from tokenry.core.ports import SecretRow
+from tokenry.core.watch_ports import Decoy
 
-from .tables import notice
+from .fixed import Fixed, among
+from .tables import decoy, key, notice, owner, tenant
 
 _HOUR = 3_600_000_000
 _FIRST = text("""
@@ -18,11 +23,56 @@ _FIRST = text("""
 _PLACE = (notice.c.tenant_id, notice.c.subject, notice.c.about, notice.c.hour)
 
 
+_DECOYS = Fixed(
+    select(decoy.c.kid, tenant.c.slug.label("tenant"), decoy.c.key_id, owner.c.external_id.label("owner"))
+    .select_from(decoy)
+    .join(key, (key.c.tenant_id == decoy.c.tenant_id) & (key.c.id == decoy.c.key_id))
+    .join(owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id))
+    .join(tenant, tenant.c.id == key.c.tenant_id)
+    .where(among(decoy.c.kid, "kids"), key.c.revoked_at.is_(None), key.c.disabled_at.is_(None))
+    .where(key.c.expires_at.is_(None) | (key.c.expires_at > bindparam("now")))
+)
+_OF_KEYS = Fixed(
+    select(decoy.c.kid, decoy.c.key_id, decoy.c.created_at).where(
+        decoy.c.tenant_id == bindparam("tenant_id"), among(decoy.c.key_id, "key_ids")
+    )
+)
+
+
+def decoy_secrets(connection: Connection, tenant_id: str, key_ids: Sequence[str]) -> Iterator[tuple[str, SecretInfo]]:
+    """Yield what may be shown of the secret of each decoy, behind the id of its key."""
+    for row in _OF_KEYS(connection, tenant_id=tenant_id, key_ids=list(key_ids)) if key_ids else ():
+        made: Any = {"kid": row.kid, "created_at": moment(row.created_at), "ends_at": None}
+        yield row.key_id, SecretInfo(**made, last_used_at=None, last_used_ip=None, use_count=0)
+
+
 class WatchRows:
     """Keys under watch, within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def add_decoys(self, tenant: Tenant, decoys: Sequence[SecretRow]) -> None:
+        """Write the secrets of decoys, of which nothing is kept but their kids."""
+        at = {"tenant_id": tenant.id}
+        rows = [{**at, "kid": one.kid, "key_id": one.key_id, "created_at": micros(one.created_at)} for one in decoys]
+        self._connection.execute(insert(decoy), rows)
+
+    def decoys(self, kids: Sequence[str], now: datetime) -> Sequence[Decoy]:
+        """Return those of some kids that are active decoys, of any tenant: this is for upkeep."""
+        return [Decoy(*row) for row in _DECOYS(self._connection, kids=list(kids), now=micros(now))]
+
+    def decoy_of(self, tenant: Tenant, kid: str) -> str | None:
+        """Return the id of the key whose decoy has a kid."""
+        return self._connection.execute(
+            select(decoy.c.key_id).where(decoy.c.tenant_id == tenant.id, decoy.c.kid == kid)
+        ).scalar()
+
+    def count_notices(self, tenant: Tenant, subject: str, now: datetime) -> int:
+        """Count what was told of a key or session in this hour."""
+        hour = micros(now) // _HOUR * _HOUR
+        here = (notice.c.tenant_id == tenant.id, notice.c.subject == subject, notice.c.hour == hour)
+        return int(self._connection.execute(select(func.count()).select_from(notice).where(*here)).scalar_one())
 
     def first_notice(self, tenant: Tenant, subject: str, about: str, now: datetime) -> bool:
         """Note that something is told of a key or session; return whether it was not told in this hour before."""

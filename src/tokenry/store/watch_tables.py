@@ -7,6 +7,10 @@ from sqlalchemy import Index, PrimaryKeyConstraint
 from .columns import at, table
 from .columns import id_of as _id
 
+decoy = table("decoy", _id("kid", primary_key=True), _id("tenant_id"), _id("key_id"), at("created_at"))
+"""The secrets of decoys. Verifications never look here, so that a decoy is as unknown to them as any other text."""
+Index("tokenry_decoy_key", decoy.c.tenant_id, decoy.c.key_id)
+
 notice = table(
     "notice",
     _id("tenant_id"),

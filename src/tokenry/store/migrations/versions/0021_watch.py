@@ -1,4 +1,4 @@
-"""Leak reports: the policy of a tenant, the mark on a secret, and notices that are given once an hour."""
+"""Leak reports: the policy of a tenant, the mark on a secret, notices that are given once an hour. Decoys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,15 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("tokenry_tenant", sa.Column("on_leak", sa.Text(), nullable=False, server_default="revoke"))
     op.add_column("tokenry_secret", sa.Column("leaked_at", sa.BigInteger(), nullable=True))
+    op.add_column("tokenry_key", sa.Column("decoy", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.create_table(
+        "tokenry_decoy",
+        _id("kid", primary_key=True),
+        _id("tenant_id"),
+        _id("key_id"),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+    )
+    op.create_index("tokenry_decoy_key", "tokenry_decoy", ["tenant_id", "key_id"])
     op.create_table(
         "tokenry_notice",
         _id("tenant_id"),
@@ -25,10 +34,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("tokenry_notice")
+    op.drop_table("tokenry_decoy")
+    op.drop_column("tokenry_key", "decoy")
     op.drop_column("tokenry_secret", "leaked_at")
     op.drop_column("tokenry_tenant", "on_leak")
 
 
-def _id(name: str) -> sa.Column[str]:
+def _id(name: str, *, primary_key: bool = False) -> sa.Column[str]:
     ident = sa.String(64).with_variant(sa.String(64, collation="C"), "postgresql")
-    return sa.Column(name, ident, nullable=False)
+    return sa.Column(name, ident, nullable=False, primary_key=primary_key)

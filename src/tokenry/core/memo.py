@@ -46,6 +46,11 @@ class Memo(Generic[K, V]):
         """Tell whether nothing is left, not even what is still to be freed."""
         return not (self._young or self._old or self._dropped)
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether something was forgotten already to make room, or soon will be."""
+        return bool(self._old)
+
     def get(self, key: K) -> V | None:
         """Return the value of a key, or None."""
         found = self._young.get(key)

@@ -11,6 +11,7 @@ from tokenry.edge import (
     KIB,
     MIB,
     CountedLimit,
+    Grant,
     Memo,
     credit_fields,
     encode,
@@ -21,11 +22,17 @@ from tokenry.edge import (
     taken_of,
     told_name,
 )
-from tokenry.types import Refused, Valid, Verdict
+from tokenry.types import KeyValid, Refused, Valid, Verdict
 
 BYTES_MAX = 16 * MIB
-"""How much is kept of verdicts: of the JSON of small keys, that of about 5,000."""
+"""How much is kept of verdicts: of the JSON of small keys, that of about 15,000."""
 
+_ADMIT_ONE_OF = 8
+"""Once more keys are in use than are kept, so many answers are made for one that is kept: keeping each costs more."""
+
+_VALID = b'{"valid":true,"code":"valid","kind":"%b","key":%b'
+_VALID_KEY = _VALID % (b"key", b"")
+_NO_CLAIMS = b',"claims":{},"limits":['
 _NOTHING = b',"kind":null,"key":null,"session":null,"owner":null,"tenant":null,"scopes":[],"claims":{},"limits":'
 _END = b'],"retry_after":null,"limited_by":null,"credits":%b}'
 _END_WITHOUT_CREDITS = _END % b"null"
@@ -34,10 +41,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Shown(NamedTuple):
-    """One limit in one window, encoded around what remains of it."""
+    """A limit in one window, encoded around what remains of it; `policy` and `left` are for the fields."""
 
-    limit: CountedLimit | None
-    window: int
     before: bytes
     after: bytes
     left: bytes
@@ -45,42 +50,14 @@ class _Shown(NamedTuple):
     policy: bytes
 
 
-_NOT_SHOWN = _Shown(None, 0, b"", b"", b"", 0, b"")
-
-
 class _Kept:
-    """What is known of one grant: the beginning of its JSON, its identity headers, and its limits in one window."""
+    """What is encoded of one grant: its key, what follows up to its limits, and its identity fields."""
 
-    __slots__ = ("fields", "grant", "json", "limits")
+    __slots__ = ("fields", "grant", "key", "rest")
 
-    def __init__(self, verdict: Valid) -> None:
-        self.grant = grant_of(verdict)
-        self.json = b""
-        self.fields = b""
-        self.limits = [_NOT_SHOWN] * len(self.grant.limits)
-
-    def show(self, place: int, limit: CountedLimit, window: int) -> _Shown:
-        """Encode a limit for a window."""
-        ends_at, comma, name = (window + 1) * limit.window_seconds, b"," * (place > 0), told_name(limit).encode()
-        shown = self.limits[place] = _Shown(
-            limit,
-            window,
-            b'%b{"name":"%b","limit":%d,"window_seconds":%d,"remaining":'
-            % (comma, limit.name.encode(), limit.limit, limit.window_seconds),
-            b',"reset_at":%b,"of":"%b"}' % (encode(_EPOCH + timedelta(seconds=ends_at)), limit.of.encode()),
-            b'%b"%b";r=' % (comma, name),
-            ends_at,
-            b'%b"%b";q=%d;w=%d' % (comma, name, limit.limit, limit.window_seconds),
-        )
-        self.fields = b""
-        return shown
-
-    def name(self, verdict: Valid) -> bytes:
-        """Encode the identity fields, and those of the limits up to what is left."""
-        self.fields = _identity(verdict)
-        if self.limits:
-            self.fields += b"ratelimit-policy: %b\r\nratelimit: " % b"".join([shown.policy for shown in self.limits])
-        return self.fields
+    def __init__(self, grant: Grant) -> None:
+        self.grant = grant
+        self.key = self.rest = self.fields = b""
 
 
 class Answers:
@@ -88,21 +65,19 @@ class Answers:
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         self._kept: Memo[str, _Kept] = Memo(_size, bytes_max=bytes_max, each_max=64 * KIB)
+        self._new_count = 0
 
     def json(self, verdict: Verdict) -> bytes:
         """Return the JSON of a verdict."""
         if isinstance(verdict, Refused):
             return _refused(verdict)
         kept = self._of(verdict)
-        begin = kept.json
-        if not begin:
-            begin = kept.json = _beginning(verdict)
-        parts = [begin]
+        if not kept.key:
+            _tell(kept, verdict)
+        parts = [kept.key, kept.rest]
         for place, (limit, window, remaining) in enumerate(taken_of(verdict)):
-            shown = kept.limits[place]
-            if shown[0] is not limit or shown[1] != window:
-                shown = kept.show(place, limit, window)
-            parts += (shown[2], b"%d" % remaining, shown[3])
+            shown = _shown(limit, window)
+            parts += (b"," if place else b"", shown[0], b"%d" % remaining, shown[1])
         credits = verdict.credits
         parts.append(_END_WITHOUT_CREDITS if credits is None else _END % encode(credits))
         return b"".join(parts)
@@ -112,15 +87,18 @@ class Answers:
 
         `now` is in microseconds; windows end at whole seconds.
         """
-        kept, parts, seconds = self._of(verdict), [b""], now // 1_000_000
-        for place, (limit, window, remaining) in enumerate(taken_of(verdict)):
-            shown = kept.limits[place]
-            if shown[0] is not limit or shown[1] != window:
-                shown = kept.show(place, limit, window)
-            parts.append(b"%b%d;t=%d" % (shown[4], remaining, max(0, shown[5] - seconds)))
-        parts[0] = kept.fields or kept.name(verdict)
-        parts.append(b"\r\n")
-        told = b"".join(parts) if len(parts) > 2 else parts[0]
+        kept, seconds = self._of(verdict), now // 1_000_000
+        told = kept.fields
+        if not told:
+            told = kept.fields = _identity(verdict)
+        taken = taken_of(verdict)
+        if taken:
+            policies, left = [], []
+            for limit, window, remaining in taken:
+                shown = _shown(limit, window)
+                policies.append(shown[4])
+                left.append(b"%b%d;t=%d" % (shown[2], remaining, max(0, shown[3] - seconds)))
+            told = b"%bratelimit-policy: %b\r\nratelimit: %b\r\n" % (told, b",".join(policies), b",".join(left))
         if verdict.credits is not None:
             fields = credit_fields(verdict.credits, _EPOCH + timedelta(seconds=seconds))
             told += b"".join([b"%b: %b\r\n" % (name.lower().encode(), value.encode()) for name, value in fields])
@@ -131,15 +109,38 @@ class Answers:
         kept = self._kept.get(grant.kid)
         if kept is not None and kept.grant is grant:
             return kept
-        fresh = _Kept(verdict)
+        fresh = _Kept(grant)
         if grant.proof:  # memory keeps it: it will come again
-            self._kept.put(grant.kid, fresh)
+            self._new_count += 1
+            if kept is not None or not self._kept.is_full or self._new_count % _ADMIT_ONE_OF == 0:
+                self._kept.put(grant.kid, fresh)
         return fresh
 
 
 def _size(kid: str, kept: _Kept) -> int:
     """Return how much the answers about a grant take, which repeat what the grant says."""
-    return 3 * size_of_grant(kept.grant)
+    return 300 + size_of_grant(kept.grant)
+
+
+def _shown(limit: CountedLimit, window: int) -> _Shown:
+    """Return a limit encoded for a window: keys that have the same limit share it."""
+    place = (limit.name, limit.limit, limit.window_seconds, limit.of, window)
+    return _SHOWN.get(place) or _SHOWN.put(place, _show(limit, window))
+
+
+def _show(limit: CountedLimit, window: int) -> _Shown:
+    ends_at, name = (window + 1) * limit.window_seconds, told_name(limit).encode()
+    return _Shown(
+        b'{"name":"%b","limit":%d,"window_seconds":%d,"remaining":'
+        % (limit.name.encode(), limit.limit, limit.window_seconds),
+        b',"reset_at":%b,"of":"%b"}' % (encode(_EPOCH + timedelta(seconds=ends_at)), limit.of.encode()),
+        b'"%b";r=' % name,
+        ends_at,
+        b'"%b";q=%d;w=%d' % (name, limit.limit, limit.window_seconds),
+    )
+
+
+_SHOWN: Memo[Any, _Shown] = Memo(lambda place, shown: 800, bytes_max=2 * MIB)
 
 
 def _refused(verdict: Refused) -> bytes:
@@ -155,33 +156,32 @@ def _refused(verdict: Refused) -> bytes:
 _REFUSED: dict[str, bytes] = {}
 
 
-def _beginning(verdict: Valid) -> bytes:
-    """Return the JSON of a valid verdict up to its limits."""
-    grant = grant_of(verdict)
+def _tell(kept: _Kept, verdict: Valid) -> None:
+    """Encode a valid verdict up to its limits."""
+    kept.rest = _rest(kept.grant, verdict)
+    if isinstance(verdict, KeyValid):
+        kept.key = b"".join((_VALID_KEY, kept.grant.key_json(), b',"session":null'))
+        return
     key, session, claims = map(encode, parts_of(verdict))
-    owner = _remembered(_OWNERS, (grant.owner_record, grant.tenant, grant.owner_disabled), verdict)
-    tenant = _remembered(_TENANTS, (grant.tenant_record, grant.tenant, grant.suspended), verdict)
-    kind, scopes = verdict.kind.encode(), encode(verdict.scopes)
-    return (
-        b'{"valid":true,"code":"valid","kind":"%b","key":%b,"session":%b,"owner":%b,"tenant":%b,"scopes":%b,"claims":%b,'
-        b'"limits":[' % (kind, key, session, owner, tenant, scopes, claims)
+    kept.key = _VALID % (verdict.kind.encode(), key) + b',"session":' + session
+    kept.rest = b"".join((kept.rest[: -len(_NO_CLAIMS)], b',"claims":', claims, b',"limits":['))
+
+
+def _rest(grant: Grant, verdict: Valid) -> bytes:
+    """Return what stands between the key and its limits: keys of an owner that have the same scopes share it."""
+    of = (grant.owner_record, grant.tenant_record, grant.tenant, grant.owner_disabled, grant.suspended, grant.scopes)
+    return _RESTS.get(of) or _RESTS.put(
+        of,
+        b',"owner":%b,"tenant":%b,"scopes":%b%b'
+        % (encode(verdict.owner), encode(record_of(verdict.tenant)), encode(verdict.scopes), _NO_CLAIMS),
     )
 
 
-def _remembered(known: Memo[Any, bytes], of: Any, verdict: Valid) -> bytes:
-    """Return the JSON of an owner or a tenant, whom many keys share."""
-    found = known.get(of)
-    if found is None:
-        found = known.put(of, encode(verdict.owner) if known is _OWNERS else encode(record_of(verdict.tenant)))
-    return found
+def _size_of_rest(of: Any, rest: bytes) -> int:
+    return len(of[0]) + len(of[1]) + len(rest)
 
 
-def _size_of_record(of: Any, told: bytes) -> int:
-    return len(of[0]) + len(told)
-
-
-_OWNERS: Memo[Any, bytes] = Memo(_size_of_record, bytes_max=4 * MIB, each_max=64 * KIB)
-_TENANTS: Memo[Any, bytes] = Memo(_size_of_record, bytes_max=MIB)
+_RESTS: Memo[Any, bytes] = Memo(_size_of_rest, bytes_max=4 * MIB, each_max=64 * KIB)
 
 
 def _identity(verdict: Valid) -> bytes:

@@ -1,0 +1,52 @@
+"""What is kept of answers is what would be encoded anew, and many keys do not drive each other out of it."""
+
+from dataclasses import asdict
+from typing import Any
+
+from tests.api.lane.conftest import Place
+from tokenry import Credits, Limit, Valid
+from tokenry.api.hot.answers import Answers
+from tokenry.edge import KIB, encode
+
+ABOUT: dict[str, Any] = {
+    "description": 'a "quote", a line\nand é',
+    "scopes": ["read:projects", "write:time"],
+    "allowed_ips": ["10.0.0.0/8"],
+    "limits": [Limit("minute", 5, 60), Limit("day", 50, 86_400)],
+    "tags": ["blue", "red"],
+    "metadata": {"nested": {"list": [1, None, "%b"]}},
+    "credits": Credits(5),
+}
+
+
+def verified(place: Place, text: str) -> Valid:
+    verdict = place.sync.verify(text, ip="10.0.0.1")
+    assert isinstance(verdict, Valid), verdict
+    return verdict
+
+
+def test_the_key_is_written_as_its_record_would_be(place: Place) -> None:
+    for text in (place.key, place.issue("a % of everything", **ABOUT), place.issue("endless", expires_in=None)):
+        grant = verified(place, text)._grant
+        assert grant.key_json() == encode(grant.key("active"))
+
+
+def test_owners_whose_keys_hold_the_same_do_not_share_an_answer(place: Place) -> None:
+    answers = Answers()
+    for owner, tenant in (("user-42", None), ("acme-user", "acme")):
+        about = {} if tenant is None else {"tenant": tenant}
+        verdict = verified(place, place.issue("shares", owner, **about))
+        told = answers.json(verdict)
+        assert encode(asdict(verdict.owner)["external_id"]) in told
+        assert told == answers.json(verdict)
+
+
+def test_what_is_in_use_stays_kept_while_many_others_come_by(place: Place) -> None:
+    answers = Answers(32 * KIB)
+    often = verified(place, place.key)
+    others = [verified(place, place.issue(f"comes by {number}")) for number in range(40)]
+    made = answers._of(often)
+    for _ in range(3):
+        for other in others:
+            answers.json(other)
+        assert answers._of(often) is made

@@ -68,6 +68,7 @@ class Settings:
     signing_key_life: timedelta = timedelta(days=90)
     journal: str = ""
     journal_on_restore: Literal["replay", "wait"] = "replay"
+    journal_retention: timedelta = timedelta(days=400)
 
     def __post_init__(self) -> None:
         for one in dataclasses.fields(self):
@@ -81,7 +82,7 @@ class Settings:
             raise ConfigError("limits_when_down must be 'closed' or 'open'")
         if self.journal_on_restore not in ("replay", "wait"):
             raise ConfigError("journal_on_restore must be 'replay' or 'wait'")
-        for name in ("flush_interval", "owner_max_age", "store_timeout"):
+        for name in ("flush_interval", "owner_max_age", "store_timeout", "journal_retention"):
             if getattr(self, name) <= timedelta(0):
                 raise ConfigError(f"{name} must be longer than nothing")
         if not 0 <= self.slow_statement_ms <= _SLOW_MS_MAX:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .core.errors import ConfigError, StoreUnavailable
 from .core.model import NOT_GIVEN
-from .core.revocations import KEPT, Revocation, revocations
+from .core.revocations import KEPT, Revocation, needed, revocations
 from .core.upkeep_ports import JournalPlace
 from .runtime.journal import Journal, JournalError
 from .service import restoring
@@ -128,8 +129,14 @@ class Journaling:
                 self._waiting = False
                 stores.allow(self._database)
             self._add_missing(self._journal)
+            self._compact(self._journal)
         except JournalError as error:
             self._complain("read", error)
+
+    def _compact(self, journal: Journal) -> None:
+        since = self._now() - self.settings.journal_retention // timedelta(microseconds=1)
+        sessions = max(since, self._now() - self.settings.session_life // timedelta(microseconds=1))
+        journal.compact(lambda records: needed(records, since=since, sessions_since=sessions), since)
 
     def _compare_journal(self, journal: Journal) -> Behind | None:
         """Return what the database has lost; None when there is nothing."""

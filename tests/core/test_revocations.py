@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 
 from tokenry.core.events import EVENT_TYPES
-from tokenry.core.revocations import KEPT, Revocation, line, read_record, revocations
+from tokenry.core.revocations import KEPT, Revocation, line, needed, read_record, revocations
 from tokenry.types import Event
 
 NO_REVOCATION = {
     *("tenant.created", "tenant.updated", "owner.created", "scopes.defined"),
     *("key.issued", "key.credits_added", "key.credits_set", "key.expiring", "key.first_used", "key.tampered"),
     *("key.imported", "key.hash_upgraded"),
-    *("key.leaked", "session.leaked"),  # `key.revoked` and `session.revoked` come with them
+    "session.leaked",  # `session.revoked` comes with it
     *("session.started", "session.refreshed"),
     "session.reuse_detected",  # `session.revoked` comes with it
     *("signing_key.created", "signing_key.activated"),
@@ -43,3 +43,34 @@ def test_a_line_that_was_changed_is_none() -> None:
     for place in range(len(raw)):
         assert read_record(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :]) is None
     assert read_record(b"") is read_record(raw[:-1]) is None
+
+
+def of(id: str, type: str, subject: str, at: int = 100, **data: object) -> Revocation:
+    return Revocation(id, type, "ten_1", subject, at, data)
+
+
+def test_a_compaction_keeps_what_a_replay_needs() -> None:
+    records = [
+        of("evt_01", "key.revoked", "key_old", at=10),
+        of("evt_02", "key.disabled", "key_1"),
+        of("evt_03", "key.enabled", "key_1"),
+        of("evt_04", "key.disabled", "key_2"),
+        of("evt_05", "key.rotated", "key_2", replaces=["a"]),
+        of("evt_06", "key.rotated", "key_2", replaces=["b"]),
+        of("evt_07", "key.updated", "key_3", scopes=["a:b"]),
+        of("evt_08", "key.updated", "key_3", roles=[]),
+        of("evt_09", "key.updated", "key_3", scopes=[]),
+        of("evt_10", "key.rotated", "key_4", replaces=["c"]),
+        of("evt_11", "key.revoked", "key_4"),
+        of("evt_12", "key.deleted", "key_4"),
+        of("evt_13", "session.revoked", "ses_1", at=100),
+        of("evt_14", "session.revoked", "ses_2", at=200),
+        of("evt_15", "role.updated", "reader", scopes=["a:b"]),
+        of("evt_16", "role.deleted", "reader"),
+        of("evt_17", "owner.disabled", "ada"),
+        of("evt_18", "owner.updated", "ada", roles=[]),
+        of("evt_19", "session.revoked", "ses_3", at=100),
+    ]
+    kept = [record.id[-2:] for record in needed(records, since=50, sessions_since=150)]
+    assert kept == ["03", "04", "05", "06", "08", "09", "12", "14", "16", "17", "18", "19"]
+    assert needed([], since=0, sessions_since=0) == []

@@ -7,7 +7,7 @@ last record of a subject says how it should be.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -21,6 +21,7 @@ KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "key.enabled": (),
     "key.updated": ("scopes", "roles", "allowed_ips", "expires_at"),
     "key.rotated": ("replaces", "grace_seconds"),
+    "key.leaked": ("kid", "policy"),
     "session.revoked": ("reason",),
     "owner.disabled": (),
     "owner.enabled": (),
@@ -35,7 +36,16 @@ KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "signing_key.removed": (),
 }
 """The types of events that are revocations, or take one back, and what of their data a replay needs."""
-_ONLY_WITH_DATA: Final = ("key.updated", "owner.updated")
+_ONLY_WITH_DATA: Final = ("key.updated", "key.leaked", "owner.updated")
+_FINAL: Final = ("key.revoked", "key.deleted")
+_EXCLUDING: Final[Mapping[str, tuple[str, ...]]] = {
+    "key": _FINAL,
+    "key switched": ("key.disabled", "key.enabled"),
+    "owner switched": ("owner.disabled", "owner.enabled"),
+    "tenant": ("tenant.suspended", "tenant.resumed", "tenant.deleted"),
+    "role": ("role.updated", "role.deleted"),
+}
+"""Types of which the last one says how their subject is."""
 _CHECKSUM: Final = b"%08x "
 
 T = TypeVar("T")
@@ -52,11 +62,12 @@ class Revocation(msgspec.Struct, frozen=True, omit_defaults=True):
     data: dict[str, Any] = {}
 
 
-class Head(msgspec.Struct, frozen=True):
-    """The first line of a journal: which one it is, and since when it has been kept."""
+class Head(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The first line of a journal: which one it is, since when it is complete, and its size when it was compacted."""
 
     journal: str
     since: int
+    size: int = 0
 
 
 def revocations(tenant_id: str, events: Iterable[Event]) -> list[Revocation]:
@@ -70,6 +81,34 @@ def revocations(tenant_id: str, events: Iterable[Event]) -> list[Revocation]:
         if data or event.type not in _ONLY_WITH_DATA:
             found.append(Revocation(event.id, event.type, tenant_id, event.subject, micros(event.at), data))
     return found
+
+
+def needed(records: Sequence[Revocation], *, since: int, sessions_since: int) -> list[Revocation]:
+    """Return the records that a replay still needs.
+
+    That is nothing older than `since` (sessions: `sessions_since`), nothing of a key that was revoked later, and of
+    several changes of the same kind the last one. The newest record stays: databases refer to it.
+    """
+    revoked = {record.subject for record in records if record.type in _FINAL}
+    kept: dict[object, Revocation] = {}
+    for record in records:
+        is_over = record.at < (sessions_since if record.type == "session.revoked" else since)
+        is_moot = record.subject in revoked and record.type not in _FINAL
+        if not (is_over or is_moot):
+            place = _place(record)
+            kept.pop(place, None)
+            kept[place] = record
+    found = list(kept.values())
+    return found if not records or found[-1:] == [records[-1]] else [*found, records[-1]]
+
+
+def _place(record: Revocation) -> object:
+    """Return what two records share if the later one says all that the earlier one does."""
+    if record.type in ("key.rotated", "key.leaked"):
+        return record.id
+    kind = next((kind for kind, types in _EXCLUDING.items() if record.type in types), record.type)
+    names = tuple(record.data) if record.type in _ONLY_WITH_DATA else ()
+    return record.tenant_id, kind, record.subject, names
 
 
 def line(record: Revocation | Head) -> bytes:

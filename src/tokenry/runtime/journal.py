@@ -21,6 +21,8 @@ from tokenry.core.revocations import Head, Revocation, line, read_head, read_rec
 _LOCK_SECONDS = 5
 _TAIL = 1 << 16
 _HEAD_MAX = 200
+COMPACT_BYTES = 1 << 20
+"""A journal is compacted once it is twice as long as after the last time, and this much more."""
 _ID_BYTES = 12
 
 
@@ -52,16 +54,41 @@ class Journal:
     def append(self, records: Sequence[Revocation]) -> None:
         """Write records; they are on the disk when this returns. Raise JournalError."""
         raw = b"".join(map(line, records))
-        with self._open(os.O_RDWR | os.O_CREAT | os.O_APPEND) as file:
-            with _locked(file):
-                end = self._whole(file)
-                try:
-                    _write(file, raw)
-                except OSError:
-                    with suppress(OSError):
-                        os.ftruncate(file, end)
-                    raise
-            self._sync(file, end + len(raw))
+        with self._writing() as file:
+            end = self._whole(file)
+            try:
+                _write(file, raw)
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(file, end)
+                raise
+            synced = os.dup(file)
+        try:
+            self._sync(synced, end + len(raw))
+        except OSError as error:
+            raise JournalError(error.strerror or type(error).__name__) from None
+        finally:
+            os.close(synced)
+
+    def compact(self, keep: Callable[[list[Revocation]], list[Revocation]], since: int) -> bool:
+        """Leave out what `keep` does not return, once the file has doubled; return whether it was written anew."""
+        head = self.head()
+        if head is None or self.path.stat().st_size < 2 * head.size + COMPACT_BYTES:
+            return False
+        aside = self.path.with_name(f"{self.path.name}.{os.getpid()}.{time.monotonic_ns()}")
+        with self._writing():
+            head, contents = self.head(), self.read()
+            if head is None or contents.damaged:  # the doctor shows what was damaged
+                return False
+            raw = b"".join(map(line, keep(contents.records)))
+            head = Head(head.journal, max(head.since, since), len(raw))
+            with open(aside, "xb", opener=lambda path, flags: os.open(path, flags | os.O_CLOEXEC, 0o600)) as stream:
+                stream.write(line(head) + raw)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(aside, self.path)
+            _sync_folder(self.path)
+        return True
 
     def head(self) -> Head | None:
         """Return the first line; None when there is no file, or no journal in it. Raise JournalError."""
@@ -113,6 +140,15 @@ class Journal:
         except OSError as error:
             raise JournalError(error.strerror or type(error).__name__) from None
 
+    @contextmanager
+    def _writing(self) -> Iterator[int]:
+        """Open and lock the file that has the name once the lock is held: a compaction replaces it."""
+        while True:
+            with self._open(os.O_RDWR | os.O_CREAT | os.O_APPEND) as file, _locked(file):
+                if os.fstat(file).st_ino == os.stat(self.path).st_ino:
+                    yield file
+                    return
+
     def _whole(self, file: int) -> int:
         """Cut a line that a crash has torn, begin an empty file, and return its length."""
         size = os.fstat(file).st_size
@@ -129,11 +165,7 @@ class Journal:
         first = line(Head(f"jrn_{os.urandom(_ID_BYTES).hex()}", self._now()))
         _write(file, first)
         os.fsync(file)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(self.path)
         return len(first)
 
     def _sync(self, file: int, end: int) -> None:
@@ -144,6 +176,14 @@ class Journal:
                 return
             os.fdatasync(file)
             self._synced = (found.st_ino, found.st_size)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _write(file: int, raw: bytes) -> None:

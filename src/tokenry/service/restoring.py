@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 from tokenry.core import signing
 from tokenry.core.errors import NotFound
 from tokenry.core.key_filter import KeyFilter
-from tokenry.core.model import NOT_GIVEN, Key, Owner, Role, Tenant, moment
+from tokenry.core.model import NOT_GIVEN, Key, Owner, Role, Tenant, micros, moment
 from tokenry.core.ports import Rows
 from tokenry.core.revocations import Revocation
 from tokenry.core.signing import SHARED
@@ -124,10 +124,11 @@ def _key(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
     if one.last("key.disabled", "key.enabled") == "key.disabled" and key.status != "disabled":
         off = {"disabled_at": change.now}
         yield "disable", lambda: _update_key(change, key, off, "key.disabled", None)
-    ends_at = _ends_at(key, one)
-    if ends_at is not None:
-        told = {"ends_at": ends_at}
-        yield "end the replaced secret", lambda: _end_secret(change, key, ends_at, told)
+    older, current = _ended(key, one)
+    if current is not None:
+        yield "end the replaced secret", lambda: _end_secret(change, key, current)
+    elif older:
+        yield "end the leaked secret", lambda: _end_secret(change, key, None)
 
 
 def _narrowed(key: Key, one: Lost) -> dict[str, Any]:
@@ -154,20 +155,26 @@ def _update_key(change: Change, key: Key, values: Mapping[str, Any], type: str, 
     change.turns_keys(key.id)
 
 
-def _ends_at(key: Key, one: Lost) -> datetime | None:
-    """Return when the current secret of a key ends, which a lost rotation has replaced; None when none has."""
+def _ended(key: Key, one: Lost) -> tuple[bool, datetime | None]:
+    """Tell whether an older secret of a key has leaked, and when its current one ends: None when nothing ends it."""
     current = next((info.kid for info in key.secrets if info.ends_at is None), None)
-    ends = [
-        moment(record.at) + timedelta(seconds=record.data.get("grace_seconds", 0))
-        for record in one.records
-        if record.type == "key.rotated" and current in record.data.get("replaces", ())
-    ]
-    return min(ends, default=None)
+    older = [info.kid for info in key.secrets if info.ends_at is not None]
+    ends, leaked = [], set()
+    for record in one.records:
+        if record.type == "key.rotated" and current in record.data.get("replaces", ()):
+            ends.append(moment(record.at) + timedelta(seconds=record.data.get("grace_seconds", 0)))
+        if record.type == "key.leaked" and record.data.get("policy") == "revoke":
+            leaked.add(record.data.get("kid"))
+    if ends and current in leaked:
+        ends.append(moment(0))
+    return not leaked.isdisjoint(older), min(ends, default=None)
 
 
-def _end_secret(change: Change, key: Key, ends_at: datetime, told: Mapping[str, Any]) -> None:
-    _update_key(change, key, {}, "key.updated", told)
-    change.rows.secrets.end(change.tenant, key.id, change.now, max(ends_at, change.now))
+def _end_secret(change: Change, key: Key, ends_at: datetime | None) -> None:
+    """End the older secrets of a key, and the current one at a moment unless that is None."""
+    _update_key(change, key, {}, "key.updated", {"ends_at": ends_at})
+    until = None if ends_at is None else max(ends_at, change.now)
+    change.rows.secrets.end(change.tenant, key.id, change.now, until)
 
 
 def _session(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
@@ -187,6 +194,9 @@ def _owner(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
     owner = change.rows.owners.get(change.tenant, one.subject, lock=lock)
     if owner is None:
         return
+    # Another owner may have had the name before.
+    since = micros(owner.created_at)
+    one = one._replace(records=tuple(record for record in one.records if record.at >= since))
 
     if one.has("owner.deleted"):
         gone = {"status": "deleted", "name": "", "email": None, "roles": (), "admin": False}

@@ -1,0 +1,43 @@
+"""Readers of other systems: the keys of one, as rows that `tk.imports.run` takes.
+
+from tokenry.sources import rows
+
+tk.imports.run(rows("time-tracker", "postgresql://old/database"), source="time-tracker")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tokenry.core.errors import ConfigError, shown
+from tokenry.imports import ImportResult, ImportRow
+
+from . import databases, files
+from .reading import Asked, records_of, stored_in
+
+SOURCES = (*databases.SOURCES, *files.SOURCES)
+"""The systems that are read: the names that `tokenry import --from` takes."""
+
+
+def rows(
+    name: str,
+    place: str | Path,
+    *,
+    owner: str | None = None,
+    table: str | None = None,
+    pepper: str | None = None,
+) -> Iterator[ImportRow | ImportResult]:
+    """Yield the keys of a system: of its database (a SQLAlchemy URL), or of its export file.
+
+    A key that cannot be moved comes as a refused result. `owner` gets the keys of a system that knows no owners,
+    `table` is the name of the table where it has another than usual, `pepper` is the secret of a system that has one.
+    Raise ConfigError when the place cannot be read or has another form.
+    """
+    asked = Asked(name, owner, table, pepper)
+    if name in databases.SOURCES:
+        source = databases.SOURCES[name]
+        return (row for found in stored_in(str(place), source, asked) for row in [source.row(found, asked)])
+    if name in files.SOURCES:
+        return (row for document in records_of(Path(place), asked) for row in files.SOURCES[name](document, asked))
+    raise ConfigError(f"{shown(name)} is not a system that is read: {', '.join(SOURCES)}")

@@ -1,0 +1,109 @@
+"""Reading other systems: the rows of a database, the records of a file, and the values that both hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Select, create_engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from tokenry.core.errors import ConfigError, FieldError, shown
+from tokenry.imports import ImportResult, ImportRow
+
+FILE_MAX: Final = 256 * 1024 * 1024
+_LINE_MAX: Final = 1024 * 1024
+_ROWS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is read, and what is said beside it."""
+
+    source: str
+    owner: str | None = None
+    table: str | None = None
+    pepper: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Asked({self.source!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A system that keeps its keys in a database: the table, what is selected, and the key that a record becomes."""
+
+    table: str
+    select: Callable[[str], Select[Any]]
+    row: Callable[[Mapping[str, Any], Asked], ImportRow | ImportResult]
+
+
+def stored_in(url: str, source: Stored, asked: Asked) -> Iterator[Mapping[str, Any]]:
+    """Yield the records of a database, some at a time."""
+    try:
+        engine = create_engine(url)
+        try:
+            with engine.connect().execution_options(stream_results=True, yield_per=_ROWS) as connection:
+                yield from connection.execute(source.select(asked.table or source.table)).mappings()
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ImportError) as error:
+        reason = getattr(error, "orig", None) or error
+        raise ConfigError(
+            f"the database of {asked.source} cannot be read: {type(reason).__name__}: {shown(str(reason))}. See "
+            f"docs/coming-from/{asked.source}.md for what is read"
+        ) from None
+
+
+def records_of(path: Path, asked: Asked) -> Iterator[Any]:
+    """Yield the JSON documents of a file: one, or one on each line."""
+    try:
+        size = path.stat().st_size
+        if size > FILE_MAX:
+            raise ConfigError(f"{path} has more than {FILE_MAX // 1024 // 1024} MiB: split it, or write a record a line")
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {type(error).__name__}") from None
+    try:
+        try:
+            yield msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            yield from [msgspec.json.decode(line) for line in text.splitlines() if line.strip()]
+    except (msgspec.DecodeError, RecursionError):
+        raise other_form(asked, "it is not JSON") from None
+
+
+def other_form(asked: Asked, what: str) -> ConfigError:
+    """Return the error for a file that is not what is read."""
+    return ConfigError(f"this is no export of {asked.source}: {what}. See docs/coming-from/{asked.source}.md")
+
+
+def refused(id: object, field: str, code: str, message: str) -> ImportResult:
+    """Return the result of a key that cannot be moved."""
+    return ImportResult(str(id), "refused", errors=(FieldError(field, code, message),))
+
+
+def moment(value: object) -> datetime | None:
+    """Return a moment from what drivers and exports give: ISO 8601, or seconds (or milliseconds) since 1970."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
+    at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def parts(text: object) -> tuple[str, ...]:
+    """Return the parts of a list, or of a text between commas."""
+    listed = text if isinstance(text, (list, tuple)) else str(text or "").split(",")
+    return tuple(dict.fromkeys(part for one in listed if (part := str(one).strip())))
+
+
+def structure(value: object) -> Any:
+    """Return what a column of JSON holds, which some drivers give as a text."""
+    return json.loads(value) if isinstance(value, (str, bytes)) and value else value

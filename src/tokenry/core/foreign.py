@@ -127,6 +127,9 @@ def check_hint(hint: Hint, recipe: Recipe | None, raw: str | None, errors: list[
     if recipe is not None and not hint.first and not hint.sha256 and not recipe.is_plain:
         message = "a lookup hint is needed: the first characters of the key, or its unsalted SHA-256"
         errors.append(FieldError("hint", "missing", message))
+    if recipe is not None and recipe.skip > len(hint.first):
+        message = f"must hold the {recipe.skip} characters that the hash leaves out, or any would do there"
+        errors.append(FieldError("hint.first", "too_short", message))
     if hint.first and not FIRST_MIN <= len(hint.first) <= FIRST_MAX:
         errors.append(FieldError("hint.first", "out_of_range", f"has {FIRST_MIN} to {FIRST_MAX} characters"))
     if hint.sha256 and not (len(hint.sha256) == 64 and hint.sha256.isalnum() and is_hex(hint.sha256)):

@@ -46,7 +46,7 @@ _ARGON2 = re.compile(
     re.ASCII,
 )
 _BASE64URL = re.compile(r"[0-9A-Za-z_-]*={0,2}", re.ASCII)
-_COMMON = frozenset(("pepper", "pepper_encoding", "pepper_use"))
+_COMMON = frozenset(("pepper", "pepper_encoding", "pepper_use", "skip"))
 _SALTED = frozenset(("salt", "salt_encoding"))
 _PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(FAST, _COMMON | _SALTED | {"salt_place"}),
@@ -57,7 +57,8 @@ _PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
     "argon2id": _COMMON,
     RAW: frozenset(),
 }
-_PEPPER_USES: Final = ("before", "after", "hmac-sha256", "hmac-sha512")
+_PEPPER_USES: Final = ("before", "after", "hmac-sha256", "hmac-sha512", "hmac-sha256-bytes")
+SKIP_MAX: Final = 64
 
 
 class Hash(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
@@ -71,7 +72,9 @@ class Hash(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, froze
     - `iterations` of pbkdf2-*; `n`, `r` and `p` of scrypt; `key` (with `key_encoding`) of hmac-sha256
     - `truncates` of bcrypt: true if the old system cut longer keys after 72 bytes
     - `pepper` (with `pepper_encoding` and `pepper_use`) of any: what the old system put "before" or "after" the key,
-      or with which it made an "hmac-sha256" or "hmac-sha512" (in hexadecimal digits) of the key first
+      or with which it made an "hmac-sha256" or "hmac-sha512" (in hexadecimal digits) of the key first, or an
+      "hmac-sha256-bytes"
+    - `skip` of any: how many characters at the beginning of the key were left out of the hash. The hint must hold them
     """
 
     scheme: str
@@ -94,6 +97,7 @@ class Recipe(msgspec.Struct, array_like=True, frozen=True):
     salt_last: bool = False
     pepper: bytes = b""
     pepper_use: str = ""
+    skip: int = 0
 
     def __repr__(self) -> str:
         return f"Recipe({self.scheme!r}, …)"
@@ -106,7 +110,7 @@ class Recipe(msgspec.Struct, array_like=True, frozen=True):
     @property
     def is_plain(self) -> bool:
         """Whether the hash is an unsalted digest of the key alone: then it is a lookup hint by itself."""
-        return self.scheme in FAST and not self.salt and not self.pepper_use
+        return self.scheme in FAST and not (self.salt or self.pepper_use or self.skip)
 
 
 def read_hash(given: Hash, errors: list[FieldError]) -> Recipe | None:
@@ -155,18 +159,18 @@ def _read_fast(given: Hash, errors: list[FieldError]) -> Recipe:
     if place not in ("before", "after"):
         errors.append(FieldError("hash.params.salt_place", "out_of_range", "is 'before' or 'after'"))
     salt = _bytes_of(given, "salt", errors)
-    return Recipe(given.scheme, _value(given, errors, size), salt, (), place == "after", *_pepper(given, errors))
+    return Recipe(given.scheme, _value(given, errors, size), salt, (), place == "after", *_beside(given, errors))
 
 
 def _read_hmac(given: Hash, errors: list[FieldError]) -> Recipe:
     key = _bytes_of(given, "key", errors, needed=True)
-    return Recipe(given.scheme, _value(given, errors, 32), key, (), False, *_pepper(given, errors))
+    return Recipe(given.scheme, _value(given, errors, 32), key, (), False, *_beside(given, errors))
 
 
 def _read_pbkdf2(given: Hash, errors: list[FieldError]) -> Recipe:
     digest, salt = _value(given, errors), _bytes_of(given, "salt", errors, needed=True)
     count = _number(given, "iterations", ITERATIONS_MAX, errors)
-    return Recipe(given.scheme, digest, salt, (count,), False, *_pepper(given, errors))
+    return Recipe(given.scheme, digest, salt, (count,), False, *_beside(given, errors))
 
 
 def _read_scrypt(given: Hash, errors: list[FieldError]) -> Recipe:
@@ -177,7 +181,7 @@ def _read_scrypt(given: Hash, errors: list[FieldError]) -> Recipe:
     elif 128 * n * r > SCRYPT_BYTES_MAX or n * r * p > SCRYPT_WORK_MAX:
         message = f"needs more than {SCRYPT_BYTES_MAX >> 20} MiB, or n·r·p is more than {SCRYPT_WORK_MAX}"
         errors.append(FieldError("hash.params.n", "too_expensive", message))
-    return Recipe(given.scheme, digest, salt, (n, r, p), False, *_pepper(given, errors))
+    return Recipe(given.scheme, digest, salt, (n, r, p), False, *_beside(given, errors))
 
 
 def _read_bcrypt(given: Hash, errors: list[FieldError]) -> Recipe:
@@ -191,7 +195,7 @@ def _read_bcrypt(given: Hash, errors: list[FieldError]) -> Recipe:
         message = f"has cost {int(found[1])}: from 4 to {BCRYPT_COST_MAX} are accepted"
         errors.append(FieldError("hash.value", "too_expensive", message))
     _needs("bcrypt", "bcrypt", errors)
-    return Recipe("bcrypt", given.value.encode(), b"", (int(truncates is True),), False, *_pepper(given, errors))
+    return Recipe("bcrypt", given.value.encode(), b"", (int(truncates is True),), False, *_beside(given, errors))
 
 
 def _read_argon2(given: Hash, errors: list[FieldError]) -> Recipe:
@@ -205,7 +209,7 @@ def _read_argon2(given: Hash, errors: list[FieldError]) -> Recipe:
             message = f"needs more than {ARGON2_KIB_MAX >> 10} MiB, or m·t is more than {ARGON2_WORK_MAX}"
             errors.append(FieldError("hash.value", "too_expensive", message))
     _needs("argon2", "argon2-cffi", errors)
-    return Recipe("argon2id", given.value.encode(), b"", (), False, *_pepper(given, errors))
+    return Recipe("argon2id", given.value.encode(), b"", (), False, *_beside(given, errors))
 
 
 def _needs(module: str, package: str, errors: list[FieldError]) -> None:
@@ -265,6 +269,12 @@ def _pepper(given: Hash, errors: list[FieldError]) -> tuple[bytes, str]:
         message = f"a pepper needs both `pepper` and `pepper_use`, which is one of {', '.join(_PEPPER_USES)}"
         errors.append(FieldError("hash.params.pepper_use", "out_of_range", message))
     return pepper, str(use)
+
+
+def _beside(given: Hash, errors: list[FieldError]) -> tuple[bytes, str, int]:
+    """Return what every scheme may have: a pepper with its use, and the number of characters that are skipped."""
+    skip = _number(given, "skip", SKIP_MAX, errors) if "skip" in given.params else 0
+    return (*_pepper(given, errors), skip)
 
 
 _READ: Final[Mapping[str, Callable[[Hash, list[FieldError]], Recipe]]] = {

@@ -37,8 +37,8 @@ from .roles import check_roles
 from .sealed_keys import NONCE
 from .seeing import told
 
-Given: TypeAlias = "ImportRow | Mapping[str, object] | bytes"
-"""One row: as a struct, as a mapping of its fields, or as a line of NDJSON."""
+Given: TypeAlias = "ImportRow | ImportResult | Mapping[str, object] | bytes"
+"""One row: as a struct, as a mapping of its fields, or as a line of NDJSON; or the result of a key that has no row."""
 
 ID_MAX: Final = 255
 _FIELDS: Final = tuple(name for name in key_fields.FIELDS if name != "name")
@@ -260,7 +260,7 @@ class Batch:
 def read_row(given: Given) -> ImportRow | ImportResult:
     """Return a row; one that cannot be read becomes its result."""
     try:
-        if isinstance(given, ImportRow):
+        if isinstance(given, (ImportRow, ImportResult)):
             return given
         return _decode(given) if isinstance(given, bytes) else msgspec.convert(given, ImportRow)
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
@@ -271,7 +271,7 @@ def read_row(given: Given) -> ImportRow | ImportResult:
 
 def id_of(given: Given) -> str:
     """Return the id of a row that may be malformed, as far as it has one."""
-    if isinstance(given, ImportRow):
+    if isinstance(given, (ImportRow, ImportResult)):
         return given.id
     found: object = None
     with suppress(msgspec.MsgspecError, ValueError, RecursionError):

@@ -10,7 +10,7 @@ from tokenry.core.hashes import BCRYPT_BYTES, FAST, PBKDF2, SCRYPT_BYTES_MAX, Re
 
 def matches(recipe: Recipe, text: str) -> bool:
     """Tell whether a presented key has a hash. Takes as long as the scheme takes."""
-    secret = _peppered(recipe, text.encode("utf-8", "surrogatepass"))
+    secret = _peppered(recipe, text[recipe.skip :].encode("utf-8", "surrogatepass"))
     if recipe.scheme == "bcrypt":
         return _matches_bcrypt(recipe, secret)
     if recipe.scheme == "argon2id":
@@ -24,6 +24,8 @@ def _peppered(recipe: Recipe, secret: bytes) -> bytes:
         return recipe.pepper + secret
     if use == "after":
         return secret + recipe.pepper
+    if use == "hmac-sha256-bytes":
+        return hmac.digest(recipe.pepper, secret, "sha256")
     return hmac.new(recipe.pepper, secret, use.removeprefix("hmac-")).hexdigest().encode() if use else secret
 
 

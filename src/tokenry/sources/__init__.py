@@ -14,7 +14,7 @@ from tokenry.core.errors import ConfigError, shown
 from tokenry.imports import ImportResult, ImportRow
 
 from . import databases, files
-from .reading import Asked, records_of, stored_in
+from .reading import Asked, each, records_in, stored_in
 
 SOURCES = (*databases.SOURCES, *files.SOURCES)
 """The systems that are read: the names that `tokenry import --from` takes."""
@@ -36,8 +36,9 @@ def rows(
     """
     asked = Asked(name, owner, table, pepper)
     if name in databases.SOURCES:
-        source = databases.SOURCES[name]
-        return (row for found in stored_in(str(place), source, asked) for row in [source.row(found, asked)])
+        stored = databases.SOURCES[name]
+        return each(stored_in(str(place), stored, asked), lambda record: [stored.row(record, asked)])
     if name in files.SOURCES:
-        return (row for document in records_of(Path(place), asked) for row in files.SOURCES[name](document, asked))
+        exported = files.SOURCES[name]
+        return each(records_in(Path(place), exported, asked), lambda record: exported.rows(record, asked))
     raise ConfigError(f"{shown(name)} is not a system that is read: {', '.join(SOURCES)}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Select, TableClause, and_, column, func, select, table
+from sqlalchemy import Select, TableClause, column, func, select, table
 
 from tokenry.imports import Hash, Hint, ImportResult, ImportRow
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,6 @@ from tokenry.core.errors import ConfigError, FieldError, shown
 from tokenry.imports import ImportResult, ImportRow
 
 FILE_MAX: Final = 256 * 1024 * 1024
-_LINE_MAX: Final = 1024 * 1024
 _ROWS: Final = 500
 
 
@@ -43,13 +42,22 @@ class Stored:
     row: Callable[[Mapping[str, Any], Asked], ImportRow | ImportResult]
 
 
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A system that exports its keys: the names under which a document holds its records, and the keys of a record."""
+
+    names: tuple[str, ...]
+    rows: Callable[[Mapping[str, Any], Asked], Iterator[ImportRow | ImportResult]]
+
+
 def stored_in(url: str, source: Stored, asked: Asked) -> Iterator[Mapping[str, Any]]:
     """Yield the records of a database, some at a time."""
     try:
         engine = create_engine(url)
         try:
             with engine.connect().execution_options(stream_results=True, yield_per=_ROWS) as connection:
-                yield from connection.execute(source.select(asked.table or source.table)).mappings()
+                for found in connection.execute(source.select(asked.table or source.table)).mappings():
+                    yield dict(found)
         finally:
             engine.dispose()
     except (SQLAlchemyError, ImportError) as error:
@@ -60,27 +68,53 @@ def stored_in(url: str, source: Stored, asked: Asked) -> Iterator[Mapping[str, A
         ) from None
 
 
-def records_of(path: Path, asked: Asked) -> Iterator[Any]:
-    """Yield the JSON documents of a file: one, or one on each line."""
+def records_in(path: Path, source: Exported, asked: Asked) -> Iterator[Mapping[str, Any]]:
+    """Yield the records of a file of JSON: of one document, or of one on each line."""
     try:
-        size = path.stat().st_size
-        if size > FILE_MAX:
-            raise ConfigError(f"{path} has more than {FILE_MAX // 1024 // 1024} MiB: split it, or write a record a line")
+        if path.stat().st_size > FILE_MAX:
+            raise ConfigError(f"{path} has more than {FILE_MAX // 1024 // 1024} MiB: split it")
         text = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {type(error).__name__}") from None
+    for document in _documents(text, asked):
+        found = document
+        for name in source.names:
+            if isinstance(found, Mapping) and name in found:
+                found = found[name]
+        if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+            raise _other_form(asked, f"there is no list of records under {' or '.join(map(repr, source.names))}")
+        yield from found
+
+
+def _documents(text: bytes, asked: Asked) -> list[Any]:
     try:
         try:
-            yield msgspec.json.decode(text)
+            return [msgspec.json.decode(text)]
         except msgspec.DecodeError:
-            yield from [msgspec.json.decode(line) for line in text.splitlines() if line.strip()]
+            return [msgspec.json.decode(line) for line in text.splitlines() if line.strip()]
     except (msgspec.DecodeError, RecursionError):
-        raise other_form(asked, "it is not JSON") from None
+        raise _other_form(asked, "it is not JSON") from None
 
 
-def other_form(asked: Asked, what: str) -> ConfigError:
+def _other_form(asked: Asked, what: str) -> ConfigError:
     """Return the error for a file that is not what is read."""
     return ConfigError(f"this is no export of {asked.source}: {what}. See docs/coming-from/{asked.source}.md")
+
+
+def each(
+    records: Iterator[Mapping[str, Any]], make: Callable[[Mapping[str, Any]], Iterable[ImportRow | ImportResult]]
+) -> Iterator[ImportRow | ImportResult]:
+    """Yield the keys of all records. One with a field of another type than usual is refused, and no other."""
+    for place, record in enumerate(records):
+        try:
+            found = [*make(record)]
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            # The error itself may show a part of the key.
+            message = (
+                f"record {place + 1} cannot be read ({type(error).__name__}): a field is missing or of another type"
+            )
+            found = [refused(record.get("id") or place + 1, "record", "bad_record", message)]
+        yield from found
 
 
 def refused(id: object, field: str, code: str, message: str) -> ImportResult:

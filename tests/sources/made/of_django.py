@@ -57,7 +57,10 @@ def make(count: int) -> dict[str, Any]:
     old.hashed_key = hasher.encode(text, hasher.salt(), iterations=1000)
     old.save()
     assert APIKey.objects.key_generator.verify(text, old.hashed_key)
-    dead = [APIKey.objects.create_key(name="over", expiry_date=past), APIKey.objects.create_key(name="revoked", revoked=True)]
+    dead = [
+        APIKey.objects.create_key(name="over", expiry_date=past),
+        APIKey.objects.create_key(name="revoked", revoked=True),
+    ]
     keys["drf-api-key"] = {"live": [text, *(one for _, one in made)], "dead": [one for _, one in dead]}
     return keys
 

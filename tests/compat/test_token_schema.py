@@ -5,18 +5,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask, jsonify
 from flask.testing import FlaskClient
 
+from tests.sources.made import of_seeds
 from tokenry import ConfigError, Tokenry
 from tokenry.compat import TokenSchema
 from tokenry.config import fresh_keyring
 from tokenry.ext.flask import FlaskTokenry, current_session
+from tokenry.sources import rows
 from tokenry.testing import FakeClock
 
 OPENED: list[Tokenry] = []
@@ -80,7 +84,7 @@ def site(schema: TokenSchema, view: Callable[[], Any] = lambda: None) -> Site:
     @app.get("/")
     @schema.tokens_required
     def test_route() -> Any:
-        return {"user": current_session.owner.external_id, "theme": current_session.claims["theme"]}
+        return {"user": current_session.owner.external_id, "theme": current_session.claims.get("theme")}
 
     return Site(schema=schema, clock=clock, tk=tk, app=app, browser=app.test_client())
 
@@ -428,3 +432,48 @@ def test_an_application_without_an_engine_opens_one_at_its_first_request(tmp_pat
     tk = schema.auth.tk_of(app)
     OPENED.append(tk)
     assert tk.settings.access_life == timedelta(seconds=90)
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Site:
+    """A site whose users signed in before it moved here; its browser holds what the old module gave it."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/old.db")
+    made = of_seeds.token_schema(engine, 3)
+    engine.dispose()
+    here = plain()
+    here.clock.set(of_seeds.NOW)
+    here.tk.imports.run(rows("token-schema", f"sqlite:///{tmp_path}/old.db"), source="token-schema")
+    here.old, here.users, here.dead = [*made.live], [*made.live.values()], made.dead
+    here.browser.set_cookie("refresh_token", here.old[0])
+    here.browser.set_cookie("access_token", "a JWT of old")
+    return here
+
+
+def test_the_session_of_an_imported_refresh_token_goes_on_once(moved: Site) -> None:
+    assert moved.refresh().status_code == 200
+    assert moved.get().json["user"] == moved.users[0]
+    moved.browser.set_cookie("refresh_token", moved.old[0])
+    moved.later(seconds=61)
+    assert moved.refresh().status_code == 401, "it has ended"
+
+
+def test_refresh_tokens_that_were_revoked_or_made_up_start_nothing(moved: Site) -> None:
+    for text in (*moved.dead, str(uuid4())):
+        moved.browser.set_cookie("refresh_token", text)
+        assert moved.refresh().status_code == 401
+    assert moved.tk.sessions.list().items == ()
+
+
+def test_another_site_takes_no_imported_refresh_token(moved: Site) -> None:
+    assert moved.refresh(**{"Sec-Fetch-Site": "cross-site"}).status_code in (401, 403)
+    assert moved.refresh().status_code == 200
+
+
+def test_an_imported_refresh_token_is_no_api_key(moved: Site) -> None:
+    @moved.app.get("/api")
+    @moved.schema.auth.key_required
+    def api() -> str:
+        return "never"
+
+    moved.get()
+    assert moved.browser.get("/api", headers={"X-API-Key": moved.old[0]}).status_code == 401

@@ -13,7 +13,7 @@ def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
-PAGES = ["README.md", "docs/tutorial.md", "docs/sessions.md", "docs/credits.md", "docs/coming-from/time-tracker.md"]
+PAGES = ["README.md", "docs/tutorial.md", "docs/sessions.md", "docs/credits.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -47,7 +47,9 @@ def test_flask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_token_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    page = run("docs/coming-from/token-schema.md", monkeypatch)
+    module = ModuleType("documented")
+    exec(compile(blocks("docs/coming-from/token-schema.md")[0], "token-schema.md", "exec"), module.__dict__)
+    page: Any = module
     client, options = page.app.test_client(), {"base_url": "https://localhost", "headers": SAME}
     assert client.get("/", **options).status_code == 401
     assert client.post("/sign-in", **options).status_code == 200

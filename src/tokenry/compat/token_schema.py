@@ -19,10 +19,11 @@ from tokenry import Settings, Tokenry
 from tokenry.config import override
 from tokenry.edge.problems import Problem
 from tokenry.ext import steps
-from tokenry.ext.facts import of_environ
+from tokenry.ext.facts import Facts, of_environ
 from tokenry.ext.flask import FlaskTokenry
-from tokenry.ext.host import Answered, OwnerId
-from tokenry.types import ConfigError, Session, SessionTokens
+from tokenry.ext.host import Answered, Host, OwnerId
+from tokenry.sources import REFRESH_TOKENS
+from tokenry.types import ConfigError, KeyValid, Session, SessionTokens
 
 from .callbacks import Callbacks
 
@@ -87,6 +88,7 @@ class TokenSchema(Callbacks):
                 return
             refresh, access = self._names
             options = {"ACCESS_COOKIE": access, "COOKIE_SECURE": self._secure, "REFRESH_PATH": "/"}
+            options["ENVIRONMENT"] = "live"  # an imported refresh token is no API key
             if "create" not in self._callbacks:
                 options["REFRESH_COOKIE"] = refresh
             elif "verify" not in self._callbacks:
@@ -149,7 +151,29 @@ class TokenSchema(Callbacks):
             answer = current_app.ensure_sync(view)(*args, **kwargs)
             return make_response(jsonify(message="the access token was renewed") if answer is None else answer)
 
-        return cast("Callable[P, Response]", self._readied(wraps(view)(self.auth.refresh_session(renewed))))
+        refresh = self.auth.refresh_session(renewed)
+
+        @wraps(view)
+        def refreshed(*args: Any, **kwargs: Any) -> Response:
+            host, facts = self.auth._host(), of_environ(request.environ)
+            moved = self._moved(host, facts)
+            if moved is None:
+                return refresh(*args, **kwargs)
+            return cast("Response", host.hand_out(renewed(*args, tokens=moved, **kwargs), moved, facts))
+
+        return cast("Callable[P, Response]", self._readied(refreshed))
+
+    def _moved(self, host: Host, facts: Facts) -> SessionTokens | None:
+        """Start a session for the holder of a refresh token that was imported, which ends by that."""
+        text, guard = request.cookies.get(self._names[0], ""), host.guard
+        if not text or "create" in self._callbacks or not guard.trusts_cookie(facts.changing()):
+            return None
+        verdict = host.tk.verify(text, environment=REFRESH_TOKENS, ip=guard.client(facts), tenant=guard.options.tenant)
+        if not isinstance(verdict, KeyValid):
+            return None
+        host.tk.keys.revoke(verdict.key.id, tenant=verdict.tenant.slug, reason="its session goes on")
+        found = steps.run(host.start(facts, verdict.owner.external_id, {"tenant": verdict.tenant.slug}))
+        return None if isinstance(found, Answered) else found
 
     def _readied(self, view: F) -> F:
         @wraps(view)

@@ -181,11 +181,11 @@ class Guard:
             return None
         if isinstance(found, str):
             return problem("credential_ambiguous")
-        if found.by_cookie and not self._trusts_cookie(facts):
+        if found.by_cookie and not self.trusts_cookie(facts):
             return problem("cross_site")
         return bounded(found.text)
 
-    def _trusts_cookie(self, facts: Facts) -> bool:
+    def trusts_cookie(self, facts: Facts) -> bool:
         """Tell whether a cookie of a request speaks for its sender."""
         options = self.options
         return cookie_counts(facts.method, facts.fetch_site, facts.origin, options.allowed_origins, facts.own_origins())

@@ -14,6 +14,7 @@ from tokenry.core.errors import ConfigError, shown
 from tokenry.imports import ImportResult, ImportRow
 
 from . import databases, files
+from .databases import REFRESH_TOKENS as REFRESH_TOKENS
 from .reading import Asked, each, records_in, stored_in
 
 SOURCES = (*databases.SOURCES, *files.SOURCES)

@@ -14,6 +14,8 @@ from tokenry.imports import Hash, Hint, ImportResult, ImportRow
 from .reading import Asked, Stored, moment, parts, refused, structure
 
 Record = Mapping[str, Any]
+REFRESH_TOKENS: Final = "refresh"
+"""The environment of imported refresh tokens: `TokenSchema` takes one for a session, and nobody else asks for it."""
 _DAY: Final = 86_400_000
 _REVOKED: Final = "it was revoked there, and nothing revives a revoked key"
 _NO_OWNER: Final = "this system does not say whose its keys are: say it with --owner"
@@ -139,7 +141,7 @@ def _of_token_schema(record: Record, asked: Asked) -> ImportRow | ImportResult:
         owner=str(record["user_id"]),
         name=f"session {id[:8]}",
         hash=Hash("raw", token),
-        environment="refresh",
+        environment=REFRESH_TOKENS,
         expires_at=moment(record["expires_at"]),
     )
 

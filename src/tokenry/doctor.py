@@ -227,7 +227,7 @@ def _documents(tk: Tokenry, most: int | None) -> Iterator[Finding]:
                 if flaws <= _SHOWN_FLAWS:
                     yield Finding("signed keys", "failed", flaw)
     if flaws:
-        yield Finding("signed keys", "failed", f"secrets that somebody without the keyring has changed: {flaws}")
+        yield Finding("signed keys", "failed", f"secrets whose rows are not as they were signed: {flaws}")
     else:
         yield Finding("signed keys", "ok", f"secrets whose rows are as they were signed: {count}")
 

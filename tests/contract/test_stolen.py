@@ -317,6 +317,25 @@ def test_a_row_that_says_already_what_is_asked_for_does_not_keep_the_key_working
     assert tk.verify(mine.secret).code == {"revoke": "revoked", "disable": "disabled"}[call]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda tk: tk.keys.revoke_where(owner="ada", dry_run=False),
+        lambda tk: tk.keys.revoke_where(scope="a:b", dry_run=False),
+        lambda tk: tk.owners.delete("ada"),
+    ],
+)
+def test_a_row_that_says_already_that_it_is_revoked_is_ended_by_calls_for_many(
+    installation: Installation, tk: Any, issue: Issue, call: Any
+) -> None:
+    mine, other = issue(name="mine", scopes=["a:b"]), issue(name="other", scopes=["a:b"])
+    installation.sql("UPDATE tokenry_key SET revoked_at = 1 WHERE id = :id", id=mine.key.id)
+    call(tk)
+    installation.sql("UPDATE tokenry_owner SET status = 'active'")
+    tk = installation.reopen(tk)
+    assert [tk.verify(issued.secret).code for issued in (mine, other)] == ["revoked", "revoked"]
+
+
 def test_a_row_that_says_already_what_an_update_asks_for_does_not_keep_the_key_wider(
     installation: Installation, tk: Any, issue: Issue
 ) -> None:
@@ -343,6 +362,41 @@ def test_a_process_without_the_newest_generation_revokes_for_all(
             call()
     assert other.verify(kept.secret, scopes="a:b")
     assert list(other.keys.get(kept.key.id).scopes) == ["a:b"]
+
+
+def test_a_process_without_the_newest_generation_tells_what_it_lacks_and_of_no_forgery(
+    installation: Installation, tk: Any, issue: Issue, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = installation.keyring.with_generation(new_generation(bytes(range(38)), micros(clock.now()) - 1))
+    other, mine = installation.open(keyring=newer.dump()), issue(name="mine")
+    other.keys.update(mine.key.id, description="another")
+    assert tk.verify(mine.secret).code == "not_found"
+    told = f"secret '{newer.generations[-1].id}' of a keyring, which the keyring here does not have"
+    assert told in caplog.text
+    tk.flush()
+    assert "key.tampered" not in {event.type for event in tk.events.list(limit=100)}
+    assert other.verify(mine.secret)
+
+
+def test_a_document_of_a_later_form_is_refused_and_told_apart(
+    installation: Installation, tk: Any, issue: Issue, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine, kid = issue(name="mine", scopes=["a:b"]), "WHERE kid = :kid"
+    at = {"kid": mine.key.secrets[0].kid}
+    [[document]] = installation.sql(f"SELECT document FROM tokenry_secret {kid}", **at)
+    assert document.startswith("[1,")
+    first, later = "[" + document[3:], "[2," + document[3:]
+    for text, code in ((first, "valid"), (later, "not_found")):
+        signing = installation.keyring.generations[-1]
+        forged = {"document": text, "seal": f"{signing.id}.{signing.document_mac(text)}"}
+        installation.sql(f"UPDATE tokenry_secret SET document = :document, seal = :seal {kid}", **at, **forged)
+        tk = installation.reopen(tk)
+        assert tk.verify(mine.secret, scopes="a:b").code == code
+    assert "signed by a newer version of Tokenry" in caplog.text
+    with pytest.raises(Conflict, match="newer version"):
+        tk.keys.update(mine.key.id, description="another")
+    tk.keys.revoke(mine.key.id)
+    assert tk.verify(mine.secret).code == "not_found"
 
 
 def test_an_answer_kept_for_a_repeat_gives_no_secret_without_the_keyring(

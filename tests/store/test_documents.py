@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import STORES
 from tokenry import Conflict, NotFound, Settings, Tokenry
 from tokenry.config import fresh_keyring
+from tokenry.core.keyring import new_generation
 from tokenry.store.checking import check_documents
 
 KEYS, CALLERS, CALLS = 6, 4, 60
@@ -63,3 +64,14 @@ def test_rows_and_documents_agree_after_changes_at_once(url: str) -> None:
             flaws = list(check_documents(rows.connection, tk._database.seals, None))
         assert len(flaws) >= KEYS
         assert not any(flaws), flaws
+
+
+def test_a_keyring_without_the_newest_secret_is_told_by_the_check(url: str) -> None:
+    old = fresh_keyring()
+    newer = old.with_generation(new_generation(bytes(range(38)), 1))
+    with Tokenry(url, keyring=old, settings=QUIET) as tk, Tokenry(url, keyring=newer, settings=QUIET) as other:
+        other.owners.put("ada")
+        other.keys.issue("ada", name="key")
+        with tk._database.read() as rows:
+            [flaw] = check_documents(rows.connection, tk._database.seals, None)
+        assert f"secret '{newer.generations[-1].id}' of a keyring, which the keyring here does not have" in str(flaw)

@@ -27,7 +27,16 @@ FACTS: Final = frozenset((*BOUND, *DECIDING, *KEY_SHOWN.columns))
 """The columns that a document holds. The other ones of a key are found by, or shown by management alone."""
 OF_KEY: Final = tuple(sorted({*DECIDING, *KEY_SHOWN.columns, "owner_id"}))
 """The columns of a key that are facts."""
-ROLES_PLACE: Final = len(BOUND) + len(DECIDING) + 1
+FORM: Final = 1
+"""Stands first in a document, so that a later form can be told apart."""
+_BEGINS: Final = f"[{FORM},"
+CHANGED: Final = "its rows were changed by somebody without the keyring"
+LACKING: Final = (
+    "were signed with secret {} of a keyring, which the keyring here does not have: give this process the keyring that "
+    "the others have"
+)
+LIVING: Final = '%,null,["%'
+"""What SQL finds the documents by that say of no revocation: it stands before what is shown, the one list inside."""
 NO_ROLES: Final = ',"[]"]'
 """How the document of a key without roles ends: the hot lookup asks for that."""
 
@@ -35,6 +44,7 @@ NO_ROLES: Final = ',"[]"]'
 class Document(msgspec.Struct, array_like=True, gc=False):
     """A document as it is read by a lookup. The roles are its last part."""
 
+    form: int
     kid: str
     tenant_id: str
     key_id: str
@@ -57,14 +67,30 @@ def encode(facts: Mapping[str, Any]) -> str:
     """Return the document of some facts, by column as they are stored."""
     head = [facts[name] for name in (*BOUND, *DECIDING)]
     shown = [facts[column] for column in KEY_SHOWN.columns]
-    return _encoder.encode([*head, shown, facts["roles"]]).decode()
+    return _encoder.encode([FORM, *head, shown, facts["roles"]]).decode()
 
 
 def decode(document: str) -> dict[str, Any]:
-    """Return the facts of a document."""
-    values = _decode_any(document)
+    """Return the facts of a document; raise OtherForm."""
+    values = _decode_any(numbered(document))[1:]
     names = (*BOUND, *DECIDING)
     return {**dict(zip(KEY_SHOWN.columns, values[-2], strict=True)), **dict(zip(names, values, strict=False))}
+
+
+class OtherForm(ValueError):
+    """A document that was signed with the keyring, by a newer version of Tokenry."""
+
+    def __init__(self) -> None:
+        super().__init__("were signed by a newer version of Tokenry: run this process with that version, too")
+
+
+def numbered(document: str) -> str:
+    """Return a signed document with the number of its form, which the first ones did not have; raise OtherForm."""
+    if document.startswith(_BEGINS):
+        return document
+    if document.startswith('["'):
+        return _BEGINS + document[1:]
+    raise OtherForm
 
 
 class Seals:
@@ -85,9 +111,12 @@ class Seals:
         generation = self._keyring().signing(self._now())
         return f"{generation.id}.{generation.document_mac(document)}"
 
-    def may_hold_elsewhere(self, seal: object) -> bool:
-        """Tell whether the keyring here lacks the generation that a seal names, which other processes may have."""
-        return isinstance(seal, str) and self._keyring().get(seal.partition(".")[0]) is None
+    def missing(self, seal: object) -> str | None:
+        """Return the generation that a seal names if the keyring here lacks it: other processes may have it."""
+        if not isinstance(seal, str):
+            return None
+        id = seal.partition(".")[0]
+        return id if self._keyring().get(id) is None else None
 
     def holds(self, document: str, seal: str) -> bool:
         """Tell whether somebody with the keyring has signed this very document."""

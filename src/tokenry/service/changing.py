@@ -74,7 +74,7 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
         change.turns_keys(key.id)
         if on == (key.status != "disabled"):
             if not on:
-                change.rows.keys.confirm(change.tenant, key.id, "disabled_at", change.now)
+                change.rows.secrets.confirm(change.tenant, [key.id], "disabled_at", change.now)
             return key
         disabled_at = None if on else change.now
         change.rows.keys.update(change.tenant, key, {"disabled_at": disabled_at}, change.now, version=None)

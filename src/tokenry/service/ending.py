@@ -29,7 +29,7 @@ def revoke(context: Context, id: str, reason: str, tenant: Any, by: By) -> Key:
     with context.changing(tenant, by) as change:
         key = seeing.endable(change, id)
         if key.status == "revoked":
-            change.rows.keys.confirm(change.tenant, key.id, "revoked_at", change.now)
+            change.rows.secrets.confirm(change.tenant, [key.id], "revoked_at", change.now)
             change.turns_keys(key.id)
             return key
         ended = end(change, KeyFilter(), [key], reason)
@@ -133,13 +133,24 @@ def _revoke_batch(
     if which is None:
         return ()
     which = replace(which, ids=ids)
-    items = _items(change, change.rows.keys.list(change.tenant, which, change.now, before=None, limit=len(ids)))
+    found = change.rows.keys.list(change.tenant, which, change.now, before=None, limit=len(ids))
+    _confirm(
+        change, [key.id for key in found if key.status == "revoked" and change.actor.sees(key.owner, seeing.WRITE)]
+    )
+    items = _items(change, found)
     meant = {item.key.id: item.key for item in items if item}
     # Somebody else may have revoked the others since they were found, and may not have heard of it yet.
     change.forgets(tuple(change.rows.secrets.kids(change.tenant, [id for id in ids if id not in meant])))
     ended = {key.id: key for key in end(change, which, list(meant.values()), reason)}
     told = [BulkItem(ended[item.key.id]) if item.key.id in ended else item for item in items]
     return tuple(item for item in told if not item or item.key.id in ended)
+
+
+def _confirm(change: Change, ids: Sequence[str]) -> None:
+    """End keys whose rows say that they are revoked, where somebody else has written that into the rows alone."""
+    half = change.rows.secrets.confirm(change.tenant, ids, "revoked_at", change.now) if ids else ()
+    if half:
+        change.turns_keys(*half)
 
 
 def delete(context: Context, id: str, tenant: Any, by: By) -> None:
@@ -204,7 +215,11 @@ def end_owner_batch(change: Change, owner: Owner, reason: str) -> bool:
     living = change.rows.keys.living(change.tenant, owner.id, change.now, BATCH)
     end(change, KeyFilter(owner_id=owner.id), sorted(living, key=attrgetter("id"), reverse=True), reason)
     sessions = end_sessions(change, reason, owner=owner)
-    return len(living) < BATCH and sessions.last
+    if len(living) == BATCH:
+        return False
+    half = change.rows.secrets.half_revoked(change.tenant, owner.id, BATCH)
+    _confirm(change, half)
+    return len(half) < BATCH and sessions.last
 
 
 class EndedSessions(NamedTuple):

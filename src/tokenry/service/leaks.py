@@ -123,7 +123,7 @@ class _Report:
 def _act(change: Change, key: Key, kid: str) -> LeakAction:
     """Do what the policy says to a key whose secret has leaked, or make sure that it was done."""
     if key.status == "revoked":
-        change.rows.keys.confirm(change.tenant, key.id, "revoked_at", change.now)
+        change.rows.secrets.confirm(change.tenant, [key.id], "revoked_at", change.now)
         change.turns_keys(key.id)
         return "revoked"
     if kid not in [info.kid for info in key.secrets]:

@@ -124,10 +124,13 @@ def tell_failed(context: Context, failed: Mapping[tuple[str, str], int]) -> None
 
 
 def tell_forged(context: Context, kids: Sequence[str]) -> None:
-    """Write down that the rows of some secrets were changed by somebody without the keyring."""
+    """Write down that the rows of some secrets were changed by somebody without the keyring.
+
+    Where this process only lacks a secret of the keyring, the log has told so and nothing was tampered with.
+    """
     for kid in kids:
         with context.store.read() as rows:
-            place = rows.secrets.place(kid)
+            place = None if rows.secrets.is_signed_elsewhere(kid) else rows.secrets.place(kid)
         if place is None:
             continue
         slug, key_id, owner = place

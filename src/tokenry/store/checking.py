@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from tokenry.core.document import FACTS, OF_KEY, Seals
 
-from .documents import facts_of
+from .documents import facts_of, held_elsewhere
 from .fixed import Fixed
 from .tables import audit_entry, key, secret
 
@@ -49,6 +49,8 @@ def _flaw(row: object, seals: Seals) -> str | None:
     where = f"secret {values['kid']} of {values['id']}"
     if facts is None and values["seal"] is None and values["was_revoked"]:
         return None  # a revocation took the seal away
+    if facts is None and (why := held_elsewhere(row, seals)):
+        return f"{where}: its rows {why}"
     if facts is None:
         return f"{where}: its document was not signed with the keyring, and it is refused"
     other = sorted(name for name in FACTS if facts[name] != values[name])

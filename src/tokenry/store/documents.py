@@ -16,8 +16,8 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from sqlalchemy import Connection, bindparam, select, update
 
-from tokenry.core.document import FACTS, OF_KEY, Seals, decode, encode
-from tokenry.core.errors import Conflict
+from tokenry.core.document import FACTS, LACKING, OF_KEY, OtherForm, Seals, decode, encode, numbered
+from tokenry.core.errors import Conflict, shown
 
 from .fixed import Fixed, FixedWrite, among
 from .tables import key, secret
@@ -48,10 +48,6 @@ _SIGNED_BY = Fixed(
 _BATCH = 1000
 
 Facts: TypeAlias = dict[str, Any]
-NOT_OURS: Final = (
-    "the rows of {} were signed with a generation that the keyring here does not have: give this process the keyring "
-    "that the others have. If they do not know it either, revoke the key and issue another one"
-)
 NOT_SIGNED: Final = "the rows of {} were changed by somebody without the keyring: revoke it and issue another key"
 
 
@@ -102,10 +98,17 @@ class Documents:
         """Note that secrets of a key end, as `SecretRows.end` writes it."""
         self._of(tenant_id, key_id).ends.append((now, current_ends_at))
 
-    def confirm(self, tenant_id: str, key_id: str, column: str, at: int) -> None:
-        """Have the documents of a key say what its row says already, which somebody else may have written."""
-        if any(facts is None or facts[column] is None for _, facts in self._read(tenant_id, [key_id])):
-            self._of(tenant_id, key_id).values[column] = at
+    def confirm(self, tenant_id: str, key_ids: Iterable[str], column: str, at: int) -> set[str]:
+        """Have the documents of keys say what their rows say already, which somebody else may have written.
+
+        Return the keys whose documents did not.
+        """
+        behind = set()
+        for row, facts in self._read(tenant_id, key_ids):
+            if row.seal is not None and (facts is None or facts[column] is None):
+                behind.add(row.key_id)
+                self._of(tenant_id, row.key_id).values[column] = at
+        return behind
 
     def agree(self, tenant_id: str, key_id: str, row: Mapping[str, Any]) -> None:
         """Have the documents of a key say what was asked for, and what its row says already."""
@@ -143,8 +146,8 @@ class Documents:
                     rows.append({"of_kid": row.kid, **self._sealed(changed.applied(facts))})
                 elif changed.values.get("revoked_at") is not None:
                     rows.append({"of_kid": row.kid, "document": row.document, "seal": None})
-                elif not changed.roles and self._seals.may_hold_elsewhere(row.seal):
-                    raise Conflict(NOT_OURS.format(row.key_id))
+                elif not changed.roles and (why := held_elsewhere(row, self._seals)):
+                    raise Conflict(f"the rows of {row.key_id} {why}. Or revoke the key and issue another one")
         if rows:
             _WRITE(self._connection, sorted(rows, key=itemgetter("of_kid")))
 
@@ -166,7 +169,8 @@ class Documents:
         for row in _OF_KEYS(self._connection, tenant_id=tenant_id, key_ids=list(key_ids)):
             facts = facts_of(row, self._seals)
             if facts is None or (facts["kid"], facts["tenant_id"], facts["id"]) != (row.kid, tenant_id, row.key_id):
-                _log.error("the seal of secret %s of %s does not hold, so it is not signed anew", row.kid, row.key_id)
+                why = held_elsewhere(row, self._seals) or "were changed by somebody without the keyring"
+                _log.error("the rows of secret %s of %s %s; they are not signed anew", row.kid, row.key_id, why)
                 facts = None
             yield row, facts
 
@@ -175,8 +179,21 @@ class Documents:
         return {"document": document, "seal": self._seals.sign(document)}
 
 
+def held_elsewhere(row: Any, seals: Seals) -> str | None:
+    """Return why other processes may accept a document that this one cannot read; None where no process does."""
+    missing = seals.missing(row.seal)
+    if missing is not None:
+        return LACKING.format(shown(missing))
+    if row.document.__class__ is str and row.seal.__class__ is str and seals.holds(row.document, row.seal):
+        try:
+            numbered(row.document)
+        except OtherForm as error:
+            return str(error)
+    return None
+
+
 def facts_of(row: Any, seals: Seals) -> Facts | None:
-    """Return the facts of a secret's document, or None if its seal does not hold."""
+    """Return the facts of a secret's document, or None if its seal does not hold, or its form is not ours."""
     document, seal = row.document, row.seal
     if document.__class__ is not str or seal.__class__ is not str or not seals.holds(document, seal):
         return None

@@ -286,11 +286,6 @@ class KeyRows:
             self._documents.change(tenant.id, record.id, row)
         return written
 
-    def confirm(self, tenant: Tenant, id: str, column: str, now: datetime) -> None:
-        """Make sure that verifications know what a key says already: that it is revoked, or disabled."""
-        _GET_LOCKED(self._connection, tenant_id=tenant.id, id=id)  # as whoever writes documents has it
-        self._documents.confirm(tenant.id, id, column, micros(now))
-
     def agree(self, tenant: Tenant, id: str, values: Mapping[str, Any]) -> None:
         """Make sure that verifications know what was asked for when the row of a key says so already."""
         row, rows = stored_row(values), _GET_LOCKED(self._connection, tenant_id=tenant.id, id=id)

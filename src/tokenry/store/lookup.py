@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, text
 
-from tokenry.core.document import NO_ROLES, ROLES_PLACE, Document, Seals
+from tokenry.core.document import CHANGED, LACKING, NO_ROLES, Document, OtherForm, Seals, numbered
+from tokenry.core.errors import shown
 from tokenry.core.grant import COLUMNS, OWNER_SHOWN, SESSION_SHOWN, TENANT_SHOWN, Row, read_row
 from tokenry.core.memo import KIB, MIB, length, remembering
 from tokenry.core.records import SECRET
@@ -120,7 +121,7 @@ _ROLE_SCOPES = {
 _OF_DOCUMENT = {
     "sqlite": {
         "without": f"substr(s.document, -{len(NO_ROLES)}) = '{NO_ROLES}'",
-        "roles": f"CASE WHEN json_valid(s.document) THEN json_extract(s.document, '$[{ROLES_PLACE}]') END",
+        "roles": "CASE WHEN json_valid(s.document) THEN json_extract(s.document, '$[#-1]') END",
     },
     "postgresql": {
         "without": f"right(s.document, {len(NO_ROLES)}) = '{NO_ROLES}'",
@@ -226,11 +227,12 @@ def document_of(secret: Sequence[Any], seals: Seals) -> Document | None:
     """Return what a secret's document says; None if its seal does not hold, or if it is that of another secret."""
     kid, _, _, key_id, document, seal, _ = secret
     if document.__class__ is str and seal.__class__ is str and seals.holds(document, seal):
-        key: Document = _decode_document(document)
+        key: Document = _decode_document(numbered(document))
         # A row that names another key would be missed when its own one is revoked.
         if key.kid == kid and key.key_id == key_id:
             return key
-    _forged(kid, seals)
+    missing = seals.missing(seal)
+    _forged(kid, seals, CHANGED if missing is None else f"its rows {LACKING.format(shown(missing))}")
     return None
 
 
@@ -274,8 +276,9 @@ def row_of(
 
 
 def unreadable(error: Exception) -> None:
-    """Write down that a row is refused because somebody has spoiled it."""
-    _log.error("the row of a key cannot be read, and the key is refused: %s", type(error).__name__)
+    """Write down that a row is refused, because somebody has spoiled it or a newer version has signed it."""
+    told = f"its rows {error}" if isinstance(error, OtherForm) else type(error).__name__
+    _log.error("the row of a key cannot be read, and the key is refused: %s", told)
 
 
 SPOILED = (msgspec.MsgspecError, TypeError, ValueError)
@@ -290,8 +293,8 @@ def _first(*limits: str) -> str:
     return "[]"
 
 
-def _forged(kid: str, seals: Seals) -> None:
-    _log.error("the seal of secret %s does not hold, and its key is refused: somebody has changed its row", kid)
+def _forged(kid: str, seals: Seals, why: str = CHANGED) -> None:
+    _log.error("the key of secret %s is refused: %s", kid, why)
     seals.forged(kid)
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
-from tokenry.core.document import Seals
+from tokenry.core.document import LIVING, Seals
 from tokenry.core.grant import Row
 from tokenry.core.model import Tenant, micros
-from tokenry.core.ports import Pepper, SecretRow
+from tokenry.core.ports import DROPPED, Pepper, SecretRow
 
 from .documents import Documents, sign_anew
 from .fixed import Fixed, FixedWrite, among
 from .lookup import FOUND, lookup_sql, read
-from .tables import key, owner, secret, session, tenant
+from .tables import key, keyring_canary, owner, secret, session, tenant
 
 _INSERT = FixedWrite(insert(secret))
 _OF = ("of_tenant", "of_key", "at")
@@ -56,6 +56,28 @@ _MOVE = (
 
 
 _FIND = {dialect: Fixed(text(lookup_sql(dialect, "= :kid")), FOUND) for dialect in ("sqlite", "postgresql")}
+
+
+_LOCK_KEYS = Fixed(
+    select(key.c.id)
+    .where(key.c.tenant_id == bindparam("tenant_id"), among(key.c.id, "key_ids"))
+    .order_by(key.c.id.desc())
+    .with_for_update()
+)
+_HALF_REVOKED = Fixed(
+    select(key.c.id)
+    .join(secret, (secret.c.tenant_id == key.c.tenant_id) & (secret.c.key_id == key.c.id))
+    .where(key.c.tenant_id == bindparam("tenant_id"), key.c.owner_id == bindparam("owner_id"))
+    .where(key.c.revoked_at.is_not(None), secret.c.seal.is_not(None), secret.c.document.like(bindparam("living")))
+    .distinct()
+    .limit(bindparam("most"))
+)
+_SEAL = Fixed(select(secret.c.seal).where(secret.c.kid == bindparam("kid")))
+_CANARY = Fixed(
+    select(keyring_canary.c.generation).where(
+        keyring_canary.c.generation == bindparam("of"), keyring_canary.c.canary != DROPPED
+    )
+)
 
 
 _KIDS = Fixed(
@@ -147,6 +169,25 @@ class SecretRows:
         """Return the slug of the tenant, the id of the key and the external id of the owner, as the tables say."""
         row = _PLACE.first(self._connection, kid=kid)
         return (row.slug, row.id, row.external_id) if row else None
+
+    def confirm(self, tenant: Tenant, key_ids: Sequence[str], column: str, now: datetime) -> Collection[str]:
+        """Have the documents of keys say what their rows say already: that they are revoked, or disabled.
+
+        Return the keys of which it was not so: somebody else has written their rows alone.
+        """
+        _LOCK_KEYS(self._connection, tenant_id=tenant.id, key_ids=list(key_ids))  # as whoever writes documents has them
+        return self._documents.confirm(tenant.id, key_ids, column, micros(now))
+
+    def half_revoked(self, tenant: Tenant, owner_id: str, limit: int) -> Sequence[str]:
+        """Return keys of an owner whose rows say that they are revoked, and whose documents do not."""
+        given = {"tenant_id": tenant.id, "owner_id": owner_id, "living": LIVING, "most": limit}
+        return [row.id for row in _HALF_REVOKED(self._connection, **given)]
+
+    def is_signed_elsewhere(self, kid: str) -> bool:
+        """Tell whether a secret of the keyring signed it that the database knows, and this process does not have."""
+        row = _SEAL.first(self._connection, kid=kid)
+        missing = None if row is None else self._seals.missing(row.seal)
+        return missing is not None and bool(_CANARY(self._connection, of=missing))
 
     def kids(self, tenant: Tenant, key_ids: Sequence[str]) -> Sequence[str]:
         return [row.kid for row in _KIDS(self._connection, tenant_id=tenant.id, key_ids=list(key_ids))]

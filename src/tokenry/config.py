@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .core.errors import ConfigError, shown
-from .core.jwt import ALGORITHMS, is_strong_secret
 from .core.keyring import Keyring, is_keyring_text, new_generation, parse_keyring
 from .core.policy import TokenPolicy
 from .core.refresh import Rules
+from .settings_checks import check_mail, check_tokens
 
 _FILE = "tokenry.toml"
 _PLACES = ("database_url", "keyring")
@@ -55,6 +55,10 @@ class Settings:
     tracing: bool = False
     worker: bool = False
     webhook_networks: str = ""
+    smtp_url: str = field(default="", repr=False)
+    mail_from: str = ""
+    mail_templates: str = ""
+    public_url: str = ""
     issuer: str = "urn:tokenry"
     access_life: timedelta = timedelta(minutes=5)
     session_idle_life: timedelta = timedelta(days=7)
@@ -87,7 +91,8 @@ class Settings:
                 raise ConfigError(f"{name} must be longer than nothing")
         if not 0 <= self.slow_statement_ms <= _SLOW_MS_MAX:
             raise ConfigError(f"slow_statement_ms must be between 0 (off) and {_SLOW_MS_MAX}")
-        _check_tokens(self)
+        check_tokens(self)
+        check_mail(self)
 
     def token_policy(self) -> TokenPolicy:
         """Return what these settings say about sessions and access tokens."""
@@ -108,28 +113,6 @@ class Settings:
             shared_secret=self.shared_secret.encode(),
             signing_key_life=self.signing_key_life // unit,
         )
-
-
-def _check_tokens(settings: Settings) -> None:
-    """Raise ConfigError for lives, words and secrets that sessions and tokens cannot have."""
-    bounds = (
-        ("access_life", timedelta(seconds=10), timedelta(hours=24)),
-        ("session_idle_life", settings.access_life, settings.session_life),
-        ("session_life", settings.access_life, timedelta(days=3650)),
-        ("refresh_grace", timedelta(0), timedelta(seconds=60)),
-        ("signing_key_life", timedelta(hours=1), timedelta(days=3650)),
-    )
-    for name, least, most in bounds:
-        if not least <= getattr(settings, name) <= most:
-            raise ConfigError(f"{name} must be from {least} to {most}")
-    words = (("sessions_per_owner", ("many", "one")), ("early_refresh", ("allow", "refuse")))
-    for name, known in (*words, ("algorithm", tuple(ALGORITHMS))):
-        if getattr(settings, name) not in known:
-            raise ConfigError(f"{name} must be one of {', '.join(known)}")
-    if not settings.issuer.isprintable() or not 1 <= len(settings.issuer.strip()) <= 255:
-        raise ConfigError("issuer must be the URL (or another name) that tokens name as their issuer")
-    if settings.algorithm == "HS256" and not is_strong_secret(settings.shared_secret.encode()):
-        raise ConfigError("HS256 needs shared_secret: at least 32 random characters that the verifiers have too")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +138,7 @@ def load(
     for name in known:
         if f"TOKENRY_{name.upper()}" in environment:
             values[name] = environment[f"TOKENRY_{name.upper()}"]
-    for name in _PLACES:
+    for name in (*_PLACES, "smtp_url") if settings is None else _PLACES:
         if f"TOKENRY_{name.upper()}_FILE" in environment:
             values[name] = _from_secret_file(name, environment)
     unknown = sorted(set(values) - set(known))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .core import targets
 from .core.breaker import NOT_ANSWERING, Breaker
 from .core.errors import ConfigError, StoreUnavailable
+from .mailing import Mailer
 from .runtime.courier import Courier
 from .service import canary, decoys, delivering, purging, signing_keys, usage
 from .store import open as stores
@@ -96,6 +97,7 @@ class Ticking:
     _flushing: threading.RLock
     _worker: Worker
     _courier: Courier
+    _mailer: Mailer
     _fence: Fence | None
     _prepared: bool
     _leasing: Breaker
@@ -148,7 +150,7 @@ class Ticking:
             raise
 
     def deliver(self) -> int:
-        """Send every webhook that is due, here and now; return the number of attempts.
+        """Send every webhook and mail that is due, here and now; return the number of attempts.
 
         For programs without a worker, such as a task that runs every minute: `Settings(worker=True)`, the server and
         `tokenry worker` do it by themselves.
@@ -158,24 +160,30 @@ class Ticking:
         jobs, count = WebhookJobs(self._context), 0
         while claimed := jobs.claim(f"deliver.{time.monotonic_ns()}", 1, healthy=False):
             count += sum(jobs.work(one, lambda: False) for one in claimed)
-        return count
+        return count + self._mailer.send()
 
     def _networks(self) -> tuple[targets.Network, ...]:
         return targets.networks(self.settings.webhook_networks)
 
-    def _make_courier(self) -> Courier:
-        return Courier(WebhookJobs(self._context))
+    def _make_senders(self) -> None:
+        self._courier = Courier(WebhookJobs(self._context))
+        self._mailer = Mailer(self._context, self.settings)
 
-    def _start_courier(self) -> None:
+    def _stop_senders(self) -> None:
+        self._courier.stop()
+        self._mailer.stop()
+
+    def _start_senders(self) -> None:
         if self.settings.worker and self._prepared and not self._inline:
             self._courier.start()
+            self._mailer.start()
 
     def _wake(self) -> None:
         if self._inline or not self._worker.is_running:
             self._renew_keyring()  # what is asked now may need a generation that came while this process was idle
         if not self._inline:
             self._worker.start()
-            self._start_courier()
+            self._start_senders()
             if self._fence is not None and self._prepared:
                 self._fence.start()
 

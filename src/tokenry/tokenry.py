@@ -120,7 +120,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         self._verifying = self._make_verifying()
         Groups.__init__(self, self._make_context(), Subscribers())
         self._verifying.foreign.use(self._context)
-        self._courier = self._make_courier()
+        self._make_senders()
         self._closed = self._prepared = False
         self._ticked_at = self._upkept_at = time.monotonic()
         self._worker = Worker(self._tick, self.settings.flush_interval.total_seconds())
@@ -306,7 +306,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             return
         self._closed = True
         instances.discard(self)
-        self._courier.stop()
+        self._stop_senders()
         self._worker.stop()
         self._lessor.stop()
         try:
@@ -387,14 +387,14 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         self._keyring.confirm(lambda keyring: canary.check(self._database, keyring))
         self._prepared = True
         self._follow_journal(start=True)
-        self._start_courier()
+        self._start_senders()
 
     def _after_fork(self) -> None:
         self._database.after_fork()
         self._flushing = threading.RLock()
         parts: tuple[Any, ...] = (self._leasing, self._writing, self._memory, self._remembered, self._tenants)
-        if self._journal is not None:
-            self._journal.forget()
-        for part in (*parts, self._signers, self._leases, self._lessor, self._tally, self._worker, self._courier):
+        parts += (self._signers, self._leases, self._lessor, self._tally, self._worker, self._courier, self._mailer)
+        parts += () if self._journal is None else (self._journal,)
+        for part in parts:
             part.forget()
         self._verifying.foreign.forget()

@@ -86,7 +86,7 @@ def test_of_a_tenant(story: Story) -> None:
     is_made = {"id": "ten 1", "name": "acme", "prefix": "ac", "never_allowed": False, "self_rotation_allowed": False}
     is_made["default_limits"] = []
     is_made["shared_limits"] = []
-    is_made["time_zone"], is_made["on_leak"] = "UTC", "revoke"
+    is_made["time_zone"], is_made["on_leak"], is_made["contact"] = "UTC", "revoke", None
     assert story.told("system") == [("tenant.created", "acme", None, is_made | lives)]
     twice(tk.tenants.update, "acme", prefix="ab", never_allowed=True, expires_in_max=100 * DAY)
     was, now = {"prefix": "ac", "never_allowed": False}, {"prefix": "ab", "never_allowed": True}

@@ -42,6 +42,7 @@ export interface TenantDocument {
   shared_limits: Limit[];
   time_zone: string;
   on_leak: "flag" | "revoke";
+  contact: string | null;
 }
 
 /** At most `limit` requests in every window of `window_seconds`. */
@@ -584,6 +585,8 @@ export interface VerdictTenant {
   time_zone?: string;
   /** What a leak report does to a key. */
   on_leak?: "revoke" | "flag";
+  /** The mail address for notices. */
+  contact?: unknown;
 }
 
 export interface TenantsListAsked {
@@ -611,6 +614,7 @@ export interface TenantsCreateAsked {
   time_zone?: string;
   /** What a leak report does to a key. */
   on_leak?: "revoke" | "flag";
+  contact?: string | null;
 }
 
 export interface TenantsGetAsked {
@@ -637,6 +641,7 @@ export interface TenantsUpdateAsked {
   time_zone?: string;
   /** What a leak report does to a key. */
   on_leak?: "revoke" | "flag";
+  contact?: string | null;
 }
 
 export interface TenantsDeleteAsked {

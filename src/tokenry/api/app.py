@@ -30,6 +30,8 @@ from .process.settings import ServerSettings
 from .reference.hot_routes import described as with_hot
 from .reference.oauth_routes import described as with_oauth
 from .routes import AUTH, BODY_MAX, SMALL_MAX, place_of
+from .unsubscribing import PATH as UNSUBSCRIBE
+from .unsubscribing import Unsubscribing
 
 _PIECE_BYTES = 16 * 1024
 
@@ -112,7 +114,9 @@ class Application:
         self._hot = served.hot
         self._rest = management
         self._oauth = oauth
-        self._operations = dict.fromkeys(("/healthz", "/readyz", "/metrics"), operations) if operations else {}
+        self._others: dict[str, App] = {UNSUBSCRIBE: Unsubscribing(served.sync)}
+        if operations is not None:
+            self._others |= dict.fromkeys(("/healthz", "/readyz", "/metrics"), operations)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -202,7 +206,7 @@ class Application:
         if asked.length is not None and int(asked.length) > BODY_MAX:
             await bounded.refuse()
         else:
-            app = self._operations.get(scope["path"]) or (self._oauth if place_of(scope["path"]) else self._rest)
+            app = self._others.get(scope["path"]) or (self._oauth if place_of(scope["path"]) else self._rest)
             try:
                 with self._served.within(asked):
                     await app(scope, bounded.receive, bounded.send)

@@ -42,6 +42,10 @@ OnLeak = Annotated[
     str | None,
     typer.Option("--on-leak", metavar="POLICY", help="What a leak report does to a key: revoke (default) or flag."),
 ]
+Contact = Annotated[
+    str | None,
+    typer.Option("--contact", metavar="ADDRESS", help="The mail address for notices; an empty one for none."),
+]
 SelfRotation = Annotated[
     bool | None,
     typer.Option("--self-rotation-allowed/--no-self-rotation-allowed", help="Whether keys may rotate themselves."),
@@ -62,10 +66,11 @@ def create(
     shared_limit: SharedLimit = None,
     time_zone: Zone = None,
     on_leak: OnLeak = None,
+    contact: Contact = None,
 ) -> None:
     """Create a tenant."""
     rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
-    given = _given(*rules, default_limit or None, shared_limit or None, time_zone, on_leak)
+    given = _given(*rules, default_limit or None, shared_limit or None, time_zone, on_leak, contact)
     with call.open() as tk:
         tenant = tk.tenants.create(slug, **given)
     call.out.say(f"tenant {tenant.slug!r} is {tenant.status}; its keys begin with {tenant.prefix}_")
@@ -94,6 +99,7 @@ def show(call: Call, slug: Slug) -> None:
     pairs.append(("shared limits", ", ".join(map(listed, tenant.shared_limits)) or "none"))
     pairs.append(("time zone", tenant.time_zone))
     pairs.append(("a leaked key is", {"revoke": "revoked", "flag": "flagged"}[tenant.on_leak]))
+    pairs.append(("contact", tenant.contact or "-"))
     call.out.pairs([*pairs, ("created", day(tenant.created_at))])
 
 
@@ -113,12 +119,13 @@ def update(
     no_shared_limits: NoSharedLimits = False,
     time_zone: Zone = None,
     on_leak: OnLeak = None,
+    contact: Contact = None,
 ) -> None:
     """Change what is given. Keys that exist keep their prefix and their expiry."""
     rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
     default = limits_of(call, "default", default_limit, no_default_limits)
     shared = limits_of(call, "shared", shared_limit, no_shared_limits)
-    given = _given(*rules, default, shared, time_zone, on_leak)
+    given = _given(*rules, default, shared, time_zone, on_leak, contact)
     if not given:
         usage(call.out, "say what to change; `tokenry tenants update --help` lists what can be")
     with call.open() as tk:
@@ -177,8 +184,10 @@ def _given(*values: Any) -> dict[str, Any]:
         "shared_limits",
         "time_zone",
         "on_leak",
+        "contact",
     )
-    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
+    given = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+    return given | ({"contact": None} if given.get("contact") == "" else {})
 
 
 def _brief(call: Call, tenant: Tenant) -> None:

@@ -82,6 +82,7 @@ class Tenant:
     shared_limits: tuple[Limit, ...] = ()
     time_zone: str = "UTC"
     on_leak: Literal["revoke", "flag"] = "revoke"
+    contact: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from ..core.grant import Grant, size_of_grant
 from ..core.key_fields import CHECKS as KEY_CHECKS
 from ..core.lengths import record_of, written
 from ..core.limits import CountedLimit, told_name
+from ..core.mail import read_stop_token
 from ..core.media import is_json
 from ..core.memo import ENTRY_BYTES, KIB, MIB, Memo, length, remembering
 from ..core.presented import (
@@ -41,6 +42,7 @@ from ..core.turns import FenceState
 from ..core.verdict import parts_of
 from ..groups import Groups
 from ..runtime.throttle import Throttle
+from ..service import mailing
 from ..service.refreshing_together import Refreshing, Result
 from ..service.refreshing_together import refresh_together as _refresh_together
 from ..service.sessions import of_refresh
@@ -50,7 +52,7 @@ from ..store import open as stores
 from .pursuit import Lookup, Pursuit, Then
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..aio import AsyncTokenry
     from ..core.verdict import Taken, Valid, Verdict
@@ -186,6 +188,23 @@ def commits_by_others(tk: Tokenry) -> Callable[[], object] | None:
     return None if signal is None else signal.version
 
 
+def read_mail_link(tk: Tokenry, token: str) -> str:
+    """Return the type of event whose mail a signed link ends; an empty text for a link that is none of ours."""
+    found = read_stop_token(tk._keyring.get(), token)
+    return found.type if found is not None else ""
+
+
+def end_mail(tk: Tokenry, token: str) -> str:
+    """End mail of one kind to one address, and return the type as `read_mail_link` does."""
+    found = mailing.stop(tk._context, token)
+    return found.type if found is not None else ""
+
+
+def mail_counts(tk: Tokenry) -> Mapping[str, int]:
+    """Return what became of the mails that this process has tried to send, by status."""
+    return {str(status): count for status, count in tk._mailer.counts.items()}
+
+
 def from_memory(tk: Tokenry, text: str, ask: Ask) -> Verdict | None:
     """Answer at once from memory, or return None, having counted and taken nothing."""
     return tk._verifying.answer(text, ask)
@@ -312,6 +331,7 @@ __all__ = [
     "cookie_counts",
     "credit_fields",
     "encode",
+    "end_mail",
     "exchanges_at_once",
     "from_memory",
     "grant_of",
@@ -326,11 +346,13 @@ __all__ = [
     "key_set",
     "length",
     "limit_fields",
+    "mail_counts",
     "mistakes",
     "no_owner",
     "parts_of",
     "read_ask",
     "read_cookie",
+    "read_mail_link",
     "read_presented",
     "read_trace",
     "reads_at_once",

@@ -134,6 +134,9 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "audience": _AUDIENCE,
     "claims": Annotated[Json, Meta(description="Go into every access token.")],
     "client_id": Annotated[_text(1, 255, pattern=_LINE), _told(examples=["web"])],
+    "contact": Annotated[
+        str, _told(maxLength=254, examples=["ops@example.com"]), Meta(description="The mail address for notices.")
+    ],
     "cost": Annotated[int, Meta(ge=0, le=10**9, examples=[1])],
     "credits": Annotated[int, _told(minimum=0, maximum=COUNT_MAX, examples=[500])] | CreditsBody,
     "cursor": Annotated[

@@ -14,8 +14,9 @@ _REST_MAX_SECONDS = 0.02
 class Worker:
     """Calls `tick` every `interval` seconds, from its first use until it is stopped."""
 
-    def __init__(self, tick: Callable[[], None], interval: float) -> None:
+    def __init__(self, tick: Callable[[], None], interval: float, *, name: str = "tokenry-worker") -> None:
         self._tick = tick
+        self._name = name
         self._interval = interval
         self.forget()
 
@@ -37,7 +38,7 @@ class Worker:
             return
         with self._lock:
             if self._thread is None and not self._stopping.is_set():
-                thread = threading.Thread(target=self._run, name="tokenry-worker", daemon=True)
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 try:
                     thread.start()
                 except RuntimeError as error:  # the interpreter is ending

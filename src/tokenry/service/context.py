@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -19,8 +19,8 @@ from tokenry.core.events import OWNED
 from tokenry.core.grant import Grant
 from tokenry.core.ids import Ids
 from tokenry.core.keyring import Keyring
-from tokenry.core.lengths import written
 from tokenry.core.limits import Limit
+from tokenry.core.mail import MAILED, Mail
 from tokenry.core.model import NOT_GIVEN, Entry, Event, Head, NotGiven, Owner, Tenant, micros, moment
 from tokenry.core.ports import DROPPED, Rows, Sealed, Store
 from tokenry.core.trace import Trace
@@ -31,6 +31,7 @@ from .acting import Acting, check_by
 from .acting import B as B
 from .acting import By as By
 from .acting import external as external
+from .plain import plain
 from .sharing import Shared
 from .spans import NoSpans, Spans
 
@@ -273,7 +274,7 @@ class Change(Scene):
     ) -> None:
         """Write one audit entry and one event in this transaction. `owner` is whose key or session it is about."""
         context, keyring = self.context, self.context.keyring()
-        before, after = _told(before), _told(after)
+        before, after = plain(before), plain(after)
         entry = Entry(
             id=context.new_id("aud"),
             at=self.now,
@@ -358,6 +359,8 @@ class Change(Scene):
             self.rows.audit.insert(self.tenant, self._entries)
         if self._done.events:
             self.rows.events.insert(self.tenant, self._done.events)
+            if mails := self._mails():
+                self.rows.mail.insert(mails)
         if self._done.turns:
             self._done.turn = self.rows.turn(self._done.kids)
         elif self._done.kids != ():
@@ -365,6 +368,12 @@ class Change(Scene):
         self._done.tenant_id, self._done.tenant = self.tenant.id, self.tenant.slug
         self._done.actions = tuple([sealed.entry.action for sealed in self._entries])
         return self._done
+
+    def _mails(self) -> list[Mail]:
+        """Return the mails that the events ask for. They are there whether or not any process sends mail."""
+        new, id, at = self.context.new_id, self.tenant.id, micros(self.now)
+        found = [(event, who) for event in self._done.events for who in MAILED.get(event.type, ())]
+        return [Mail(id, new("mail"), event.id, event.type, who, at, 0) for event, who in found]
 
 
 def _check_generation(rows: Rows, id: str) -> None:
@@ -380,20 +389,3 @@ def _check_generation(rows: Rows, id: str) -> None:
             f"nothing was read or changed: generation {id} of the keyring was dropped, and this process still signs "
             "with it. Give it the keyring that the other processes have (TOKENRY_KEYRING, keyring=)"
         )
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it, for audit entries and events."""
-    if value is None or value.__class__ in (str, int, bool):
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {name: plain(part) for name, part in (written(str(name), part) for name, part in value.items())}
-    if isinstance(value, (tuple, list)):
-        return [plain(part) for part in value]
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-
-
-def _told(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if values is None else plain(values)

@@ -17,6 +17,7 @@ _ENDED: Final[tuple[tuple[timedelta, Callable[[Rows, datetime], int]], ...]] = (
     (timedelta(days=1), lambda rows, before: rows.limits.purge(before, _BATCH)),
     (timedelta(days=1), lambda rows, before: rows.credits.purge_holds(before, _BATCH)),
     (timedelta(hours=2), lambda rows, before: rows.watch.purge_notices(before, _BATCH)),
+    (timedelta(days=7), lambda rows, before: rows.mail.purge(micros(before), _BATCH)),
     (timedelta(days=7), lambda rows, before: rows.webhooks.purge(micros(before), _BATCH)),
 )
 """How long ended rows are kept: sessions, counters of subjects, holds of credits, deliveries; and what removes them."""

@@ -21,8 +21,9 @@ from tokenry.core.model import Key, micros
 from tokenry.core.ports import Answer
 from tokenry.core.secret import joined
 
-from .context import Change, plain
+from .context import Change
 from .owners import write_down
+from .plain import plain
 
 KEPT = timedelta(minutes=10)
 _KEY_MAX = 255

@@ -12,6 +12,7 @@ from tokenry.core.errors import Conflict, FieldError, NotFound, shown
 from tokenry.core.key_fields import pick
 from tokenry.core.leaks import ON_LEAK
 from tokenry.core.limits import Limit
+from tokenry.core.mail import address_of
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Tenant
 from tokenry.core.ports import Clash
 from tokenry.core.secret import PREFIX_MAX, is_prefix
@@ -26,7 +27,7 @@ _LIFE_MAX = timedelta(days=36_500)
 _FIXED = ("default", SYSTEM)
 _GIVEN = (
     *("name", "prefix", "expires_in_default", "expires_in_max", "never_allowed", "self_rotation_allowed"),
-    *("default_limits", "shared_limits", "time_zone", "on_leak"),
+    *("default_limits", "shared_limits", "time_zone", "on_leak", "contact"),
 )
 
 
@@ -54,6 +55,7 @@ class Tenants(Generic[B]):
         shared_limits: Sequence[Limit | Mapping[str, object]] = (),
         time_zone: str = "UTC",
         on_leak: str = "revoke",
+        contact: str | None = None,
         by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
         """Create a tenant; raise Conflict when the slug is taken.
@@ -63,6 +65,7 @@ class Tenants(Generic[B]):
         limits of each key that has none of its own and whose owner has no `default_limits`: each key is counted by
         itself. `shared_limits` are counted for all keys of the tenant together. `time_zone` is an IANA name: credits
         are refilled at midnight there. `on_leak` says what a leak report does to a key: `revoke` or `flag`.
+        `contact` is the mail address for notices.
         """
         errors: list[FieldError] = []
         values = {**pick(_GIVEN, locals()), "name": slug if name is None else name}
@@ -112,6 +115,7 @@ class Tenants(Generic[B]):
         shared_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
         time_zone: str | NotGiven = NOT_GIVEN,
         on_leak: str | NotGiven = NOT_GIVEN,
+        contact: str | NotGiven | None = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
         """Change what is given. Keys that exist keep their prefix and their expiry; changed limits count at once.
@@ -213,6 +217,10 @@ def _read(values: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]
         elif field == "on_leak":
             if value not in ON_LEAK:
                 errors.append(FieldError(field, "unknown", f"must be {' or '.join(ON_LEAK)}"))
+            clean[field] = value
+        elif field == "contact":
+            if value is not None and (not isinstance(value, str) or address_of(value) != value):
+                errors.append(FieldError(field, "bad_address", "must be one mail address, such as ops@example.com"))
             clean[field] = value
         elif field in ("default_limits", "shared_limits"):
             clean[field] = limits.check_list(field, value, errors)

@@ -126,6 +126,12 @@ class EventRows:
         txid = self._connection.execute(select(func.coalesce(same.scalar_subquery(), place.scalar_subquery()))).scalar()
         return tuple_(event.c.txid, event.c.sequence) > tuple_(txid or 0, after)
 
+    def get(self, tenant: Tenant, id: str) -> Event | None:
+        """Return an event of a tenant."""
+        query = select(event).where(event.c.tenant_id == tenant.id, event.c.id == id)
+        row = self._connection.execute(query).first()
+        return None if row is None else event_of(row, tenant)
+
     def known(self, tenant_id: str, ids: Sequence[str]) -> set[str]:
         """Return those ids that are committed (or part of this transaction)."""
         return set(self._connection.execute(_KNOWN, {"tenant_id": tenant_id, "ids": list(ids)}).scalars())

@@ -23,6 +23,7 @@ from .fixed import Fixed
 from .foreign import ForeignRows
 from .keys import KeyRows
 from .limits import LimitRows
+from .mail import MailRows
 from .owners import OwnerRows
 from .roles import RoleRows, ScopeRows
 from .secrets import SecretRows
@@ -178,6 +179,10 @@ class SqlRows:
     @cached_property
     def watch(self) -> WatchRows:
         return WatchRows(self.connection)
+
+    @cached_property
+    def mail(self) -> MailRows:
+        return MailRows(self.connection)
 
     @cached_property
     def webhooks(self) -> WebhookRows:

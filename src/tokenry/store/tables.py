@@ -33,6 +33,9 @@ from .columns import partial_index as _partial_index
 from .columns import serial as _serial
 from .columns import table as _table
 from .columns import words as _text
+from .mail_tables import mail as mail
+from .mail_tables import mail_stop as mail_stop
+from .tenant_tables import tenant as tenant
 from .upkeep_tables import upkeep as upkeep
 from .upkeep_tables import usage_day as usage_day
 from .upkeep_tables import usage_hour as usage_hour
@@ -40,25 +43,6 @@ from .watch_tables import decoy as decoy
 from .watch_tables import notice as notice
 from .webhook_tables import delivery as delivery
 from .webhook_tables import endpoint as endpoint
-
-tenant = _table(
-    "tenant",
-    _id("id", primary_key=True),
-    _id("slug", unique=True),
-    _text("name"),
-    _text("key_prefix"),
-    _text("status"),
-    Column("expires_in_default", BigInteger, nullable=False),
-    Column("expires_in_max", BigInteger, nullable=False),
-    *[Column(name, Boolean, nullable=False) for name in ("never_allowed", "self_rotation_allowed")],
-    _text("default_limits", "[]"),
-    _text("shared_limits", "[]"),
-    Column("limits_version", Integer, nullable=False, server_default="0"),
-    _text("time_zone", "UTC"),
-    _text("on_leak", "revoke"),
-    Column("max_idle", BigInteger, nullable=True),
-    _at("created_at"),
-)
 
 owner = _table(
     "owner",

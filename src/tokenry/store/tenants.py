@@ -23,6 +23,8 @@ from .tables import (
     idempotency,
     key,
     limit_counter,
+    mail,
+    mail_stop,
     notice,
     owner,
     role,
@@ -49,7 +51,7 @@ _PAGE = SELECT.order_by(tenant.c.slug)
 _OF_TENANT = (
     *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, usage_day),
     *(decoy, notice, idempotency),
-    *(key, owner, role, scope, event, delivery, endpoint, foreign, foreign_form),
+    *(key, owner, role, scope, event, delivery, endpoint, foreign, foreign_form, mail, mail_stop),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,6 +55,7 @@ class Metrics:
         ready: Callable[[], Awaitable[str]],
         fence: Callable[[], FenceState | None] = lambda: None,
         waiting: Callable[[], int] = lambda: 0,
+        delivering: Callable[[], Iterable[tuple[str, str, Mapping[tuple[str, str], int]]]] = lambda: (),
         worker: int = 0,
         workers: int = 1,
         meeting: Path | None = None,
@@ -64,6 +65,7 @@ class Metrics:
         self._ready = ready
         self._fence = fence
         self._waiting = waiting
+        self._delivering = delivering
         self._worker = worker
         self._siblings = [slot for slot in range(workers) if slot != worker]
         self._meeting = meeting
@@ -98,6 +100,9 @@ class Metrics:
             ("ready", "1 when the database answers in time.", int(ready)),
         ):
             yield Family(f"tokenry_{name}", "gauge", about, [Sample({}, value)])
+        for name, about, counts in self._delivering():
+            samples = [Sample(dict([label]), count) for label, count in counts.items()]
+            yield Family(f"tokenry_{name}", "counter", about, samples)
         if (fence := self._fence()) is not None:
             yield from _of_fence(fence)
         info = Sample({"version": tokenry.__version__, "form": FORM}, 1)

@@ -26,6 +26,7 @@ from ..hot.lane import protocol
 from ..threads import in_thread
 from .accepting import Door
 from .collecting import Collecting
+from .deliveries import Deliveries
 from .health import Operations, Readiness
 from .listening import load_certificate, turn_away
 from .logs import configure, log
@@ -89,6 +90,7 @@ async def _serve(
             ready=readiness,
             fence=readiness.fence,
             waiting=lambda: served.arrivals.count,
+            delivering=Deliveries(served.sync),
             worker=place.worker,
             workers=settings.workers,
             meeting=place.meeting,

@@ -41,6 +41,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "limit": 100,
     "name": "CI",
     "on_leak": "revoke",
+    "contact": "ops@example.com",
     "owner": "user-42",
     "position": 42,
     "prefix": "acme",

@@ -44,9 +44,12 @@ _TENANT: Final = {
         **{name: {"type": "array", "items": {"$ref": "#/components/schemas/Limit"}} for name in _OPTIONAL},
         "time_zone": {**_TEXT, "description": "Credits are refilled at midnight there."},
         "on_leak": {**_TEXT, "enum": ["revoke", "flag"], "description": "What a leak report does to a key."},
+        "contact": {"type": ["string", "null"], "description": "The mail address for notices."},
     },
 }
-_TENANT["required"] = [name for name in _TENANT["properties"] if name not in (*_OPTIONAL, "time_zone", "on_leak")]
+_TENANT["required"] = [
+    name for name in _TENANT["properties"] if name not in (*_OPTIONAL, "time_zone", "on_leak", "contact")
+]
 _VERDICT: Final = {
     "type": "object",
     "properties": {

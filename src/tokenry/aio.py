@@ -29,7 +29,7 @@ from .core.token import OfflineValid, OfflineVerdict
 from .core.verdict import AnyValid, Explanation, Verdict
 from .runtime.leasing import Gathered
 from .service.owner_loaders import OwnerLoader
-from .service.verify import Find, Lease, Wait, required, text_of
+from .service.verify import Find, Lease, Pooled, Wait, required, text_of
 from .store import open as stores
 from .tokenry import Tokenry
 from .turning import without_blocking
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("tokenry")
 
 R = TypeVar("R")
-Wish: TypeAlias = Find | Lease | Wait
+Wish: TypeAlias = Find | Lease | Wait | Pooled
 
 
 class AsyncTokenry(AsyncGroups):
@@ -242,6 +242,8 @@ class AsyncTokenry(AsyncGroups):
                 try:
                     if isinstance(wish, Lease) and not self._sync._inline:
                         answer: Any = await self._lease(wish)
+                    elif isinstance(wish, Pooled):
+                        answer = await asyncio.wrap_future(wish.begin())
                     elif not isinstance(wish, Find):
                         answer = await self._call(self._verifying.done, wish)
                     elif self._inline:

@@ -31,6 +31,7 @@ from .runtime.clock import clock_of
 from .runtime.heads import HeadFile
 from .runtime.leases import Leases
 from .runtime.leasing import Leasing
+from .runtime.slow_checks import SlowChecks
 from .runtime.tally import Tally
 from .runtime.tenants import TenantMemory
 from .runtime.tokens import TokenMemory
@@ -117,6 +118,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             self._memory.is_trusted,
             stores.is_on_one_loop(self._database),
         )
+        self._slow = SlowChecks(self._now)
         self._verifying = self._make_verifying()
         Groups.__init__(self, self._make_context(), Subscribers())
         self._verifying.foreign.use(self._context)
@@ -309,6 +311,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         self._stop_senders()
         self._worker.stop()
         self._lessor.stop()
+        self._slow.close()
         try:
             if self._prepared:
                 self._write_last()
@@ -347,6 +350,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             remembered=self._remembered,
             spans=self._spans,
             mark=self._tenants.mark,
+            begin=self._slow.begin,
         )
 
     def _make_context(self) -> Context:
@@ -397,4 +401,5 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         parts += () if self._journal is None else (self._journal,)
         for part in parts:
             part.forget()
+        self._slow.forget()
         self._verifying.foreign.forget()

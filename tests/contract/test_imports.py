@@ -144,3 +144,48 @@ def test_others_know_an_imported_key_at_once(tk: Any, installation: Installation
     assert other.verify(key_of(1))
     tk.keys.revoke(tk.keys.list().items[0].id)
     assert code(other, key_of(1)) == "revoked"
+
+
+def slow_row(number: int, **given: Any) -> ImportRow:
+    digest = hashlib.pbkdf2_hmac("sha512", key_of(number).encode(), b"salt", 2).hex()
+    hash = Hash("pbkdf2-sha512", digest, params={"salt": "salt", "iterations": 2})
+    return row_of(number, hash=hash, hint=Hint(first=key_of(number)[:16], prefix="tt_"), **given)
+
+
+def test_a_slow_hash_is_tested_once(tk: Any) -> None:
+    tk.imports.run([slow_row(1)])
+    assert code(tk, key_of(1)[:16] + "wrong") == "not_found"
+    assert [code(tk, key_of(1)) for _ in range(3)] == ["valid"] * 3
+
+
+def test_wrong_keys_for_a_slow_hash_are_throttled_and_the_right_one_still_gets_in(tk: Any) -> None:
+    tk.imports.run([slow_row(1)])
+    wrong = [code(tk, f"{key_of(1)[:16]}{n}", ip="192.0.2.1") for n in range(15)]
+    assert wrong == ["not_found"] * 10 + ["throttled"] * 5
+    assert tk.verify(key_of(1), ip="192.0.2.2")
+    assert tk.verify(key_of(1), ip="192.0.2.1")
+
+
+@pytest.mark.lasting
+def test_an_old_hash_that_was_changed_or_moved_in_the_database_opens_nothing(
+    tk: Any, installation: Installation
+) -> None:
+    tk.imports.run([row_of(1), row_of(2)])
+    installation.sql(
+        "UPDATE tokenry_foreign SET sealed = (SELECT sealed FROM tokenry_foreign WHERE source_id = '2'), "
+        "hint = (SELECT hint FROM tokenry_foreign WHERE source_id = '2') WHERE source_id = '1'"
+    )
+    assert code(tk, key_of(1)) == "not_found"
+    assert tk.verify(key_of(2)).key.id == tk.keys.list().items[0].id
+
+
+@pytest.mark.lasting
+def test_a_stolen_database_shows_no_hash_and_no_key(tk: Any, installation: Installation) -> None:
+    tk.imports.run([row_of(1), row_of(2, hash=Hash("raw", key_of(2)))])
+    rows = [row for table in ("foreign", "secret", "key", "event", "audit_entry") for row in installation.sql(
+        f"SELECT * FROM tokenry_{table}"
+    )]  # fmt: skip
+    stored = repr([bytes(v).hex() if isinstance(v, (bytes, memoryview)) else v for row in rows for v in row])
+    for text in (key_of(1), key_of(2)):
+        assert text not in stored
+        assert hashlib.sha256(text.encode()).hexdigest() not in stored

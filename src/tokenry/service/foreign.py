@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -28,11 +30,14 @@ from tokenry.core.verdict import Explanation, Refused, Verdict
 from .old_hashes import matches
 from .sealed_keys import NONCE
 from .tokens import MALFORMED, NOT_FOUND
-from .wishes import Find, Wait
+from .wishes import Find, Pooled, Wait
 
 if TYPE_CHECKING:
     from .context import Context
     from .verify import Verifying
+
+Begin: TypeAlias = Callable[[object, Callable[[], bool], str, str | None], "Future[bool | Refused]"]
+"""Begins a slow test of something, of a hint and for a client's address (`runtime.slow_checks`)."""
 
 _log = logging.getLogger("tokenry.verify")
 _TENANTS_MAX: Final = 4
@@ -51,12 +56,14 @@ class Foreign:
         memory: Remembers,
         keyring: Callable[[], Keyring],
         mark: Callable[[], int | None],
+        begin: Begin,
     ) -> None:
         self._verifying = verifying
         self._store = store
         self._memory = memory
         self._keyring = keyring
         self._memory_mark = mark
+        self._begin = begin
         self._context: Context | None = None
         self.forget()
 
@@ -119,10 +126,7 @@ class Foreign:
             grant = yield from self._found(kid, text, ask)
             if grant is not None:
                 return grant
-        found: str | Refused | Grant | None = yield Wait(partial(self._first_use, forms, text, ask))
-        if isinstance(found, str):
-            found = yield from self._found(found, text, ask)
-        return NOT_FOUND if found is None else found
+        return (yield from self._first_use(forms, text, ask))
 
     def _found(self, kid: str, text: str, ask: Ask) -> Generator[Any, Any, Grant | None]:
         grant = self._memory.recall(kid, text)
@@ -141,20 +145,39 @@ class Foreign:
             for generation in reversed(self._keyring().generations):
                 yield kid_of(generation, tenant_id, text)
 
-    def _first_use(self, forms: list[Form], text: str, ask: Ask) -> str | Refused | Grant | None:
-        """Test the old hashes that a text may have; return the kid that its key has from now on."""
+    def _first_use(self, forms: list[Form], text: str, ask: Ask) -> Generator[Any, Any, Grant | Refused]:
+        """Test the old hashes that a text may have, the first of which that fits is replaced."""
+        kid, rows = yield Wait(partial(self._candidates, forms, text))
+        for row in rows:
+            recipe = opened(row, self._keyring())
+            if recipe is None:
+                continue
+            if recipe.is_slow:
+                what = (row.kid, sha256(text.encode()).digest())
+                test = partial(matches, recipe, text)
+                fits: bool | Refused = yield Pooled(partial(self._begin, what, test, row.hint, ask.ip))
+                if isinstance(fits, Refused):
+                    return fits
+            else:
+                fits = matches(recipe, text)
+            if fits:
+                kid = yield Wait(partial(self._upgraded, row, text))
+                break
+        if isinstance(kid, str):
+            kid = yield from self._found(kid, text, ask)
+        return NOT_FOUND if kid is None else kid
+
+    def _candidates(self, forms: list[Form], text: str) -> tuple[str | None, Sequence[ForeignRow]]:
+        """Return the rows that a text may belong to; and its kid, if another process has just replaced its hash."""
         generations = self._keyring().generations
         hints = [hint for form in forms for hint in hints_of(form, text, generations)]
         if not hints:
-            return None
+            return None, ()
         with self._store.read() as rows:
-            found = rows.foreign.hinted(hints)
-        tenants = {form.tenant_id for form in forms}
-        for row in sorted(found, key=lambda row: hints.index(row.hint or "")):
-            recipe = opened(row, self._keyring()) if row.tenant_id in tenants else None
-            if recipe is not None and matches(recipe, text):
-                return self._upgraded(row, text)
-        return None
+            found = sorted(rows.foreign.hinted(hints), key=lambda row: hints.index(row.hint or ""))
+            # After the hints: what is replaced in between is found one way or the other.
+            kid = None if found else next((kid for kid in self._kids(forms, text) if rows.secrets.place(kid)), None)
+        return kid, found
 
     def _upgraded(self, row: ForeignRow, text: str) -> str | Grant | None:
         """Give a key a digest of ours, and return its kid; where that cannot be written, return the grant itself."""

@@ -34,7 +34,7 @@ from tokenry.core.verdict import (
     states_of,
 )
 
-from .foreign import Foreign
+from .foreign import Begin, Foreign
 from .metering import Metered, Metering
 from .owner_loaders import OwnerLoader
 from .signing_keys import Signers
@@ -42,6 +42,7 @@ from .spans import NoSpans, Spans
 from .tokens import RemembersTokens, Tokens
 from .wishes import Find as Find
 from .wishes import Lease as Lease
+from .wishes import Pooled as Pooled
 from .wishes import Wait as Wait
 
 _log = logging.getLogger("tokenry.verify")
@@ -49,7 +50,7 @@ _log = logging.getLogger("tokenry.verify")
 MALFORMED = Refused("malformed")
 NOT_FOUND = Refused("not_found")
 
-Steps: TypeAlias = Generator[Find | Lease | Wait, Any, Verdict]
+Steps: TypeAlias = Generator[Find | Lease | Wait | Pooled, Any, Verdict]
 
 
 class Verifying:
@@ -69,6 +70,7 @@ class Verifying:
         remembered: RemembersTokens,
         spans: Spans,
         mark: Callable[[], int | None],
+        begin: Begin,
     ) -> None:
         self.store = store
         self.owner_loader: OwnerLoader | None = None
@@ -79,7 +81,7 @@ class Verifying:
         self._now = now
         self._metering = metering
         self.lease, self.lease_at_once, self.take = metering.lease, metering.lease_at_once, metering.take
-        self.foreign = Foreign(self, store, memory, keyring, mark)
+        self.foreign = Foreign(self, store, memory, keyring, mark, begin)
         self._owner_max_age = owner_max_age
         self.spans = spans
 
@@ -199,7 +201,7 @@ class Verifying:
         self._tally.count(grant, "valid", now, ask.ip)
         return KeyValid(grant, *metered)
 
-    def explain_steps(self, text: str, ask: Ask) -> Generator[Find | Lease | Wait, Any, Explanation]:
+    def explain_steps(self, text: str, ask: Ask) -> Generator[Find | Lease | Wait | Pooled, Any, Explanation]:
         """Evaluate every check and take nothing."""
         if is_token(text):
             return (yield from self.tokens.explain_steps(text, ask))
@@ -211,7 +213,7 @@ class Verifying:
 
     def explained(
         self, grant: Grant | None, found: Sequence[VerifyCode], ask: Ask, detail: str = ""
-    ) -> Generator[Find | Lease | Wait, Any, Explanation]:
+    ) -> Generator[Find | Lease | Wait | Pooled, Any, Explanation]:
         """Explain what was found to fail already, and everything that a grant decides.
 
         `detail` is about the first one that was found. A credential of another tenant is told nothing of.
@@ -227,7 +229,7 @@ class Verifying:
             checks.append(Check(code, code not in failed if known else None, failed.get(code, "")))
         return Explanation(next((code for code in CHECKS if code in failed), "valid"), tuple(checks))
 
-    def run(self, steps: Generator[Find | Lease | Wait, Any, Any]) -> Any:
+    def run(self, steps: Generator[Find | Lease | Wait | Pooled, Any, Any]) -> Any:
         """Drive steps to their end, doing what they wish for at once."""
         try:
             wish = next(steps)
@@ -241,8 +243,10 @@ class Verifying:
         except StopIteration as end:
             return end.value
 
-    def done(self, wish: Lease | Wait) -> Any:
+    def done(self, wish: Lease | Wait | Pooled) -> Any:
         """Do what steps wish for besides a lookup."""
+        if isinstance(wish, Pooled):
+            return wish.begin().result()
         return wish.call() if isinstance(wish, Wait) else self.lease(wish.wants)
 
     def parsed(self, text: str) -> Parsed | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import msgspec
@@ -20,6 +21,12 @@ class Lease(msgspec.Struct):
     """The wish for shares of limits; answered with False when the store is down and limits are open."""
 
     wants: list[Want]
+
+
+class Pooled(msgspec.Struct):
+    """The wish for what a thread of its own pool computes."""
+
+    begin: Callable[[], Future[Any]]
 
 
 class Wait(msgspec.Struct):

@@ -1,0 +1,85 @@
+"""Tests that are expensive on purpose, such as those of bcrypt: a few at a time, behind everything else.
+
+Wrong keys must not keep right ones from their first use. So an address, a hint, and both together have a budget of
+tests; and the threads have the lowest priority, since keys of ours are verified meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+from tokenry.core.verdict import Refused
+
+from .throttle import Throttle
+
+WAITING_MAX: Final = 32
+"""How many tests wait for a thread; more are told to come again."""
+_PER_ADDRESS, _PER_PAIR, _PER_HINT = 30, 10, 60
+_WINDOW, _HINT_WINDOW = 900, 60
+
+
+class SlowChecks:
+    """Runs tests in threads of its own. The same test at the same moment is made once."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as after a fork."""
+        self._lock = threading.Lock()
+        self._running: dict[object, Future[bool | Refused]] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._is_closed = False
+        self._pairs = Throttle(self._now, most=_PER_PAIR, seconds=_WINDOW)
+        self._addresses = Throttle(self._now, most=_PER_ADDRESS, seconds=_WINDOW)
+        self._hints = Throttle(self._now, most=_PER_HINT, seconds=_HINT_WINDOW)
+
+    def begin(self, what: object, test: Callable[[], bool], hint: str, ip: str | None) -> Future[bool | Refused]:
+        """Begin a test; its result is whether it succeeded, or that the caller is throttled."""
+        with self._lock:
+            running = self._running.get(what)
+            if running is not None:
+                return running
+            wait = self._wait(hint, ip)
+            if wait is None and (len(self._running) >= WAITING_MAX or self._is_closed):
+                wait = 1
+            if wait is not None:
+                refused: Future[bool | Refused] = Future()
+                refused.set_result(Refused("throttled", wait))
+                return refused
+            if self._pool is None:
+                threads = max(1, (os.cpu_count() or 1) // 4)
+                self._pool = ThreadPoolExecutor(threads, "tokenry-slow", initializer=_step_back)
+            started: Future[bool | Refused] = self._pool.submit(test)
+            self._running[what] = started
+        started.add_done_callback(lambda _: self._running.pop(what, None))
+        return started
+
+    def _wait(self, hint: str, ip: str | None) -> int | None:
+        """Take from the budgets; return for how many seconds one of them is used up."""
+        waits = []
+        if ip is not None:  # else nobody knows whose failures they would be
+            waits = [self._addresses.failed(ip), self._pairs.failed(ip, hint)]
+        if not any(waits):  # an address that is out of its own budget takes nothing from that of others
+            waits.append(self._hints.failed(None, hint))
+        return max((wait for wait in waits if wait is not None), default=None)
+
+    def close(self) -> None:
+        """Begin nothing any more, and wait for the tests that run."""
+        with self._lock:
+            self._is_closed = True
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+
+
+def _step_back() -> None:
+    """Give this thread the lowest priority."""
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)

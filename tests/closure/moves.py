@@ -10,6 +10,7 @@ from typing import Any
 from tests.closure.probes import LONG_AGO
 from tests.closure.world import OWNERS, ROLES, SCOPES, Credential, World
 from tokenry import Credits, Limit
+from tokenry.imports import ImportResult
 from tokenry.tokenry import Groups
 from tokenry.types import NOT_GIVEN, OPERATOR_SCOPES, Hold, Issued, Owner, SessionTokens, Token
 
@@ -107,6 +108,16 @@ def issue(m: Move) -> Made:
 def issue_again(m: Move) -> Made:
     """Repeat what was asked before, by this or another actor."""
     return m.key_made(m.tk.keys.issue(**m.one(*m.world.repeats), by=m.by)) if m.world.repeats else None
+
+
+def import_keys(m: Move) -> Made:
+    texts = [f"old_{m.world.name()}_0123456789" for _ in range(3)]
+    rows = [{"id": text, "owner": m.owner, "hash": {"scheme": "raw", "value": text}, **m.power()} for text in texts]
+    results: list[ImportResult] = []
+    m.tk.imports.run(rows, each=results.append, by=m.by)
+    for one in results:
+        if one.status == "imported":
+            yield Credential(m.name, one.id)
 
 
 def issue_many(m: Move) -> Made:
@@ -209,6 +220,7 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "scopes.list": [lambda m: m.tk.scopes.list(by=m.by)],
     "scopes.check": [lambda m: m.tk.scopes.check(["*"], by=m.by)],
     "keys.issue": [issue, issue, issue, issue_again, issue_again],
+    "imports.run": [import_keys],
     "keys.issue_many": [issue_many],
     "keys.get": [lambda m: m.tk.keys.get(m.key, by=m.by)],
     "keys.list": [lambda m: m.tk.keys.list(owner=m.one(m.owner, NOT_GIVEN), by=m.by)],

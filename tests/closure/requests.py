@@ -54,6 +54,12 @@ def issue_again(m: Move) -> Ask | None:
     return again and Ask("POST", "/v1/keys", again["body"], repeat=again["repeat"])
 
 
+def import_keys(m: Move) -> Ask:
+    text = f"old_{m.world.name()}_0123456789"
+    row = {"id": text, "owner": m.owner, "hash": {"scheme": "raw", "value": text}, **m.power()}
+    return Ask("POST", "/v1/imports", {"rows": [row]})
+
+
 def settle(hold: Hold) -> Ask:
     return Ask("POST", f"/v1/keys/{hold.key}/credits/settle", {"hold": hold.id, "amount": 3})
 
@@ -159,6 +165,7 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "keys.issue": [issue, issue, issue, issue_again, issue_again],
     "keys.expiring": [lambda m: Ask("GET", "/v1/keys/expiring", query={"owner": m.owner})],
     "keys.find": [lambda m: Ask("POST", "/v1/keys/find", {"secret": m.one(*(one.text for one in m.held))})],
+    "imports.run": [import_keys],
     "keys.issue_many": [lambda m: Ask("POST", "/v1/keys/bulk", {"keys": [new_key(m) for _ in range(4)]})],
     "keys.revoke_where": [
         lambda m: Ask("POST", "/v1/keys/bulk-revoke", {"owner": "new", "dry_run": m.one(True, False)})

@@ -36,6 +36,7 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "scopes.list": lambda tk, key, by: tk.scopes.list(**by),
     "scopes.check": lambda tk, key, by: tk.scopes.check(["a"], **by),
     "keys.issue": lambda tk, key, by: tk.keys.issue("ada", name="new", **by),
+    "imports.run": lambda tk, key, by: tk.imports.run([RAW], **by),
     "keys.issue_many": lambda tk, key, by: tk.keys.issue_many([{"owner": "ada", "name": "new"}], **by),
     "keys.get": lambda tk, key, by: tk.keys.get(key.key.id, **by),
     "keys.list": lambda tk, key, by: tk.keys.list(**by),
@@ -60,6 +61,7 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "audit.cut": lambda tk, key, by: tk.audit.cut(before=datetime(2026, 1, 1, tzinfo=UTC), **by),
     "usage.get": lambda tk, key, by: tk.usage.get(key.key.id, **by),
 }
+RAW = {"id": "1", "owner": "ada", "hash": {"scheme": "raw", "value": "old_0123456789abcdef"}}
 OWN = {name for name in CALLS if name.startswith("keys.") and name != "keys.purge"} | {"owners.get", "usage.get"}
 OF_ADMINS = {name for name in CALLS if not name.startswith("tenants.") and name != "audit.cut"} | {"tenants.get"}
 
@@ -101,6 +103,7 @@ def test_every_call_that_takes_by_is_tried_here() -> None:
 class _Classes:
     from tokenry.service.audit import Audit as audit
     from tokenry.service.events import Events as events
+    from tokenry.service.imports import Imports as imports
     from tokenry.service.keys import Keys as keys
     from tokenry.service.owners import Owners as owners
     from tokenry.service.roles import Roles as roles

@@ -226,6 +226,24 @@ export interface CountDocument {
   deleted_count: number;
 }
 
+/** What became of the rows of an import. */
+export interface ImportDocument {
+  dry_run: boolean;
+  imported_count: number;
+  existing_count: number;
+  refused_count: number;
+  results: ImportResultDocument[];
+}
+
+/** What became of one row: `imported`, `exists` (it was imported before) or `refused`, with the reasons. */
+export interface ImportResultDocument {
+  id: string;
+  status: string;
+  key: string | null;
+  errors: FieldProblem[];
+  notes: string[];
+}
+
 /** A whole list. */
 export interface ListOfLimitState {
   items: LimitState[];
@@ -850,6 +868,16 @@ export interface KeysPurgeAsked {
   revoked_before?: string | null;
 }
 
+export interface ImportsRunAsked {
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+  /** Keys of the other system (docs/import.md). */
+  rows: (Record<string, unknown>)[];
+  source?: string;
+  /** Only say what would become of every row. */
+  dry_run?: boolean;
+}
+
 export interface KeysGetAsked {
   /** The id of the record. */
   id: string;
@@ -1365,6 +1393,11 @@ export interface KeysCalls {
   usage(given: KeysUsageAsked, options?: CallOptions): Promise<ListOfUsageHour>;
 }
 
+export interface ImportsCalls {
+  /** Import keys, 500 in a transaction, and return how many of them were imported. */
+  run(given: ImportsRunAsked, options?: CallOptions): Promise<ImportDocument>;
+}
+
 export interface LimitsCalls {
   /** Take `cost` units of all limits of a subject, or of none; the answer is falsy when one is used up. */
   take(given: LimitsTakeAsked, options?: CallOptions): Promise<LimitsTaken>;
@@ -1479,6 +1512,7 @@ export interface Groups {
   readonly roles: RolesCalls;
   readonly scopes: ScopesCalls;
   readonly keys: KeysCalls;
+  readonly imports: ImportsCalls;
   readonly limits: LimitsCalls;
   readonly credits: CreditsCalls;
   readonly sessions: SessionsCalls;
@@ -1522,6 +1556,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "keys.issueMany": "POST /v1/keys/bulk?tenant",
   "keys.revokeWhere": "POST /v1/keys/bulk-revoke?tenant",
   "keys.purge": "POST /v1/keys/purge?tenant",
+  "imports.run": "POST /v1/imports?tenant",
   "keys.get": "GET /v1/keys/{id}?tenant",
   "keys.update": "PATCH /v1/keys/{id}?tenant",
   "keys.delete": "DELETE /v1/keys/{id}?tenant",

@@ -27,6 +27,7 @@ from . import (
     leaks,
     limits,
     listening,
+    moving,
     owners,
     roles,
     scan,
@@ -113,6 +114,7 @@ inspecting.register(app)
 scan.register(app)
 usage.register(app)
 app.add_typer(leaks.group, name="leaks")
+moving.register(app)
 app.add_typer(secrets.group, name="secrets")
 app.add_typer(db.group, name="db")
 app.add_typer(audit.group, name="audit")

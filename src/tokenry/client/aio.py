@@ -71,6 +71,7 @@ class AsyncClient:
     roles: aio.AsyncRoles[Never]
     scopes: aio.AsyncScopes[Never]
     keys: aio.AsyncKeys[Never]
+    imports: aio.AsyncImports[Never]
     limits: aio.AsyncLimits[Never]
     credits: aio.AsyncKeyCredits[Never]
     sessions: aio.AsyncSessions[Never]

@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+import msgspec
+
 from ..core.credits import Credits, Hold
 from ..core.errors import Invalid
 from ..core.holds import AsyncHeldCredits, HeldCredits, held
@@ -134,15 +136,44 @@ class reserving(call):
         return dataclasses.replace(sending, read=read)
 
 
+class importing(call):
+    """The call of `imports.run`, whose rows are read here and whose results are told here."""
+
+    def _sent(self, group: Group, given: dict[str, Any]) -> Sending:
+        each = given.pop("each", None)
+        sending = super()._sent(group, given)
+
+        def read(found: Any) -> Any:
+            summary = sending.read(found)
+            for result in summary.results if each is not None else ():
+                each(result)
+            return summary
+
+        return dataclasses.replace(sending, read=read)
+
+
 def _value(name: str, value: Any) -> Any:
     """Return an argument as it travels."""
     if isinstance(value, Secret) and name in _CREDENTIALS:
         return str(value)
     if name == "keys":  # each with the arguments of `issue`
         return [{on_wire(field): _value(field, part) for field, part in one.items()} for one in map(dict, value)]
+    if name == "rows":
+        return [_row(one) for one in value]
     if name in LENGTHS and isinstance(value, timedelta):
         return seconds(value)
     return jsonable(value)
+
+
+def _row(row: Any) -> Any:
+    """Return a key of another system as it travels: a line of NDJSON is read, and else left to the server."""
+    if isinstance(row, bytes):
+        try:
+            row = msgspec.json.decode(row)
+        except msgspec.DecodeError:
+            row = None
+        return row if isinstance(row, dict) else {}
+    return msgspec.to_builtins(row)
 
 
 def jsonable(value: Any) -> Any:

@@ -11,7 +11,7 @@ from ..core.following import follow, follow_awaited
 from ..core.model import NOT_GIVEN, Issued, Key, NotGiven
 from ..core.walking import walk
 from ..operations import NOUNS, OPERATIONS
-from .calls import Group, call, iterate, reserving
+from .calls import Group, call, importing, iterate, reserving
 
 
 class Events(Group):
@@ -70,12 +70,13 @@ class Own(Protocol):
 
 
 _BASES: Final[dict[str, type[Group]]] = {"events": Events, "audit": Audit}
+_CALLS: Final[dict[str, type[call]]] = {"credits.reserve": reserving, "imports.run": importing}
 _NAMES: Final = {"self": "me"}
 
 
 def _group(noun: str) -> type[Group]:
     mine = [one for one in OPERATIONS.values() if one.noun == noun and one.call != "usage"]
-    calls: dict[str, Any] = {one.call: (reserving if one.call == "reserve" else call)(one) for one in mine}
+    calls: dict[str, Any] = {one.call: _CALLS.get(one.id, call)(one) for one in mine}
     listed = OPERATIONS.get(f"{noun}.list")
     if listed is not None and "cursor" in listed.parameters:
         calls["iterate"] = iterate(listed.method)

@@ -28,6 +28,7 @@ from .wire import Answer, Pause, Sending, Steps, steps
 if TYPE_CHECKING:
     from ..service.audit import Audit
     from ..service.events import Events
+    from ..service.imports import Imports
     from ..service.key_credits import KeyCredits
     from ..service.keys import Keys
     from ..service.leaks import Leaks
@@ -49,6 +50,7 @@ class Client:
     roles: Roles[Never]
     scopes: Scopes[Never]
     keys: Keys[Never]
+    imports: Imports[Never]
     limits: Limits[Never]
     credits: KeyCredits[Never]
     sessions: Sessions[Never]

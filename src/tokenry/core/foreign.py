@@ -92,13 +92,17 @@ class ImportResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ImportSummary(msgspec.Struct, frozen=True):
-    """What became of all rows of an import. `refused` holds the results of the first 1,000 that were refused."""
+    """What became of all rows of an import. `refused` holds the results of the first 1,000 that were refused.
+
+    `results` holds those of all rows, where a server has imported them.
+    """
 
     imported_count: int
     existing_count: int
     refused_count: int
     refused: tuple[ImportResult, ...]
     dry_run: bool
+    results: tuple[ImportResult, ...] = ()
 
 
 class Form(NamedTuple):

@@ -22,7 +22,7 @@ HEADERS: Final = {"idempotency_key": "Idempotency-Key", "if_version": "If-Match"
 """The arguments that travel in a header field."""
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
-_NOT_SENT: Final = frozenset(("self", "tenant", "by", "origins", *HEADERS))
+_NOT_SENT: Final = frozenset(("self", "tenant", "by", "origins", "each", *HEADERS))
 
 
 class Reach(Enum):
@@ -124,6 +124,8 @@ class Operation:
     @cached_property
     def body_max(self) -> int:
         """How many bytes a body may have: enough for the longest values of its fields."""
+        if "rows" in self.names:
+            return 8 * 1024 * KIB
         if "keys" in self.names:
             return 1024 * KIB
         return 64 * KIB if LISTS.isdisjoint(self.names) else 256 * KIB

@@ -15,6 +15,7 @@ from ..core.webhooks import Delivery, Replay, Webhook
 from ..service import (
     audit,
     events,
+    imports,
     key_credits,
     keys,
     leaks,
@@ -41,6 +42,7 @@ from .fields import (
     HeldFor,
     Line,
 )
+from .imported import IMPORTED, DryImport, Rows
 from .operation import Operation, Reach, Rule, by_id, of_noun
 
 NOUNS: Final = {
@@ -49,6 +51,7 @@ NOUNS: Final = {
     "roles": "Named sets of scopes. A key or owner that names a role holds its scopes as they are now.",
     "scopes": "The catalogue of what may be granted. A tenant without one accepts any well-formed scope.",
     "keys": "Long-lived credentials. Secrets come and go, the key stays.",
+    "imports": "Keys of other systems, which go on working.",
     "limits": "Limits for things that are no keys: addresses, mailboxes, jobs.",
     "credits": "Uses that are left on keys, and holds of them that are settled later.",
     "sessions": "Sign-ins of owners: a short-lived access token, and a refresh token that gets the next one.",
@@ -72,6 +75,7 @@ _signing, _self = of_noun("signing_keys", "/v1/signing-keys", "signing_keys"), o
 _CREDITS, _credit = key_credits.KeyCredits, of_noun("credits", "/v1/keys", "credits")
 _state, _hold = record(CreditState), record(Hold)
 _usage, _audit = of_noun("usage", "/v1/usage", "usage"), of_noun("audit", "/v1/audit", "audit")
+_import = of_noun("imports", "/v1/imports", "keys")
 _event = of_noun("events", "/v1/events", "events")
 _HOOKS, _hook, _webhook = hooks.Webhooks, of_noun("webhooks", "/v1/webhooks", "webhooks"), record(Webhook)
 _WHOLE: Final[dict[str, Any]] = {"reach": Reach.INSTALLATION, "in_tenant": False}
@@ -158,6 +162,7 @@ OPERATIONS: Final = by_id(
         ),
         _key("revoke_where", "POST /bulk-revoke", _KEYS.revoke_where, answers.REVOKED),
         _key("purge", "POST /purge", _KEYS.purge, answers.COUNT),
+        _import("run", "POST", imports.Imports.run, IMPORTED, types={"rows": Rows, "dry_run": DryImport}),
         _key("get", "GET /{id}", _KEYS.get, answers.KEY),
         _key("update", "PATCH /{id}", _KEYS.update, answers.KEY),
         _key("delete", "DELETE /{id}", _KEYS.delete, answers.NOTHING, status=204),

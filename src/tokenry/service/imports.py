@@ -7,8 +7,9 @@ from itertools import islice
 from typing import Final, Generic
 
 from tokenry.core import fields
-from tokenry.core.errors import FieldError, Invalid
+from tokenry.core.errors import FieldError
 from tokenry.core.foreign import ImportResult, ImportSummary
+from tokenry.core.leaks import read_source
 from tokenry.core.model import NOT_GIVEN, NotGiven
 from tokenry.core.ports import Clash
 
@@ -17,7 +18,6 @@ from .importing import Batch, Given, id_of
 
 BATCH: Final = 500
 REFUSED_SHOWN: Final = 1000
-_SOURCE_MAX: Final = 64
 
 
 class Imports(Generic[B]):
@@ -42,7 +42,9 @@ class Imports(Generic[B]):
         `source` before changes nothing, so repeat a call that was interrupted. With `dry_run` nothing is written.
         """
         fields.check_bool("dry_run", dry_run)
-        _check_source(source)
+        errors: list[FieldError] = []
+        source = read_source(source, errors)
+        fields.refuse(errors)
         counts = {"imported": 0, "exists": 0, "refused": 0}
         refused: list[ImportResult] = []
         waiting = iter(rows)
@@ -89,9 +91,3 @@ class _DryRun(Exception):
     def __init__(self, results: list[ImportResult]) -> None:
         super().__init__()
         self.results = results
-
-
-def _check_source(source: object) -> None:
-    if not isinstance(source, str) or not 1 <= len(source) <= _SOURCE_MAX or not source.isprintable():
-        message = f"names the old system, by which its ids are told from those of others: 1 to {_SOURCE_MAX} characters"
-        raise Invalid.one("source", "out_of_range", message)

@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from tokenry.edge import Refreshing, reads_at_once, shares_changes
 from tokenry.edge.problems import Failed, problem
+from tokenry.imports import ImportResult, ImportSummary
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.operations.answers import write_issued
 from tokenry.types import Explanation, Issued, TokenryError, VersionConflict
@@ -83,6 +86,12 @@ def _revoke_where(call: Call, slug: str, given: Arguments) -> dict[str, Any]:
     return {"dry_run": given.get("dry_run", True), "items": done.items, **counts}
 
 
+def _import(call: Call, slug: str, given: Arguments) -> ImportSummary:
+    results: list[ImportResult] = []
+    done = call.groups(slug).imports.run(**given, each=results.append)
+    return msgspec.structs.replace(done, results=tuple(results))
+
+
 def _update(call: Call, slug: str, given: Arguments) -> Any:
     try:
         return call.groups(slug).keys.update(**given)
@@ -147,6 +156,7 @@ _AWAITED: Final[dict[str, Callable[[Call, str, Arguments], Awaitable[Any]]]] = {
 }
 _SPECIAL: Final[dict[str, Callable[[Call, str, Arguments], Any]]] = {
     "explain": _explain,
+    "imports.run": _import,
     "keys.issue_many": _issue_many,
     "keys.revoke_where": _revoke_where,
     "keys.update": _update,

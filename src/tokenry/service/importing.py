@@ -41,7 +41,6 @@ Given: TypeAlias = "ImportRow | ImportResult | Mapping[str, object] | bytes"
 """One row: as a struct, as a mapping of its fields, or as a line of NDJSON; or the result of a key that has no row."""
 
 ID_MAX: Final = 255
-_FIELDS: Final = tuple(name for name in key_fields.FIELDS if name != "name")
 _OWNER: Final = {"owner_name": "name", "owner_email": "email"}
 _decode: Final = msgspec.json.Decoder(ImportRow).decode
 
@@ -118,7 +117,7 @@ class Batch:
         raw = row.hash.value if row.hash.scheme == RAW else None
         if not errors:
             check_hint(row.hint, recipe, raw, errors)
-        asked = {name: getattr(row, name) for name in _FIELDS}
+        asked = {name: getattr(row, name, field.default) for name, field in key_fields.FIELDS.items()}
         values = key_fields.read({**asked, "name": row.name or f"imported {row.id}"[: fields.NAME_MAX]}, errors)
         expires_at = self._expiry(row, errors)
         check_window(values["not_before"], expires_at, errors)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .core import targets
 from .core.breaker import NOT_ANSWERING, Breaker
-from .core.errors import ConfigError, StoreUnavailable
+from .core.errors import ConfigError, StoreUnavailable, TokenryError
 from .mailing import Mailer
 from .runtime.courier import Courier
 from .service import canary, decoys, delivering, purging, signing_keys, usage
@@ -105,6 +105,7 @@ class Ticking:
     _closed: bool
     _inline: bool
     _ticked_at: float
+    audit: Any
     _upkept_at: float
 
     def flush(self) -> None:
@@ -148,6 +149,21 @@ class Ticking:
         except BaseException:
             self._tally.put_back_missing(missing)
             raise
+
+    def _write_last(self) -> None:
+        """Write what an instance has counted when it is closed, and give its shares back."""
+        for last in (
+            lambda: self._write_counts(wait=True),
+            lambda: self._give_back(everything=True),
+            self._upkeep,
+            self.audit.seal_all,
+        ):
+            try:
+                last()
+            except TokenryError as error:
+                _log.warning("what was counted last could not be written: %s", error)
+                if isinstance(error, StoreUnavailable):  # whatever else there is to write would wait as long
+                    return
 
     def deliver(self) -> int:
         """Send every webhook and mail that is due, here and now; return the number of attempts.

@@ -16,7 +16,7 @@ from typing import Any, Literal, Unpack, overload
 from .config import Settings, load
 from .core.breaker import Breaker
 from .core.decide import ClientAddress, Question, read_ask
-from .core.errors import Closed, ConfigError, StoreUnavailable, TokenryError
+from .core.errors import Closed, ConfigError
 from .core.keyring import Keyring
 from .core.model import NOT_GIVEN, Clock, Jwks, NotGiven, Token
 from .core.scopes import ScopesAsked
@@ -321,20 +321,6 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             self._memory.close()
             stores.refuse(self._database, Closed("this Tokenry was closed: open another one"))
             self._database.close()
-
-    def _write_last(self) -> None:
-        for last in (
-            lambda: self._write_counts(wait=True),
-            lambda: self._give_back(everything=True),
-            self._upkeep,
-            self.audit.seal_all,
-        ):
-            try:
-                last()
-            except TokenryError as error:
-                _log.warning("what was counted last could not be written: %s", error)
-                if isinstance(error, StoreUnavailable):  # whatever else there is to write would wait as long
-                    return
 
     def _make_verifying(self) -> Verifying:
         limits_open = self.settings.limits_when_down == "open"

@@ -195,6 +195,20 @@ def test_a_start_that_waits_names_the_command_and_changes_nothing(backups: Backu
         assert tk.verify(other.secret)
 
 
+@pytest.mark.parametrize("reason", ["", "leaked"])
+def test_a_replay_keeps_the_reason_that_was_given(backups: Backups, reason: str) -> None:
+    with backups.open() as tk:
+        issued = _key(tk)
+    backups.take()
+    with backups.open() as tk:
+        tk.keys.revoke(issued.key.id, reason=reason)
+    backups.restore()
+    with backups.open() as tk:
+        told = tk.keys.get(issued.key.id).revoke_reason
+    source = "replayed from the revocation journal"
+    assert told == (f"{reason} ({source})" if reason else source)
+
+
 def test_a_restored_state_can_be_kept_on_purpose(backups: Backups) -> None:
     with backups.open() as tk:
         issued = _key(tk)

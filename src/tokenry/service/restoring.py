@@ -115,7 +115,7 @@ def _key(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
         return
     if one.has("key.revoked", "key.deleted"):
         given = one.value("reason")
-        reason = _REASON if given is NOT_GIVEN else f"{given} ({_REASON})"[:500]
+        reason = f"{given} ({_REASON})"[:500] if given and given is not NOT_GIVEN else _REASON
         yield "revoke", lambda: ending.end(change, KeyFilter(), [key], reason)
         return
     values = _narrowed(key, one)

@@ -33,7 +33,7 @@ endif
 unexport VIRTUAL_ENV
 unexport UV_PROJECT_ENVIRONMENT
 
-.PHONY: help serve test test-main test-compiled test-lowest wheel check fix types bench chaos mutate released lock clean
+.PHONY: help serve test test-main test-compiled test-lowest wheel check fix types web shots bench chaos mutate released lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -70,6 +70,15 @@ fix: $(DEV_READY) ## repair what ruff can repair
 
 types: $(DEV_READY) ## write web/client/operations.ts, after a change of the operations
 	$(BIN)/python -m web.typescript
+
+web: $(DEV_READY) web/node_modules/.ready types ## build the console, which ships in the package, and the TypeScript client
+	web/node_modules/.bin/tsc --project web/console
+	node web/build.mjs
+	web/node_modules/.bin/tsc --project web/client
+
+shots: $(DEV_READY) ## take pictures of every screen of the console, in build/shots
+	.ci/debian chromium=chromium
+	$(BIN)/python -m tests.web.shots build/shots
 
 bench: $(DEV_READY) ## measure
 	.ci/debian $(PROGRAMS) wrk=wrk

@@ -27,7 +27,7 @@ SERVER_NAMES = (
     *("verify_open", "auth_tenant", "auth_answers", "auth_cookie", "failures_max", "failures_window_seconds"),
     "connections_max",
     *("tls_certificate", "tls_key", "log_level", "log_format", "access_log_share"),
-    *("shutdown_seconds", "deliver_webhooks"),
+    *("shutdown_seconds", "deliver_webhooks", "console"),
 )
 """What may stand beside the engine's settings; the server reads these, and a library on the same file ignores them."""
 _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}

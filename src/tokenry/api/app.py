@@ -16,6 +16,7 @@ from tokenry.edge.problems import problem
 from tokenry.tokenry import Tokenry
 
 from . import problems
+from .console import Console, is_of_console
 from .hot.head_cache import Heads
 from .hot.holding import Holding
 from .hot.request import Answer, Does, Request, Step, Wish, own_query
@@ -103,17 +104,21 @@ def create_app(served: Served, operations: App | None = None) -> App:
         return with_oauth(with_hot(told, operations=operations is not None))
 
     rest = Management(served.sync, callers, add, served.arrivals)
-    return Application(served, rest, OAuth(served.sync, callers.refresher, served.engine.now), operations)
+    console = Console(served.sync, served.throttle, rest, served.engine.now) if served.settings.console else None
+    return Application(served, rest, OAuth(served.sync, callers.refresher, served.engine.now), operations, console)
 
 
 class Application:
     """Gives every request an id and a client, bounds its body, and finds who answers it."""
 
-    def __init__(self, served: Served, management: App, oauth: App, operations: App | None) -> None:
+    def __init__(
+        self, served: Served, management: App, oauth: App, operations: App | None, console: App | None
+    ) -> None:
         self._served = served
         self._hot = served.hot
         self._rest = management
         self._oauth = oauth
+        self._console = console
         self._others: dict[str, App] = {UNSUBSCRIBE: Unsubscribing(served.sync)}
         if operations is not None:
             self._others |= dict.fromkeys(("/healthz", "/readyz", "/metrics"), operations)
@@ -193,6 +198,13 @@ class Application:
         asked.method = scope["method"].encode()
         return asked
 
+    def _app_of(self, path: str) -> App:
+        if path in self._others:
+            return self._others[path]
+        if self._console is not None and is_of_console(path):
+            return self._console
+        return self._oauth if place_of(path) else self._rest
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let operations or management answer."""
         began = time.perf_counter()
@@ -206,7 +218,7 @@ class Application:
         if asked.length is not None and int(asked.length) > BODY_MAX:
             await bounded.refuse()
         else:
-            app = self._others.get(scope["path"]) or (self._oauth if place_of(scope["path"]) else self._rest)
+            app = self._app_of(scope["path"])
             try:
                 with self._served.within(asked):
                     await app(scope, bounded.receive, bounded.send)

@@ -66,6 +66,9 @@ KINDS: Final[dict[str, Kind]] = {
         "`allowed_origins`, and let the proxy pass on `Host`, or the method in `X-Forwarded-Method` when it asks "
         "`/v1/auth`.",
     ),
+    "sign_in_again": Kind(
+        401, "Sign in again", "The console changes things for 15 minutes after a sign-in: present the key once more."
+    ),
     "not_allowed": Kind(403, "Not allowed", "Nobody grants, or changes, more than they hold."),
     "invalid": Kind(422, "Values cannot be accepted", "`errors` names the fields, with a code and what to do."),
     "conflict": Kind(409, "The state stands in the way", "`detail` says what does: read the record again."),

@@ -40,6 +40,11 @@ class Rule(NamedTuple):
     reach: Reach
     scope: str | None = None
 
+    @property
+    def reads(self) -> bool:
+        """Whether the scope is one for reading."""
+        return self.scope is not None and self.scope.endswith(":read")
+
 
 @dataclass(frozen=True)
 class Operation:

@@ -2,6 +2,6 @@
 
 from .app import Management
 from .arrivals import Arrivals
-from .callers import Callers
+from .callers import Callers, SignedIn
 
-__all__ = ["Arrivals", "Callers", "Management"]
+__all__ = ["Arrivals", "Callers", "Management", "SignedIn"]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tokenry.edge import (
     OPERATOR_ENVIRONMENT,
     SYSTEM,
-    Presented,
     address_of,
     grant_of,
     is_operators,
@@ -20,12 +19,23 @@ from tokenry.edge.problems import Failed, problem, refused
 from tokenry.groups import Groups
 from tokenry.operations import Reach, Rule
 from tokenry.tokenry import Tokenry
-from tokenry.types import KeyValid, LeakReport, NotFound, Refused, shown
+from tokenry.types import KeyValid, LeakReport, NotFound, Refused, TokenValid, shown
 
 from ..threads import verify
 from .gathering import Gatherer, Refresher, Writer
 
 _DEFAULT: Final = "default"
+
+
+class SignedIn(NamedTuple):
+    """An operator at the console: a token in place of the key, and whether it may change anything now."""
+
+    token: str
+    audience: str
+    is_fresh: bool
+
+    def __repr__(self) -> str:
+        return f"SignedIn(…, is_fresh={self.is_fresh})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ class Call:
     gatherer: Gatherer
     refresher: Refresher
     writer: Writer
-    caller: KeyValid | None
+    caller: KeyValid | TokenValid | None
     key_id: str
     ip: str | None
     request_id: str
@@ -46,7 +56,7 @@ class Call:
     """Count a credential in the body that is unknown, as a guess of the caller's address; raise Failed for too many."""
 
     @property
-    def valid(self) -> KeyValid:
+    def valid(self) -> KeyValid | TokenValid:
         """The verdict of the caller's key. Only the report of a leak comes without a key, and asks for none."""
         assert self.caller is not None
         return self.caller
@@ -104,7 +114,6 @@ class Callers:
 
     async def admit(self, scope: Scope, rule: Rule, request_id: str) -> Call:
         """Return the call of a request whose credential meets a rule; raise Failed otherwise."""
-        presented = read_presented(texts(scope["headers"]))
         state, peer = scope.get("state") or {}, scope["client"][0] if scope.get("client") else None
         ip = state["client"] if "client" in state else address_of(peer or "")
         told, throttle = (ip, request_id, state.get("traceparent")), state.get("throttle")
@@ -119,22 +128,35 @@ class Callers:
             if failure.problem.code == "throttled":
                 raise failure
 
-        if presented is None:
+        signed_in: SignedIn | None = state.get("signed_in")
+        text = _presented(scope) if signed_in is None else signed_in.token
+        if text is None:
             if rule.reach is not Reach.HOLDER:
                 raise Failed(problem("credential_missing"))
             return Call(*parts, None, "", *told, unknown=unknown)
-        if not isinstance(presented, Presented):
-            raise Failed(problem("credential_ambiguous"))
-        verdict = await verify(self._tk, presented.text, **_ask(rule, presented.text, ip))
+        ask = _ask(rule, text, ip)
+        if signed_in is not None:
+            ask["audience"] = signed_in.audience
+        verdict = await verify(self._tk, text, **ask)
         if isinstance(verdict, Refused):
             raise refuse(verdict)
-        # A token is refused: it can neither end nor renew the key that it comes from.
-        if not isinstance(verdict, KeyValid):
+        # Elsewhere a token is refused: it can neither end nor renew the key that it comes from.
+        if not isinstance(verdict, KeyValid if signed_in is None else TokenValid):
             raise Failed(refused(Refused("not_found")))
+        if signed_in is not None and not (signed_in.is_fresh or rule.reads):
+            raise Failed(problem("sign_in_again"))
         call = Call(*parts, verdict, grant_of(verdict).key_id, *told)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:
             raise Failed(problem("not_allowed", "This is for operators of the installation."))
         return call
+
+
+def _presented(scope: Scope) -> str | None:
+    """Return the credential in the headers of a request; raise Failed for two."""
+    presented = read_presented(texts(scope["headers"]))
+    if presented == "ambiguous":
+        raise Failed(problem("credential_ambiguous"))
+    return presented.text if presented is not None else None
 
 
 def _ask(rule: Rule, text: str, ip: str | None) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class ServerSettings:
     access_log_share: float = 0.01
     shutdown_seconds: int = 10
     deliver_webhooks: bool = True
+    console: bool = True
 
     def __post_init__(self) -> None:
         wrong = list(_wrong(self))

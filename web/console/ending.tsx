@@ -1,0 +1,70 @@
+// Screen 5: rotating a key, and revoking it.
+
+import { useSignal } from "@preact/signals";
+import type { IssuedDocument, Key, UsageHour } from "../client/operations.js";
+import { revokeKey, rotateKey } from "./api.js";
+import { Dialog, Field, Problem, Time } from "./parts.js";
+import { COUNT } from "./words.js";
+
+const GRACES = { "1 hour": 3600, "1 day": 86_400, "7 days": 604_800, "no time at all": 0 } as const;
+
+export function Rotate({ of, onEnd, onDone }: { of: Key; onEnd: () => void; onDone: (issued: IssuedDocument) => void }) {
+  const error = useSignal<unknown>(null);
+  const grace = useSignal<keyof typeof GRACES>("1 day");
+  const id = useSignal(crypto.randomUUID());
+  const rotate = async (event: SubmitEvent) => {
+    event.preventDefault();
+    try {
+      onDone(await rotateKey({ id: of.id, grace_seconds: GRACES[grace.value], idempotency_key: id.value }));
+    } catch (problem) {
+      error.value = problem;
+      id.value = crypto.randomUUID();
+    }
+  };
+  return (
+    <Dialog title="Rotate key" onEnd={onEnd}>
+      <form onSubmit={rotate}>
+        <p>The key gets a new secret and keeps everything else.</p>
+        <Field label="The old secret works for" hint="Long enough to change it everywhere. The key's page shows when the old one is safe to retire.">
+          <select value={grace.value} onChange={(event) => (grace.value = event.currentTarget.value as keyof typeof GRACES)}>
+            {Object.keys(GRACES).map((name) => <option key={name} value={name}>{name}</option>)}
+          </select>
+        </Field>
+        <Problem error={error.value} />
+        <button class="primary">Rotate</button>
+      </form>
+    </Dialog>
+  );
+}
+
+export function Revoke({ of, hours, onEnd, onDone }: { of: Key; hours: readonly UsageHour[]; onEnd: () => void; onDone: (key: Key) => void }) {
+  const error = useSignal<unknown>(null);
+  const reason = useSignal("");
+  const since = Date.now() - 86_400_000;
+  const calls = hours.filter((one) => one.code === "valid" && Date.parse(one.at) >= since).reduce((sum, one) => sum + one.count, 0);
+  const revoke = async (event: SubmitEvent) => {
+    event.preventDefault();
+    try {
+      onDone(await revokeKey({ id: of.id, reason: reason.value }));
+    } catch (problem) {
+      error.value = problem;
+    }
+  };
+  return (
+    <Dialog title="Revoke key" onEnd={onEnd}>
+      <form onSubmit={revoke}>
+        <ul class="impact">
+          <li><b>{COUNT.format(calls)}</b> valid calls in the last 24 hours</li>
+          <li>Last used <Time at={of.last_used_at} />{of.last_used_ip && <> from <code>{of.last_used_ip}</code></>}</li>
+          <li>{of.secrets.length > 1 ? `All ${of.secrets.length} secrets end` : "Its secret ends"}, and every token that was derived from it</li>
+        </ul>
+        <p>A revoked key never works again. The next verification anywhere is refused.</p>
+        <Field label="Reason" hint="The audit log and the key's page show it.">
+          <input value={reason.value} maxLength={200} onInput={(event) => (reason.value = event.currentTarget.value)} />
+        </Field>
+        <Problem error={error.value} />
+        <button class="danger">Revoke for good</button>
+      </form>
+    </Dialog>
+  );
+}

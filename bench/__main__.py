@@ -7,6 +7,7 @@ import sqlite3
 import sys
 
 from . import management, scale, server, sessions
+from .delivering import beside_deliveries
 from .extensions import on_frameworks
 from .fence import on_fence
 from .flood import beside_junk
@@ -31,6 +32,7 @@ PARTS = (
     "pauses",
     "server",
     "flood",
+    "webhooks",
     "sessions",
     "tokens",
     "extensions",
@@ -65,6 +67,7 @@ def main() -> int:
         "pauses": lambda: of_the_loop(report),
         "server": lambda: server.on_server(report),
         "flood": lambda: beside_junk(report),
+        "webhooks": lambda: beside_deliveries(report),
         "sessions": lambda: sessions.on_server(report),
         "tokens": lambda: sessions.first_seen(report),
         "extensions": lambda: on_frameworks(report),

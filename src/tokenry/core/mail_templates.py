@@ -15,7 +15,7 @@ from .errors import ConfigError, shown
 
 NAMES: Final = (
     *("tenant", "tenant_name", "owner", "owner_name", "subject", "key_name", "at", "days", "hours", "reason"),
-    *("url", "source", "unsubscribe"),
+    *("url", "source", "disables_at", "unsubscribe"),
 )
 """What may stand behind a `$` in a template."""
 _VALUE_MAX: Final = 300
@@ -32,7 +32,9 @@ What uses it stops working then. Rotate it, give it a later expiry, or let it ex
     "key.idle": """\
 The key "$key_name" is about to be disabled
 
-The key "$key_name" ($subject) of $owner was not used for a long time. It is disabled soon if it stays unused.
+The key "$key_name" ($subject) of $owner was not used for a long time.
+
+It is disabled at $disables_at unless it is used before.
 
 Use it once if it is still needed. If not, revoke it.""",
     "key.leaked": """\

@@ -174,7 +174,7 @@ def _values(context: Context, rows: Rows, tenant: Tenant, event: Event) -> dict[
     owner = rows.owners.get(tenant, str(data.get("owner", "")))
     within = data.get("within_seconds", 0)
     return {
-        **{name: data.get(name) or "-" for name in ("owner", "reason", "url", "source", "hours")},
+        **{name: data.get(name) or "-" for name in ("owner", "reason", "url", "source", "hours", "disables_at")},
         **names,
         "tenant": tenant.slug,
         "tenant_name": tenant.name,

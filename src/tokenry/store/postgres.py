@@ -40,6 +40,8 @@ _PROBE_SECONDS = 1.0
 _USES = 5  # as psycopg does
 _SERVER_FIRST = 0.5
 """How many seconds more the server has to say itself that a statement took too long, before we stop waiting for it."""
+_IDLE_SHARE = 4
+"""For how many times `store_timeout` a transaction may wait for its process before the server ends it."""
 
 
 class PostgresDatabase:
@@ -78,7 +80,10 @@ class PostgresDatabase:
         return connection
 
     def _options(self) -> str:
-        return f"-c statement_timeout={int(self._timeout * 1000)} -c timezone=UTC"
+        # A process that is stopped in the middle of a transaction must not keep its locks until it goes on.
+        idle = int(self._timeout * 1000 * _IDLE_SHARE)
+        limits = f"-c statement_timeout={int(self._timeout * 1000)} -c idle_in_transaction_session_timeout={idle}"
+        return f"{limits} -c timezone=UTC"
 
     @contextmanager
     def _connected(self, within: float | None = None) -> Iterator[Connection]:
@@ -120,6 +125,7 @@ class PostgresDatabase:
             patience, raw.patience = raw.patience, None
             try:
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+                connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7305712041902)")
                 yield SqlRows(connection, self.seals)
             finally:

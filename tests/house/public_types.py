@@ -5,6 +5,9 @@ from typing import Literal, assert_type
 
 from tokenry import AsyncTokenry, KeyValid, Refused, SessionValid, Tokenry, TokenValid
 from tokenry.client import AsyncClient, Client
+from tokenry.compat import ApiToken, ApiTokenService
+from tokenry.imports import ImportResult, ImportRow
+from tokenry.sources import rows
 from tokenry.types import Event, Key, OfflineValid, Owner, RefusalCode, Session
 
 
@@ -46,3 +49,10 @@ def walked(tk: Tokenry | Client) -> None:
 async def walked_awaited(tk: AsyncTokenry | AsyncClient) -> None:
     assert_type(tk.sessions.iterate(), AsyncIterator[Session])
     assert_type(tk.events.follow(types=["key.*"]), AsyncIterator[Event])
+
+
+def moved(tk: Tokenry) -> None:
+    assert_type(ApiTokenService(tk).create_token(1, "CI")["api_token"], ApiToken)
+    assert_type(ApiTokenService(tk).get_expiring_tokens(), list[ApiToken])
+    assert_type(rows("knox", "sqlite://"), Iterator[ImportRow | ImportResult])
+    tk.imports.run(rows("knox", "sqlite://"))

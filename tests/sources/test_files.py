@@ -172,8 +172,13 @@ def test_another_form_is_refused_with_the_page_that_shows_the_right_one(
         imported(tk, name, path, document)
 
 
-def test_a_record_whose_fields_have_other_types_is_refused_alone(tk: Tokenry, path: Path) -> None:
-    broken = {**AWS["items"][0], "id": "broken", "createdDate": "yesterday"}
+@pytest.mark.parametrize(
+    "field", [{"createdDate": "yesterday"}, {"name": 5}, {"value": ["a"]}, {"customerId": 7}, {"createdDate": 1e300}]
+)
+def test_a_record_whose_fields_have_other_types_is_refused_alone(
+    tk: Tokenry, path: Path, field: dict[str, Any]
+) -> None:
+    broken = {**AWS["items"][0], "id": "broken", **field}
     assert imported(tk, "aws-api-gateway", path, {"items": [broken, AWS["items"][0]]}) == {"broken": "record"}
     check(tk, Made({"A" * 30: "user_1"}))
 

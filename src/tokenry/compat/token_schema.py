@@ -184,7 +184,9 @@ class TokenSchema(Callbacks):
         return readied  # type: ignore[return-value]
 
     def _ready(self) -> None:
-        self.init_app(current_app._get_current_object())  # type: ignore[attr-defined]
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        if app.extensions.get("tokenry_schema") is not self:
+            self.init_app(app)
 
     def _asked(self, owner: str, session: Session | None) -> Any:
         """Ask the application's own store before a refresh; what this returns is answered instead."""

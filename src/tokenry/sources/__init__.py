@@ -15,7 +15,7 @@ from tokenry.imports import ImportResult, ImportRow
 
 from . import databases, files
 from .databases import REFRESH_TOKENS as REFRESH_TOKENS
-from .reading import Asked, each, records_in, stored_in
+from .reading import Asked, each, file_of, records_in, stored_in
 
 SOURCES = (*databases.SOURCES, *files.SOURCES)
 """The systems that are read: the names that `tokenry import --from` takes."""
@@ -41,5 +41,5 @@ def rows(
         return each(stored_in(str(place), stored, asked), lambda record: [stored.row(record, asked)])
     if name in files.SOURCES:
         exported = files.SOURCES[name]
-        return each(records_in(Path(place), exported, asked), lambda record: exported.rows(record, asked))
+        return each(records_in(file_of(Path(place)), exported, asked), lambda record: exported.rows(record, asked))
     raise ConfigError(f"{shown(name)} is not a system that is read: {', '.join(SOURCES)}")

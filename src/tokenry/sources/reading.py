@@ -18,6 +18,7 @@ from tokenry.imports import ImportResult, ImportRow
 
 FILE_MAX: Final = 256 * 1024 * 1024
 _ROWS: Final = 500
+_decode: Final = msgspec.json.Decoder(ImportRow).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,18 @@ def stored_in(url: str, source: Stored, asked: Asked) -> Iterator[Mapping[str, A
         ) from None
 
 
-def records_in(path: Path, source: Exported, asked: Asked) -> Iterator[Mapping[str, Any]]:
-    """Yield the records of a file of JSON: of one document, or of one on each line."""
+def file_of(path: Path) -> bytes:
+    """Return what is in a file; raise ConfigError when it cannot be read, or is too large to be held."""
     try:
         if path.stat().st_size > FILE_MAX:
             raise ConfigError(f"{path} has more than {FILE_MAX // 1024 // 1024} MiB: split it")
-        text = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {type(error).__name__}") from None
+
+
+def records_in(text: bytes, source: Exported, asked: Asked) -> Iterator[Mapping[str, Any]]:
+    """Yield the records of JSON: of one document, or of one on each line. Raise ConfigError for another form."""
     for document in _documents(text, asked):
         found = document
         for name in source.names:
@@ -90,9 +95,9 @@ def _documents(text: bytes, asked: Asked) -> list[Any]:
     try:
         try:
             return [msgspec.json.decode(text)]
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return [msgspec.json.decode(line) for line in text.splitlines() if line.strip()]
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _other_form(asked, "it is not JSON") from None
 
 
@@ -107,14 +112,19 @@ def each(
     """Yield the keys of all records. One with a field of another type than usual is refused, and no other."""
     for place, record in enumerate(records):
         try:
-            found = [*make(record)]
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            found = [_checked(one) for one in make(record)]
+        except (msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             # The error itself may show a part of the key.
             message = (
                 f"record {place + 1} cannot be read ({type(error).__name__}): a field is missing or of another type"
             )
             found = [refused(record.get("id") or place + 1, "record", "bad_record", message)]
         yield from found
+
+
+def _checked(row: ImportRow | ImportResult) -> ImportRow | ImportResult:
+    """Return a row whose fields have the types that they should; raise for any other."""
+    return row if isinstance(row, ImportResult) else _decode(msgspec.json.encode(row))
 
 
 def refused(id: object, field: str, code: str, message: str) -> ImportResult:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from tests.cli.conftest import Shell
+from tests.sources.made import of_seeds
 
 
 def key_of(id: str) -> str:
@@ -39,3 +43,33 @@ def test_a_line_that_is_wrong_is_told_and_the_others_are_imported(face: Shell) -
     told = answer.json["results"]
     assert [(one["line"], one["status"]) for one in told] == [(1, "imported"), (2, "refused"), (3, "refused")]
     face("verify", stdin=key_of("1"))
+
+
+def test_keys_of_another_systems_database_work(face: Shell, tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/old.db")
+    made = of_seeds.time_tracker(engine, 1)
+    engine.dispose()
+    asked = ("import", "-", "--from", "time-tracker")
+    answer = face(*asked, "--dry-run", stdin=f"sqlite:///{tmp_path}/old.db\n", code=1)
+    assert [told["status"] for told in map(json.loads, answer.out.splitlines())].count("imported") == 1
+    answer = face(*asked, "--json", stdin=f"sqlite:///{tmp_path}/old.db\n", code=1)
+    assert [one["status"] for one in answer.json["results"]].count("refused") == 3
+    (text,) = made.live
+    face("verify", "--scope", "read:projects", stdin=text)
+
+
+def test_keys_of_an_export_work_and_those_without_a_row_are_told(face: Shell, tmp_path: Path) -> None:
+    items = [{"id": "a", "value": "A" * 30, "enabled": True}, {"id": "b", "enabled": True}]
+    (tmp_path / "keys.json").write_text(json.dumps({"items": items}))
+    asked = ("import", str(tmp_path / "keys.json"), "--from", "aws-api-gateway")
+    answer = face(*asked, "--owner", "site", code=1)
+    told = {one["line"]: one["status"] for one in map(json.loads, answer.out.splitlines())}
+    assert told == {1: "imported", 2: "refused"}
+    face("verify", stdin="A" * 30)
+
+
+def test_what_cannot_be_read_is_said(face: Shell, tmp_path: Path) -> None:
+    unread = face("import", "nosuch://x", "--from", "knox", code=1)
+    assert "docs/coming-from/knox.md" in unread.err
+    assert "time-tracker" in face("import", "x", "--from", "auth9", code=1).err
+    assert "--from" in face("import", "x", "--owner", "me", code=2).err

@@ -111,7 +111,7 @@ class Call:
         if given.server:
             self.out.fail("this works on a database and its keyring only: run it where they are, with --database")
             raise typer.Exit(USAGE)
-        if given.database and _has_password(given.database):
+        if given.database and has_password(given.database):
             self.out.say("warning: everybody on this machine can read an argument. Put a URL with a password into")
             self.out.say("         TOKENRY_DATABASE_URL or tokenry.toml instead.")
         return locate(given.database, given.keyring, data=data or data_directory(), fallback=fallback)
@@ -242,6 +242,7 @@ def _key_of_file(path: Path) -> str:
         return stream.read(1024)
 
 
-def _has_password(url: str) -> bool:
+def has_password(url: str) -> bool:
+    """Tell whether a URL holds a password, which everybody on the machine can read in an argument."""
     authority = url.partition("://")[2].partition("/")[0]
     return ":" in authority.rpartition("@")[0]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .call import FAILED, Call, TenantOption, command
+from .call import FAILED, Call, TenantOption, command, has_password
 from .credentials import usage
 from .output import counted
 from .signals import held
@@ -24,56 +25,59 @@ _LINE_MAX = 65_536
 _BYTES_MAX = 7 * 1024 * 1024  # so that a request stays below the server's 8 MiB
 
 
+Numbered = tuple[int, "bytes | ImportResult"]
+"""One row with the number of its line or record, or the result of a record that has no row."""
+
+
 def import_keys(
     call: Call,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="One JSON object a line; - is stdin.")],
+    place: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="One JSON object a line; with --from the URL or export; - is stdin."),
+    ],
+    system: Annotated[
+        str | None, typer.Option("--from", metavar="SYSTEM", help="Read what this system keeps: see docs/coming-from.")
+    ] = None,
     source: Annotated[
-        str, typer.Option("--source", metavar="NAME", help="The other system; its ids are told apart by this.")
-    ] = "import",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of every line.")] = False,
+        str | None,
+        typer.Option("--source", metavar="NAME", help="The other system; its ids are told apart by this."),
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="ID", help="Whose keys those are that say no owner themselves.")
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option("--table", metavar="NAME", help="Its table, where that has another name than usual.")
+    ] = None,
+    pepper_file: Annotated[
+        Path | None, typer.Option("--pepper-file", metavar="FILE", help="A file with the pepper of its hashes.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of every key.")] = False,
     tenant: TenantOption = None,
 ) -> None:
-    """Import keys of another system from NDJSON, so that they go on working: see docs/import.md for the lines.
+    """Import keys of another system, from it or from NDJSON, so that they go on working: see docs/import.md.
 
-    The result of each line is a line of JSON with its number, its id and what became of it. A line whose id was
-    imported from the same source before changes nothing, so repeat a command that was interrupted. Exits with 1 when a
-    line was refused.
+    The result of each key is a line of JSON with its number, its id and what became of it. A key whose id was imported
+    from the same source before changes nothing, so repeat a command that was interrupted. Exits with 1 when one was
+    refused.
     """
-    counts: Counter[str] = Counter()
-    number = 0
-    size = None if str(file) == "-" else file.stat().st_size
-
-    def tell(result: ImportResult) -> None:
-        nonlocal number
-        number += 1
-        counts[result.status] += 1
-        told = json.dumps({"line": lines[number - 1][0], **_told(result)}, ensure_ascii=False)
-        if call.out.json:
-            call.out.part((", " if sum(counts.values()) > 1 else '{"results": [') + told)
-        else:
-            call.out.text(told)
-
+    if system is None and (owner or table or pepper_file):
+        usage(call.out, "--owner, --table and --pepper-file go with --from")
+    pepper = pepper_file.read_text(encoding="utf-8").strip() if pepper_file else None
+    given = _records(call, system, place, owner, table, pepper) if system else _lines(call, place)
+    size = None if system or place == "-" else Path(place).stat().st_size
+    named, told = source or system or "import", _Told(call)
     with (
         held() as ending,
         call.managing(tenant) as tk,
-        _opened(file) as stream,
         call.out.progress("importing", size, talks=True) as done,
     ):
-        for lines in _batches(call, stream):
-            number = 0
-            tk.imports.run([line for _, line in lines], source=source, dry_run=dry_run, each=tell)
-            done(sum(len(line) + 1 for _, line in lines))
+        for batch in _batches(given):
+            told.all(batch, lambda lines, each: tk.imports.run(lines, source=named, dry_run=dry_run, each=each))
+            done(sum(len(line) + 1 for _, line in batch if isinstance(line, bytes)))
             if ending():
-                call.out.say(f"stopped behind line {lines[-1][0]}: repeat the command to go on")
+                call.out.say(f"stopped behind line {batch[-1][0]}: repeat the command to go on")
                 break
-    if call.out.json:
-        call.out.text("]}" if counts else '{"results": []}')
-    would = "would be " * dry_run
-    left = f", {counts['refused']} {would}refused" if counts["refused"] else ""
-    there = f", {counts['exists']} imported before" if counts["exists"] else ""
-    call.out.say(f"{counted(counts['imported'], 'key')} {would}imported{there}{left}")
-    if counts["refused"]:
-        raise typer.Exit(FAILED)
+    told.end("would be " * dry_run)
 
 
 def register(app: typer.Typer) -> None:
@@ -81,24 +85,83 @@ def register(app: typer.Typer) -> None:
     command(app, "import")(import_keys)
 
 
-def _opened(file: Path) -> Any:
-    return sys.stdin.buffer if str(file) == "-" else file.open("rb")
+class _Told:
+    """What is said of the keys, one after the other."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._counts: Counter[str] = Counter()
+
+    def all(self, batch: list[Numbered], run: Callable[[list[bytes], Callable[[ImportResult], None]], object]) -> None:
+        """Import some keys, and say what became of each."""
+        lines = [(number, line) for number, line in batch if isinstance(line, bytes)]
+        for number, result in batch:
+            if not isinstance(result, bytes):
+                self._one(number, result)
+        numbers = iter([number for number, _ in lines])
+        if lines:
+            run([line for _, line in lines], lambda result: self._one(next(numbers), result))
+
+    def _one(self, number: int, result: ImportResult) -> None:
+        first, self._counts[result.status] = not self._counts, self._counts[result.status] + 1
+        told = json.dumps({"line": number, **_told(result)}, ensure_ascii=False)
+        if self._call.out.json:
+            self._call.out.part(('{"results": [' if first else ", ") + told)
+        else:
+            self._call.out.text(told)
+
+    def end(self, would: str) -> None:
+        """Say how many keys there were, and exit with 1 when some were refused."""
+        out, counts = self._call.out, self._counts
+        if out.json:
+            out.text("]}" if counts else '{"results": []}')
+        left = f", {counts['refused']} {would}refused" if counts["refused"] else ""
+        there = f", {counts['exists']} imported before" if counts["exists"] else ""
+        out.say(f"{counted(counts['imported'], 'key')} {would}imported{there}{left}")
+        if counts["refused"]:
+            raise typer.Exit(FAILED)
 
 
-def _batches(call: Call, stream: Any) -> Iterator[list[tuple[int, bytes]]]:
-    """Yield lines with their numbers, as many as one request may hold."""
-    batch: list[tuple[int, bytes]] = []
+def _records(
+    call: Call, system: str, place: str, owner: str | None, table: str | None, pepper: str | None
+) -> Iterator[Numbered]:
+    """Yield the keys of another system."""
+    import msgspec
+
+    from tokenry.imports import ImportRow
+    from tokenry.sources import rows
+
+    if place == "-":
+        place = sys.stdin.readline(_LINE_MAX).strip()
+    elif has_password(place):
+        call.out.say(
+            "warning: everybody on this machine can read an argument. Pass a URL with a password on stdin, as -"
+        )
+    for number, row in enumerate(rows(system, place, owner=owner, table=table, pepper=pepper), 1):
+        yield number, msgspec.json.encode(row) if isinstance(row, ImportRow) else row
+
+
+def _lines(call: Call, place: str) -> Iterator[Numbered]:
+    """Yield the lines of a file."""
+    with nullcontext(sys.stdin.buffer) if place == "-" else open(place, "rb") as stream:
+        for number, line in enumerate(iter(lambda: stream.readline(_LINE_MAX + 1), b""), 1):
+            if len(line) > _LINE_MAX:
+                usage(call.out, f"line {number} is longer than {_LINE_MAX} bytes, so it is no key")
+            if line.strip():
+                yield number, line.strip()
+
+
+def _batches(given: Iterable[Numbered]) -> Iterator[list[Numbered]]:
+    """Yield as many keys at a time as one request may hold."""
+    batch: list[Numbered] = []
     size = 0
-    for number, line in enumerate(iter(lambda: stream.readline(_LINE_MAX + 1), b""), 1):
-        if len(line) > _LINE_MAX:
-            usage(call.out, f"line {number} is longer than {_LINE_MAX} bytes, so it is no key")
-        if not line.strip():
-            continue
-        if len(batch) == _BATCH or size + len(line) > _BYTES_MAX:
+    for number, line in given:
+        more = len(line) if isinstance(line, bytes) else 0
+        if len(batch) == _BATCH or size + more > _BYTES_MAX:
             yield batch
             batch, size = [], 0
-        batch.append((number, line.strip()))
-        size += len(line)
+        batch.append((number, line))
+        size += more
     if batch:
         yield batch
 

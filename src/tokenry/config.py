@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 from .core.errors import ConfigError, shown
 from .core.keyring import Keyring, is_keyring_text, new_generation, parse_keyring
-from .core.policy import TokenPolicy
+from .core.policy import Retention, TokenPolicy
 from .core.refresh import Rules
-from .settings_checks import check_mail, check_tokens
+from .settings_checks import check_mail, check_retention, check_tokens
 
 _FILE = "tokenry.toml"
 _PLACES = ("database_url", "keyring")
@@ -70,6 +70,13 @@ class Settings:
     algorithm: Literal["ES256", "RS256", "Ed25519", "HS256"] = "ES256"
     shared_secret: str = field(default="", repr=False)
     signing_key_life: timedelta = timedelta(days=90)
+    event_retention: timedelta = timedelta(days=90)
+    delivery_retention: timedelta = timedelta(days=7)
+    usage_hour_retention: timedelta = timedelta(days=35)
+    usage_retention: timedelta = timedelta(days=800)
+    session_retention: timedelta = timedelta(days=30)
+    key_retention: timedelta = timedelta(days=400)
+    audit_retention: timedelta = timedelta(days=730)
     journal: str = ""
     journal_on_restore: Literal["replay", "wait"] = "replay"
     journal_retention: timedelta = timedelta(days=400)
@@ -93,6 +100,19 @@ class Settings:
             raise ConfigError(f"slow_statement_ms must be between 0 (off) and {_SLOW_MS_MAX}")
         check_tokens(self)
         check_mail(self)
+        check_retention(self)
+
+    def retention(self) -> Retention:
+        """Return how long what is over is kept."""
+        return Retention(
+            events=self.event_retention,
+            deliveries=self.delivery_retention,
+            usage_hours=self.usage_hour_retention,
+            usage=self.usage_retention,
+            sessions=self.session_retention,
+            keys=self.key_retention,
+            audit=self.audit_retention,
+        )
 
     def token_policy(self) -> TokenPolicy:
         """Return what these settings say about sessions and access tokens."""

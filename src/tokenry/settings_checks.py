@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -34,9 +35,7 @@ def check_tokens(settings: Settings) -> None:
         ("refresh_grace", timedelta(0), timedelta(seconds=60)),
         ("signing_key_life", timedelta(hours=1), timedelta(days=3650)),
     )
-    for name, least, most in bounds:
-        if not least <= getattr(settings, name) <= most:
-            raise ConfigError(f"{name} must be from {least} to {most}")
+    _check_bounds(settings, bounds)
     words = (("sessions_per_owner", ("many", "one")), ("early_refresh", ("allow", "refuse")))
     for name, known in (*words, ("algorithm", tuple(ALGORITHMS))):
         if getattr(settings, name) not in known:
@@ -45,3 +44,25 @@ def check_tokens(settings: Settings) -> None:
         raise ConfigError("issuer must be the URL (or another name) that tokens name as their issuer")
     if settings.algorithm == "HS256" and not is_strong_secret(settings.shared_secret.encode()):
         raise ConfigError("HS256 needs shared_secret: at least 32 random characters that the verifiers have too")
+
+
+def check_retention(settings: Settings) -> None:
+    """Raise ConfigError for rows that would be removed while something still needs them."""
+    kept = timedelta(days=36_500)
+    bounds = (
+        # A delivery is tried for 75.6 hours, and its event must be there for so long.
+        ("event_retention", max(timedelta(days=4), settings.delivery_retention), kept),
+        ("delivery_retention", timedelta(days=1), kept),
+        ("usage_hour_retention", timedelta(days=2), settings.usage_retention),
+        ("usage_retention", timedelta(days=2), kept),
+        ("session_retention", timedelta(days=1), kept),
+        ("key_retention", timedelta(days=1), kept),
+        ("audit_retention", timedelta(days=1), kept),
+    )
+    _check_bounds(settings, bounds)
+
+
+def _check_bounds(settings: Settings, bounds: Sequence[tuple[str, timedelta, timedelta]]) -> None:
+    for name, least, most in bounds:
+        if not least <= getattr(settings, name) <= most:
+            raise ConfigError(f"{name} must be from {least} to {most}")

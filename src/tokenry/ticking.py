@@ -12,7 +12,7 @@ from .core.breaker import NOT_ANSWERING, Breaker
 from .core.errors import ConfigError, StoreUnavailable, TokenryError
 from .mailing import Mailer
 from .runtime.courier import Courier
-from .service import canary, decoys, delivering, purging, signing_keys, usage
+from .service import canary, decoys, delivering, key_upkeep, purging, signing_keys, usage
 from .store import open as stores
 
 if TYPE_CHECKING:
@@ -263,6 +263,7 @@ class Ticking:
         self._follow_journal()
         more = usage.tell_expiring(self._context)
         signing_keys.upkeep(self._context)
+        more |= key_upkeep.look(self._context)
         return purging.purge(self._context) or more
 
     def _give_back(self, *, everything: bool = False) -> None:

@@ -358,6 +358,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             tenants=self._tenants,
             missing=self._tally.count_missing,
             networks=self._networks(),
+            retention=self.settings.retention(),
         )
 
     def _prepare(self, *, migrate: bool) -> None:

@@ -8,7 +8,16 @@ from tokenry.types import Event
 
 NO_REVOCATION = {
     *("tenant.created", "tenant.updated", "owner.created", "scopes.defined"),
-    *("key.issued", "key.credits_added", "key.credits_set", "key.expiring", "key.first_used", "key.tampered"),
+    *(
+        "key.issued",
+        "key.credits_added",
+        "key.credits_set",
+        "key.expiring",
+        "key.idle",
+        "key.first_used",
+        "key.tampered",
+    ),
+    "key.decoy_used",
     *("key.imported", "key.hash_upgraded"),
     "session.leaked",  # `session.revoked` comes with it
     *("session.started", "session.refreshed"),

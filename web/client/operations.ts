@@ -394,12 +394,13 @@ export interface ListOfUsageHour {
   items: UsageHour[];
 }
 
-/** How often a key was answered with one code within one hour. */
+/** How often a key was answered with one code within one hour, or (`hour_count` is 24) one day of UTC long ago. */
 export interface UsageHour {
   key_id: string;
   at: string;
   code: string;
   count: number;
+  hour_count: number;
 }
 
 /** A page of a list. Pass `next_cursor` as `cursor` for the next; null on the last. */

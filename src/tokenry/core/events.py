@@ -29,6 +29,7 @@ EVENT_TYPES: Final = {
     "key.rotated": "A key got a new secret.",
     "key.revoked": "A key was revoked for good.",
     "key.deleted": "A key was removed.",
+    "key.idle": "A key was not used for long: it is disabled at `disables_at` unless it is used before.",
     "key.expiring": "A key expires within 30, 7 or 1 days.",
     "key.first_used": "A key was used for the first time.",
     "key.tampered": "A key was presented whose row in the database was changed without the keyring: it is refused.",

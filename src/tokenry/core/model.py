@@ -303,12 +303,13 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True)
 class UsageHour:
-    """How often a key was answered with one code within one hour."""
+    """How often a key was answered with one code within one hour, or (`hour_count` is 24) one day of UTC long ago."""
 
     key_id: str
     at: datetime
     code: str
     count: int
+    hour_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

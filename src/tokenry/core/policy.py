@@ -1,8 +1,12 @@
-"""What an installation decides about its sessions and access tokens. `tokenry.config` reads it from the settings."""
+"""What an installation decides about sessions and access tokens, and how long it keeps what is over.
+
+`tokenry.config` reads it from the settings.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from .refresh import Rules
 
@@ -25,6 +29,19 @@ class TokenPolicy:
     def issuer_of(self, tenant: str) -> str:
         """Return the issuer of a tenant's tokens."""
         return f"{self.issuer}/t/{tenant}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long rows are kept once they are over. Usage is kept by the hour first, and then by the day."""
+
+    events: timedelta = timedelta(days=90)
+    deliveries: timedelta = timedelta(days=7)
+    usage_hours: timedelta = timedelta(days=35)
+    usage: timedelta = timedelta(days=800)
+    sessions: timedelta = timedelta(days=30)
+    keys: timedelta = timedelta(days=400)
+    audit: timedelta = timedelta(days=730)
 
 
 ACCESS_LIFE_LEAST = 10 * SECOND

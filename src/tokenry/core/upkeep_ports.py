@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from .model import Event
+from .idle import IdleKey
+from .model import Event, Key, Tenant
 
 
 class JournalPlace(NamedTuple):
@@ -20,6 +22,15 @@ class JournalPlace(NamedTuple):
     sequence: int
 
 
+class SomeKeys(NamedTuple):
+    """What was found among some keys: tenants' slugs and ids of keys, those of one tenant together."""
+
+    place: str
+    """Where to go on; empty at the end."""
+    dead: Sequence[tuple[str, str]]
+    idle: Sequence[tuple[str, str]]
+
+
 class UpkeepRows(Protocol):
     def journal_place(self, journal: str) -> JournalPlace | None: ...
     def put_journal_place(self, journal: str, place: JournalPlace, now: int) -> None: ...
@@ -28,3 +39,10 @@ class UpkeepRows(Protocol):
     def events_behind(
         self, txid: int, sequence: int, types: Sequence[str], limit: int
     ) -> Sequence[tuple[str, int, Event]]: ...
+    def claim(self, name: str, now: datetime, every: timedelta) -> str | None: ...
+    def put(self, name: str, at: datetime, place: str) -> None: ...
+    def purge_events(self, before: datetime, limit: int) -> int: ...
+    def long_logs(self, before: datetime, least: int, limit: int) -> Sequence[str]: ...
+    def keys_behind(self, place: str, dead_before: datetime, now: datetime, limit: int) -> SomeKeys: ...
+    def idle(self, tenant: Tenant, ids: Sequence[str], now: datetime) -> Iterator[tuple[Key, IdleKey]]: ...
+    def note_idle(self, tenant: Tenant, ids: Sequence[str], now: datetime) -> None: ...

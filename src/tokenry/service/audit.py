@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any, Generic
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from tokenry.core.chain import cut_signature
 from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, shown
 from tokenry.core.ids import is_id
 from tokenry.core.model import NOT_GIVEN, AuditReport, Entry, Head, NotGiven, Page, Tenant
-from tokenry.core.ports import HeadRow
+from tokenry.core.ports import HeadRow, Sealed
 from tokenry.core.walking import walked
 
 from .checking import Checking
@@ -24,6 +25,9 @@ from .sealing import Sealing, head_of
 from .seeing import given
 
 _READ = "tokenry:audit:read"
+LEAST = 100
+"""So many old entries are worth a checkpoint: each cut is an entry itself."""
+_SLICE = 500
 
 
 class Audit(Generic[B]):
@@ -120,12 +124,9 @@ class Audit(Generic[B]):
             if flaw:
                 raise Conflict(f"this audit log was tampered with and cannot be cut: {flaw}", field="head")
             last = rows.last_before(tenant_id, moment)
-            if row is None or last is None or last.entry.position is None or last.chain is None:
+            if row is None or last is None:
                 return 0
-            rows.put_head(tenant_id, self._cut_at(row, tenant_id, last.entry.position, last.chain))
-            count = rows.cut(tenant_id, last.entry.position)
-            change.record("audit.cut", change.tenant.slug, None, {"up_to": last.entry.position, "count": count})
-            return count
+            return _cut(change, tenant_id, row, last)
 
     def seal(self, *, tenant: str | NotGiven = NOT_GIVEN) -> None:
         """Chain what was committed since the last time. Runs by itself within a second, and never inside `using`."""
@@ -139,11 +140,6 @@ class Audit(Generic[B]):
             waiting = rows.audit.unsealed_tenants()
         for tenant_id in waiting:
             self._sealing.seal(tenant_id)
-
-    def _cut_at(self, row: HeadRow, tenant_id: str, position: int, chain: str) -> HeadRow:
-        signing = self._context.keyring().signing(self._context.clock())
-        signature = cut_signature(signing, tenant_id, position, chain)
-        return replace(row, cut_position=position, cut_chain=chain, cut_signature=signature)
 
     @contextmanager
     def _reading(self, tenant: str | NotGiven, by: By, what: str, *, operators: bool = False) -> Iterator[Scene]:
@@ -165,6 +161,37 @@ class Audit(Generic[B]):
             if by_id:
                 change.tenant = _found(change, str(named))
             yield change
+
+
+def trim(context: Context, tenant_id: str, before: datetime) -> bool:
+    """Cut some of the entries of a log that are older than a moment; return whether there were enough of them.
+
+    A log that was tampered with is left as it is.
+    """
+    with suppress(NotFound), context.changing(SYSTEM, NOT_GIVEN) as change:
+        change.tenant = _found(change, tenant_id)
+        row, flaw = Sealing(context).end(change.rows, tenant_id)
+        if row is None or flaw:
+            return False
+        oldest = change.rows.audit.chain(tenant_id, row.cut_position, _SLICE)
+        old = list(takewhile(lambda sealed: sealed.entry.at < before, oldest))
+        if len(old) >= LEAST:
+            _cut(change, tenant_id, row, old[-1])
+            return True
+    return False
+
+
+def _cut(change: Change, tenant_id: str, row: HeadRow, last: Sealed) -> int:
+    """Remove the entries of a log up to one of them, and leave a signed checkpoint; return how many."""
+    position, chain = last.entry.position, last.chain
+    if position is None or chain is None:
+        return 0
+    signing = change.context.keyring().signing(change.context.clock())
+    signature = cut_signature(signing, tenant_id, position, chain)
+    change.rows.audit.put_head(tenant_id, replace(row, cut_position=position, cut_chain=chain, cut_signature=signature))
+    count = change.rows.audit.cut(tenant_id, position)
+    change.record("audit.cut", change.tenant.slug, None, {"up_to": position, "count": count})
+    return count
 
 
 def _found(scene: Scene, id: str) -> Tenant:

@@ -77,7 +77,8 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
                 change.rows.secrets.confirm(change.tenant, [key.id], "disabled_at", change.now)
             return key
         disabled_at = None if on else change.now
-        change.rows.keys.update(change.tenant, key, {"disabled_at": disabled_at}, change.now, version=None)
+        values = {"disabled_at": disabled_at, **({"enabled_at": change.now} if on else {})}
+        change.rows.keys.update(change.tenant, key, values, change.now, version=None)
         change.record("key.enabled" if on else "key.disabled", key.id, owner=key.owner)
         return seeing.visible(change, id)
 

@@ -22,6 +22,7 @@ from tokenry.core.keyring import Keyring
 from tokenry.core.limits import Limit
 from tokenry.core.mail import MAILED, Mail
 from tokenry.core.model import NOT_GIVEN, Entry, Event, Head, NotGiven, Owner, Tenant, micros, moment
+from tokenry.core.policy import Retention
 from tokenry.core.ports import DROPPED, Rows, Sealed, Store
 from tokenry.core.trace import Trace
 from tokenry.core.turns import Turn
@@ -117,6 +118,7 @@ class Context(msgspec.Struct, frozen=True):
     shared: Shared | None = None
     missing: Callable[[str, str | None], None] = lambda kid, ip: None
     """Takes note of an unknown secret, which may be a decoy: its kid, and the address it came from."""
+    retention: Retention = Retention()
     networks: tuple[Any, ...] = ()  # that webhooks may go to beside public addresses
 
     @property

@@ -189,13 +189,13 @@ def purge(
             until = scene.rows.keys.reach(scene.tenant, KeyFilter(status="revoked"), before=before)
             found = scene.rows.keys.dead(scene.tenant, *ended, before=before, until=until, limit=BATCH)
         if found:
-            count += _purge_batch(context, found, ended, tenant, by)
+            count += purge_batch(context, found, ended, tenant, by)
         before = found[-1] if len(found) == BATCH else until
         if before is None:
             return count
 
 
-def _purge_batch(context: Context, ids: Sequence[str], ended: Sequence[datetime | None], tenant: Any, by: By) -> int:
+def purge_batch(context: Context, ids: Sequence[str], ended: Sequence[datetime | None], tenant: Any, by: By) -> int:
     """Remove those of some keys that are still dead; return how many."""
     while True:  # the usage of a busy key is thousands of rows
         with context.changing(tenant, by) as change:

@@ -42,13 +42,22 @@ class Usage(Generic[B]):
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> tuple[UsageHour, ...]:
-        """Return the hours in which a key was presented, the oldest first; `flush` first for the last second."""
+        """Return the hours in which a key was presented, the oldest first; `flush` first for the last second.
+
+        What is older than `usage_hour_retention` comes by the day of UTC: `hour_count` is 24 there. A `since` within
+        such a day means its beginning.
+        """
         errors: list[FieldError] = []
         begin = fields.moment("since", since, errors) or moment(0)
         fields.refuse(errors)
         with self._context.reading(tenant, by) as scene:
             key = seeing.visible(scene, key_id, "tokenry:usage:read")
-            return tuple(scene.rows.usage.list(scene.tenant, key.id, begin))
+            return tuple(scene.rows.usage.list(scene.tenant, key.id, begin, days_before(self._context)))
+
+
+def days_before(context: Context) -> datetime:
+    """Return the beginning of the first day of UTC whose usage is still kept by the hour."""
+    return (context.now() - context.retention.usage_hours).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def ordered(spent: Sequence[Spent], rest: Callable[[], None]) -> list[Spent]:

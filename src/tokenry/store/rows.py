@@ -194,7 +194,7 @@ class SqlRows:
 
     @cached_property
     def upkeep(self) -> UpkeepRows:
-        return UpkeepRows(self.connection)
+        return UpkeepRows(self.connection, self.keys)
 
     @cached_property
     def canaries(self) -> CanaryRows:

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, literal, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tokenry.core.model import Event
-from tokenry.core.upkeep_ports import JournalPlace
+from tokenry.core.idle import DAY, IdleKey
+from tokenry.core.key_filter import KeyFilter
+from tokenry.core.model import Event, Key, Tenant, micros, moment
+from tokenry.core.upkeep_ports import JournalPlace, SomeKeys
 
 from .events import VISIBLE, event_of
-from .tables import event, upkeep
+from .keys import KeyRows
+from .tables import audit_entry, audit_head, event, key, secret, tenant, upkeep
 from .tenants import TenantRows
 
 _JOURNAL = "journal:"
@@ -23,11 +42,32 @@ _COMMITTED = select(event.c.id).where(event.c.id.in_(bindparam("ids", expanding=
 _XMIN = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
 
+_MAX_IDLE = func.coalesce(key.c.max_idle, tenant.c.max_idle)
+
+
+def _may_be_idle(now: int) -> ColumnElement[bool]:
+    """Match the active keys that were not used for so long that a notice is due."""
+    notice = case((_MAX_IDLE < 14 * DAY, _MAX_IDLE // 2), else_=7 * DAY)
+    used = exists().where(
+        secret.c.tenant_id == key.c.tenant_id,
+        secret.c.key_id == key.c.id,
+        secret.c.last_used_at > now - _MAX_IDLE + notice,
+    )
+    return and_(
+        _MAX_IDLE.is_not(None),
+        *(key.c.revoked_at.is_(None), key.c.disabled_at.is_(None)),
+        or_(key.c.expires_at.is_(None), key.c.expires_at > now),
+        func.coalesce(key.c.enabled_at, key.c.created_at) + _MAX_IDLE - notice <= now,
+        ~used,
+    )
+
+
 class UpkeepRows:
     """The installation within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, keys: KeyRows) -> None:
         self._connection = connection
+        self._keys = keys
         self._dialect = connection.dialect.name
 
     def journal_place(self, journal: str) -> JournalPlace | None:
@@ -65,6 +105,76 @@ class UpkeepRows:
         rows = self._connection.execute(query.order_by(event.c.txid, event.c.sequence).limit(limit)).all()
         tenants = {id: TenantRows(self._connection).by_id(id) for id in {row.tenant_id for row in rows}}
         return [(row.tenant_id, row.txid, event_of(row, found)) for row in rows if (found := tenants[row.tenant_id])]
+
+    def claim(self, name: str, now: datetime, every: timedelta) -> str | None:
+        """Take a job that is due, or not finished, and return its place; None when it is neither, or taken.
+
+        It counts as finished unless the transaction, or a later one, puts another place.
+        """
+        found = select(upkeep.c.at, upkeep.c.place).where(upkeep.c.name == name).with_for_update(skip_locked=True)
+        row = self._connection.execute(found).first()
+        if row is None:
+            begun = _INSERT[self._dialect](upkeep).values(name=name, at=micros(now), place="")
+            return "" if self._connection.execute(begun.on_conflict_do_nothing()).rowcount else None
+        if not row.place and micros(now) - row.at < every // timedelta(microseconds=1):
+            return None
+        self.put(name, now if not row.place else moment(row.at), "")
+        return str(row.place)
+
+    def put(self, name: str, at: datetime, place: str) -> None:
+        """Note when a pass of a job began, and where it goes on: an empty place ends it."""
+        self._put(name, micros(at), place)
+
+    def purge_events(self, before: datetime, limit: int) -> int:
+        """Remove some of the oldest events of all tenants that happened before a moment."""
+        oldest = select(event.c.sequence).order_by(event.c.sequence).limit(limit)
+        statement = delete(event).where(event.c.sequence.in_(oldest), event.c.at < micros(before))
+        return self._connection.execute(statement).rowcount
+
+    def long_logs(self, before: datetime, least: int, limit: int) -> Sequence[str]:
+        """Return tenants in whose audit logs so many entries, or more, are older than a moment."""
+        last = select(audit_entry.c.at).where(
+            audit_entry.c.tenant_id == audit_head.c.tenant_id,
+            audit_entry.c.position == audit_head.c.cut_position + least,
+        )
+        query = select(audit_head.c.tenant_id).where(last.scalar_subquery() < micros(before)).limit(limit)
+        return self._connection.execute(query).scalars().all()
+
+    def keys_behind(self, place: str, dead_before: datetime, now: datetime, limit: int) -> SomeKeys:
+        """Look at the next keys of all tenants; return those that ended before a moment, and those that may be idle."""
+        order = (key.c.tenant_id, key.c.id)
+        behind = tuple_(*order) > tuple_(*json.loads(place)) if place else literal(True)
+        last = self._connection.execute(select(*order).where(behind).order_by(*order).limit(limit)).all()
+        if not last:
+            return SomeKeys("", [], [])
+        these = (behind, tuple_(*order) <= tuple_(*last[-1]), tenant.c.id == key.c.tenant_id)
+        query = select(tenant.c.slug, key.c.id).where(*these).order_by(key.c.tenant_id, key.c.id.desc())
+        before = micros(dead_before)
+        dead = or_(key.c.revoked_at < before, key.c.revoked_at.is_(None) & (key.c.expires_at < before))
+        found = [self._connection.execute(query.where(one)).all() for one in (dead, _may_be_idle(micros(now)))]
+        return SomeKeys(
+            json.dumps(list(last[-1])) if len(last) == limit else "", *[list(map(tuple, rows)) for rows in found]
+        )
+
+    def idle(self, tenant_: Tenant, ids: Sequence[str], now: datetime) -> Iterator[tuple[Key, IdleKey]]:
+        """Yield active keys that may be idle, locked, each with what is known of its use."""
+        query = (
+            select(key.c.id, key.c.created_at, key.c.enabled_at, key.c.idle_notice_at, _MAX_IDLE.label("max_idle"))
+            .join(tenant, tenant.c.id == key.c.tenant_id)
+            .where(key.c.tenant_id == tenant_.id, key.c.id.in_(ids), _may_be_idle(micros(now)))
+        )
+        locked = query.order_by(key.c.id.desc()).with_for_update(of=key)
+        rows = {row.id: row for row in self._connection.execute(locked)}
+        found = self._keys.list(tenant_, KeyFilter(ids=tuple(rows)), now, before=None, limit=len(rows)) if rows else []
+        for one in found:
+            row = rows[one.id]
+            used_at = 0 if one.last_used_at is None else micros(one.last_used_at)
+            yield one, IdleKey(max(row.created_at, row.enabled_at or 0, used_at), row.max_idle, row.idle_notice_at)
+
+    def note_idle(self, tenant_: Tenant, ids: Sequence[str], now: datetime) -> None:
+        """Note that it was told of keys that they are idle."""
+        here = update(key).where(key.c.tenant_id == tenant_.id, key.c.id.in_(ids))
+        self._connection.execute(here.values(idle_notice_at=micros(now)))
 
     def _place(self, name: str) -> str | None:
         row = self._connection.execute(select(upkeep.c.place).where(upkeep.c.name == name)).first()

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, select, text, tuple_
 from tokenry.core.model import Tenant, UsageHour, micros, moment
 from tokenry.core.ports import FirstUse, Spent
 
-from .tables import usage_hour
+from .tables import usage_day, usage_hour
 
 _SPENT = {
     "sqlite": """
@@ -81,12 +81,27 @@ _USED = {dialect: text(_USE.format(spent=spent)) for dialect, spent in _SPENT.it
 _HOURLY = {dialect: text(_COUNT.format(counted=counted)) for dialect, counted in _COUNTED.items()}
 _FIRST = {dialect: text(_USES.format(fresh=fresh, **_JSON[dialect])) for dialect, fresh in _FRESH.items()}
 _PLACE = (usage_hour.c.tenant_id, usage_hour.c.key_id, usage_hour.c.at, usage_hour.c.code)
-_HOURS = (
-    select(usage_hour.c.at, usage_hour.c.code, usage_hour.c.count)
-    .where(usage_hour.c.tenant_id == bindparam("tenant_id"), usage_hour.c.key_id == bindparam("key_id"))
-    .where(usage_hour.c.at >= bindparam("since"))
-    .order_by(usage_hour.c.at, usage_hour.c.code)
+_HOURS, _DAYS = [
+    select(table.c.at, table.c.code, table.c.count)
+    .where(table.c.tenant_id == bindparam("tenant_id"), table.c.key_id == bindparam("key_id"))
+    .where(table.c.at >= bindparam("since"))
+    .order_by(table.c.at, table.c.code)
+    for table in (usage_hour, usage_day)
+]
+_OVER = (
+    select(*_PLACE, usage_hour.c.count)
+    .where(usage_hour.c.at < bindparam("before"))
+    .order_by(usage_hour.c.at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
 )
+_INTO_DAY = text("""
+    INSERT INTO tokenry_usage_day (tenant_id, key_id, at, code, count) VALUES (:tenant_id, :key_id, :at, :code, :count)
+    ON CONFLICT (tenant_id, key_id, at, code) DO UPDATE SET count = tokenry_usage_day.count + excluded.count
+""")
+_OF_PLACE = [f"of_{column.name}" for column in _PLACE]
+_REMOVE = delete(usage_hour).where(*[column == bindparam(name) for column, name in zip(_PLACE, _OF_PLACE, strict=True)])
+_DAY = 86_400_000_000
 
 
 class UsageRows:
@@ -137,14 +152,52 @@ class UsageRows:
 
     def delete(self, tenant: Tenant, key_ids: Sequence[str], limit: int) -> int:
         """Remove some of the usage of keys; return how many rows."""
-        these = select(*_PLACE).where(usage_hour.c.tenant_id == tenant.id, usage_hour.c.key_id.in_(key_ids))
-        statement = delete(usage_hour).where(tuple_(*_PLACE).in_(these.limit(limit)))
-        return self._connection.execute(statement).rowcount
+        count = 0
+        for table in (usage_hour, usage_day):
+            place = [table.c[column.name] for column in _PLACE]
+            these = select(*place).where(table.c.tenant_id == tenant.id, table.c.key_id.in_(key_ids))
+            statement = delete(table).where(tuple_(*place).in_(these.limit(limit - count)))
+            count += self._connection.execute(statement).rowcount
+        return count
 
-    def list(self, tenant: Tenant, key_id: str, since: datetime) -> Sequence[UsageHour]:
-        wanted = {"tenant_id": tenant.id, "key_id": key_id, "since": micros(since)}
-        rows = self._connection.execute(_HOURS, wanted)
-        return [UsageHour(key_id, moment(at), code, count) for at, code, count in rows]
+    def list(self, tenant: Tenant, key_id: str, since: datetime, days_before: datetime) -> Sequence[UsageHour]:
+        """Return the usage of a key since a moment: by the day before `days_before`, then by the hour.
+
+        It is the same whether the hours of a day have been added up by now or not.
+        """
+        wanted = {"tenant_id": tenant.id, "key_id": key_id}
+        limit, begin = micros(days_before), micros(since)
+        if begin < limit:
+            begin -= begin % _DAY
+        days: dict[tuple[int, str], int] = {}
+        hours = self._connection.execute(_HOURS, {**wanted, "since": begin}).all()
+        for at, code, count in (*self._connection.execute(_DAYS, {**wanted, "since": begin}), *hours):
+            if at < limit:
+                day = at - at % _DAY, code
+                days[day] = days.get(day, 0) + count
+        by_day = [UsageHour(key_id, moment(at), code, count, 24) for (at, code), count in sorted(days.items())]
+        return by_day + [UsageHour(key_id, moment(at), code, count) for at, code, count in hours if at >= limit]
+
+    def roll_up(self, before: datetime, limit: int) -> int:
+        """Add some hours before a moment up into days; return how many rows there were."""
+        rows = self._connection.execute(_OVER, {"before": micros(before), "most": limit}).all()
+        days: dict[tuple[str, str, int, str], int] = {}
+        for tenant_id, key_id, at, code, count in rows:
+            day = tenant_id, key_id, at - at % _DAY, code
+            days[day] = days.get(day, 0) + count
+        if rows:
+            names = ("tenant_id", "key_id", "at", "code", "count")
+            self._connection.execute(
+                _INTO_DAY, [dict(zip(names, (*day, count), strict=True)) for day, count in sorted(days.items())]
+            )
+            self._connection.execute(_REMOVE, [dict(zip(_OF_PLACE, row[:4], strict=True)) for row in rows])
+        return len(rows)
+
+    def purge_days(self, before: datetime, limit: int) -> int:
+        """Remove days before a moment; return how many rows."""
+        place = [usage_day.c[column.name] for column in _PLACE]
+        these = select(*place).where(usage_day.c.at < micros(before)).limit(limit)
+        return self._connection.execute(delete(usage_day).where(tuple_(*place).in_(these))).rowcount
 
     def _first(self, fresh: Sequence[str], uses: Mapping[str, int]) -> Sequence[FirstUse]:
         """Return the keys that have no uses but these. Asked once they are written: nobody else is at it then."""

@@ -27,7 +27,7 @@ _ENDED: Final[tuple[tuple[Callable[[Retention], timedelta], Callable[[Rows, date
     (lambda kept: kept.events, lambda rows, before: rows.upkeep.purge_events(before, _BATCH)),
     (lambda kept: kept.usage, lambda rows, before: rows.usage.purge_days(before, _BATCH)),
 )
-"""How long rows are kept, and what removes them: sessions, counters, holds, notices, mail, deliveries, events, usage."""
+"""How long rows are kept, and what removes them."""
 
 
 def purge(context: Context) -> bool:

@@ -138,6 +138,20 @@ def test_the_server_sends_by_itself(tmp_path: Path) -> None:
         client.webhooks.delete(id)
 
 
+def test_a_worker_of_its_own_sends_for_a_server_on_the_same_file(tmp_path: Path) -> None:
+    networks = {"TOKENRY_WEBHOOK_NETWORKS": LOOPBACK}
+    with (
+        receiving() as receiver,
+        serving(tmp_path, TOKENRY_DELIVER_WEBHOOKS="false", **networks) as server,
+        Client(server.url, server.operator_key) as client,
+    ):
+        client.webhooks.create(receiver.url, types=["owner.*"])
+        client.owners.put("ada")
+        with Tokenry(f"sqlite:///{tmp_path}/tokenry-data/tokenry.db", settings=WORKING):
+            until(lambda: receiver.requests)
+    assert json.loads(receiver.requests[0][1])["data"]["subject"] == "ada"
+
+
 def test_an_instance_that_closes_gives_up_the_request_under_way_and_counts_no_failure(
     opened: Callable[[Settings], Tokenry],
 ) -> None:

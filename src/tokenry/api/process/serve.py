@@ -78,7 +78,8 @@ async def _serve(
     started: Callable[[], None],
     place: Place,
 ) -> None:
-    alone = installation.database_file is not None and settings.workers == 1
+    # Where `tokenry worker` delivers, it has to reach the file, too.
+    alone = installation.database_file is not None and settings.workers == 1 and settings.deliver_webhooks
     delivers = settings.deliver_webhooks and place.worker == 0
     engine = dataclasses.replace(installation.settings, exclusive=alone, background=True, worker=delivers)
     async with AsyncTokenry(installation.database_url, keyring=installation.keyring, settings=engine) as tk:

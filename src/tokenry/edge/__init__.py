@@ -52,6 +52,7 @@ from ..store import open as stores
 from .pursuit import Lookup, Pursuit, Then
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..aio import AsyncTokenry
@@ -81,6 +82,7 @@ class Engine:
         """Returns the time if memory is true right now, else -1: what is answered at once costs one look at both."""
         self.is_inline = tk._inline and not tk._inline_ticks and not tk._greenlets
         """Whether a lookup is so quick that the loop may wait for it."""
+        self._leases = not (tk._sync._inline or tk._greenlets)
         self.is_traced = tk._sync.settings.tracing
         self.spans: Spans = tk._sync._spans
         self.gathers = tk._find is not None and not self.is_traced
@@ -94,13 +96,24 @@ class Engine:
         if now is None:
             now = self.moment()
         verdict = self._verifying.answer_at(text, ask, now) if now >= 0 else None
-        if verdict is not None or not self.is_inline:
+        if verdict is not None or not self.is_inline or (now >= 0 and self._verifying.is_known(text)):
             return verdict
         return self._look_up(text, ask)
 
     def recall_again(self, grant: Grant, ask: Ask, now: int) -> Verdict | None:
         """Answer at once for a text that proved this grant before, or return None: then `recall` has to be asked."""
         return self._verifying.answer_again(grant, ask, now) if now >= 0 else None
+
+    def lease(self, text: str, ask: Ask) -> asyncio.Future[bool] | None:
+        """Lease what `recall` lacks for a key that memory knows, together with others; None where it is not that.
+
+        When the future ends with true, ask `recall` again.
+        """
+        wish = self._verifying.lacking(text, ask) if self._leases else None
+        if wish is None:
+            return None
+        self.sync._wake()
+        return self._tk._lease(wish)
 
     def key_set(self, slug: str) -> bytes | None:
         """Return the JWKS of a tenant from memory alone; None when it may have to wait for the database."""

@@ -127,6 +127,18 @@ class Verifying:
         self._tally.count(grant, "valid", now, ask.ip)
         return KeyValid(grant, metered[0], metered[1])
 
+    def lacking(self, text: str, ask: Ask) -> Lease | None:
+        """Return what has to be leased before memory answers for a key; None where something else lacks."""
+        now = self.moment() if self.is_direct else -1
+        grant = self._memory.proved(text[-73:-57], text) if now >= 0 else None
+        wants = self._metering.lacking(grant, ask.cost, now) if grant is not None and grant.read_at is None else None
+        return None if wants is None else Lease(wants)
+
+    def is_known(self, text: str) -> bool:
+        """Tell whether memory, which is trusted, knows a key: then `answer` wants something, and it is no lookup."""
+        grant = self._memory.proved(text[-73:-57], text)
+        return grant is not None and grant.read_at is None
+
     def look_up(self, text: str, ask: Ask, *, waits: bool = True) -> Verdict | None:
         """Answer with a lookup right here, as `steps` would; then do what else has to wait.
 

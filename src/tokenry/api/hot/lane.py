@@ -215,10 +215,7 @@ class LaneProtocol(GuardedProtocol):
         self._answered, self._waiting = None, asked
         turn = Turn()
         self.cycle = turn  # type: ignore[assignment]
-        if served.engine.gathers:
-            Waiting(self, self._route, asked, turn, keep=keep).wait_for(step)
-        else:
-            self.wait_in_task(asked, step, turn, keep=keep)
+        Waiting(self, self._route, asked, turn, keep=keep).wait_for(step)
 
     def wait_in_task(self, asked: Request, wishes: list[Wish], turn: Turn, *, keep: bool) -> None:
         """Let a task wait for the answer."""

@@ -1,15 +1,17 @@
-"""Requests of the lane that wait for lookups, in no task of their own.
+"""Requests of the lane that wait for a lookup or for a lease, in no task of their own.
 
 A task for each request, and a future for each of its lookups, cost more than the lookups. Here the rest of a request
-runs when the row it waits for is there; only what is no lookup, such as the lease of a limit, gets a task.
+runs when the row it waits for is there, or when its key has units again. Everything else gets a task.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from ..process.logs import begin_request
+from ..routes import AUTH, VERIFY
 from .request import Answer, Request, Wish
 
 if TYPE_CHECKING:
@@ -19,10 +21,14 @@ if TYPE_CHECKING:
     from .lane import LaneProtocol, Turn
 
 
+_ASKED_AGAIN: Final = (VERIFY, AUTH)
+"""Routes that may be answered from the beginning again: they ask for one verdict at a time, and keep the caller's."""
+
+
 class Waiting:
     """One request. uvicorn knows it as a task: it waits for its end, and cancels it when its time is over."""
 
-    __slots__ = ("_ahead", "_asked", "_connection", "_is_over", "_keep", "_route", "_turn")
+    __slots__ = ("_ahead", "_asked", "_connection", "_has_leased", "_is_over", "_keep", "_route", "_turn")
 
     def __init__(self, connection: LaneProtocol, route: str, asked: Request, turn: Turn, *, keep: bool) -> None:
         self._connection = connection
@@ -31,20 +37,38 @@ class Waiting:
         self._turn = turn
         self._keep = keep
         self._ahead: Lookup | None = None
-        self._is_over = False
+        self._is_over = self._has_leased = False
         connection.tasks.add(self)  # type: ignore[arg-type]
 
     def wait_for(self, wishes: list[Wish]) -> None:
-        """Wait for one wish. Several, as of a batch, are left to a task."""
-        asked, connection = self._asked, self._connection
-        if len(wishes) != 1:
-            self._leave()
-            connection.wait_in_task(asked, wishes, self._turn, keep=self._keep)
+        """Wait for one wish. Several, as of a batch, are left to a task, and so are lookups that nobody gathers."""
+        asked, engine, ahead = self._asked, self._connection.served.engine, self._ahead
+        if self._route in _ASKED_AGAIN and not self._has_leased:
+            self._has_leased = True
+            leased = engine.lease(*wishes[0])
+            if leased is not None:
+                leased.add_done_callback(partial(self._leased, wishes))
+                return
+        if len(wishes) != 1 or not engine.gathers:
+            self._wait_in_task(wishes)
             return
-        engine, ahead = connection.served.engine, self._ahead
         self._ahead = engine.look_ahead(asked.ahead) if asked.ahead else None
         asked.ahead = ""
         engine.pursue(*wishes[0], self._go_on, ahead)
+
+    def _leased(self, wishes: list[Wish], leased: asyncio.Future[bool]) -> None:
+        """Ask memory again; what went wrong is found out, and told, by a task."""
+        is_done = not leased.cancelled() and leased.exception() is None and leased.result()
+        if self._is_over:
+            return
+        if is_done:
+            self._go_on(None, None)
+        else:
+            self._wait_in_task(wishes)
+
+    def _wait_in_task(self, wishes: list[Wish]) -> None:
+        self._leave()
+        self._connection.wait_in_task(self._asked, wishes, self._turn, keep=self._keep)
 
     def cancel(self, msg: Any = None) -> None:
         """End soon. uvicorn walks its set of tasks now, which must not change under it."""
@@ -63,7 +87,7 @@ class Waiting:
         if error is not None:
             self._end(hot.failing(self._route, error, asked))
         else:
-            step = hot.answer(self._route, asked, [verdict])  # type: ignore[list-item]
+            step = hot.answer(self._route, asked, None if verdict is None else [verdict])
             if isinstance(step, tuple):
                 self._end(step)
             else:

@@ -21,6 +21,7 @@ OPERATOR_ENVIRONMENT = "op"
 """Operators' keys live in an environment of their own, which an ordinary verification never accepts."""
 
 COST_MAX: Final = 10**9
+FOREVER: Final = 2**62
 _TEXT_MAX: Final = 64
 """How long a text may be in a question that is remembered: no credential is as short."""
 
@@ -109,6 +110,13 @@ def failure(grant: Grant, ask: Ask, now: int, every: list[VerifyCode] | None = N
             return "insufficient_scope"
         every.append("insufficient_scope")
     return None
+
+
+def passes_until(grant: Grant) -> int:
+    """Return the moment until which a grant that passes an ask goes on passing it; 0 where more than time decides."""
+    if grant.limits or grant.credits is not None or grant.read_at is not None:
+        return 0
+    return min(FOREVER if at is None else at for at in (grant.ends_at, grant.expires_at))
 
 
 def failures(grant: Grant, ask: Ask, now: int) -> list[VerifyCode]:

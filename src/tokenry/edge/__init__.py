@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ..core import mistakes
-from ..core.decide import OPERATOR_ENVIRONMENT, Ask, read_ask
+from ..core.decide import OPERATOR_ENVIRONMENT, Ask, passes_until, read_ask
 from ..core.errors import ERRORS_MAX, LIST_MAX, TokenryError, no_owner
 from ..core.form import FORM
 from ..core.grant import Grant, size_of_grant
@@ -96,7 +96,7 @@ class Engine:
         if now is None:
             now = self.moment()
         verdict = self._verifying.answer_at(text, ask, now) if now >= 0 else None
-        if verdict is not None or not self.is_inline or (now >= 0 and self._verifying.is_known(text)):
+        if verdict is not None or not self.is_inline or (now >= 0 and self._verifying.recalled(text) is not None):
             return verdict
         return self._look_up(text, ask)
 
@@ -104,12 +104,19 @@ class Engine:
         """Answer at once for a text that proved this grant before, or return None: then `recall` has to be asked."""
         return self._verifying.answer_again(grant, ask, now) if now >= 0 else None
 
+    def passes_again(self, grant: Grant, now: int, ip: str | None) -> bool:
+        """Count another use of a key that passed the same ask before; False where `recall` has to be asked.
+
+        `now` is a `moment` before `passes_until`.
+        """
+        return self._verifying.passes_again(grant, now, ip)
+
     def lease(self, text: str, ask: Ask) -> asyncio.Future[bool] | None:
         """Lease what `recall` lacks for a key that memory knows, together with others; None where it is not that.
 
         When the future ends with true, ask `recall` again.
         """
-        wish = self._verifying.lacking(text, ask) if self._leases else None
+        wish = self._verifying.lacking(text, ask) if self._leases and self._verifying.is_direct else None
         if wish is None:
             return None
         self.sync._wake()
@@ -363,6 +370,7 @@ __all__ = [
     "mistakes",
     "no_owner",
     "parts_of",
+    "passes_until",
     "read_ask",
     "read_cookie",
     "read_mail_link",

@@ -65,14 +65,14 @@ class Metering:
             return None
         return taken, state
 
-    def lacking(self, grant: Grant, cost: int, now: int) -> list[Want] | None:
+    def lacking(self, grant: Grant, cost: int, now: int) -> Lease | None:
         """Return what has to be leased before `at_once` takes a cost; None where leasing is not what it waits for."""
         if not grant.limits or grant.credits is not None:
             return None
         taken: Any = self._leases.take(grant, cost, now)
         if taken.__class__ is tuple:  # another thread has leased meanwhile
             self._leases.untake(grant, taken, cost)
-        return taken if taken.__class__ is list else None
+        return Lease(taken) if taken.__class__ is list else None
 
     def steps(self, grant: Grant, cost: int, now: int) -> Generator[Lease | Wait, Any, Metered | Refused]:
         """Take, asking the store where that is needed."""

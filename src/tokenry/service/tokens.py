@@ -108,7 +108,7 @@ class Tokens(SignedTokens):
             return None
         if not is_meant(token, ask):
             return self._refuse(NOT_FOUND)
-        return self._verifying.answer_for(joined(token, parent), ask, token)
+        return self._verifying.decide(joined(token, parent), ask, self._now(), token)
 
     def steps(self, text: str, ask: Ask) -> Generator[Any, Any, Verdict]:
         """Answer, yielding every wish that may have to wait."""
@@ -118,7 +118,7 @@ class Tokens(SignedTokens):
         parent = yield from self._verifying.find(token.parent_id)
         if parent is None or not is_meant(token, ask):
             return self._refuse(NOT_FOUND)
-        verdict: Verdict = yield from self._verifying.steps_for(joined(token, parent), ask, token)
+        verdict: Verdict = yield from self._verifying.decide_steps(joined(token, parent), ask, token)
         return verdict
 
     def explain_steps(self, text: str, ask: Ask) -> Generator[Any, Any, Explanation]:

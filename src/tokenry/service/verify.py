@@ -106,38 +106,46 @@ class Verifying:
             grant = self._memory.foreign(ask.tenant, text)
             if grant is None:
                 return None
-        return self._decide(grant, ask, now)
+        if grant.read_at is not None and now - grant.read_at > self._owner_max_age:
+            return None
+        return self.decide(grant, ask, now)
 
     def answer_again(self, grant: Grant, ask: Ask, now: int) -> Verdict | None:
         """Answer at a `moment` for a text that proved this grant, which it is not asked for again."""
-        return self._decide(grant, ask, now) if self._memory.keeps(grant) else None
-
-    def _decide(self, grant: Grant, ask: Ask, now: int) -> Verdict | None:
-        """Decide on a grant; return None, having taken nothing, when that has to wait for the store."""
-        if grant.read_at is not None and now - grant.read_at > self._owner_max_age:
+        if not self._memory.keeps(grant) or grant.read_at is not None:
             return None
+        return self.decide(grant, ask, now)
+
+    def passes_again(self, grant: Grant, now: int, ip: str | None) -> bool:
+        """Count another use of a key that passed before and passes until this `moment`; False if it was forgotten."""
+        if not self._memory.keeps(grant):
+            return False
+        self._tally.count(grant, "valid", now, ip)
+        return True
+
+    def decide(self, grant: Grant, ask: Ask, now: int, token: Checked | None = None) -> Verdict | None:
+        """Decide on a grant; return None, having taken nothing, when its limits or credits wait for the store."""
         code = failure(grant, ask, now)
         if code is not None:
             return self._refuse(grant, code, now)
         metered = self._metering.at_once(grant, ask.cost, now)
         if metered is None:
             return None
-        if isinstance(metered, Refused):
-            return self._limited(grant, metered, now, ask)
+        if token is not None or isinstance(metered, Refused):
+            return self._answered(grant, ask, now, metered, token)
         self._tally.count(grant, "valid", now, ask.ip)
         return KeyValid(grant, metered[0], metered[1])
 
     def lacking(self, text: str, ask: Ask) -> Lease | None:
         """Return what has to be leased before memory answers for a key; None where something else lacks."""
-        now = self.moment() if self.is_direct else -1
-        grant = self._memory.proved(text[-73:-57], text) if now >= 0 else None
-        wants = self._metering.lacking(grant, ask.cost, now) if grant is not None and grant.read_at is None else None
-        return None if wants is None else Lease(wants)
+        now = self.moment()
+        grant = self.recalled(text) if now >= 0 else None
+        return None if grant is None else self._metering.lacking(grant, ask.cost, now)
 
-    def is_known(self, text: str) -> bool:
-        """Tell whether memory, which is trusted, knows a key: then `answer` wants something, and it is no lookup."""
+    def recalled(self, text: str) -> Grant | None:
+        """Return the grant of a key that memory, which is trusted, knows for good: what `answer` lacks is no lookup."""
         grant = self._memory.proved(text[-73:-57], text)
-        return grant is not None and grant.read_at is None
+        return None if grant is None or grant.read_at is not None else grant
 
     def look_up(self, text: str, ask: Ask, *, waits: bool = True) -> Verdict | None:
         """Answer with a lookup right here, as `steps` would; then do what else has to wait.
@@ -157,8 +165,8 @@ class Verifying:
             if grant is None:
                 return NOT_FOUND
         now = self._now()
-        verdict = self._decide(grant, ask, now)
-        return verdict if verdict is not None or not waits else self.run(self._decide_steps(grant, ask, now))
+        verdict = self.decide(grant, ask, now)
+        return verdict if verdict is not None or not waits else self.run(self._metered_steps(grant, ask, now, None))
 
     @property
     def is_direct(self) -> bool:
@@ -199,19 +207,16 @@ class Verifying:
             self._memory.remember(grant, text, drops)
         return grant
 
-    def decide_steps(self, grant: Grant, ask: Ask) -> Steps:
+    def decide_steps(self, grant: Grant, ask: Ask, token: Checked | None = None) -> Steps:
         """Decide on a grant, waiting for the store where that needs something of it."""
         now = self._now()
-        verdict = self._decide(grant, ask, now)
-        return verdict if verdict is not None else (yield from self._decide_steps(grant, ask, now))
+        verdict = self.decide(grant, ask, now, token)
+        return verdict if verdict is not None else (yield from self._metered_steps(grant, ask, now, token))
 
-    def _decide_steps(self, grant: Grant, ask: Ask, now: int) -> Steps:
+    def _metered_steps(self, grant: Grant, ask: Ask, now: int, token: Checked | None) -> Steps:
         """Take what the store has to be asked for, of a grant that fails no check."""
         metered = yield from self._metering.steps(grant, ask.cost, now)
-        if isinstance(metered, Refused):
-            return self._limited(grant, metered, now, ask)
-        self._tally.count(grant, "valid", now, ask.ip)
-        return KeyValid(grant, *metered)
+        return self._answered(grant, ask, now, metered, token)
 
     def explain_steps(self, text: str, ask: Ask) -> Generator[Find | Lease | Wait | Pooled, Any, Explanation]:
         """Evaluate every check and take nothing."""
@@ -290,31 +295,14 @@ class Verifying:
                 self._memory.remember(grant, "", drops)
         return grant
 
-    def answer_for(self, grant: Grant, ask: Ask, token: Checked) -> Verdict | None:
-        """Answer for a token from memory alone, or return None when limits must be leased."""
-        now = self._now()
-        code = failure(grant, ask, now)
-        if code is not None:
-            return self._refuse(grant, code, now)
-        metered = self._metering.at_once(grant, ask.cost, now)
-        return None if metered is None else self._answered(grant, ask, token, metered, now)
-
-    def steps_for(self, grant: Grant, ask: Ask, token: Checked) -> Steps:
-        """Answer for a token, leasing limits of the key behind it."""
-        now = self._now()
-        code = failure(grant, ask, now)
-        if code is not None:
-            return self._refuse(grant, code, now)
-        metered = yield from self._metering.steps(grant, ask.cost, now)
-        return self._answered(grant, ask, token, metered, now)
-
-    def _answered(self, grant: Grant, ask: Ask, token: Checked, metered: Metered | Refused, now: int) -> Verdict:
+    def _answered(self, grant: Grant, ask: Ask, now: int, metered: Metered | Refused, token: Checked | None) -> Verdict:
         if isinstance(metered, Refused):
-            return self._limited(grant, metered, now, ask)
-        if token.kind == "session":
+            self._tally.count(grant, metered.code, now, ask.ip)
+            return metered
+        if token is not None and token.kind == "session":
             return SessionValid(token, grant, *metered)
-        self._tally.count(grant, "valid", now, ask.ip)  # a use of the secret that it was derived from
-        return TokenValid(token, grant, *metered)
+        self._tally.count(grant, "valid", now, ask.ip)  # of a token: a use of the secret that it was derived from
+        return KeyValid(grant, *metered) if token is None else TokenValid(token, grant, *metered)
 
     def count_unknown(self, code: str) -> None:
         """Count one refusal of a credential that belongs to nobody we know."""
@@ -326,10 +314,6 @@ class Verifying:
         else:
             self._tally.count(grant, code, now, None)
         return Refused(code)
-
-    def _limited(self, grant: Grant, refused: Refused, now: int, ask: Ask) -> Refused:
-        self._tally.count(grant, refused.code, now, ask.ip)
-        return refused
 
     def _tagged(self, parsed: Parsed) -> bool:
         generations = self._keyring().generations

@@ -52,6 +52,8 @@ class Request:
         "peer",
         "pending",
         "proved",
+        "proved_caller",
+        "proved_until",
         "query",
         "question",
         "request_id",
@@ -71,6 +73,8 @@ class Request:
         self.credentials: list[tuple[bytes, bytes]] = []
         self.about: Wish | None = None
         self.proved: Grant | None = None  # what the credential of this very head was found to be, when it was valid
+        self.proved_caller: tuple[str | None, bool] | None = None  # the `caller` that it is, until a moment
+        self.proved_until = 0
         self.caller: tuple[str | None, bool] | None = None  # once it is known who asks, or that nobody knows
         self.pending: Any = None  # what was read already while the answer to a part of it is waited for
         self.needs: Needs | None = None  # what a proxy requires, as it was sent

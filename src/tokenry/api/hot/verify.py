@@ -9,7 +9,17 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TypeVar
 
-from tokenry.edge import OPERATOR_ENVIRONMENT, Ask, Engine, Throttle, bounded, confined_to, grant_of, read_ask
+from tokenry.edge import (
+    OPERATOR_ENVIRONMENT,
+    Ask,
+    Engine,
+    Throttle,
+    bounded,
+    confined_to,
+    grant_of,
+    passes_until,
+    read_ask,
+)
 from tokenry.edge.asgi import lines, texts
 from tokenry.edge.problems import Failed, Problem, problem, refused
 from tokenry.types import Invalid, KeyValid, Refused, TokenryError, Verdict
@@ -54,6 +64,7 @@ class Hot:
         self._moment = engine.moment
         self._reads_ahead = engine.gathers
         self._recall_again = engine.recall_again
+        self._passes_again = engine.passes_again
         self.is_open = settings.verify_open
         self._settings = settings
         self._counters = counters
@@ -122,8 +133,10 @@ class Hot:
         """Answer one question."""
         on_http = _wants_status(asked.query)
         now = self._moment()
+        proved = asked.proved
+        if proved is not None and asked.caller is None and 0 <= now < asked.proved_until:
+            asked.caller = asked.proved_caller if self._passes_again(proved, now, asked.client) else None
         if asked.caller is None:
-            proved = asked.proved
             wishes = self._admit(asked, told, now, reads_ahead=self._reads_ahead)
             if wishes is not None:
                 return wishes
@@ -228,7 +241,9 @@ class Hot:
         if isinstance(verdict, Refused):
             verdict = self.judged(verdict, asked.client or asked.peer)
             raise Failed(refused(verdict, [VERIFY_SCOPE]))
-        asked.caller = confined_to(grant_of(verdict)), True
+        grant = grant_of(verdict)
+        asked.caller = asked.proved_caller = confined_to(grant), True
+        asked.proved_until = 0 if asked.proved is None else passes_until(grant)
         return None
 
     def _recall(self, asked: Request, about: Wish, now: int) -> Verdict | None:

@@ -1,0 +1,63 @@
+"""Who asks is proved once for a head that comes again, and is asked about before every answer all the same."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.api.lane.answer import Read, read
+from tests.api.lane.conftest import Place, Way, run
+from tests.api.lane.requests import verify
+from tests.api.lane.wire import Talk
+from tokenry import Limit
+
+
+@pytest.fixture
+def own(fresh: Callable[..., Place]) -> Place:
+    return fresh(failures_max=1_000_000)
+
+
+def caller(place: Place, **about: Any) -> str:
+    given = {"tenant": "system", "environment": "op", "scopes": ["tokenry:verify"], "name": "asks often"} | about
+    return str(place.sync.keys.issue("ops", **given).secret)
+
+
+async def in_turn(way: Way, pieces: Sequence[bytes | Callable[[], object]]) -> list[Read]:
+    """Return the answers to requests on one connection; what is to be called is called between them."""
+    talk = Talk(way.protocol, way.app)
+    for one in pieces:
+        if isinstance(one, bytes):
+            await talk.send([one])
+        else:
+            one()
+    answers = read(await talk.answers())
+    await talk.end()
+    return answers
+
+
+def statuses(place: Place, text: str, *between: Callable[[], object]) -> list[int]:
+    asks = [verify(text, {"credential": place.key, "cost": cost}) for cost in (1, 2, 10, 11)]
+    return [one.status for one in run(in_turn(place.way(lane=True), [*asks, *between, asks[1]]))]
+
+
+def test_every_question_is_a_use_of_the_key_that_asks(own: Place) -> None:
+    text = caller(own)
+    assert statuses(own, text) == [200] * 5
+    assert own.sync._tally._open[text[-73:-57]].valid == 5
+
+
+def test_a_caller_that_was_revoked_is_refused_on_its_open_connection(own: Place) -> None:
+    text = caller(own)
+    [key] = [one for one in own.sync.keys.list(tenant="system") if one.name == "asks often"]
+    assert statuses(own, text, lambda: own.sync.keys.revoke(key.id, tenant="system")) == [200] * 4 + [401]
+
+
+def test_a_caller_that_has_expired_is_refused_on_its_open_connection(own: Place) -> None:
+    text = caller(own, expires_in=timedelta(hours=1))
+    assert statuses(own, text, lambda: own.clock.advance(timedelta(hours=1))) == [200] * 4 + [401]
+
+
+def test_the_limit_of_a_caller_counts_each_question(own: Place) -> None:
+    text = caller(own, limits=[Limit("day", 4, 86_400)])
+    assert statuses(own, text) == [200] * 4 + [429]

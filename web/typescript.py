@@ -16,6 +16,8 @@ from tokenry.api.reference.openapi import document
 
 FILE: Final = Path(__file__).parent / "client" / "operations.ts"
 _HEADERS: Final = {"Idempotency-Key": "idempotency_key", "If-Match": "if_version"}
+_OF_STREAMS: Final = "Last-Event-ID"
+"""A browser's event source sends it by itself."""
 _GROUPS: Final = {"self": "me"}
 _HEAD: Final = """\
 // Generated from the OpenAPI document by `make types`. Do not edit.
@@ -84,11 +86,15 @@ def _arguments(found: Json, operation: Json) -> Json:
     fields: Json = {}
     required: list[str] = []
     for one in operation.get("parameters", ()):
+        if one["name"] == _OF_STREAMS:
+            continue
         name = _HEADERS.get(one["name"], one["name"])
         schema = {"type": "integer"} if name == "if_version" else one["schema"]
         fields[name] = {**schema, **({"description": one["description"]} if "description" in one else {})}
         if one.get("required"):
             required.append(name)
+        if not name.isidentifier():
+            raise ValueError(f"header {name} has no name in TypeScript: add it to _HEADERS here and in sending.ts")
     for kind in operation.get("requestBody", {}).get("content", {}).values():
         body = kind["schema"]
         body = found["components"]["schemas"][_name(body)] if "$ref" in body else body

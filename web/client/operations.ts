@@ -1178,8 +1178,6 @@ export interface EventsListAsked {
   wait?: number;
   /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
   tenant?: string;
-  /** Where a stream goes on: the `id` of the last message that you have. */
-  Last-Event-ID?: string;
 }
 
 export interface EventsLatestAsked {

@@ -40,6 +40,8 @@ export function Issue() {
   useEffect(() => {
     const found = pending();
     if (found) send(found.asked).catch((problem) => (error.value = problem));
+    // A reload does not come here: then the same request gets the same secret again.
+    return () => sessionStorage.removeItem(PENDING);
   }, []);
   if (issued.value) {
     return (
@@ -47,10 +49,7 @@ export function Issue() {
         issued={issued.value}
         title="The new key"
         undo
-        onDone={(id) => {
-          sessionStorage.removeItem(PENDING);
-          go(address(`/keys/${id}`));
-        }}
+        onDone={(id) => go(address(`/keys/${id}`))}
       />
     );
   }

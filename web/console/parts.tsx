@@ -5,7 +5,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { TokenryError } from "../client/errors.js";
 import type { Key } from "../client/operations.js";
-import { address, go } from "./place.js";
+import { address, go, hasMoved } from "./place.js";
 import { advice, ago, full } from "./words.js";
 
 /** A link within the console. */
@@ -20,12 +20,16 @@ export function Link({ to, children, ...more }: { to: string; children: Componen
 
 /** The heading of a screen. It takes the focus when the place changes, so that a screen reader says where it is. */
 export function Title({ children, text }: { children?: ComponentChildren; text: string }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (hasMoved) heading.current?.focus();
+  }, []);
   useEffect(() => {
     document.title = `${text} · Tokenry`;
   }, [text]);
   return (
     <header class="title">
-      <h1 tabIndex={-1}>{text}</h1>
+      <h1 ref={heading} tabIndex={-1}>{text}</h1>
       <div class="actions">{children}</div>
     </header>
   );

@@ -19,9 +19,22 @@ export const place = signal<Place>(read());
 /** Asked before the place changes: a text that says what would be lost, or null. */
 export const guard = signal<string | null>(null);
 
-addEventListener("popstate", () => {
+let here = location.href;
+
+/** Whether the console has changed its place since it was loaded: then a new heading takes the focus. */
+export let hasMoved = false;
+
+function arrive(): void {
   guard.value = null;
+  hasMoved = true;
+  here = location.href;
   place.value = read();
+}
+
+addEventListener("popstate", () => {
+  // The browser has moved already. Whoever stays is brought back.
+  if (guard.value !== null && !confirm(guard.value)) history.pushState(null, "", here);
+  else arrive();
 });
 addEventListener("beforeunload", (event) => {
   if (guard.value !== null) event.preventDefault();
@@ -41,15 +54,11 @@ export function address(path: string, query: Record<string, string | undefined> 
 /** Go to a place, unless leaving would lose something and the user stays. */
 export function go(url: string, options: { replace?: boolean } = {}): void {
   if (guard.value !== null && !confirm(guard.value)) return;
-  guard.value = null;
+  const before = place.value.path;
   if (options.replace) history.replaceState(null, "", url);
   else history.pushState(null, "", url);
-  const before = place.value.path;
-  place.value = read();
-  if (before !== place.value.path) {
-    scrollTo(0, 0);
-    document.querySelector<HTMLElement>("h1")?.focus();
-  }
+  arrive();
+  if (before !== place.value.path) scrollTo(0, 0);
 }
 
 /** Change filters in the query of this place. */

@@ -81,7 +81,7 @@ class Console:
             return 204, b"", [(b"set-cookie", cookie.encode()), (b"cache-control", b"no-store")]
         if method == "DELETE":
             signing_in.check_origin(headers)
-            return 204, b"", [*signing_in.signed_out(), (b"clear-site-data", b'"cache", "storage"')]
+            return 204, b"", signing_in.signed_out()
         if method != "GET":
             raise Failed(problem("method_not_allowed", headers=[("Allow", "DELETE, GET, POST")]))
         verdict, _ = await self._operator(scope)

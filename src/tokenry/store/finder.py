@@ -61,7 +61,7 @@ class Finder:
         if commits is not None:
             version = commits()
             if version == known.version:
-                row = known.complete(self._first(SECRET_ALONE, (kid,)))
+                row = known.complete(self._secret(kid))
                 if commits() == version:  # so all that was read is of one moment
                     return row
             else:
@@ -130,6 +130,20 @@ class Finder:
         self.place.note_index(self._commits)
         self.place.check()
 
+    def _secret(self, kid: str) -> Any:
+        """Return the row of a secret: at once where nothing has to be looked after, as nearly always."""
+        connection = self._connection
+        if connection is None or self._breaker.is_open or _now() >= self.place.look_at or not self.lock.acquire(False):
+            return self._first(SECRET_ALONE, (kid,))
+        try:
+            if connection is self._connection:
+                return connection.execute(SECRET_ALONE, (kid,)).fetchone()
+        except self._failure as error:
+            raise self._failed(error) from None
+        finally:
+            self.lock.release()
+        return self._first(SECRET_ALONE, (kid,))
+
     def _first(self, statement: str, parameters: tuple[str, ...]) -> Any:
         return self._ask(statement, parameters)[1]
 
@@ -150,11 +164,14 @@ class Finder:
                 return self._epoch, self._impatiently(statement, parameters, seconds)
             return self._epoch, self._connection.execute(statement, parameters).fetchone()
         except self._failure as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
-                self._breaker.open()
-            raise unavailable(error) from None
+            raise self._failed(error) from None
         finally:
             self.lock.release()
+
+    def _failed(self, error: Exception) -> StoreUnavailable:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
+            self._breaker.open()
+        return unavailable(error)
 
     def _impatiently(self, statement: str, parameters: tuple[str, ...], seconds: float) -> Any:
         self._connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

@@ -187,7 +187,8 @@ class Of(NamedTuple):
     default_limits: str
     shared_limits: str
     limits_version: int
-    record: msgspec.Raw
+    record: Any
+    """Bytes that are the same object each time: they are hashed once."""
 
 
 @remembering(length, bytes_max=2 * MIB, each_max=8 * KIB)
@@ -195,7 +196,7 @@ def owner_of(stored: str) -> Of:
     """Return what the array of an owner says."""
     *values, status, version = _decode(stored)
     of = dict(zip(OWNER_SHOWN.names, values, strict=True))
-    return Of(of["id"], "", status, of["default_limits"], of["shared_limits"], version, msgspec.Raw(stored.encode()))
+    return Of(of["id"], "", status, of["default_limits"], of["shared_limits"], version, stored.encode())
 
 
 @remembering(length, bytes_max=MIB, each_max=8 * KIB)
@@ -203,7 +204,7 @@ def tenant_of(stored: str) -> Of:
     """Return what the array of a tenant says."""
     *values, slug, status, version = _decode(stored)
     of = dict(zip(TENANT_SHOWN.names, values, strict=True))
-    return Of(of["id"], slug, status, of["default_limits"], of["shared_limits"], version, msgspec.Raw(stored.encode()))
+    return Of(of["id"], slug, status, of["default_limits"], of["shared_limits"], version, stored.encode())
 
 
 def read(found: Sequence[Any] | None, seals: Seals) -> Row | None:
@@ -264,7 +265,7 @@ def row_of(
         owner.status,
         tenant.slug,
         tenant.status,
-        msgspec.Raw(bytes(key.shown)[:-1] + b"," + used.encode()[1:]),
+        bytes(key.shown)[:-1] + b"," + used.encode()[1:],
         owner.record,
         tenant.record,
         owner.shared_limits,

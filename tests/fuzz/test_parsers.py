@@ -5,10 +5,10 @@ import random
 import pytest
 
 from tests.chaos.counts import LONG, times
-from tests.fuzz import credentials, exports, questions
+from tests.fuzz import credentials, exports, mail, questions
 from tests.fuzz.fuzzer import CORPUS, Found, Target, as_line, fuzz, outcome, seeds, shortened
 
-TARGETS = {**credentials.TARGETS, **exports.TARGETS, **questions.TARGETS}
+TARGETS = {**credentials.TARGETS, **exports.TARGETS, **mail.TARGETS, **questions.TARGETS}
 # Short counts try the same inputs every time, so that a change is judged by what it changed.
 SEED = random.SystemRandom().randrange(1 << 32) if LONG else 1
 

@@ -1,4 +1,4 @@
-"""`tokenry worker`: sends webhooks, in a process of its own."""
+"""`tokenry worker`: sends webhooks and mail, in a process of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def worker(call: Call) -> None:
-    """Send webhooks until SIGTERM or Ctrl-C. Any number of workers may run; the server is one by default."""
+    """Send webhooks and mail until SIGTERM or Ctrl-C. Any number of workers may run; the server is one by default."""
     installation = call.installation()
     ended = threading.Event()
 
@@ -29,6 +29,6 @@ def worker(call: Call) -> None:
     with installation.open(worker=True):
         if call.out.json:
             call.out.document({"worker": "started"})
-        call.out.say("webhooks are sent from here; Ctrl-C ends it")
+        call.out.say("webhooks and mail are sent from here; Ctrl-C ends it")
         while not ended.wait(3600):
             pass

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextvars import Context
 from typing import Any, Final
 
 from tokenry.edge import commits_by_others, is_alone
@@ -17,6 +19,8 @@ from tokenry.tokenry import Tokenry
 from tokenry.types import Event, TokenryError
 
 from ..threads import in_thread
+
+_log = logging.getLogger("tokenry.api")
 
 PER_KEY_MAX: Final = 16
 PER_TENANT_MAX: Final = 64
@@ -103,7 +107,8 @@ class Arrivals:
         if self._is_over:
             waiter.end()
         elif self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(asyncio.get_running_loop()))
+            # Without the context of this request, which may end long before.
+            self._task = asyncio.create_task(self._run(asyncio.get_running_loop()), context=Context())
         try:
             yield waiter
         finally:
@@ -128,7 +133,10 @@ class Arrivals:
                         await hint.wait()
                 hint.clear()
                 told, self._told = self._told, set()
-                told |= await others.moved(set(self._places))
+                try:
+                    told |= await others.moved(set(self._places))
+                except Exception as error:
+                    _log.warning("events of other processes cannot be looked for right now: %s", error)
                 for waiter in list(self._waiters):
                     if not told.isdisjoint(waiter.tenants):
                         waiter.wake()

@@ -44,7 +44,8 @@ VALUES: dict[str, dict[str, Any]] = {
 
 
 def stored(*kinds: tuple[str, Stored[Any]]) -> bytes:
-    return json.dumps([VALUES[name][column] for name, kind in kinds for column in kind.columns]).encode()
+    # A field that was added later is null here, and none of the tests is about it.
+    return json.dumps([VALUES[name].get(column) for name, kind in kinds for column in kind.columns]).encode()
 
 
 KEY_RECORD = stored(("key", KEY_SHOWN), ("secret", SECRET))

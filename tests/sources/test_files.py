@@ -183,6 +183,15 @@ def test_a_record_whose_fields_have_other_types_is_refused_alone(
     check(tk, Made({"A" * 30: "user_1"}))
 
 
+def test_a_live_key_is_not_refused_for_what_is_only_shown(tk: Tokenry, path: Path) -> None:
+    long = {**AWS["items"][0], "name": "a\n\0 b" * 100, "description": "\x1b[31m" + "d" * 5000}
+    assert imported(tk, "aws-api-gateway", path, {"items": [long]}) == {}
+    assert tk.verify("A" * 30).key.name.startswith("a ba b")
+    key = {"key": "kong-key-eeeeeeee", "tags": ["no tag", "web", *map(str, range(40))]}
+    assert imported(tk, "kong", path, {"consumers": [{"username": "ada", "keyauth_credentials": [key]}]}) == {}
+    assert len(tk.verify("kong-key-eeeeeeee").key.tags) == 20
+
+
 def test_a_file_that_is_missing_or_too_large_is_refused(tk: Tokenry, path: Path) -> None:
     with pytest.raises(ConfigError, match="FileNotFoundError"):
         list(rows("kong", path))

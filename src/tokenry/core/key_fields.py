@@ -27,13 +27,13 @@ class Field(NamedTuple):
     later: bool = False
 
 
-_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}", re.ASCII)
+TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}", re.ASCII)
 
 
 def _tags(field: str, value: object, errors: list[FieldError]) -> tuple[str, ...]:
     """Return up to 20 short labels, each once."""
     rule = "is not a tag: use 1 to 32 of [A-Za-z0-9_.:-], the first a letter or a digit"
-    return fields.labels(field, value, errors, _TAG, most=20, code="bad_tag", rule=rule)
+    return fields.labels(field, value, errors, TAG, most=20, code="bad_tag", rule=rule)
 
 
 def _flag(field: str, value: object, errors: list[FieldError]) -> bool:

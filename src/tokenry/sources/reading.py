@@ -14,6 +14,8 @@ from sqlalchemy import Select, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from tokenry.core.errors import ConfigError, FieldError, shown
+from tokenry.core.fields import NAME_MAX, TEXT_MAX
+from tokenry.core.key_fields import TAG
 from tokenry.imports import ImportResult, ImportRow
 
 FILE_MAX: Final = 256 * 1024 * 1024
@@ -123,8 +125,24 @@ def each(
 
 
 def _checked(row: ImportRow | ImportResult) -> ImportRow | ImportResult:
-    """Return a row whose fields have the types that they should; raise for any other."""
-    return row if isinstance(row, ImportResult) else _decode(msgspec.json.encode(row))
+    """Return a row whose fields have the types that they should; raise for any other.
+
+    What is only shown is made to fit: a live key is not refused for its name.
+    """
+    if isinstance(row, ImportResult):
+        return row
+    row = _decode(msgspec.json.encode(row))
+    return msgspec.structs.replace(
+        row,
+        name=_fitting(row.name, NAME_MAX),
+        description=_fitting(row.description, TEXT_MAX),
+        owner_name=_fitting(row.owner_name, NAME_MAX),
+        tags=tuple(filter(TAG.fullmatch, row.tags))[:20],
+    )
+
+
+def _fitting(text: str, most: int) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:most].strip()
 
 
 def refused(id: object, field: str, code: str, message: str) -> ImportResult:

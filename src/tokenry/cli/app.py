@@ -19,6 +19,7 @@ from . import (
     credits,
     db,
     doctor,
+    exporting,
     first_steps,
     init,
     inspecting,
@@ -115,6 +116,7 @@ scan.register(app)
 usage.register(app)
 app.add_typer(leaks.group, name="leaks")
 moving.register(app)
+exporting.register(app)
 app.add_typer(secrets.group, name="secrets")
 app.add_typer(db.group, name="db")
 app.add_typer(audit.group, name="audit")

@@ -1,10 +1,10 @@
-"""What the use cases ask of a store about imported keys."""
+"""What the use cases ask of a store about imported keys, and to move everything elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from .foreign import ForeignRow, Form
 from .model import Tenant
@@ -18,3 +18,10 @@ class ForeignRows(Protocol):
     def upgraded(self, row: ForeignRow, kid: str, generation: str, now: datetime) -> bool: ...
     def forms(self) -> Sequence[Form]: ...
     def add_forms(self, forms: Iterable[Form], now: datetime) -> None: ...
+
+
+class DumpRows(Protocol):
+    def revision(self) -> str: ...
+    def all(self) -> Iterator[tuple[str, dict[str, Any]]]: ...
+    def is_empty(self) -> bool: ...
+    def restore(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int: ...

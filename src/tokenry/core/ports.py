@@ -15,7 +15,7 @@ import msgspec
 
 from .counters import Share, Want
 from .credits import Account, Balance, Hold, OpenHold
-from .foreign_ports import ForeignRows
+from .foreign_ports import DumpRows, ForeignRows
 from .grant import Row
 from .key_filter import KeyFilter
 from .mail_ports import MailRows
@@ -357,6 +357,8 @@ class Rows(Protocol):
     def foreign(self) -> ForeignRows: ...
     @property
     def upkeep(self) -> UpkeepRows: ...
+    @property
+    def dump(self) -> DumpRows: ...
     @property
     def canaries(self) -> CanaryRows: ...
     def turn(self, kids: tuple[str, ...] | None) -> Turn: ...

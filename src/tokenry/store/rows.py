@@ -17,6 +17,7 @@ from tokenry.core.turns import Turn
 from .audit import AuditRows
 from .credits import CreditRows
 from .documents import Documents
+from .dump import DumpRows
 from .events import EventRows
 from .fence import read_turns, write_turn
 from .fixed import Fixed
@@ -195,6 +196,10 @@ class SqlRows:
     @cached_property
     def upkeep(self) -> UpkeepRows:
         return UpkeepRows(self.connection, self.keys)
+
+    @property
+    def dump(self) -> DumpRows:
+        return DumpRows(self.core)
 
     @cached_property
     def canaries(self) -> CanaryRows:

@@ -1,0 +1,86 @@
+"""`tokenry export` and `tokenry restore`: a whole installation moves into another database."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .call import Call, command
+from .credentials import new_secret_file, usage
+from .init import opened
+from .output import counted
+
+PassphraseFile = Annotated[
+    Path | None, typer.Option("--passphrase-file", metavar="FILE", help="A file with the passphrase of the export.")
+]
+
+
+def export(
+    call: Call,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The new file that is written.")] = None,
+    passphrase_file: PassphraseFile = None,
+    recipient: Annotated[
+        str | None, typer.Option("--recipient", metavar="KEY", help="Encrypt for the holder of an identity: tkrcpt_….")
+    ] = None,
+    new_identity: Annotated[
+        Path | None, typer.Option("--new-identity", metavar="FILE", help="Only make an identity; print its recipient.")
+    ] = None,
+) -> None:
+    """Write everything that this installation holds into an encrypted file, which `tokenry restore` reads elsewhere.
+
+    Its keyring is not in it: the other installation needs the same one.
+    """
+    from tokenry import exports
+
+    if new_identity is not None:
+        identity, recipient = exports.new_identity()
+        with new_secret_file(new_identity) as keep:
+            keep(identity)
+        call.out.document({"recipient": recipient}) if call.out.json else call.out.text(recipient)
+        return
+    if file is None or (passphrase_file is None) == (recipient is None):
+        usage(call.out, "name the file, and encrypt it: pass either --passphrase-file or --recipient")
+    assert file is not None
+    with call.installation().open() as tk, open(file, "xb", opener=_private) as stream:
+        count = exports.write(tk, stream, passphrase=_text_of(passphrase_file), recipient=recipient)
+    call.out.say(f"{counted(count, 'row')} exported; whoever restores them needs the keyring of this installation, too")
+    if call.out.json:
+        call.out.document({"file": str(file), "row_count": count})
+
+
+def restore(
+    call: Call,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of `tokenry export`.")],
+    passphrase_file: PassphraseFile = None,
+    identity_file: Annotated[
+        Path | None, typer.Option("--identity-file", metavar="FILE", help="The identity that the export is for.")
+    ] = None,
+) -> None:
+    """Put an export into a new database, or in the place of an installation without owners and keys.
+
+    It has to be opened with the keyring of the installation that was exported.
+    """
+    from tokenry import exports
+
+    with opened(call.installation()) as tk, file.open("rb") as stream:
+        count = exports.restore(tk, stream, passphrase=_text_of(passphrase_file), identity=_text_of(identity_file))
+    call.out.say(f"{counted(count, 'row')} restored")
+    if call.out.json:
+        call.out.document({"row_count": count})
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands into the command line."""
+    command(app, "export")(export)
+    command(app, "restore")(restore)
+
+
+def _text_of(file: Path | None) -> str | None:
+    return None if file is None else file.read_text(encoding="utf-8").strip()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,76 @@
+"""Moving a whole installation into another database: every row as it is, so that all keys verify there."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, Final
+
+import msgspec
+
+from tokenry.core.errors import ConfigError
+
+from . import sealed_stream
+from .context import Context
+
+_BYTES: Final = "base64:"
+_TEXT: Final = "text:"
+
+
+def export(context: Context, stream: IO[bytes], *, passphrase: str | None, recipient: str | None) -> int:
+    """Write everything that an installation holds; return the number of rows."""
+    count = 0
+
+    def lines(rows: Any) -> Iterator[bytes]:
+        nonlocal count
+        known = [id for id, canary in rows.canaries.list().items() if canary != "dropped"]
+        yield msgspec.json.encode({"export": 1, "revision": rows.dump.revision(), "generations": known})
+        for table, row in rows.dump.all():
+            count += 1
+            yield msgspec.json.encode([table, {name: _told(value) for name, value in row.items()}])
+
+    with context.store.read() as rows:
+        sealed_stream.write(lines(rows), stream, context.entropy, passphrase=passphrase, recipient=recipient)
+    return count
+
+
+def restore(context: Context, stream: IO[bytes], *, passphrase: str | None, identity: str | None) -> int:
+    """Put an export in the place of an empty installation, in one transaction; return the number of rows."""
+    lines = sealed_stream.read(stream, passphrase=passphrase, identity=identity)
+    head = msgspec.json.decode(next(lines))
+    missing = [id for id in head["generations"] if context.keyring().get(id) is None]
+    if missing:
+        raise ConfigError(
+            f"the keyring here lacks generation {', '.join(missing)}, without which no key of the export verifies: "
+            "open this installation with the keyring of the other one, then import again"
+        )
+    with context.store.change() as rows:
+        if not rows.dump.is_empty():
+            raise ConfigError("an export goes into an installation without owners and keys: make a new one for it")
+        here = rows.dump.revision()
+        if head["revision"] != here:
+            raise ConfigError(
+                f"the export has the schema {head['revision']}, this database has {here}: bring both installations to "
+                "the same version of Tokenry first"
+            )
+        count = rows.dump.restore(_read(lines))
+        rows.turn(None)
+    return count
+
+
+def _read(lines: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line in lines:
+        table, row = msgspec.json.decode(line)
+        yield table, {name: _meant(value) for name, value in row.items()}
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, (bytes, memoryview)):
+        return _BYTES + base64.b64encode(bytes(value)).decode()
+    return _TEXT + value if isinstance(value, str) and value.startswith((_BYTES, _TEXT)) else value
+
+
+def _meant(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith((_BYTES, _TEXT)):
+        return value
+    return base64.b64decode(value.removeprefix(_BYTES)) if value.startswith(_BYTES) else value.removeprefix(_TEXT)

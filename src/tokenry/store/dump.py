@@ -1,0 +1,73 @@
+"""All rows of an installation, for moving it into another database as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, delete, func, insert, select, text, tuple_
+
+from .columns import PREFIX, metadata
+from .tables import VERSION_TABLE, event, fence, key, node, owner, turn
+
+_OF_PROCESSES: Final = {fence.name, turn.name, node.name, VERSION_TABLE}
+"""What says which processes remember what: it means nothing elsewhere."""
+_BATCH: Final = 1000
+_BEHIND: Final[dict[str, dict[str, Any]]] = {
+    "event": {"txid": 0},
+    "endpoint": {"cursor_txid": 0, "lease_until": 0, "lease_holder": ""},
+}
+"""Numbers of transactions and leases, which belong to the database that they were made in."""
+
+
+def _tables() -> dict[str, Table]:
+    return {t.name.removeprefix(PREFIX): t for t in metadata.sorted_tables if t.name not in _OF_PROCESSES}
+
+
+class DumpRows:
+    """The rows of all tables within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def revision(self) -> str:
+        """Return the version of the schema."""
+        found = self._connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 - our own name
+        return str(found.scalar_one())
+
+    def all(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield every row with the name of its table, those that others refer to first."""
+        for name, table in _tables().items():
+            place = list(table.primary_key.columns)
+            query = select(table).order_by(*place).limit(_BATCH)
+            rows = self._connection.execute(query).all()
+            while rows:
+                for row in rows:
+                    yield name, dict(row._mapping)
+                last = [rows[-1]._mapping[column.key] for column in place]
+                rows = self._connection.execute(query.where(tuple_(*place) > tuple_(*last))).all()
+
+    def is_empty(self) -> bool:
+        """Tell whether there are neither owners nor keys."""
+        return all(self._connection.execute(select(table).limit(1)).first() is None for table in (owner, key))
+
+    def restore(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
+        """Put rows in the place of everything that is there; return how many."""
+        tables = _tables()
+        for table in reversed(list(tables.values())):
+            self._connection.execute(delete(table))
+        count, name, waiting = 0, "", list[Mapping[str, Any]]()
+        for of, row in rows:
+            if waiting and (of != name or len(waiting) == _BATCH):
+                self._connection.execute(insert(tables[name]), waiting)
+                waiting = []
+            name = of
+            waiting.append({**row, **_BEHIND.get(of, {})})
+            count += 1
+        if waiting:
+            self._connection.execute(insert(tables[name]), waiting)
+        if self._connection.dialect.name == "postgresql":
+            last = select(func.coalesce(func.max(event.c.sequence), 0) + 1).scalar_subquery()
+            serial = func.pg_get_serial_sequence(event.name, "sequence")
+            self._connection.execute(select(func.setval(serial, last, False)))
+        return count

@@ -1,0 +1,26 @@
+"""`tokenry export` and `tokenry restore`: an installation moves with its keyring."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Shell
+
+
+def test_an_installation_moves_with_its_keyring(run: Shell) -> None:
+    secret = run("keys", "issue", "--owner", "user-42", "--name", "moving").out.strip()
+    recipient = run("export", "--new-identity", "me.identity").out.strip()
+    run("export", "all.tokenry", "--recipient", recipient)
+    assert (run.directory / "all.tokenry").stat().st_mode & 0o077 == 0
+    keyring = next(run.directory.rglob("*keyring"))
+    there = ("--database", f"sqlite:///{run.directory}/other.db", "--keyring", str(keyring))
+    run("restore", "all.tokenry", *there, code=1)
+    assert run("restore", "all.tokenry", "--identity-file", "me.identity", "--json", *there).json["row_count"] > 5
+    run("verify", *there, stdin=secret)
+    run("restore", "all.tokenry", "--identity-file", "me.identity", *there, code=1)
+
+
+def test_a_file_is_never_written_over_and_never_in_the_clear(run: Shell) -> None:
+    (run.directory / "pass").write_text("correct horse battery staple\n")
+    assert run("export", "all.tokenry", "--passphrase-file", "pass", "--json").json["row_count"] > 1
+    run("export", "all.tokenry", "--passphrase-file", "pass", code=1)
+    run("export", "more.tokenry", code=2)
+    run("export", "more.tokenry", "--passphrase-file", "pass", "--recipient", "x", code=2)

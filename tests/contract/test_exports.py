@@ -1,0 +1,108 @@
+"""A whole installation moves into another database, and every key of it verifies there."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Issue
+from tests.contract.places import KEYRING, QUIET, Installation
+from tests.contract.test_imports import key_of, row_of, slow_row
+from tokenry import ConfigError, Tokenry, exports
+from tokenry.config import fresh_keyring
+from tokenry.testing import FakeClock
+
+PASS = "correct horse battery"
+
+pytestmark = pytest.mark.lasting
+
+
+def sync(tk: Any) -> Tokenry:
+    """Return the synchronous instance behind either face."""
+    return getattr(getattr(tk, "thing", tk), "_sync", tk)
+
+
+def exported(tk: Any, **how: Any) -> bytes:
+    stream = io.BytesIO()
+    exports.write(sync(tk), stream, **how)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def empty(tmp_path: Path, clock: FakeClock) -> Any:
+    with Tokenry(f"sqlite:///{tmp_path}/other.db", keyring=KEYRING, settings=QUIET, clock=clock) as tk:
+        yield tk
+
+
+@pytest.fixture
+def full(tk: Any, issue: Issue, installation: Installation) -> Any:
+    if "engine" in installation.place and installation.face == "async":
+        pytest.skip("an AsyncEngine belongs to its loop: exports are made with the synchronous face")
+    return tk
+
+
+def test_everything_verifies_after_the_move(full: Any, issue: Issue, empty: Tokenry) -> None:
+    ours = issue(
+        scopes=["read:a"], limits=[{"name": "hourly", "limit": 5, "window_seconds": 3600}], metadata={"a": "base64:x"}
+    )
+    revoked = issue()
+    full.keys.revoke(revoked.key.id)
+    full.imports.run([row_of(1), row_of(2), slow_row(3)])
+    assert full.verify(key_of(1))
+    tokens = full.sessions.start("ada")
+    full.flush()
+    before, events = full.keys.list().items, [event.id for event in full.events.list(limit=100)]
+    assert exports.restore(empty, io.BytesIO(exported(full, passphrase=PASS)), passphrase=PASS) > 20
+    assert empty.keys.list().items == before
+    assert empty.verify(str(ours.secret), scopes="read:a").key.metadata == {"a": "base64:x"}
+    assert empty.verify(str(revoked.secret)).code == "revoked"
+    assert [bool(empty.verify(key_of(n))) for n in (1, 2, 3)] == [True] * 3
+    assert empty.verify(str(tokens.access))
+    assert empty.sessions.refresh(str(tokens.refresh))
+    assert empty.audit.check()
+    assert empty.keys.issue("ada", name="later")
+    there = [event.id for event in empty.events.list(limit=100)]
+    assert there[: len(events)] == events
+    assert len(there) > len(events)
+
+
+def test_a_recipient_opens_it_and_nobody_else(full: Any, empty: Tokenry) -> None:
+    identity, recipient = exports.new_identity()
+    other, _ = exports.new_identity()
+    made = exported(full, recipient=recipient)
+    for wrong in ({"identity": other}, {"passphrase": PASS}, {}):
+        with pytest.raises(ConfigError):
+            exports.restore(empty, io.BytesIO(made), **wrong)
+    assert exports.restore(empty, io.BytesIO(made), identity=identity)
+
+
+def test_an_export_that_was_cut_or_changed_changes_nothing(full: Any, issue: Issue, empty: Tokenry) -> None:
+    issue()
+    made = exported(full, passphrase=PASS)
+    for broken in (made[:-1], made[: len(made) // 2], made + b"", made[:-20] + b"x" + made[-19:], b"x" + made):
+        if broken != made:
+            with pytest.raises(ConfigError):
+                exports.restore(empty, io.BytesIO(broken), passphrase=PASS)
+    assert empty.keys.list().items == ()
+    assert b"ada" not in made
+
+
+def test_it_goes_into_an_empty_installation_with_the_same_keyring_alone(
+    full: Any, issue: Issue, tmp_path: Path
+) -> None:
+    issue()
+    made = exported(full, passphrase=PASS)
+    with pytest.raises(ConfigError, match="without owners"):
+        exports.restore(sync(full), io.BytesIO(made), passphrase=PASS)
+    stranger = Tokenry(f"sqlite:///{tmp_path}/foreign.db", keyring=fresh_keyring(), settings=QUIET)
+    with stranger, pytest.raises(ConfigError, match="keyring"):
+        exports.restore(stranger, io.BytesIO(made), passphrase=PASS)
+
+
+def test_it_is_never_written_in_the_clear(full: Any) -> None:
+    for how in ({}, {"passphrase": "short"}, {"recipient": "nobody"}, {"passphrase": PASS, "recipient": "x"}):
+        with pytest.raises(ConfigError):
+            exported(full, **how)

@@ -8,7 +8,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from tokenry.core.errors import ConfigError
+from tokenry.core.errors import ConfigError, shown
 
 from . import sealed_stream
 from .context import Context
@@ -47,10 +47,10 @@ def restore(context: Context, stream: IO[bytes], *, passphrase: str | None, iden
     with context.store.change() as rows:
         if not rows.dump.is_empty():
             raise ConfigError("an export goes into an installation without owners and keys: make a new one for it")
-        here = rows.dump.revision()
-        if head["revision"] != here:
+        here, there = rows.dump.revision(), head["revision"]
+        if there != here:
             raise ConfigError(
-                f"the export has the schema {head['revision']}, this database has {here}: bring both installations to "
+                f"the export has the schema {shown(there)}, this database has {here}: bring both installations to "
                 "the same version of Tokenry first"
             )
         count = rows.dump.restore(_read(lines))

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, Final
 
-from tokenry.core.errors import ConfigError
+from tokenry.core.errors import ConfigError, shown
 
 MAGIC: Final = b"tokenry-export 1\n"
 RECIPIENT: Final = "tkrcpt_"
@@ -94,8 +94,9 @@ def _opened(head: bytes, passphrase: str | None, identity: str | None) -> bytes:
                 raise ConfigError("this export is encrypted for a passphrase: give that")
             return _of_passphrase(passphrase, _unb64(header["salt"]))
         if header["kdf"] == "x25519":
+            recipient = header["recipient"]
             if identity is None:
-                raise ConfigError(f"this export is encrypted for {header['recipient']}: give the identity of that")
+                raise ConfigError(f"this export is encrypted for {shown(recipient)}: give the identity of that")
             private = _private(_raw(identity, IDENTITY))
             ephemeral, mine = _unb64(header["ephemeral"]), private.public_key().public_bytes_raw()
             return _agreed(private, ephemeral, ephemeral, mine)

@@ -80,6 +80,7 @@ export const issueKey = call<api.KeysIssueAsked, api.IssuedDocument>("POST /v1/k
 export const updateKey = call<api.KeysUpdateAsked, api.Key>("PATCH /v1/keys/{id}?tenant");
 export const rotateKey = call<api.KeysRotateAsked, api.IssuedDocument>("POST /v1/keys/{id}/rotate?tenant");
 export const revokeKey = call<api.KeysRevokeAsked, api.Key>("POST /v1/keys/{id}/revoke?tenant");
+export const revokeKeys = call<api.KeysRevokeWhereAsked, api.RevokedDocument>("POST /v1/keys/bulk-revoke?tenant");
 export const disableKey = call<api.KeysDisableAsked, api.Key>("POST /v1/keys/{id}/disable?tenant");
 export const enableKey = call<api.KeysEnableAsked, api.Key>("POST /v1/keys/{id}/enable?tenant");
 export const keyLimits = call<api.KeysLimitsAsked, api.ListOfLimitState>("GET /v1/keys/{id}/limits?tenant");

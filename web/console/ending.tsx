@@ -1,10 +1,11 @@
-// Screen 5: rotating a key, and revoking it.
+// Screen 5: rotating a key, and revoking one or many.
 
 import { useSignal } from "@preact/signals";
-import type { IssuedDocument, Key, UsageHour } from "../client/operations.js";
-import { revokeKey, rotateKey } from "./api.js";
-import { Dialog, Field, Problem, Time } from "./parts.js";
-import { COUNT } from "./words.js";
+import { useEffect } from "preact/hooks";
+import type { IssuedDocument, Key, KeysRevokeWhereAsked, RevokedDocument, UsageHour } from "../client/operations.js";
+import { revokeKey, revokeKeys, rotateKey } from "./api.js";
+import { Dialog, Field, Loading, Problem, Time } from "./parts.js";
+import { COUNT, counted } from "./words.js";
 
 const GRACES = { "1 hour": 3600, "1 day": 86_400, "7 days": 604_800, "no time at all": 0 } as const;
 
@@ -65,6 +66,49 @@ export function Revoke({ of, hours, onEnd, onDone }: { of: Key; hours: readonly 
         <Problem error={error.value} />
         <button class="danger">Revoke for good</button>
       </form>
+    </Dialog>
+  );
+}
+
+const SHOWN = 8;
+
+/** Revokes every key that the filters of the list mean, after a dry run that says which ones those are. */
+export function RevokeMany({ filters, onEnd, onDone }: { filters: KeysRevokeWhereAsked; onEnd: () => void; onDone: (count: number) => void }) {
+  const trial = useSignal<RevokedDocument | null>(null);
+  const error = useSignal<unknown>(null);
+  const reason = useSignal("");
+  useEffect(() => {
+    revokeKeys({ ...filters, dry_run: true }).then((found) => (trial.value = found), (problem) => (error.value = problem));
+  }, []);
+  const revoke = async (event: SubmitEvent) => {
+    event.preventDefault();
+    try {
+      onDone((await revokeKeys({ ...filters, dry_run: false, reason: reason.value })).revoked_count);
+    } catch (problem) {
+      error.value = problem;
+    }
+  };
+  const found = trial.value;
+  const keys = found?.items.filter((one) => one.error === null).map((one) => one.key) ?? [];
+  const count = found?.revoked_count ?? 0;
+  const owners = new Set(keys.map((key) => key.owner)).size;
+  return (
+    <Dialog title="Revoke these keys" onEnd={onEnd}>
+      <Problem error={error.value} />
+      {!found ? !error.value && <Loading /> : count === 0 ? <p>None of these keys can be revoked: they have ended already.</p> : (
+        <form onSubmit={revoke}>
+          <p><b>{counted(count, "key")}</b> of {counted(owners, "owner")} would be revoked:</p>
+          <ul class="impact">
+            {keys.slice(0, SHOWN).map((key) => <li key={key.id}><b><bdi>{key.name}</bdi></b> of <bdi>{key.owner}</bdi>, last used <Time at={key.last_used_at} /></li>)}
+            {count > SHOWN && <li>and {COUNT.format(count - SHOWN)} more</li>}
+          </ul>
+          {found.refused_count > 0 && <p>{COUNT.format(found.refused_count)} more would be refused: you may not revoke them.</p>}
+          <Field label="Reason" hint="The audit log and the pages of the keys show it.">
+            <input value={reason.value} maxLength={200} onInput={(event) => (reason.value = event.currentTarget.value)} />
+          </Field>
+          <button class="danger">Revoke {counted(count, "key")} for good</button>
+        </form>
+      )}
     </Dialog>
   );
 }

@@ -5,26 +5,29 @@ import { useEffect, useRef } from "preact/hooks";
 import { parseKey } from "../client/key.js";
 import type { Key, KeysListAsked } from "../client/operations.js";
 import { findKey, listKeys, may } from "./api.js";
+import { RevokeMany } from "./ending.js";
 import { Code, Link, Loading, Problem, Status, Time, Title, toast } from "./parts.js";
 import { address, filter, go, place } from "./place.js";
-import { full, sentence, shortKid } from "./words.js";
+import { counted, full, sentence, shortKid } from "./words.js";
 
 const PAGE = 50;
+const FILTERS = ["text", "owner", "status", "scope"];
 const STATUSES = ["active", "disabled", "expired", "revoked"] as const;
 
 export function Keys() {
   const keys = useSignal<Key[] | null>(null);
   const cursor = useSignal<string | null>(null);
   const error = useSignal<unknown>(null);
+  const revoking = useSignal(false);
   const query = place.value.query.toString();
 
+  const filters: Record<string, string> = {};
+  for (const name of FILTERS) {
+    const value = place.value.query.get(name);
+    if (value) filters[name] = value;
+  }
   const load = async (more: boolean) => {
-    const asked: Record<string, string | number> = { limit: PAGE };
-    for (const name of ["text", "owner", "status", "scope"]) {
-      const value = place.value.query.get(name);
-      if (value) asked[name] = value;
-    }
-    if (more && cursor.value) asked.cursor = cursor.value;
+    const asked = { ...filters, limit: PAGE, ...(more && cursor.value ? { cursor: cursor.value } : {}) };
     try {
       const page = await listKeys(asked as KeysListAsked);
       if (place.value.query.toString() !== query) return;
@@ -39,7 +42,7 @@ export function Keys() {
     load(false);
   }, [query]);
 
-  const isFiltered = ["text", "owner", "status", "scope"].some((name) => place.value.query.has(name));
+  const isFiltered = Object.keys(filters).length > 0;
   return (
     <>
       <Title text="Keys">{may("keys:write") && <Link to={address("/issue")} class="button primary">New key</Link>}</Title>
@@ -52,7 +55,23 @@ export function Keys() {
       ) : (
         <Table keys={keys.value} />
       )}
-      {cursor.value && <button type="button" class="more" onClick={() => load(true)}>Show more</button>}
+      <p class="actions more">
+        {cursor.value && <button type="button" onClick={() => load(true)}>Show more</button>}
+        {isFiltered && Boolean(keys.value?.length) && may("keys:write") && (
+          <button type="button" class="danger" onClick={() => (revoking.value = true)}>Revoke all of these…</button>
+        )}
+      </p>
+      {revoking.value && (
+        <RevokeMany
+          filters={filters}
+          onEnd={() => (revoking.value = false)}
+          onDone={(count) => {
+            revoking.value = false;
+            toast(`${counted(count, "key")} revoked. Since then no verification answers valid.`);
+            load(false);
+          }}
+        />
+      )}
     </>
   );
 }

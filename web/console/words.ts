@@ -53,10 +53,7 @@ export function advice(key: Key, now = Date.now()): Advice {
   return { tone: "good", text: "Active" };
 }
 
-function days(milliseconds: number): string {
-  const count = Math.floor(milliseconds / DAY);
-  return `${count} day${count === 1 ? "" : "s"}`;
-}
+const days = (milliseconds: number): string => counted(Math.floor(milliseconds / DAY), "day");
 
 /** Return what may be shown of a secret. */
 export const shortKid = (secret: SecretInfo | undefined): string => (secret ? `${secret.kid.slice(0, 4)}…` : "");
@@ -118,3 +115,6 @@ export const FIXES: Readonly<Record<string, string>> = {
 };
 
 export const COUNT = new Intl.NumberFormat("en");
+
+/** Return a count with its noun: "1 key", "12 keys". */
+export const counted = (count: number, noun: string): string => `${COUNT.format(count)} ${noun}${count === 1 ? "" : "s"}`;

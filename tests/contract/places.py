@@ -196,6 +196,7 @@ def wipe_postgres(url: str) -> None:
     statements.append(f"INSERT INTO tokenry_keyring_canary VALUES ('{generation.id}', '{generation.canary}')")
     fresh = "name = initcap(slug), status = 'active', key_prefix = 'tk', never_allowed = true"
     fresh += ", self_rotation_allowed = false, default_limits = '[]', shared_limits = '[]', time_zone = 'UTC'"
+    fresh += ", max_idle = NULL"
     lives = f"expires_in_default = {90 * DAY}, expires_in_max = {3650 * DAY}"
     statements.append(f"UPDATE tokenry_tenant SET {fresh}, {lives}")
     with psycopg.connect(url, autocommit=True) as connection:

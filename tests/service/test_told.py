@@ -87,6 +87,7 @@ def test_of_a_tenant(story: Story) -> None:
     is_made["default_limits"] = []
     is_made["shared_limits"] = []
     is_made["time_zone"], is_made["on_leak"], is_made["contact"] = "UTC", "revoke", None
+    is_made["max_idle_seconds"] = None
     assert story.told("system") == [("tenant.created", "acme", None, is_made | lives)]
     twice(tk.tenants.update, "acme", prefix="ab", never_allowed=True, expires_in_max=100 * DAY)
     was, now = {"prefix": "ac", "never_allowed": False}, {"prefix": "ab", "never_allowed": True}

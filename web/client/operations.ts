@@ -42,6 +42,7 @@ export interface TenantDocument {
   shared_limits: Limit[];
   time_zone: string;
   on_leak: "flag" | "revoke";
+  max_idle: string | null;
   contact: string | null;
 }
 
@@ -604,6 +605,8 @@ export interface VerdictTenant {
   time_zone?: string;
   /** What a leak report does to a key. */
   on_leak?: "revoke" | "flag";
+  /** Keys that are unused for so long are disabled. */
+  max_idle_seconds?: unknown;
   /** The mail address for notices. */
   contact?: unknown;
 }
@@ -633,6 +636,7 @@ export interface TenantsCreateAsked {
   time_zone?: string;
   /** What a leak report does to a key. */
   on_leak?: "revoke" | "flag";
+  max_idle_seconds?: number | null;
   contact?: string | null;
 }
 
@@ -660,6 +664,7 @@ export interface TenantsUpdateAsked {
   time_zone?: string;
   /** What a leak report does to a key. */
   on_leak?: "revoke" | "flag";
+  max_idle_seconds?: number | null;
   contact?: string | null;
 }
 

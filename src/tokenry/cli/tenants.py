@@ -12,7 +12,7 @@ from .credentials import usage
 from .documents import day, document, listed
 from .key_options import DefaultLimit, NoDefaultLimits, NoSharedLimits, SharedLimit, limits_of
 from .keys import Yes
-from .lengths import length, told
+from .lengths import lasting, length, told
 from .pages import Cursor, Everything, Limit, listing
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ OnLeak = Annotated[
     str | None,
     typer.Option("--on-leak", metavar="POLICY", help="What a leak report does to a key: revoke (default) or flag."),
 ]
+MaxIdle = Annotated[
+    Any,
+    typer.Option("--max-idle", parser=lasting, metavar="LENGTH", help="Disable keys unused for so long; or never."),
+]
 Contact = Annotated[
     str | None,
     typer.Option("--contact", metavar="ADDRESS", help="The mail address for notices; an empty one for none."),
@@ -66,11 +70,12 @@ def create(
     shared_limit: SharedLimit = None,
     time_zone: Zone = None,
     on_leak: OnLeak = None,
+    max_idle: MaxIdle = None,
     contact: Contact = None,
 ) -> None:
     """Create a tenant."""
     rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
-    given = _given(*rules, default_limit or None, shared_limit or None, time_zone, on_leak, contact)
+    given = _given(*rules, default_limit or None, shared_limit or None, time_zone, on_leak, max_idle, contact)
     with call.open() as tk:
         tenant = tk.tenants.create(slug, **given)
     call.out.say(f"tenant {tenant.slug!r} is {tenant.status}; its keys begin with {tenant.prefix}_")
@@ -99,7 +104,8 @@ def show(call: Call, slug: Slug) -> None:
     pairs.append(("shared limits", ", ".join(map(listed, tenant.shared_limits)) or "none"))
     pairs.append(("time zone", tenant.time_zone))
     pairs.append(("a leaked key is", {"revoke": "revoked", "flag": "flagged"}[tenant.on_leak]))
-    pairs.append(("contact", tenant.contact or "-"))
+    idle = "never" if tenant.max_idle is None else f"after {told(tenant.max_idle)}"
+    pairs += [("unused keys are disabled", idle), ("contact", tenant.contact or "-")]
     call.out.pairs([*pairs, ("created", day(tenant.created_at))])
 
 
@@ -119,13 +125,14 @@ def update(
     no_shared_limits: NoSharedLimits = False,
     time_zone: Zone = None,
     on_leak: OnLeak = None,
+    max_idle: MaxIdle = None,
     contact: Contact = None,
 ) -> None:
     """Change what is given. Keys that exist keep their prefix and their expiry."""
     rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
     default = limits_of(call, "default", default_limit, no_default_limits)
     shared = limits_of(call, "shared", shared_limit, no_shared_limits)
-    given = _given(*rules, default, shared, time_zone, on_leak, contact)
+    given = _given(*rules, default, shared, time_zone, on_leak, max_idle, contact)
     if not given:
         usage(call.out, "say what to change; `tokenry tenants update --help` lists what can be")
     with call.open() as tk:
@@ -184,9 +191,12 @@ def _given(*values: Any) -> dict[str, Any]:
         "shared_limits",
         "time_zone",
         "on_leak",
+        "max_idle",
         "contact",
     )
     given = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+    if "max_idle" in given:
+        given["max_idle"] = given["max_idle"].value
     return given | ({"contact": None} if given.get("contact") == "" else {})
 
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final, Literal, NamedTuple
+
+from . import fields
+from .errors import FieldError
 
 DAY: Final = 86_400_000_000
 MARGIN: Final = 3_600_000_000
 """How long after its end a key is disabled: a use is written later than it happened, and none may be overlooked."""
+
+
+def check(field: str, value: object, errors: list[FieldError]) -> timedelta | None:
+    """Return how long a key may be idle, None for any time."""
+    if value is None:
+        return None
+    return fields.length(field, value, errors, least=timedelta(days=1), most=timedelta(days=36_500))
 
 
 class IdleKey(NamedTuple):

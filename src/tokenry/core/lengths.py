@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+_MAYBE_NONE = ("max_idle",)
+"""Lengths that may be None."""
+
 
 def seconds(length: timedelta) -> int | float:
     """Return a length of time in seconds, whole ones as an integer."""
@@ -15,7 +18,7 @@ def seconds(length: timedelta) -> int | float:
 def written(name: str, value: Any) -> tuple[str, Any]:
     """Return a field as JSON, events and audit entries hold it; only a length of time changes."""
     if not isinstance(value, timedelta):
-        return name, value
+        return (f"{name}_seconds" if name in _MAYBE_NONE and value is None else name), value
     return (name if name.endswith("_seconds") else f"{name}_seconds"), seconds(value)
 
 

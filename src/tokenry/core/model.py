@@ -82,6 +82,7 @@ class Tenant:
     shared_limits: tuple[Limit, ...] = ()
     time_zone: str = "UTC"
     on_leak: Literal["revoke", "flag"] = "revoke"
+    max_idle: timedelta | None = None
     contact: str | None = None
 
 

@@ -72,6 +72,10 @@ def _length(stored: int) -> timedelta:
     return timedelta(microseconds=stored)
 
 
+def _length_or_none(stored: int | None) -> timedelta | None:
+    return None if stored is None else timedelta(microseconds=stored)
+
+
 decode: Final[Callable[[Any], Any]] = msgspec.json.Decoder().decode
 encode: Final = msgspec.json.Encoder().encode
 
@@ -80,6 +84,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "datetime": moment,
     "datetime | None": moment_or_none,
     "timedelta": _length,
+    "timedelta | None": _length_or_none,
     "tuple[str, ...]": texts,
     "tuple[str, ...] | None": _texts_or_none,
     "tuple[Limit, ...]": limits,

@@ -173,6 +173,7 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "last_used_before": Moment,
     "limit": Annotated[int, Meta(ge=1, le=100, description="How many items a page has at most.", examples=[50])],
     "limits": Annotated[list[LimitBody], Meta(max_length=8)],
+    "max_idle": Annotated[Seconds, Meta(description="In seconds; null for keys that may stay unused.")],
     "metadata": Annotated[Json, _told(examples=[{"team": "billing"}])],
     "name": Name,
     "never_allowed": Flag,
@@ -235,7 +236,7 @@ PATHS: Final[dict[str, tuple[str, str]]] = {
 """The description and an example of every part of a path."""
 
 LENGTHS: Final = frozenset(
-    ("expires_in", "expires_in_default", "expires_in_max", "expiring_within", "grace", "wait", "within")
+    ("expires_in", "expires_in_default", "expires_in_max", "expiring_within", "grace", "max_idle", "wait", "within")
 )
 """The arguments that are lengths of time: on the wire each is a number, and its name ends in `_seconds`."""
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Generic
 
-from tokenry.core import credits, fields, limits
+from tokenry.core import credits, fields, idle, limits
 from tokenry.core.errors import Conflict, FieldError, NotFound, shown
 from tokenry.core.key_fields import pick
 from tokenry.core.leaks import ON_LEAK
@@ -27,7 +27,7 @@ _LIFE_MAX = timedelta(days=36_500)
 _FIXED = ("default", SYSTEM)
 _GIVEN = (
     *("name", "prefix", "expires_in_default", "expires_in_max", "never_allowed", "self_rotation_allowed"),
-    *("default_limits", "shared_limits", "time_zone", "on_leak", "contact"),
+    *("default_limits", "shared_limits", "time_zone", "on_leak", "max_idle", "contact"),
 )
 
 
@@ -55,6 +55,7 @@ class Tenants(Generic[B]):
         shared_limits: Sequence[Limit | Mapping[str, object]] = (),
         time_zone: str = "UTC",
         on_leak: str = "revoke",
+        max_idle: timedelta | None = None,
         contact: str | None = None,
         by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
@@ -65,7 +66,8 @@ class Tenants(Generic[B]):
         limits of each key that has none of its own and whose owner has no `default_limits`: each key is counted by
         itself. `shared_limits` are counted for all keys of the tenant together. `time_zone` is an IANA name: credits
         are refilled at midnight there. `on_leak` says what a leak report does to a key: `revoke` or `flag`.
-        `contact` is the mail address for notices.
+        A key that nobody uses for `max_idle` is disabled, with the event `key.idle` before. `contact` is the mail
+        address for notices.
         """
         errors: list[FieldError] = []
         values = {**pick(_GIVEN, locals()), "name": slug if name is None else name}
@@ -115,6 +117,7 @@ class Tenants(Generic[B]):
         shared_limits: Sequence[Limit | Mapping[str, object]] | NotGiven = NOT_GIVEN,
         time_zone: str | NotGiven = NOT_GIVEN,
         on_leak: str | NotGiven = NOT_GIVEN,
+        max_idle: timedelta | NotGiven | None = NOT_GIVEN,
         contact: str | NotGiven | None = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> Tenant:
@@ -218,6 +221,8 @@ def _read(values: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]
             if value not in ON_LEAK:
                 errors.append(FieldError(field, "unknown", f"must be {' or '.join(ON_LEAK)}"))
             clean[field] = value
+        elif field == "max_idle":
+            clean[field] = idle.check(field, value, errors)
         elif field == "contact":
             if value is not None and (not isinstance(value, str) or address_of(value) != value):
                 errors.append(FieldError(field, "bad_address", "must be one mail address, such as ops@example.com"))

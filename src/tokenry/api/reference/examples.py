@@ -42,6 +42,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "name": "CI",
     "on_leak": "revoke",
     "contact": "ops@example.com",
+    "max_idle_seconds": 90 * _DAY,
     "owner": "user-42",
     "position": 42,
     "prefix": "acme",

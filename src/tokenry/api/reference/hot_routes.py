@@ -33,6 +33,7 @@ _QUESTION: Final = {
 _YES_OR_NO: Final = {"type": "boolean"}
 _SECONDS: Final = {"type": "integer", "description": "In whole seconds."}
 _OPTIONAL: Final = ("default_limits", "shared_limits")
+_ADDED: Final = (*_OPTIONAL, "time_zone", "on_leak", "max_idle_seconds", "contact")
 _TENANT: Final = {
     "type": "object",
     "properties": {
@@ -44,12 +45,14 @@ _TENANT: Final = {
         **{name: {"type": "array", "items": {"$ref": "#/components/schemas/Limit"}} for name in _OPTIONAL},
         "time_zone": {**_TEXT, "description": "Credits are refilled at midnight there."},
         "on_leak": {**_TEXT, "enum": ["revoke", "flag"], "description": "What a leak report does to a key."},
+        "max_idle_seconds": {
+            "type": ["integer", "null"],
+            "description": "Keys that are unused for so long are disabled.",
+        },
         "contact": {"type": ["string", "null"], "description": "The mail address for notices."},
     },
 }
-_TENANT["required"] = [
-    name for name in _TENANT["properties"] if name not in (*_OPTIONAL, "time_zone", "on_leak", "contact")
-]
+_TENANT["required"] = [name for name in _TENANT["properties"] if name not in _ADDED]
 _VERDICT: Final = {
     "type": "object",
     "properties": {

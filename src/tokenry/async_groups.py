@@ -176,8 +176,9 @@ class _waiting(awaited[P, Page[Event]]):
         look = super().__get__(instance, owner)
 
         async def call(*args: P.args, **kwargs: P.kwargs) -> Page[Event]:
-            wait = kwargs.get("wait")
-            if not (isinstance(wait, timedelta) and timedelta(0) < wait <= WAIT_MAX):
+            wait: Any = kwargs.get("wait")
+            fits = isinstance(wait, timedelta) and timedelta(0) < wait <= WAIT_MAX
+            if not fits or instance._sync._context.is_joined:
                 return await look(*args, **kwargs)
             kwargs["wait"] = timedelta(0)
             return await waited_for(instance._sync.subscribe, lambda: look(*args, **kwargs), wait)

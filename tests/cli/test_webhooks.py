@@ -85,6 +85,14 @@ def test_a_made_up_event_reaches_a_local_receiver(shell: Shell) -> None:
     shell("webhooks", "trigger", "no.such", "--forward-to", receiver.url, code=1)
 
 
+def test_the_contact_of_a_tenant_is_set_and_shown_and_removed(ready: Shell) -> None:
+    ready("tenants", "update", "default", "--contact", "ops@example.com")
+    assert "ops@example.com" in ready("tenants", "show", "default").out
+    ready("tenants", "update", "default", "--contact", "")
+    assert "ops@example.com" not in ready("tenants", "show", "default").out
+    ready("tenants", "update", "default", "--contact", "nobody", code=1)
+
+
 def test_events_are_shown_as_they_happen(ready: Shell) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tokenry.cli", "events", "--follow", "--json", "--type", "owner.*"],

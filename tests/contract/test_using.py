@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -44,6 +45,13 @@ def test_a_key_and_the_hosts_row_live_or_die_together(
     assert len(tk.keys.list()) == len(tk.audit.list(action="key.issued")) == committed
     assert len(tk.events.list(types=["key.issued"])) == committed
     assert tk.audit.check()
+
+
+def test_nobody_waits_for_events_inside_of_a_transaction(installation: Installation, tk: Any, ada: Owner) -> None:
+    with installation.connection() as connection, tk.using(connection) as joined:
+        assert len(joined.events.list()) == 1
+        with pytest.raises(Invalid, match="wait outside of it"):
+            joined.events.list(wait=timedelta(seconds=30))
 
 
 @pytest.mark.parametrize("committed", [True, False])

@@ -79,6 +79,8 @@ class Events(Generic[B]):
         """
         if not isinstance(wait, timedelta) or not timedelta(0) <= wait <= WAIT_MAX:
             raise Invalid.one("wait", "out_of_range", "wait is a length of time, a minute at most")
+        if wait and self._context.is_joined:
+            raise Invalid.one("wait", "not_here", "inside of your transaction nothing new is seen: wait outside of it")
         look = partial(self._page, after, types, limit, cursor, tenant, by)
         return waited(self.subscribe, look, wait) if wait else look()
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier, Thread
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -455,6 +456,25 @@ def test_the_session_of_an_imported_refresh_token_goes_on_once(moved: Site) -> N
     moved.browser.set_cookie("refresh_token", moved.old[0])
     moved.later(seconds=61)
     assert moved.refresh().status_code == 401, "it has ended"
+
+
+def test_two_requests_with_one_imported_refresh_token_start_one_session(moved: Site) -> None:
+    for text in moved.old:
+        codes: list[int] = []
+        barrier = Barrier(2)
+
+        def present(text: str = text, codes: list[int] = codes, barrier: Barrier = barrier) -> None:
+            browser = moved.app.test_client()
+            browser.set_cookie("refresh_token", text)
+            barrier.wait()
+            codes.append(browser.post(REFRESH, headers=SAME).status_code)
+
+        threads = [Thread(target=present) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(codes) in ([200, 401], [200, 409])
 
 
 def test_refresh_tokens_that_were_revoked_or_made_up_start_nothing(moved: Site) -> None:

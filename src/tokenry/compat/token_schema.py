@@ -23,7 +23,7 @@ from tokenry.ext.facts import Facts, of_environ
 from tokenry.ext.flask import FlaskTokenry
 from tokenry.ext.host import Answered, Host, OwnerId
 from tokenry.sources import REFRESH_TOKENS
-from tokenry.types import ConfigError, KeyValid, Session, SessionTokens
+from tokenry.types import ConfigError, Conflict, KeyValid, Session, SessionTokens, VersionConflict
 
 from .callbacks import Callbacks
 
@@ -31,6 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_MOVED = "moved"
 _ERRORS = {"reused": "theft", "too_early": "not_expired", "access_invalid": "invalid_access"} | dict.fromkeys(
     ("malformed", "not_found", "revoked", "expired", "owner_disabled"), "invalid_refresh"
 )
@@ -159,21 +160,33 @@ class TokenSchema(Callbacks):
             moved = self._moved(host, facts)
             if moved is None:
                 return refresh(*args, **kwargs)
+            if not isinstance(moved, SessionTokens):
+                return make_response(moved)
             return cast("Response", host.hand_out(renewed(*args, tokens=moved, **kwargs), moved, facts))
 
         return cast("Callable[P, Response]", self._readied(refreshed))
 
-    def _moved(self, host: Host, facts: Facts) -> SessionTokens | None:
-        """Start a session for the holder of a refresh token that was imported, which ends by that."""
+    def _moved(self, host: Host, facts: Facts) -> Any:
+        """Start a session for the holder of a refresh token that was imported, which ends by that.
+
+        Return its tokens, None for any other refresh token, or what is answered instead.
+        """
         text, guard = request.cookies.get(self._names[0], ""), host.guard
         if not text or "create" in self._callbacks or not guard.trusts_cookie(facts.changing()):
             return None
         verdict = host.tk.verify(text, environment=REFRESH_TOKENS, ip=guard.client(facts), tenant=guard.options.tenant)
         if not isinstance(verdict, KeyValid):
             return None
-        host.tk.keys.revoke(verdict.key.id, tenant=verdict.tenant.slug, reason="its session goes on")
-        found = steps.run(host.start(facts, verdict.owner.external_id, {"tenant": verdict.tenant.slug}))
-        return None if isinstance(found, Answered) else found
+        key, tenant = verdict.key, verdict.tenant.slug
+        try:  # of several requests with one token, one finds the key without this mark and at the version that it saw
+            if _MOVED in key.metadata:
+                raise VersionConflict("another request was faster")
+            host.tk.keys.update(key.id, metadata={_MOVED: True}, if_version=key.version, tenant=tenant)
+        except Conflict:
+            return self._told(None, "Another request has just renewed this session: try again.", 409)
+        host.tk.keys.revoke(key.id, tenant=tenant, reason="its session goes on")
+        found = steps.run(host.start(facts, verdict.owner.external_id, {"tenant": tenant}))
+        return found.response if isinstance(found, Answered) else found
 
     def _readied(self, view: F) -> F:
         @wraps(view)

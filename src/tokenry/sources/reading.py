@@ -18,7 +18,7 @@ from tokenry.core.fields import NAME_MAX, TEXT_MAX
 from tokenry.core.key_fields import TAG
 from tokenry.imports import ImportResult, ImportRow
 
-FILE_MAX: Final = 256 * 1024 * 1024
+FILE_MAX: Final = 64 * 1024 * 1024
 _ROWS: Final = 500
 _decode: Final = msgspec.json.Decoder(ImportRow).decode
 

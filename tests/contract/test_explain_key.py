@@ -27,6 +27,14 @@ def test_it_says_what_a_verifier_who_was_presented_the_secret_would_say(
     assert tk.keys.explain(issued.key.id, ip="192.0.2.1").code == "expired"
 
 
+def test_a_revoked_key_is_explained_as_its_secret_is(tk: Tokenry, issue: Issue) -> None:
+    issued = issue()
+    tk.keys.revoke(issued.key.id)
+    found = tk.keys.explain(issued.key.id)
+    assert found.code == "revoked"
+    assert found == tk.explain(issued.secret)
+
+
 def test_it_takes_nothing_and_counts_nothing(tk: Tokenry, issue: Issue) -> None:
     issued = issue(limits=[Limit("minute", 1, 60)])
     for _ in range(3):

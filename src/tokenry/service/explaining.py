@@ -11,7 +11,7 @@ from tokenry.core.decide import failures, read_ask
 from tokenry.core.errors import NotFound
 from tokenry.core.grant import Row, compile_row, with_owner
 from tokenry.core.limits import LimitState
-from tokenry.core.model import Key, micros
+from tokenry.core.model import NOT_GIVEN, Key, micros
 from tokenry.core.scopes import ScopesAsked
 from tokenry.core.verdict import Check, Explanation, lacking
 
@@ -34,13 +34,20 @@ def explain(
     if key.decoy:
         known: dict[str, bool] = {"malformed": True, "not_found": False}
         return Explanation("not_found", tuple([Check(code, known.get(code)) for code in CHECKS]))
-    row = context.store.find(key.secrets[0].kid) if key.secrets else None
+    kid = key.secrets[0].kid if key.secrets else _ended_secret(context, key)
+    row = None if kid is None else context.store.find(kid)
     if row is None:
         raise NotFound("there is no such key here")
     failed = set(failures(compile_row(_as_host_says(context, row)), ask, micros(context.now())))
     failed.update(lacking(*standing, ask.cost))
     checks = tuple([Check(code, code not in failed) for code in CHECKS])
     return Explanation(next((code for code in CHECKS if code in failed), "valid"), checks)
+
+
+def _ended_secret(context: Context, key: Key) -> str | None:
+    """Return the kid of a secret of a key whose secrets have all ended: its record lists none of them."""
+    with context.reading(key.tenant, NOT_GIVEN) as scene:
+        return next(iter(scene.rows.secrets.kids(scene.tenant, [key.id])), None)
 
 
 def _as_host_says(context: Context, row: Row) -> Row:

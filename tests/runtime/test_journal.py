@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tokenry.core.revocations import Revocation
+from tokenry.runtime import journal as journal_module
 from tokenry.runtime.journal import Journal, JournalError
 
 
@@ -109,3 +110,29 @@ def test_a_file_that_others_can_write_is_refused(journal: Journal) -> None:
 def test_a_missing_directory_is_said(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="No such file"):
         Journal(tmp_path / "none" / "journal", lambda: 0).append([record(1)])
+
+
+def test_processes_that_append_while_others_compact_lose_nothing(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "COMPACT_BYTES", 500)
+    children = []
+    for number in range(4):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                journal.forget()
+                for step in range(60):
+                    journal.append([record(number * 100 + step)])
+                    journal.compact(lambda records: records, 0)
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
+    assert sorted(ids(journal)) == sorted(f"evt_{n * 100 + s}" for n in range(4) for s in range(60))
+    head = journal.head()
+    assert head is not None
+    assert head.size > 0, "it was compacted"
+    assert [path.name for path in journal.path.parent.iterdir()] == [journal.path.name]

@@ -1,11 +1,13 @@
 """What is over is removed after its time, and never before: the size of a busy installation stays bounded."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from tests.servers.receiving import LOOPBACK, receiving
 from tokenry import ConfigError, Settings, Tokenry
 from tokenry.store.tables import metadata
 from tokenry.testing import FakeClock
@@ -173,3 +175,33 @@ def test_usage_that_comes_late_is_added_to_its_day(tk: Tokenry, clock: FakeClock
 def test_a_retention_that_would_lose_what_is_needed_is_refused(name: str, value: timedelta) -> None:
     with pytest.raises(ConfigError, match="retention must be from"):
         Settings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_what_an_endpoint_still_has_to_get_is_kept_for_the_events_retention(clock: FakeClock) -> None:
+    settings = {**SHORT, "webhook_networks": LOOPBACK}
+    with receiving() as receiver, opened(clock, **settings) as tk:
+        hook = tk.webhooks.create(receiver.url, types=["owner.*"]).webhook
+        receiver.answer = lambda number, body: 500
+        tk.owners.put("tried")
+        tk.deliver()
+        tk.webhooks.pause(hook.id)
+        tk.owners.put("missed")
+        clock.advance(19 * DAY)
+        keep_up(tk)
+        receiver.answer = lambda number, body: 200
+        receiver.requests.clear()
+        tk.webhooks.resume(hook.id)
+        tk.deliver()
+        assert [json.loads(body)["data"]["subject"] for _, body in receiver.requests] == ["tried", "missed"]
+        receiver.answer = lambda number, body: 500
+        tk.owners.put("too late")
+        tk.deliver()
+        tk.webhooks.pause(hook.id)
+        clock.advance(21 * DAY)
+        keep_up(tk)
+        tk.webhooks.resume(hook.id)
+        receiver.requests.clear()
+        tk.deliver()
+        assert receiver.requests == []
+        [lost] = [one for one in tk.webhooks.deliveries(hook.id) if one.status == "failed"]
+        assert "no longer kept" in (lost.attempts[-1].error or "")

@@ -167,7 +167,9 @@ def _send(context: Context, batch: _Batch, post: Posting, is_over: Callable[[], 
     for item in batch.items:
         body = _body(item, batch)
         if body is None:
-            ended = replace(item.delivery, status="failed", due_at=None, ended_at=context.now())
+            gone = Attempt(context.now(), 0, None, "the event is no longer kept (event_retention): nothing was sent")
+            attempts = (*item.delivery.attempts, gone)
+            ended = replace(item.delivery, status="failed", due_at=None, ended_at=gone.at, attempts=attempts)
             batch.tried.append(ended)
             continue
         now = context.clock()

@@ -114,7 +114,6 @@ key = _table(
     _at_or_null("not_before"),
     _at_or_null("disabled_at"),
     _at_or_null("enabled_at"),
-    Column("max_idle", BigInteger, nullable=True),
     _at_or_null("idle_notice_at"),
     _at_or_null("revoked_at"),
     _text("revoke_reason", ""),

@@ -42,7 +42,7 @@ _COMMITTED = select(event.c.id).where(event.c.id.in_(bindparam("ids", expanding=
 _XMIN = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
 
-_MAX_IDLE = func.coalesce(key.c.max_idle, tenant.c.max_idle)
+_MAX_IDLE = tenant.c.max_idle
 
 
 def _may_be_idle(now: int) -> ColumnElement[bool]:
@@ -159,7 +159,7 @@ class UpkeepRows:
     def idle(self, tenant_: Tenant, ids: Sequence[str], now: datetime) -> Iterator[tuple[Key, IdleKey]]:
         """Yield active keys that may be idle, locked, each with what is known of its use."""
         query = (
-            select(key.c.id, key.c.created_at, key.c.enabled_at, key.c.idle_notice_at, _MAX_IDLE.label("max_idle"))
+            select(key.c.id, key.c.created_at, key.c.enabled_at, key.c.idle_notice_at, _MAX_IDLE)
             .join(tenant, tenant.c.id == key.c.tenant_id)
             .where(key.c.tenant_id == tenant_.id, key.c.id.in_(ids), _may_be_idle(micros(now)))
         )

@@ -13,7 +13,7 @@ _ident = sa.String(64).with_variant(sa.String(64, collation="C"), "postgresql")
 
 def upgrade() -> None:
     op.add_column("tokenry_tenant", sa.Column("max_idle", sa.BigInteger(), nullable=True))
-    for name in ("max_idle", "enabled_at", "idle_notice_at"):
+    for name in ("enabled_at", "idle_notice_at"):
         op.add_column("tokenry_key", sa.Column(name, sa.BigInteger(), nullable=True))
     op.create_table(
         "tokenry_usage_day",
@@ -40,6 +40,6 @@ def downgrade() -> None:
     op.drop_index("tokenry_event_place", "tokenry_event")
     op.drop_table("tokenry_upkeep")
     op.drop_table("tokenry_usage_day")
-    for name in ("idle_notice_at", "enabled_at", "max_idle"):
+    for name in ("idle_notice_at", "enabled_at"):
         op.drop_column("tokenry_key", name)
     op.drop_column("tokenry_tenant", "max_idle")

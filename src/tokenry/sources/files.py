@@ -24,7 +24,7 @@ def _unkey(key: Record, asked: Asked) -> Iterator[Row]:
     id = key.get("keyId", "")
     owner = (key.get("identity") or {}).get("externalId") or asked.owner
     if not key.get("plaintext"):
-        message = "there is no `plaintext`: Unkey gives no hashes, and the text only of recoverable keys. See `learn`"
+        message = "there is no `plaintext`: Unkey gives no hashes, and the text of recoverable keys only: issue another"
         yield refused(id, "hash.value", "missing", message)
     elif owner is None:
         yield refused(id, "owner", "missing", "it has no externalId: say whose such keys are with --owner")
@@ -113,7 +113,7 @@ def _talos(key: Record, asked: Asked) -> Iterator[Row]:
     """Read one key of a file for `talos keys imported batch-import`, which holds the keys themselves."""
     name, owner, policy = key.get("name") or "", key.get("actor_id") or asked.owner, key.get("rate_limit_policy")
     if not key.get("raw_key"):
-        message = "there is no `raw_key`: keys that Talos issued itself stand in no file of it. See `learn`"
+        message = "there is no `raw_key`: keys that Talos issued itself stand in no file of it: issue another"
         yield refused(name, "hash.value", "missing", message)
         return
     id = key.get("request_id") or sha256(key["raw_key"].encode()).hexdigest()[:32]

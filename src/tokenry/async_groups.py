@@ -13,6 +13,7 @@ from .core.holds import AsyncHeldCredits, HeldCredits, held
 from .core.model import NOT_GIVEN, Event, NotGiven, Page
 from .core.walking import walked_awaited
 from .groups import Groups, Joined
+from .service.advice import Advices
 from .service.audit import Audit
 from .service.context import B, By
 from .service.events import Events
@@ -95,6 +96,7 @@ class AsyncKeys(_Group, Generic[B]):
     expiring = awaited(Keys[B].expiring)
     find = awaited(Keys[B].find)
     limits = awaited(Keys[B].limits)
+    advice = awaited(Keys[B].advice)
     explain = awaited(Keys[B].explain)
     update = awaited(Keys[B].update)
     disable = awaited(Keys[B].disable)
@@ -254,6 +256,13 @@ class AsyncLeaks(_Group, Generic[B]):
     report = awaited(Leaks[B].report)
 
 
+class AsyncAdvices(_Group, Generic[B]):
+    """`Advices`, awaited."""
+
+    list = awaited(Advices[B].list)
+    iterate = walked_awaited(Advices[B].list)
+
+
 class AsyncGroups:
     """The groups, awaited."""
 
@@ -275,6 +284,7 @@ class AsyncGroups:
         self.usage: AsyncUsage[By] = AsyncUsage(sync.usage, run)
         self.webhooks: AsyncWebhooks[By] = AsyncWebhooks(sync.webhooks, run)
         self.leaks: AsyncLeaks[By] = AsyncLeaks(sync.leaks, run)
+        self.advice: AsyncAdvices[By] = AsyncAdvices(sync.advice, run)
 
     def scoped(
         self,

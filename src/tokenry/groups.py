@@ -9,6 +9,7 @@ from .core.fields import check_texts
 from .core.model import NOT_GIVEN, NotGiven
 from .core.trace import read_trace
 from .service.acting import check_by
+from .service.advice import Advices
 from .service.audit import Audit
 from .service.context import By, Context
 from .service.events import Events, Subscribers
@@ -51,6 +52,7 @@ class Groups:
         self.usage: Usage[By] = Usage(context)
         self.webhooks: Webhooks[By] = Webhooks(context)
         self.leaks: Leaks[By] = Leaks(context)
+        self.advice: Advices[By] = Advices(context)
 
     def scoped(
         self,

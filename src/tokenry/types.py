@@ -2,6 +2,7 @@
 
 from .config import Settings
 from .core.actors import OPERATOR_SCOPES
+from .core.advice import Advice, AskedScope, Finding
 from .core.codes import CODES, REFRESH_CODES, RefreshCode, RefusalCode, VerifyCode
 from .core.credits import Credits, CreditState, Hold
 from .core.decide import ClientAddress
@@ -53,6 +54,7 @@ from .core.model import (
     Token,
     UsageHour,
 )
+from .core.rotation import Rotation
 from .core.scopes import ScopesAsked
 from .core.secret import SCAN_PATTERN, Secret
 from .core.token import OfflineValid, OfflineVerdict
@@ -77,7 +79,9 @@ __all__ = [
     "OPERATOR_SCOPES",
     "REFRESH_CODES",
     "SCAN_PATTERN",
+    "Advice",
     "AnyValid",
+    "AskedScope",
     "AsyncHeldCredits",
     "Attempt",
     "AuditReport",
@@ -100,6 +104,7 @@ __all__ = [
     "Event",
     "Explanation",
     "FieldError",
+    "Finding",
     "Head",
     "HeldCredits",
     "Hold",
@@ -128,6 +133,7 @@ __all__ = [
     "Refused",
     "Replay",
     "Role",
+    "Rotation",
     "ScopeCheck",
     "ScopesAsked",
     "Secret",

@@ -179,6 +179,7 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "keys.disable": [lambda m: Ask("POST", f"/v1/keys/{m.spare_key}/disable")],
     "keys.enable": [lambda m: Ask("POST", keys(m, "/enable"))],
     "keys.limits": [lambda m: Ask("GET", keys(m, "/limits"))],
+    "keys.advice": [lambda m: Ask("GET", keys(m, "/advice"))],
     "keys.explain": [lambda m: Ask("POST", keys(m, "/explain"))],
     "keys.usage": [lambda m: Ask("GET", keys(m, "/usage"))],
     "sessions.list": [lambda m: Ask("GET", "/v1/sessions", query={"owner": m.owner})],
@@ -211,6 +212,7 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "audit.check": [lambda m: Ask("POST", "/v1/audit/check")],
     "events.list": [lambda m: Ask("GET", "/v1/events")],
     "events.latest": [lambda m: Ask("GET", "/v1/events/latest")],
+    "advice.list": [lambda m: Ask("GET", "/v1/advice")],
     "leaks.report": [leak],
     "webhooks.list": [lambda m: Ask("GET", "/v1/webhooks")],
     "webhooks.create": [

@@ -16,7 +16,7 @@ from tokenry.types import CODES, EVENT_TYPES
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 GROUPS = ["tenants", "owners", "roles", "scopes", "keys", "sessions", "signing_keys", "events", "audit", "usage"]
-GROUPS += ["webhooks", "leaks"]
+GROUPS += ["webhooks", "leaks", "advice"]
 
 
 def page(name: str) -> str:

@@ -163,3 +163,10 @@ def test_a_length_that_makes_no_sense_is_refused(tk: Tokenry, wrong: object) -> 
     with pytest.raises(Invalid) as refused:
         tk.tenants.update("default", max_idle=wrong)
     assert refused.value.errors[0].field == "max_idle"
+
+
+def test_a_decoy_waits_for_its_thief(tk: Tokenry, issue: Issue, later: Later) -> None:
+    tk.tenants.update("default", max_idle=30 * DAY)
+    decoy = issue(decoy=True).key
+    later(40 * DAY)
+    assert tk.keys.get(decoy.id).status == "active"

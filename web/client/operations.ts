@@ -140,9 +140,10 @@ export interface Key {
   tags: string[];
   credits: Credits | null;
   decoy: boolean;
+  rotation: Rotation | null;
 }
 
-/** What may be shown of a secret: its public `kid`, its age and its use. `ends_at` is None for the current one. `leaked_at` is when somebody first reported that it leaked. */
+/** What may be shown of a secret: its public `kid`, age, use and leak. `ends_at` is None for the current one. */
 export interface SecretInfo {
   kid: string;
   created_at: string;
@@ -159,6 +160,15 @@ export interface Credits {
   refill: "daily" | "monthly" | null;
   refill_day: number;
   shared: boolean;
+}
+
+/** How the rotation of a key stands while its old secret works: when that ends, and when it was last used. It is `safe_to_retire` when neither the rotation nor a use of the old secret was within the last day. The use of the last second may not be counted yet. */
+export interface Rotation {
+  old_kid: string;
+  rotated_at: string;
+  ends_at: string;
+  last_used_at: string | null;
+  safe_to_retire: boolean;
 }
 
 export interface KeysIssueRequest {
@@ -258,6 +268,29 @@ export interface LimitState {
   remaining: number;
   reset_at: string;
   of: "key" | "owner" | "subject" | "tenant";
+}
+
+/** What is advised about a key. Falsy when there is nothing to say. `scopes` are those of the key itself, not those of its roles. When verifications asked for no scope at all, `unscoped_at` says when the last one did: then nothing tells which scopes are needed, and none is called unused. */
+export interface Advice {
+  key: string;
+  owner: string;
+  name: string;
+  findings: Finding[];
+  scopes: AskedScope[];
+  unscoped_at: string | null;
+}
+
+/** One finding about a key: its `code`, what to do in `message`, and what it is about in `values`. */
+export interface Finding {
+  code: "never_used" | "no_expiry" | "no_limit" | "unused" | "unused_scopes" | "wide_addresses";
+  message: string;
+  values: string[];
+}
+
+/** A scope of a key, and when a verification last asked for it. None: not within 90 days. */
+export interface AskedScope {
+  scope: string;
+  last_asked_at: string | null;
 }
 
 /** Every check in its order; `code` is the verdict's. */
@@ -472,6 +505,12 @@ export interface Event {
 /** The sequence of an event. */
 export interface SequenceDocument {
   sequence: number;
+}
+
+/** A page of a list. Pass `next_cursor` as `cursor` for the next; null on the last. */
+export interface PageOfAdvice {
+  items: Advice[];
+  next_cursor: string | null;
 }
 
 /** What a leak report has led to. Truthy when the credential is one of this installation (`true_positive`). `action` says how things stand after the report: the key or session is `revoked`; the key is `flagged`; the secret has `ended` and opens nothing, while its key goes on; a derived token `expires` by itself within minutes; `none` for a credential that is unknown here. */
@@ -959,6 +998,13 @@ export interface KeysLimitsAsked {
   tenant?: string;
 }
 
+export interface KeysAdviceAsked {
+  /** The id of the record. */
+  id: string;
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+}
+
 export interface KeysExplainAsked {
   /** The id of the record. */
   id: string;
@@ -1190,6 +1236,15 @@ export interface EventsLatestAsked {
   tenant?: string;
 }
 
+export interface AdviceListAsked {
+  /** How many items a page has at most. */
+  limit?: number;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+}
+
 export interface LeaksReportAsked {
   secret: string;
   source?: string;
@@ -1391,6 +1446,8 @@ export interface KeysCalls {
   enable(given: KeysEnableAsked, options?: CallOptions): Promise<Key>;
   /** Return how every limit that counts for a key stands, without its secret: defaults and shared ones, too. */
   limits(given: KeysLimitsAsked, options?: CallOptions): Promise<ListOfLimitState>;
+  /** Return what is advised about a key: unused scopes, no use, no expiry, no limit, wide networks. */
+  advice(given: KeysAdviceAsked, options?: CallOptions): Promise<Advice>;
   /** Tell what a verifier would say to the key's current secret, check by check, without it and taking nothing. */
   explain(given: KeysExplainAsked, options?: CallOptions): Promise<ExplanationDocument>;
   /** Say how often a key was presented, by hour and code. */
@@ -1480,6 +1537,11 @@ export interface EventsCalls {
   latest(given?: EventsLatestAsked, options?: CallOptions): Promise<SequenceDocument>;
 }
 
+export interface AdviceCalls {
+  /** Return one page of advice about active keys, the newest key first. */
+  list(given?: AdviceListAsked, options?: CallOptions): Promise<PageOfAdvice>;
+}
+
 export interface LeaksCalls {
   /** Report a leaked key, refresh token or access token of any tenant, and return what was done about it. */
   report(given: LeaksReportAsked, options?: CallOptions): Promise<LeakReport>;
@@ -1525,6 +1587,7 @@ export interface Groups {
   readonly usage: UsageCalls;
   readonly audit: AuditCalls;
   readonly events: EventsCalls;
+  readonly advice: AdviceCalls;
   readonly leaks: LeaksCalls;
   readonly webhooks: WebhooksCalls;
   /** Evaluate every check for a credential and mark the first failure. */
@@ -1569,6 +1632,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "keys.disable": "POST /v1/keys/{id}/disable?tenant",
   "keys.enable": "POST /v1/keys/{id}/enable?tenant",
   "keys.limits": "GET /v1/keys/{id}/limits?tenant",
+  "keys.advice": "GET /v1/keys/{id}/advice?tenant",
   "keys.explain": "POST /v1/keys/{id}/explain?tenant",
   "limits.take": "POST /v1/limits/take?tenant",
   "credits.list": "GET /v1/credits?tenant",
@@ -1598,6 +1662,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "audit.check": "POST /v1/audit/check?tenant",
   "events.list": "GET /v1/events?tenant",
   "events.latest": "GET /v1/events/latest?tenant",
+  "advice.list": "GET /v1/advice?tenant",
   "leaks.report": "POST /v1/leaks",
   "webhooks.list": "GET /v1/webhooks?tenant",
   "webhooks.create": "POST /v1/webhooks?tenant",

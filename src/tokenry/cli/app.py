@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 import tokenry
 
 from . import (
+    advice,
     audit,
     bench,
     bulk,
@@ -100,6 +101,7 @@ serve.register(app)
 app.add_typer(keys.group, name="keys")
 issuing.register(keys.group)
 bulk.register(keys.group)
+advice.register(keys.group)
 app.add_typer(owners.group, name="owners")
 app.add_typer(tenants.group, name="tenants")
 app.add_typer(roles.catalogue, name="scopes")

@@ -95,6 +95,9 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
     for info in key.secrets:
         until = f", ends {day(info.ends_at)}" if info.ends_at else ""
         pairs.append(("secret", f"{info.kid} of {day(info.created_at)}{until}, used {counted(info.use_count, 'time')}"))
+    if key.rotation is not None:
+        retire = "safe to retire" if key.rotation.safe_to_retire else "not safe to retire yet"
+        pairs.append(("old secret", f"{retire}, last used {day(key.rotation.last_used_at)}"))
     return [pair for pair in pairs if pair[1]]
 
 

@@ -81,6 +81,7 @@ class AsyncClient:
     usage: aio.AsyncUsage[Never]
     webhooks: aio.AsyncWebhooks[Never]
     leaks: aio.AsyncLeaks[Never]
+    advice: aio.AsyncAdvices[Never]
     me: AsyncOwn
     explain = awaited(Client.explain)
     exchange = awaited(Client.exchange)

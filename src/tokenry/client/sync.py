@@ -26,6 +26,7 @@ from .tracing import Tracing, is_on
 from .wire import Answer, Pause, Sending, Steps, steps
 
 if TYPE_CHECKING:
+    from ..service.advice import Advices
     from ..service.audit import Audit
     from ..service.events import Events
     from ..service.imports import Imports
@@ -60,6 +61,7 @@ class Client:
     usage: Usage[Never]
     webhooks: Webhooks[Never]
     leaks: Leaks[Never]
+    advice: Advices[Never]
     me: groups.Own
     _walk: Callable[..., Any] = staticmethod(walk)
 

@@ -34,6 +34,7 @@ EVENT_TYPES: Final = {
     "key.first_used": "A key was used for the first time.",
     "key.tampered": "A key was presented whose row in the database was changed without the keyring: it is refused.",
     "key.decoy_used": "The secret of a decoy was presented: told once an hour for each address.",
+    "key.old_secret_used": "A secret was used that was replaced and is in its grace: told once an hour.",
     "key.leaked": "A secret of a key, or a token of it, was reported as leaked.",
     "session.leaked": "A token of a session was reported as leaked: the session was ended.",
     "session.started": "An owner signed in.",

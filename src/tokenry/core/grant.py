@@ -183,6 +183,7 @@ class Grant(msgspec.Struct, gc=False):
             last_used_ip=secret.last_used_ip,
             use_count=secret.use_count,
             secrets=(secret,),
+            rotation=None,
         )
 
     def session(self) -> Session:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from .credits import Credits
 from .limits import Limit, LimitState
+from .rotation import Rotation
 from .secret import Secret
 
 T = TypeVar("T")
@@ -116,10 +117,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretInfo:
-    """What may be shown of a secret: its public `kid`, its age and its use. `ends_at` is None for the current one.
-
-    `leaked_at` is when somebody first reported that it leaked.
-    """
+    """What may be shown of a secret: its public `kid`, age, use and leak. `ends_at` is None for the current one."""
 
     kid: str
     created_at: datetime
@@ -161,6 +159,7 @@ class Key:
     decoy: bool = False
     metadata: Mapping[str, Any] = field(hash=False)
     secrets: tuple[SecretInfo, ...]
+    rotation: Rotation | None = None
 
 
 @dataclass(frozen=True, slots=True)

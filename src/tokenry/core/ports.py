@@ -21,6 +21,7 @@ from .key_filter import KeyFilter
 from .mail_ports import MailRows
 from .model import Entry, Event, Key, Owner, Role, Session, Tenant, UsageHour
 from .refresh import Family, Presented
+from .scopes import Requirement
 from .signing import SigningRow
 from .turns import Turn
 from .upkeep_ports import UpkeepRows
@@ -91,6 +92,10 @@ class Spent(msgspec.Struct, gc=False):
     unused: bool = False
     last_used_at: int | None = None
     last_used_ip: str | None = None
+    is_old: bool = False  # the secret was replaced and is in its grace, which was not told in this hour
+    asked: list[Requirement | None] = []  # the first different questions about scopes, since the flush
+    unwritten: list[Requirement | None] = []  # those that were not written today
+    own_scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,5 +177,7 @@ def _reader(kind: type, field: Any) -> Callable[[Any], Any] | None:
 TENANT: Final = Stored(Tenant, renamed={"prefix": "key_prefix"})
 OWNER: Final = Stored(Owner, given=("tenant",))
 SECRET: Final = Stored(SecretInfo)
-KEY: Final = Stored(Key, given=("tenant", "owner", "status", "last_used_at", "last_used_ip", "use_count", "secrets"))
+KEY: Final = Stored(
+    Key, given=("tenant", "owner", "status", "last_used_at", "last_used_ip", "use_count", "secrets", "rotation")
+)
 SESSION: Final = Stored(Session, given=("tenant", "owner", "status"), renamed={"refreshed_at": "rotated_at"})

@@ -115,6 +115,18 @@ class Requirement:
         met = (granted.covers(p) if isinstance(p, str) else p.met_by(granted) for p in self.parts)
         return all(met) if self.every else any(met)
 
+    def stamp(self) -> int:
+        """Return a number that equal requirements have in common, within this process."""
+        return hash((self.every, tuple([part if isinstance(part, str) else part.stamp() for part in self.parts])))
+
+    def names(self) -> Iterator[str]:
+        """Yield every scope that is named, at all depths."""
+        for part in self.parts:
+            if isinstance(part, str):
+                yield part
+            else:
+                yield from part.names()
+
 
 class Granted:
     """A set of granted scopes, compiled once and shared by all keys that hold the same."""
@@ -198,6 +210,20 @@ def _met(own: Granted, parent: Granted) -> tuple[str, ...]:
             met[mine] = None
         met.update(dict.fromkeys(under.get(mine, ())))
     return tuple(met)
+
+
+def asked_of(own: Sequence[str], asked: Iterable[Requirement | None]) -> set[str]:
+    """Return those of a key's scopes that some questions are about; "" stands for a question about no scope."""
+    patterns, exact, found = Patterns(own), set(own), set[str]()
+    for one in asked:
+        if one is None:
+            found.add("")
+            continue
+        for name in one.names():
+            found.update(patterns.covering(name))
+            if name in exact:
+                found.add(name)
+    return found
 
 
 def require(ask: ScopesAsked, *, keep: bool = True) -> Requirement:

@@ -104,12 +104,12 @@ class Engine:
         """Answer at once for a text that proved this grant before, or return None: then `recall` has to be asked."""
         return self._verifying.answer_again(grant, ask, now) if now >= 0 else None
 
-    def passes_again(self, grant: Grant, now: int, ip: str | None) -> bool:
+    def passes_again(self, grant: Grant, now: int, ip: str | None, ask: Ask) -> bool:
         """Count another use of a key that passed the same ask before; False where `recall` has to be asked.
 
         `now` is a `moment` before `passes_until`.
         """
-        return self._verifying.passes_again(grant, now, ip)
+        return self._verifying.passes_again(grant, now, ip, ask.requirement)
 
     def lease(self, text: str, ask: Ask) -> asyncio.Future[bool] | None:
         """Lease what `recall` lacks for a key that memory knows, together with others; None where it is not that.

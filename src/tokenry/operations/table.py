@@ -7,12 +7,14 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
+from ..core.advice import Advice
 from ..core.credits import CreditState, Hold
 from ..core.leaks import LeakReport
 from ..core.limits import LimitsTaken, LimitState
 from ..core.model import Entry, Event, Head, Role, SigningKey, UsageHour
 from ..core.webhooks import Delivery, Replay, Webhook
 from ..service import (
+    advice,
     audit,
     events,
     imports,
@@ -60,6 +62,7 @@ NOUNS: Final = {
     "explain": "Why a credential is, or is not, accepted.",
     "usage": "How often keys were presented, by hour and code.",
     "audit": "What was done, by whom, and the proof that the record of it is whole.",
+    "advice": "What keys could do without, by how they were used.",
     "leaks": "Credentials that were found where they should not be. Who holds one may report it.",
     "webhooks": "Endpoints that are told of events by signed requests, and what became of each delivery.",
     "events": "What happened. A reader who goes on after the last `sequence` misses nothing.",
@@ -171,6 +174,7 @@ OPERATIONS: Final = by_id(
         _key("disable", "POST /{id}/disable", _KEYS.disable, answers.KEY),
         _key("enable", "POST /{id}/enable", _KEYS.enable, answers.KEY),
         _key("limits", "GET /{id}/limits", _KEYS.limits, items(record(LimitState))),
+        _key("advice", "GET /{id}/advice", _KEYS.advice, record(Advice)),
         _key("explain", "POST /{id}/explain", _KEYS.explain, answers.EXPLANATION, reads=True, types=_asked),
         of_noun("limits", "/v1/limits", "limits")("take", "POST /take", limits.Limits.take, record(LimitsTaken)),
         of_noun("credits", "/v1/credits", "credits")("list", "GET", _CREDITS.list, page(_state)),
@@ -224,6 +228,7 @@ OPERATIONS: Final = by_id(
         _audit("check", "POST /check", audit.Audit.check, answers.AUDIT_REPORT, reads=True),
         _event("list", "GET", events.Events.list, page(record(Event)), renames={"wait": "wait"}, streams=True),
         _event("latest", "GET /latest", events.Events.latest, answers.SEQUENCE),
+        of_noun("advice", "/v1/advice", "keys")("list", "GET", advice.Advices.list, page(record(Advice))),
         of_noun("leaks", "/v1/leaks", "")(
             "report",
             "POST",

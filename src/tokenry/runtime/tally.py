@@ -6,8 +6,13 @@ import threading
 
 from tokenry.core.grant import Grant
 from tokenry.core.ports import Pepper, Spent
+from tokenry.core.scopes import Requirement
 
 _HOUR = 3_600_000_000
+_DAY = 24 * _HOUR
+_ASKED_MAX = 8
+_UNWRITTEN_MAX = 256
+_NOTED_MAX = 200_000
 _PLACE = 32
 _FORGED_MAX = 4096
 _MISSING_MAX = 1024
@@ -29,9 +34,11 @@ class Tally:
         self._failed: dict[tuple[str, str], int] = {}
         self._forged: dict[str, bool] = {}
         self._missing: dict[str, dict[str | None, int]] = {}
+        self._day = 0
+        self._noted: set[int] = set()
 
-    def count(self, grant: Grant, code: str, now: int, ip: str | None) -> None:
-        """Count one verdict about a known key."""
+    def count(self, grant: Grant, code: str, now: int, ip: str | None, asked: Requirement | None = None) -> None:
+        """Count one verdict about a known key, which was `asked` for scopes."""
         with self._lock:
             spent = self._open.get(grant.kid)
             if spent is None or not 0 <= now - spent.hour < _HOUR:
@@ -40,8 +47,8 @@ class Tally:
                 spent.valid += 1
                 spent.last_used_at = now
                 spent.last_used_ip = ip
-                if grant.unused:
-                    grant.unused, spent.unused = False, True
+                if asked not in spent.asked:
+                    self._note_asked(grant, spent, asked, now)
             else:
                 if spent.refused is None:
                     spent.refused = {}
@@ -128,3 +135,28 @@ class Tally:
         spent = Spent(grant.kid, now - now % _HOUR, grant.key_record[:_PLACE])
         self._open[grant.kid] = spent
         return spent
+
+    def _note_asked(self, grant: Grant, spent: Spent, asked: Requirement | None, now: int) -> None:
+        """Note a question about scopes, unless it was noted for this key today, and an old secret once an hour."""
+        if len(spent.asked) < _ASKED_MAX:
+            spent.asked.append(asked)
+        if grant.unused:
+            grant.unused, spent.unused = False, True
+        if grant.ends_at is not None and self._is_new((grant.kid, spent.hour), now):
+            spent.is_old = True
+        if grant.own_scopes and self._is_new((grant.kid, None if asked is None else asked.stamp()), now):
+            if len(spent.unwritten) >= _UNWRITTEN_MAX:
+                self._noted.clear()  # to be noted again after the flush
+                return
+            spent.own_scopes = grant.own_scopes
+            spent.unwritten.append(asked)
+
+    def _is_new(self, what: tuple[str, int | None], now: int) -> bool:
+        """Tell whether something was not noted today. Too many notes are forgotten, and written twice."""
+        day = now // _DAY
+        if day != self._day or len(self._noted) >= _NOTED_MAX:
+            self._day, self._noted = day, set()
+        place = hash(what)
+        is_new = place not in self._noted
+        self._noted.add(place)
+        return is_new

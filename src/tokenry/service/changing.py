@@ -11,6 +11,7 @@ from tokenry.core import fields, key_fields
 from tokenry.core.errors import Conflict, FieldError, Invalid, VersionConflict
 from tokenry.core.model import NOT_GIVEN, Issued, Key, SecretInfo
 from tokenry.core.ports import Clash, SecretRow
+from tokenry.core.rotation import rotation_of
 
 from . import crediting, granting, seeing
 from .context import By, Change, Context
@@ -148,7 +149,9 @@ def _rotate(context: Context, rotation: Rotation, tenant: Any, by: By) -> Issued
         after = {"kid": row.kid, "replaces": [info.kid for info in key.secrets], "grace_seconds": grace}
         change.record("key.rotated", key.id, None, after, owner=key.owner)
         change.turns_keys(key.id)
-        rotated = replace(key, version=key.version + 1, updated_at=change.now, secrets=_after(change, key, row, grace))
+        secrets = _after(change, key, row, grace)
+        rotated = replace(key, version=key.version + 1, updated_at=change.now, secrets=secrets)
+        rotated = replace(rotated, rotation=rotation_of(secrets, change.now))
         if repeat is not None:
             repeat.save(rotated, prefix_of(change, key.environment))
     return Issued(rotated, secret)

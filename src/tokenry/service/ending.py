@@ -55,6 +55,7 @@ def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) ->
                     updated_at=change.now,
                     version=key.version + 1,
                     secrets=(),
+                    rotation=None,
                 )
             )
     if living:  # also those that somebody else has ended: who hears of this relies on it

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic
 
 from tokenry.core import fields
+from tokenry.core.advice import Advice
 from tokenry.core.credits import Credits
 from tokenry.core.decide import ClientAddress
 from tokenry.core.errors import Invalid, TokenryError
@@ -21,6 +22,7 @@ from tokenry.core.verdict import Explanation
 from tokenry.core.walking import walked
 
 from . import changing, crediting, ending, explaining, issuing, limits
+from .advice import of_keys
 from .context import B, Context
 from .paging import page, place_of
 from .seeing import given, read_filter, seen, visible
@@ -177,6 +179,11 @@ class Keys(Generic[B]):
         """Return how every limit that counts for a key stands, without its secret: defaults and shared ones, too."""
         with self._context.reading(tenant, by) as scene:
             return limits.states(scene, visible(scene, id))
+
+    def advice(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Advice:
+        """Return what is advised about a key: unused scopes, no use, no expiry, no limit, wide networks."""
+        with self._context.reading(tenant, by) as scene:
+            return of_keys(scene, [visible(scene, id)])[0]
 
     def explain(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from tokenry.core.advice import WATCHED
 from tokenry.core.model import micros
 from tokenry.core.policy import Retention
 from tokenry.core.ports import Rows
@@ -21,6 +22,7 @@ _ENDED: Final[tuple[tuple[Callable[[Retention], timedelta], Callable[[Rows, date
     (lambda kept: kept.sessions, lambda rows, before: rows.sessions.purge(before, _BATCH)),
     (lambda kept: timedelta(days=1), lambda rows, before: rows.limits.purge(before, _BATCH)),
     (lambda kept: timedelta(days=1), lambda rows, before: rows.credits.purge_holds(before, _BATCH)),
+    (lambda kept: WATCHED, lambda rows, before: rows.watch.purge_asked(before, _BATCH)),
     (lambda kept: timedelta(hours=2), lambda rows, before: rows.watch.purge_notices(before, _BATCH)),
     (lambda kept: timedelta(days=7), lambda rows, before: rows.mail.purge(micros(before), _BATCH)),
     (lambda kept: kept.deliveries, lambda rows, before: rows.webhooks.purge(micros(before), _BATCH)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
@@ -14,10 +14,10 @@ from tokenry.core import fields
 from tokenry.core.counters import Want
 from tokenry.core.errors import FieldError, NotFound, StoreUnavailable
 from tokenry.core.model import NOT_GIVEN, NotGiven, UsageHour, moment
-from tokenry.core.ports import Pepper, Spent
+from tokenry.core.ports import Pepper, Rows, Spent
 
 from . import seeing
-from .context import SYSTEM, B, Context
+from .context import SYSTEM, B, Context, Done
 
 R = TypeVar("R", bound=tuple[str, str, int, int])
 
@@ -95,11 +95,26 @@ def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper], *
                 for key_id, owner in rows.keys.owners(tenant, key_ids).items():
                     change.tell("key.first_used", key_id, owner=owner)
                 done.append(change.finish())
+        done += _tell_old(context, rows, [one for one in spent if one.is_old and one.valid and one not in later])
         if peppers:
             rows.secrets.move_peppers(peppers)
     for one in done:
         context.announce(one)
     return later
+
+
+def _tell_old(context: Context, rows: Rows, spent: Sequence[Spent]) -> Iterator[Done]:
+    """Tell of secrets that were used after they were replaced, once an hour for each key."""
+    for one in spent:
+        place = rows.secrets.place(one.kid)
+        tenant = rows.tenants.get(place[0]) if place is not None else None
+        if place is not None and tenant is not None:
+            _, key_id, owner = place
+            change = context.recording(rows, tenant)
+            if rows.watch.first_notice(tenant, key_id, "old_secret", change.now):
+                used = {"kid": one.kid, "ip": one.last_used_ip}
+                change.tell("key.old_secret_used", key_id, used, owner=owner)
+                yield change.finish()
 
 
 def give_back(

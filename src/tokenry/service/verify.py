@@ -19,6 +19,7 @@ from tokenry.core.grant import Grant, Row, compile_row, with_owner
 from tokenry.core.keyring import Keyring
 from tokenry.core.ports import Pepper, Store
 from tokenry.core.process_ports import Remembers, Tally
+from tokenry.core.scopes import Requirement
 from tokenry.core.secret import Parsed, Secret, digest_of, parse, same_tag
 from tokenry.core.token import Checked, OfflineValid, OfflineVerdict
 from tokenry.core.verdict import (
@@ -116,11 +117,11 @@ class Verifying:
             return None
         return self.decide(grant, ask, now)
 
-    def passes_again(self, grant: Grant, now: int, ip: str | None) -> bool:
+    def passes_again(self, grant: Grant, now: int, ip: str | None, asked: Requirement | None) -> bool:
         """Count another use of a key that passed before and passes until this `moment`; False if it was forgotten."""
         if not self._memory.keeps(grant):
             return False
-        self._tally.count(grant, "valid", now, ip)
+        self._tally.count(grant, "valid", now, ip, asked)
         return True
 
     def decide(self, grant: Grant, ask: Ask, now: int, token: Checked | None = None) -> Verdict | None:
@@ -133,7 +134,7 @@ class Verifying:
             return None
         if token is not None or isinstance(metered, Refused):
             return self._answered(grant, ask, now, metered, token)
-        self._tally.count(grant, "valid", now, ask.ip)
+        self._tally.count(grant, "valid", now, ask.ip, ask.requirement)
         return KeyValid(grant, metered[0], metered[1])
 
     def lacking(self, text: str, ask: Ask) -> Lease | None:
@@ -301,7 +302,7 @@ class Verifying:
             return metered
         if token is not None and token.kind == "session":
             return SessionValid(token, grant, *metered)
-        self._tally.count(grant, "valid", now, ask.ip)  # of a token: a use of the secret that it was derived from
+        self._tally.count(grant, "valid", now, ask.ip, ask.requirement)  # of a token: a use of its secret
         return KeyValid(grant, *metered) if token is None else TokenValid(token, grant, *metered)
 
     def count_unknown(self, code: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -23,15 +23,28 @@ from sqlalchemy import (
 
 from tokenry.core.fields import folded, searchable
 from tokenry.core.key_filter import MEMBERS, KeyFilter
-from tokenry.core.model import Key, KeyStatus, SecretInfo, Tenant, micros
+from tokenry.core.model import Key, SecretInfo, Tenant, micros
 from tokenry.core.ports import Expiry
 from tokenry.core.records import KEY, SECRET
 
 from .documents import Documents
 from .fixed import Fixed, FixedWrite, among
 from .foreign_tables import foreign
+from .key_records import key_of
 from .reach import reach, reached
-from .tables import credit, credit_hold, decoy, key, limit_counter, owner, secret, tenant, usage_day, usage_hour
+from .tables import (
+    credit,
+    credit_hold,
+    decoy,
+    key,
+    limit_counter,
+    owner,
+    scope_use,
+    secret,
+    tenant,
+    usage_day,
+    usage_hour,
+)
 from .values import holds, like, stored_row
 from .watch import decoy_secrets
 
@@ -102,15 +115,6 @@ _OF_KEYS = {
 _OWNERS = {dialect: Fixed(text(sql), ("id", "external_id")) for dialect, sql in _OF_KEYS.items()}
 
 
-def status_of(revoked_at: int | None, disabled_at: int | None, expires_at: int | None, now: int) -> KeyStatus:
-    """Return the state of a key at a moment."""
-    if revoked_at is not None:
-        return "revoked"
-    if disabled_at is not None:
-        return "disabled"
-    return "expired" if expires_at is not None and now >= expires_at else "active"
-
-
 def _is(status: str, now: int) -> ColumnElement[bool]:
     if status == "revoked":
         return key.c.revoked_at.is_not(None)
@@ -170,7 +174,6 @@ def _between(query: Select[Any], before: str | None, until: str | None) -> Selec
 
 
 _EVERY = KeyFilter()
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class KeyRows:
@@ -332,7 +335,9 @@ class KeyRows:
         counters = select(counter.name).where(counter.tenant_id == tenant.id, counter.holder_id.in_(ids))
         # In the order in which leases lock them: or a lease and this wait for each other.
         self._connection.execute(counters.order_by(counter.holder_id, counter.name).with_for_update())
-        of_key = [table.c.key_id for table in (secret, decoy, usage_hour, usage_day, credit, credit_hold, foreign)]
+        of_key = [
+            table.c.key_id for table in (secret, decoy, scope_use, usage_hour, usage_day, credit, credit_hold, foreign)
+        ]
         for column in (*of_key, limit_counter.c.holder_id):
             table = column.table
             self._connection.execute(delete(table).where(table.c.tenant_id == tenant.id, column.in_(ids)))
@@ -371,25 +376,4 @@ class KeyRows:
         for id, info in decoy_secrets(self._connection, tenant.id, [row.id for row in rows if row.decoy]):
             secrets[id].append(info)
         at = micros(now)
-        return [_key_of(tenant, row, secrets[row.id], now, at) for row in rows]
-
-
-def _key_of(tenant: Tenant, row: Any, secrets: Sequence[SecretInfo], now: datetime, at: int) -> Key:
-    """Return the record of a key at a moment; its use is that of all its secrets, shown are those that live."""
-    only = secrets[0] if len(secrets) == 1 else None
-    last = only or max(secrets, key=_last_used, default=None)
-    living = [] if row.revoked_at is not None else secrets
-    return KEY.record(
-        row,
-        tenant=tenant.slug,
-        owner=row.external_id,
-        status=status_of(row.revoked_at, row.disabled_at, row.expires_at, at),
-        last_used_at=last.last_used_at if last else None,
-        last_used_ip=last.last_used_ip if last else None,
-        use_count=only.use_count if only else sum([info.use_count for info in secrets]),
-        secrets=tuple([info for info in living if info.ends_at is None or info.ends_at > now]),
-    )
-
-
-def _last_used(info: SecretInfo) -> datetime:
-    return info.last_used_at or _NEVER
+        return [key_of(tenant, row, secrets[row.id], now, at) for row in rows]

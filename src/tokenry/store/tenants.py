@@ -29,6 +29,7 @@ from .tables import (
     owner,
     role,
     scope,
+    scope_use,
     secret,
     session,
     signing_key,
@@ -50,7 +51,7 @@ _BY_ID = Fixed(SELECT.where(tenant.c.id == bindparam("id")))
 _PAGE = SELECT.order_by(tenant.c.slug)
 _OF_TENANT = (
     *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, usage_day),
-    *(decoy, notice, idempotency),
+    *(decoy, notice, scope_use, idempotency),
     *(key, owner, role, scope, event, delivery, endpoint, foreign, foreign_form, mail, mail_stop),
 )
 

@@ -56,6 +56,7 @@ def _may_be_idle(now: int) -> ColumnElement[bool]:
     return and_(
         _MAX_IDLE.is_not(None),
         *(key.c.revoked_at.is_(None), key.c.disabled_at.is_(None)),
+        key.c.decoy.is_(False),  # which nobody is meant to use
         or_(key.c.expires_at.is_(None), key.c.expires_at > now),
         func.coalesce(key.c.enabled_at, key.c.created_at) + _MAX_IDLE - notice <= now,
         ~used,

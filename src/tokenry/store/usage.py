@@ -13,6 +13,7 @@ from tokenry.core.model import Tenant, UsageHour, micros, moment
 from tokenry.core.ports import FirstUse, Spent
 
 from .tables import usage_day, usage_hour
+from .watch import write_asked
 
 _SPENT = {
     "sqlite": """
@@ -140,6 +141,8 @@ class UsageRows:
         used = [(kid, count, *last[kid]) for kid, count in uses.items()]
         self._connection.execute(_USED[dialect], {"rows": _json(used)})
         self._connection.execute(_HOURLY[dialect], {"rows": _json(counted)})
+        if asked := [one for one in spent if one.unwritten]:
+            write_asked(self._connection, asked)
         return self._first([one.kid for one in spent if one.unused], uses), later
 
     def _locked(self, kids: set[str], *, wait: bool) -> set[str]:

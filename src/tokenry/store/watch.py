@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from msgspec import json
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, tuple_
 
 from tokenry.core.model import SecretInfo, Tenant, micros, moment
-from tokenry.core.ports import SecretRow
-from tokenry.core.watch_ports import Decoy
+from tokenry.core.ports import SecretRow, Spent
+from tokenry.core.scopes import asked_of
+from tokenry.core.watch_ports import Decoy, ScopeUse
 
 from .fixed import Fixed, among
-from .tables import decoy, key, notice, owner, tenant
+from .tables import decoy, key, notice, owner, scope_use, tenant
 
 _HOUR = 3_600_000_000
 _FIRST = text("""
@@ -35,6 +37,45 @@ _DECOYS = Fixed(
 _OF_KEYS = Fixed(
     select(decoy.c.kid, decoy.c.key_id, decoy.c.created_at).where(
         decoy.c.tenant_id == bindparam("tenant_id"), among(decoy.c.key_id, "key_ids")
+    )
+)
+
+
+_ASKED = {
+    "sqlite": """
+        SELECT json_extract(value, '$[0]') AS kid, json_extract(value, '$[1]') AS scope,
+            json_extract(value, '$[2]') AS at
+        FROM json_each(:rows)
+    """,
+    "postgresql": """
+        SELECT value->>0 AS kid, value->>1 AS scope, CAST(value->>2 AS bigint) AS at
+        FROM json_array_elements(CAST(:rows AS json))
+    """,
+}
+# In the order of the primary key, so that two flushes never wait for each other in a ring. `true` is for SQLite, which
+# otherwise takes ON CONFLICT for the condition of a join.
+_WRITE_ASKED = {
+    dialect: text(f"""
+        INSERT INTO tokenry_scope_use (tenant_id, key_id, scope, first_at, last_at)
+        SELECT s.tenant_id, s.key_id, asked.scope, MIN(asked.at), MAX(asked.at)
+        FROM ({asked}) AS asked JOIN tokenry_secret s ON s.kid = asked.kid
+        WHERE true GROUP BY s.tenant_id, s.key_id, asked.scope ORDER BY s.tenant_id, s.key_id, asked.scope
+        ON CONFLICT (tenant_id, key_id, scope) DO UPDATE SET last_at = excluded.last_at
+        WHERE tokenry_scope_use.last_at < excluded.last_at
+    """)  # noqa: S608 of constants
+    for dialect, asked in _ASKED.items()
+}
+
+
+def write_asked(connection: Connection, spent: Sequence[Spent]) -> None:
+    """Write which of their scopes keys were asked for."""
+    rows = [[one.kid, scope, one.last_used_at] for one in spent for scope in asked_of(one.own_scopes, one.unwritten)]
+    connection.execute(_WRITE_ASKED[connection.dialect.name], {"rows": json.encode(rows).decode()})
+
+
+_SCOPE_USES = Fixed(
+    select(scope_use.c.key_id, scope_use.c.scope, scope_use.c.first_at, scope_use.c.last_at).where(
+        scope_use.c.tenant_id == bindparam("tenant_id"), among(scope_use.c.key_id, "key_ids")
     )
 )
 
@@ -73,6 +114,20 @@ class WatchRows:
         hour = micros(now) // _HOUR * _HOUR
         here = (notice.c.tenant_id == tenant.id, notice.c.subject == subject, notice.c.hour == hour)
         return int(self._connection.execute(select(func.count()).select_from(notice).where(*here)).scalar_one())
+
+    def asked_scopes(self, tenant: Tenant, key_ids: Sequence[str]) -> Mapping[str, Sequence[ScopeUse]]:
+        """Return which scopes keys were asked for, by the ids of the keys."""
+        found: dict[str, list[ScopeUse]] = {}
+        for row in _SCOPE_USES(self._connection, tenant_id=tenant.id, key_ids=list(key_ids)):
+            use = ScopeUse(row.scope, moment(row.first_at), moment(row.last_at))
+            found.setdefault(row.key_id, []).append(use)
+        return found
+
+    def purge_asked(self, before: datetime, limit: int) -> int:
+        """Remove scopes that were not asked for since a moment; return how many."""
+        place = (scope_use.c.tenant_id, scope_use.c.key_id, scope_use.c.scope)
+        old = select(*place).where(scope_use.c.last_at < micros(before)).limit(limit)
+        return self._connection.execute(delete(scope_use).where(tuple_(*place).in_(old))).rowcount
 
     def first_notice(self, tenant: Tenant, subject: str, about: str, now: datetime) -> bool:
         """Note that something is told of a key or session; return whether it was not told in this hour before."""

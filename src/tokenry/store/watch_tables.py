@@ -21,3 +21,15 @@ notice = table(
 )
 """What was told of a key or session, which is told once an hour."""
 Index("tokenry_notice_hour", notice.c.hour)
+
+scope_use = table(
+    "scope_use",
+    _id("tenant_id"),
+    _id("key_id"),
+    _id("scope"),
+    at("first_at"),
+    at("last_at"),
+    PrimaryKeyConstraint("tenant_id", "key_id", "scope"),
+)
+"""Which scopes of its own a key was asked for, and when; the scope "" stands for verifications that asked for none."""
+Index("tokenry_scope_use_last_at", scope_use.c.last_at)

@@ -55,6 +55,10 @@ def _ask_of_caller(client: str | None) -> Ask:
     return read_ask(VERIFY_SCOPE, client, 1, None, OPERATOR_ENVIRONMENT, None)
 
 
+_OF_CALLER = _ask_of_caller(None)
+"""What is asked of every caller, wherever it comes from."""
+
+
 class Hot:
     """The hot routes of one server."""
 
@@ -135,7 +139,7 @@ class Hot:
         now = self._moment()
         proved = asked.proved
         if proved is not None and asked.caller is None and 0 <= now < asked.proved_until:
-            asked.caller = asked.proved_caller if self._passes_again(proved, now, asked.client) else None
+            asked.caller = asked.proved_caller if self._passes_again(proved, now, asked.client, _OF_CALLER) else None
         if asked.caller is None:
             wishes = self._admit(asked, told, now, reads_ahead=self._reads_ahead)
             if wishes is not None:

@@ -1,4 +1,4 @@
-"""Leak reports: the policy of a tenant, the mark on a secret, notices that are given once an hour. Decoys."""
+"""Leak reports: a tenant's policy, the mark on a secret, notices once an hour. Decoys. Scopes that were asked for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,8 +31,18 @@ def upgrade() -> None:
     )
     op.create_index("tokenry_notice_hour", "tokenry_notice", ["hour"])
 
+    op.create_table(
+        "tokenry_scope_use",
+        *[_id(name) for name in ("tenant_id", "key_id", "scope")],
+        sa.Column("first_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "key_id", "scope"),
+    )
+    op.create_index("tokenry_scope_use_last_at", "tokenry_scope_use", ["last_at"])
+
 
 def downgrade() -> None:
+    op.drop_table("tokenry_scope_use")
     op.drop_table("tokenry_notice")
     op.drop_table("tokenry_decoy")
     op.drop_column("tokenry_key", "decoy")

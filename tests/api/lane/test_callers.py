@@ -29,6 +29,7 @@ async def in_turn(way: Way, pieces: Sequence[bytes | Callable[[], object]]) -> l
     for one in pieces:
         if isinstance(one, bytes):
             await talk.send([one])
+            await talk.answers()
         else:
             one()
     answers = read(await talk.answers())
@@ -38,26 +39,28 @@ async def in_turn(way: Way, pieces: Sequence[bytes | Callable[[], object]]) -> l
 
 def statuses(place: Place, text: str, *between: Callable[[], object]) -> list[int]:
     asks = [verify(text, {"credential": place.key, "cost": cost}) for cost in (1, 2, 10, 11)]
-    return [one.status for one in run(in_turn(place.way(lane=True), [*asks, *between, asks[1]]))]
+    return [one.status for one in run(in_turn(place.way(lane=True), [*asks, *asks, *between, asks[1]]))]
 
 
 def test_every_question_is_a_use_of_the_key_that_asks(own: Place) -> None:
     text = caller(own)
-    assert statuses(own, text) == [200] * 5
-    assert own.sync._tally._open[text[-73:-57]].valid == 5
+    assert statuses(own, text) == [200] * 9
+    assert own.sync._tally._open[text[-73:-57]].valid == 9
 
 
 def test_a_caller_that_was_revoked_is_refused_on_its_open_connection(own: Place) -> None:
     text = caller(own)
     [key] = [one for one in own.sync.keys.list(tenant="system") if one.name == "asks often"]
-    assert statuses(own, text, lambda: own.sync.keys.revoke(key.id, tenant="system")) == [200] * 4 + [401]
+    assert statuses(own, text, lambda: own.sync.keys.revoke(key.id, tenant="system")) == [200] * 8 + [401]
 
 
 def test_a_caller_that_has_expired_is_refused_on_its_open_connection(own: Place) -> None:
     text = caller(own, expires_in=timedelta(hours=1))
-    assert statuses(own, text, lambda: own.clock.advance(timedelta(hours=1))) == [200] * 4 + [401]
+    assert statuses(own, text, lambda: own.clock.advance(timedelta(hours=1))) == [200] * 8 + [401]
 
 
 def test_the_limit_of_a_caller_counts_each_question(own: Place) -> None:
-    text = caller(own, limits=[Limit("day", 4, 86_400)])
-    assert statuses(own, text) == [200] * 4 + [429]
+    text = caller(own, limits=[Limit("day", 100_000, 86_400)])
+    assert statuses(own, text) == [200] * 9
+    [limit] = own.sync.verify(text, environment="op", cost=0).limits
+    assert limit.remaining == 100_000 - 9

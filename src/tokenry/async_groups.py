@@ -112,6 +112,8 @@ class AsyncImports(_Group, Generic[B]):
     """`Imports`, awaited."""
 
     run = awaited(Imports[B].run)
+    learn = awaited(Imports[B].learn)
+    learning = awaited(Imports[B].learning)
 
 
 class _reserving(awaited[P, HeldCredits]):

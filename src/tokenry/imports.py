@@ -20,7 +20,7 @@ know what was imported before: a row whose `id` is known in its `source` changes
 
 from __future__ import annotations
 
-from .core.foreign import Hint, ImportResult, ImportRow, ImportSummary
+from .core.foreign import Hint, ImportResult, ImportRow, ImportSummary, LearningStatus
 from .core.hashes import SCHEMES, Hash
 
-__all__ = ["SCHEMES", "Hash", "Hint", "ImportResult", "ImportRow", "ImportSummary"]
+__all__ = ["SCHEMES", "Hash", "Hint", "ImportResult", "ImportRow", "ImportSummary", "LearningStatus"]

@@ -27,6 +27,7 @@ from .groups import Groups, Joined
 from .journaling import Journaling
 from .keyring_source import KeyringSource
 from .runtime import instances
+from .runtime.asking import Asking
 from .runtime.clock import clock_of
 from .runtime.heads import HeadFile
 from .runtime.leases import Leases
@@ -42,6 +43,7 @@ from .service import canary
 from .service.context import Context, Done, NoHeads
 from .service.events import Subscribers
 from .service.exchange import exchange
+from .service.learning import Learning
 from .service.metering import Metering
 from .service.owner_loaders import OwnerLoader, checked_loader
 from .service.signing_keys import Signers, jwks
@@ -118,10 +120,11 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             self._memory.is_trusted,
             stores.is_on_one_loop(self._database),
         )
-        self._slow = SlowChecks(self._now)
+        self._slow, self._asking = SlowChecks(self._now), Asking(self._now)
+        self._learning = Learning(self._asking, self._now)
         self._verifying = self._make_verifying()
         Groups.__init__(self, self._make_context(), Subscribers())
-        self._verifying.foreign.use(self._context)
+        self._verifying.foreign.use(self._context, self._learning)
         self._make_senders()
         self._closed = self._prepared = False
         self._ticked_at = self._upkept_at = time.monotonic()
@@ -312,6 +315,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         self._worker.stop()
         self._lessor.stop()
         self._slow.close()
+        self._asking.close()
         try:
             if self._prepared:
                 self._write_last()
@@ -358,6 +362,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             tenants=self._tenants,
             missing=self._tally.count_missing,
             networks=self._networks(),
+            learning=self._learning,
             retention=self.settings.retention(),
         )
 
@@ -389,4 +394,5 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         for part in parts:
             part.forget()
         self._slow.forget()
+        self._asking.forget()
         self._verifying.foreign.forget()

@@ -35,6 +35,18 @@ class Events(Group):
         raise ConfigError("a client is told of no events: follow them with events.follow()")
 
 
+class Imports(Group):
+    """Keys of other systems."""
+
+    def learn(self, name: str, **kwargs: Any) -> None:
+        """Raise ConfigError: the process that verifies asks the old system."""
+        raise ConfigError("a client cannot ask an old system: call imports.learn where keys are verified")
+
+    def learning(self) -> Any:
+        """Raise ConfigError: only a process that asks old systems knows what it has learned."""
+        raise ConfigError("a client has learned nothing: call imports.learning where keys are verified")
+
+
 class Audit(Group):
     """What was done in a tenant. A server seals the log by itself."""
 
@@ -69,7 +81,7 @@ class Own(Protocol):
         ...
 
 
-_BASES: Final[dict[str, type[Group]]] = {"events": Events, "audit": Audit}
+_BASES: Final[dict[str, type[Group]]] = {"events": Events, "audit": Audit, "imports": Imports}
 _CALLS: Final[dict[str, type[call]]] = {"credits.reserve": reserving, "imports.run": importing}
 _NAMES: Final = {"self": "me"}
 

@@ -105,6 +105,15 @@ class ImportSummary(msgspec.Struct, frozen=True):
     results: tuple[ImportResult, ...] = ()
 
 
+class LearningStatus(msgspec.Struct, frozen=True):
+    """What this process has learned from an old system. It can be turned off when nothing is learned any more."""
+
+    name: str
+    learned_count: int
+    refused_count: int
+    last_learned_at: datetime | None
+
+
 class Form(NamedTuple):
     """How foreign keys of a tenant look, and by which kind of hint they are found ("whole": by their text alone)."""
 

@@ -64,6 +64,13 @@ class Throttle:
             self._dropped.popitem()
         return wait
 
+    def wait(self, ip: str | None, of: str = "") -> int | None:
+        """Return for how many seconds failures of an address are `throttled`, counting none."""
+        place, now = (of, _network(ip)), self._now()
+        count, began = self._young.get(place) or self._old.get(place) or (0, now)
+        is_out = count >= self._most and 0 <= now - began < self._span
+        return -((now - began - self._span) // _SECOND) if is_out else None
+
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 

@@ -119,6 +119,8 @@ class Context(msgspec.Struct, frozen=True):
     missing: Callable[[str, str | None], None] = lambda kid, ip: None
     """Takes note of an unknown secret, which may be a decoy: its kid, and the address it came from."""
     retention: Retention = Retention()
+    learning: Any = None
+    """The old systems that this process learns keys from (`learning.Learning`)."""
     networks: tuple[Any, ...] = ()  # that webhooks may go to beside public addresses
 
     @property

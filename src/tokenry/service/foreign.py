@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -38,6 +38,15 @@ if TYPE_CHECKING:
 
 Begin: TypeAlias = Callable[[object, Callable[[], bool], str, str | None], "Future[bool | Refused]"]
 """Begins a slow test of something, of a hint and for a client's address (`runtime.slow_checks`)."""
+
+
+class Learns(Protocol):
+    """The old systems that are asked for unknown keys (`learning.Learning`)."""
+
+    def of(self, text: str, tenant: str | None) -> Any: ...
+    def begin(self, lesson: Any, text: str, ip: str | None) -> Future[Any]: ...
+    def keep(self, context: Context, lesson: Any, text: str, told: Any) -> str | None: ...
+
 
 _log = logging.getLogger("tokenry.verify")
 _TENANTS_MAX: Final = 4
@@ -65,11 +74,12 @@ class Foreign:
         self._memory_mark = mark
         self._begin = begin
         self._context: Context | None = None
+        self._learning: Learns | None = None
         self.forget()
 
-    def use(self, context: Context) -> None:
-        """Take what changes are made with."""
-        self._context = context
+    def use(self, context: Context, learning: Learns) -> None:
+        """Take what changes are made with, and the old systems that are asked."""
+        self._context, self._learning = context, learning
 
     def forget(self) -> None:
         """Forget the forms, as after a fork."""
@@ -95,6 +105,8 @@ class Foreign:
 
     def may_be(self, text: str, tenant: str | None) -> bool:
         """Tell whether a text looks like a foreign key, reading how they look if that is not known."""
+        if self._learning is not None and self._learning.of(text, tenant) is not None:
+            return True
         known = self.forms()
         return bool(forms_for(self.read_forms() if known is None else known, text, tenant))
 
@@ -115,6 +127,22 @@ class Foreign:
 
     def steps(self, text: str, ask: Ask) -> Generator[Any, Any, Grant | Refused]:
         """Return the grant of a foreign key, or why there is none."""
+        found = yield from self._imported(text, ask)
+        lesson = None if self._learning is None else self._learning.of(text, ask.tenant)
+        if lesson is None or isinstance(found, Grant) or found.code == "throttled":
+            return found
+        assert self._learning is not None and self._context is not None  # noqa: PT018 - both come with `use`
+        told = yield Pooled(partial(self._learning.begin, lesson, text, ask.ip))
+        if told is None:
+            return NOT_FOUND
+        if isinstance(told, Refused):
+            return told
+        kid = yield Wait(partial(self._learning.keep, self._context, lesson, text, told))
+        grant = None if kid is None else (yield from self._found(kid, text, ask))
+        return grant or NOT_FOUND
+
+    def _imported(self, text: str, ask: Ask) -> Generator[Any, Any, Grant | Refused]:
+        """Return the grant of a foreign key that was imported, or why there is none."""
         known = self.forms()
         if known is None:
             known = yield Wait(self.read_forms)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from itertools import islice
-from typing import Final, Generic
+from typing import Any, Final, Generic
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError
-from tokenry.core.foreign import ImportResult, ImportSummary
+from tokenry.core.foreign import ImportResult, ImportSummary, LearningStatus
 from tokenry.core.leaks import read_source
 from tokenry.core.model import NOT_GIVEN, NotGiven
 from tokenry.core.ports import Clash
@@ -56,6 +57,29 @@ class Imports(Generic[B]):
                 if each is not None:
                     each(result)
         return ImportSummary(counts["imported"], counts["exists"], counts["refused"], tuple(refused), dry_run)
+
+    def learn(
+        self,
+        name: str,
+        *,
+        matches: str,
+        ask: Callable[[str], Mapping[str, Any] | None] | str,
+        until: datetime | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+    ) -> None:
+        """Ask an old system, in this process and from now on, for keys that match a pattern and are unknown here.
+
+        `ask(key)` returns the fields of an `ImportRow` but `id` and `hash`, with the owner at least, or None for a key
+        that the old system does not know. A URL gets the same as JSON: a POST of `{"key": …}` is answered with 200 or
+        404. A key that is known there is kept with a digest of ours, and never asked for again. While the old system
+        does not answer, verifying such a key raises StoreUnavailable.
+        """
+        self._context.learning.add(name, matches, ask, until, self._context.slug_of(tenant))
+
+    def learning(self) -> tuple[LearningStatus, ...]:
+        """Return what this process has learned from old systems: one that teaches nothing more can be turned off."""
+        found: tuple[LearningStatus, ...] = self._context.learning.status()
+        return found
 
     def _batch(
         self, batch: list[Given], source: str, dry_run: bool, tenant: str | NotGiven, by: B | NotGiven

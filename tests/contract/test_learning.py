@@ -1,0 +1,153 @@
+"""Keys are learned from an old system: each asked for once, none accepted while it is down."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from tokenry import Invalid, StoreUnavailable
+from tokenry.testing import FakeClock
+
+KEY, OTHER, WRONG = "sk_0123456789abcdef", "sk_fedcba9876543210", "sk_aaaaaaaaaaaaaaaa"
+
+
+class Old:
+    """An old system that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.is_down = False
+
+    def __call__(self, key: str) -> dict[str, Any] | None:
+        self.asked.append(key)
+        if self.is_down:
+            raise ConnectionError
+        return {"owner": "ada", "scopes": ["read:a"]} if key in (KEY, OTHER) else None
+
+
+@pytest.fixture
+def old() -> Old:
+    return Old()
+
+
+@pytest.fixture(autouse=True)
+def _learn(tk: Any, old: Old) -> None:
+    tk.imports.learn("old", matches=r"^sk_[0-9a-z]{16}$", ask=old)
+
+
+def code(tk: Any, text: str, **asked: Any) -> str:
+    return str(tk.verify(text, **asked).code)
+
+
+def test_a_key_is_asked_for_once_and_kept_with_its_owner(tk: Any, old: Old) -> None:
+    for _ in range(3):
+        assert tk.verify(KEY, scopes="read:a").owner.external_id == "ada"
+    assert old.asked == [KEY]
+    old.is_down = True
+    assert tk.verify(KEY)
+    (status,) = tk.imports.learning()
+    assert (status.name, status.learned_count, status.last_learned_at is not None) == ("old", 1, True)
+
+
+def test_a_learned_key_is_revoked_like_any_other(tk: Any, old: Old) -> None:
+    assert tk.verify(KEY)
+    tk.keys.revoke(tk.keys.list().items[0].id)
+    assert code(tk, KEY) == "revoked"
+    assert old.asked == [KEY]
+
+
+def test_an_unknown_key_is_asked_for_again_after_five_minutes(tk: Any, old: Old, clock: FakeClock) -> None:
+    assert [code(tk, WRONG) for _ in range(3)] == ["not_found"] * 3
+    assert old.asked == [WRONG]
+    clock.advance(timedelta(minutes=6))
+    assert code(tk, WRONG) == "not_found"
+    assert old.asked == [WRONG] * 2
+
+
+def test_other_texts_are_never_asked_for(tk: Any, old: Old) -> None:
+    assert {code(tk, text) for text in ("pk_0123456789abcdef", "sk_short", "", "sk_0123456789abcdeF")} == {"malformed"}
+    assert old.asked == []
+
+
+def test_nothing_is_accepted_while_the_old_system_is_down(tk: Any, old: Old, clock: FakeClock) -> None:
+    old.is_down = True
+    for _ in range(5):
+        with pytest.raises(StoreUnavailable):
+            tk.verify(KEY)
+    assert old.asked == [KEY]
+    old.is_down = False
+    clock.advance(timedelta(seconds=11))
+    assert tk.verify(KEY)
+
+
+def test_an_address_that_guesses_is_throttled_and_others_are_not(tk: Any, old: Old) -> None:
+    codes = [code(tk, f"sk_{n:016d}", ip="192.0.2.1") for n in range(101)]
+    assert codes == ["not_found"] * 100 + ["throttled"]
+    assert tk.verify(KEY, ip="192.0.2.2")
+
+
+def test_what_the_old_system_says_is_checked(tk: Any) -> None:
+    tk.imports.learn("old", matches=r"^sk_", ask=lambda key: {"owner": "ada", "scopes": ["no scope"]})
+    assert code(tk, KEY) == "not_found"
+    assert tk.imports.learning()[0].refused_count == 1
+    assert tk.keys.list().items == ()
+
+
+def test_nobody_is_asked_after_the_end(tk: Any, old: Old, clock: FakeClock) -> None:
+    tk.imports.learn("old", matches=r"^sk_", ask=old, until=clock.now() + timedelta(days=1))
+    clock.advance(timedelta(days=1))
+    assert code(tk, KEY) == "malformed"
+    assert old.asked == []
+
+
+@pytest.mark.parametrize("wrong", [{"matches": "("}, {"ask": 5}, {"ask": "http://old.example.com/"}, {"until": "soon"}])
+def test_wrong_arguments_are_refused(tk: Any, old: Old, wrong: dict[str, Any]) -> None:
+    with pytest.raises(Invalid):
+        tk.imports.learn("old", **{"matches": "^sk_", "ask": old, **wrong})
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            key = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["key"]
+            body = json.dumps({"owner": "ada"}).encode()
+            self.send_response(200 if key == KEY else 404 if key == WRONG else 500)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/whose"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_url_is_asked_as_a_function_is(tk: Any, url: str) -> None:
+    tk.imports.learn("old", matches=r"^sk_", ask=url)
+    assert tk.verify(KEY)
+    assert code(tk, WRONG) == "not_found"
+    with pytest.raises(StoreUnavailable):
+        tk.verify(OTHER)
+
+
+def test_many_callers_of_one_key_ask_once(tk: Any, old: Old) -> None:
+    if hasattr(tk, "thing"):
+        pytest.skip("the driver of the asynchronous face has one caller at a time")
+    with ThreadPoolExecutor(8) as pool:
+        verdicts = list(pool.map(lambda _: tk.verify(KEY), range(40)))
+    assert all(verdicts)
+    assert len(tk.keys.list().items) == 1

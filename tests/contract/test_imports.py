@@ -189,3 +189,20 @@ def test_a_stolen_database_shows_no_hash_and_no_key(tk: Any, installation: Insta
     for text in (key_of(1), key_of(2)):
         assert text not in stored
         assert hashlib.sha256(text.encode()).hexdigest() not in stored
+
+
+def test_a_foreign_key_is_found_and_reported_by_its_text(tk: Any) -> None:
+    dotted = "legacy.0123456789abcdef"
+    tk.imports.run([row_of(1), row_of(2, hash=Hash("raw", dotted), hint=Hint())])
+    for text in (key_of(1), dotted):
+        key = tk.verify(text).key
+        assert tk.keys.find(text).id == key.id
+        assert tk.leaks.report(text).subject == key.id
+        assert code(tk, text) == "revoked"
+    assert not tk.leaks.report(key_of(9))
+
+
+def test_how_long_a_key_was_idle_counts_from_its_import(tk: Any, clock: FakeClock, installation: Installation) -> None:
+    tk.imports.run([row_of(1, created_at=clock.now() - 900 * DAY)])
+    [row] = installation.sql("SELECT created_at, enabled_at FROM tokenry_key")
+    assert row.enabled_at - row.created_at == 900 * 86_400 * 1_000_000

@@ -22,7 +22,7 @@ from tokenry.core.foreign import ForeignRow, Form, forms_for, hints_of, kid_of
 from tokenry.core.grant import Grant, Row
 from tokenry.core.hashes import Recipe
 from tokenry.core.keyring import Generation, Keyring
-from tokenry.core.ports import Clash, SecretRow, Store
+from tokenry.core.ports import Clash, Rows, SecretRow, Store
 from tokenry.core.process_ports import Remembers
 from tokenry.core.secret import digest_of, joined
 from tokenry.core.verdict import Explanation, Refused, Verdict
@@ -235,6 +235,13 @@ class Foreign:
             return None if found is None or found.key_id != row.key_id else self._verifying.granted(found)
         context.announce(done)
         return kid
+
+
+def kids_of(rows: Rows, keyring: Keyring, text: str, tenant: str | None) -> list[str]:
+    """Return the kids that a foreign key may have, if it was presented before: for who asks about it, not with it."""
+    forms = _bounded(forms_for(rows.foreign.forms(), text, tenant))
+    tenant_ids = dict.fromkeys(form.tenant_id for form in forms)
+    return [kid_of(generation, id, text) for id in tenant_ids for generation in keyring.generations]
 
 
 def _bounded(forms: list[Form]) -> list[Form]:

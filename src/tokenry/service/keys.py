@@ -24,6 +24,7 @@ from tokenry.core.walking import walked
 from . import changing, crediting, ending, explaining, issuing, limits
 from .advice import of_keys
 from .context import B, Context
+from .foreign import kids_of
 from .paging import page, place_of
 from .seeing import given, read_filter, seen, visible
 
@@ -171,6 +172,10 @@ class Keys(Generic[B]):
                 found = scene.rows.keys.by_kid(scene.tenant, wanted, scene.now)
                 if found is None and (id := scene.rows.watch.decoy_of(scene.tenant, wanted)) is not None:
                     found = scene.rows.keys.get(scene.tenant, id, scene.now)
+            if found is None and parsed is None and secret is not None:
+                kids = kids_of(scene.rows, self._context.keyring(), str(secret), scene.tenant.slug)
+                keys = (scene.rows.keys.by_kid(scene.tenant, kid, scene.now) for kid in kids)
+                found = next((key for key in keys if key is not None), None)
             return seen(scene, found)
 
     def limits(

@@ -20,7 +20,9 @@ from tokenry.core.verdict import Kind
 
 from .context import B, By, Change, Context
 from .ending import end
+from .foreign import kids_of
 from .tokens import SignedTokens
+from .verify import is_token
 
 _REASON: Final = "leaked"
 
@@ -57,11 +59,13 @@ class _Report:
 
     def of(self, text: str) -> LeakReport:
         """Find what a credential belongs to, and act."""
-        if "." in text:
+        if is_token(text):
             token = _signed(self.context, text)
             return UNKNOWN_LEAK if token is None else self._token(token)
         parsed, keyring = parse(text), self.context.keyring()
-        if parsed is None or not any([same_tag(parsed, one.tag_key) for one in keyring.generations]):  # noqa: C419 all
+        if parsed is None:
+            return self._foreign(text)
+        if not any([same_tag(parsed, one.tag_key) for one in keyring.generations]):  # noqa: C419 all
             return UNKNOWN_LEAK
         if is_of(parsed):
             with self.context.store.read() as rows:
@@ -73,6 +77,13 @@ class _Report:
             return self._key(row)
         self.context.missing(parsed.kid, self.context.ip)
         return UNKNOWN_LEAK
+
+    def _foreign(self, text: str) -> LeakReport:
+        """Act on a key of another system that was presented here before."""
+        with self.context.store.read() as rows:
+            found = [rows.secrets.find(kid) for kid in kids_of(rows, self.context.keyring(), text, None)]
+        row = next((row for row in found if row is not None and _proves(self.context, row, text)), None)
+        return UNKNOWN_LEAK if row is None else self._key(row)
 
     def _key(self, row: Row) -> LeakReport:
         with self.context.changing(row.slug, self.by, home=self.context.tenant) as change:

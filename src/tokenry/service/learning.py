@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Asks: TypeAlias = "Callable[[str], Mapping[str, Any] | None] | str"
 """What says whose key a text is: a function, or the URL of one."""
 _log = logging.getLogger("tokenry.imports")
-_LITERAL: Final = re.compile(r"\^([A-Za-z0-9_-]+)(?![*+?{|0-9A-Za-z_-])")
+_LITERAL = re.compile(r"\^([A-Za-z0-9_-]+)(?![*+?{|0-9A-Za-z_-])")
 _UNKNOWN: Final = (401, 403, 404)
 _TIMEOUT: Final = 5.0
 _ANSWER_MAX: Final = 65_536
@@ -73,7 +73,7 @@ class Learning:
             pattern = re.compile(matches)
         except (re.error, TypeError):
             errors.append(FieldError("matches", "bad_pattern", "is a regular expression that every key matches"))
-            pattern = re.compile("")
+            pattern = _LITERAL
         if isinstance(ask, str):
             ask = _of_url(ask, errors)
         elif not callable(ask):

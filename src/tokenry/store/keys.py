@@ -191,6 +191,8 @@ class KeyRows:
                     "tenant_id": tenant.id,
                     "owner_id": owner_id,
                     "name_folded": folded(record.name),
+                    # Of an imported key, nobody knows how long it was idle before.
+                    "enabled_at": None if record.updated_at == record.created_at else record.updated_at,
                     "search": searchable(record.name, record.description),
                 }
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, Generic
+from typing import Final, Generic
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError
@@ -63,7 +63,7 @@ class Imports(Generic[B]):
         name: str,
         *,
         matches: str,
-        ask: Callable[[str], Mapping[str, Any] | None] | str,
+        ask: Callable[[str], Mapping[str, object] | None] | str,
         until: datetime | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
     ) -> None:

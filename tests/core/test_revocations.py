@@ -17,7 +17,7 @@ NO_REVOCATION = {
         "key.first_used",
         "key.tampered",
     ),
-    "key.decoy_used",
+    *("key.decoy_used", "key.old_secret_used"),
     *("key.imported", "key.hash_upgraded"),
     "session.leaked",  # `session.revoked` comes with it
     *("session.started", "session.refreshed"),

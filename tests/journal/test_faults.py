@@ -14,6 +14,7 @@ import pytest
 
 from tests.journal.conftest import Backups
 from tests.processes.places import Place
+from tests.servers.waiting import until
 from tokenry import StoreUnavailable, Tokenry
 from tokenry.runtime import journal as journal_module
 from tokenry.testing import FakeClock
@@ -176,6 +177,15 @@ def test_a_running_process_notices_that_its_database_was_restored(file_place: Pl
         assert tk.verify(issued.secret).code == "revoked"
 
 
+def answers(tk: Tokenry) -> bool:
+    try:
+        tk.verify("")
+        tk.keys.list(limit=1)
+    except StoreUnavailable:
+        return False
+    return True
+
+
 def test_a_running_process_that_waits_refuses_everything_until_the_replay(file_place: Place) -> None:
     backups = Backups(file_place)
     tk, issued = revoked_after_a_backup(backups, journal_on_restore="wait")
@@ -187,6 +197,7 @@ def test_a_running_process_that_waits_refuses_everything_until_the_replay(file_p
         with pytest.raises(StoreUnavailable, match="replay-journal"):
             tk.keys.list()
         assert len(backups.installation().replay_journal()) == 1
+        until(lambda: answers(tk))  # a tick that failed is tried again a little later
         assert tk.verify(issued.secret).code == "revoked"
         assert tk.keys.list()
 
@@ -228,5 +239,5 @@ def test_the_journal_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             clock.advance(timedelta(days=30))
             tk._upkeep()
             sizes.append((tmp_path / "keys.db.keyring.journal").stat().st_size)
-        assert max(sizes[-14:]) <= 1.1 * max(sizes[:26])
+        assert max(sizes) < 12_000, "records of 400 days, twice, and 2,000 bytes; all of them would be 50,000"
         assert tk.verify(issued.secret)

@@ -28,6 +28,8 @@ GROUPS = [
     "audit",
     "usage",
     "webhooks",
+    "leaks",
+    "advice",
 ]
 # Plain on both faces: nothing in them waits.
 PLAIN = {"scoped", "owner_loader", "using", "settings"}

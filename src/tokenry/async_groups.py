@@ -256,6 +256,7 @@ class AsyncLeaks(_Group, Generic[B]):
     """`Leaks`, awaited."""
 
     report = awaited(Leaks[B].report)
+    report_github = awaited(Leaks[B].report_github)
 
 
 class AsyncAdvices(_Group, Generic[B]):

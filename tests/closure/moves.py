@@ -290,6 +290,7 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
 """What is tried of each operation, by its name."""
 
 FOR_THE_PROGRAM = {
+    "leaks.report_github": "needs the signature of GitHub, and does no more than leaks.report",
     "audit.seal": "takes no actor and writes what is there already",
     "audit.seal_all": "takes no actor and writes what is there already",
     "events.subscribe": "takes no actor: code in the same process",

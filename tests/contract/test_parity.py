@@ -14,6 +14,8 @@ from tokenry.groups import Groups, Joined
 from tokenry.testing import FakeClock
 
 GROUPS = [
+    "advice",
+    "leaks",
     "tenants",
     "owners",
     "roles",

@@ -61,6 +61,14 @@ class Audit(Group):
         """Do nothing: a server seals by itself."""
 
 
+class Leaks(Group):
+    """Credentials that were found where they should not be."""
+
+    def report_github(self, *args: Any, **kwargs: Any) -> Any:
+        """Raise ConfigError: the signature of a report is checked where the database is."""
+        raise ConfigError("a client passes no reports of GitHub on: check the signature, then call leaks.report")
+
+
 class Own(Protocol):
     """What a client may ask about its own key, and do to it."""
 
@@ -81,7 +89,7 @@ class Own(Protocol):
         ...
 
 
-_BASES: Final[dict[str, type[Group]]] = {"events": Events, "audit": Audit, "imports": Imports}
+_BASES: Final[dict[str, type[Group]]] = {"events": Events, "audit": Audit, "imports": Imports, "leaks": Leaks}
 _CALLS: Final[dict[str, type[call]]] = {"credits.reserve": reserving, "imports.run": importing}
 _NAMES: Final = {"self": "me"}
 

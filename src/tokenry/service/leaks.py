@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic
 
@@ -21,6 +22,7 @@ from tokenry.core.verdict import Kind
 from .context import B, By, Change, Context
 from .ending import end
 from .foreign import kids_of
+from .github_leaks import feedback, read_matches
 from .tokens import SignedTokens
 from .verify import is_token
 
@@ -46,6 +48,32 @@ class Leaks(Generic[B]):
         report = _Report(self._context, by, read_source(source, errors), read_found_at(url, errors))
         refuse(errors)
         return report.of(str(secret) if isinstance(secret, (str, Secret)) else "")
+
+    def report_github(
+        self,
+        body: bytes,
+        *,
+        identifier: str,
+        signature: str,
+        public_keys: Mapping[str, object],
+        by: B | NotGiven = NOT_GIVEN,
+    ) -> list[dict[str, str]]:
+        """Report what GitHub's secret scanning sends to its partners; return what GitHub is to be answered, as JSON.
+
+        `identifier` and `signature` are the header fields `Github-Public-Key-Identifier` and `…-Signature`, `body` are
+        the bytes as they came, and `public_keys` is the document of GitHub's public keys. Raise NotAllowed, and do
+        nothing, for a body that none of them has signed.
+        """
+        answers = []
+        for match in read_matches(body, identifier, signature, public_keys):
+            source = (
+                f"github/{match.source}"
+                if match.source.isascii() and match.source.replace("_", "").isalnum()
+                else "github"
+            )
+            found = self.report(match.token, source=source[:64], url=match.url, by=by)
+            answers.append(feedback(match, found))
+        return answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Settings:
     tracing: bool = False
     worker: bool = False
     webhook_networks: str = ""
+    github_keys: str = ""
     smtp_url: str = field(default="", repr=False)
     mail_from: str = ""
     mail_templates: str = ""

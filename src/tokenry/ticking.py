@@ -7,12 +7,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from .core import targets
 from .core.breaker import NOT_ANSWERING, Breaker
-from .core.errors import ConfigError, StoreUnavailable, TokenryError
+from .core.errors import ConfigError, FieldError, StoreUnavailable, TokenryError
+from .core.targets import Network, check_url, host_of, networks
 from .mailing import Mailer
 from .runtime.courier import Courier
+from .runtime.github_keys import GithubKeys
 from .service import canary, decoys, delivering, key_upkeep, purging, signing_keys, usage
+from .service.webhooks import numeric_of
 from .store import open as stores
 
 if TYPE_CHECKING:
@@ -98,6 +100,7 @@ class Ticking:
     _worker: Worker
     _courier: Courier
     _mailer: Mailer
+    _github_keys: GithubKeys
     _fence: Fence | None
     _prepared: bool
     _leasing: Breaker
@@ -178,8 +181,17 @@ class Ticking:
             count += sum(jobs.work(one, lambda: False) for one in claimed)
         return count + self._mailer.send()
 
-    def _networks(self) -> tuple[targets.Network, ...]:
-        return targets.networks(self.settings.webhook_networks)
+    def _networks(self) -> tuple[Network, ...]:
+        return networks(self.settings.webhook_networks)
+
+    def _read_github_keys(self) -> GithubKeys:
+        """Return where GitHub's public keys come from; raise ConfigError for a URL that may not be read."""
+        source, networks, errors = self.settings.github_keys, self._networks(), list[FieldError]()
+        if "://" in source:
+            check_url(source, numeric_of(host_of(source)), networks, errors)
+        if errors:
+            raise ConfigError(f"github_keys is a file or a URL, which {errors[0].message}")
+        return GithubKeys(source, networks)
 
     def _make_senders(self) -> None:
         self._courier = Courier(WebhookJobs(self._context))

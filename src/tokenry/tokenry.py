@@ -122,7 +122,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         )
         self._slow, self._asking = SlowChecks(self._now), Asking(self._now)
         self._learning = Learning(self._asking, self._now)
-        self._verifying = self._make_verifying()
+        self._verifying, self._github_keys = self._make_verifying(), self._read_github_keys()
         Groups.__init__(self, self._make_context(), Subscribers())
         self._verifying.foreign.use(self._context, self._learning)
         self._make_senders()
@@ -362,6 +362,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             tenants=self._tenants,
             missing=self._tally.count_missing,
             networks=self._networks(),
+            github_keys=self._github_keys.document,
             learning=self._learning,
             retention=self.settings.retention(),
         )
@@ -390,7 +391,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         self._flushing = threading.RLock()
         parts: tuple[Any, ...] = (self._leasing, self._writing, self._memory, self._remembered, self._tenants)
         parts += (self._signers, self._leases, self._lessor, self._tally, self._worker, self._courier, self._mailer)
-        parts += () if self._journal is None else (self._journal,)
+        parts += (self._github_keys,) if self._journal is None else (self._github_keys, self._journal)
         for part in parts:
             part.forget()
         self._slow.forget()

@@ -321,6 +321,7 @@ def test_an_unknown_field_over_http_is_answered_with_the_one_that_was_meant(
 
 
 GROUPS = ["tenants", "owners", "roles", "scopes", "keys", "sessions", "signing_keys", "events", "audit", "usage"]
+GROUPS += ["leaks", "advice"]
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -331,7 +332,7 @@ def test_every_call_of_the_library_is_there_under_the_same_name_without_an_actor
     names = [name for name in dir(theirs) if not name.startswith("_")]
     assert [name for name in names if not callable(getattr(ours, name, None))] == []
     borrowed = [name for name in names if hasattr(getattr(ours, name), "__wrapped__")]
-    of_process = {"subscribe", "cut", "seal", "seal_all", "learn", "learning"}
+    of_process = {"subscribe", "cut", "seal", "seal_all", "learn", "learning", "report_github"}
     assert set(names) - set(borrowed) <= of_process | {"iterate", "follow"}
     if "follow" in names:
         assert [*inspect.signature(ours.follow).parameters] == [*without_actor(theirs.follow).parameters]

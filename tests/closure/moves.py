@@ -291,6 +291,8 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
 
 FOR_THE_PROGRAM = {
     "leaks.report_github": "needs the signature of GitHub, and does no more than leaks.report",
+    "imports.learn": "is given code in the same process",
+    "imports.learning": "takes no actor: counts of this process",
     "audit.seal": "takes no actor and writes what is there already",
     "audit.seal_all": "takes no actor and writes what is there already",
     "events.subscribe": "takes no actor: code in the same process",

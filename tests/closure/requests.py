@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.closure.moves import Move
 from tests.closure.world import ROLES, Credential, tried
+from tests.servers.publishing import SAMPLE, SAMPLE_ID, SAMPLE_SIGNATURE
 from tokenry.types import Hold
 
 LONG_AGO = "2000-01-01T00:00:00Z"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 KEY_TYPE = "urn:tokenry:token-type:key"
+SIGNED = {"Github-Public-Key-Identifier": SAMPLE_ID, "Github-Public-Key-Signature": SAMPLE_SIGNATURE}
 
 
 @dataclass
@@ -25,6 +28,7 @@ class Ask:
     form: dict[str, str] | None = None
     repeat: str | None = None
     query: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 Asks = Callable[[Move], Ask | None]
@@ -214,6 +218,7 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "events.latest": [lambda m: Ask("GET", "/v1/events/latest")],
     "advice.list": [lambda m: Ask("GET", "/v1/advice")],
     "leaks.report": [leak],
+    "leaks.github": [lambda m: Ask("POST", "/v1/leaks/github", json.loads(SAMPLE), headers=SIGNED)],
     "webhooks.list": [lambda m: Ask("GET", "/v1/webhooks")],
     "webhooks.create": [
         lambda m: Ask("POST", "/v1/webhooks", {"url": f"https://example.com/{m.world.count}", "types": ["*"]}),

@@ -63,7 +63,7 @@ class Server:
         asked = asks(Move(self.world, place, None, held, name))
         if asked is None:
             return 0, None
-        headers = {"Authorization": f"Bearer {caller.text}"}
+        headers = {"Authorization": f"Bearer {caller.text}", **asked.headers}
         if asked.repeat:
             headers["Idempotency-Key"] = asked.repeat
         query = asked.query | ({} if name.partition(".")[0] in ABOUT_NO_TENANT else {"tenant": place})
@@ -71,7 +71,8 @@ class Server:
         if asked.form is not None:
             headers["Content-Type"], body = "application/x-www-form-urlencoded", urlencode(asked.form).encode()
         elif asked.json is not None:
-            headers["Content-Type"], body = "application/json", json.dumps(asked.json).encode()
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(asked.json, separators=(",", ":")).encode()
         return self.request(asked.method, asked.path, urlencode(query), body, headers)
 
     def request(

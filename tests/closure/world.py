@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -26,11 +27,18 @@ OWNERS = ("ada", "lee", "root", "gone", "machine", "new")
 ROLES = ("developer", "lead", "loose")
 
 KEYRING = fresh_keyring()
+GITHUB_KEYS = Path(__file__).with_name("github_keys.json")
+"""The public key of the sample that GitHub has published."""
 
 
 def options() -> dict[str, Any]:
     """Return how an installation is opened, on a database in memory."""
-    quiet = Settings(background=False, flush_interval=timedelta(hours=1), issuer="https://keys.example.com")
+    quiet = Settings(
+        background=False,
+        flush_interval=timedelta(hours=1),
+        issuer="https://keys.example.com",
+        github_keys=str(GITHUB_KEYS),
+    )
     return {"keyring": KEYRING, "settings": quiet, "clock": FakeClock()}
 
 

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.contract.conftest import Issue
-from tokenry import Invalid, NotAllowed
-
-# The sample that GitHub has published with its public key.
-SAMPLE = b'[{"token":"some_token","type":"some_type","url":"some_url"}]'
-SAMPLE_ID = "90a421169f0a406205f1563a953312f0be898d3c7b6c06b681aa86a874555f4a"
-SAMPLE_SIGNATURE = "MEUCIQDKZokqnCjrRtw0tni+2Ltvl/uiMJ1EGumEsp1BsNr32AIgQY1YXD2nlj+XNfGK4rBfkMJ1JDOQcYXxa2sY8FNkrKc="
-SAMPLE_KEY = """-----BEGIN PUBLIC KEY-----
-MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE9MJJHnMfn2+H4xL4YaPDA4RpJqUq
-kCmRCBnYERxZanmcpzQSXs1X/AljlKkbJ8qpVIW4clayyef9gWhFbNHWAA==
------END PUBLIC KEY-----
-"""
-OURS = ec.generate_private_key(ec.SECP256R1())
-PEM = OURS.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
-def document(*keys: tuple[str, str]) -> Any:
-    return {"public_keys": [{"key_identifier": id, "key": pem, "is_current": True} for id, pem in keys]}
+from tests.servers.publishing import PEM, SAMPLE, SAMPLE_ID, SAMPLE_KEY, SAMPLE_SIGNATURE, document, signed
+from tokenry import ConfigError, Invalid, NotAllowed, Settings, Tokenry
 
 
 def send(tk: Any, matches: Any, **more: Any) -> Any:
     body = matches if isinstance(matches, bytes) else json.dumps(matches).encode()
-    signature = b64encode(OURS.sign(body, ec.ECDSA(SHA256()))).decode()
-    given = {"identifier": "k1", "signature": signature, "public_keys": document(("k0", SAMPLE_KEY), ("k1", PEM))}
+    given = {"identifier": "k1", "signature": signed(body), "public_keys": document(("k0", SAMPLE_KEY), ("k1", PEM))}
     return tk.leaks.report_github(body, **given | more)
 
 
@@ -64,7 +45,7 @@ def test_what_github_has_not_signed_does_nothing(tk: Any, issue: Issue) -> None:
     issued = issue()
     match = [{"token": str(issued.secret)}]
     wrong: list[dict[str, Any]] = [{"identifier": "k0"}, {"identifier": "k9"}, {"signature": ""}, {"signature": "é"}]
-    wrong += [{"public_keys": one} for one in ({}, {"public_keys": "x"}, {"public_keys": [1]}, None)]
+    wrong += [{"public_keys": one} for one in ({}, {"public_keys": "x"}, {"public_keys": [1]}, "x")]
     wrong += [{"public_keys": document(("k1", "no key"))}]
     for more in wrong:
         with pytest.raises(NotAllowed):
@@ -73,3 +54,26 @@ def test_what_github_has_not_signed_does_nothing(tk: Any, issue: Issue) -> None:
         with pytest.raises(Invalid):
             send(tk, body)
     assert tk.verify(issued.secret)
+
+
+def test_without_public_keys_the_setting_says_where_they_are(tmp_path: Path) -> None:
+    source = tmp_path / "keys.json"
+    source.write_text(json.dumps(document((SAMPLE_ID, SAMPLE_KEY))))
+    given = {"identifier": SAMPLE_ID, "signature": SAMPLE_SIGNATURE}
+    with Tokenry("sqlite://", settings=Settings(background=False, github_keys=str(source))) as tk:
+        assert tk.leaks.report_github(SAMPLE, **given)[0]["label"] == "false_positive"
+        with pytest.raises(NotAllowed, match="not signed"):
+            tk.leaks.report_github(SAMPLE + b" ", **given)
+    with (
+        Tokenry("sqlite://", settings=Settings(background=False)) as tk,
+        pytest.raises(ConfigError, match="set github_keys"),
+    ):
+        tk.leaks.report_github(SAMPLE, **given)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.com/keys", "https://127.0.0.1/", "ftp://example.com/", "https://localhost"]
+)
+def test_a_url_of_keys_is_public_and_encrypted(url: str) -> None:
+    with pytest.raises(ConfigError, match="github_keys"):
+        Tokenry("sqlite://", settings=Settings(background=False, github_keys=url))

@@ -17,6 +17,7 @@ from tokenry.tokenry import Tokenry
 
 from . import problems
 from .console import Console, is_of_console
+from .github_reports import GithubReports
 from .hot.head_cache import Heads
 from .hot.holding import Holding
 from .hot.request import Answer, Does, Request, Step, Wish, own_query
@@ -30,7 +31,7 @@ from .process.logs import AccessLog, begin_request
 from .process.settings import ServerSettings
 from .reference.hot_routes import described as with_hot
 from .reference.oauth_routes import described as with_oauth
-from .routes import AUTH, BODY_MAX, SMALL_MAX, place_of
+from .routes import AUTH, BODY_MAX, GITHUB, SMALL_MAX, place_of
 from .unsubscribing import PATH as UNSUBSCRIBE
 from .unsubscribing import Unsubscribing
 
@@ -119,7 +120,10 @@ class Application:
         self._rest = management
         self._oauth = oauth
         self._console = console
-        self._others: dict[str, App] = {UNSUBSCRIBE: Unsubscribing(served.sync)}
+        self._others: dict[str, App] = {
+            UNSUBSCRIBE: Unsubscribing(served.sync),
+            GITHUB: GithubReports(served.sync),
+        }
         if operations is not None:
             self._others |= dict.fromkeys(("/healthz", "/readyz", "/metrics"), operations)
 

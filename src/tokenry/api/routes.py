@@ -1,4 +1,4 @@
-"""The table of verification and OAuth, which no call of the library answers, and the largest body of a request.
+"""The table of the routes that are no management operations, and the largest body of a request.
 
 The hot path reads it, so it imports no management code. `reference/` holds the requests and answers of these routes.
 """
@@ -18,6 +18,7 @@ REVOKE: Final = "/oauth/revoke"
 INTROSPECT: Final = "/oauth/introspect"
 JWKS: Final = "/.well-known/jwks.json"
 METADATA: Final = "/.well-known/oauth-authorization-server"
+GITHUB: Final = "/v1/leaks/github"
 DEFAULT: Final = "default"
 BODY_MAX: Final = 1 << 20
 SMALL_MAX: Final = 1 << 16
@@ -48,6 +49,7 @@ ROUTES: Final = {
         Route("verify", "POST", VERIFY, VERIFY_SCOPE, "Answer whether a credential holds."),
         Route("verify.batch", "POST", BATCH, VERIFY_SCOPE, "Answer several questions in their order."),
         Route("auth", "GET", AUTH, None, "Answer a proxy that asks whether to let a request through."),
+        Route("leaks.github", "POST", GITHUB, None, "Report what GitHub's secret scanning has found and signed."),
         Route("oauth.token", "POST", TOKEN, None, "Get tokens for a refresh token, or for a key."),
         Route("oauth.introspect", "POST", INTROSPECT, VERIFY_SCOPE, "Tell what a token is."),
         Route("oauth.revoke", "POST", REVOKE, None, "End the session of a token."),

@@ -85,6 +85,11 @@ KINDS: Final[dict[str, Kind]] = {
     "busy": Kind(
         503, "The server is busy", "It has as many connections or unfinished requests as it may have: try again later."
     ),
+    "keys_unavailable": Kind(
+        503,
+        "Public keys are missing",
+        "GitHub's public keys could not be read, so that nothing was done: the log of the server says why.",
+    ),
     "store_unavailable": Kind(503, "The database cannot be used", "Nothing was changed: try again after a moment."),
     "store_full": Kind(507, "The disk is full", "Nothing was changed. Make room on the disk of the database."),
     "internal": Kind(500, "The server failed", "The log of the server has the details under this `request_id`."),

@@ -1,4 +1,4 @@
-"""Sending one request to an endpoint outside, to no address that may not be reached and for no longer than 15 seconds.
+"""Requests to servers outside, to no address that may not be reached and for no longer than 15 seconds each.
 
 Python's HTTP client does not resolve, connect or follow anything here: it writes and reads on a connection that was
 made to an address after all addresses of the name were checked. Proxies of the environment are ignored.
@@ -29,6 +29,7 @@ _CONNECT_SECONDS: Final = 5.0
 _READ_MAX: Final = 4096
 _EXCERPT_MAX: Final = 1024
 _AGENT: Final = "Tokenry-Webhooks"
+_READER_AGENT: Final = "Tokenry"
 _QUICKACK: Final = getattr(socket, "TCP_QUICKACK", 12)
 
 Resolve = Callable[[str, int], Sequence[tuple[int, Any]]]
@@ -86,6 +87,29 @@ class Poster:
         if self._is_interrupted and status is None:
             raise Interrupted
         return Attempt(at, round((time.monotonic() - began) * 1000), status, error, excerpt), retry_after
+
+    def read(self, url: str, bytes_max: int) -> bytes:
+        """Return the document at a URL; raise OSError that says why there is none of at most `bytes_max` bytes."""
+        until, target = time.monotonic() + self._seconds, parse(url)
+        fields = {"Host": target.authority, "User-Agent": _READER_AGENT, "Accept": "application/json"}
+        try:
+            connection = _Connection(self._connect(target, until))
+            try:
+                response = connection.exchange(target.path, {**fields, "Connection": "close"}, b"", until, "GET")
+                body = response.read(bytes_max + 1)
+            finally:
+                connection.close()
+        except Denied:
+            raise
+        except TimeoutError:
+            raise OSError(f"no answer within {self._seconds:g} seconds") from None
+        except (OSError, http.client.HTTPException, UnicodeError) as failure:
+            raise OSError(_told(failure)) from None
+        if response.status != 200:
+            raise OSError(f"the answer has the status {response.status}")
+        if len(body) > bytes_max:
+            raise OSError(f"the answer has more than {bytes_max} bytes")
+        return body
 
     def interrupt(self) -> None:
         """Give up the request that is under way, from another thread: it and every later one raise Interrupted."""
@@ -164,7 +188,7 @@ class Poster:
 
     def _must_be_allowed(self, target: Target, address: str) -> None:
         if not is_allowed(address, self._networks):
-            raise Denied(f"{target.host} has the address {address}, which webhooks may not go to (webhook_networks)")
+            raise Denied(f"{target.host} has the address {address}, which requests may not go to (webhook_networks)")
 
 
 class _Connection:
@@ -177,14 +201,17 @@ class _Connection:
         self._socket = connected
         self._until = 0.0
 
-    def exchange(self, path: str, fields: Mapping[str, str], body: bytes, until: float) -> http.client.HTTPResponse:
+    def exchange(
+        self, path: str, fields: Mapping[str, str], body: bytes, until: float, method: str = "POST"
+    ) -> http.client.HTTPResponse:
         """Send a request and read the head of its answer."""
         self._until = until
-        fields = {**fields, "Content-Length": str(len(body))}
+        if method == "POST":
+            fields = {**fields, "Content-Length": str(len(body))}
         head = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
         self._socket.settimeout(_left(until))
-        self._socket.sendall(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode("ascii") + body)
-        response = http.client.HTTPResponse(self, method="POST")  # type: ignore[arg-type]
+        self._socket.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("ascii") + body)
+        response = http.client.HTTPResponse(self, method=method)  # type: ignore[arg-type]
         response.begin()
         return response
 

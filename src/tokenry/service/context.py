@@ -118,6 +118,8 @@ class Context(msgspec.Struct, frozen=True):
     shared: Shared | None = None
     missing: Callable[[str, str | None], None] = lambda kid, ip: None
     """Takes note of an unknown secret, which may be a decoy: its kid, and the address it came from."""
+    github_keys: Callable[[str], Mapping[str, Any]] = lambda identifier: {}
+    """Returns the document of GitHub's public keys that names one of them (`runtime.github_keys`)."""
     retention: Retention = Retention()
     learning: Any = None
     """The old systems that this process learns keys from (`learning.Learning`)."""

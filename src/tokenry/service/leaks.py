@@ -55,15 +55,18 @@ class Leaks(Generic[B]):
         *,
         identifier: str,
         signature: str,
-        public_keys: Mapping[str, object],
+        public_keys: Mapping[str, object] | None = None,
         by: B | NotGiven = NOT_GIVEN,
     ) -> list[dict[str, str]]:
         """Report what GitHub's secret scanning sends to its partners; return what GitHub is to be answered, as JSON.
 
         `identifier` and `signature` are the header fields `Github-Public-Key-Identifier` and `…-Signature`, `body` are
-        the bytes as they came, and `public_keys` is the document of GitHub's public keys. Raise NotAllowed, and do
-        nothing, for a body that none of them has signed.
+        the bytes as they came, and `public_keys` is the document of GitHub's public keys; without it the setting
+        `github_keys` says where they are read. Raise NotAllowed, and do nothing, for a body that none of them has
+        signed, and ConfigError when the keys cannot be read.
         """
+        if public_keys is None:
+            public_keys = self._context.github_keys(identifier)
         answers = []
         for match in read_matches(body, identifier, signature, public_keys):
             source = (

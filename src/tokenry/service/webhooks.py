@@ -337,7 +337,7 @@ def _opened(change: Change, endpoint: Endpoint) -> tuple[WebhookSecret, ...]:
 def _read(context: Context, given: dict[str, Any], errors: list[FieldError]) -> dict[str, Any]:
     clean: dict[str, Any] = {}
     if "url" in given:
-        numeric = _numeric(targets.host_of(given["url"]))
+        numeric = numeric_of(targets.host_of(given["url"]))
         clean["url"] = targets.check_url(given["url"], numeric, context.networks, errors)
     if "types" in given:
         clean["types"] = _types(given["types"], errors)
@@ -360,7 +360,7 @@ def _types(patterns: object, errors: list[FieldError]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(pattern) for pattern in patterns))
 
 
-def _numeric(host: str) -> str | None:
+def numeric_of(host: str) -> str | None:
     """Return the address that a host is written as, in whatever form the system reads; None for a name. Asks no DNS."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)

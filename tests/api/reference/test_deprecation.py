@@ -20,7 +20,7 @@ from tokenry.api.process.settings import ServerSettings
 from tokenry.api.reference import markdown
 from tokenry.api.reference.hot_routes import described as with_hot
 from tokenry.api.reference.oauth_routes import described as with_oauth
-from tokenry.api.routes import AUTH, BATCH, INTROSPECT, JWKS, METADATA, REVOKE, ROUTES, TOKEN, VERIFY
+from tokenry.api.routes import AUTH, BATCH, GITHUB, INTROSPECT, JWKS, METADATA, REVOKE, ROUTES, TOKEN, VERIFY
 from tokenry.client import Client, deprecation
 from tokenry.installation import make_operator_key
 from tokenry.operations import OPERATIONS, Deprecated
@@ -94,6 +94,7 @@ GOOD: dict[str, dict[str, Any]] = {
     VERIFY: {"json": {"credential": "tk_live_1"}},
     BATCH: {"json": {"questions": [{"credential": "tk_live_1"}]}},
     AUTH: {},
+    GITHUB: {},
     TOKEN: {"data": {"grant_type": "none"}},
     INTROSPECT: {"data": {"token": "tk_live_1"}},
     REVOKE: {"data": {"token": "tk_rt_1"}},

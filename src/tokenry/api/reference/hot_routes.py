@@ -1,11 +1,12 @@
-"""What the OpenAPI document says of the requests and answers of the hot routes, and of operations."""
+"""What the OpenAPI document says of the hot routes, of GitHub's reports, and of operations."""
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any, Final
 
 from ..hot.questions import BATCH_MAX
-from ..routes import AUTH, BATCH, ROUTES, VERIFY
+from ..routes import AUTH, BATCH, GITHUB, ROUTES, VERIFY
 from .examples import example
 from .openapi import dated
 
@@ -86,11 +87,19 @@ _REFUSAL: Final[dict[str, Any]] = {
     "limits": [],
 }
 _ASKED: Final = {"credential": "tk_live_1…", "scopes": ["read:projects"], "ip": "203.0.113.7"}
+_MATCH: Final = {
+    "token": "tk_live_1…",
+    "type": "tokenry_key",
+    "url": "https://github.com/octocat/hello/blob/1a2b3c/settings.py",
+    "source": "content",
+}
 _ABOUT: Final = {
     VERIFY: "A refusal is 200, too, with `valid` false and the reason as `code`, unless `?status=http` is asked.",
     BATCH: f"At most {BATCH_MAX} questions, of which each takes from limits as one verification does.",
     AUTH: "Any method, and any path below. An unknown parameter is refused, so that a mistyped requirement lets "
     "nobody in. Below `/v1/auth/for/` the query belongs to the API: it is not read.",
+    GITHUB: "The body is signed by GitHub, which needs no key. It has at most 1,000 matches. The setting `github_keys` "
+    "says where GitHub's public keys are; without it the answer is 404.",
 }
 
 
@@ -134,6 +143,7 @@ def described(document: dict[str, Any], *, operations: bool) -> dict[str, Any]:
             }
         },
         AUTH: {"get": _auth(refused)},
+        GITHUB: {"post": _github()},
     }
     return document
 
@@ -195,6 +205,38 @@ def _auth(refused: dict[int, str]) -> dict[str, Any]:
         "headers": {f"X-Auth-{name}": {"schema": _TEXT, "example": sample} for name, sample in names.items()}
     }
     return told
+
+
+def _github() -> dict[str, Any]:
+    """Return the route of GitHub's reports, whose form GitHub has defined."""
+    found = {"type": "object", "required": ["token"], "properties": dict.fromkeys(_MATCH, _TEXT)}
+    label = {**_TEXT, "enum": ["true_positive", "false_positive"]}
+    answer = {"type": "object", "properties": {"token_hash": _TEXT, "token_type": _TEXT, "label": label}}
+    told = {"token_hash": sha256(b"tk_live_1").hexdigest(), "token_type": _MATCH["type"], "label": "true_positive"}
+    failed = {
+        403: "GitHub has not signed it.",
+        404: "No `github_keys`.",
+        413: "Too large.",
+        422: "Malformed.",
+        429: "Later.",
+        503: "The keys, or the database.",
+    }
+    return {
+        **_operation(GITHUB, failed, _list(answer), [told]),
+        "tags": ["leaks"],
+        "security": [],
+        "parameters": [
+            {
+                "name": f"Github-Public-Key-{name}",
+                "in": "header",
+                "required": True,
+                "schema": _TEXT,
+                "description": about,
+            }
+            for name, about in (("Identifier", "Which key has signed."), ("Signature", "ECDSA P-256, as base64."))
+        ],
+        "requestBody": _body(_list(found), [_MATCH]),
+    }
 
 
 def _verdict(components: dict[str, Any]) -> dict[str, Any]:

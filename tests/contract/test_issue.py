@@ -257,3 +257,18 @@ def test_a_failure_in_a_batch_of_somebody_who_may_not_is_each_keys_own(tk: Any, 
         by="bob",
     )
     assert [getattr(result, "code", "issued") for result in results] == ["issued", "not_found", "not_allowed"]
+
+
+def test_texts_of_many_keys_are_kept_as_they_are(tk: Any) -> None:
+    tk.owners.put("ada")
+    texts = ['"quoted"', "it's", "back\\slash\\", '\\"', "{a,b}", "NULL", "", "\\x00", "%s %(name)s :name", "é 🔑", "1"]
+    asked = [
+        {"owner": "ada", "name": f"k{at}", "description": text, "metadata": {"text": text}}
+        for at, text in enumerate(texts)
+    ]
+    issued = tk.keys.issue_many(asked)
+    for one, text in zip(issued, texts, strict=True):
+        key = tk.keys.get(one.key.id)
+        assert (key.description, key.metadata) == (text, {"text": text})
+        assert tk.verify(one.secret).key.metadata == {"text": text}
+    assert tk.audit.check()

@@ -12,7 +12,7 @@ from tokenry.core.ports import Clash, HeadRow, Rows
 from .context import Context
 
 _log = logging.getLogger("tokenry.audit")
-_BATCH = 250
+_BATCH = 500
 
 
 class Sealing:

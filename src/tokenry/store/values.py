@@ -31,6 +31,8 @@ def stored(value: Any) -> Any:
     if isinstance(value, Credits):
         return _encoder.encode([value.amount, value.refill, value.refill_day, value.shared])
     if isinstance(value, (tuple, list, Mapping)):
+        if not value:
+            return "{}" if isinstance(value, Mapping) else "[]"
         return _encoder.encode(dict(value) if isinstance(value, Mapping) else value)
     return value
 

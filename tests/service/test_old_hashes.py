@@ -119,7 +119,9 @@ def test_reversible_weak_and_unknown_schemes_are_refused_with_a_reason(scheme: s
         Hash("argon2id", "$argon2id$v=19$m=1048576,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"),
         Hash("argon2id", "$argon2id$v=19$m=65536,t=99,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"),
         Hash("pbkdf2-sha256", "00" * 32, params={"salt": "s", "iterations": 2_000_001}),
+        Hash("pbkdf2-sha256", "00" * 128, params={"salt": "s", "iterations": 600_000}),
         Hash("scrypt", "00" * 32, params={"salt": "s", "n": 2**17, "r": 8, "p": 1}),
+        Hash("scrypt", "00" * 32, params={"salt": "s", "n": 2, "r": 1, "p": 2**20}),
     ],
 )
 def test_a_hash_that_is_too_expensive_to_test_is_refused(hash: Hash) -> None:
@@ -141,7 +143,12 @@ def test_a_hash_that_is_too_expensive_to_test_is_refused(hash: Hash) -> None:
         Hash("pbkdf2-sha256", "00" * 32, params={"salt": "s"}),
         Hash("pbkdf2-sha256", "00" * 32, params={"salt": "s", "iterations": True}),
         Hash("scrypt", "00" * 32, params={"salt": "s", "n": 3, "r": 8, "p": 1}),
+        Hash("scrypt", "00" * 32, params={"salt": "s", "n": 2**16, "r": 1, "p": 1}),
         Hash("bcrypt", "$2b$10$short"),
+        Hash("bcrypt", "\ud800"),
+        Hash("argon2id", "\ud800"),
+        Hash("bcrypt", "$2b$10$" + "a" * 53, params={"truncates": True, "pepper": "p" * 57, "pepper_use": "before"}),
+        Hash("bcrypt", "$2b$10$" + "a" * 53, params={"pepper": "p", "pepper_use": "hmac-sha512"}),
         Hash("bcrypt", "$2b$10$" + "a" * 53, params={"truncates": "yes"}),
         Hash("argon2id", "$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"),
         Hash("raw", "k" * 20, params={"salt": "x"}),
@@ -149,6 +156,11 @@ def test_a_hash_that_is_too_expensive_to_test_is_refused(hash: Hash) -> None:
 )
 def test_a_malformed_hash_is_refused(hash: Hash) -> None:
     assert len(refusals(hash)) == 1
+
+
+@pytest.mark.parametrize(("n", "r", "p"), [(2, 1, 2**18), (2**15, 1, 64), (2**16, 8, 1), (2, 2**11, 2**7)])
+def test_scrypt_at_its_caps_can_be_tested(n: int, r: int, p: int) -> None:
+    assert not matches(read(Hash("scrypt", "00" * 32, params={"salt": "s", "n": n, "r": r, "p": p})), "k" * 20)
 
 
 def test_neither_a_hash_nor_a_recipe_shows_itself() -> None:

@@ -25,6 +25,8 @@ SCHEMES: Final = (*FAST, "hmac-sha256", "bcrypt", *PBKDF2, "scrypt", "argon2id",
 BCRYPT_COST_MAX: Final = 14
 BCRYPT_BYTES: Final = 72
 """bcrypt reads no more bytes of a key than this."""
+BCRYPT_PEPPER_MAX: Final = BCRYPT_BYTES - 16
+"""How long a pepper before the key may be: behind 72 bytes of it, any text would be the key."""
 ITERATIONS_MAX: Final = 2_000_000
 SCRYPT_BYTES_MAX: Final = 64 * 1024 * 1024
 SCRYPT_WORK_MAX: Final = 2**21
@@ -169,7 +171,8 @@ def _read_hmac(given: Hash, errors: list[FieldError]) -> Recipe:
 
 def _read_pbkdf2(given: Hash, errors: list[FieldError]) -> Recipe:
     digest, salt = _value(given, errors), _bytes_of(given, "salt", errors, needed=True)
-    count = _number(given, "iterations", ITERATIONS_MAX, errors)
+    blocks = -(-len(digest) // hashlib.new(PBKDF2[given.scheme]).digest_size)  # each takes all the rounds
+    count = _number(given, "iterations", ITERATIONS_MAX // max(1, blocks), errors)
     return Recipe(given.scheme, digest, salt, (count,), False, *_beside(given, errors))
 
 
@@ -178,7 +181,9 @@ def _read_scrypt(given: Hash, errors: list[FieldError]) -> Recipe:
     n, r, p = (_number(given, name, 2**20, errors) for name in ("n", "r", "p"))
     if n < 2 or n & (n - 1):
         errors.append(FieldError("hash.params.n", "out_of_range", "is a power of two, at least 2"))
-    elif 128 * n * r > SCRYPT_BYTES_MAX or n * r * p > SCRYPT_WORK_MAX:
+    elif n >= 2 ** (16 * r):
+        errors.append(FieldError("hash.params.n", "out_of_range", "is less than 2^(16·r), as scrypt demands"))
+    elif 128 * r * max(n, 2 * p) > SCRYPT_BYTES_MAX or n * r * p > SCRYPT_WORK_MAX:
         message = f"needs more than {SCRYPT_BYTES_MAX >> 20} MiB, or n·r·p is more than {SCRYPT_WORK_MAX}"
         errors.append(FieldError("hash.params.n", "too_expensive", message))
     return Recipe(given.scheme, digest, salt, (n, r, p), False, *_beside(given, errors))
@@ -195,7 +200,15 @@ def _read_bcrypt(given: Hash, errors: list[FieldError]) -> Recipe:
         message = f"has cost {int(found[1])}: from 4 to {BCRYPT_COST_MAX} are accepted"
         errors.append(FieldError("hash.value", "too_expensive", message))
     _needs("bcrypt", "bcrypt", errors)
-    return Recipe("bcrypt", given.value.encode(), b"", (int(truncates is True),), False, *_beside(given, errors))
+    pepper, use, skip = _beside(given, errors)
+    if use == "before" and len(pepper) > BCRYPT_PEPPER_MAX:
+        message = f"with more than {BCRYPT_PEPPER_MAX} bytes before the key, bcrypt reads too little of the key itself"
+        errors.append(FieldError("hash.params.pepper", "out_of_range", message))
+    if use == "hmac-sha512" and truncates is False:
+        message = f"bcrypt reads {BCRYPT_BYTES} bytes, and an HMAC of SHA-512 has 128 digits: say that it `truncates`"
+        errors.append(FieldError("hash.params.truncates", "missing", message))
+    value = given.value.encode() if found else b""
+    return Recipe("bcrypt", value, b"", (int(truncates is True),), False, pepper, use, skip)
 
 
 def _read_argon2(given: Hash, errors: list[FieldError]) -> Recipe:
@@ -209,7 +222,7 @@ def _read_argon2(given: Hash, errors: list[FieldError]) -> Recipe:
             message = f"needs more than {ARGON2_KIB_MAX >> 10} MiB, or m·t is more than {ARGON2_WORK_MAX}"
             errors.append(FieldError("hash.value", "too_expensive", message))
     _needs("argon2", "argon2-cffi", errors)
-    return Recipe("argon2id", given.value.encode(), b"", (), False, *_beside(given, errors))
+    return Recipe("argon2id", given.value.encode() if found else b"", b"", (), False, *_beside(given, errors))
 
 
 def _needs(module: str, package: str, errors: list[FieldError]) -> None:

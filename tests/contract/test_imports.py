@@ -6,6 +6,7 @@ import hashlib
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.contract.places import Installation
@@ -206,3 +207,29 @@ def test_how_long_a_key_was_idle_counts_from_its_import(tk: Any, clock: FakeCloc
     tk.imports.run([row_of(1, created_at=clock.now() - 900 * DAY)])
     [row] = installation.sql("SELECT created_at, enabled_at FROM tokenry_key")
     assert row.enabled_at - row.created_at == 900 * 86_400 * 1_000_000
+
+
+@pytest.mark.parametrize("is_raw", [False, True])
+@pytest.mark.parametrize("is_used", [False, True])
+def test_no_import_revives_a_key_that_was_revoked_and_removed(
+    tk: Any, clock: FakeClock, is_raw: bool, is_used: bool
+) -> None:
+    row = row_of(1, hash=Hash("raw", key_of(1))) if is_raw else row_of(1)
+    tk.imports.run([row], source="tt")
+    if is_used:
+        assert tk.verify(key_of(1))
+    tk.keys.revoke(tk.keys.list().items[0].id)
+    tk.imports.run([row], source="before")
+    clock.advance(DAY)
+    assert tk.keys.purge(revoked_before=clock.now()) == 1
+    assert code(tk, key_of(1)) == "not_found"
+    assert tk.imports.run([row], source="tt").existing_count == 1
+    tk.imports.run([row], source="after")
+    assert code(tk, key_of(1)) == "not_found"
+
+
+def test_the_hash_of_a_key_that_is_there_is_refused(tk: Any) -> None:
+    tk.imports.run([row_of(1)], source="tt")
+    summary = tk.imports.run([row_of(1), row_of(2), {**msgspec.to_builtins(row_of(2)), "id": "3"}], source="other")
+    assert [one.errors[0].code for one in summary.refused] == ["taken", "taken"]
+    assert len(tk.keys.list().items) == 2

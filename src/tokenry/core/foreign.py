@@ -198,8 +198,16 @@ def kid_of(generation: Generation, tenant_id: str, text: str) -> str:
     return encode(int.from_bytes(keyed_digest(generation.foreign_key, bound)[:16], "big") % 62**KID, KID)
 
 
+def ended_hint(kid: str) -> str:
+    """Return the hint of a foreign key that was used and then removed here."""
+    return f"-{kid}"
+
+
 class ForeignRow(NamedTuple):
-    """The old hash of a key at rest, until the key was presented for the first time."""
+    """The old hash of a key at rest, until the key was presented for the first time.
+
+    It outlives the key, so that no other import revives that. Of one that was used, `ended_hint` is left then.
+    """
 
     tenant_id: str
     key_id: str

@@ -18,7 +18,7 @@ import msgspec
 
 from tokenry.core.decide import Ask
 from tokenry.core.errors import StoreUnavailable
-from tokenry.core.foreign import ForeignRow, Form, forms_for, hints_of, kid_of
+from tokenry.core.foreign import ForeignRow, Form, ended_hint, forms_for, hints_of, kid_of
 from tokenry.core.grant import Grant, Row
 from tokenry.core.hashes import Recipe
 from tokenry.core.keyring import Generation, Keyring
@@ -201,8 +201,12 @@ class Foreign:
         hints = [hint for form in forms for hint in hints_of(form, text, generations)]
         if not hints:
             return None, ()
+        ended = [ended_hint(kid) for kid in self._kids(forms, text)]
         with self._store.read() as rows:
-            found = sorted(rows.foreign.hinted(hints), key=lambda row: hints.index(row.hint or ""))
+            hinted = rows.foreign.hinted([*hints, *ended])
+            over = {row.tenant_id for row in hinted if row.sealed is None}  # where this text was a key
+            found = [row for row in hinted if row.tenant_id not in over]
+            found.sort(key=lambda row: hints.index(row.hint or ""))
             # After the hints: what is replaced in between is found one way or the other.
             kid = None if found else next((kid for kid in self._kids(forms, text) if rows.secrets.place(kid)), None)
         return kid, found

@@ -20,6 +20,7 @@ from tokenry.core.foreign import (
     ImportResult,
     ImportRow,
     check_hint,
+    ended_hint,
     form_of,
     hint_of,
     kid_of,
@@ -31,7 +32,7 @@ from tokenry.core.secret import digest_of, make_kid
 
 from . import crediting, granting, owners
 from .context import Change, external
-from .foreign import seal
+from .foreign import opened, seal
 from .issuing import check_scopes, check_window
 from .roles import check_roles
 from .sealed_keys import NONCE
@@ -55,6 +56,7 @@ class Draft:
     secret: SecretRow
     foreign: ForeignRow
     form: Form
+    recipe: Recipe | None
     notes: list[str]
 
 
@@ -149,7 +151,7 @@ class Batch:
             secrets=(info,),
             **values,
         )
-        return Draft(row, key, owner.id, secret, foreign, form, _notes(recipe))
+        return Draft(row, key, owner.id, secret, foreign, form, recipe, _notes(recipe))
 
     def _expiry(self, row: ImportRow, errors: list[FieldError]) -> Any:
         now = self._change.now
@@ -212,21 +214,41 @@ class Batch:
         return secret, ForeignRow(tenant_id, key_id, self._source, row.id, kid, hint, sealed, generation.id), form
 
     def _crowded(self, drafts: Sequence[Draft]) -> dict[str, ImportResult]:
-        """Return the results of rows whose hints too many rows have."""
-        hints = {draft.foreign.hint for draft in drafts if draft.foreign.hint is not None}
-        counts = dict(self._change.rows.foreign.counts(hints)) if hints else {}
+        """Return the results of rows whose keys are known already, or whose hints too many rows have."""
+        there: dict[str, list[tuple[str, Recipe | None]]] = {}
+        hints = {hint for draft in drafts for hint in self._hints(draft)}
+        for row in self._change.rows.foreign.hinted(hints) if hints else ():
+            there.setdefault(row.hint or "", []).append((row.key_id, opened(row, self._change.context.keyring())))
         refused: dict[str, ImportResult] = {}
         for draft in drafts:
-            hint = draft.foreign.hint
-            if hint is None:
-                continue
-            counts[hint] = counts.get(hint, 0) + 1
-            if counts[hint] > HINTED_MAX:
-                message = f"{HINTED_MAX} keys have this hint already: give more characters, or the key's SHA-256"
-                refused[draft.row.id] = ImportResult(
-                    draft.row.id, "refused", errors=(FieldError("hint", "crowded", message),)
-                )
+            error = self._known(draft, there)
+            if error is not None:
+                refused[draft.row.id] = ImportResult(draft.row.id, "refused", errors=(error,))
+            elif draft.foreign.hint is not None:
+                there.setdefault(draft.foreign.hint, []).append((draft.key.id, draft.recipe))
         return refused
+
+    def _known(self, draft: Draft, there: Mapping[str, Sequence[tuple[str, Recipe | None]]]) -> FieldError | None:
+        if draft.recipe is None:
+            is_over = any(hint in there for hint in self._hints(draft))
+            message = "this key was imported before, and was ended and removed here"
+            return FieldError("hash", "ended", message) if is_over else None
+        alike = there.get(draft.foreign.hint or "", ())
+        for key_id, recipe in alike:
+            if recipe == draft.recipe:
+                message = f"was imported before, as {key_id}, from another source or with another id"
+                return FieldError("hash", "taken", message)
+        if len(alike) >= HINTED_MAX:
+            message = f"{HINTED_MAX} keys have this hint already: give more characters, or the key's SHA-256"
+            return FieldError("hint", "crowded", message)
+        return None
+
+    def _hints(self, draft: Draft) -> list[str]:
+        """Return the hint of a row; of one with a key, those that it has if it was removed here."""
+        if draft.foreign.hint is not None:
+            return [draft.foreign.hint]
+        generations, text = self._change.context.keyring().generations, draft.row.hash.value
+        return [ended_hint(kid_of(one, self._change.tenant.id, text)) for one in generations]
 
     def _name(self, drafts: Sequence[Draft]) -> None:
         """Give keys other names whose owners have such a key already."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tokenry.core.foreign import ForeignRow, Form
 from tokenry.core.model import Tenant, micros
@@ -18,9 +18,6 @@ _COLUMNS = [foreign.c[name] for name in ForeignRow._fields]
 _INSERT = FixedWrite(insert(foreign))
 _INSERT_FORM = FixedWrite(insert(foreign_form))
 _HINTED = Fixed(select(*_COLUMNS).where(among(foreign.c.hint, "hints")))
-_COUNTS = Fixed(
-    select(foreign.c.hint, func.count().label("count")).where(among(foreign.c.hint, "hints")).group_by(foreign.c.hint)
-)
 _KNOWN = Fixed(
     select(foreign.c.source_id, foreign.c.key_id).where(
         foreign.c.tenant_id == bindparam("tenant_id"),
@@ -63,10 +60,6 @@ class ForeignRows:
     def hinted(self, hints: Iterable[str]) -> Sequence[ForeignRow]:
         """Return the rows with some hints, whatever their tenants."""
         return [ForeignRow(*row) for row in _HINTED(self._connection, hints=list(hints))]
-
-    def counts(self, hints: Iterable[str]) -> Mapping[str, int]:
-        """Return how many rows have each of some hints."""
-        return {row.hint: row.count for row in _COUNTS(self._connection, hints=list(hints))}
 
     def known(self, tenant: Tenant, source: str, ids: Iterable[str]) -> Mapping[str, str]:
         """Return the keys that were imported already, by their ids in a source."""

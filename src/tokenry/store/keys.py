@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     exists,
     insert,
+    literal,
     or_,
     select,
     text,
@@ -332,17 +333,18 @@ class KeyRows:
         return {row.id: row.external_id for row in rows}
 
     def delete(self, tenant: Tenant, ids: Sequence[str]) -> None:
-        """Remove keys with their secrets, usage, counters and credits."""
+        """Remove keys with their secrets, usage, counters and credits; what was imported is marked as ended."""
         counter = limit_counter.c
         counters = select(counter.name).where(counter.tenant_id == tenant.id, counter.holder_id.in_(ids))
         # In the order in which leases lock them: or a lease and this wait for each other.
         self._connection.execute(counters.order_by(counter.holder_id, counter.name).with_for_update())
-        of_key = [
-            table.c.key_id for table in (secret, decoy, scope_use, usage_hour, usage_day, credit, credit_hold, foreign)
-        ]
+        of_key = [table.c.key_id for table in (secret, decoy, scope_use, usage_hour, usage_day, credit, credit_hold)]
         for column in (*of_key, limit_counter.c.holder_id):
             table = column.table
             self._connection.execute(delete(table).where(table.c.tenant_id == tenant.id, column.in_(ids)))
+        used = update(foreign).where(foreign.c.tenant_id == tenant.id, foreign.c.key_id.in_(ids))
+        used = used.where(foreign.c.sealed.is_(None))  # an old hash stays as it is: it knows the key again
+        self._connection.execute(used.values(hint=literal("-") + foreign.c.kid))
         self._connection.execute(delete(key).where(key.c.tenant_id == tenant.id, key.c.id.in_(ids)))
 
     def unannounced(self, days: int, last: int | None, now: datetime, limit: int) -> Sequence[tuple[str, str]]:

@@ -24,3 +24,11 @@ def test_a_file_is_never_written_over_and_never_in_the_clear(run: Shell) -> None
     run("export", "all.tokenry", "--passphrase-file", "pass", code=1)
     run("export", "more.tokenry", code=2)
     run("export", "more.tokenry", "--passphrase-file", "pass", "--recipient", "x", code=2)
+
+
+def test_an_export_that_fails_leaves_no_file(run: Shell) -> None:
+    (run.directory / "pass").write_text("short\n")
+    run("export", "all.tokenry", "--passphrase-file", "pass", code=1)
+    run("export", "all.tokenry", "--recipient", "tkrcpt_x", code=1)
+    (run.directory / "pass").write_text("correct horse battery staple\n")
+    run("export", "all.tokenry", "--passphrase-file", "pass")

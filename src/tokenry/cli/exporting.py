@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 
@@ -44,8 +46,9 @@ def export(
     if file is None or (passphrase_file is None) == (recipient is None):
         usage(call.out, "name the file, and encrypt it: pass either --passphrase-file or --recipient")
     assert file is not None
-    with call.installation().open() as tk, open(file, "xb", opener=_private) as stream:
-        count = exports.write(tk, stream, passphrase=_text_of(passphrase_file), recipient=recipient)
+    passphrase = _text_of(passphrase_file)
+    with call.installation().open() as tk, _new(file) as stream:
+        count = exports.write(tk, stream, passphrase=passphrase, recipient=recipient)
     call.out.say(f"{counted(count, 'row')} exported; whoever restores them needs the keyring of this installation, too")
     if call.out.json:
         call.out.document({"file": str(file), "row_count": count})
@@ -80,6 +83,17 @@ def register(app: typer.Typer) -> None:
 
 def _text_of(file: Path | None) -> str | None:
     return None if file is None else file.read_text(encoding="utf-8").strip()
+
+
+@contextmanager
+def _new(file: Path) -> Iterator[IO[bytes]]:
+    """Open a new file, which is removed when it is not written to its end."""
+    with open(file, "xb", opener=_private) as stream:
+        try:
+            yield stream
+        except BaseException:
+            file.unlink()
+            raise
 
 
 def _private(path: str, flags: int) -> int:

@@ -1,7 +1,7 @@
 """Moving a whole installation: everything that it holds as one encrypted file, and back into an empty one.
 
-An export holds digests, so it is always encrypted: for a passphrase, or for a recipient (X25519). It goes into an
-installation without owners and keys that was opened with the same keyring; then every key verifies there.
+An export holds digests, so it is always encrypted: for a passphrase, or for a recipient (X25519). It goes into a
+new installation that was opened with the same keyring; then every key verifies there.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.contract.places import KEYRING, QUIET, Installation
 from tests.contract.test_imports import key_of, row_of, slow_row
 from tokenry import ConfigError, Tokenry, exports
 from tokenry.config import fresh_keyring
+from tokenry.service import sealed_stream
 from tokenry.testing import FakeClock
 
 PASS = "correct horse battery"
@@ -95,14 +97,43 @@ def test_it_goes_into_an_empty_installation_with_the_same_keyring_alone(
 ) -> None:
     issue()
     made = exported(full, passphrase=PASS)
-    with pytest.raises(ConfigError, match="without owners"):
+    with pytest.raises(ConfigError, match="holds nothing yet"):
         exports.restore(sync(full), io.BytesIO(made), passphrase=PASS)
     stranger = Tokenry(f"sqlite:///{tmp_path}/foreign.db", keyring=fresh_keyring(), settings=QUIET)
     with stranger, pytest.raises(ConfigError, match="keyring"):
         exports.restore(stranger, io.BytesIO(made), passphrase=PASS)
 
 
+def test_nothing_that_somebody_has_made_is_replaced(full: Any, empty: Tokenry) -> None:
+    made = exported(full, passphrase=PASS)
+    empty.tenants.create("other")
+    with pytest.raises(ConfigError, match="holds nothing yet"):
+        exports.restore(empty, io.BytesIO(made), passphrase=PASS)
+    assert "other" in [tenant.slug for tenant in empty.tenants.list()]
+
+
+@pytest.mark.parametrize("lines", [[], [b"{}"], [b"5"], [b"no"]])
+def test_what_somebody_else_encrypted_for_us_is_refused(empty: Tokenry, lines: list[bytes]) -> None:
+    identity, recipient = exports.new_identity()
+    stream = io.BytesIO()
+    sealed_stream.write(lines, stream, os.urandom, recipient=recipient)
+    with pytest.raises(ConfigError, match="no export"):
+        exports.restore(empty, io.BytesIO(stream.getvalue()), identity=identity)
+
+
+@pytest.mark.parametrize("head", [b"[" * 4000, b"5", b'{"kdf": "scrypt"}', b"x" * 5000])
+def test_a_spoiled_header_is_refused(empty: Tokenry, head: bytes) -> None:
+    with pytest.raises(ConfigError):
+        exports.restore(empty, io.BytesIO(b"tokenry-export 1\n" + head + b"\n"), passphrase=PASS)
+
+
 def test_it_is_never_written_in_the_clear(full: Any) -> None:
-    for how in ({}, {"passphrase": "short"}, {"recipient": "nobody"}, {"passphrase": PASS, "recipient": "x"}):
+    for how in (
+        {},
+        {"passphrase": "short"},
+        {"recipient": "nobody"},
+        {"recipient": "tkrcpt_x"},
+        {"passphrase": PASS, "recipient": "x"},
+    ):
         with pytest.raises(ConfigError):
             exported(full, **how)

@@ -62,7 +62,7 @@ def restore(
         Path | None, typer.Option("--identity-file", metavar="FILE", help="The identity that the export is for.")
     ] = None,
 ) -> None:
-    """Put an export into a new database, or in the place of an installation without owners and keys.
+    """Put an export into a new database, or in the place of an installation in which nothing was made yet.
 
     It has to be opened with the keyring of the installation that was exported.
     """

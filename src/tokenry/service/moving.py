@@ -17,6 +17,14 @@ _BYTES: Final = "base64:"
 _TEXT: Final = "text:"
 
 
+class _Head(msgspec.Struct):
+    """The first line: the version of the schema, and the generations of the keyring that keys need."""
+
+    export: int
+    revision: str
+    generations: list[str]
+
+
 def export(context: Context, stream: IO[bytes], *, passphrase: str | None, recipient: str | None) -> int:
     """Write everything that an installation holds; return the number of rows."""
     count = 0
@@ -24,7 +32,7 @@ def export(context: Context, stream: IO[bytes], *, passphrase: str | None, recip
     def lines(rows: Any) -> Iterator[bytes]:
         nonlocal count
         known = [id for id, canary in rows.canaries.list().items() if canary != "dropped"]
-        yield msgspec.json.encode({"export": 1, "revision": rows.dump.revision(), "generations": known})
+        yield msgspec.json.encode(_Head(1, rows.dump.revision(), known))
         for table, row in rows.dump.all():
             count += 1
             yield msgspec.json.encode([table, {name: _told(value) for name, value in row.items()}])
@@ -37,17 +45,23 @@ def export(context: Context, stream: IO[bytes], *, passphrase: str | None, recip
 def restore(context: Context, stream: IO[bytes], *, passphrase: str | None, identity: str | None) -> int:
     """Put an export in the place of an empty installation, in one transaction; return the number of rows."""
     lines = sealed_stream.read(stream, passphrase=passphrase, identity=identity)
-    head = msgspec.json.decode(next(lines))
-    missing = [id for id in head["generations"] if context.keyring().get(id) is None]
+    try:
+        head = msgspec.json.decode(next(lines, b""), type=_Head)
+    except msgspec.MsgspecError:
+        raise ConfigError("this file holds no export of an installation") from None
+    missing = [id for id in head.generations if context.keyring().get(id) is None]
     if missing:
         raise ConfigError(
             f"the keyring here lacks generation {', '.join(missing)}, without which no key of the export verifies: "
-            "open this installation with the keyring of the other one, then import again"
+            "open this installation with a copy of the keyring of the other one (--keyring FILE), then restore again"
         )
     with context.store.change() as rows:
         if not rows.dump.is_empty():
-            raise ConfigError("an export goes into an installation without owners and keys: make a new one for it")
-        here, there = rows.dump.revision(), head["revision"]
+            raise ConfigError(
+                "an export goes into an installation that holds nothing yet, and here are owners, keys, roles, scopes, "
+                "webhooks or tenants already: make a new database for it"
+            )
+        here, there = rows.dump.revision(), head.revision
         if there != here:
             raise ConfigError(
                 f"the export has the schema {shown(there)}, this database has {here}: bring both installations to "

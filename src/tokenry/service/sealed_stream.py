@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import IO, Any, Final
 
 from tokenry.core.errors import ConfigError, shown
@@ -100,7 +101,7 @@ def _opened(head: bytes, passphrase: str | None, identity: str | None) -> bytes:
             private = _private(_raw(identity, IDENTITY))
             ephemeral, mine = _unb64(header["ephemeral"]), private.public_key().public_bytes_raw()
             return _agreed(private, ephemeral, ephemeral, mine)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise ConfigError(_WRONG)
 
@@ -125,8 +126,9 @@ def _private(raw: bytes) -> Any:
 
 
 def _raw(text: str, prefix: str) -> bytes:
-    text = text.strip()
-    raw = _unb64(text.removeprefix(prefix)) if text.startswith(prefix) else b""
+    text, raw = text.strip(), b""
+    with suppress(ValueError):
+        raw = _unb64(text.removeprefix(prefix)) if text.startswith(prefix) else b""
     if len(raw) != 32:
         raise ConfigError(
             f"this is no key for exports, which begins with {prefix}: run `tokenry export --new-identity FILE`"

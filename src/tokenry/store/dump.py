@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, text, tuple_
 
+from tokenry.core.actors import SYSTEM
+
 from .columns import PREFIX, metadata
-from .tables import VERSION_TABLE, event, fence, key, node, owner, turn
+from .tables import VERSION_TABLE, endpoint, event, fence, key, node, owner, role, scope, tenant, turn
 
 _OF_PROCESSES: Final = {fence.name, turn.name, node.name, VERSION_TABLE}
 """What says which processes remember what: it means nothing elsewhere."""
@@ -48,8 +50,10 @@ class DumpRows:
                 rows = self._connection.execute(query.where(tuple_(*place) > tuple_(*last))).all()
 
     def is_empty(self) -> bool:
-        """Tell whether there are neither owners nor keys."""
-        return all(self._connection.execute(select(table).limit(1)).first() is None for table in (owner, key))
+        """Tell whether there is nothing that somebody has made, only what every new installation has."""
+        others = select(tenant.c.id).where(tenant.c.slug.not_in(("default", SYSTEM)))
+        made = [others, *(select(table.c.tenant_id) for table in (owner, key, role, scope, endpoint))]
+        return all(self._connection.execute(query.limit(1)).first() is None for query in made)
 
     def restore(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
         """Put rows in the place of everything that is there; return how many."""

@@ -52,6 +52,11 @@ def test_a_hint_has_sixty_a_minute_from_all_addresses(checks: SlowChecks, clock:
     assert wrong(checks, 99, ip="198.51.100.1") is False
 
 
+def test_right_keys_take_nothing_from_the_budgets(checks: SlowChecks) -> None:
+    results = [checks.begin(n, lambda: True, "h", "192.0.2.1").result() for n in range(100)]
+    assert results == [True] * 100
+
+
 def test_an_unknown_address_has_no_budget_of_its_own(checks: SlowChecks) -> None:
     assert [wrong(checks, n, f"hint {n}", None) for n in range(100)] == [False] * 100
 

@@ -56,19 +56,28 @@ class SlowChecks:
             if self._pool is None:
                 threads = max(1, (os.cpu_count() or 1) // 4)
                 self._pool = ThreadPoolExecutor(threads, "tokenry-slow", initializer=_step_back)
-            started: Future[bool | Refused] = self._pool.submit(test)
+            started: Future[bool | Refused] = self._pool.submit(self._tested, test, hint, ip)
             self._running[what] = started
         started.add_done_callback(lambda _: self._running.pop(what, None))
         return started
 
     def _wait(self, hint: str, ip: str | None) -> int | None:
-        """Take from the budgets; return for how many seconds one of them is used up."""
-        waits = []
+        """Return for how many seconds a budget is used up."""
+        waits = [self._hints.wait(None, hint)]
         if ip is not None:  # else nobody knows whose failures they would be
-            waits = [self._addresses.failed(ip), self._pairs.failed(ip, hint)]
-        if not any(waits):  # an address that is out of its own budget takes nothing from that of others
-            waits.append(self._hints.failed(None, hint))
+            waits += [self._addresses.wait(ip), self._pairs.wait(ip, hint)]
         return max((wait for wait in waits if wait is not None), default=None)
+
+    def _tested(self, test: Callable[[], bool], hint: str, ip: str | None) -> bool:
+        """Test a key. Only a wrong one takes from the budgets: an office has more right keys than those allow."""
+        fits = test()
+        if not fits:
+            with self._lock:
+                self._hints.failed(None, hint)
+                if ip is not None:
+                    self._addresses.failed(ip)
+                    self._pairs.failed(ip, hint)
+        return fits
 
     def close(self) -> None:
         """Begin nothing any more, and wait for the tests that run."""

@@ -151,3 +151,26 @@ def test_many_callers_of_one_key_ask_once(tk: Any, old: Old) -> None:
         verdicts = list(pool.map(lambda _: tk.verify(KEY), range(40)))
     assert all(verdicts)
     assert len(tk.keys.list().items) == 1
+
+
+def test_a_key_that_was_revoked_and_removed_is_not_learned_again(tk: Any, clock: FakeClock, old: Old) -> None:
+    assert tk.verify(KEY)
+    tk.keys.revoke(tk.keys.list().items[0].id)
+    clock.advance(timedelta(days=1))
+    assert tk.keys.purge(revoked_before=clock.now()) == 1
+    assert [code(tk, KEY) for _ in range(3)] == ["not_found"] * 3
+    assert old.asked == [KEY, KEY]
+    (status,) = tk.imports.learning()
+    assert (status.learned_count, status.refused_count) == (1, 1)
+
+
+def test_a_key_that_cannot_be_kept_is_not_asked_for_each_time(tk: Any) -> None:
+    asked: list[str] = []
+
+    def ask(key: str) -> dict[str, Any]:
+        asked.append(key)
+        return {"owner": ""}
+
+    tk.imports.learn("bad", matches=r"^xx_", ask=ask)
+    assert [code(tk, "xx_0123456789") for _ in range(3)] == ["not_found"] * 3
+    assert len(asked) == 1

@@ -49,7 +49,7 @@ class Asking:
 
         The future raises StoreUnavailable while the system does not answer.
         """
-        what = hashlib.sha256(f"{name}\0{text}".encode()).digest()
+        what = _digest(name, text)
         with self._lock:
             running = self._running.get(what)
             if running is not None:
@@ -90,6 +90,10 @@ class Asking:
             return None
         return told
 
+    def refuse(self, name: str, text: str) -> None:
+        """Take a key that the system knows for an unknown one: it cannot be kept here."""
+        self._unknown.put(_digest(name, text), self._now() + _UNKNOWN_MICROS)
+
     def close(self) -> None:
         """Ask nothing any more."""
         with self._lock:
@@ -97,6 +101,10 @@ class Asking:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(cancel_futures=True)
+
+
+def _digest(name: str, text: str) -> bytes:
+    return hashlib.sha256(f"{name}\0{text}".encode()).digest()
 
 
 def _done(told: Told) -> Future[Told]:

@@ -39,6 +39,7 @@ class Asking(Protocol):
     """Where other systems are asked (`runtime.asking`)."""
 
     def begin(self, name: str, text: str, ask: Callable[[str], Any], ip: str | None) -> Future[Any]: ...
+    def refuse(self, name: str, text: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -120,10 +121,11 @@ class Learning:
         results: list[ImportResult] = []
         program = context.scoped(tenant=lesson.tenant, ip=None, request_id=None)
         Imports(program).run([row], source=lesson.name, each=results.append)
-        if results[0].status == "refused":
+        if results[0].status != "imported":
             with context.store.read() as rows:
                 if rows.secrets.place(kid) is not None:  # another caller has kept it at this very moment
                     return kid
+            self._asking.refuse(lesson.name, text)
             lesson.refused += 1
             _log_refused(lesson.name, results[0])
             return None
@@ -132,7 +134,7 @@ class Learning:
 
 
 def _log_refused(name: str, result: ImportResult) -> None:
-    wrong = "; ".join(f"{error.field}: {error.message}" for error in result.errors)
+    wrong = "; ".join(f"{error.field}: {error.message}" for error in result.errors) or "it was ended and removed here"
     _log.error("a key that the old system %s knows is refused: %s", name, wrong)
 
 

@@ -360,6 +360,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             signers=self._signers,
             known=self._memory.known,
             tenants=self._tenants,
+            meet=self._verifying.foreign.meet,
             missing=self._tally.count_missing,
             networks=self._networks(),
             github_keys=self._github_keys.document,

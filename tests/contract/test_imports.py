@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tests.contract.places import Installation
+from tokenry.core.secret import mint
 from tokenry.imports import Hash, Hint, ImportRow
 from tokenry.testing import FakeClock
 
@@ -201,6 +202,26 @@ def test_a_foreign_key_is_found_and_reported_by_its_text(tk: Any) -> None:
         assert tk.leaks.report(text).subject == key.id
         assert code(tk, text) == "revoked"
     assert not tk.leaks.report(key_of(9))
+
+
+def test_a_reported_key_that_was_never_used_here_is_ended(tk: Any) -> None:
+    elsewhere = mint("tk_live", "0" * 16, bytes(32), bytes(32))
+    tk.imports.run([row_of(1), slow_row(2), row_of(3, hash=Hash("raw", elsewhere), hint=Hint())])
+    for text in (key_of(1), key_of(2), elsewhere):
+        report = tk.leaks.report(text)
+        assert (bool(report), report.action) == (True, "revoked")
+        assert code(tk, text) == "revoked"
+
+
+@pytest.mark.parametrize("id", ["", "a\0b", "a\nb", "\ud800", "x" * 256])
+def test_a_row_with_a_bad_id_is_refused_alone(tk: Any, id: str) -> None:
+    summary = tk.imports.run([row_of(1), msgspec.structs.replace(row_of(2), id=id, name="n")])
+    assert (summary.imported_count, summary.refused[0].errors[0].field) == (1, "id")
+
+
+def test_no_key_comes_with_a_use_in_the_future(tk: Any, clock: FakeClock) -> None:
+    tk.imports.run([row_of(1, last_used_at=clock.now() + DAY)])
+    assert tk.keys.list().items[0].last_used_at == clock.now()
 
 
 def test_how_long_a_key_was_idle_counts_from_its_import(tk: Any, clock: FakeClock, installation: Installation) -> None:

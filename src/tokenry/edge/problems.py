@@ -77,7 +77,9 @@ KINDS: Final[dict[str, Kind]] = {
     "bad_request": Kind(400, "The request cannot be read", "`detail` says which part of it."),
     "method_not_allowed": Kind(405, "The method is not allowed here", "`Allow` names those that are."),
     "body_too_large": Kind(
-        413, "The body is too large", "Requests have at most 64 KiB, those with lists 256 KiB, and those in bulk 1 MiB."
+        413,
+        "The body is too large",
+        "Requests have at most 64 KiB, those with lists 256 KiB, those in bulk 1 MiB, and imports 8 MiB.",
     ),
     "headers_too_large": Kind(431, "The headers are too large", "Headers have at most 16 KiB and 128 fields."),
     "too_slow": Kind(408, "The request took too long", "Send a request in one go: its head within seconds."),

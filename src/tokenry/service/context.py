@@ -116,6 +116,8 @@ class Context(msgspec.Struct, frozen=True):
     tenants: KnownTenants | None = None
     """The tenants that memory knows, for reads."""
     shared: Shared | None = None
+    meet: Callable[[str, str | None], None] = lambda text, ip: None
+    """Makes an imported key known by its text: the key, and the address that shows it."""
     missing: Callable[[str, str | None], None] = lambda kid, ip: None
     """Takes note of an unknown secret, which may be a decoy: its kid, and the address it came from."""
     github_keys: Callable[[str], Mapping[str, Any]] = lambda identifier: {}

@@ -125,6 +125,10 @@ class Foreign:
             return (yield from self._verifying.explained(found, [], ask))
         return (yield from self._verifying.explained(None, ["malformed" if found is MALFORMED else "not_found"], ask))
 
+    def meet(self, text: str, ip: str | None) -> None:
+        """Replace the old hash of a key that is shown for another reason than to be let in."""
+        self._verifying.run(self._imported(text, Ask(ip=ip)))
+
     def steps(self, text: str, ask: Ask) -> Generator[Any, Any, Grant | Refused]:
         """Return the grant of a foreign key, or why there is none."""
         found = yield from self._imported(text, ask)

@@ -113,8 +113,6 @@ class Batch:
 
     def _read(self, row: ImportRow, errors: list[FieldError]) -> Draft:
         change, now = self._change, self._change.now
-        if not 1 <= len(row.id) <= ID_MAX:
-            errors.append(FieldError("id", "out_of_range", f"has 1 to {ID_MAX} characters"))
         recipe = read_hash(row.hash, errors)
         raw = row.hash.value if row.hash.scheme == RAW else None
         if not errors:
@@ -128,6 +126,8 @@ class Batch:
         owner = self._owner(row)
         created_at = fields.moment("created_at", row.created_at, errors) or now
         last_used_at = fields.moment("last_used_at", row.last_used_at, errors)
+        last_used_at = last_used_at and min(last_used_at, now)
+        row = msgspec.structs.replace(row, last_used_at=last_used_at)
         fields.refuse(errors)
         key_id = change.context.new_id("key")
         secret, foreign, form = self._secret(row, key_id, recipe, raw)
@@ -281,9 +281,14 @@ class Batch:
 def read_row(given: Given) -> ImportRow | ImportResult:
     """Return a row; one that cannot be read becomes its result."""
     try:
-        if isinstance(given, (ImportRow, ImportResult)):
+        if isinstance(given, ImportResult):
             return given
-        return _decode(given) if isinstance(given, bytes) else msgspec.convert(given, ImportRow)
+        if not isinstance(given, ImportRow):
+            given = _decode(given) if isinstance(given, bytes) else msgspec.convert(given, ImportRow)
+        if 1 <= len(given.id) <= ID_MAX and given.id.isprintable():
+            return given
+        error = FieldError("id", "out_of_range", f"has 1 to {ID_MAX} printable characters")
+        return ImportResult(given.id[:ID_MAX], "refused", errors=(error,))
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
         # Other errors may show a part of the line, and with it of the key.
         message = str(error) if isinstance(error, msgspec.ValidationError) else "is not a well-formed JSON object"

@@ -94,10 +94,8 @@ class _Report:
             token = _signed(self.context, text)
             return UNKNOWN_LEAK if token is None else self._token(token)
         parsed, keyring = parse(text), self.context.keyring()
-        if parsed is None:
+        if parsed is None or not any([same_tag(parsed, one.tag_key) for one in keyring.generations]):  # noqa: C419 all
             return self._foreign(text)
-        if not any([same_tag(parsed, one.tag_key) for one in keyring.generations]):  # noqa: C419 all
-            return UNKNOWN_LEAK
         if is_of(parsed):
             with self.context.store.read() as rows:
                 found = rows.sessions.by_kid(parsed.kid, self.context.now())
@@ -110,7 +108,8 @@ class _Report:
         return UNKNOWN_LEAK
 
     def _foreign(self, text: str) -> LeakReport:
-        """Act on a key of another system that was presented here before."""
+        """Act on a key of another system, even one that was never presented here."""
+        self.context.meet(text, self.context.ip)
         with self.context.store.read() as rows:
             found = [rows.secrets.find(kid) for kid in kids_of(rows, self.context.keyring(), text, None)]
         row = next((row for row in found if row is not None and _proves(self.context, row, text)), None)

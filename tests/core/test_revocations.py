@@ -21,7 +21,6 @@ NO_REVOCATION = {
     *("key.imported", "key.hash_upgraded"),
     "session.leaked",  # `session.revoked` comes with it
     *("session.started", "session.refreshed"),
-    "session.reuse_detected",  # `session.revoked` comes with it
     *("signing_key.created", "signing_key.activated"),
     *(type for type in EVENT_TYPES if type.startswith("webhook.")),
     *("auth.failed", "journal.replayed", "audit.cut"),
@@ -83,3 +82,14 @@ def test_a_compaction_keeps_what_a_replay_needs() -> None:
     kept = [record.id[-2:] for record in needed(records, since=50, sessions_since=150)]
     assert kept == ["03", "04", "05", "06", "08", "09", "12", "14", "16", "17", "18", "19"]
     assert needed([], since=0, sessions_since=0) == []
+
+
+def test_an_owner_or_a_key_of_another_tenant_that_is_named_as_a_revoked_key_keeps_its_records() -> None:
+    records = [
+        of("evt_1", "key.revoked", "key_1"),
+        of("evt_2", "owner.disabled", "key_1"),
+        of("evt_3", "role.updated", "key_1", scopes=[]),
+        Revocation("evt_4", "key.disabled", "ten_2", "key_1", 100),
+        of("evt_5", "key.revoked", "key_2"),
+    ]
+    assert needed(records, since=50, sessions_since=50) == records

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import pytest
@@ -78,10 +78,25 @@ def expiry_shortened(tenant: Groups) -> Made:
     return lives_long, lambda tenant: tenant.keys.update(id, expires_in=timedelta(days=1))
 
 
+def start_put_off(tenant: Groups) -> Made:
+    issued = _key(tenant)
+    later = datetime.now(UTC) + timedelta(days=30)
+    return _verifies(issued.secret), lambda tenant: tenant.keys.update(issued.key.id, not_before=later)
+
+
 def session_ended(tenant: Groups) -> Made:
     _key(tenant)
     tokens = tenant.sessions.start("ada")
     return _verifies(tokens.access), lambda tenant: tenant.sessions.revoke(tokens.session.id)
+
+
+def session_reused(tenant: Groups) -> Made:
+    _key(tenant)
+    first = tenant.sessions.start("ada")
+    last = first
+    for _ in range(3):
+        last = tenant.sessions.refresh(last.refresh)
+    return _verifies(last.access), lambda tenant: tenant.sessions.refresh(first.refresh)
 
 
 def owner_disabled(tenant: Groups) -> Made:
@@ -130,8 +145,8 @@ def signing_key_removed(tenant: Groups) -> Made:
 
 REVOCATIONS = [
     *(key_revoked, key_deleted, keys_revoked_together, key_disabled, key_rotated),
-    *(scopes_narrowed, role_taken_from_key, addresses_narrowed, expiry_shortened),
-    *(session_ended, owner_disabled, owner_deleted, owner_no_admin, role_taken_from_owner),
+    *(scopes_narrowed, role_taken_from_key, addresses_narrowed, expiry_shortened, start_put_off),
+    *(session_ended, session_reused, owner_disabled, owner_deleted, owner_no_admin, role_taken_from_owner),
     *(role_narrowed, role_deleted, tenant_suspended, signing_key_removed),
 ]
 

@@ -19,10 +19,11 @@ KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "key.deleted": (),
     "key.disabled": (),
     "key.enabled": (),
-    "key.updated": ("scopes", "roles", "allowed_ips", "expires_at"),
+    "key.updated": ("scopes", "roles", "allowed_ips", "expires_at", "not_before"),
     "key.rotated": ("replaces", "grace_seconds"),
     "key.leaked": ("kid", "policy"),
     "session.revoked": ("reason",),
+    "session.reuse_detected": ("reason",),
     "owner.disabled": (),
     "owner.enabled": (),
     "owner.deleted": (),
@@ -89,11 +90,13 @@ def needed(records: Sequence[Revocation], *, since: int, sessions_since: int) ->
     That is nothing older than `since` (sessions: `sessions_since`), nothing of a key that was revoked later, and of
     several changes of the same kind the last one. The newest record stays: databases refer to it.
     """
-    revoked = {record.subject for record in records if record.type in _FINAL}
+    # An owner may be named as a key is: the name alone does not say what was revoked.
+    revoked = {(record.tenant_id, record.subject) for record in records if record.type in _FINAL}
     kept: dict[object, Revocation] = {}
     for record in records:
-        is_over = record.at < (sessions_since if record.type == "session.revoked" else since)
-        is_moot = record.subject in revoked and record.type not in _FINAL
+        is_over = record.at < (sessions_since if record.type.startswith("session.") else since)
+        is_of_key = record.type.startswith("key.") and record.type not in _FINAL
+        is_moot = is_of_key and (record.tenant_id, record.subject) in revoked
         if not (is_over or is_moot):
             place = _place(record)
             kept.pop(place, None)

@@ -146,6 +146,11 @@ def _narrowed(key: Key, one: Lost) -> dict[str, Any]:
         at = datetime.fromisoformat(expires)
         if key.expires_at is None or key.expires_at > at:
             values["expires_at"] = at
+    begins = one.value("not_before")
+    if begins is not NOT_GIVEN and begins is not None:
+        at = datetime.fromisoformat(begins)
+        if key.not_before is None or key.not_before < at:
+            values["not_before"] = at
     return values
 
 

@@ -98,6 +98,45 @@ def test_threads_lose_nothing_and_share_syncs(journal: Journal, monkeypatch: pyt
     assert len(syncs) <= 320
 
 
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the syncs of a file from now on."""
+    found, real = [], os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda file: (found.append(file), real(file)))
+    return found
+
+
+def test_a_record_is_synced_also_when_the_file_was_longer_before(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append([record(number) for number in range(100)])
+    head = journal.path.read_bytes().partition(b"\n")[0] + b"\n"
+    journal.path.write_bytes(head)  # as when a compaction gets the inode of a file that was removed before
+    syncs = synced(monkeypatch)
+    journal.append([record(1)])
+    assert len(syncs) == 1
+
+
+def test_a_compaction_that_fails_leaves_nothing_behind(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "COMPACT_BYTES", 0)
+    journal.append([record(number) for number in range(100)])
+    before = journal.path.read_bytes()
+
+    def full(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        for _ in range(3):
+            with pytest.raises(JournalError, match="No space left"):
+                journal.compact(lambda records: records[-1:], 0)
+    assert [path.name for path in journal.path.parent.iterdir()] == [journal.path.name]
+    assert journal.path.read_bytes() == before
+    journal.path.with_name(journal.path.name + ".new").write_bytes(b"of a process that was killed")
+    assert journal.compact(lambda records: records[-1:], 0)
+    assert ids(journal) == ["evt_99"]
+    assert [path.name for path in journal.path.parent.iterdir()] == [journal.path.name]
+
+
 def test_a_file_that_others_can_write_is_refused(journal: Journal) -> None:
     journal.append([record(1)])
     journal.path.chmod(0o666)

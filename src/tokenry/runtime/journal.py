@@ -49,7 +49,8 @@ class Journal:
     def forget(self) -> None:
         """Begin anew, as after a fork."""
         self._syncing = threading.Lock()
-        self._synced: tuple[int, int] = (0, 0)
+        self._written: tuple[int, int] = (0, 0)
+        self._synced = 0
 
     def append(self, records: Sequence[Revocation]) -> None:
         """Write records; they are on the disk when this returns. Raise JournalError."""
@@ -62,9 +63,12 @@ class Journal:
                 with suppress(OSError):
                     os.ftruncate(file, end)
                 raise
+            # Counted, since a file may become shorter again: a torn line is cut, a compaction begins another file.
+            inode, count = os.fstat(file).st_ino, self._written[1] + 1
+            self._written = inode, count
             synced = os.dup(file)
         try:
-            self._sync(synced, end + len(raw))
+            self._sync(synced, inode, count)
         except OSError as error:
             raise JournalError(error.strerror or type(error).__name__) from None
         finally:
@@ -75,18 +79,21 @@ class Journal:
         head = self.head()
         if head is None or self.path.stat().st_size < 2 * head.size + COMPACT_BYTES:
             return False
-        aside = self.path.with_name(f"{self.path.name}.{os.getpid()}.{time.monotonic_ns()}")
+        aside = self.path.with_name(f"{self.path.name}.new")  # one name, so that crashes leave one file at most
         with self._writing():
             head, contents = self.head(), self.read()
             if head is None or contents.damaged:  # the doctor shows what was damaged
                 return False
             raw = b"".join(map(line, keep(contents.records)))
             head = Head(head.journal, max(head.since, since), len(raw))
-            with open(aside, "xb", opener=lambda path, flags: os.open(path, flags | os.O_CLOEXEC, 0o600)) as stream:
-                stream.write(line(head) + raw)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(aside, self.path)
+            aside.unlink(missing_ok=True)
+            try:
+                _write_whole(aside, line(head) + raw)
+                os.replace(aside, self.path)
+            except OSError:
+                with suppress(OSError):
+                    aside.unlink()
+                raise
             _sync_folder(self.path)
         return True
 
@@ -168,14 +175,15 @@ class Journal:
         _sync_folder(self.path)
         return len(first)
 
-    def _sync(self, file: int, end: int) -> None:
-        """Wait until the first `end` bytes are on the disk: often another thread has just seen to that."""
+    def _sync(self, file: int, inode: int, count: int) -> None:
+        """Wait until the first `count` appends are on the disk: often another thread has just seen to that."""
         with self._syncing:
-            found = os.fstat(file)
-            if self._synced[0] == found.st_ino and self._synced[1] >= end:
+            if self._synced >= count:
                 return
+            of, written = self._written
             os.fdatasync(file)
-            self._synced = (found.st_ino, found.st_size)
+            # Later appends went to another file if this one was replaced meanwhile. Earlier ones were synced by that.
+            self._synced = written if of == inode else count
 
 
 def _sync_folder(path: Path) -> None:
@@ -184,6 +192,14 @@ def _sync_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _write_whole(path: Path, raw: bytes) -> None:
+    """Write a new file, and wait until it is on the disk."""
+    with open(path, "xb", opener=lambda path, flags: os.open(path, flags | os.O_CLOEXEC, 0o600)) as stream:
+        stream.write(raw)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _write(file: int, raw: bytes) -> None:

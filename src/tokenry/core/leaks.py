@@ -26,7 +26,7 @@ class LeakReport:
     """What a leak report has led to. Truthy when the credential is one of this installation (`true_positive`).
 
     `action` says how things stand after the report: the key or session is `revoked`; the key is `flagged`; the secret
-    has `ended` and opens nothing, while its key goes on; a derived token `expires` by itself within minutes; `none` for
+    has `ended` and opens nothing, while its key goes on; a derived token `expires` by itself; `none` for
     a credential that is unknown here.
     """
 

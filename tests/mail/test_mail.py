@@ -213,6 +213,7 @@ def test_a_link_ends_one_kind_of_mail_to_one_address(opened: Open, server: MailS
     mail = server.mails[0]
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     link = mail["List-Unsubscribe"].strip("<>").replace("\n", "")
+    assert f"\r\nList-Unsubscribe: <{link}>\r\n".encode() in server.texts[0], "mail programs decode no such field"
     assert link.startswith(f"{PUBLIC}{mailing.STOP_PATH}?t=")
     assert link in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     token = link.partition("?t=")[2]

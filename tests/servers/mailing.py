@@ -33,6 +33,7 @@ class MailServer:
     on_rcpt: Callable[[int], str] = lambda number: OK
     on_data: Callable[[int], str] = lambda number: OK
     mails: list[EmailMessage] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     tried: int = 0
     over_tls: list[bool] = field(default_factory=list)
@@ -53,6 +54,7 @@ class MailServer:
         answer = await asyncio.get_running_loop().run_in_executor(None, self.on_data, self.tried)
         if answer == OK:
             text = envelope.original_content or b""
+            self.texts.append(text)  # type: ignore[arg-type]
             self.mails.append(email.message_from_bytes(text, policy=email.policy.default))  # type: ignore[arg-type]
             self.recipients += envelope.rcpt_tos
             self.over_tls.append(session.ssl is not None or self.is_implicit)

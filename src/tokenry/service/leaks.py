@@ -41,8 +41,8 @@ class Leaks(Generic[B]):
         """Report a leaked key, refresh token or access token of any tenant, and return what was done about it.
 
         A key is revoked, or flagged if its tenant says so (`on_leak`); an old secret that is not flagged ends at once,
-        and a session ends in any case. `source` names what has found it, `url` the place. Anybody may call this for a credential
-        that they hold. Doing it twice is fine; the credential is neither kept nor logged.
+        and a session ends in any case. `source` names what has found it, `url` the place. Anybody may call this for a
+        credential that they hold. Doing it twice is fine; the credential is neither kept nor logged.
         """
         errors: list[FieldError] = []
         report = _Report(self._context, by, read_source(source, errors), read_found_at(url, errors))

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
-from typing import Any, Final
+from email.policy import SMTP, Policy
+from typing import Any, Final, cast
 
 from tokenry.core.mail import (
     AGE_MAX_SECONDS,
@@ -46,6 +46,21 @@ class Sender:
     address: str
     templates: Templates
     public_url: str = ""
+
+
+class _Link(UniqueUnstructuredHeader):
+    """A field with a URL. The library would encode one that is longer than a line, and mail programs ignore it then."""
+
+    name: str
+
+    def fold(self, *, policy: Policy) -> str:
+        """Return the field as it travels, on one line."""
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_FIELDS: Final = HeaderRegistry()
+_FIELDS.map_to_type("list-unsubscribe", cast(Any, _Link))
+_POLICY: Final = SMTP.clone(header_factory=_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +202,7 @@ def _values(context: Context, rows: Rows, tenant: Tenant, event: Event) -> dict[
 
 def _message(sender: str, to: str, written: Written, mail: Mail, link: str) -> bytes:
     """Return a mail as it travels. The library refuses a field with a line feed in it."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     for name, address in (("From", sender), ("To", to)):
         message[name] = Address(addr_spec=address)
     message["Subject"] = written.subject

@@ -54,6 +54,8 @@ def test_guesses_are_throttled_and_a_known_secret_never(api: Api) -> None:
     assert refused.json()["code"] == "throttled"
     assert int(refused.headers["Retry-After"]) > 0
     assert stranger.post("/v1/leaks", json={"secret": secret}).json()["action"] == "revoked"
+    holder = TestClient(app, headers={"Authorization": f"Bearer {api.key()}"})
+    assert holder.post("/v1/leaks", json={"secret": "x"}).status_code == 429, "anybody may have a key"
     operator = TestClient(app, headers={"Authorization": f"Bearer {api.operator}"})
     assert {operator.post("/v1/leaks", json={"secret": "x"}).status_code for _ in range(5)} == {200}
 

@@ -146,6 +146,8 @@ class Callers:
         if signed_in is not None and not (signed_in.is_fresh or rule.reads):
             raise Failed(problem("sign_in_again"))
         call = Call(*parts, verdict, grant_of(verdict).key_id, *told)
+        if not is_operators(text) and signed_in is None:  # anybody may have a key of an application
+            call = replace(call, unknown=unknown)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:
             raise Failed(problem("not_allowed", "This is for operators of the installation."))
         return call

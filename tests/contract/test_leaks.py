@@ -70,6 +70,18 @@ def test_an_old_secret_ends_and_the_key_goes_on(tk: Any, issue: Issue) -> None:
     assert len(leaks(tk)) == 1
 
 
+def test_an_old_secret_that_was_flagged_ends_under_another_policy_and_that_is_told(tk: Any, issue: Issue) -> None:
+    tk.tenants.update("default", on_leak="flag")
+    issued = issue()
+    tk.keys.rotate(issued.key.id, grace=HOUR)
+    assert tk.leaks.report(issued.secret).action == "flagged"
+    assert tk.verify(issued.secret)
+    tk.tenants.update("default", on_leak="revoke")
+    assert {tk.leaks.report(issued.secret).action for _ in range(2)} == {"ended"}
+    assert tk.verify(issued.secret).code == "revoked"
+    assert [event.data["policy"] for event in leaks(tk)] == ["flag", "revoke"]
+
+
 def test_a_secret_that_has_ended_cannot_end_its_key(tk: Any, issue: Issue) -> None:
     issued = issue()
     renewed = tk.keys.rotate(issued.key.id)

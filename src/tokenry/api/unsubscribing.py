@@ -34,6 +34,13 @@ _PAGE: Final = """\
 """
 
 
+def _token(query: bytes) -> str:
+    try:
+        return parse_qs(query.decode("latin-1"), max_num_fields=8).get("t", [""])[0]
+    except ValueError:  # more fields than any link has
+        return ""
+
+
 class Unsubscribing:
     """Answers the links in mail."""
 
@@ -42,7 +49,7 @@ class Unsubscribing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        token = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=8).get("t", [""])[0]
+        token = _token(scope["query_string"])
         type, status, extra = "", 200, []
         if scope["method"] in ("GET", "HEAD"):
             type = read_mail_link(self._tk, token)

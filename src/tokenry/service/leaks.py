@@ -122,7 +122,9 @@ class _Report:
                 return UNKNOWN_LEAK
             if change.actor is PROGRAM:  # the holder of a secret acts as its key
                 change.actor = Actor(key.id)
-            if change.rows.secrets.mark_leaked(row.kid, change.now):
+            is_first = change.rows.secrets.mark_leaked(row.kid, change.now)
+            # An old secret that was flagged before may end now, and nothing else would tell of that.
+            if is_first or (_is_old(key, row.kid) and change.tenant.on_leak != "flag"):
                 self._tell(change, "key.leaked", key.id, key.owner, kid=row.kid, policy=change.tenant.on_leak)
             return _told(change, key.id, "key", _act(change, key, row.kid))
 
@@ -172,11 +174,16 @@ def _act(change: Change, key: Key, kid: str) -> LeakAction:
     change.turns_keys(key.id)
     if change.tenant.on_leak == "flag":
         return "flagged"
-    if any(info.kid == kid and info.ends_at is not None for info in key.secrets):
+    if _is_old(key, kid):
         change.rows.secrets.end(change.tenant, key.id, change.now, None)
         return "ended"
     end(change, KeyFilter(), [key], _REASON)
     return "revoked"
+
+
+def _is_old(key: Key, kid: str) -> bool:
+    """Tell whether a secret was replaced and is still good for a while."""
+    return any(info.kid == kid and info.ends_at is not None for info in key.secrets)
 
 
 def _told(change: Change, subject: str, kind: Kind, action: LeakAction) -> LeakReport:

@@ -34,6 +34,7 @@ def test_a_leak_is_told_by_mail_until_its_link_is_followed(tmp_path: Path) -> No
             target = f"{link.path}?{link.query}"
             assert "Get no more mail about key.leaked?" in ask(server, "GET", target)[1]
             assert ask(server, "POST", f"{target}0")[0] == 404
+            assert ask(server, "GET", f"{target}{'&more=1' * 20}")[0] == 404
             assert ask(server, "PUT", target)[0] == 405
             assert "You get no more mail about key.leaked." in ask(server, "POST", target)[1]
             server.call("POST", "/v1/leaks", {"secret": server.issue("second")})

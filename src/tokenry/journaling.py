@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -55,6 +56,8 @@ class Journaling:
     _journal_broken = False
     _journal_seen: tuple[object, JournalPlace] = (None, _NOWHERE)
     _waiting = False
+    _replaying: int | None = None
+    """The thread that replays the journal now."""
 
     def _make_journal(self, keyring: Path | None) -> Journal | None:
         """Return the journal that is configured, or the one beside the keyring; None without either."""
@@ -117,7 +120,7 @@ class Journaling:
 
         A database that is behind is brought up to the journal, or refused until the operator has done that.
         """
-        if self._journal is None:
+        if self._journal is None or self._replaying == threading.get_ident():  # a tick inside of a replay
             return
         try:
             behind = self._compare_journal(self._journal)
@@ -157,7 +160,11 @@ class Journaling:
             self._journal.path,
             len(behind.steps),
         )
-        steps = restoring.replay(self._context, behind.lost)
+        self._replaying = threading.get_ident()
+        try:
+            steps = restoring.replay(self._context, behind.lost)
+        finally:
+            self._replaying = None
         with self._context.changing(SYSTEM, NOT_GIVEN) as change:
             change.record("journal.replayed", SYSTEM, None, {"count": len(steps)})
         return steps

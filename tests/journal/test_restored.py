@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from tests.journal.conftest import Backups
+from tests.processes.places import Place
 from tokenry import ConfigError, Tokenry
 from tokenry.groups import Groups
 
@@ -235,3 +236,19 @@ def test_a_restored_state_can_be_kept_on_purpose(backups: Backups) -> None:
     for _ in range(2):
         with backups.open() as tk:
             assert tk.verify(issued.secret)
+
+
+def test_a_replay_that_takes_longer_than_a_tick_is_one(file_place: Place) -> None:
+    backups = Backups(file_place)
+    with backups.open() as tk:
+        for slug in ("a", "b", "c"):
+            tk.tenants.create(slug)
+            _key(tk.scoped(tenant=slug))
+    backups.take()
+    with backups.open() as tk:
+        for slug in ("a", "b", "c"):
+            tk.owners.disable("ada", tenant=slug)
+    backups.restore()
+    with backups.open(flush_interval=timedelta(microseconds=1)) as tk:
+        [event] = tk.events.list(tenant="system", types=["journal.replayed"])
+        assert event.data["count"] == 3

@@ -219,6 +219,11 @@ def test_a_row_with_a_bad_id_is_refused_alone(tk: Any, id: str) -> None:
     assert (summary.imported_count, summary.refused[0].errors[0].field) == (1, "id")
 
 
+def test_a_key_that_looks_like_an_access_token_is_refused(tk: Any) -> None:
+    summary = tk.imports.run([row_of(1, hash=Hash("raw", "eyJhbGciOiJub25lIn0.e30.c2ln"), hint=Hint())])
+    assert summary.refused[0].errors[0].code == "bad_key"
+
+
 def test_no_key_comes_with_a_use_in_the_future(tk: Any, clock: FakeClock) -> None:
     tk.imports.run([row_of(1, last_used_at=clock.now() + DAY)])
     assert tk.keys.list().items[0].last_used_at == clock.now()

@@ -155,6 +155,9 @@ def check_hint(hint: Hint, recipe: Recipe | None, raw: str | None, errors: list[
     if raw is not None and not is_text(raw):
         message = f"a key has {TEXT_MIN} to {TEXT_MAX} printable ASCII characters and no blanks"
         errors.append(FieldError("hash.value", "bad_key", message))
+    elif raw is not None and raw.startswith("eyJ") and "." in raw:
+        message = "is taken for an access token wherever it is shown, and would never verify: issue a new key"
+        errors.append(FieldError("hash.value", "bad_key", message))
 
 
 def is_hex(text: str) -> bool:

@@ -28,6 +28,7 @@ from tokenry.core.foreign import (
 from tokenry.core.hashes import RAW, Recipe, read_hash
 from tokenry.core.model import NOT_GIVEN, Key, Owner, SecretInfo, micros
 from tokenry.core.ports import SecretRow
+from tokenry.core.redaction import without_secrets
 from tokenry.core.secret import digest_of, make_kid
 
 from . import crediting, granting, owners
@@ -290,8 +291,8 @@ def read_row(given: Given) -> ImportRow | ImportResult:
         error = FieldError("id", "out_of_range", f"has 1 to {ID_MAX} printable characters")
         return ImportResult(given.id[:ID_MAX], "refused", errors=(error,))
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
-        # Other errors may show a part of the line, and with it of the key.
-        message = str(error) if isinstance(error, msgspec.ValidationError) else "is not a well-formed JSON object"
+        # Other errors may show a part of the line, and with it of the key; this one may name an unknown field.
+        message = without_secrets(str(error)) if isinstance(error, msgspec.ValidationError) else "is not a well-formed JSON object"
         return ImportResult(id_of(given), "refused", errors=(FieldError("row", "bad_row", message),))
 
 

@@ -84,11 +84,14 @@ def is_prefix(text: str) -> bool:
     return all(part.isalnum() for part in text.split("_"))
 
 
+def has_form(text: str) -> bool:
+    """Tell whether a text looks like a key, whatever its checksum says."""
+    return len(text) <= LENGTH_MAX and _FORM.fullmatch(text) is not None
+
+
 def parse(text: str) -> Parsed | None:
     """Return the parts of a key with a right checksum, or None for anything else."""
-    if len(text) > LENGTH_MAX or _FORM.fullmatch(text) is None:
-        return None
-    if text[-CRC:] != encode_checksum(crc32(text[:-CRC].encode())):
+    if not has_form(text) or text[-CRC:] != encode_checksum(crc32(text[:-CRC].encode())):
         return None
     begin = len(text) - TAIL + 1
     return Parsed(text[: begin - 2], text[begin : begin + KID], text[: -TAG - CRC], text[-TAG - CRC : -CRC])

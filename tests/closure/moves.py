@@ -295,8 +295,6 @@ FOR_THE_PROGRAM = {
     "imports.learning": "takes no actor: counts of this process",
     "audit.seal": "takes no actor and writes what is there already",
     "audit.seal_all": "takes no actor and writes what is there already",
-    "imports.learn": "takes no actor: names a system that the program asks",
-    "imports.learning": "takes no actor",
     "events.subscribe": "takes no actor: code in the same process",
     "verify": "asked by the world at every step",
     "require": "asked by the world at every step",

@@ -292,7 +292,11 @@ def read_row(given: Given) -> ImportRow | ImportResult:
         return ImportResult(given.id[:ID_MAX], "refused", errors=(error,))
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
         # Other errors may show a part of the line, and with it of the key; this one may name an unknown field.
-        message = without_secrets(str(error)) if isinstance(error, msgspec.ValidationError) else "is not a well-formed JSON object"
+        message = (
+            without_secrets(str(error))
+            if isinstance(error, msgspec.ValidationError)
+            else "is not a well-formed JSON object"
+        )
         return ImportResult(id_of(given), "refused", errors=(FieldError("row", "bad_row", message),))
 
 

@@ -23,9 +23,9 @@ MINUTE = Limit("minute", 10_000, 60)
 def a_grant(*limits: Limit, version: int = 1) -> Grant:
     """Return a grant of one key, as a lookup brings it."""
     known = {"id": "key_1", "version": version}
-    record = json.dumps([known.get(column) for column in KEY_SHOWN.columns])
+    record = json.dumps([known.get(column) for column in KEY_SHOWN.columns]).encode()
     fields = ("kid", "default", "live", False, False, None, False, None, None, False)
-    return Grant(*fields, granted(()), (), None, counted_for("key", limits), record, '["own_1", "ada"]', '["ten_1"]')
+    return Grant(*fields, granted(()), (), None, counted_for("key", limits), record, b'["own_1", "ada"]', b'["ten_1"]')
 
 
 class Store:

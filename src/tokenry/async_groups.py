@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial, wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
@@ -256,7 +257,21 @@ class AsyncLeaks(_Group, Generic[B]):
     """`Leaks`, awaited."""
 
     report = awaited(Leaks[B].report)
-    report_github = awaited(Leaks[B].report_github)
+
+    @wraps(Leaks.report_github)
+    async def report_github(
+        self,
+        body: bytes,
+        *,
+        identifier: str,
+        signature: str,
+        public_keys: Mapping[str, object] | None = None,
+        by: B | NotGiven = NOT_GIVEN,
+    ) -> Any:
+        if public_keys is None:  # read on a thread: with an AsyncEngine calls run on the event loop
+            public_keys = await asyncio.to_thread(self._sync._context.github_keys, identifier)
+        given = {"identifier": identifier, "signature": signature, "public_keys": public_keys, "by": by}
+        return await self._run(self._sync.report_github, body, **given)
 
 
 class AsyncAdvices(_Group, Generic[B]):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.contract.conftest import Issue
 from tests.servers.publishing import PEM, SAMPLE, SAMPLE_ID, SAMPLE_KEY, SAMPLE_SIGNATURE, document, signed
-from tokenry import ConfigError, Invalid, NotAllowed, Settings, Tokenry
+from tests.servers.receiving import LOOPBACK
+from tokenry import AsyncTokenry, ConfigError, Invalid, NotAllowed, Settings, Tokenry
+from tokenry.config import fresh_keyring
 
 
 def send(tk: Any, matches: Any, **more: Any) -> Any:
@@ -69,6 +73,30 @@ def test_without_public_keys_the_setting_says_where_they_are(tmp_path: Path) -> 
         pytest.raises(ConfigError, match="set github_keys"),
     ):
         tk.leaks.report_github(SAMPLE, **given)
+
+
+def test_an_event_loop_goes_on_while_the_keys_are_read(tmp_path: Path) -> None:
+    told = json.dumps(document((SAMPLE_ID, SAMPLE_KEY))).encode()
+
+    async def publish(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(told), told))
+        await writer.drain()
+        writer.close()
+
+    async def report() -> Any:
+        # On the loop that has to answer: it could not while a call holds it.
+        async with await asyncio.start_server(publish, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            settings = Settings(background=False, github_keys=url, webhook_networks=LOOPBACK)
+            engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'keys.db'}")
+            async with AsyncTokenry(engine=engine, keyring=fresh_keyring(), settings=settings) as tk:
+                await tk.migrate()
+                found = await tk.leaks.report_github(SAMPLE, identifier=SAMPLE_ID, signature=SAMPLE_SIGNATURE)
+            await engine.dispose()
+            return found
+
+    assert asyncio.run(report())[0]["label"] == "false_positive"
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,6 @@ GROUPS = [
     "audit",
     "usage",
     "webhooks",
-    "leaks",
-    "advice",
 ]
 # Plain on both faces: nothing in them waits.
 PLAIN = {"scoped", "owner_loader", "using", "settings"}

@@ -22,9 +22,9 @@ LEFT = Balance(990)
 
 def a_grant(version: int = 1) -> CreditedGrant:
     known = {"id": "key_1", "version": version}
-    record: Any = json.dumps([known.get(column) for column in KEY_SHOWN.columns])
+    record: Any = json.dumps([known.get(column) for column in KEY_SHOWN.columns]).encode()
     fields: Any = ("kid", "default", "live", False, False, None, False, None, None, False)
-    parts: Any = (granted(()), (), None, (), record, '["own_1", "ada"]', '["ten_1"]')
+    parts: Any = (granted(()), (), None, (), record, b'["own_1", "ada"]', b'["ten_1"]')
     return CreditedGrant(*fields, *parts, credits=CREDITS)
 
 

@@ -183,7 +183,7 @@ def test_a_role_that_becomes_one_for_administrators_ends_the_sessions_of_its_own
 def test_a_session_that_somebody_else_started_loosens_no_key_that_only_administrators_grant(tk: Any) -> None:
     key = tk.keys.issue("ada", name="all", scopes=["*"], allowed_ips=["192.0.2.1"]).key
     by = tk.require(tk.sessions.start("ada", by=operator(tk, "sessions:write")).access)
-    for given in ({"allowed_ips": []}, {"expires_in": timedelta(days=100)}, {"limits": []}):
+    for given in ({"allowed_ips": []}, {"expires_in": timedelta(days=100)}, {"limits": []}, {"max_idle": None}):
         with pytest.raises(NotAllowed):
             tk.keys.update(key.id, by=by, **given)
     tk.keys.update(key.id, description="mine", by=by)

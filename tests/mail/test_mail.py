@@ -102,6 +102,26 @@ def test_keys_that_expire_are_told_at_30_7_and_1_days(opened: Open, server: Mail
     assert [mail["Subject"] for mail in server.mails] == told
 
 
+def test_an_idle_key_is_told_to_its_owner_and_the_contact_before_it_is_disabled(
+    opened: Open, server: MailServer
+) -> None:
+    tk, clock = opened(server.url), opened.clock  # type: ignore[attr-defined]
+    tk.tenants.update("default", contact="ops@example.com")
+    tk.owners.put("ada", email="ada@example.com")
+    id = tk.keys.issue("ada", name="CI", max_idle=30 * DAY).key.id
+    disables_at = clock.now() + 30 * DAY
+    for days in (22, 1, 7, 1):
+        clock.advance(days * DAY)
+        for _ in range(2):
+            tk._upkeep()
+            tk.deliver()
+    assert sorted(server.recipients) == ["ada@example.com", "ops@example.com"]
+    text = server.mails[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert server.mails[0]["Subject"] == 'The key "CI" is about to be disabled'
+    assert f"It is disabled at {disables_at.isoformat()} unless it is used before." in text
+    assert tk.keys.get(id).status == "disabled"
+
+
 def test_the_event_is_enough_without_a_mail_server(opened: Open) -> None:
     tk, clock = opened(""), opened.clock  # type: ignore[attr-defined]
     tk.owners.put("ada", email="ada@example.com")

@@ -56,6 +56,7 @@ def later(tk: Tokenry, clock: FakeClock) -> Later:
 
 
 ON_POSTGRES = (
+    "test_a_key_goes_by_its_own_time_and_not_by_that_of_its_tenant",
     "test_an_unused_key_is_told_of_and_disabled",
     "test_a_use_at_the_last_moment_saves_the_key_although_it_is_written_later",
 )
@@ -167,8 +168,66 @@ def test_a_length_that_makes_no_sense_is_refused(tk: Tokenry, wrong: object) -> 
 
 def test_a_decoy_waits_for_its_thief(tk: Tokenry, issue: Issue, later: Later) -> None:
     tk.tenants.update("default", max_idle=30 * DAY)
-    decoy = issue(decoy=True).key
+    decoy = issue(decoy=True, max_idle=20 * DAY).key
     for _ in range(4):
         later(20 * DAY)
     assert told(tk, "key.idle") == []
     assert tk.keys.get(decoy.id).status == "active"
+
+
+@pytest.mark.parametrize("of_tenant", [None, 30 * DAY])
+@pytest.mark.parametrize("own", [10 * DAY, 90 * DAY])
+def test_a_key_goes_by_its_own_time_and_not_by_that_of_its_tenant(
+    tk: Tokenry, issue: Issue, clock: FakeClock, later: Later, own: timedelta, of_tenant: timedelta | None
+) -> None:
+    tk.tenants.update("default", max_idle=of_tenant)
+    disables_at = (clock.now() + own).isoformat()
+    key = issue(expires_in=1000 * DAY, max_idle=own).key
+    notice = min(7 * DAY, own / 2)
+    later(own - notice - HOUR)
+    assert told(tk, "key.idle") == []
+    later(HOUR)
+    assert [event.data["disables_at"] for event in told(tk, "key.idle")] == [disables_at]
+    later(notice)
+    assert tk.keys.get(key.id).status == "active"
+    later(HOUR)
+    assert tk.keys.get(key.id).status == "disabled"
+
+
+def test_a_key_without_a_time_of_its_own_goes_by_its_tenant_again(tk: Tokenry, issue: Issue, later: Later) -> None:
+    tk.tenants.update("default", max_idle=30 * DAY)
+    key = issue(expires_in=1000 * DAY, max_idle=900 * DAY).key
+    later(100 * DAY)
+    assert told(tk, "key.idle") == []
+    assert tk.keys.update(key.id, max_idle=None).max_idle is None
+    later(2 * HOUR)
+    assert len(told(tk, "key.idle")) == 1
+    later(7 * DAY + 2 * HOUR)
+    assert tk.keys.get(key.id).status == "disabled"
+
+
+@pytest.mark.parametrize("then", [60 * DAY, 2 * DAY])
+def test_after_a_change_of_the_time_comes_a_new_notice(
+    tk: Tokenry, issue: Issue, clock: FakeClock, later: Later, then: timedelta
+) -> None:
+    began = clock.now()
+    key = issue(expires_in=1000 * DAY, max_idle=30 * DAY).key
+    later(25 * DAY)
+    tk.keys.update(key.id, max_idle=then)
+    while tk.keys.get(key.id).status == "active":
+        later(6 * HOUR)
+    first, second = (event.data["disables_at"] for event in told(tk, "key.idle"))
+    assert first == (began + 32 * DAY).isoformat()
+    assert second <= clock.now().isoformat()
+    assert second == (began + max(then, 26 * DAY + 6 * HOUR)).isoformat()
+
+
+def test_a_longer_time_of_the_tenant_comes_with_a_new_notice(tk: Tokenry, issue: Issue, later: Later) -> None:
+    tk.tenants.update("default", max_idle=30 * DAY)
+    key = issue(expires_in=1000 * DAY).key
+    later(25 * DAY)
+    tk.tenants.update("default", max_idle=90 * DAY)
+    later(60 * DAY)
+    assert (tk.keys.get(key.id).status, len(told(tk, "key.idle"))) == ("active", 2)
+    later(8 * DAY)
+    assert tk.keys.get(key.id).status == "disabled"

@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 KEY: dict[str, Any] = {
     "owner": "ada", "description": "", "scopes": [], "roles": [], "allowed_ips": [], "limits": [],
     "environment": "live", "expires_at": "2026-04-01T00:00:00+00:00", "not_before": None, "metadata": {}, "tags": [],
-    "credits": None, "decoy": False,
+    "credits": None, "decoy": False, "max_idle_seconds": None,
 }  # fmt: skip
 ES256 = {"algorithm": "ES256"}
 ACTIVE = {"status": "active"}

@@ -42,7 +42,7 @@ export interface TenantDocument {
   shared_limits: Limit[];
   time_zone: string;
   on_leak: "flag" | "revoke";
-  max_idle: string | null;
+  max_idle_seconds: number | null;
   contact: string | null;
 }
 
@@ -112,7 +112,7 @@ export interface PageOfKey {
   next_cursor: string | null;
 }
 
-/** A stable identity for API access. Secrets come and go, the key stays. */
+/** A stable identity for API access. Secrets come and go, the key stays. `max_idle` is None in a verdict. */
 export interface Key {
   id: string;
   tenant: string;
@@ -126,6 +126,7 @@ export interface Key {
   environment: string;
   status: "active" | "disabled" | "expired" | "revoked";
   created_at: string;
+  updated_at: string | null;
   expires_at: string | null;
   not_before: string | null;
   revoked_at: string | null;
@@ -134,13 +135,21 @@ export interface Key {
   last_used_ip: string | null;
   use_count: number;
   version: number;
-  metadata: Record<string, unknown>;
-  secrets: SecretInfo[];
-  updated_at: string | null;
   tags: string[];
   credits: Credits | null;
   decoy: boolean;
+  max_idle_seconds: number | null;
+  metadata: Record<string, unknown>;
+  secrets: SecretInfo[];
   rotation: Rotation | null;
+}
+
+/** What a key may use: `amount` credits, ever or again from each refill. `refill` is `"daily"` (at midnight), `"monthly"` (at midnight of `refill_day`, or of the last day of a shorter month), or None. Midnight is that of the tenant's time zone. With `shared=True` a process takes several credits from the database at once and spends them from memory: this is faster, and a process that is killed loses what it had taken, at most a hundredth of `amount`. */
+export interface Credits {
+  amount: number;
+  refill: "daily" | "monthly" | null;
+  refill_day: number;
+  shared: boolean;
 }
 
 /** What may be shown of a secret: its public `kid`, age, use and leak. `ends_at` is None for the current one. */
@@ -152,14 +161,6 @@ export interface SecretInfo {
   last_used_ip: string | null;
   use_count: number;
   leaked_at: string | null;
-}
-
-/** What a key may use: `amount` credits, ever or again from each refill. `refill` is `"daily"` (at midnight), `"monthly"` (at midnight of `refill_day`, or of the last day of a shorter month), or None. Midnight is that of the tenant's time zone. With `shared=True` a process takes several credits from the database at once and spends them from memory: this is faster, and a process that is killed loses what it had taken, at most a hundredth of `amount`. */
-export interface Credits {
-  amount: number;
-  refill: "daily" | "monthly" | null;
-  refill_day: number;
-  shared: boolean;
 }
 
 /** How the rotation of a key stands while its old secret works: when that ends, and when it was last used. It is `safe_to_retire` when neither the rotation nor a use of the old secret was within the last day. The use of the last second may not be counted yet. */
@@ -188,6 +189,7 @@ export interface KeysIssueRequest {
   credits?: number | CreditsBody | null;
   /** Refuse its secret as unknown, and tell who uses it. */
   decoy?: boolean;
+  max_idle_seconds?: number | null;
 }
 
 /** `amount` credits, ever or again from each refill. */
@@ -862,6 +864,7 @@ export interface KeysIssueAsked {
   credits?: number | CreditsBody | null;
   /** Refuse its secret as unknown, and tell who uses it. */
   decoy?: boolean;
+  max_idle_seconds?: number | null;
 }
 
 export interface KeysExpiringAsked {
@@ -949,6 +952,7 @@ export interface KeysUpdateAsked {
   metadata?: Record<string, unknown> | null;
   tags?: string[];
   credits?: number | CreditsBody | null;
+  max_idle_seconds?: number | null;
 }
 
 export interface KeysDeleteAsked {

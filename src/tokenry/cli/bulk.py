@@ -175,12 +175,13 @@ def _line(line: str) -> dict[str, Any]:
     for field in ("expires_at", "not_before"):
         if isinstance(told.get(field), str):
             told[field] = moment(told[field])
-    if isinstance(told.get("expires_in"), str):
-        told["expires_in"] = lasting(told["expires_in"]).value
-    for field, unit in (("expires_in_seconds", "seconds"), ("expires_in_days", "days")):
-        if field in told:
-            count = told.pop(field)
-            told["expires_in"] = None if count is None else timedelta(**{unit: count})
+    for field in ("expires_in", "max_idle"):
+        if isinstance(told.get(field), str):
+            told[field] = lasting(told[field]).value
+        for unit in ("seconds", "days"):
+            if f"{field}_{unit}" in told:
+                count = told.pop(f"{field}_{unit}")
+                told[field] = None if count is None else timedelta(**{unit: count})
     return told
 
 

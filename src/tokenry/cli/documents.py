@@ -86,6 +86,7 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
         ("updated", day(key.updated_at, "")),
         ("not before", day(key.not_before, "")),
         ("expires", expiry(key)),
+        ("disabled when unused", "" if key.max_idle is None else f"after {told(key.max_idle)}"),
         ("revoked", f"{day(key.revoked_at)} {key.revoke_reason}".strip() if key.revoked_at else ""),
         ("last used", " from ".join(filter(None, [day(key.last_used_at), key.last_used_ip]))),
         ("use count", str(key.use_count)),

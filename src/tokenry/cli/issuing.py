@@ -26,6 +26,10 @@ ExpiresAt = Annotated[
     datetime | None,
     typer.Option("--expires-at", parser=moment, metavar="MOMENT", help="Until when it lives: 2026-12-31."),
 ]
+MaxIdle = Annotated[
+    timedelta | None,
+    typer.Option("--max-idle", parser=length, metavar="LENGTH", help="Disable it when it is unused for so long."),
+]
 Repeats = Annotated[
     str | None,
     typer.Option("--idempotency-key", metavar="TEXT", help="A repeat within 10 minutes gets the same answer."),
@@ -72,6 +76,7 @@ def issue(
     decoy: Annotated[
         bool, typer.Option("--decoy", help="Refuse it as unknown, and tell who uses it; it never expires by itself.")
     ] = False,
+    max_idle: MaxIdle = None,
     idempotency_key: Repeats = None,
     secret_out: SecretOut = None,
     tenant: TenantOption = None,
@@ -89,6 +94,7 @@ def issue(
         "metadata": {piece.name: piece.value for piece in metadata or ()},
         "credits": credits,
         **({"decoy": True} if decoy else {}),
+        **({"max_idle": max_idle} if max_idle else {}),
         "idempotency_key": idempotency_key,
         **_lifetime(expires_in, expires_at),
     }
@@ -114,6 +120,8 @@ def update(
     metadata: Metadata = None,
     credits: CreditsOption = None,
     no_credits: Annotated[bool, typer.Option("--no-credits", help="Let it work without counting.")] = False,
+    max_idle: MaxIdle = None,
+    no_max_idle: Annotated[bool, typer.Option("--no-max-idle", help="Leave it to the tenant's rule.")] = False,
     if_version: Annotated[
         int | None, typer.Option("--if-version", metavar="NUMBER", help="Only if nobody else changed it meanwhile.")
     ] = None,
@@ -125,11 +133,14 @@ def update(
         "name": name,
         "description": description,
         "credits": credits,
+        "max_idle": max_idle,
     }
-    if credits is not None and no_credits:
-        usage(call.out, "--credits and --no-credits contradict each other")
+    for option, one, none in (("credits", credits, no_credits), ("max-idle", max_idle, no_max_idle)):
+        if one is not None and none:
+            usage(call.out, f"--{option} and --no-{option} contradict each other")
     given = {**lists, **{field: value for field, value in given.items() if value is not None}}
-    given.update(_lifetime(expires_in, expires_at), **({"credits": None} if no_credits else {}))
+    emptied = {"credits": no_credits, "max_idle": no_max_idle}
+    given.update(_lifetime(expires_in, expires_at), **{field: None for field, none in emptied.items() if none})
     if not_before is not None:
         given["not_before"] = not_before.value
     if not given:

@@ -73,7 +73,9 @@ COLUMNS: Final = tuple([name for name in Row.__struct_fields__ if name not in ("
 KEY_SHOWN: Final = KEY.without(
     *("scopes", "allowed_ips", "credits", "environment", "expires_at", "not_before", "revoked_at", "revoke_reason"),
     "decoy",
+    untold=("max_idle",),
 )
+"""Upkeep alone decides by `max_idle`, so neither a signed document nor an answer about a credential holds it."""
 SESSION_SHOWN: Final = SESSION.without("revoked_at", "revoke_reason")
 OWNER_SHOWN: Final = OWNER.without("status")
 TENANT_SHOWN: Final = TENANT.without("slug", "status")
@@ -173,6 +175,7 @@ class Grant(msgspec.Struct, gc=False):
             allowed_ips=self.addresses.entries if self.addresses else (),
             credits=self.credits,
             decoy=False,  # which has no secret that could be looked up
+            max_idle=None,
             environment=self.environment,
             status=status,
             expires_at=moment_or_none(self.expires_at),

@@ -48,4 +48,5 @@ def due(key: IdleKey, now: int) -> Literal["notice", "disable"] | None:
 
 
 def _is_noticed(key: IdleKey) -> bool:
-    return key.noticed_at is not None and key.noticed_at >= key.last
+    """Tell whether a notice was given. One from before its time does not count: `max_idle` was shorter then."""
+    return key.noticed_at is not None and key.noticed_at >= key.last + key.max_idle - notice_of(key.max_idle)

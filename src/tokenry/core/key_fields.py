@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from . import addresses, credits, fields, limits, scopes
+from . import addresses, credits, fields, idle, limits, scopes
 from .errors import FieldError
 from .model import NOT_GIVEN
 
@@ -55,6 +55,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "tags": Field(_tags, (), later=True),
     "credits": Field(credits.check, later=True),
     "decoy": Field(_flag, False, later=True),
+    "max_idle": Field(idle.check, later=True),
 }
 ARGUMENTS: Final[Mapping[str, Any]] = {
     "owner": None,
@@ -70,7 +71,7 @@ TOLD: Final = ("owner", *FIELDS, "expires_at")
 LATER: Final = frozenset(name for name, field in FIELDS.items() if field.later)
 
 CHECKS: Final[Mapping[str, Read]] = {
-    name: field.read for name, field in FIELDS.items() if field.read is not fields.moment
+    name: field.read for name, field in FIELDS.items() if field.read not in (fields.moment, idle.check)
 }
 """The functions that read fields whose values are the same in Python and in JSON."""
 

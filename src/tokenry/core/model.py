@@ -130,7 +130,7 @@ class SecretInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A stable identity for API access. Secrets come and go, the key stays."""
+    """A stable identity for API access. Secrets come and go, the key stays. `max_idle` is None in a verdict."""
 
     id: str
     tenant: str
@@ -157,6 +157,7 @@ class Key:
     tags: tuple[str, ...] = ()
     credits: Credits | None = None
     decoy: bool = False
+    max_idle: timedelta | None = None
     metadata: Mapping[str, Any] = field(hash=False)
     secrets: tuple[SecretInfo, ...]
     rotation: Rotation | None = None

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Generic, TypeVar, cast, get_type_hints
+from typing import Any, Final, Generic, TypeVar, cast, get_args, get_type_hints
 
 import msgspec
 
@@ -36,8 +36,37 @@ from .fields import on_wire
 
 T = TypeVar("T")
 
-_TENANT_TYPES: Final = get_type_hints(Tenant)
-_TENANT_LENGTHS: Final = tuple(name for name, kind in _TENANT_TYPES.items() if kind is timedelta)
+
+def _lengths_of(kind: type) -> tuple[str, ...]:
+    return tuple(name for name, one in get_type_hints(kind).items() if one is timedelta or timedelta in get_args(one))
+
+
+def _document(name: str, kind: Any, about: str) -> Any:
+    """Return the type of a record's document: the record's fields, with lengths of time as numbers of seconds."""
+    types, lengths, fields = get_type_hints(kind), _lengths_of(kind), list[Any]()
+    for one in dataclasses.fields(kind):
+        told, found = one.name, types[one.name]
+        if told in lengths:
+            told, found = on_wire(told), float if found is timedelta else float | None
+        fields.append((told, found) if one.default is dataclasses.MISSING else (told, found, one.default))
+    return msgspec.defstruct(name, fields, namespace={"__doc__": about}, kw_only=True)
+
+
+def _reader(kind: type[T]) -> Callable[[Any], T]:
+    """Return the function that reads such a document. An older server leaves out a length that it does not know."""
+    lengths = [(on_wire(name), name) for name in _lengths_of(kind)]
+
+    def read(found: Any) -> T:
+        given = {name: found[told] for told, name in lengths if told in found}
+        values = {name: None if count is None else timedelta(seconds=count) for name, count in given.items()}
+        return msgspec.convert({**found, **values}, kind)
+
+    return read
+
+
+_KeyDocument: Final = _document("Key", Key, str(Key.__doc__))
+_read_key: Final = _reader(Key)
+_write_key: Final[Callable[[Key], Any]] = record_of
 
 
 class FieldProblem(msgspec.Struct):
@@ -63,7 +92,7 @@ class ProblemDocument(msgspec.Struct):
 class IssuedDocument(msgspec.Struct):
     """A key with its secret, which is shown this once."""
 
-    key: Key
+    key: _KeyDocument  # type: ignore[valid-type]
     secret: str
 
 
@@ -83,7 +112,7 @@ class SequenceDocument(msgspec.Struct):
 class BulkResult(msgspec.Struct):
     """What became of one key: the key with its secret, or the problem (`error`) that kept it from being issued."""
 
-    key: Key | None = None
+    key: _KeyDocument | None = None  # type: ignore[valid-type]
     secret: str | None = None
     error: ProblemDocument | None = None
 
@@ -91,7 +120,7 @@ class BulkResult(msgspec.Struct):
 class RevokedItem(msgspec.Struct):
     """What became of one key: `error` is null when it is revoked, or in a dry run would be."""
 
-    key: Key
+    key: _KeyDocument  # type: ignore[valid-type]
     error: str | None
 
 
@@ -145,7 +174,7 @@ class ExplanationDocument(msgspec.Struct):
 class SelfDocument(msgspec.Struct):
     """The presented key, its owner, all scopes that it holds, and how its limits and credits stand."""
 
-    key: Key
+    key: _KeyDocument  # type: ignore[valid-type]
     owner: Owner
     tenant: str
     scopes: list[str]
@@ -241,31 +270,13 @@ def _nothing(found: Any) -> None:
     return None
 
 
-def _tenant_document() -> Any:
-    """Return the type of a tenant's document: the record's fields, with lengths of time as numbers of seconds."""
-    fields: list[Any] = []
-    for one in dataclasses.fields(Tenant):
-        is_length = one.name in _TENANT_LENGTHS
-        name, kind = (on_wire(one.name), float) if is_length else (one.name, _TENANT_TYPES[one.name])
-        fields.append((name, kind) if one.default is dataclasses.MISSING else (name, kind, one.default))
-    return msgspec.defstruct("TenantDocument", fields, namespace={"__doc__": "A customer of the installation."})
-
-
-def _read_tenant(found: Any) -> Tenant:
-    values = dict(found)
-    for name in _TENANT_LENGTHS:
-        if on_wire(name) in values:
-            values[name] = timedelta(seconds=values[on_wire(name)])
-    return msgspec.convert(values, Tenant)
-
-
 def write_issued(found: Issued) -> dict[str, Any]:
     """Return the document of a key with its secret."""
-    return {"key": found.key, "secret": str(found.secret)}
+    return {"key": _write_key(found.key), "secret": str(found.secret)}
 
 
 def _read_issued(found: Any) -> Issued:
-    return Issued(msgspec.convert(found["key"], Key), Secret(found["secret"]))
+    return Issued(_read_key(found["key"]), Secret(found["secret"]))
 
 
 def write_tokens(found: SessionTokens) -> dict[str, Any]:
@@ -304,8 +315,12 @@ def _read_explanation(found: Any) -> Explanation:
     return Explanation(cast(Any, str(found["code"])), tuple(checks))
 
 
+def _write_revoked(found: Any) -> Any:
+    return {**found, "items": [{"key": _write_key(one.key), "error": one.error} for one in found["items"]]}
+
+
 def _read_revoked(found: Any) -> BulkRevocation:
-    items = tuple(BulkItem(msgspec.convert(one["key"], Key), one.get("error")) for one in found["items"])
+    items = tuple(BulkItem(_read_key(one["key"]), one.get("error")) for one in found["items"])
     good = sum(map(bool, items))  # an older server does not send the counts
     return BulkRevocation(items, found.get("revoked_count", good), found.get("refused_count", len(items) - good))
 
@@ -324,10 +339,12 @@ def _read_webhook(found: Any) -> CreatedWebhook:
 
 
 NOTHING: Final[Answer[None]] = Answer(None, _nothing, _nothing)
-KEY: Final = record(Key)
+KEY: Final = Answer(_KeyDocument, _write_key, _read_key)
 OWNER: Final = record(Owner)
 SESSION: Final = record(Session)
-TENANT: Final[Answer[Tenant]] = Answer(_tenant_document(), record_of, _read_tenant)
+TENANT: Final[Answer[Tenant]] = Answer(
+    _document("TenantDocument", Tenant, "A customer of the installation."), record_of, _reader(Tenant)
+)
 ISSUED: Final = Answer(IssuedDocument, write_issued, _read_issued)
 CREATED_WEBHOOK: Final = Answer(
     CreatedWebhookDocument, lambda found: {"webhook": found.webhook, "secret": str(found.secret)}, _read_webhook
@@ -352,7 +369,11 @@ COUNT: Final[Answer[int]] = Answer(
 ENDED_SESSIONS: Final[Answer[tuple[str, ...]]] = Answer(
     RevokedSessionsDocument, lambda found: {"sessions": found}, lambda found: tuple(found["sessions"])
 )
-REVOKED: Final[Answer[Any]] = Answer(RevokedDocument, _same, _read_revoked)
+REVOKED: Final[Answer[Any]] = Answer(RevokedDocument, _write_revoked, _read_revoked)
 MANY_ISSUED: Final[Answer[Any]] = items(Answer(BulkResult, _same, _read_many))
 AUDIT_REPORT: Final = Answer(AuditReportDocument, _write_report, lambda found: msgspec.convert(found, AuditReport))
-SELF: Final[Answer[Any]] = Answer(SelfDocument, _same, lambda found: msgspec.convert(found["key"], Key))
+SELF: Final[Answer[Any]] = Answer(
+    SelfDocument,
+    lambda found: {**found, "key": _write_key(found["key"])},
+    lambda found: _read_key(found["key"]),
+)

@@ -17,7 +17,9 @@ from tokenry.core.scopes import for_admins, granted, is_operator
 
 from .context import Change
 
-_LOOSENING: Final = frozenset(("allowed_ips", "expires_at", "expires_in", "limits", "not_before", "disabled_at"))
+_LOOSENING: Final = frozenset(
+    ("allowed_ips", "expires_at", "expires_in", "limits", "not_before", "disabled_at", "max_idle")
+)
 """The fields of a key whose change may let it be used where, when or more often than before."""
 
 

@@ -55,6 +55,7 @@ class Keys(Generic[B]):
         tags: Sequence[str] = (),
         credits: Credits | Mapping[str, object] | int | None = None,
         decoy: bool = False,
+        max_idle: timedelta | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
         idempotency_key: str | None = None,
@@ -64,7 +65,7 @@ class Keys(Generic[B]):
         Expires after the tenant's default (90 days) unless `expires_in` or `expires_at` says otherwise; None is never.
         Raise Invalid with every mistake, NotFound for an unknown owner, Conflict for a taken name, NotAllowed for more
         than `by` holds. The secret of a `decoy` is refused as an unknown one is, and each use of it is told of
-        (`key.decoy_used`).
+        (`key.decoy_used`). A key that nobody uses for `max_idle` is disabled; None leaves that to its tenant.
         """
         asked = pick(ARGUMENTS, locals())
         return issuing.issue(self._context, asked, tenant, by, idempotency_key)
@@ -221,6 +222,7 @@ class Keys(Generic[B]):
         metadata: Mapping[str, object] | NotGiven | None = NOT_GIVEN,
         tags: Sequence[str] | NotGiven = NOT_GIVEN,
         credits: Credits | Mapping[str, object] | int | NotGiven | None = NOT_GIVEN,
+        max_idle: timedelta | NotGiven | None = NOT_GIVEN,
         if_version: int | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,

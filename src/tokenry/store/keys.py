@@ -283,6 +283,8 @@ class KeyRows:
             row["name_folded"] = folded(row["name"])
         if "expires_at" in row and values["expires_at"] != record.expires_at:
             row["expiry_notice_days"] = None
+        if "max_idle" in row and values["max_idle"] != record.max_idle:
+            row["idle_notice_at"] = None
         row |= {"updated_at": micros(now), "of_tenant": tenant.id, "of_key": record.id}
         if version is None:
             written = _UPDATE(self._connection, row) == 1

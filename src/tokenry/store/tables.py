@@ -108,6 +108,7 @@ key = _table(
     _text("tags", "[]"),
     Column("credits", Text, nullable=True),
     Column("decoy", Boolean, nullable=False, server_default=false()),
+    Column("max_idle", BigInteger, nullable=True),
     Column("version", Integer, nullable=False),
     _at("created_at"),
     _at_or_null("updated_at"),

@@ -14,7 +14,6 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    exists,
     func,
     literal,
     or_,
@@ -42,24 +41,39 @@ _COMMITTED = select(event.c.id).where(event.c.id.in_(bindparam("ids", expanding=
 _XMIN = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
 
-_MAX_IDLE = tenant.c.max_idle
+_LOOKED_AT = (
+    "tenant_id",
+    "id",
+    "revoked_at",
+    "disabled_at",
+    "expires_at",
+    "enabled_at",
+    "created_at",
+    "decoy",
+    "max_idle",
+)
 
 
-def _may_be_idle(now: int) -> ColumnElement[bool]:
+def _max_idle(of: Any) -> ColumnElement[int]:
+    """Return how long a key may be idle: its own time, else that of its tenant. `of` are the columns of the key."""
+    return func.coalesce(of.max_idle, tenant.c.max_idle)
+
+
+def _may_be_idle(of: Any, now: int) -> ColumnElement[bool]:
     """Match the active keys that were not used for so long that a notice is due."""
-    notice = case((_MAX_IDLE < 14 * DAY, _MAX_IDLE // 2), else_=7 * DAY)
-    used = exists().where(
-        secret.c.tenant_id == key.c.tenant_id,
-        secret.c.key_id == key.c.id,
-        secret.c.last_used_at > now - _MAX_IDLE + notice,
+    most = _max_idle(of)
+    notice = case((most < 14 * DAY, most // 2), else_=7 * DAY)
+    # One look into the index of secrets for each key: joined, PostgreSQL would rather read all secrets.
+    used_at = select(func.max(secret.c.last_used_at)).where(
+        secret.c.tenant_id == of.tenant_id, secret.c.key_id == of.id
     )
     return and_(
-        _MAX_IDLE.is_not(None),
-        *(key.c.revoked_at.is_(None), key.c.disabled_at.is_(None)),
-        key.c.decoy.is_(False),  # which nobody is meant to use
-        or_(key.c.expires_at.is_(None), key.c.expires_at > now),
-        func.coalesce(key.c.enabled_at, key.c.created_at) + _MAX_IDLE - notice <= now,
-        ~used,
+        most.is_not(None),
+        *(of.revoked_at.is_(None), of.disabled_at.is_(None)),
+        of.decoy.is_(False),  # which nobody is meant to use
+        or_(of.expires_at.is_(None), of.expires_at > now),
+        func.coalesce(of.enabled_at, of.created_at) + most - notice <= now,
+        func.coalesce(used_at.scalar_subquery(), 0) <= now - most + notice,
     )
 
 
@@ -145,24 +159,28 @@ class UpkeepRows:
         """Look at the next keys of all tenants; return those that ended before a moment, and those that may be idle."""
         order = (key.c.tenant_id, key.c.id)
         behind = tuple_(*order) > tuple_(*json.loads(place)) if place else literal(True)
-        last = self._connection.execute(select(*order).where(behind).order_by(*order).limit(limit)).all()
-        if not last:
-            return SomeKeys("", [], [])
-        these = (behind, tuple_(*order) <= tuple_(*last[-1]), tenant.c.id == key.c.tenant_id)
-        query = select(tenant.c.slug, key.c.id).where(*these).order_by(key.c.tenant_id, key.c.id.desc())
-        before = micros(dead_before)
-        dead = or_(key.c.revoked_at < before, key.c.revoked_at.is_(None) & (key.c.expires_at < before))
-        found = [self._connection.execute(query.where(one)).all() for one in (dead, _may_be_idle(micros(now)))]
+        # Cut off before anything else is asked, or PostgreSQL reads every key for each part.
+        part = select(*[key.c[name] for name in _LOOKED_AT]).where(behind).order_by(*order).limit(limit).subquery()
+        of, ended = part.c, micros(dead_before)
+        dead = or_(of.revoked_at < ended, of.revoked_at.is_(None) & (of.expires_at < ended))
+        idle = _may_be_idle(of, micros(now))
+        query = select(of.tenant_id, of.id, tenant.c.slug, dead.label("dead"), idle.label("idle"))
+        joined = query.join(tenant, tenant.c.id == of.tenant_id).order_by(of.tenant_id, of.id)
+        rows = self._connection.execute(joined).all()
+        rest = json.dumps([rows[-1].tenant_id, rows[-1].id]) if len(rows) == limit else ""
+        newest = rows[::-1]  # the order in which keys are locked
         return SomeKeys(
-            json.dumps(list(last[-1])) if len(last) == limit else "", *[list(map(tuple, rows)) for rows in found]
+            rest, [(row.slug, row.id) for row in newest if row.dead], [(row.slug, row.id) for row in newest if row.idle]
         )
 
     def idle(self, tenant_: Tenant, ids: Sequence[str], now: datetime) -> Iterator[tuple[Key, IdleKey]]:
         """Yield active keys that may be idle, locked, each with what is known of its use."""
         query = (
-            select(key.c.id, key.c.created_at, key.c.enabled_at, key.c.idle_notice_at, _MAX_IDLE)
+            select(
+                key.c.id, key.c.created_at, key.c.enabled_at, key.c.idle_notice_at, _max_idle(key.c).label("max_idle")
+            )
             .join(tenant, tenant.c.id == key.c.tenant_id)
-            .where(key.c.tenant_id == tenant_.id, key.c.id.in_(ids), _may_be_idle(micros(now)))
+            .where(key.c.tenant_id == tenant_.id, key.c.id.in_(ids), _may_be_idle(key.c, micros(now)))
         )
         locked = query.order_by(key.c.id.desc()).with_for_update(of=key)
         rows = {row.id: row for row in self._connection.execute(locked)}

@@ -1,7 +1,10 @@
 """What is kept of answers is what would be encoded anew, and many keys do not drive each other out of it."""
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
+
+import msgspec
 
 from tests.api.lane.conftest import Place
 from tokenry import Credits, Limit, Valid
@@ -25,10 +28,19 @@ def verified(place: Place, text: str) -> Valid:
     return verdict
 
 
-def test_the_key_is_written_as_its_record_would_be(place: Place) -> None:
+def test_the_key_is_written_as_its_record_would_be_without_what_no_verdict_knows(place: Place) -> None:
     for text in (place.key, place.issue("a % of everything", **ABOUT), place.issue("endless", expires_in=None)):
         grant = verified(place, text)._grant
-        assert grant.key_json() == encode(grant.key("active"))
+        assert encode(grant.key("active")).replace(b'"max_idle":null,', b"") == grant.key_json()
+
+
+def test_no_answer_tells_how_long_a_key_may_be_idle(place: Place) -> None:
+    key = place.issue("seldom used", max_idle=timedelta(days=30))
+    token = place.sync.exchange(key).access
+    for text in (key, str(token)):
+        told = msgspec.json.decode(Answers().json(verified(place, text)))
+        assert told["key"]["name"] == "seldom used"
+        assert not {"max_idle", "max_idle_seconds"} & told["key"].keys()
 
 
 def test_owners_whose_keys_hold_the_same_do_not_share_an_answer(place: Place) -> None:

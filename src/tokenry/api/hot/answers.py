@@ -162,7 +162,8 @@ def _tell(kept: _Kept, verdict: Valid) -> None:
     if isinstance(verdict, KeyValid):
         kept.key = b"".join((_VALID_KEY, kept.grant.key_json(), b',"session":null'))
         return
-    key, session, claims = map(encode, parts_of(verdict))
+    _, session, claims = map(encode, parts_of(verdict))
+    key = b"null" if verdict.kind == "session" else kept.grant.key_json()
     kept.key = _VALID % (verdict.kind.encode(), key) + b',"session":' + session
     kept.rest = b"".join((kept.rest[: -len(_NO_CLAIMS)], b',"claims":', claims, b',"limits":['))
 

@@ -239,7 +239,7 @@ _CHECKS: Final[dict[str, Any]] = {
     **KEY_CHECKS,
     "default_limits": KEY_CHECKS["limits"],
     "shared_limits": KEY_CHECKS["limits"],
-    "expires_in": _check_length,
+    **dict.fromkeys(("expires_in", "max_idle"), _check_length),
 }
 """The checks of the engine, for the fields of a request that never reaches it because another field is wrong."""
 

@@ -169,10 +169,10 @@ class Installation:
 def make_sqlite(path: Path, *, by_host: bool) -> None:
     """Make a database with Tokenry's tables, as Tokenry makes it or as it becomes inside a host's engine."""
     if not by_host:
-        Tokenry(f"sqlite:///{path}", keyring=KEYRING, settings=QUIET).close()
+        Tokenry(f"sqlite:///{path}", keyring=KEYRING, settings=QUIET, clock=FakeClock()).close()
         return
     engine = sa.create_engine(f"sqlite:///{path}")
-    with Tokenry(engine=engine, keyring=KEYRING, settings=QUIET) as tk:
+    with Tokenry(engine=engine, keyring=KEYRING, settings=QUIET, clock=FakeClock()) as tk:
         tk.migrate()
     engine.dispose()
 
@@ -184,7 +184,7 @@ def copy_sqlite(template: Path, path: Path) -> None:
 
 def make_postgres(url: str) -> None:
     """Make Tokenry's tables in a database on a server."""
-    Tokenry(url, keyring=KEYRING, settings=QUIET).close()
+    Tokenry(url, keyring=KEYRING, settings=QUIET, clock=FakeClock()).close()
 
 
 def wipe_postgres(url: str) -> None:

@@ -65,6 +65,11 @@ class Joined(Grant, gc=False):
         assert self.parent is not None
         return self.parent.key(status)
 
+    def key_json(self) -> bytes:
+        """Return the same as JSON, of an active key."""
+        assert self.parent is not None
+        return self.parent.key_json()
+
 
 class OfflineValid(Valid):
     """A token that holds by its signature and its times. Its owner and tenant are what it says of them.

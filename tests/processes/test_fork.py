@@ -336,10 +336,10 @@ def test_a_fork_while_a_head_of_the_audit_log_is_kept_leaves_no_lock_with_the_ch
         place,
         """
 import fcntl
-from tokenry.runtime.heads import _locked
+from tokenry.runtime.file_lock import locked
 
 wait_for_parent, parent_is_done = pipe()
-with open(sys.argv[3], "w") as kept, _locked(kept.fileno()):
+with open(sys.argv[3], "w") as kept, locked(kept.fileno(), within=1):
     pid = fork(wait_for_parent)
 with open(sys.argv[3]) as other:
     fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,25 +1,23 @@
-"""The ends of the audit chains, kept in a file beside the keyring: where whoever writes the database does not reach."""
+"""The ends of the audit chains, in a file beside the keyring: write access to the database does not reach them."""
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from tokenry.core.model import Head
 
+from .file_lock import locked
+
 _log = logging.getLogger("tokenry.audit")
 _LOCK_SECONDS = 1
 
 
 class HeadFile:
-    """One head per tenant id, each only replaced by who has seen it lie on the chain. Processes may share the file."""
+    """One head per tenant id. A caller replaces only the head that it has checked. Processes may share the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -31,7 +29,7 @@ class HeadFile:
         """
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with os.fdopen(file, "r+b") as stream, _locked(stream.fileno()):
+            with os.fdopen(file, "r+b") as stream, locked(stream.fileno(), within=_LOCK_SECONDS):
                 heads = _decode(stream.read())
                 if heads.get(tenant_id) != after:
                     return False
@@ -54,24 +52,6 @@ class HeadFile:
             return _decode(self._path.read_bytes()).get(tenant_id)
         except FileNotFoundError:
             return None
-
-
-@contextmanager
-def _locked(file: int) -> Iterator[None]:
-    """Lock a file, and unlock it by a word: closing it would leave the lock with a child that was forked meanwhile."""
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.001)
-    try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _decode(raw: bytes) -> dict[str, Head]:

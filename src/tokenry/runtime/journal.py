@@ -6,17 +6,17 @@ returns. Threads that append at the same moment share one sync.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from tokenry.core.revocations import Head, Revocation, line, read_head, read_record
+
+from .file_lock import locked
 
 _LOCK_SECONDS = 5
 _TAIL = 1 << 16
@@ -151,7 +151,7 @@ class Journal:
     def _writing(self) -> Iterator[int]:
         """Open and lock the file that has the name once the lock is held: a compaction replaces it."""
         while True:
-            with self._open(os.O_RDWR | os.O_CREAT | os.O_APPEND) as file, _locked(file):
+            with self._open(os.O_RDWR | os.O_CREAT | os.O_APPEND) as file, locked(file, within=_LOCK_SECONDS):
                 if os.fstat(file).st_ino == os.stat(self.path).st_ino:
                     yield file
                     return
@@ -205,21 +205,3 @@ def _write_whole(path: Path, raw: bytes) -> None:
 def _write(file: int, raw: bytes) -> None:
     while raw:
         raw = raw[os.write(file, raw) :]
-
-
-@contextmanager
-def _locked(file: int) -> Iterator[None]:
-    """Lock a file, and unlock it by a word: closing it would leave the lock with a child that was forked meanwhile."""
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.0005)
-    try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)

@@ -31,7 +31,7 @@ def begin_request(request_id: str, trace: Trace | None) -> None:
     TRACE_ID.set(trace.trace_id if trace is not None else "")
 
 
-_FIELD_MAX, _ITEMS_MAX, _DEPTH_MAX, _INTEGER_MAX = 8192, 100, 5, 2**53
+_FIELD_MAX, _ITEMS_MAX, _DEPTH_MAX, _INTEGER_MAX = 2048, 100, 5, 2**53
 _NAMES = re.compile(
     r"authorization|cookie|password|passwd|secret|credential|api.?key|api.?token|keyring|presented", re.I
 )

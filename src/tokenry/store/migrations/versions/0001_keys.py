@@ -13,8 +13,6 @@ from tokenry.core.ids import make_id
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 DAY = 86_400_000_000
 IDENT = sa.String(length=64).with_variant(sa.String(length=64, collation="C"), "postgresql")

@@ -7,8 +7,6 @@ from tokenry.core.fields import searchable
 
 revision = "0004"
 down_revision = "0003"
-branch_labels = None
-depends_on = None
 
 BATCH = 1000
 TEXTS = {"tokenry_owner": ("external_id", "name", "email"), "tokenry_key": ("name", "description")}

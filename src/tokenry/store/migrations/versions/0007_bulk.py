@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0007"
 down_revision = "0006"
-branch_labels = None
-depends_on = None
 
 LIVING = sa.text("revoked_at IS NULL")
 ACTIVE = sa.text("revoked_at IS NULL AND disabled_at IS NULL")

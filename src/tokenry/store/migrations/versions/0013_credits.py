@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0013"
 down_revision = "0012"
-branch_labels = None
-depends_on = None
 
 _ident = sa.String(64).with_variant(sa.String(64, collation="C"), "postgresql")
 

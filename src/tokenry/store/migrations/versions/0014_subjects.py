@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0014"
 down_revision = "0013"
-branch_labels = None
-depends_on = None
 
 TABLE = "tokenry_limit_counter"
 INDEX = "tokenry_limit_counter_ends_at"

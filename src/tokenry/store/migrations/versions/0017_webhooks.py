@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0017"
 down_revision = "0015"
-branch_labels = None
-depends_on = None
 
 _ident = sa.String(64).with_variant(sa.String(64, collation="C"), "postgresql")
 DUE, ENDED = sa.text("due_at IS NOT NULL"), sa.text("ended_at IS NOT NULL")

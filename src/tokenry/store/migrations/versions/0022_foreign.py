@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0022"
 down_revision = "0021"
-branch_labels = None
-depends_on = None
 
 _ident = sa.String(64).with_variant(sa.String(64, collation="C"), "postgresql")
 HINTED = sa.text("hint IS NOT NULL")

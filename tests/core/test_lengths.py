@@ -10,7 +10,7 @@ import msgspec
 
 from tokenry import Tokenry
 from tokenry.api.hot.answers import Answers
-from tokenry.cli.documents import document
+from tokenry.cli.output import document
 from tokenry.core.lengths import record_of, seconds, written
 from tokenry.operations import answers
 from tokenry.testing import throwaway

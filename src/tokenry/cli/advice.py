@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .call import Call, TenantOption, command
-from .documents import day, document
-from .pages import Cursor, Everything, Limit, listing
+from .documents import day
+from .pages import List, paged
 
 if TYPE_CHECKING:
     from tokenry.types import Advice, Finding
 
 
+@paged
 def advice(
     call: Call,
+    *,
     key_id: Annotated[
         str | None, typer.Argument(metavar="KEY_ID", help="The id of one key; without it all active keys.")
     ] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    every: Everything = False,
+    show: List,
     tenant: TenantOption = None,
 ) -> None:
     """Show what a key could do without, by how it was used: scopes, its life, wide networks. Or of all keys.
@@ -30,11 +30,10 @@ def advice(
     """
     with call.managing(tenant) as tk:
         if key_id is None:
-            listing(call, "advice", tk.advice.list, (_COLUMNS, _row), limit=limit, cursor=cursor, every=every)
+            show("advice", tk.advice.list, _COLUMNS, _row)
             return
         found = tk.keys.advice(key_id)
-    if call.out.json:
-        call.out.document({"advice": document(found)})
+    if call.out.record(advice=found):
         return
     if not found:
         call.out.say(f"there is nothing to say about {found.key}")

@@ -14,11 +14,11 @@ from tokenry.types import ConfigError, Head, NotAllowed, shown
 
 from .call import FAILED, Call, Managing, TenantOption, command
 from .credentials import usage
-from .documents import day, document
+from .documents import day
 from .keys import Yes
 from .lengths import past
-from .output import counted
-from .pages import Cursor, Everything, Limit, listing
+from .output import counted, document
+from .pages import List, paged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,10 @@ _COLUMNS = ("at", "action", "subject", "actor", "address")
 
 
 @command(group, "list")
+@paged
 def list_entries(
     call: Call,
+    *,
     subject: Annotated[
         str | None, typer.Option("--subject", metavar="ID", help="Only about this key or owner.")
     ] = None,
@@ -39,16 +41,14 @@ def list_entries(
     action: Annotated[
         str | None, typer.Option("--action", metavar="TYPE", help="Only this, such as key.revoked.")
     ] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    every: Everything = False,
+    show: List,
     tenant: TenantOption = None,
 ) -> None:
     """List entries, the newest first."""
     which: dict[str, Any] = {"subject": subject, "actor": actor, "action": action}
     with call.managing(tenant) as tk:
         ask = partial(tk.audit.list, **which)
-        listing(call, "entries", ask, (_COLUMNS, _row), limit=limit, cursor=cursor, every=every)
+        show("entries", ask, _COLUMNS, _row)
 
 
 @command(group, "check")
@@ -109,8 +109,7 @@ def cut(
         call.confirm(f"Remove the audit entries of tenant {tenant or 'default'!r} from before {day(before)}?", yes)
         count = tk.audit.cut(before=before)
     call.out.say(f"{counted(count, 'entry')} removed")
-    if call.out.json:
-        call.out.document({"deleted_count": count})
+    call.out.record(deleted_count=count)
 
 
 def _slugs(tk: Managing) -> list[str]:

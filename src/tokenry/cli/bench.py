@@ -15,7 +15,6 @@ import typer
 
 from .call import REFUSED, Call, command
 from .credentials import SecretFile, presented
-from .documents import document
 
 if TYPE_CHECKING:
     from tokenry.types import Verdict
@@ -58,8 +57,7 @@ def bench(
     text = presented(call, secret_file)
     ask: dict[str, Any] = {"scopes": scope or None, "ip": ip, "cost": 0}
     found = _of_server(call, text, ask, seconds, connections) if call.server else _here(call, text, ask, seconds)
-    if call.out.json:
-        call.out.document({"measured": document(found)})
+    if call.out.record(measured=found):
         return
     columns = ("verifications", "per second", "p50 µs", "p99 µs", "max µs", "count")
     rows = [(m.name, str(m.per_second), *(f"{t:.1f}" for t in (m.p50, m.p99, m.max)), str(m.count)) for m in found]

@@ -14,11 +14,11 @@ import typer
 
 from .call import FAILED, Call, TenantOption, command
 from .credentials import new_secret_file, usage
-from .documents import KEY_COLUMNS, document, key_row
+from .documents import KEY_COLUMNS, key_row
 from .key_options import takes_filters
 from .keys import Yes
 from .lengths import lasting, moment
-from .output import counted
+from .output import counted, document
 from .signals import held
 
 if TYPE_CHECKING:
@@ -191,8 +191,7 @@ def _results(call: Call, secret_out: Path | None) -> Iterator[Callable[[Mapping[
     if secret_out is not None:
         with new_secret_file(secret_out) as keep:
             yield lambda told: keep(json.dumps(told, ensure_ascii=False))
-        if call.out.json:
-            call.out.document({"results_file": str(secret_out)})
+        call.out.record(results_file=str(secret_out))
         return
     told_all: list[Mapping[str, Any]] = []
     try:

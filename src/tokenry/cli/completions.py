@@ -25,9 +25,7 @@ def completions(
     from typer._completion_shared import get_completion_script
 
     script = get_completion_script(prog_name="tokenry", complete_var="_TOKENRY_COMPLETE", shell=shell.value)
-    if call.out.json:
-        call.out.document({"shell": shell.value, "script": script})
-    else:
+    if not call.out.record(shell=shell.value, script=script):
         call.out.text(script)
 
 

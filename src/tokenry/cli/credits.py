@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .call import Call, TenantOption, command
-from .documents import day, document, told_credits
+from .documents import day, told_credits
 from .keys import KeyId
 from .lengths import length
-from .pages import Cursor, Everything, Limit, listing
+from .pages import List, paged
 
 if TYPE_CHECKING:
     from tokenry.types import CreditState, Hold
@@ -24,12 +24,11 @@ _HOLD_COLUMNS = ("hold", "credits", "until", "then")
 
 
 @command(group, "list")
-def list_credits(
-    call: Call, limit: Limit = 50, cursor: Cursor = None, every: Everything = False, tenant: TenantOption = None
-) -> None:
+@paged
+def list_credits(call: Call, show: List, tenant: TenantOption = None) -> None:
     """List the keys that have credits, the newest first, with what is left."""
     with call.managing(tenant) as tk:
-        listing(call, "credits", tk.credits.list, (_COLUMNS, _row), limit=limit, cursor=cursor, every=every)
+        show("credits", tk.credits.list, _COLUMNS, _row)
 
 
 @command(group, "show")
@@ -58,9 +57,9 @@ def holds(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
     """List the open holds of a key, those first that end first."""
     with call.managing(tenant) as tk:
         found = tk.credits.holds(key_id)
-    if call.out.json:
-        call.out.document({"holds": document(found)})
-    elif found:
+    if call.out.record(holds=found):
+        return
+    if found:
         rows = [(hold.id, str(hold.amount), day(hold.expires_at), _then(hold)) for hold in found]
         call.out.table(_HOLD_COLUMNS, rows)
     else:
@@ -86,7 +85,7 @@ def reserve(
     with call.managing(tenant) as tk:
         hold = tk.credits.reserve(key_id, count, on_expiry="charge" if charge else "free", **asked)
     call.out.say(f"{hold.amount} credits are held until {day(hold.expires_at)}, and then {_then(hold)}")
-    _told(call, hold)
+    _answer_hold(call, hold)
 
 
 @command(group, "settle")
@@ -101,7 +100,7 @@ def settle(
     with call.managing(tenant) as tk:
         hold = tk.credits.settle(key_id, hold_id, count)
     call.out.say(f"{hold.charged} of {hold.amount} credits are charged, the rest is free")
-    _told(call, hold)
+    _answer_hold(call, hold)
 
 
 def _then(hold: Hold) -> str:
@@ -114,14 +113,10 @@ def _row(state: CreditState) -> tuple[str, ...]:
 
 
 def _answer(call: Call, state: CreditState) -> None:
-    if call.out.json:
-        call.out.document({"credits": document(state)})
-    else:
+    if not call.out.record(credits=state):
         call.out.text(told_credits(state))
 
 
-def _told(call: Call, hold: Hold) -> None:
-    if call.out.json:
-        call.out.document({"hold": document(hold)})
-    else:
+def _answer_hold(call: Call, hold: Hold) -> None:
+    if not call.out.record(hold=hold):
         call.out.text(hold.id)

@@ -19,9 +19,7 @@ def upgrade(call: Call) -> None:
     call.out.say(f"bringing {installation.shown_url()} from {before.current or 'nothing'} to {before.head} …")
     installation.upgrade().close()
     after = installation.revision()
-    if call.out.json:
-        call.out.document({"before": before.current, "current": after.current, "head": after.head})
-    else:
+    if not call.out.record(before=before.current, current=after.current, head=after.head):
         call.out.text(f"the tables are at {after.current}")
 
 

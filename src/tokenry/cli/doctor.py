@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .call import FAILED, UNREACHABLE, Call, command
-from .documents import document, expiry
+from .documents import expiry
 
 if TYPE_CHECKING:
     from tokenry.doctor import Finding
@@ -31,7 +31,7 @@ def doctor(
         findings = examine(call.installation(), all_keys=all_keys)
     failed = [finding for finding in findings if finding.status == "failed"]
     if call.out.json:
-        call.out.document({"ok": not failed, "findings": document(findings)})
+        call.out.record(ok=not failed, findings=findings)
     elif sys.stdout.isatty():
         call.out.table(("check", "", "finding"), [(f.check, f.status, f.message) for f in findings])
     else:

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from tokenry.types import Credits, CreditState, Key, Limit, LimitState, Owner, Refused, Secret, Valid
+from tokenry.types import Credits, CreditState, Key, Limit, LimitState, Owner, Refused, Valid
 
 from .key_options import LISTS
 from .lengths import told
-from .output import counted
-
-
-def document(value: Any) -> Any:
-    """Return what JSON can hold; a secret is never among it unless it was made a text on purpose."""
-    if isinstance(value, Secret):
-        raise TypeError("a secret is shown by its command alone")
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        from tokenry.edge import written
-
-        return {name: document(part) for name, part in (written(str(name), part) for name, part in value.items())}
-    if isinstance(value, (tuple, list)):
-        return [document(part) for part in value]
-    return str(value) if isinstance(value, Path) else value
+from .output import counted, document
 
 
 def verdict_document(verdict: Valid | Refused) -> dict[str, Any]:

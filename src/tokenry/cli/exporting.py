@@ -50,8 +50,7 @@ def export(
     with call.installation().open() as tk, _new(file) as stream:
         count = exports.write(tk, stream, passphrase=passphrase, recipient=recipient)
     call.out.say(f"{counted(count, 'row')} exported; whoever restores them needs the keyring of this installation, too")
-    if call.out.json:
-        call.out.document({"file": str(file), "row_count": count})
+    call.out.record(file=str(file), row_count=count)
 
 
 def restore(
@@ -71,8 +70,7 @@ def restore(
     with opened(call.installation()) as tk, file.open("rb") as stream:
         count = exports.restore(tk, stream, passphrase=_text_of(passphrase_file), identity=_text_of(identity_file))
     call.out.say(f"{counted(count, 'row')} restored")
-    if call.out.json:
-        call.out.document({"row_count": count})
+    call.out.record(row_count=count)
 
 
 def register(app: typer.Typer) -> None:

@@ -54,8 +54,7 @@ def try_(call: Call) -> None:
             if place is not None:
                 call.out.say(f"The first operator's key is in {place}: keep it somewhere safe, then remove the file.")
             call.out.say(f"It expires on {issued.key.expires_at:%Y-%m-%d}.\n")
-        if call.out.json:
-            call.out.document({"database_url": installation.shown_url()})
+        if call.out.record(database_url=installation.shown_url()):
             return
         call.out.text(_steps(installation))
         if sys.stdin.isatty() and sys.stdout.isatty():

@@ -13,8 +13,9 @@ from tokenry.types import NOT_GIVEN
 
 from .call import Call, command, data_directory
 from .credentials import SecretOut, new_secret_file
-from .documents import document, expiry
+from .documents import expiry
 from .lengths import Lasting, lasting
+from .output import document
 from .signals import held
 
 if TYPE_CHECKING:

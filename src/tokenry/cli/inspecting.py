@@ -11,7 +11,8 @@ import typer
 
 from .call import REFUSED, Call, command
 from .credentials import SecretFile, presented
-from .documents import day, document
+from .documents import day
+from .output import document
 
 if TYPE_CHECKING:
     from tokenry.offline import Told

@@ -12,10 +12,11 @@ from tokenry.types import Issued, shown
 
 from .call import Call, TenantOption, command
 from .credentials import SecretOut, hand_out, usage
-from .documents import document, expiry
+from .documents import expiry
 from .key_options import CreditsOption, takes_changes_of_lists, takes_lists
 from .keys import KeyId
 from .lengths import Lasting, When, lasting, length, moment, when
+from .output import document
 
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")]
 ExpiresIn = Annotated[
@@ -148,8 +149,7 @@ def update(
     with call.managing(tenant) as tk:
         key = tk.keys.update(key_id, **given, if_version=if_version)
     call.out.say(f"{key.name!r} is at version {key.version}, expires {expiry(key)}")
-    if call.out.json:
-        call.out.document({"key": document(key)})
+    call.out.record(key=key)
 
 
 def rotate(

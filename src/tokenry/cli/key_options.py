@@ -134,12 +134,12 @@ CreditsOption = Annotated[
     ),
 ]
 
-Collect = Callable[[Call, dict[str, Any]], dict[str, Any]]
+Collect = Callable[[Call, dict[str, Any]], Any]
 
 
 def takes_filters(function: Callable[..., None]) -> Callable[..., None]:
     """Add the filters to a command, which receives the ones in use as `filters`."""
-    return _taking(function, "filters", _FILTERS, lambda call, given: _set(given))
+    return taking(function, "filters", _FILTERS, lambda call, given: _set(given))
 
 
 def takes_lists(function: Callable[..., None]) -> Callable[..., None]:
@@ -149,7 +149,7 @@ def takes_lists(function: Callable[..., None]) -> Callable[..., None]:
     def collect(call: Call, given: dict[str, Any]) -> dict[str, Any]:
         return {field: given[_parameter(one.option)] or () for field, one in LISTS.items()}
 
-    return _taking(function, "lists", options, collect)
+    return taking(function, "lists", options, collect)
 
 
 def takes_changes_of_lists(function: Callable[..., None]) -> Callable[..., None]:
@@ -169,11 +169,11 @@ def takes_changes_of_lists(function: Callable[..., None]) -> Callable[..., None]
                 lists[field] = values or []
         return lists
 
-    return _taking(function, "lists", options, collect)
+    return taking(function, "lists", options, collect)
 
 
-def _taking(
-    function: Callable[..., None], into: str, options: Mapping[str, Any], collect: Collect
+def taking(
+    function: Callable[..., None], into: str, options: Mapping[str, Any], collect: Collect, **defaults: Any
 ) -> Callable[..., None]:
     """Replace the parameter `into` by options; the function receives the result of `collect` in it."""
 
@@ -188,7 +188,7 @@ def _taking(
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) if parameters else parameter)
             continue
         for name, kind in options.items():
-            default = False if kind.__origin__ is bool else None
+            default = defaults.get(name, False if kind.__origin__ is bool else None)
             parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind))
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run

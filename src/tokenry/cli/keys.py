@@ -10,11 +10,11 @@ import typer
 
 from .call import Call, TenantOption, command
 from .credentials import SecretFile, presented, usage
-from .documents import KEY_COLUMNS, LIMIT_COLUMNS, document, key_pairs, key_row, limit_row
+from .documents import KEY_COLUMNS, LIMIT_COLUMNS, key_pairs, key_row, limit_row
 from .key_options import takes_filters
 from .lengths import length, past
 from .output import counted
-from .pages import Cursor, Everything, Limit, listing
+from .pages import List, paged
 
 group = typer.Typer(help="The keys of a tenant.", no_args_is_help=True)
 
@@ -25,32 +25,32 @@ _SHOWN = (KEY_COLUMNS, key_row)
 
 
 @command(group, "list")
+@paged
 @takes_filters
 def list_keys(
     call: Call,
+    *,
     filters: dict[str, Any],
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    every: Everything = False,
+    show: List,
     tenant: TenantOption = None,
 ) -> None:
     """List keys, the newest first, in all states unless --status says which."""
     with call.managing(tenant) as tk:
         ask = partial(tk.keys.list, **filters)
-        listing(call, "keys", ask, _SHOWN, limit=limit, cursor=cursor, every=every)
+        show("keys", ask, *_SHOWN)
 
 
 @command(group, "expiring")
+@paged
 def expiring(
     call: Call,
+    *,
     within: Annotated[
         timedelta | None,
         typer.Option("--within", parser=length, metavar="LENGTH", help="How soon; 30d by default."),
     ] = None,
     owner: Annotated[str | None, typer.Option("--owner", metavar="ID", help="Only of this owner.")] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    every: Everything = False,
+    show: List,
     tenant: TenantOption = None,
 ) -> None:
     """List active keys that expire within 30 days (or --within), the most urgent first."""
@@ -58,7 +58,7 @@ def expiring(
     filters: dict[str, Any] = {"within": soon, "owner": owner}
     with call.managing(tenant) as tk:
         ask = partial(tk.keys.expiring, **filters)
-        listing(call, "keys", ask, _SHOWN, limit=limit, cursor=cursor, every=every)
+        show("keys", ask, *_SHOWN)
 
 
 @command(group, "show")
@@ -94,9 +94,9 @@ def limits(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
     """Show how every limit of a key stands."""
     with call.managing(tenant) as tk:
         states = tk.keys.limits(key_id)
-    if call.out.json:
-        call.out.document({"limits": document(states)})
-    elif states:
+    if call.out.record(limits=states):
+        return
+    if states:
         call.out.table(LIMIT_COLUMNS, [limit_row(state) for state in states])
     else:
         call.out.say("this key has no limits")
@@ -108,7 +108,7 @@ def disable(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
     with call.managing(tenant) as tk:
         key = tk.keys.disable(key_id)
     call.out.say(f"{key.name!r} is disabled: nobody is told that it is valid any more")
-    _brief(call, key)
+    call.out.record(key=key)
 
 
 @command(group, "enable")
@@ -117,7 +117,7 @@ def enable(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
     with call.managing(tenant) as tk:
         key = tk.keys.enable(key_id)
     call.out.say(f"{key.name!r} is {key.status}")
-    _brief(call, key)
+    call.out.record(key=key)
 
 
 @command(group, "revoke")
@@ -131,7 +131,7 @@ def revoke(
     with call.managing(tenant) as tk:
         key = tk.keys.revoke(key_id, reason=reason)
     call.out.say(f"{key.name!r} is revoked, for good")
-    _brief(call, key)
+    call.out.record(key=key)
 
 
 @command(group, "delete")
@@ -142,8 +142,7 @@ def delete(call: Call, key_id: KeyId, yes: Yes = False, tenant: TenantOption = N
         call.confirm(f"Remove the key {key.name!r} of {key.owner!r} for good?", yes)
         tk.keys.delete(key_id)
     call.out.say(f"{key.name!r} is gone")
-    if call.out.json:
-        call.out.document({"deleted": key.id})
+    call.out.record(deleted=key.id)
 
 
 @command(group, "purge")
@@ -167,18 +166,9 @@ def purge(
         call.confirm("Remove these dead keys for good?", yes)
         count = tk.keys.purge(expired_before=expired_before, revoked_before=revoked_before)
     call.out.say(f"{counted(count, 'key')} removed")
-    if call.out.json:
-        call.out.document({"deleted_count": count})
+    call.out.record(deleted_count=count)
 
 
 def _answer(call: Call, key: Any) -> None:
-    if call.out.json:
-        call.out.document({"key": document(key)})
-    else:
+    if not call.out.record(key=key):
         call.out.pairs(key_pairs(key))
-
-
-def _brief(call: Call, key: Any) -> None:
-    """Answer after a change: programs get the key, people were told already."""
-    if call.out.json:
-        call.out.document({"key": document(key)})

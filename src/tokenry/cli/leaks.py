@@ -8,7 +8,6 @@ import typer
 
 from .call import REFUSED, Call, command
 from .credentials import SecretFile, presented
-from .documents import document
 
 if TYPE_CHECKING:
     from tokenry.types import LeakReport
@@ -44,7 +43,5 @@ def report(
 
 
 def _answer(call: Call, found: LeakReport) -> None:
-    if call.out.json:
-        call.out.document({"report": document(found)})
-    else:
+    if not call.out.record(report=found):
         call.out.text(_TOLD[found.action].format(subject=found.subject, tenant=found.tenant))

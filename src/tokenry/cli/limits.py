@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from .call import REFUSED, Call, TenantOption, command
-from .documents import LIMIT_COLUMNS, document, limit_row
+from .documents import LIMIT_COLUMNS, limit_row
 from .key_options import read_limit
 
 group = typer.Typer(help="Limits for things that are no keys.", no_args_is_help=True)
@@ -27,9 +27,7 @@ def take(
     """Take from all limits of a subject, or from none; the exit code tells which."""
     with call.managing(tenant) as tk:
         taken = tk.limits.take(name, subject, limits=limit, cost=cost)
-    if call.out.json:
-        call.out.document({"taken": document(taken)})
-    else:
+    if not call.out.record(taken=taken):
         call.out.table(LIMIT_COLUMNS, [limit_row(state) for state in taken.limits])
     if not taken:
         raise typer.Exit(REFUSED)

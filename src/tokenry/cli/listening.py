@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .call import FAILED, Call, TenantOption, command
-from .documents import document
 from .webhooks import Full, Types
 
 if TYPE_CHECKING:
@@ -67,9 +66,7 @@ def trigger(
         attempt = forwarder.send(event)
     finally:
         forwarder.close()
-    if call.out.json:
-        call.out.document({"event": document(event), "attempt": document(attempt), "secret": forwarder.secret})
-    else:
+    if not call.out.record(event=event, attempt=attempt, secret=forwarder.secret):
         call.out.text(forwarder.secret)
         _told(call, event, attempt)
     if not attempt:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -20,6 +23,25 @@ def counted(count: int, noun: str) -> str:
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{count} {noun}s"
+
+
+def document(value: Any) -> Any:
+    """Return what JSON can hold; a secret is never among it unless it was made a text on purpose."""
+    from tokenry.types import Secret
+
+    if isinstance(value, Secret):
+        raise TypeError("a secret is shown by its command alone")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        from tokenry.edge import written
+
+        return {name: document(part) for name, part in (written(str(name), part) for name, part in value.items())}
+    if isinstance(value, (tuple, list)):
+        return [document(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 class Output:
@@ -41,6 +63,12 @@ class Output:
     def document(self, value: Any) -> None:
         """Write the one JSON document of this command."""
         typer.echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+
+    def record(self, **parts: Any) -> bool:
+        """With --json write one document of some parts; return whether it did."""
+        if self.json:
+            self.document(document(parts))
+        return self.json
 
     def text(self, value: str) -> None:
         """Write data as text."""

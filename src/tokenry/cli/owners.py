@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from .call import USAGE, Call, TenantOption, command
-from .documents import OWNER_COLUMNS, day, document, listed, owner_row
+from .documents import OWNER_COLUMNS, day, listed, owner_row
 from .key_options import DefaultLimit, NoDefaultLimits, NoSharedLimits, SharedLimit, limits_of
 from .keys import Yes
-from .pages import Cursor, Everything, Limit, listing
+from .pages import List, paged
 
 group = typer.Typer(help="The owners of keys.", no_args_is_help=True)
 
@@ -45,23 +45,22 @@ def put(
     with call.managing(tenant) as tk:
         owner = tk.owners.put(external_id, **given)
     call.out.say(f"owner {owner.external_id!r} of tenant {owner.tenant!r} is {owner.status}")
-    if call.out.json:
-        call.out.document({"owner": document(owner)})
+    call.out.record(owner=owner)
 
 
 @command(group, "list")
+@paged
 def list_owners(
     call: Call,
+    *,
     text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="In id, name or email.")] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    every: Everything = False,
+    show: List,
     tenant: TenantOption = None,
 ) -> None:
     """List owners, by external id."""
     with call.managing(tenant) as tk:
         ask = partial(tk.owners.list, text=text)
-        listing(call, "owners", ask, (OWNER_COLUMNS, owner_row), limit=limit, cursor=cursor, every=every)
+        show("owners", ask, OWNER_COLUMNS, owner_row)
 
 
 @command(group, "show")
@@ -69,8 +68,7 @@ def show(call: Call, external_id: OwnerId, tenant: TenantOption = None) -> None:
     """Show an owner."""
     with call.managing(tenant) as tk:
         owner = tk.owners.get(external_id)
-    if call.out.json:
-        call.out.document({"owner": document(owner)})
+    if call.out.record(owner=owner):
         return
     pairs = zip(OWNER_COLUMNS, owner_row(owner), strict=True)
     times = [
@@ -88,8 +86,7 @@ def disable(call: Call, external_id: OwnerId, tenant: TenantOption = None) -> No
     with call.managing(tenant) as tk:
         owner = tk.owners.disable(external_id)
     call.out.say(f"{owner.external_id!r} is disabled: none of its credentials is valid any more")
-    if call.out.json:
-        call.out.document({"owner": document(owner)})
+    call.out.record(owner=owner)
 
 
 @command(group, "enable")
@@ -98,8 +95,7 @@ def enable(call: Call, external_id: OwnerId, tenant: TenantOption = None) -> Non
     with call.managing(tenant) as tk:
         owner = tk.owners.enable(external_id)
     call.out.say(f"{owner.external_id!r} is active")
-    if call.out.json:
-        call.out.document({"owner": document(owner)})
+    call.out.record(owner=owner)
 
 
 @command(group, "delete")
@@ -110,5 +106,4 @@ def delete(call: Call, external_id: OwnerId, yes: Yes = False, tenant: TenantOpt
         call.confirm(f"Delete the owner {owner.external_id!r} and revoke all its keys?", yes)
         tk.owners.delete(external_id)
     call.out.say(f"{owner.external_id!r} is gone, and its keys are revoked")
-    if call.out.json:
-        call.out.document({"deleted": owner.external_id})
+    call.out.record(deleted=owner.external_id)

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
 from .call import Call
-from .documents import document
+from .key_options import taking
+from .output import document
 
-Limit = Annotated[int, typer.Option("--limit", metavar="COUNT", help="How many at most, 1 to 100.")]
-Cursor = Annotated[str | None, typer.Option("--cursor", metavar="TEXT", help="Go on where the page before ended.")]
-Everything = Annotated[bool, typer.Option("--all", help="Every page, one after the other.")]
+List: TypeAlias = Callable[[str, Callable[..., Any], Sequence[str], Callable[[Any], tuple[str, ...]]], None]
+"""Shows a list: its noun, the call that returns a page, the columns, and the row of one record."""
+_OPTIONS: Final = {
+    "limit": Annotated[int, typer.Option("--limit", metavar="COUNT", help="How many at most, 1 to 100.")],
+    "cursor": Annotated[
+        str | None, typer.Option("--cursor", metavar="TEXT", help="Go on where the page before ended.")
+    ],
+    "every": Annotated[bool, typer.Option("--all", help="Every page, one after the other.")],
+}
 
 
-def listing(
+def paged(function: Callable[..., None]) -> Callable[..., None]:
+    """Add --limit, --cursor and --all to a command, which receives as `show` what shows that part of a list."""
+    return taking(function, "show", _OPTIONS, lambda call, given: partial(_show, call, given), limit=50)
+
+
+def _show(
     call: Call,
+    asked: dict[str, Any],
     noun: str,
     ask: Callable[..., Any],
-    shown: tuple[Sequence[str], Callable[[Any], tuple[str, ...]]],
-    *,
-    limit: int,
-    cursor: str | None,
-    every: bool = False,
+    columns: Sequence[str],
+    row: Callable[[Any], tuple[str, ...]],
 ) -> None:
-    """Ask for a page, or for all, and show it: `shown` are the columns, and the row of one record."""
-    page = ask(limit=100 if every else limit, cursor=cursor)
+    every, cursor = asked["every"], asked["cursor"]
+    page = ask(limit=100 if every else asked["limit"], cursor=cursor)
     found, cursor = list(page), page.next_cursor
     while every and cursor:
         page = ask(limit=100, cursor=cursor)
@@ -34,7 +45,6 @@ def listing(
     if call.out.json:
         call.out.document({noun: document(found), "next_cursor": cursor})
         return
-    columns, row = shown
     if found:
         call.out.table(columns, [row(record) for record in found])
     else:

@@ -9,10 +9,9 @@ import typer
 from tokenry.types import shown
 
 from .call import FAILED, USAGE, Call, TenantOption, command
-from .documents import document
 from .keys import Yes
 from .output import counted
-from .pages import Cursor, Everything, Limit, listing
+from .pages import List, paged
 
 if TYPE_CHECKING:
     from tokenry.types import Role
@@ -37,17 +36,15 @@ def put(
     with call.managing(tenant) as tk:
         role = tk.roles.put(name, scopes=scope or ())
     call.out.say(f"role {role.name!r} holds {', '.join(role.scopes) or 'nothing'}")
-    if call.out.json:
-        call.out.document({"role": document(role)})
+    call.out.record(role=role)
 
 
 @command(group, "list")
-def list_roles(
-    call: Call, limit: Limit = 50, cursor: Cursor = None, every: Everything = False, tenant: TenantOption = None
-) -> None:
+@paged
+def list_roles(call: Call, show: List, tenant: TenantOption = None) -> None:
     """List roles, by name."""
     with call.managing(tenant) as tk:
-        listing(call, "roles", tk.roles.list, (("role", "scopes"), _row), limit=limit, cursor=cursor, every=every)
+        show("roles", tk.roles.list, ("role", "scopes"), _row)
 
 
 @command(group, "show")
@@ -55,9 +52,7 @@ def show(call: Call, name: Name, tenant: TenantOption = None) -> None:
     """Show a role."""
     with call.managing(tenant) as tk:
         role = tk.roles.get(name)
-    if call.out.json:
-        call.out.document({"role": document(role)})
-    else:
+    if not call.out.record(role=role):
         call.out.pairs(list(zip(("role", "scopes"), _row(role), strict=True)))
 
 
@@ -69,8 +64,7 @@ def delete(call: Call, name: Name, yes: Yes = False, tenant: TenantOption = None
         call.confirm(f"Delete the role {role.name!r}, which holds {', '.join(role.scopes) or 'nothing'}?", yes)
         tk.roles.delete(name)
     call.out.say(f"role {role.name!r} is gone")
-    if call.out.json:
-        call.out.document({"deleted": role.name})
+    call.out.record(deleted=role.name)
 
 
 @command(catalogue, "define")
@@ -91,8 +85,7 @@ def define(
     call.out.say(
         f"{counted(len(defined), 'scope')} may be granted" if defined else "every well-formed scope may be granted"
     )
-    if call.out.json:
-        call.out.document({"scopes": list(defined)})
+    call.out.record(scopes=defined)
 
 
 @command(catalogue, "list")
@@ -100,9 +93,9 @@ def list_scopes(call: Call, tenant: TenantOption = None) -> None:
     """List the catalogue, in the order in which it was defined."""
     with call.managing(tenant) as tk:
         defined = tk.scopes.list()
-    if call.out.json:
-        call.out.document({"scopes": list(defined)})
-    elif defined:
+    if call.out.record(scopes=defined):
+        return
+    if defined:
         call.out.text("\n".join(defined))
     else:
         call.out.say("there is no catalogue: every well-formed scope may be granted")
@@ -113,8 +106,7 @@ def check(call: Call, scopes: Scopes, tenant: TenantOption = None) -> None:
     """Tell whether scopes may be granted. Exits with 1 when one may not."""
     with call.managing(tenant) as tk:
         found = tk.scopes.check(scopes)
-    if call.out.json:
-        call.out.document({"ok": bool(found), "unknown": list(found.unknown)})
+    call.out.record(ok=bool(found), unknown=found.unknown)
     for scope in found.unknown:
         call.out.fail(f"{shown(scope)} may not be granted here")
     if not found:

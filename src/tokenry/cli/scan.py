@@ -158,9 +158,7 @@ def _in_diff(data: bytes) -> Iterator[Hit]:
 def _print_pattern(call: Call) -> None:
     from tokenry.types import SCAN_PATTERN
 
-    if call.out.json:
-        call.out.document({"pattern": SCAN_PATTERN})
-    else:
+    if not call.out.record(pattern=SCAN_PATTERN):
         call.out.text(SCAN_PATTERN)
 
 

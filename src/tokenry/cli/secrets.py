@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .call import Call, command
-from .documents import day, document
+from .documents import day
 from .lengths import length
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ def new(
 
     write_keyring_file(out, fresh_keyring())
     call.out.say(f"the keyring is in {out}. Keep a copy of it, and never together with a copy of the database")
-    if call.out.json:
-        call.out.document({"keyring": str(out)})
-    else:
+    if not call.out.record(keyring=str(out)):
         call.out.text(str(out))
 
 
@@ -71,8 +69,6 @@ def rotate(
 
 
 def _answer(call: Call, generations: tuple[GenerationInfo, ...]) -> None:
-    if call.out.json:
-        call.out.document({"generations": document(generations)})
-    else:
+    if not call.out.record(generations=generations):
         rows = [(info.id, info.status, day(info.signs_from)) for info in generations]
         call.out.table(("generation", "status", "signs from"), rows)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .call import Call, TenantOption, command
-from .documents import day, document
+from .documents import day
 from .keys import Yes
 from .output import counted
-from .pages import Cursor, Everything, Limit, listing
+from .pages import List, paged
 
 if TYPE_CHECKING:
     from tokenry.types import Session
@@ -26,18 +26,18 @@ _COLUMNS = ("id", "owner", "status", "device", "refreshed", "ends at most")
 
 
 @command(group, "list")
+@paged
 def list_sessions(
     call: Call,
+    *,
     owner: Annotated[str | None, typer.Option("--owner", metavar="ID", help="Only of this owner.")] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    every: Everything = False,
+    show: List,
     tenant: TenantOption = None,
 ) -> None:
     """List sessions, the newest first."""
     with call.managing(tenant) as tk:
         ask = partial(tk.sessions.list, owner)
-        listing(call, "sessions", ask, (_COLUMNS, _row), limit=limit, cursor=cursor, every=every)
+        show("sessions", ask, _COLUMNS, _row)
 
 
 @command(group, "show")
@@ -45,9 +45,7 @@ def show(call: Call, id: SessionId, tenant: TenantOption = None) -> None:
     """Show a session. Its tokens are shown to nobody."""
     with call.managing(tenant) as tk:
         session = tk.sessions.get(id)
-    if call.out.json:
-        call.out.document({"session": document(session)})
-    else:
+    if not call.out.record(session=session):
         call.out.pairs(_pairs(session))
 
 
@@ -57,8 +55,7 @@ def revoke(call: Call, id: SessionId, reason: Reason = "", tenant: TenantOption 
     with call.managing(tenant) as tk:
         session = tk.sessions.revoke(id, reason=reason)
     call.out.say(f"{session.id} of {session.owner!r} has ended: none of its tokens is valid any more")
-    if call.out.json:
-        call.out.document({"session": document(session)})
+    call.out.record(session=session)
 
 
 @command(group, "revoke-all")
@@ -77,8 +74,7 @@ def revoke_all(
     with call.managing(tenant) as tk:
         ended = tk.sessions.revoke_all(owner, keep=keep or None, reason=reason)
     call.out.say(f"{counted(len(ended), 'session')} of {owner!r} ended")
-    if call.out.json:
-        call.out.document({"sessions": list(ended)})
+    call.out.record(sessions=ended)
 
 
 def _row(session: Session) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .call import Call, TenantOption, command
-from .documents import day, document
+from .documents import day
 from .keys import Yes
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def list_signing_keys(call: Call, tenant: TenantOption = None) -> None:
     """List the signing keys of a tenant, the oldest first."""
     with call.managing(tenant) as tk:
         found = tk.signing_keys.list()
-    if call.out.json:
-        call.out.document({"signing_keys": document(found)})
-    elif found:
+    if call.out.record(signing_keys=found):
+        return
+    if found:
         call.out.table(_COLUMNS, [_row(key) for key in found])
     else:
         call.out.say("there are none yet: the first is made at the first sign-in")
@@ -39,8 +39,7 @@ def rotate(call: Call, tenant: TenantOption = None) -> None:
     with call.managing(tenant) as tk:
         key = tk.signing_keys.rotate()
     call.out.say(f"{key.kid} signs now; verifiers have had it since it was made, {day(key.created_at)}")
-    if call.out.json:
-        call.out.document({"signing_key": document(key)})
+    call.out.record(signing_key=key)
 
 
 @command(group, "remove")
@@ -50,8 +49,7 @@ def remove(call: Call, kid: Kid, yes: Yes = False, tenant: TenantOption = None) 
     with call.managing(tenant) as tk:
         key = tk.signing_keys.remove(kid)
     call.out.say(f"{key.kid} is gone, and every access token that it signed with it")
-    if call.out.json:
-        call.out.document({"signing_key": document(key)})
+    call.out.record(signing_key=key)
 
 
 def _row(key: SigningKey) -> tuple[str, ...]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from .call import Call, command
 from .credentials import usage
-from .documents import day, document, listed
-from .key_options import DefaultLimit, NoDefaultLimits, NoSharedLimits, SharedLimit, limits_of
+from .documents import day, listed
+from .key_options import DefaultLimit, NoDefaultLimits, NoSharedLimits, SharedLimit, limits_of, taking
 from .keys import Yes
 from .lengths import lasting, length, told
-from .pages import Cursor, Everything, Limit, listing
+from .pages import List, paged
 
 if TYPE_CHECKING:
     from tokenry.types import Tenant
@@ -21,72 +22,85 @@ if TYPE_CHECKING:
 group = typer.Typer(help="The tenants of an installation.", no_args_is_help=True)
 
 Slug = Annotated[str, typer.Argument(metavar="SLUG", help="Its short name, which never changes.")]
-Name = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Its name.")]
-Prefix = Annotated[str | None, typer.Option("--prefix", metavar="TEXT", help="How its keys begin; tk by default.")]
-Default = Annotated[
-    timedelta | None,
-    typer.Option("--expires-in-default", parser=length, metavar="LENGTH", help="How long a key lives; 90d by default."),
-]
-Most = Annotated[
-    timedelta | None,
-    typer.Option("--expires-in-max", parser=length, metavar="LENGTH", help="How long it may live; 3650d by default."),
-]
-Never = Annotated[
-    bool | None, typer.Option("--never-allowed/--no-never-allowed", help="Whether keys may live for ever.")
-]
-Zone = Annotated[
-    str | None,
-    typer.Option("--time-zone", metavar="NAME", help="Where it is midnight at a refill: Europe/Berlin."),
-]
-OnLeak = Annotated[
-    str | None,
-    typer.Option("--on-leak", metavar="POLICY", help="What a leak report does to a key: revoke (default) or flag."),
-]
-MaxIdle = Annotated[
-    Any,
-    typer.Option("--max-idle", parser=lasting, metavar="LENGTH", help="Disable keys unused for so long; or never."),
-]
-Contact = Annotated[
-    str | None,
-    typer.Option("--contact", metavar="ADDRESS", help="The mail address for notices; an empty one for none."),
-]
-SelfRotation = Annotated[
-    bool | None,
-    typer.Option("--self-rotation-allowed/--no-self-rotation-allowed", help="Whether keys may rotate themselves."),
-]
+_RULES: Final[dict[str, Any]] = {
+    "name": Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Its name.")],
+    "prefix": Annotated[
+        str | None, typer.Option("--prefix", metavar="TEXT", help="How its keys begin; tk by default.")
+    ],
+    "expires_in_default": Annotated[
+        timedelta | None,
+        typer.Option(
+            "--expires-in-default", parser=length, metavar="LENGTH", help="How long a key lives; 90d by default."
+        ),
+    ],
+    "expires_in_max": Annotated[
+        timedelta | None,
+        typer.Option(
+            "--expires-in-max", parser=length, metavar="LENGTH", help="How long it may live; 3650d by default."
+        ),
+    ],
+    "never_allowed": Annotated[
+        bool | None, typer.Option("--never-allowed/--no-never-allowed", help="Whether keys may live for ever.")
+    ],
+    "self_rotation_allowed": Annotated[
+        bool | None,
+        typer.Option("--self-rotation-allowed/--no-self-rotation-allowed", help="Whether keys may rotate themselves."),
+    ],
+    "time_zone": Annotated[
+        str | None,
+        typer.Option("--time-zone", metavar="NAME", help="Where it is midnight at a refill: Europe/Berlin."),
+    ],
+    "on_leak": Annotated[
+        str | None,
+        typer.Option("--on-leak", metavar="POLICY", help="What a leak report does to a key: revoke (default) or flag."),
+    ],
+    "max_idle": Annotated[
+        Any,
+        typer.Option("--max-idle", parser=lasting, metavar="LENGTH", help="Disable keys unused for so long; or never."),
+    ],
+    "contact": Annotated[
+        str | None,
+        typer.Option("--contact", metavar="ADDRESS", help="The mail address for notices; an empty one for none."),
+    ],
+}
+
+
+def _takes_rules(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a tenant to a command, which receives the ones in use as `rules`."""
+
+    def collect(call: Call, given: dict[str, Any]) -> dict[str, Any]:
+        rules = {name: value for name, value in given.items() if value is not None}
+        if "max_idle" in rules:
+            rules["max_idle"] = rules["max_idle"].value
+        return rules | ({"contact": None} if rules.get("contact") == "" else {})
+
+    return taking(function, "rules", _RULES, collect)
 
 
 @command(group, "create")
+@_takes_rules
 def create(
     call: Call,
     slug: Slug,
-    name: Name = None,
-    prefix: Prefix = None,
-    expires_in_default: Default = None,
-    expires_in_max: Most = None,
-    never_allowed: Never = None,
-    self_rotation_allowed: SelfRotation = None,
+    rules: dict[str, Any],
     default_limit: DefaultLimit = None,
     shared_limit: SharedLimit = None,
-    time_zone: Zone = None,
-    on_leak: OnLeak = None,
-    max_idle: MaxIdle = None,
-    contact: Contact = None,
 ) -> None:
     """Create a tenant."""
-    rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
-    given = _given(*rules, default_limit or None, shared_limit or None, time_zone, on_leak, max_idle, contact)
+    limits = {"default_limits": default_limit, "shared_limits": shared_limit}
+    rules |= {name: value for name, value in limits.items() if value}
     with call.open() as tk:
-        tenant = tk.tenants.create(slug, **given)
+        tenant = tk.tenants.create(slug, **rules)
     call.out.say(f"tenant {tenant.slug!r} is {tenant.status}; its keys begin with {tenant.prefix}_")
-    _brief(call, tenant)
+    call.out.record(tenant=tenant)
 
 
 @command(group, "list")
-def list_tenants(call: Call, limit: Limit = 50, cursor: Cursor = None, every: Everything = False) -> None:
+@paged
+def list_tenants(call: Call, show: List) -> None:
     """List tenants, by slug."""
     with call.open() as tk:
-        listing(call, "tenants", tk.tenants.list, (_COLUMNS, _row), limit=limit, cursor=cursor, every=every)
+        show("tenants", tk.tenants.list, _COLUMNS, _row)
 
 
 @command(group, "show")
@@ -94,8 +108,7 @@ def show(call: Call, slug: Slug) -> None:
     """Show a tenant."""
     with call.open() as tk:
         tenant = tk.tenants.get(slug)
-    if call.out.json:
-        call.out.document({"tenant": document(tenant)})
+    if call.out.record(tenant=tenant):
         return
     rules = (("keys for ever", tenant.never_allowed), ("keys rotate themselves", tenant.self_rotation_allowed))
     pairs = [("id", tenant.id), *zip(_COLUMNS, _row(tenant), strict=True)]
@@ -110,35 +123,26 @@ def show(call: Call, slug: Slug) -> None:
 
 
 @command(group, "update")
+@_takes_rules
 def update(
     call: Call,
     slug: Slug,
-    name: Name = None,
-    prefix: Prefix = None,
-    expires_in_default: Default = None,
-    expires_in_max: Most = None,
-    never_allowed: Never = None,
-    self_rotation_allowed: SelfRotation = None,
+    rules: dict[str, Any],
     default_limit: DefaultLimit = None,
     no_default_limits: NoDefaultLimits = False,
     shared_limit: SharedLimit = None,
     no_shared_limits: NoSharedLimits = False,
-    time_zone: Zone = None,
-    on_leak: OnLeak = None,
-    max_idle: MaxIdle = None,
-    contact: Contact = None,
 ) -> None:
     """Change what is given. Keys that exist keep their prefix and their expiry."""
-    rules = (name, prefix, expires_in_default, expires_in_max, never_allowed, self_rotation_allowed)
-    default = limits_of(call, "default", default_limit, no_default_limits)
-    shared = limits_of(call, "shared", shared_limit, no_shared_limits)
-    given = _given(*rules, default, shared, time_zone, on_leak, max_idle, contact)
-    if not given:
+    limits = {"default_limits": limits_of(call, "default", default_limit, no_default_limits)}
+    limits["shared_limits"] = limits_of(call, "shared", shared_limit, no_shared_limits)
+    rules |= {name: value for name, value in limits.items() if value is not None}
+    if not rules:
         usage(call.out, "say what to change; `tokenry tenants update --help` lists what can be")
     with call.open() as tk:
-        tenant = tk.tenants.update(slug, **given)
+        tenant = tk.tenants.update(slug, **rules)
     call.out.say(f"tenant {tenant.slug!r} is changed")
-    _brief(call, tenant)
+    call.out.record(tenant=tenant)
 
 
 @command(group, "suspend")
@@ -147,7 +151,7 @@ def suspend(call: Call, slug: Slug) -> None:
     with call.open() as tk:
         tenant = tk.tenants.suspend(slug)
     call.out.say(f"tenant {tenant.slug!r} is suspended: none of its credentials is valid any more")
-    _brief(call, tenant)
+    call.out.record(tenant=tenant)
 
 
 @command(group, "resume")
@@ -156,7 +160,7 @@ def resume(call: Call, slug: Slug) -> None:
     with call.open() as tk:
         tenant = tk.tenants.resume(slug)
     call.out.say(f"tenant {tenant.slug!r} is active")
-    _brief(call, tenant)
+    call.out.record(tenant=tenant)
 
 
 @command(group, "delete")
@@ -167,8 +171,7 @@ def delete(call: Call, slug: Slug, yes: Yes = False) -> None:
         call.confirm(f"Remove the tenant {tenant.slug!r} ({tenant.name}) for good?", yes)
         tk.tenants.delete(slug)
     call.out.say(f"tenant {tenant.slug!r} is gone; its audit log is found by its id, {tenant.id}")
-    if call.out.json:
-        call.out.document({"deleted": tenant.slug, "id": tenant.id})
+    call.out.record(deleted=tenant.slug, id=tenant.id)
 
 
 _COLUMNS = ("slug", "name", "prefix", "status", "keys live", "at most")
@@ -177,29 +180,3 @@ _COLUMNS = ("slug", "name", "prefix", "status", "keys live", "at most")
 def _row(tenant: Tenant) -> tuple[str, ...]:
     lengths = (told(tenant.expires_in_default), told(tenant.expires_in_max))
     return (tenant.slug, tenant.name, tenant.prefix, tenant.status, *lengths)
-
-
-def _given(*values: Any) -> dict[str, Any]:
-    names = (
-        "name",
-        "prefix",
-        "expires_in_default",
-        "expires_in_max",
-        "never_allowed",
-        "self_rotation_allowed",
-        "default_limits",
-        "shared_limits",
-        "time_zone",
-        "on_leak",
-        "max_idle",
-        "contact",
-    )
-    given = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-    if "max_idle" in given:
-        given["max_idle"] = given["max_idle"].value
-    return given | ({"contact": None} if given.get("contact") == "" else {})
-
-
-def _brief(call: Call, tenant: Tenant) -> None:
-    if call.out.json:
-        call.out.document({"tenant": document(tenant)})

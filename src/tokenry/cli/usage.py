@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .call import Call, TenantOption, command
-from .documents import day, document
+from .documents import day
 from .keys import KeyId
 from .lengths import past
+from .output import document
 
 if TYPE_CHECKING:
     from tokenry.types import Event
@@ -29,9 +30,9 @@ def usage(
     """Show how often a key was presented, by hour and by what was answered; the oldest first."""
     with call.managing(tenant) as tk:
         hours = tk.usage.get(key_id, since=since)
-    if call.out.json:
-        call.out.document({"usage": document(hours)})
-    elif hours:
+    if call.out.record(usage=hours):
+        return
+    if hours:
         rows = [(day(hour.at), hour.code, str(hour.count)) for hour in hours]
         call.out.table(("hour", "answer", "count"), rows)
     else:

@@ -10,7 +10,8 @@ from tokenry.types import LimitState, Refused, Valid
 
 from .call import REFUSED, Call, command
 from .credentials import SecretFile, presented
-from .documents import document, expiry, told_credits, verdict_document
+from .documents import expiry, told_credits, verdict_document
+from .output import document
 
 
 def verify(

@@ -13,11 +13,11 @@ import typer
 
 from .call import Call, TenantOption, command
 from .credentials import SecretOut, new_secret_file, usage
-from .documents import day, document
+from .documents import day
 from .keys import Yes
 from .lengths import length, past
-from .output import counted
-from .pages import Cursor, Everything, Limit, listing
+from .output import counted, document
+from .pages import List, paged
 from .signals import held
 
 if TYPE_CHECKING:
@@ -73,12 +73,11 @@ def create(
 
 
 @command(group, "list")
-def list_webhooks(
-    call: Call, limit: Limit = 50, cursor: Cursor = None, every: Everything = False, tenant: TenantOption = None
-) -> None:
+@paged
+def list_webhooks(call: Call, show: List, tenant: TenantOption = None) -> None:
     """List endpoints, the oldest first."""
     with call.managing(tenant) as tk:
-        listing(call, "webhooks", tk.webhooks.list, (_COLUMNS, _row), limit=limit, cursor=cursor, every=every)
+        show("webhooks", tk.webhooks.list, _COLUMNS, _row)
 
 
 @command(group, "show")
@@ -115,8 +114,7 @@ def delete(call: Call, id: WebhookId, yes: Yes = False, tenant: TenantOption = N
         call.confirm(f"Remove the endpoint {webhook.url} and what waits for it?", yes)
         tk.webhooks.delete(id)
     call.out.say(f"endpoint {id} is gone")
-    if call.out.json:
-        call.out.document({"deleted": id})
+    call.out.record(deleted=id)
 
 
 @command(group, "pause")
@@ -162,26 +160,25 @@ def send_test(call: Call, id: WebhookId, tenant: TenantOption = None) -> None:
     with call.managing(tenant) as tk:
         made = tk.webhooks.test(id)
     call.out.say(f"{made.id} is sent by the worker: see `tokenry webhooks deliveries {id}`")
-    if call.out.json:
-        call.out.document({"delivery": document(made)})
+    call.out.record(delivery=made)
 
 
 @command(group, "deliveries")
+@paged
 def deliveries(
     call: Call,
+    *,
     id: WebhookId,
     status: Annotated[
         Status | None, typer.Option("--status", metavar="STATUS", help="Only pending, delivered or failed ones.")
     ] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    every: Everything = False,
+    show: List,
     tenant: TenantOption = None,
 ) -> None:
     """List deliveries to an endpoint, the newest first; with --json every attempt of each."""
     with call.managing(tenant) as tk:
         ask = partial(tk.webhooks.deliveries, id, status=None if status is None else status.value)
-        listing(call, "deliveries", ask, (_ATTEMPTS, _attempts), limit=limit, cursor=cursor, every=every)
+        show("deliveries", ask, _ATTEMPTS, _attempts)
 
 
 @command(group, "replay")
@@ -226,8 +223,7 @@ def _hand_out(call: Call, make: Callable[[], CreatedWebhook], secret_out: Path |
 
 
 def _show(call: Call, webhook: Webhook) -> None:
-    if call.out.json:
-        call.out.document({"webhook": document(webhook)})
+    if call.out.record(webhook=webhook):
         return
     pairs = [*zip(_COLUMNS, _row(webhook), strict=True), ("payload", "full" if webhook.include else "thin")]
     pairs += [("description", webhook.description or "-"), ("public key", webhook.public_key)]

@@ -27,8 +27,7 @@ def worker(call: Call) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     with installation.open(worker=True):
-        if call.out.json:
-            call.out.document({"worker": "started"})
+        call.out.record(worker="started")
         call.out.say("webhooks and mail are sent from here; Ctrl-C ends it")
         while not ended.wait(3600):
             pass

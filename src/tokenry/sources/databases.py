@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -21,10 +21,15 @@ _REVOKED: Final = "it was revoked there, and nothing revives a revoked key"
 _NO_OWNER: Final = "this system does not say whose its keys are: say it with --owner"
 
 
-def _table(name: str, *columns: str) -> TableClause:
-    """Return a table by its name, with its schema before a dot if it has one."""
+def _table(name: str, columns: str) -> TableClause:
+    """Return a table by its name, with its schema before a dot if it has one; blanks separate the columns."""
     schema, _, plain = name.rpartition(".")
-    return table(plain, *map(column, columns), schema=schema or None)
+    return table(plain, *map(column, columns.split()), schema=schema or None)
+
+
+def _all_of(columns: str) -> Callable[[str], Select[Any]]:
+    """Return what selects columns of one table by its name."""
+    return lambda name: select(_table(name, columns))
 
 
 def _with_users(keys: TableClause, users: TableClause, *more: Any) -> Select[Any]:
@@ -33,12 +38,8 @@ def _with_users(keys: TableClause, users: TableClause, *more: Any) -> Select[Any
 
 
 def _time_tracker(name: str) -> Select[Any]:
-    keys = _table(
-        name,
-        *("id", "name", "description", "token_hash", "user_id", "scopes", "created_at", "expires_at", "last_used_at"),
-        *("is_active", "ip_whitelist"),
-    )
-    users = _table("users", "id", "username", "email", "is_active")
+    columns = "id name description token_hash user_id scopes created_at expires_at last_used_at is_active ip_whitelist"
+    keys, users = _table(name, columns), _table("users", "id username email is_active")
     return _with_users(keys, users, users.c.username, users.c.email, users.c.is_active.label("user_active"))
 
 
@@ -63,16 +64,6 @@ def _of_time_tracker(record: Record, asked: Asked) -> ImportRow:
     )
 
 
-def _mk(name: str) -> Select[Any]:
-    return select(
-        _table(
-            name,
-            *("id", "token_hash", "token_start", "account_id", "name", "last_accessed", "expires_at", "created_at"),
-            "is_active",
-        )
-    )
-
-
 def _of_mk(record: Record, asked: Asked) -> ImportRow | ImportResult:
     if not record["token_start"]:
         message = "its first characters are not known yet: the old service notes them when the key is used"
@@ -91,13 +82,9 @@ def _of_mk(record: Record, asked: Asked) -> ImportRow | ImportResult:
 
 
 def _erp(name: str) -> Select[Any]:
-    keys = _table(
-        name,
-        *("id", "user_id", "tenant_id", "name", "key_index", "key_hash", "scope", "allowed_ips", "expiration_date"),
-        *("last_used_at", "is_active", "created_at"),
-    )
-    users = _table("auth.users", "id", "email", "status")
-    held, roles = _table("auth.user_roles", "user_id", "role_id"), _table("auth.roles", "id", "code")
+    columns = "id user_id tenant_id name key_index key_hash scope allowed_ips expiration_date last_used_at"
+    keys, users = _table(name, f"{columns} is_active created_at"), _table("auth.users", "id email status")
+    held, roles = _table("auth.user_roles", "user_id role_id"), _table("auth.roles", "id code")
     codes = (
         select(func.aggregate_strings(roles.c.code, ","))
         .select_from(held.join(roles, roles.c.id == held.c.role_id))
@@ -127,10 +114,6 @@ def _of_erp(record: Record, asked: Asked) -> ImportRow:
     )
 
 
-def _token_schema(name: str) -> Select[Any]:
-    return select(_table(name, "token", "user_id", "expires_at", "revoked"))
-
-
 def _of_token_schema(record: Record, asked: Asked) -> ImportRow | ImportResult:
     token = str(record["token"])
     id = sha256(token.encode()).hexdigest()[:32]
@@ -144,10 +127,6 @@ def _of_token_schema(record: Record, asked: Asked) -> ImportRow | ImportResult:
         environment=REFRESH_TOKENS,
         expires_at=moment(record["expires_at"]),
     )
-
-
-def _drf_api_key(name: str) -> Select[Any]:
-    return select(_table(name, "prefix", "hashed_key", "name", "created", "expiry_date", "revoked"))
 
 
 def _of_drf_api_key(record: Record, asked: Asked) -> ImportRow | ImportResult:
@@ -176,10 +155,12 @@ def _of_drf_api_key(record: Record, asked: Asked) -> ImportRow | ImportResult:
     )
 
 
-def _of_user(name: str, *columns: str) -> Select[Any]:
-    keys = _table(name, *columns, "user_id", "created")
-    users = _table("auth_user", "id", "email", "is_active")
-    return _with_users(keys, users, users.c.email, users.c.is_active)
+def _of_user(columns: str) -> Callable[[str], Select[Any]]:
+    def chosen(name: str) -> Select[Any]:
+        keys, users = _table(name, f"{columns} user_id created"), _table("auth_user", "id email is_active")
+        return _with_users(keys, users, users.c.email, users.c.is_active)
+
+    return chosen
 
 
 def _of_django(record: Record, id: str, name: str, hash: Hash, expires_at: object = None) -> ImportRow:
@@ -203,17 +184,6 @@ def _of_knox(record: Record, asked: Asked) -> ImportRow:
 
 def _of_drf_token(record: Record, asked: Asked) -> ImportRow:
     return _of_django(record, str(record["user_id"]), "token", Hash("raw", record["key"]))
-
-
-def _better_auth(name: str) -> Select[Any]:
-    return select(
-        _table(
-            name,
-            *("id", "name", "prefix", "key", "referenceId", "enabled", "rateLimitEnabled", "rateLimitTimeWindow"),
-            *("rateLimitMax", "remaining", "refillAmount", "refillInterval", "lastRequest", "expiresAt", "createdAt"),
-            *("permissions", "metadata"),
-        )
-    )
 
 
 def _of_better_auth(record: Record, asked: Asked) -> ImportRow | ImportResult:
@@ -247,16 +217,6 @@ def _of_better_auth(record: Record, asked: Asked) -> ImportRow | ImportResult:
     )
 
 
-def _keyshield(name: str) -> Select[Any]:
-    return select(
-        _table(
-            name,
-            *("id", "name", "description", "is_active", "expires_at", "created_at", "last_used_at", "key_id"),
-            *("key_hash", "scopes"),
-        )
-    )
-
-
 def _of_keyshield(record: Record, asked: Asked) -> ImportRow | ImportResult:
     if asked.owner is None:
         return refused(record["id"], "owner", "missing", _NO_OWNER)
@@ -283,12 +243,31 @@ def _of_keyshield(record: Record, asked: Asked) -> ImportRow | ImportResult:
 
 SOURCES: Final[dict[str, Stored]] = {
     "time-tracker": Stored("api_tokens", _time_tracker, _of_time_tracker),
-    "mk": Stored("api_token", _mk, _of_mk),
+    "mk": Stored(
+        "api_token",
+        _all_of("id token_hash token_start account_id name last_accessed expires_at created_at is_active"),
+        _of_mk,
+    ),
     "erp": Stored("auth.api_keys", _erp, _of_erp),
-    "token-schema": Stored("refresh_tokens", _token_schema, _of_token_schema),
-    "drf-api-key": Stored("rest_framework_api_key_apikey", _drf_api_key, _of_drf_api_key),
-    "knox": Stored("knox_authtoken", lambda name: _of_user(name, "digest", "token_key", "expiry"), _of_knox),
-    "drf-token": Stored("authtoken_token", lambda name: _of_user(name, "key"), _of_drf_token),
-    "better-auth": Stored("apikey", _better_auth, _of_better_auth),
-    "keyshield": Stored("api_keys", _keyshield, _of_keyshield),
+    "token-schema": Stored("refresh_tokens", _all_of("token user_id expires_at revoked"), _of_token_schema),
+    "drf-api-key": Stored(
+        "rest_framework_api_key_apikey",
+        _all_of("prefix hashed_key name created expiry_date revoked"),
+        _of_drf_api_key,
+    ),
+    "knox": Stored("knox_authtoken", _of_user("digest token_key expiry"), _of_knox),
+    "drf-token": Stored("authtoken_token", _of_user("key"), _of_drf_token),
+    "better-auth": Stored(
+        "apikey",
+        _all_of(
+            "id name prefix key referenceId enabled rateLimitEnabled rateLimitTimeWindow rateLimitMax remaining "
+            "refillAmount refillInterval lastRequest expiresAt createdAt permissions metadata"
+        ),
+        _of_better_auth,
+    ),
+    "keyshield": Stored(
+        "api_keys",
+        _all_of("id name description is_active expires_at created_at last_used_at key_id key_hash scopes"),
+        _of_keyshield,
+    ),
 }

@@ -68,9 +68,10 @@ class Journaling:
         return Journal(path, self._now)
 
     def _write_journal(self, all_done: Sequence[Done]) -> None:
-        """Put the revocations of committed changes into the journal, before the call that made them returns.
+        """Append the revocations of committed changes to the journal, before the call that made them returns.
 
-        They stand even if it cannot be written. A later tick adds them, as it does after a crash at this place.
+        The revocations are committed even if the journal cannot be written. A later tick appends them then, as it does
+        after a crash.
         """
         if self._journal is None:
             return
@@ -78,7 +79,8 @@ class Journaling:
         if records:
             self._append(self._journal, records)
         elif any(not done.events and done.kids != () for done in all_done):
-            self._follow_journal()  # they repeat calls that may have died before they wrote their records
+            # A repeated call changes nothing, but the first one may have crashed before it wrote its records.
+            self._follow_journal()
 
     def _append(self, journal: Journal, records: Sequence[Revocation]) -> bool:
         try:
@@ -153,7 +155,7 @@ class Journaling:
             return Behind(lost, restoring.plan(self._context, rows, lost)) if lost else None
 
     def _replay(self, behind: Behind) -> Sequence[restoring.Step]:
-        """Do again what was lost, and leave a record of it."""
+        """Repeat the lost changes, and record that in the audit log."""
         assert self._journal is not None
         _log.warning(
             "the database is behind its revocation journal %s, as after restoring a backup: doing %s changes again",
@@ -179,7 +181,7 @@ class Journaling:
         self._memory.clear()
 
     def _reading(self) -> AbstractContextManager[Rows]:
-        """Read a database that is refused to everybody else while it is behind."""
+        """Read the database, also while it refuses every other call because it is behind."""
         found: AbstractContextManager[Rows] = type(self._database).read(self._database)
         return found
 

@@ -1,4 +1,4 @@
-"""What an instance does beside its calls: counts, shares, the audit log, and what time brings about."""
+"""The background work of an instance: writing counts, returning shares, sealing the audit log, and upkeep."""
 
 from __future__ import annotations
 

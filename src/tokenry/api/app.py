@@ -101,8 +101,8 @@ def create_app(served: Served, operations: App | None = None) -> App:
     """Return the application of a server; `operations` answers `/healthz`, `/readyz` and `/metrics`, if given."""
     callers = Callers(served.sync)
 
-    def add(told: dict[str, Any]) -> dict[str, Any]:
-        return with_oauth(with_hot(told, operations=operations is not None))
+    def add(document: dict[str, Any]) -> dict[str, Any]:
+        return with_oauth(with_hot(document, operations=operations is not None))
 
     rest = Management(served.sync, callers, add, served.arrivals)
     console = Console(served.sync, served.throttle, rest, served.engine.now) if served.settings.console else None

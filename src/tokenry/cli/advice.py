@@ -37,7 +37,7 @@ def advice(
         return
     if not found:
         call.out.say(f"there is nothing to say about {found.key}")
-    call.out.pairs([(one.code.replace("_", " "), _told(one)) for one in found.findings])
+    call.out.pairs([(one.code.replace("_", " "), _text(one)) for one in found.findings])
     call.out.pairs([(one.scope, f"last asked for {day(one.last_asked_at, 'not in 90 days')}") for one in found.scopes])
 
 
@@ -53,5 +53,5 @@ def _row(found: Advice) -> tuple[str, ...]:
     return (found.key, found.name, found.owner, ", ".join(one.code for one in found.findings))
 
 
-def _told(finding: Finding) -> str:
+def _text(finding: Finding) -> str:
     return f"{finding.message} ({', '.join(finding.values)})" if finding.values else finding.message

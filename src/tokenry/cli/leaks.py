@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 group = typer.Typer(help="Credentials that were found where they should not be.", no_args_is_help=True)
 
-_TOLD: Final = {
+_MESSAGES: Final = {
     "revoked": "{subject} is revoked: none of its secrets or tokens is valid any more",
     "flagged": "{subject} is flagged, as its tenant {tenant!r} wants it. Its secret still works: rotate or revoke it",
     "ended": "the secret or token of {subject} has ended and opens nothing",
@@ -44,4 +44,4 @@ def report(
 
 def _answer(call: Call, found: LeakReport) -> None:
     if not call.out.record(report=found):
-        call.out.text(_TOLD[found.action].format(subject=found.subject, tenant=found.tenant))
+        call.out.text(_MESSAGES[found.action].format(subject=found.subject, tenant=found.tenant))

@@ -41,7 +41,7 @@ def listen(
         call.out.document({"secret": forwarder.secret}) if call.out.json else call.out.text(forwarder.secret)
         try:
             for event in tk.events.follow(after=last, types=types or None):
-                _told(call, event, forwarder.send(event))
+                _report(call, event, forwarder.send(event))
         except KeyboardInterrupt:
             call.out.say("no more events are forwarded")
         finally:
@@ -68,11 +68,11 @@ def trigger(
         forwarder.close()
     if not call.out.record(event=event, attempt=attempt, secret=forwarder.secret):
         call.out.text(forwarder.secret)
-        _told(call, event, attempt)
+        _report(call, event, attempt)
     if not attempt:
         raise typer.Exit(FAILED)
 
 
-def _told(call: Call, event: Event, attempt: Attempt) -> None:
-    said = attempt.error if attempt.http_status is None else str(attempt.http_status)
-    call.out.say(f"{event.type} {event.subject} {event.id}: {said} in {attempt.duration_ms} ms")
+def _report(call: Call, event: Event, attempt: Attempt) -> None:
+    outcome = attempt.error if attempt.http_status is None else str(attempt.http_status)
+    call.out.say(f"{event.type} {event.subject} {event.id}: {outcome} in {attempt.duration_ms} ms")

@@ -65,19 +65,19 @@ def import_keys(
     pepper = pepper_file.read_text(encoding="utf-8").strip() if pepper_file else None
     given = _records(call, system, place, owner, table, pepper) if system else _lines(call, place)
     size = None if system or place == "-" else Path(place).stat().st_size
-    named, told = source or system or "import", _Told(call)
+    named, results = source or system or "import", _Results(call)
     with (
         held() as ending,
         call.managing(tenant) as tk,
         call.out.progress("importing", size, talks=True) as done,
     ):
         for batch in _batches(given):
-            told.all(batch, lambda lines, each: tk.imports.run(lines, source=named, dry_run=dry_run, each=each))
+            results.add(batch, lambda lines, each: tk.imports.run(lines, source=named, dry_run=dry_run, each=each))
             done(sum(len(line) + 1 for _, line in batch if isinstance(line, bytes)))
             if ending():
                 call.out.say(f"stopped behind line {batch[-1][0]}: repeat the command to go on")
                 break
-    told.end("would be " * dry_run)
+    results.end("would be " * dry_run)
 
 
 def register(app: typer.Typer) -> None:
@@ -85,14 +85,14 @@ def register(app: typer.Typer) -> None:
     command(app, "import")(import_keys)
 
 
-class _Told:
-    """What is said of the keys, one after the other."""
+class _Results:
+    """Writes the result of each key, and counts them."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._counts: Counter[str] = Counter()
 
-    def all(self, batch: list[Numbered], run: Callable[[list[bytes], Callable[[ImportResult], None]], object]) -> None:
+    def add(self, batch: list[Numbered], run: Callable[[list[bytes], Callable[[ImportResult], None]], object]) -> None:
         """Import some keys, and say what became of each."""
         lines = [(number, line) for number, line in batch if isinstance(line, bytes)]
         for number, result in batch:
@@ -104,11 +104,11 @@ class _Told:
 
     def _one(self, number: int, result: ImportResult) -> None:
         first, self._counts[result.status] = not self._counts, self._counts[result.status] + 1
-        told = json.dumps({"line": number, **_told(result)}, ensure_ascii=False)
+        line = json.dumps({"line": number, **_fields(result)}, ensure_ascii=False)
         if self._call.out.json:
-            self._call.out.part(('{"results": [' if first else ", ") + told)
+            self._call.out.part(('{"results": [' if first else ", ") + line)
         else:
-            self._call.out.text(told)
+            self._call.out.text(line)
 
     def end(self, would: str) -> None:
         """Say how many keys there were, and exit with 1 when some were refused."""
@@ -166,7 +166,7 @@ def _batches(given: Iterable[Numbered]) -> Iterator[list[Numbered]]:
         yield batch
 
 
-def _told(result: ImportResult) -> dict[str, Any]:
+def _fields(result: ImportResult) -> dict[str, Any]:
     errors = [error._asdict() for error in result.errors]
-    told = {"id": result.id, "status": result.status, "key": result.key, "errors": errors, "notes": [*result.notes]}
-    return {name: value for name, value in told.items() if value}
+    fields = {"id": result.id, "status": result.status, "key": result.key, "errors": errors, "notes": [*result.notes]}
+    return {name: value for name, value in fields.items() if value}

@@ -137,7 +137,7 @@ class reserving(call):
 
 
 class importing(call):
-    """The call of `imports.run`, whose rows are read here and whose results are told here."""
+    """The call of `imports.run`, whose rows are read here, and which passes each result to `each`."""
 
     def _sent(self, group: Group, given: dict[str, Any]) -> Sending:
         each = given.pop("each", None)

@@ -129,8 +129,8 @@ class ApiTokenService:
             return _refused("invalid_user", f"There is no user {shown(user_id)}")
         except (TokenryError, OverflowError) as error:  # a number of days may be too large for a timedelta
             return _failed("creation_error", error)
-        told = _done("API token created")
-        return {**told, "token": str(issued.secret), "api_token": _token_of(issued.key)}
+        done = _done("API token created")
+        return {**done, "token": str(issued.secret), "api_token": _token_of(issued.key)}
 
     def rotate_token(self, token_id: str, user_id: int | str) -> TokenResult:
         """Give a token of this user a new text (`new_token`); the old text ends at once.
@@ -147,9 +147,9 @@ class ApiTokenService:
             return _refused("not_found", "Token not found")
         except TokenryError as error:
             return _failed("not_active" if isinstance(error, Conflict) else "creation_error", error)
-        told = _done("Token rotated")
+        done = _done("Token rotated")
         tokens: TokenResult = {"api_token": _token_of(issued.key), "old_token": _token_of(old, is_active=False)}
-        return {**told, "new_token": str(issued.secret), **tokens}
+        return {**done, "new_token": str(issued.secret), **tokens}
 
     def revoke_token(self, token_id: str, user_id: int | str) -> TokenResult:
         """End a token for good, for its owner or for an owner who is an administrator."""

@@ -35,7 +35,7 @@ _MOVED = "moved"
 _ERRORS = {"reused": "theft", "too_early": "not_expired", "access_invalid": "invalid_access"} | dict.fromkeys(
     ("malformed", "not_found", "revoked", "expired", "owner_disabled"), "invalid_refresh"
 )
-"""Which callback is told of a refused refresh, by its code."""
+"""The callback for a refused refresh, by the code of the refusal."""
 
 
 class TokenSchema(Callbacks):
@@ -183,7 +183,7 @@ class TokenSchema(Callbacks):
                 raise VersionConflict("another request was faster")
             host.tk.keys.update(key.id, metadata={_MOVED: True}, if_version=key.version, tenant=tenant)
         except Conflict:
-            return self._told(None, "Another request has just renewed this session: try again.", 409)
+            return self._refusal(None, "Another request has just renewed this session: try again.", 409)
         host.tk.keys.revoke(key.id, tenant=tenant, reason="its session goes on")
         found = steps.run(host.start(facts, verdict.owner.external_id, {"tenant": tenant}))
         return found.response if isinstance(found, Answered) else found
@@ -207,16 +207,16 @@ class TokenSchema(Callbacks):
             return None
         theirs, access = self._presented()
         if "verify" in self._callbacks and not self._call("verify", theirs):
-            return self._told("invalid_refresh", "The refresh token is not good any more: sign in again.")
+            return self._refusal("invalid_refresh", "The refresh token is not good any more: sign in again.")
         if self._call("compromised", theirs, access):
             self.auth.tk.sessions.revoke(session.id, tenant=session.tenant, reason="refresh token compromised")
-            return self._told("theft", "The refresh token was used by somebody else: sign in again.")
+            return self._refusal("theft", "The refresh token was used by somebody else: sign in again.")
         return None
 
     def _answer(self, problem: Problem) -> Any:
-        return self._told(_ERRORS.get(problem.code), problem.detail, problem.status, dict(problem.headers))
+        return self._refusal(_ERRORS.get(problem.code), problem.detail, problem.status, dict(problem.headers))
 
-    def _told(
+    def _refusal(
         self, callback: str | None, message: str, status: int = 401, headers: Mapping[str, str] | None = None
     ) -> Any:
         if callback is not None:

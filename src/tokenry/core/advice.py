@@ -24,7 +24,7 @@ WIDE: Final[Mapping[int, int]] = {4: 16, 6: 32}
 
 FindingCode: TypeAlias = Literal["never_used", "unused", "no_expiry", "no_limit", "wide_addresses", "unused_scopes"]
 
-_TOLD: Final[Mapping[FindingCode, str]] = {
+_MESSAGES: Final[Mapping[FindingCode, str]] = {
     "never_used": "never used since it was issued: revoke it if nobody needs it",
     "unused": f"not used for {WATCHED_DAYS} days: revoke it if nobody needs it",
     "no_expiry": "never expires: give it an end, and rotate it before that",
@@ -94,7 +94,7 @@ def advise(key: Key, asked: Mapping[str, tuple[datetime, datetime]], now: dateti
         unused = [one.scope for one in scopes if one.last_asked_at is None]
         if unused and recent and "" not in recent and observed >= OBSERVED_LEAST and not _operates(key):
             found.append(("unused_scopes", unused))
-    findings = tuple([Finding(code=code, message=_TOLD[code], values=tuple(values)) for code, values in found])
+    findings = tuple([Finding(code=code, message=_MESSAGES[code], values=tuple(values)) for code, values in found])
     return Advice(
         key=key.id, owner=key.owner, name=key.name, findings=findings, scopes=scopes, unscoped_at=recent.get("")
     )

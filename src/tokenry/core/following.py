@@ -1,4 +1,4 @@
-"""Following events, for calls that wait and for calls that are awaited."""
+"""Following events, for synchronous and for asynchronous callers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _Steps: TypeAlias = Generator[tuple[str, dict[str, Any]] | Event, Any, None]
 
 
 def _steps(after: int | None, types: Sequence[str] | None, idle: timedelta | None, where: Mapping[str, Any]) -> _Steps:
-    """Yield each call that is to be made, whose answer is sent back, and each event."""
+    """Yield events, and between them the calls to make; the caller sends the result of each call back."""
     last: int = (yield "latest", dict(where)) if after is None else after
     quiet, cursor, is_behind = timedelta(0), None, False
     while True:
-        # An empty page with types says that nothing up to here matches: the next one need not look at it again.
+        # An empty page for some types means that nothing up to `seen` matches, so the next page starts there.
         seen = (yield "latest", dict(where)) if types is not None and is_behind and cursor is None else last
         wait = _WAIT if idle is None else min(_WAIT, idle - quiet)
         page: Page[Event] = yield "list", {"after": last, "types": types, "cursor": cursor, "wait": wait, **where}
@@ -46,7 +46,7 @@ def _begun(
 
 
 def follow(group: Any, **asked: Any) -> Iterator[Event]:
-    """Yield the events that a group of calls tells of."""
+    """Yield the events of a group with `latest` and `list`."""
     return _follow(group, _begun(**asked))
 
 
@@ -65,7 +65,7 @@ def _follow(group: Any, steps: _Steps) -> Iterator[Event]:
 
 
 def follow_awaited(group: Any, **asked: Any) -> AsyncIterator[Event]:
-    """Yield the events that a group of awaited calls tells of."""
+    """Yield the events of a group whose calls are awaited."""
     return _follow_awaited(group, _begun(**asked))
 
 

@@ -1,6 +1,6 @@
 """The types of arguments on the wire: one line for each name, with the bounds and the example that the reference shows.
 
-Bounds in `_told` are for the reader only: the engine checks such a value and names every mistake at once.
+Bounds in `_schema` are for the reader only: the engine checks such a value and names every mistake at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SLUG: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 LENGTH_SECONDS_MAX: Final = 36_500 * 86_400
 
 
-def _told(**schema: Any) -> Meta:
+def _schema(**schema: Any) -> Meta:
     return Meta(extra_json_schema=schema)
 
 
@@ -42,43 +42,43 @@ def _text(least: int, most: int, **schema: Any) -> Any:
 
 
 Json: TypeAlias = "Mapping[str, Any]"
-Flag: TypeAlias = Annotated[bool, _told(examples=[False])]
-Name = Annotated[str, _told(minLength=1, maxLength=100, pattern=_NAME, examples=["CI"])]
-Line = Annotated[str, _told(maxLength=320, pattern=_LINE, examples=["Ada Lovelace"])]
-Email = Annotated[str, _told(maxLength=320, pattern=_LINE, examples=["ada@example.com"])]
-Prose = Annotated[str, _told(maxLength=1000, pattern=_PROSE, examples=["The key of the build server."])]
-Scope = Annotated[str, _told(minLength=1, maxLength=64, pattern=_SCOPE, examples=["read:projects"])]
+Flag: TypeAlias = Annotated[bool, _schema(examples=[False])]
+Name = Annotated[str, _schema(minLength=1, maxLength=100, pattern=_NAME, examples=["CI"])]
+Line = Annotated[str, _schema(maxLength=320, pattern=_LINE, examples=["Ada Lovelace"])]
+Email = Annotated[str, _schema(maxLength=320, pattern=_LINE, examples=["ada@example.com"])]
+Prose = Annotated[str, _schema(maxLength=1000, pattern=_PROSE, examples=["The key of the build server."])]
+Scope = Annotated[str, _schema(minLength=1, maxLength=64, pattern=_SCOPE, examples=["read:projects"])]
 Scopes = Annotated[list[Scope], Meta(max_length=1000)]
-Role = Annotated[str, _told(pattern=_ROLE, examples=["developer"])]
+Role = Annotated[str, _schema(pattern=_ROLE, examples=["developer"])]
 Roles = Annotated[list[Role], Meta(max_length=1000)]
-Address = Annotated[str, _told(minLength=1, maxLength=64, examples=["203.0.113.0/24"])]
+Address = Annotated[str, _schema(minLength=1, maxLength=64, examples=["203.0.113.0/24"])]
 Addresses = Annotated[list[Address], Meta(max_length=1000)]
-Tag = Annotated[str, _told(pattern=_TAG, examples=["billing"])]
-Environment = Annotated[str, _told(pattern=_ENVIRONMENT, examples=["live"])]
+Tag = Annotated[str, _schema(pattern=_TAG, examples=["billing"])]
+Environment = Annotated[str, _schema(pattern=_ENVIRONMENT, examples=["live"])]
 Owner = Annotated[str, Meta(min_length=1, max_length=255, pattern=_LINE, examples=["user-42"])]
-Slug = Annotated[str, _told(pattern=_SLUG, examples=["acme"])]
+Slug = Annotated[str, _schema(pattern=_SLUG, examples=["acme"])]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2027-01-31T18:00:00Z"])]
 Seconds = Annotated[
-    float, _told(exclusiveMinimum=0, maximum=LENGTH_SECONDS_MAX, description="In seconds.", examples=[2_592_000])
+    float, _schema(exclusiveMinimum=0, maximum=LENGTH_SECONDS_MAX, description="In seconds.", examples=[2_592_000])
 ]
 Within = Annotated[float, Meta(ge=0, le=LENGTH_SECONDS_MAX, description="In seconds.", examples=[604_800])]
-Status = Annotated[str, _told(enum=list(KEY_STATUSES), examples=["active"])]
+Status = Annotated[str, _schema(enum=list(KEY_STATUSES), examples=["active"])]
 Credential = _text(1, 8192, examples=["tk_live_1…"])
 Token = _text(0, 8192, examples=["tk_rt_1…"])
 Audience = _text(1, 255, pattern=_LINE, examples=["https://api.example.com"])
 _AUDIENCE: Any = Audience | Annotated[list[Audience], Meta(min_length=1, max_length=20)]  # type: ignore[valid-type]
 Reason = Annotated[str, Meta(max_length=500, pattern=_PROSE, examples=["left the company"])]
-Amount = Annotated[int, _told(minimum=1, maximum=COUNT_MAX, examples=[500])]
-HeldFor = Annotated[float, _told(minimum=1, maximum=30 * 86_400, description="In seconds.", examples=[600])]
-EventTypes = Annotated[list[str], Meta(max_length=100, description="Types or patterns."), _told(examples=[["key.*"]])]
+Amount = Annotated[int, _schema(minimum=1, maximum=COUNT_MAX, examples=[500])]
+HeldFor = Annotated[float, _schema(minimum=1, maximum=30 * 86_400, description="In seconds.", examples=[600])]
+EventTypes = Annotated[list[str], Meta(max_length=100, description="Types or patterns."), _schema(examples=[["key.*"]])]
 FoundAt = Annotated[
-    str, _told(maxLength=4096), Meta(description="Where it was found.", examples=["https://example.com/a.py"])
+    str, _schema(maxLength=4096), Meta(description="Where it was found.", examples=["https://example.com/a.py"])
 ]
-DeliveryStatus = Annotated[str, _told(enum=list(DELIVERY_STATUSES), examples=["failed"])]
+DeliveryStatus = Annotated[str, _schema(enum=list(DELIVERY_STATUSES), examples=["failed"])]
 DryReplay = Annotated[bool, Meta(description="Only count what would be sent.")]
 AskedScopes = Annotated[
     str | list[Any] | dict[str, Any],
-    _told(
+    _schema(
         description='One scope, a list (all of them), or nested `{"all": […]}` and `{"any": […]}`.',
         examples=[["read:projects"]],
     ),
@@ -88,21 +88,21 @@ AskedScopes = Annotated[
 class LimitBody(msgspec.Struct, forbid_unknown_fields=True):
     """At most `limit` requests in every window of `window_seconds`."""
 
-    name: Annotated[str, _told(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["per-minute"])]
-    limit: Annotated[int, _told(minimum=1, maximum=COUNT_MAX, examples=[100])]
-    window_seconds: Annotated[int, _told(minimum=1, maximum=WINDOW_MAX, examples=[60])]
+    name: Annotated[str, _schema(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["per-minute"])]
+    limit: Annotated[int, _schema(minimum=1, maximum=COUNT_MAX, examples=[100])]
+    window_seconds: Annotated[int, _schema(minimum=1, maximum=WINDOW_MAX, examples=[60])]
 
 
 class CreditsBody(msgspec.Struct, forbid_unknown_fields=True):
     """`amount` credits, ever or again from each refill."""
 
-    amount: Annotated[int, _told(minimum=0, maximum=COUNT_MAX, examples=[10_000])]
-    refill: Annotated[str, _told(enum=list(REFILLS), examples=["monthly"])] | None = None
+    amount: Annotated[int, _schema(minimum=0, maximum=COUNT_MAX, examples=[10_000])]
+    refill: Annotated[str, _schema(enum=list(REFILLS), examples=["monthly"])] | None = None
     refill_day: Annotated[
         int,
-        _told(minimum=1, maximum=31, description="Of a monthly refill. A shorter month has it on its last day."),
+        _schema(minimum=1, maximum=31, description="Of a monthly refill. A shorter month has it on its last day."),
     ] = 1
-    shared: Annotated[bool, _told(description="Faster; a process that is killed loses the credits it had taken.")] = (
+    shared: Annotated[bool, _schema(description="Faster; a process that is killed loses the credits it had taken.")] = (
         False
     )
 
@@ -120,7 +120,7 @@ class HeadBody(msgspec.Struct, forbid_unknown_fields=True):
 ARGUMENTS: Final[dict[str, Any]] = {
     "access": Annotated[
         Token,
-        _told(examples=["eyJhbGciOiJFUzI1NiJ9…"]),
+        _schema(examples=["eyJhbGciOiJFUzI1NiJ9…"]),
         Meta(description="The access token that came with the refresh token."),
     ],
     "action": _text(1, 200, examples=["key.issued"]),
@@ -130,15 +130,15 @@ ARGUMENTS: Final[dict[str, Any]] = {
         int, Meta(ge=0, le=(1 << 63) - 1, description="The `sequence` of the last event that you have.")
     ],
     "allowed_ips": Addresses,
-    "amount": Annotated[int, _told(minimum=0, maximum=COUNT_MAX, examples=[137])],
+    "amount": Annotated[int, _schema(minimum=0, maximum=COUNT_MAX, examples=[137])],
     "audience": _AUDIENCE,
     "claims": Annotated[Json, Meta(description="Go into every access token.")],
-    "client_id": Annotated[_text(1, 255, pattern=_LINE), _told(examples=["web"])],
+    "client_id": Annotated[_text(1, 255, pattern=_LINE), _schema(examples=["web"])],
     "contact": Annotated[
-        str, _told(maxLength=254, examples=["ops@example.com"]), Meta(description="The mail address for notices.")
+        str, _schema(maxLength=254, examples=["ops@example.com"]), Meta(description="The mail address for notices.")
     ],
     "cost": Annotated[int, Meta(ge=0, le=10**9, examples=[1])],
-    "credits": Annotated[int, _told(minimum=0, maximum=COUNT_MAX, examples=[500])] | CreditsBody,
+    "credits": Annotated[int, _schema(minimum=0, maximum=COUNT_MAX, examples=[500])] | CreditsBody,
     "cursor": Annotated[
         str, Meta(pattern=r"^[A-Za-z0-9_-]{1,2048}$", description="`next_cursor` of the page before.", examples=["b2s"])
     ],
@@ -166,7 +166,9 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "head": Annotated[HeadBody, Meta(description="A head that you kept from earlier.")],
     "hold": _text(1, 64, examples=["hold_01k9v5m0q2x8r7c4t6y3w1"]),
     "include": Annotated[
-        str, _told(enum=["object"], examples=["object"]), Meta(description="What a request holds beside what happened.")
+        str,
+        _schema(enum=["object"], examples=["object"]),
+        Meta(description="What a request holds beside what happened."),
     ],
     "ip": _text(1, 64, examples=["203.0.113.7"]),
     "key_id": _text(0, 64, examples=["key_01k9v5m0q2x8r7c4t6y3w1"]),
@@ -174,25 +176,25 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "limit": Annotated[int, Meta(ge=1, le=100, description="How many items a page has at most.", examples=[50])],
     "limits": Annotated[list[LimitBody], Meta(max_length=8)],
     "max_idle": Annotated[Seconds, Meta(description="In seconds; null for keys that may stay unused.")],
-    "metadata": Annotated[Json, _told(examples=[{"team": "billing"}])],
+    "metadata": Annotated[Json, _schema(examples=[{"team": "billing"}])],
     "name": Name,
     "never_allowed": Flag,
     "not_before": Moment,
     "on_leak": Annotated[
         str,
-        _told(enum=list(ON_LEAK), examples=["revoke"]),
+        _schema(enum=list(ON_LEAK), examples=["revoke"]),
         Meta(description="What a leak report does to a key."),
     ],
     "on_expiry": Annotated[
         str,
-        _told(enum=list(ON_EXPIRY), examples=["free"]),
+        _schema(enum=list(ON_EXPIRY), examples=["free"]),
         Meta(description="What becomes of the credits when the hold is not settled in time."),
     ],
     "owner": Owner,
     "prefix": Annotated[str, Meta(max_length=19, pattern=_PREFIX, examples=["acme"])],
     "reason": Reason,
     "refresh": Token,
-    "remaining": Annotated[int, _told(minimum=0, maximum=COUNT_MAX, examples=[500])],
+    "remaining": Annotated[int, _schema(minimum=0, maximum=COUNT_MAX, examples=[500])],
     "revoked_before": Moment,
     "roles": Roles,
     "scope": _text(1, 200, examples=["read:projects"]),
@@ -200,23 +202,23 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "self_rotation_allowed": Flag,
     "since": Moment,
     "slug": Slug,
-    "source": Annotated[str, _told(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$", examples=["scanner"])],
+    "source": Annotated[str, _schema(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$", examples=["scanner"])],
     "status": Status,
     "subject": _text(1, 200, examples=["key_01k9v5m0q2x8r7c4t6y3w1"]),
     "tag": _text(1, 200, examples=["billing"]),
-    "tags": Annotated[list[Tag], _told(maxItems=20)],
+    "tags": Annotated[list[Tag], _schema(maxItems=20)],
     "tenant": Annotated[Slug, Meta(description="By default any tenant that the caller operates.")],
     "text": _text(1, 320, examples=["build"]),
     "time_zone": Annotated[
         str,
-        _told(minLength=1, maxLength=ZONE_MAX, examples=["Europe/Berlin"]),
+        _schema(minLength=1, maxLength=ZONE_MAX, examples=["Europe/Berlin"]),
         Meta(description="An IANA name. Credits are refilled at midnight there."),
     ],
     "types": Annotated[
         list[str], Meta(max_length=100, description="Types or patterns: `types=key.*&types=owner.deleted`.")
     ],
     "until": Moment,
-    "url": Annotated[str, _told(minLength=1, maxLength=URL_MAX, examples=["https://example.com/hooks"])],
+    "url": Annotated[str, _schema(minLength=1, maxLength=URL_MAX, examples=["https://example.com/hooks"])],
     "wait": Annotated[
         float, Meta(ge=0, le=60, description="How many seconds to wait while there is none.", examples=[30])
     ],

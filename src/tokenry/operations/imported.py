@@ -62,7 +62,7 @@ def _write(found: ImportSummary) -> ImportDocument:
 
 
 def _read(found: Any) -> ImportSummary:
-    told = msgspec.convert(found, ImportDocument)
+    document = msgspec.convert(found, ImportDocument)
     results = tuple(
         msgspec.convert(
             {
@@ -71,11 +71,11 @@ def _read(found: Any) -> ImportSummary:
             },
             ImportResult,
         )
-        for one in told.results
+        for one in document.results
     )
     refused = tuple(one for one in results if one.status == "refused")
-    counts = (told.imported_count, told.existing_count, told.refused_count)
-    return ImportSummary(*counts, refused, told.dry_run, results)
+    counts = (document.imported_count, document.existing_count, document.refused_count)
+    return ImportSummary(*counts, refused, document.dry_run, results)
 
 
 IMPORTED: Final = Answer(ImportDocument, _write, _read)

@@ -31,16 +31,16 @@ class Smtp:
         try:
             connection = self._connection or self._connected()
             self._connection = connection
-            for code, told in (connection.mail(sender), connection.rcpt(to)):
+            for code, reply in (connection.mail(sender), connection.rcpt(to)):
                 if code not in (250, 251):
                     connection.rset()
-                    return HandedOver("refused" if code >= 500 else "later", _told(code, told))
+                    return HandedOver("refused" if code >= 500 else "later", _note(code, reply))
         except smtplib.SMTPAuthenticationError as error:
             self.close()
-            return HandedOver("later", _told(error.smtp_code, b"the server does not accept the name and password"))
+            return HandedOver("later", _note(error.smtp_code, b"the server does not accept the name and password"))
         except smtplib.SMTPResponseException as error:
             self.close()
-            return HandedOver("later", _told(error.smtp_code, error.smtp_error))
+            return HandedOver("later", _note(error.smtp_code, error.smtp_error))
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             return HandedOver("later", _named(error))
@@ -67,18 +67,18 @@ class Smtp:
 
     def _sent(self, connection: smtplib.SMTP, message: bytes) -> HandedOver:
         try:
-            code, told = connection.data(message)
+            code, reply = connection.data(message)
         except smtplib.SMTPDataError as error:  # it did not even want the text
             self.close()
             return HandedOver(
-                "refused" if error.smtp_code >= 500 else "later", _told(error.smtp_code, error.smtp_error)
+                "refused" if error.smtp_code >= 500 else "later", _note(error.smtp_code, error.smtp_error)
             )
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             return HandedOver("unclear", _named(error))
         if code == 250:
-            return HandedOver("sent", _told(code, told))
-        return HandedOver("refused" if code >= 500 else "later", _told(code, told))
+            return HandedOver("sent", _note(code, reply))
+        return HandedOver("refused" if code >= 500 else "later", _note(code, reply))
 
     def _connected(self) -> smtplib.SMTP:
         server = self._server
@@ -99,11 +99,11 @@ class Smtp:
         return connection
 
 
-def _told(code: int, said: object) -> str:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+def _note(code: int, reply: object) -> str:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
     return f"{code} {''.join([part if part.isprintable() else ' ' for part in text])}"[:_NOTE_MAX]
 
 
 def _named(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{type(error).__name__}: {said}"[:_NOTE_MAX]
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{type(error).__name__}: {reason}"[:_NOTE_MAX]

@@ -1,7 +1,7 @@
-"""Decoys: keys that open nothing, so that whoever tries one has found it where it was left.
+"""Decoys: keys that grant nothing. A caller that presents one has found it where you left it.
 
-A verification does not know a decoy: it finds no row, as for the secret of a deleted key. Which of the missing secrets
-were decoys is looked up afterwards, in the flush.
+A verification finds no row for a decoy, as for the secret of a deleted key. The flush looks up afterwards which of the
+missing secrets were decoys.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from tokenry.core.watch_ports import Decoy
 from .context import Context
 
 PLACES_MAX: Final = 100
-"""From so many addresses the use of one decoy is told of within an hour."""
+"""At most so many addresses that use one decoy are recorded in an hour."""
 
 _IPV6_NETWORK: Final = 64
 
 
 def tell_used(context: Context, missing: Mapping[str, Mapping[str | None, int]]) -> None:
-    """Tell of those missing secrets that are decoys: once an hour for each address (IPv6: each /64)."""
+    """Record the use of decoys among missing secrets: once an hour for each address (IPv6: each /64)."""
     with context.store.read() as rows:
         found = rows.watch.decoys(list(missing), context.now())
     for one in found:
         with suppress(NotFound):
-            _tell(context, one, missing[one.kid])
+            _record_use(context, one, missing[one.kid])
 
 
-def _tell(context: Context, decoy: Decoy, places: Mapping[str | None, int]) -> None:
+def _record_use(context: Context, decoy: Decoy, places: Mapping[str | None, int]) -> None:
     with context.changing(decoy.tenant, NOT_GIVEN) as change:
-        told = change.rows.watch.count_notices(change.tenant, decoy.key_id, change.now)
+        noticed = change.rows.watch.count_notices(change.tenant, decoy.key_id, change.now)
         for ip, count in places.items():
-            if told >= PLACES_MAX:
+            if noticed >= PLACES_MAX:
                 break
             if change.rows.watch.first_notice(change.tenant, decoy.key_id, _network(ip), change.now):
-                told += 1
+                noticed += 1
                 used = {"kid": decoy.kid, "ip": ip, "count": count}
                 change.record("key.decoy_used", decoy.key_id, None, used, owner=decoy.owner)
 
 
 def _network(ip: str | None) -> str:
-    """Return what one sender can hardly leave: an IPv4 address, or the /64 of an IPv6 address."""
+    """Return the IPv4 address, or the /64 of an IPv6 address, since one sender can use every address of a /64."""
     if ip is None:
         return "unknown"
     try:

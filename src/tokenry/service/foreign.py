@@ -45,7 +45,7 @@ class Learns(Protocol):
 
     def of(self, text: str, tenant: str | None) -> Any: ...
     def begin(self, lesson: Any, text: str, ip: str | None) -> Future[Any]: ...
-    def keep(self, context: Context, lesson: Any, text: str, told: Any) -> str | None: ...
+    def keep(self, context: Context, lesson: Any, text: str, answer: Any) -> str | None: ...
 
 
 _log = logging.getLogger("tokenry.verify")
@@ -145,12 +145,12 @@ class Foreign:
         if lesson is None or isinstance(found, Grant) or found.code == "throttled":
             return found
         assert self._learning is not None and self._context is not None  # noqa: PT018 - both come with `use`
-        told = yield Pooled(partial(self._learning.begin, lesson, text, ask.ip))
-        if told is None:
+        answer = yield Pooled(partial(self._learning.begin, lesson, text, ask.ip))
+        if answer is None:
             return NOT_FOUND
-        if isinstance(told, Refused):
-            return told
-        kid = yield Wait(partial(self._learning.keep, self._context, lesson, text, told))
+        if isinstance(answer, Refused):
+            return answer
+        kid = yield Wait(partial(self._learning.keep, self._context, lesson, text, answer))
         grant = None if kid is None else (yield from self._found(kid, text, ask))
         return grant or NOT_FOUND
 

@@ -97,9 +97,9 @@ class Batch:
         if kept:
             self._name(kept)
             self._write(kept)
-        return [self._told(one, crowded) if isinstance(one, Draft) else one for one in results]
+        return [self._result(one, crowded) if isinstance(one, Draft) else one for one in results]
 
-    def _told(self, draft: Draft, crowded: Mapping[str, ImportResult]) -> ImportResult:
+    def _result(self, draft: Draft, crowded: Mapping[str, ImportResult]) -> ImportResult:
         done = ImportResult(draft.row.id, "imported", draft.key.id, notes=tuple(draft.notes))
         return crowded.get(draft.row.id, done)
 

@@ -1,6 +1,6 @@
-"""Look through all keys, now and then: remove what ended long ago, tell of idle ones and disable them.
+"""Go through all keys every hour: remove those that ended long ago, warn of idle ones and disable them.
 
-Keys are looked at in the order of their ids, a part in each tick. Of several processes one does it.
+Each tick takes the next keys in the order of their ids. One process does it at a time.
 """
 
 from __future__ import annotations
@@ -53,17 +53,17 @@ def _warn_or_disable(context: Context, slug: str, ids: Sequence[str]) -> None:
         noticed = []
         for key, state in change.rows.upkeep.idle(change.tenant, ids, change.now):
             what = idle.due(state, at)
-            told = {"idle_since": moment(state.last)}
+            data = {"idle_since": moment(state.last)}
             if what == "notice":
                 noticed.append(key.id)
-                told["disables_at"] = moment(idle.ends_at(state, at))
-                change.record("key.idle", key.id, None, told, owner=key.owner)
+                data["disables_at"] = moment(idle.ends_at(state, at))
+                change.record("key.idle", key.id, None, data, owner=key.owner)
             elif what == "disable":
-                _disable(change, key, told)
+                _disable(change, key, data)
         change.rows.upkeep.note_idle(change.tenant, noticed, change.now)
 
 
-def _disable(change: Change, key: Key, told: Mapping[str, object]) -> None:
+def _disable(change: Change, key: Key, data: Mapping[str, object]) -> None:
     change.rows.keys.update(change.tenant, key, {"disabled_at": change.now}, change.now, version=None)
-    change.record("key.disabled", key.id, {"status": key.status}, {"reason": "idle", **told}, owner=key.owner)
+    change.record("key.disabled", key.id, {"status": key.status}, {"reason": "idle", **data}, owner=key.owner)
     change.turns_keys(key.id)

@@ -108,7 +108,7 @@ class Learning:
         """Begin to ask for a key."""
         return self._asking.begin(lesson.name, text, lesson.ask, ip)
 
-    def keep(self, context: Context, lesson: _Lesson, text: str, told: Mapping[str, Any]) -> str | None:
+    def keep(self, context: Context, lesson: _Lesson, text: str, answer: Mapping[str, Any]) -> str | None:
         """Import a key as the old system describes it; return its kid, or None when it was refused."""
         with context.store.read() as rows:
             tenant = rows.tenants.get(lesson.tenant)
@@ -116,7 +116,7 @@ class Learning:
             return None
         kid = kid_of(context.keyring().signing(context.clock()), tenant.id, text)
         # No old system says which key it speaks of: what was asked for is what it is.
-        row = {**told, "id": f"learned {kid}", "hash": {"scheme": RAW, "value": text}}
+        row = {**answer, "id": f"learned {kid}", "hash": {"scheme": RAW, "value": text}}
         row["hint"] = {"prefix": lesson.prefix}
         results: list[ImportResult] = []
         program = context.scoped(tenant=lesson.tenant, ip=None, request_id=None)

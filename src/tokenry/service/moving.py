@@ -35,7 +35,7 @@ def export(context: Context, stream: IO[bytes], *, passphrase: str | None, recip
         yield msgspec.json.encode(_Head(1, rows.dump.revision(), known))
         for table, row in rows.dump.all():
             count += 1
-            yield msgspec.json.encode([table, {name: _told(value) for name, value in row.items()}])
+            yield msgspec.json.encode([table, {name: _encoded(value) for name, value in row.items()}])
 
     with context.store.read() as rows:
         sealed_stream.write(lines(rows), stream, context.entropy, passphrase=passphrase, recipient=recipient)
@@ -75,16 +75,16 @@ def restore(context: Context, stream: IO[bytes], *, passphrase: str | None, iden
 def _read(lines: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
     for line in lines:
         table, row = msgspec.json.decode(line)
-        yield table, {name: _meant(value) for name, value in row.items()}
+        yield table, {name: _decoded(value) for name, value in row.items()}
 
 
-def _told(value: Any) -> Any:
+def _encoded(value: Any) -> Any:
     if isinstance(value, (bytes, memoryview)):
         return _BYTES + base64.b64encode(bytes(value)).decode()
     return _TEXT + value if isinstance(value, str) and value.startswith((_BYTES, _TEXT)) else value
 
 
-def _meant(value: Any) -> Any:
+def _decoded(value: Any) -> Any:
     if not isinstance(value, str) or not value.startswith((_BYTES, _TEXT)):
         return value
     return base64.b64decode(value.removeprefix(_BYTES)) if value.startswith(_BYTES) else value.removeprefix(_TEXT)

@@ -80,7 +80,7 @@ def plan(context: Context, rows: Rows, all_lost: Iterable[Lost]) -> list[Step]:
 
 
 def replay(context: Context, all_lost: Sequence[Lost]) -> list[Step]:
-    """Do again what was lost, in batches; return what was done. Repeat a call that was interrupted."""
+    """Repeat the lost changes in batches, and return them. Call it again after an interruption."""
     steps: list[Step] = []
     with context.store.read() as rows:
         with_tenants = list(_with_tenants(rows, all_lost))
@@ -132,7 +132,7 @@ def _key(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
 
 
 def _narrowed(key: Key, one: Lost) -> dict[str, Any]:
-    """Return the fields of a key that say more than the journal, with what they should say."""
+    """Return the fields of a key that grant more than the journal says, with their narrower values."""
     values: dict[str, Any] = {}
     for name in ("scopes", "roles"):
         value = one.value(name)
@@ -154,9 +154,9 @@ def _narrowed(key: Key, one: Lost) -> dict[str, Any]:
     return values
 
 
-def _update_key(change: Change, key: Key, values: Mapping[str, Any], type: str, told: Mapping[str, Any] | None) -> None:
+def _update_key(change: Change, key: Key, values: Mapping[str, Any], type: str, data: Mapping[str, Any] | None) -> None:
     change.rows.keys.update(change.tenant, key, values, change.now, version=None)
-    change.record(type, key.id, None, told, owner=key.owner)
+    change.record(type, key.id, None, data, owner=key.owner)
     change.turns_keys(key.id)
 
 
@@ -190,8 +190,8 @@ def _session(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
 
 def _end_session(change: Change, id: str, owner: str) -> None:
     if change.rows.sessions.revoke(change.tenant, id, change.now, _REASON):
-        told = {"status": "revoked", "reason": _REASON, "owner": owner}
-        change.record("session.revoked", id, {"status": "active"}, told, owner=owner)
+        data = {"status": "revoked", "reason": _REASON, "owner": owner}
+        change.record("session.revoked", id, {"status": "active"}, data, owner=owner)
     change.turns((id,))
 
 
@@ -220,7 +220,7 @@ def _owner(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
 
 
 def _update_owner(
-    change: Change, owner: Owner, type: str, values: Mapping[str, Any], told: Mapping[str, Any] | None
+    change: Change, owner: Owner, type: str, values: Mapping[str, Any], data: Mapping[str, Any] | None
 ) -> None:
     ended = type == "owner.updated"
     while not ended:
@@ -229,7 +229,7 @@ def _update_owner(
         else:
             ended = ending.end_sessions(change, _REASON, owner=owner).last
     change.rows.owners.update(change.tenant, owner, values, change.now)
-    change.record(type, owner.external_id, None, told)
+    change.record(type, owner.external_id, None, data)
     change.turns_owner(owner.id)
 
 

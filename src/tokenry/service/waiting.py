@@ -13,47 +13,47 @@ from typing import Final, TypeAlias
 from tokenry.core.model import Event, Page
 
 _LOOK_SECONDS: Final = 0.5
-"""How often events of other processes are looked for, since nothing tells of them here."""
+"""How often to look for events of other processes: only events of this process wake a wait."""
 
 Subscribe: TypeAlias = Callable[[Callable[[Event], object]], Callable[[], None]]
 
 
 def waited(subscribe: Subscribe, look: Callable[[], Page[Event]], wait: timedelta) -> Page[Event]:
-    """Return the first page that has something, or the last one after `wait`."""
-    told = threading.Event()
-    stop = subscribe(lambda event: told.set())  # before the first look, or an event in between would be missed
+    """Return the first page with an event, or an empty page after `wait`."""
+    arrived = threading.Event()
+    stop = subscribe(lambda event: arrived.set())  # before the first look, or an event in between would be missed
     try:
         until = time.monotonic() + wait.total_seconds()
         while True:
-            told.clear()
+            arrived.clear()
             page = look()
             left = until - time.monotonic()
             if page.items or page.next_cursor is not None or left <= 0:
                 return page
-            told.wait(min(left, _LOOK_SECONDS))
+            arrived.wait(min(left, _LOOK_SECONDS))
     finally:
         stop()
 
 
 async def waited_for(subscribe: Subscribe, look: Callable[[], Awaitable[Page[Event]]], wait: timedelta) -> Page[Event]:
-    """Return the first page that has something, or the last one after `wait`. No thread waits for that."""
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    """Return the first page with an event, or an empty page after `wait`. It blocks no thread."""
+    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
 
-    def tell(event: Event) -> None:
+    def note(event: Event) -> None:
         if not loop.is_closed():
-            loop.call_soon_threadsafe(told.set)
+            loop.call_soon_threadsafe(arrived.set)
 
-    stop = subscribe(tell)
+    stop = subscribe(note)
     try:
         until = loop.time() + wait.total_seconds()
         while True:
-            told.clear()
+            arrived.clear()
             page = await look()
             left = until - loop.time()
             if page.items or page.next_cursor is not None or left <= 0:
                 return page
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left, _LOOK_SECONDS)):
-                    await told.wait()
+                    await arrived.wait()
     finally:
         stop()

@@ -278,8 +278,8 @@ def row_of(
 
 def unreadable(error: Exception) -> None:
     """Write down that a row is refused, because somebody has spoiled it or a newer version has signed it."""
-    told = f"its rows {error}" if isinstance(error, OtherForm) else type(error).__name__
-    _log.error("the row of a key cannot be read, and the key is refused: %s", told)
+    reason = f"its rows {error}" if isinstance(error, OtherForm) else type(error).__name__
+    _log.error("the row of a key cannot be read, and the key is refused: %s", reason)
 
 
 SPOILED = (msgspec.MsgspecError, TypeError, ValueError)

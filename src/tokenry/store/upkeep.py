@@ -86,7 +86,7 @@ class UpkeepRows:
         self._dialect = connection.dialect.name
 
     def journal_place(self, journal: str) -> JournalPlace | None:
-        """Return how far this database and a journal agree; None when it has never heard of that journal."""
+        """Return how far this database and a journal agree; None for a journal that it has never used."""
         place = self._place(_JOURNAL + journal)
         return None if place is None else JournalPlace(*json.loads(place))
 
@@ -191,7 +191,7 @@ class UpkeepRows:
             yield one, IdleKey(max(row.created_at, row.enabled_at or 0, used_at), row.max_idle, row.idle_notice_at)
 
     def note_idle(self, tenant_: Tenant, ids: Sequence[str], now: datetime) -> None:
-        """Note that it was told of keys that they are idle."""
+        """Note that `key.idle` was raised for keys."""
         here = update(key).where(key.c.tenant_id == tenant_.id, key.c.id.in_(ids))
         self._connection.execute(here.values(idle_notice_at=micros(now)))
 

@@ -110,7 +110,7 @@ class WatchRows:
         ).scalar()
 
     def count_notices(self, tenant: Tenant, subject: str, now: datetime) -> int:
-        """Count what was told of a key or session in this hour."""
+        """Count the notices about a key or session in this hour."""
         hour = micros(now) // _HOUR * _HOUR
         here = (notice.c.tenant_id == tenant.id, notice.c.subject == subject, notice.c.hour == hour)
         return int(self._connection.execute(select(func.count()).select_from(notice).where(*here)).scalar_one())
@@ -130,7 +130,7 @@ class WatchRows:
         return self._connection.execute(delete(scope_use).where(tuple_(*place).in_(old))).rowcount
 
     def first_notice(self, tenant: Tenant, subject: str, about: str, now: datetime) -> bool:
-        """Note that something is told of a key or session; return whether it was not told in this hour before."""
+        """Note a notice about a key or session; return whether it is the first of its kind in this hour."""
         given = {"tenant_id": tenant.id, "subject": subject, "about": about, "hour": micros(now) // _HOUR * _HOUR}
         return self._connection.execute(_FIRST, given).rowcount == 1
 

@@ -19,7 +19,7 @@ notice = table(
     at("hour"),
     PrimaryKeyConstraint("tenant_id", "subject", "about", "hour"),
 )
-"""What was told of a key or session, which is told once an hour."""
+"""Notices about keys and sessions: one of each kind in an hour."""
 Index("tokenry_notice_hour", notice.c.hour)
 
 scope_use = table(

@@ -85,7 +85,7 @@ class Console:
         if method != "GET":
             raise Failed(problem("method_not_allowed", headers=[("Allow", "DELETE, GET, POST")]))
         verdict, _ = await self._operator(scope)
-        return 200, encode(_told(verdict)), list(_JSON)
+        return 200, encode(_operator_document(verdict)), list(_JSON)
 
     async def _operator(self, scope: Scope) -> tuple[TokenValid, str]:
         signing_in.check_origin(scope["headers"])
@@ -96,7 +96,7 @@ class Console:
         return scope["state"].get("client")  # type: ignore[no-any-return]
 
 
-def _told(verdict: TokenValid) -> dict[str, Any]:
+def _operator_document(verdict: TokenValid) -> dict[str, Any]:
     """Return what a page may know of the sign-in."""
     return {
         "key_id": verdict.key.id,
@@ -108,5 +108,5 @@ def _told(verdict: TokenValid) -> dict[str, Any]:
     }
 
 
-def _failed(told: Problem, request_id: str) -> tuple[int, bytes, Fields]:
-    return told.status, told.body(request_id), raw(told.fields())
+def _failed(failure: Problem, request_id: str) -> tuple[int, bytes, Fields]:
+    return failure.status, failure.body(request_id), raw(failure.fields())

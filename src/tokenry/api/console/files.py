@@ -48,11 +48,11 @@ class Files:
         """Return the status, the body and the fields for a path below `/console`: an asset, or else the page."""
         name = path.removeprefix("/console/")
         file = self._files[name if name in _ASSETS else _PAGE]
-        told = dict(headers)
+        asked = dict(headers)
         fields = [*_FIELDS, (b"etag", file.tag), (b"content-type", file.kind)]
-        if file.tag in told.get(b"if-none-match", b""):
+        if file.tag in asked.get(b"if-none-match", b""):
             return 304, b"", fields
-        if b"gzip" in told.get(b"accept-encoding", b""):
+        if b"gzip" in asked.get(b"accept-encoding", b""):
             return 200, file.small, [*fields, (b"content-encoding", b"gzip")]
         return 200, file.plain, fields
 

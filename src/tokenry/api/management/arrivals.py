@@ -1,6 +1,6 @@
-"""Requests that wait for events, and what wakes them: a commit of this process at once, one of another soon.
+"""Requests that wait for events. A commit of this process wakes them at once, one of another process soon.
 
-Nothing runs while nobody waits.
+Nothing runs while no request waits.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ class Waiter:
 
 
 class Arrivals:
-    """Everybody who waits in this process. Used on the event loop only."""
+    """All requests of this process that wait. Used on the event loop only."""
 
     def __init__(self, tk: Tokenry) -> None:
         self._tk = tk
         self._waiters: set[Waiter] = set()
         self._counts: Counter[str] = Counter()
         self._places: Counter[str] = Counter()
-        self._told: set[str] = set()
+        self._changed: set[str] = set()
         self._hint: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_over = False
@@ -81,16 +81,17 @@ class Arrivals:
         return len(self._waiters)
 
     def end(self) -> None:
-        """Let every request be answered now: the server ends."""
+        """End every wait, so that the server can stop."""
         self._is_over = True
         for waiter in self._waiters:
             waiter.end()
 
     @contextlib.contextmanager
     def entered(self, key: str, home: str, tenant: str) -> Iterator[Waiter]:
-        """Count a request with a key of the tenant `home` that waits for the events of a tenant; raise Failed.
+        """Register a waiting request; raise Failed when too many wait.
 
-        It is also woken by what happens in `home`, where its key may be revoked.
+        `home` is the tenant of its key and `tenant` the one whose events it reads. Both wake it: in `home` its key may
+        be revoked.
         """
         for who, count, most in (
             ("this key", self._counts[key], PER_KEY_MAX),
@@ -107,7 +108,7 @@ class Arrivals:
         if self._is_over:
             waiter.end()
         elif self._task is None or self._task.done():
-            # Without the context of this request, which may end long before.
+            # With a context of its own: this request may end long before the task.
             self._task = asyncio.create_task(self._run(asyncio.get_running_loop()), context=Context())
         try:
             yield waiter
@@ -122,9 +123,9 @@ class Arrivals:
                 self._hint.set()
 
     async def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wake those who wait, until nobody does."""
+        """Wake requests until none waits any more."""
         hint = self._hint = asyncio.Event()
-        stop = self._tk.events.subscribe(self._teller(loop, hint))
+        stop = self._tk.events.subscribe(self._subscriber(loop, hint))
         others = _Others(self._tk)
         try:
             while self._waiters:
@@ -132,28 +133,28 @@ class Arrivals:
                     async with asyncio.timeout(others.every):
                         await hint.wait()
                 hint.clear()
-                told, self._told = self._told, set()
+                changed, self._changed = self._changed, set()
                 try:
-                    told |= await others.moved(set(self._places))
+                    changed |= await others.moved(set(self._places))
                 except Exception as error:
                     _log.warning("events of other processes cannot be looked for right now: %s", error)
                 for waiter in list(self._waiters):
-                    if not told.isdisjoint(waiter.tenants):
+                    if not changed.isdisjoint(waiter.tenants):
                         waiter.wake()
                         await asyncio.sleep(_APART_SECONDS)
         finally:
             stop()
 
-    def _teller(self, loop: asyncio.AbstractEventLoop, hint: asyncio.Event) -> Callable[[Event], None]:
-        def tell(event: Event) -> None:
+    def _subscriber(self, loop: asyncio.AbstractEventLoop, hint: asyncio.Event) -> Callable[[Event], None]:
+        def note(event: Event) -> None:
             """Note an event of this process, in whichever thread it was committed."""
-            is_first = not self._told
+            is_first = not self._changed
             if event.tenant in self._places:
-                self._told.add(event.tenant)
+                self._changed.add(event.tenant)
                 if is_first and not loop.is_closed():
                     loop.call_soon_threadsafe(hint.set)
 
-        return tell
+        return note
 
 
 class _Others:
@@ -167,7 +168,7 @@ class _Others:
         self.every = None if is_alone(tk) else _LOOK_SECONDS
 
     async def moved(self, tenants: set[str]) -> set[str]:
-        """Return the tenants in which something has happened since the call before."""
+        """Return the tenants with new events since the last call."""
         if self.every is None:
             return set()
         unknown = tenants - self._latest.keys()
@@ -186,7 +187,8 @@ class _Others:
         for tenant in tenants:
             try:
                 found[tenant] = self._tk.events.latest(tenant=tenant)
-            except TokenryError:  # each request will be told why when it looks itself
+            except TokenryError:
+                # Wakes the requests, each of which then gets the error itself.
                 found[tenant] = -1
         return found
 

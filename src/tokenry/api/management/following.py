@@ -1,4 +1,4 @@
-"""`GET /v1/events` of a caller who waits: a long poll (`wait=30`), or a stream of server-sent events."""
+"""`GET /v1/events` that waits for events: as a long poll (`wait=30`) or as a stream of server-sent events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .callers import Call
 from .performing import Arguments, perform
 
 Admit: TypeAlias = Callable[[], Awaitable[object]]
-"""Lets the caller in once more; raise Failed."""
+"""Authenticates the caller again; raises Failed."""
 
 HEARTBEAT_SECONDS: Final = 15.0
 _LIST: Final = OPERATIONS["events.list"]
@@ -63,7 +63,7 @@ def _watched(receive: Receive, waiter: Waiter) -> Any:
 
 
 class Stream:
-    """A stream of events that was let in. Call it to send it, or `close` it."""
+    """An accepted stream of events. Call it to send the events."""
 
     def __init__(self, stack: contextlib.ExitStack, waiter: Waiter, call: Call, slug: str, given: Arguments) -> None:
         self._stack = stack
@@ -76,14 +76,14 @@ class Stream:
     async def open(
         cls, arrivals: Arrivals, call: Call, slug: str, given: Arguments, headers: Fields, receive: Receive
     ) -> Stream:
-        """Begin a stream, so that everything that speaks against it is answered before its head is sent."""
+        """Open a stream. Every error is raised here, before the response begins."""
         if wrong := [name for name in ("cursor", "wait") if name in given]:
             raise Invalid([mistakes.unknown(name, "has no meaning for a stream of events") for name in wrong])
         last = next((value for name, value in headers if name == b"last-event-id"), None)
         if last is not None:
             if not _SEQUENCE.fullmatch(last):
-                told = "is the `id` of the last event that you have"
-                raise Invalid([FieldError("Last-Event-ID", "bad_sequence", told)])
+                message = "is the `id` of the last event that you have"
+                raise Invalid([FieldError("Last-Event-ID", "bad_sequence", message)])
             given["after"] = int(last)
         with contextlib.ExitStack() as stack:
             waiter = stack.enter_context(arrivals.entered(call.key_id, call.home, slug))
@@ -95,7 +95,7 @@ class Stream:
         raise AssertionError
 
     async def __call__(self, send: Send, request_id: str, admit: Admit) -> None:
-        """Send events until the client has gone, the server ends, or the caller may not read them any more."""
+        """Send events until the client disconnects, the server stops, or the caller may no longer read them."""
         head = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
         head += [(b"x-accel-buffering", b"no"), (b"x-request-id", request_id.encode())]
         with self._stack:
@@ -114,7 +114,7 @@ class Stream:
         given, waiter = self._given, self._waiter
         while not waiter.is_over:
             waiter.begin()
-            # An empty page with types says that nothing up to here matches: the next one need not look at it again.
+            # An empty page for some types means that nothing up to `seen` matches, so the next page starts there.
             seen = await self._ask(_LATEST, {}) if "types" in given and "cursor" not in given else given["after"]
             page: Page[Event] = await self._ask(_LIST, given)
             given.pop("cursor", None)
@@ -133,7 +133,7 @@ class Stream:
         return await perform(operation, self._call, self._slug, given)
 
     async def _refusal(self, error: Exception, request_id: str, admit: Admit) -> bytes:
-        """Return the last message of a stream that cannot go on: why, as the answer to a new request would say."""
+        """Return the last message of a stream that cannot go on, with the same problem that a new request would get."""
         try:
             await admit()
         except Failed as failed:

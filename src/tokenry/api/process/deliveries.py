@@ -17,7 +17,7 @@ class Deliveries:
         self._tk = tk
         self._warnings: Counter[tuple[str, str]] = Counter()
         self._pauses: Counter[tuple[str, str]] = Counter()
-        tk.events.subscribe(self._told, types=["webhook.failing", "webhook.paused"])
+        tk.events.subscribe(self._count, types=["webhook.failing", "webhook.paused"])
 
     def __call__(self) -> Iterator[tuple[str, str, Mapping[tuple[str, str], int]]]:
         """Yield the name of each metric, what it is, and its counts by a label."""
@@ -26,7 +26,7 @@ class Deliveries:
         mails = {("outcome", status): count for status, count in mail_counts(self._tk).items()}
         yield "mails", "Mails that were tried, by what became of them.", mails
 
-    def _told(self, event: Event) -> None:
+    def _count(self, event: Event) -> None:
         """Count an event, in whichever thread it was committed."""
         if event.type == "webhook.failing":
             self._warnings["hours", str(event.data["hours"])] += 1

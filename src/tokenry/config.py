@@ -18,6 +18,7 @@ from .core.errors import ConfigError, shown
 from .core.keyring import Keyring, is_keyring_text, new_generation, parse_keyring
 from .core.policy import Retention, TokenPolicy
 from .core.refresh import Rules
+from .runtime.files import sync_folder
 from .settings_checks import check_mail, check_retention, check_tokens
 
 _FILE = "tokenry.toml"
@@ -273,11 +274,7 @@ def write_keyring_file(path: Path, keyring: Keyring, *, replace: bool = False) -
         raise ConfigError(f"{path} exists already; nothing was written") from None
     finally:
         aside.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path)
 
 
 def _keep_owner(path: Path, aside: Path) -> None:

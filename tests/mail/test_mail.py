@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.conftest import STORES
 from tests.servers.mailing import OK, MailServer, certified, receiving_mail
@@ -18,6 +19,7 @@ from tokenry.core.mail import MAILED, address_of, read_smtp_url, read_stop_token
 from tokenry.core.mail_ports import HandedOver
 from tokenry.core.mail_templates import DEFAULTS
 from tokenry.service import mailing
+from tokenry.store import mail_tables
 from tokenry.testing import FakeClock
 from tokenry.types import ConfigError, Invalid
 
@@ -64,8 +66,9 @@ def leaked(tk: Tokenry, email: str | None = "ada@example.com", name: str = "CI")
 def became(tk: Tokenry) -> list[tuple[str, str, str]]:
     """Return the recipient, the status and the note of each mail."""
     with tk._database.read() as rows:
-        tenant = rows.tenants.get("default")
-        return [(mail.recipient, status, note) for mail, status, note in rows.mail.list(tenant)]
+        table = mail_tables.mail.c
+        query = select(table.recipient, table.status, table.note).order_by(table.id)
+        return [tuple(row) for row in rows.mail._connection.execute(query)]
 
 
 def test_every_type_that_is_mailed_has_a_text() -> None:

@@ -336,7 +336,7 @@ def test_a_fork_while_a_head_of_the_audit_log_is_kept_leaves_no_lock_with_the_ch
         place,
         """
 import fcntl
-from tokenry.runtime.file_lock import locked
+from tokenry.runtime.files import locked
 
 wait_for_parent, parent_is_done = pipe()
 with open(sys.argv[3], "w") as kept, locked(kept.fileno(), within=1):

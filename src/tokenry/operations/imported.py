@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 from msgspec import Meta
 
 from ..core.errors import FieldError
-from ..core.foreign import ImportResult, ImportSummary
+from ..core.foreign import ImportResult, ImportSummary, Outcome
 from .answers import Answer, FieldProblem
 
 ROWS_MAX: Final = 1000
@@ -61,16 +61,14 @@ def _write(found: ImportSummary) -> ImportDocument:
     return ImportDocument(found.dry_run, *counts, results)
 
 
+def _error(one: FieldProblem) -> FieldError:
+    return FieldError(one.field, one.code, one.message)
+
+
 def _read(found: Any) -> ImportSummary:
     document = msgspec.convert(found, ImportDocument)
     results = tuple(
-        msgspec.convert(
-            {
-                **msgspec.structs.asdict(one),
-                "errors": [FieldError(error.field, error.code, error.message) for error in one.errors],
-            },
-            ImportResult,
-        )
+        ImportResult(one.id, cast(Outcome, one.status), one.key, tuple(map(_error, one.errors)), tuple(one.notes))
         for one in document.results
     )
     refused = tuple(one for one in results if one.status == "refused")

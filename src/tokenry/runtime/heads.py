@@ -10,7 +10,7 @@ import msgspec
 
 from tokenry.core.model import Head
 
-from .file_lock import locked
+from .files import locked
 
 _log = logging.getLogger("tokenry.audit")
 _LOCK_SECONDS = 1

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, literal, select, text, update
 
 from tokenry.core.mail import Mail, MailStatus, Stop
-from tokenry.core.model import Tenant
 from tokenry.core.policy import SECOND
 
 from .mail_tables import mail, mail_stop
@@ -59,11 +58,6 @@ class MailRows:
         here = (mail.c.tenant_id == one.tenant_id) & (mail.c.id == one.id) & (mail.c.lease_holder == holder)
         values = {"status": "waiting", "due_at": due_at, "note": note, "lease_until": 0, "lease_holder": ""}
         self._connection.execute(update(mail).where(here).values(values))
-
-    def list(self, tenant: Tenant) -> Sequence[tuple[Mail, MailStatus, str]]:
-        """Return the mails of a tenant, the oldest first."""
-        query = select(*_FIELDS, mail.c.status, mail.c.note).where(mail.c.tenant_id == tenant.id).order_by(mail.c.id)
-        return [(Mail(*row[:-2]), row[-2], row[-1]) for row in self._connection.execute(query)]
 
     def stop(self, stop: Stop, now: int) -> None:
         self._connection.execute(_STOP, {**stop._asdict(), "at": now})

@@ -1,11 +1,13 @@
-"""A lock on a file that processes share."""
+"""Files that processes share, and that must survive a crash."""
 
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
@@ -27,3 +29,12 @@ def locked(file: int, *, within: float) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def sync_folder(path: Path) -> None:
+    """Make sure that a file that was made or renamed is still there after a crash."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -17,8 +17,7 @@ from .call import USAGE, Call
 from .output import Output
 from .signals import held
 
-if TYPE_CHECKING:
-    from tokenry.types import Issued
+T = TypeVar("T")
 
 PRESENTED_MAX = 16_384
 _TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.")
@@ -74,23 +73,26 @@ def usage(out: Output, text: str) -> None:
     raise typer.Exit(USAGE)
 
 
-def hand_out(
-    call: Call, make: Callable[[], Issued], secret_out: Path | None, told: Callable[[Issued], dict[str, Any]]
-) -> Issued:
-    """Make a secret and hand it out once: into a new file, in the JSON document, or alone on stdout.
+def hand_out(call: Call, make: Callable[[], T], secret_out: Path | None, noun: str) -> T:
+    """Make a record with a secret, and show that once: in a new file, in the JSON document, or alone on stdout.
 
-    The file is made first, so that a secret never exists that could not be kept.
+    `noun` names the record in what `make` returns. The file is made first, so that a secret never exists that could not
+    be kept.
     """
+    made: Any
     if secret_out is None:
         with held():
-            issued = make()
-            _show(call.out, {**told(issued), "secret": str(issued.secret)}, str(issued.secret))
-        return issued
+            made = make()
+            if not call.out.record(**{noun: getattr(made, noun)}, secret=str(made.secret)):
+                call.out.text(str(made.secret))
+        return made  # type: ignore[no-any-return]
     with held(), new_secret_file(secret_out) as keep:
-        issued = make()
-        keep(str(issued.secret))
-    _show(call.out, {**told(issued), "secret_file": str(secret_out)}, issued.key.id)
-    return issued
+        made = make()
+        keep(str(made.secret))
+    record = getattr(made, noun)
+    if not call.out.record(**{noun: record}, secret_file=str(secret_out)):
+        call.out.text(record.id)
+    return made  # type: ignore[no-any-return]
 
 
 @contextmanager
@@ -118,13 +120,6 @@ def new_secret_file(path: Path) -> Iterator[Callable[[str], None]]:
         if not kept:
             path.unlink(missing_ok=True)
         raise
-
-
-def _show(out: Output, document: dict[str, Any], text: str) -> None:
-    if out.json:
-        out.document(document)
-    else:
-        out.text(text)
 
 
 def _from_file(out: Output, path: Path) -> str:

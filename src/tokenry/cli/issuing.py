@@ -16,7 +16,6 @@ from .documents import expiry
 from .key_options import CreditsOption, takes_changes_of_lists, takes_lists
 from .keys import KeyId
 from .lengths import Lasting, When, lasting, length, moment, when
-from .output import document
 
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")]
 ExpiresIn = Annotated[
@@ -100,7 +99,7 @@ def issue(
         **_lifetime(expires_in, expires_at),
     }
     with call.managing(tenant) as tk:
-        issued = hand_out(call, lambda: tk.keys.issue(owner, **asked), secret_out, _told)
+        issued = hand_out(call, lambda: tk.keys.issue(owner, **asked), secret_out, "key")
     call.out.say(f"key {issued.key.id} ({issued.key.name!r} of {issued.key.owner!r}), expires {expiry(issued.key)}")
     call.out.say("its secret is shown this once" if secret_out is None else f"its secret is in {secret_out}")
 
@@ -166,7 +165,7 @@ def rotate(
     """Give a key a new secret and change nothing else. Without --grace the old one ends at once."""
     asked: dict[str, Any] = {"grace": grace or timedelta(0), "idempotency_key": idempotency_key}
     with call.managing(tenant) as tk:
-        issued = hand_out(call, lambda: tk.keys.rotate(key_id, **asked), secret_out, _told)
+        issued = hand_out(call, lambda: tk.keys.rotate(key_id, **asked), secret_out, "key")
     until = f"works until {_old_ends_at(issued)}" if grace else "has ended"
     call.out.say(f"key {issued.key.id} has a new secret; the old one {until}. It expires {expiry(issued.key)}")
     call.out.say("the new secret is shown this once" if secret_out is None else f"the new secret is in {secret_out}")
@@ -176,10 +175,6 @@ def register(group: typer.Typer) -> None:
     """Put these commands into the group of keys."""
     for function in (issue, update, rotate):
         command(group, function.__name__)(function)
-
-
-def _told(issued: Issued) -> dict[str, Any]:
-    return {"key": document(issued.key)}
 
 
 def _old_ends_at(issued: Issued) -> str:

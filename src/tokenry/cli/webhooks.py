@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .call import Call, TenantOption, command
-from .credentials import SecretOut, new_secret_file, usage
+from .credentials import SecretOut, hand_out, usage
 from .documents import day
 from .keys import Yes
 from .lengths import length, past
 from .output import counted, document
 from .pages import List, paged
-from .signals import held
 
 if TYPE_CHECKING:
     from tokenry.types import CreatedWebhook, Delivery, Webhook
@@ -205,20 +204,8 @@ def replay(
 
 
 def _hand_out(call: Call, make: Callable[[], CreatedWebhook], secret_out: Path | None) -> CreatedWebhook:
-    """Make a secret and hand it out once. Its file is made first: a secret never exists that could not be kept."""
-    if secret_out is None:
-        with held():
-            created = make()
-            told = {"webhook": document(created.webhook), "secret": str(created.secret)}
-            call.out.document(told) if call.out.json else call.out.text(str(created.secret))
-        call.out.say("its secret is shown this once")
-        return created
-    with held(), new_secret_file(secret_out) as keep:
-        created = make()
-        keep(str(created.secret))
-    told = {"webhook": document(created.webhook), "secret_file": str(secret_out)}
-    call.out.document(told) if call.out.json else call.out.text(created.webhook.id)
-    call.out.say(f"its secret is in {secret_out}")
+    created = hand_out(call, make, secret_out, "webhook")
+    call.out.say("its secret is shown this once" if secret_out is None else f"its secret is in {secret_out}")
     return created
 
 

@@ -44,8 +44,8 @@ def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) ->
         while key is not None and not _ended(change, key, reason):  # changed since it was read: it is read anew
             key = _anew(change, which, key.id)
         if key is not None:
-            told = {"status": "revoked", "reason": reason}
-            change.record("key.revoked", key.id, {"status": key.status}, told, owner=key.owner)
+            after = {"status": "revoked", "reason": reason}
+            change.record("key.revoked", key.id, {"status": key.status}, after, owner=key.owner)
             ended.append(
                 replace(
                     key,
@@ -143,8 +143,8 @@ def _revoke_batch(
     # Somebody else may have revoked the others since they were found, and may not have heard of it yet.
     change.forgets(tuple(change.rows.secrets.kids(change.tenant, [id for id in ids if id not in meant])))
     ended = {key.id: key for key in end(change, which, list(meant.values()), reason)}
-    told = [BulkItem(ended[item.key.id]) if item.key.id in ended else item for item in items]
-    return tuple(item for item in told if not item or item.key.id in ended)
+    results = [BulkItem(ended[item.key.id]) if item.key.id in ended else item for item in items]
+    return tuple(item for item in results if not item or item.key.id in ended)
 
 
 def _confirm(change: Change, ids: Sequence[str]) -> None:
@@ -162,7 +162,7 @@ def delete(context: Context, id: str, tenant: Any, by: By) -> None:
         if key.status != "revoked":
             end(change, KeyFilter(), [key], "deleted")
         change.turns_keys(key.id)
-        change.record("key.deleted", key.id, seeing.told(key), None, owner=key.owner)
+        change.record("key.deleted", key.id, seeing.recorded(key), None, owner=key.owner)
         change.rows.keys.delete(change.tenant, [key.id])
 
 
@@ -241,8 +241,8 @@ def end_sessions(
         change.turns(tuple(id for id, _ in living))
     for id, external_id in living:
         if change.rows.sessions.revoke(change.tenant, id, change.now, reason):
-            told = {"status": "revoked", "reason": reason, "owner": external_id}
-            change.record("session.revoked", id, {"status": "active"}, told, owner=external_id)
+            after = {"status": "revoked", "reason": reason, "owner": external_id}
+            change.record("session.revoked", id, {"status": "active"}, after, owner=external_id)
             ended.append(id)
     # Another process may have ended some of these sessions, so how many this call ended says nothing.
     return EndedSessions(ended, len(living) < BATCH)

@@ -37,7 +37,7 @@ from .foreign import opened, seal
 from .issuing import check_scopes, check_window
 from .roles import check_roles
 from .sealed_keys import NONCE
-from .seeing import told
+from .seeing import recorded
 
 Given: TypeAlias = "ImportRow | ImportResult | Mapping[str, object] | bytes"
 """One row: as a struct, as a mapping of its fields, or as a line of NDJSON; or the result of a key that has no row."""
@@ -276,7 +276,7 @@ class Batch:
         for draft in drafts:
             if draft.row.disabled:
                 rows.keys.update(tenant, draft.key, {"disabled_at": now}, now, version=None)
-            change.record("key.imported", draft.key.id, None, told(draft.key), owner=draft.key.owner)
+            change.record("key.imported", draft.key.id, None, recorded(draft.key), owner=draft.key.owner)
 
 
 def read_row(given: Given) -> ImportRow | ImportResult:

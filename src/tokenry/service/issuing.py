@@ -24,7 +24,7 @@ from .context import By, Change, Context, external
 from .owners import answered_by_host
 from .repeats import Repeatable, repeatable
 from .roles import check_roles
-from .seeing import WRITE, told
+from .seeing import WRITE, recorded
 
 BATCH_MAX = 1000
 BATCH = 200
@@ -93,8 +93,8 @@ def issue_many(
                 raise
             if not isinstance(error, TokenryError):  # such as one of the host's owner loader
                 _log.exception("a batch of keys could not be issued")
-                told = f"{type(error).__name__} was raised: look which keys of this batch exist, then try again"
-                error = StoreUnavailable(told)
+                message = f"{type(error).__name__} was raised: look which keys of this batch exist, then try again"
+                error = StoreUnavailable(message)
             results += [error] * len(batch)
     return results
 
@@ -222,7 +222,7 @@ def read(change: Change, asked: Mapping[str, Any], owner: Owner, repeat: Repeata
 
 
 def _expiry(change: Change, asked: Mapping[str, Any], errors: list[FieldError]) -> datetime | None:
-    """Return when a new key expires. A decoy lasts unless it is told otherwise: it opens nothing."""
+    """Return when a new key expires. A decoy never does unless a time is given: it grants nothing."""
     ends = (asked["expires_in"], asked["expires_at"])
     if asked["decoy"] is True and all(end is NOT_GIVEN or end is None for end in ends):
         return None
@@ -311,7 +311,7 @@ def _owner(change: Change, asked: object) -> Owner:
 
 
 def _write(change: Change, drafts: list[Draft], contexts: list[Context]) -> None:
-    """Write keys, each told of in the context of who asked for it."""
+    """Write keys; the audit entry of each names the caller that asked for it."""
     change.rows.keys.insert(change.tenant, [(draft.owner_id, draft.key) for draft in drafts])
     decoys = [draft.row for draft in drafts if draft.key.decoy]
     if decoys:
@@ -320,4 +320,4 @@ def _write(change: Change, drafts: list[Draft], contexts: list[Context]) -> None
         change.rows.secrets.insert(change.tenant, [draft.row for draft in drafts if not draft.key.decoy])
     crediting.open_accounts(change, [draft.key for draft in drafts])
     for draft, change.context in zip(drafts, contexts, strict=True):
-        change.record("key.issued", draft.key.id, None, told(draft.key), owner=draft.key.owner)
+        change.record("key.issued", draft.key.id, None, recorded(draft.key), owner=draft.key.owner)

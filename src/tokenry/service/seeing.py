@@ -1,4 +1,4 @@
-"""Which keys an actor sees and may change, and what is told of them."""
+"""Which keys an actor sees and may change, and the fields of a key that are recorded."""
 
 from __future__ import annotations
 
@@ -108,6 +108,6 @@ def _itself(scene: Scene, id: str, *, lock: bool) -> Key:
     return key
 
 
-def told(key: Key) -> dict[str, Any]:
-    """Return what audit entries and events say of a key."""
+def recorded(key: Key) -> dict[str, Any]:
+    """Return the fields of a key that audit entries and events contain."""
     return {name: getattr(key, name) for name in TOLD}

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tokenry.core.revocations import Head, Revocation, line, read_head, read_record
 
-from .file_lock import locked
+from .files import locked, sync_folder
 
 _LOCK_SECONDS = 5
 _TAIL = 1 << 16
@@ -94,7 +94,7 @@ class Journal:
                 with suppress(OSError):
                     aside.unlink()
                 raise
-            _sync_folder(self.path)
+            sync_folder(self.path)
         return True
 
     def head(self) -> Head | None:
@@ -172,7 +172,7 @@ class Journal:
         first = line(Head(f"jrn_{os.urandom(_ID_BYTES).hex()}", self._now()))
         _write(file, first)
         os.fsync(file)
-        _sync_folder(self.path)
+        sync_folder(self.path)
         return len(first)
 
     def _sync(self, file: int, inode: int, count: int) -> None:
@@ -184,14 +184,6 @@ class Journal:
             os.fdatasync(file)
             # Later appends went to another file if this one was replaced meanwhile. Earlier ones were synced by that.
             self._synced = written if of == inode else count
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _write_whole(path: Path, raw: bytes) -> None:

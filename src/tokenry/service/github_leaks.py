@@ -22,9 +22,9 @@ class Match(msgspec.Struct):
     """One credential that GitHub has found."""
 
     token: str
-    type: str = ""
-    url: str = ""
-    source: str = ""
+    type: str | None = ""
+    url: str | None = ""
+    source: str | None = ""
 
     def __repr__(self) -> str:
         return "Match(…)"
@@ -33,27 +33,36 @@ class Match(msgspec.Struct):
 def read_matches(body: bytes, identifier: str, signature: str, public_keys: Any) -> Sequence[Match]:
     """Return what a body reports; raise NotAllowed unless one of GitHub's keys has signed these very bytes.
 
-    `public_keys` is the document of `https://api.github.com/meta/public_keys/secret_scanning`.
+    `public_keys` is the document of `https://api.github.com/meta/public_keys/secret_scanning`. A match that cannot be
+    read is left out: the others may name keys that must be revoked. Raise Invalid if none can be read.
     """
     if len(body) > BODY_MAX:
         raise Invalid.one("body", "too_long", f"a report has at most {BODY_MAX} bytes")
     if not _is_signed(body, signature, _key(identifier, public_keys)):
         raise NotAllowed("this report was not signed by the key that it names: nothing was done")
     try:
-        found = msgspec.json.decode(body, type=list[Match])
+        raw = msgspec.json.decode(body, type=list[msgspec.Raw])
     except msgspec.MsgspecError:
-        raise Invalid.one(
-            "body", "bad_type", "a report is a JSON array of objects with token, type, url, source"
-        ) from None
-    if len(found) > MATCHES_MAX:
+        raw = []
+    if len(raw) > MATCHES_MAX:
         raise Invalid.one("body", "too_many", f"a report holds at most {MATCHES_MAX} matches")
+    found = [match for match in map(_match, raw) if match is not None]
+    if not found and body.strip() != b"[]":
+        raise Invalid.one("body", "bad_type", "a report is a JSON array of objects with token, type, url, source")
     return found
+
+
+def _match(raw: msgspec.Raw) -> Match | None:
+    try:
+        return msgspec.json.decode(raw, type=Match)
+    except msgspec.MsgspecError:
+        return None
 
 
 def feedback(match: Match, report: LeakReport) -> dict[str, str]:
     """Return what GitHub is answered about one credential, which is named by its hash."""
     digest = sha256(match.token.encode("utf-8", "surrogatepass")).hexdigest()
-    return {"token_hash": digest, "token_type": match.type, "label": report.label}
+    return {"token_hash": digest, "token_type": match.type or "", "label": report.label}
 
 
 def _key(identifier: str, public_keys: Any) -> Any:

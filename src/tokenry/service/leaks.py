@@ -69,12 +69,9 @@ class Leaks(Generic[B]):
             public_keys = self._context.github_keys(identifier)
         answers = []
         for match in read_matches(body, identifier, signature, public_keys):
-            source = (
-                f"github/{match.source}"
-                if match.source.isascii() and match.source.replace("_", "").isalnum()
-                else "github"
-            )
-            found = self.report(match.token, source=source[:64], url=match.url, by=by)
+            named = match.source or ""
+            source = f"github/{named}" if named.isascii() and named.replace("_", "").isalnum() else "github"
+            found = self.report(match.token, source=source[:64], url=match.url or "", by=by)
             answers.append(feedback(match, found))
         return answers
 

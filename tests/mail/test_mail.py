@@ -92,6 +92,18 @@ def test_the_owner_and_the_contact_are_told_once(opened: Open, server: MailServe
     assert {status for _, status, _ in became(tk)} == {"sent"}
 
 
+@pytest.mark.parametrize(("policy", "outcome"), [("revoke", "It no longer works."), ("flag", "It still works: ")])
+def test_a_mail_about_a_leak_says_whether_the_secret_works(
+    opened: Open, server: MailServer, policy: str, outcome: str
+) -> None:
+    tk = opened(server.url)
+    tk.tenants.update("default", on_leak=policy)
+    leaked(tk)
+    tk.deliver()
+    [mail] = server.mails
+    assert outcome in next(mail.iter_parts()).get_content()
+
+
 def test_keys_that_expire_are_told_at_30_7_and_1_days(opened: Open, server: MailServer) -> None:
     tk, clock = opened(server.url), opened.clock  # type: ignore[attr-defined]
     tk.owners.put("ada", email="ada@example.com")

@@ -15,7 +15,7 @@ from .errors import ConfigError, shown
 
 NAMES: Final = (
     *("tenant", "tenant_name", "owner", "owner_name", "subject", "key_name", "at", "days", "hours", "reason"),
-    *("url", "source", "disables_at", "unsubscribe"),
+    *("url", "source", "outcome", "disables_at", "unsubscribe"),
 )
 """What may stand behind a `$` in a template."""
 _VALUE_MAX: Final = 300
@@ -40,7 +40,7 @@ Use it once if it is still needed. If not, revoke it.""",
     "key.leaked": """\
 The key "$key_name" has leaked
 
-A secret of the key "$key_name" ($subject) of $owner was reported as leaked at $at.
+A secret of the key "$key_name" ($subject) of $owner was reported as leaked at $at. $outcome
 
 Reported by: $source
 Found at: $url

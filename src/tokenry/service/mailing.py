@@ -164,6 +164,14 @@ def _ready(context: Context, sender: Sender, mail: Mail) -> _Ready | str:
     return _Ready(to, _message(sender.address, to, written, mail, link))
 
 
+_OUTCOMES: Final = {
+    "revoke": "It no longer works.",
+    "flag": "It still works: rotate or revoke the key now.",
+    "token": "It was a short-lived token of the key, which works until it expires.",
+}
+"""What a report of a leaked key has led to, by the policy of the tenant or by what was found."""
+
+
 def _address(context: Context, rows: Rows, tenant: Tenant, event: Event, mail: Mail) -> str | None:
     """Return whom a mail goes to. The contact gets none where the owner, with the same address, gets it."""
     contact, owner = address_of(tenant.contact), None
@@ -195,6 +203,7 @@ def _values(context: Context, rows: Rows, tenant: Tenant, event: Event) -> dict[
         "tenant_name": tenant.name,
         "owner_name": owner.name if owner is not None and owner.name else data.get("owner", "-"),
         "subject": event.subject,
+        "outcome": _OUTCOMES.get(str(data.get("policy") or data.get("kind")), "-"),
         "at": event.at.isoformat(sep=" ", timespec="seconds"),
         "days": round(float(within) / timedelta(days=1).total_seconds()) if within else "-",
     }

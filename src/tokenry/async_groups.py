@@ -18,6 +18,7 @@ from .service.advice import Advices
 from .service.audit import Audit
 from .service.context import B, By
 from .service.events import Events
+from .service.exporting import Exports
 from .service.imports import Imports
 from .service.key_credits import KeyCredits
 from .service.keys import Keys
@@ -274,6 +275,13 @@ class AsyncLeaks(_Group, Generic[B]):
         return await self._run(self._sync.report_github, body, **given)
 
 
+class AsyncExports(_Group, Generic[B]):
+    """`Exports`, awaited."""
+
+    list = awaited(Exports[B].list)
+    iterate = walked_awaited(Exports[B].list)
+
+
 class AsyncAdvices(_Group, Generic[B]):
     """`Advices`, awaited."""
 
@@ -293,6 +301,7 @@ class AsyncGroups:
         self.scopes: AsyncScopes[By] = AsyncScopes(sync.scopes, run)
         self.keys: AsyncKeys[By] = AsyncKeys(sync.keys, run)
         self.imports: AsyncImports[By] = AsyncImports(sync.imports, run)
+        self.exports: AsyncExports[By] = AsyncExports(sync.exports, run)
         self.limits: AsyncLimits[By] = AsyncLimits(sync.limits, run)
         self.credits: AsyncKeyCredits[By] = AsyncKeyCredits(sync.credits, run)
         self.sessions: AsyncSessions[By] = AsyncSessions(sync.sessions, run)

@@ -13,6 +13,7 @@ from .service.advice import Advices
 from .service.audit import Audit
 from .service.context import By, Context
 from .service.events import Events, Subscribers
+from .service.exporting import Exports
 from .service.imports import Imports
 from .service.key_credits import KeyCredits
 from .service.keys import Keys
@@ -31,7 +32,7 @@ class Groups:
     """The management of tenants, owners, roles, scopes, keys, limits, credits, sessions, signing keys and the records.
 
     The records are the events, the audit log and the usage. Webhooks carry the events to others,
-    and imports bring the keys of other systems.
+    imports bring the keys of other systems, and exports take records elsewhere.
     """
 
     def __init__(self, context: Context, subscribers: Subscribers) -> None:
@@ -43,6 +44,7 @@ class Groups:
         self.scopes: Scopes[By] = Scopes(context)
         self.keys: Keys[By] = Keys(context)
         self.imports: Imports[By] = Imports(context)
+        self.exports: Exports[By] = Exports(context)
         self.limits: Limits[By] = Limits(context)
         self.credits: KeyCredits[By] = KeyCredits(context)
         self.sessions: Sessions[By] = Sessions(context)

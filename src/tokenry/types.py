@@ -24,6 +24,7 @@ from .core.errors import (
 )
 from .core.errors import shown as shown
 from .core.events import EVENT_TYPES
+from .core.exported import ExportLine
 from .core.holds import AsyncHeldCredits, HeldCredits
 from .core.keyring import Keyring
 from .core.leaks import LeakReport
@@ -103,6 +104,7 @@ __all__ = [
     "ErrorCode",
     "Event",
     "Explanation",
+    "ExportLine",
     "FieldError",
     "Finding",
     "Head",

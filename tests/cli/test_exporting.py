@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.cli.conftest import Shell
 
 
@@ -32,3 +34,16 @@ def test_an_export_that_fails_leaves_no_file(run: Shell) -> None:
     run("export", "all.tokenry", "--recipient", "tkrcpt_x", code=1)
     (run.directory / "pass").write_text("correct horse battery staple\n")
     run("export", "all.tokenry", "--passphrase-file", "pass")
+
+
+def test_the_records_of_a_tenant_are_lines_without_secrets(run: Shell) -> None:
+    secret = run("keys", "issue", "--owner", "user-42", "--name", "moving").out.strip()
+    out = run("export", "--plain").out
+    assert [json.loads(line)["kind"] for line in out.splitlines()] == ["tenant", "scopes", "owner", "key"]
+    assert secret not in out
+    run("export", "plain.ndjson", "--plain", "--tenant", "default")
+    assert (run.directory / "plain.ndjson").read_text() == out
+    assert (run.directory / "plain.ndjson").stat().st_mode & 0o077 == 0
+    run("export", "plain.ndjson", "--plain", code=1)
+    run("export", "all.tokenry", "--plain", "--recipient", "x", code=2)
+    run("export", "all.tokenry", "--tenant", "default", "--recipient", "x", code=2)

@@ -369,7 +369,13 @@ def test_the_asynchronous_client_answers_the_same(client: Client, key: str, toke
             assert [one.external_id for one in await tk.scoped(tenant=owner.tenant).owners.list(text="bob")] == ["bob"]
             assert (await tk.ready())["status"] == "ready"
             assert [one.external_id async for one in tk.owners.iterate(text="bob", limit=1)] == ["bob"]
-            told = [one.type async for one in tk.events.follow(after=0, idle=timedelta(0))]
+            kinds = [one.kind async for one in tk.exports.iterate(limit=1)]
+            assert kinds == [one.kind for one in client.exports.iterate()]
+            assert {"tenant", "scopes", "owner", "key"} <= {*kinds}
+            told = [
+                one.type
+                async for one in tk.events.follow(after=0, types=["key.issued", "key.revoked"], idle=timedelta(0))
+            ]
             assert told[-2:] == ["key.issued", "key.revoked"]
 
     asyncio.run(live())

@@ -221,6 +221,8 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "scopes.check": [lambda m: m.tk.scopes.check(["*"], by=m.by)],
     "keys.issue": [issue, issue, issue, issue_again, issue_again],
     "imports.run": [import_keys],
+    "exports.list": [lambda m: m.tk.exports.list(by=m.by)],
+    "exports.iterate": [lambda m: [*m.tk.exports.iterate(by=m.by)]],
     "keys.issue_many": [issue_many],
     "keys.get": [lambda m: m.tk.keys.get(m.key, by=m.by)],
     "keys.list": [lambda m: m.tk.keys.list(owner=m.one(m.owner, NOT_GIVEN), by=m.by)],

@@ -216,6 +216,7 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "audit.check": [lambda m: Ask("POST", "/v1/audit/check")],
     "events.list": [lambda m: Ask("GET", "/v1/events")],
     "events.latest": [lambda m: Ask("GET", "/v1/events/latest")],
+    "exports.list": [lambda m: Ask("GET", "/v1/export")],
     "advice.list": [lambda m: Ask("GET", "/v1/advice")],
     "leaks.report": [leak],
     "leaks.github": [lambda m: Ask("POST", "/v1/leaks/github", json.loads(SAMPLE), headers=SIGNED)],

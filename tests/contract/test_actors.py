@@ -36,6 +36,7 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "scopes.list": lambda tk, key, by: tk.scopes.list(**by),
     "scopes.check": lambda tk, key, by: tk.scopes.check(["a"], **by),
     "keys.issue": lambda tk, key, by: tk.keys.issue("ada", name="new", **by),
+    "exports.list": lambda tk, key, by: tk.exports.list(**by),
     "imports.run": lambda tk, key, by: tk.imports.run([RAW], **by),
     "keys.issue_many": lambda tk, key, by: tk.keys.issue_many([{"owner": "ada", "name": "new"}], **by),
     "keys.get": lambda tk, key, by: tk.keys.get(key.key.id, **by),
@@ -104,6 +105,7 @@ def test_every_call_that_takes_by_is_tried_here() -> None:
 class _Classes:
     from tokenry.service.audit import Audit as audit
     from tokenry.service.events import Events as events
+    from tokenry.service.exporting import Exports as exports
     from tokenry.service.imports import Imports as imports
     from tokenry.service.keys import Keys as keys
     from tokenry.service.owners import Owners as owners

@@ -58,6 +58,11 @@ def test_everything_verifies_after_the_move(full: Any, issue: Issue, empty: Toke
     full.flush()
     before, events = full.keys.list().items, [event.id for event in full.events.list(limit=100)]
     assert exports.restore(empty, io.BytesIO(exported(full, passphrase=PASS)), passphrase=PASS) > 20
+    for one in (full, empty):
+        (entry,) = one.audit.list(action="tenant.exported", tenant="system")
+        assert entry.after == {"whole": True, "encrypted": True}
+        assert one.events.list(types=["tenant.exported"], tenant="system").items[0].subject == "system"
+        assert one.audit.check(tenant="system")
     assert empty.keys.list().items == before
     assert empty.verify(str(ours.secret), scopes="read:a").key.metadata == {"a": "base64:x"}
     assert empty.verify(str(revoked.secret)).code == "revoked"

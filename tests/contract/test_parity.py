@@ -22,6 +22,7 @@ GROUPS = [
     "scopes",
     "keys",
     "imports",
+    "exports",
     "limits",
     "credits",
     "sessions",

@@ -23,7 +23,7 @@ NO_REVOCATION = {
     *("session.started", "session.refreshed"),
     *("signing_key.created", "signing_key.activated"),
     *(type for type in EVENT_TYPES if type.startswith("webhook.")),
-    *("auth.failed", "journal.replayed", "audit.cut"),
+    *("auth.failed", "journal.replayed", "audit.cut", "tenant.exported"),
 }
 """What gives power, tells of something, or is about no credential. Limits and credits are not in the journal."""
 

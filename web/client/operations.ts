@@ -257,6 +257,18 @@ export interface ImportResultDocument {
   notes: string[];
 }
 
+/** A page of a list. Pass `next_cursor` as `cursor` for the next; null on the last. */
+export interface PageOfExportLine {
+  items: ExportLine[];
+  next_cursor: string | null;
+}
+
+/** One record of a tenant, without secrets and digests. `kind` is `tenant`, `scopes`, `role`, `owner` or `key`. */
+export interface ExportLine {
+  kind: string;
+  record: Record<string, unknown>;
+}
+
 /** A whole list. */
 export interface ListOfLimitState {
   items: LimitState[];
@@ -926,6 +938,15 @@ export interface ImportsRunAsked {
   dry_run?: boolean;
 }
 
+export interface ExportsListAsked {
+  /** How many items a page has at most. */
+  limit?: number;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+}
+
 export interface KeysGetAsked {
   /** The id of the record. */
   id: string;
@@ -1463,6 +1484,11 @@ export interface ImportsCalls {
   run(given: ImportsRunAsked, options?: CallOptions): Promise<ImportDocument>;
 }
 
+export interface ExportsCalls {
+  /** Return one page of an export: tenant, scopes, roles, owners and keys, without secrets and digests. */
+  list(given?: ExportsListAsked, options?: CallOptions): Promise<PageOfExportLine>;
+}
+
 export interface LimitsCalls {
   /** Take `cost` units of all limits of a subject, or of none; the answer is falsy when one is used up. */
   take(given: LimitsTakeAsked, options?: CallOptions): Promise<LimitsTaken>;
@@ -1583,6 +1609,7 @@ export interface Groups {
   readonly scopes: ScopesCalls;
   readonly keys: KeysCalls;
   readonly imports: ImportsCalls;
+  readonly exports: ExportsCalls;
   readonly limits: LimitsCalls;
   readonly credits: CreditsCalls;
   readonly sessions: SessionsCalls;
@@ -1628,6 +1655,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "keys.revokeWhere": "POST /v1/keys/bulk-revoke?tenant",
   "keys.purge": "POST /v1/keys/purge?tenant",
   "imports.run": "POST /v1/imports?tenant",
+  "exports.list": "GET /v1/export?tenant",
   "keys.get": "GET /v1/keys/{id}?tenant",
   "keys.update": "PATCH /v1/keys/{id}?tenant",
   "keys.delete": "DELETE /v1/keys/{id}?tenant",

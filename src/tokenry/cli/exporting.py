@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Annotated
 
 import typer
 
-from .call import Call, command
+from .call import Call, TenantOption, command
 from .credentials import new_secret_file, usage
 from .init import opened
 from .output import counted
@@ -27,16 +29,31 @@ def export(
     recipient: Annotated[
         str | None, typer.Option("--recipient", metavar="KEY", help="Encrypt for the holder of an identity: tkrcpt_….")
     ] = None,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain",
+            help="Write the records of one tenant as NDJSON, without secrets and digests.",
+        ),
+    ] = False,
+    tenant: TenantOption = None,
     new_identity: Annotated[
         Path | None, typer.Option("--new-identity", metavar="FILE", help="Only make an identity; print its recipient.")
     ] = None,
 ) -> None:
     """Write everything that this installation holds into an encrypted file, which `tokenry restore` reads elsewhere.
 
-    Its keyring is not in it: the other installation needs the same one.
+    Its keyring is not in it: the other installation needs the same one. With --plain only read the records of a tenant.
     """
     from tokenry import exports
 
+    if plain:
+        if passphrase_file or recipient or new_identity:
+            usage(call.out, "--plain goes with FILE and --tenant alone: what it writes is not encrypted")
+        _write_plain(call, file, tenant)
+        return
+    if tenant is not None:
+        usage(call.out, "a whole installation is exported without --tenant: pass --plain for the records of one tenant")
     if new_identity is not None:
         identity, recipient = exports.new_identity()
         with new_secret_file(new_identity) as keep:
@@ -51,6 +68,18 @@ def export(
         count = exports.write(tk, stream, passphrase=passphrase, recipient=recipient)
     call.out.say(f"{counted(count, 'row')} exported; whoever restores them needs the keyring of this installation, too")
     call.out.record(file=str(file), row_count=count)
+
+
+def _write_plain(call: Call, file: Path | None, tenant: str | None) -> None:
+    count = 0
+    to_stdout: AbstractContextManager[IO[bytes]] = nullcontext(sys.stdout.buffer)
+    with call.managing(tenant) as tk, to_stdout if file is None else _new(file) as stream:
+        for one in tk.exports.iterate(limit=100):
+            line = json.dumps({"kind": one.kind, "record": one.record}, ensure_ascii=False, separators=(",", ":"))
+            stream.write(line.encode() + b"\n")
+            count += 1
+        stream.flush()
+    call.out.say(f"{counted(count, 'record')} exported, without secrets and digests")
 
 
 def restore(

@@ -72,6 +72,7 @@ class AsyncClient:
     scopes: aio.AsyncScopes[Never]
     keys: aio.AsyncKeys[Never]
     imports: aio.AsyncImports[Never]
+    exports: aio.AsyncExports[Never]
     limits: aio.AsyncLimits[Never]
     credits: aio.AsyncKeyCredits[Never]
     sessions: aio.AsyncSessions[Never]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..service.advice import Advices
     from ..service.audit import Audit
     from ..service.events import Events
+    from ..service.exporting import Exports
     from ..service.imports import Imports
     from ..service.key_credits import KeyCredits
     from ..service.keys import Keys
@@ -52,6 +53,7 @@ class Client:
     scopes: Scopes[Never]
     keys: Keys[Never]
     imports: Imports[Never]
+    exports: Exports[Never]
     limits: Limits[Never]
     credits: KeyCredits[Never]
     sessions: Sessions[Never]

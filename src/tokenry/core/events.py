@@ -9,6 +9,7 @@ EVENT_TYPES: Final = {
     "tenant.updated": "A tenant's name, prefix or lifetimes changed.",
     "tenant.suspended": "A tenant was suspended: none of its credentials is valid.",
     "tenant.resumed": "A suspended tenant is active again.",
+    "tenant.exported": "The records of a tenant were exported, or (tenant `system`) a whole installation.",
     "tenant.deleted": "A tenant was removed.",
     "owner.created": "An owner was created.",
     "owner.updated": "An owner's name, email, roles or admin flag changed.",

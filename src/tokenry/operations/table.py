@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from ..core.advice import Advice
 from ..core.credits import CreditState, Hold
+from ..core.exported import ExportLine
 from ..core.leaks import LeakReport
 from ..core.limits import LimitsTaken, LimitState
 from ..core.model import Entry, Event, Head, Role, SigningKey, UsageHour
@@ -17,6 +18,7 @@ from ..service import (
     advice,
     audit,
     events,
+    exporting,
     imports,
     key_credits,
     keys,
@@ -54,6 +56,7 @@ NOUNS: Final = {
     "scopes": "The catalogue of what may be granted. A tenant without one accepts any well-formed scope.",
     "keys": "Long-lived credentials. Secrets come and go, the key stays.",
     "imports": "Keys of other systems, which go on working.",
+    "exports": "The records of a tenant, for archives and other systems.",
     "limits": "Limits for things that are no keys: addresses, mailboxes, jobs.",
     "credits": "Uses that are left on keys, and holds of them that are settled later.",
     "sessions": "Sign-ins of owners: a short-lived access token, and a refresh token that gets the next one.",
@@ -166,6 +169,7 @@ OPERATIONS: Final = by_id(
         _key("revoke_where", "POST /bulk-revoke", _KEYS.revoke_where, answers.REVOKED),
         _key("purge", "POST /purge", _KEYS.purge, answers.COUNT),
         _import("run", "POST", imports.Imports.run, IMPORTED, types={"rows": Rows, "dry_run": DryImport}),
+        of_noun("exports", "/v1/export", "tenants")("list", "GET", exporting.Exports.list, page(record(ExportLine))),
         _key("get", "GET /{id}", _KEYS.get, answers.KEY),
         _key("update", "PATCH /{id}", _KEYS.update, answers.KEY),
         _key("delete", "DELETE /{id}", _KEYS.delete, answers.NOTHING, status=204),

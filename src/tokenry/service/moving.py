@@ -9,9 +9,10 @@ from typing import IO, Any, Final
 import msgspec
 
 from tokenry.core.errors import ConfigError, shown
+from tokenry.core.model import NOT_GIVEN
 
 from . import sealed_stream
-from .context import Context
+from .context import SYSTEM, Context
 
 _BYTES: Final = "base64:"
 _TEXT: Final = "text:"
@@ -28,6 +29,8 @@ class _Head(msgspec.Struct):
 def export(context: Context, stream: IO[bytes], *, passphrase: str | None, recipient: str | None) -> int:
     """Write everything that an installation holds; return the number of rows."""
     count = 0
+    with context.changing(SYSTEM, NOT_GIVEN) as change:
+        change.record("tenant.exported", SYSTEM, None, {"whole": True, "encrypted": True})
 
     def lines(rows: Any) -> Iterator[bytes]:
         nonlocal count

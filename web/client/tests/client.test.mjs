@@ -72,6 +72,15 @@ test("a list is read page after page", async () => {
   assert.deepEqual(found.sort(), [key.id, other.id].sort());
 });
 
+test("the records of a tenant are exported line after line", async () => {
+  const { key, secret } = await issue();
+  const lines = [];
+  for await (const one of everyOne(tk.exports.list, { limit: 100 })) lines.push(one);
+  assert.equal(lines[0].kind, "tenant");
+  assert.equal(lines.filter((one) => one.kind === "key" && one.record.id === key.id).length, 1);
+  assert.equal(JSON.stringify(lines).includes(secret), false);
+});
+
 test("a repeat with the same idempotency key gets the same secret", async () => {
   const { key } = await issue();
   const asked = { owner: key.owner, name: "once", idempotency_key: "web-client-1" };

@@ -24,6 +24,7 @@ from ..routes import SMALL_MAX
 from ..threads import in_thread
 from .arrivals import Arrivals
 from .callers import Call, Callers
+from .exporting import Lines, wants_lines
 from .following import Admit, Stream, long_poll, waits, wants_stream
 from .performing import perform
 from .reading import Reader, named_tenant, read_query
@@ -79,6 +80,9 @@ class Management:
                 rule = OPERATIONS["events.list"].rule
                 await found(send, request_id, partial(self._callers.admit, scope, rule, request_id))
                 return
+            if isinstance(found, Lines):
+                await found(send, request_id)
+                return
             answered = found
         await _send(send, answered, request_id, is_head=scope["method"] == "HEAD")
 
@@ -96,7 +100,7 @@ class Management:
     def _document(self) -> dict[str, Any]:
         return self._add(document())
 
-    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answered | Stream:
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answered | Stream | Lines:
         operation: Operation | None = None
         try:
             raw = scope.get("raw_path") or quote(scope["path"]).encode()
@@ -113,6 +117,8 @@ class Management:
             query = read_query(scope["query_string"])
             slug = call.tenant(named_tenant(query)) if operation.in_tenant else call.home
             given = await _beside(len(body), self._readers[operation.id].arguments, query, found, headers)
+            if wants_lines(operation, headers):
+                return await Lines.open(call, slug, given, receive)
             if waits(operation, given, headers):
                 admit = partial(self._callers.admit, scope, operation.rule, request_id)
                 result = await self._waited(call, slug, given, headers, receive, admit)

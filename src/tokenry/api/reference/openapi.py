@@ -144,6 +144,12 @@ def _responses(one: Operation, schemas: dict[Any, dict[str, Any]], components: d
         about = "Server-sent events, one for each item, for `Accept: text/event-stream`. `id` is the sequence."
         shape = {"type": "string", "description": about}
         good["content"]["text/event-stream"] = {"schema": shape, "example": 'id: 1235\ndata: {"sequence":1235,…}\n\n'}
+    if one.id == "exports.list":
+        about = (
+            'A line for each item of all pages, for `Accept: application/x-ndjson`. The last one is `{"kind":"end"}`.'
+        )
+        shape = {"type": "string", "description": about}
+        good["content"]["application/x-ndjson"] = {"schema": shape, "example": '{"kind":"tenant","record":{…}}\n'}
     changes = not one.rule.scope or one.rule.scope.endswith(":write")
     more = () if one.reads_query and one.verb == "GET" else _CHANGING if changes else _ASKING
     codes = sorted({*_ALWAYS, *more, *((412,) if "if_version" in one.headers else ())})

@@ -36,6 +36,7 @@ from ..core.presented import (
 )
 from ..core.proxies import Proxies
 from ..core.redaction import HIDDEN, unrepeated
+from ..core.scopes import granted
 from ..core.statuses import challenge, credit_fields, limit_fields, status_of
 from ..core.trace import Trace, read_trace
 from ..core.turns import FenceState
@@ -228,6 +229,11 @@ def mail_counts(tk: Tokenry) -> Mapping[str, int]:
 def from_memory(tk: Tokenry, text: str, ask: Ask) -> Verdict | None:
     """Answer at once from memory, or return None, having counted and taken nothing."""
     return tk._verifying.answer(text, ask)
+
+
+def meets(verdict: Valid, ask: Ask) -> bool:
+    """Tell whether a credential that was verified before holds the scopes of another question."""
+    return ask.requirement is None or granted(verdict.scopes).allows(ask.requirement)
 
 
 def recalls(tk: Tokenry) -> Callable[[str, Ask], Verdict | None] | None:

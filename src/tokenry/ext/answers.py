@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from tokenry.edge import credit_fields, limit_fields, problems, taken_of
+from tokenry.edge import credit_fields, limit_fields, problems
 from tokenry.edge.problems import KINDS, Kind, Problem
 from tokenry.types import Valid
 
@@ -17,14 +17,15 @@ _KINDS: Final = {
 }
 
 
-def problem(code: str) -> Problem:
+def problem(code: str, detail: str = "") -> Problem:
     """Return the problem of a code that no verdict has."""
-    return problems.problem(code, kinds=_KINDS)
+    return problems.problem(code, detail, kinds=_KINDS)
 
 
 def limits_of(verdict: Valid) -> list[tuple[str, str]]:
     """Return the fields that tell a caller what is left of its limits and credits; none for most."""
-    if not taken_of(verdict) and verdict.credits is None:
+    limits, credits = verdict.limits, verdict.credits
+    if not limits and credits is None:
         return []
     now = datetime.now(UTC)
-    return limit_fields(verdict.limits, now) + credit_fields(verdict.credits, now)
+    return limit_fields(limits, now) + credit_fields(credits, now)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Unpack
 
 from tokenry import AsyncTokenry
-from tokenry.edge.asgi import POLICY_VIOLATION, App, Fields, Message, Receive, Scope, Send, raw, respond
+from tokenry.edge.asgi import POLICY_VIOLATION, App, Message, Receive, Scope, Send, raw, respond
 from tokenry.edge.problems import Problem
-from tokenry.types import ConfigError, Kind, ScopesAsked
+from tokenry.types import AnyValid, ConfigError, Kind, ScopesAsked
 
 from . import steps
 from .answers import limits_of
@@ -55,12 +55,14 @@ class TokenryMiddleware:
         if isinstance(found, Problem):
             return await _refuse(scope, receive, send, found)
         scope["tokenry"] = found
-        fields = raw(limits_of(found)) if found is not None else []
-        return await self._app(scope, receive, _telling(send, fields) if fields else send)
+        return await self._app(scope, receive, telling(send, found))
 
 
-def _telling(send: Send, fields: Fields) -> Send:
-    """Add the fields of limits to an answer."""
+def telling(send: Send, verdict: AnyValid | None) -> Send:
+    """Return a `send` that adds the header fields of the credential's limits to an answer."""
+    fields = raw(limits_of(verdict)) if verdict is not None else []
+    if not fields:
+        return send
 
     async def told(message: Message) -> None:
         if message["type"] == "http.response.start":

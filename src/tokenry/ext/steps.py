@@ -6,18 +6,23 @@ it is, and `run_async` awaits it first. Hooks may be asynchronous where the fram
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tokenry import AsyncTokenry, Tokenry
 from tokenry.edge import Ask, Engine, recalls
 from tokenry.edge.problems import Problem
-from tokenry.types import AnyValid, StoreUnavailable
+from tokenry.types import AnyValid, CallerRefused, StoreUnavailable
 
 from .answers import problem
 from .facts import Facts
 from .guard import Guard, Need, Recall
 
+if TYPE_CHECKING:
+    from tokenry.client import AsyncClient
+
+_log = logging.getLogger("tokenry")
 R = TypeVar("R")
 Steps: TypeAlias = Generator[Any, Any, R]
 Verify: TypeAlias = Callable[[str, str | None, Need], Any]
@@ -57,8 +62,10 @@ def at_once(tk: Tokenry) -> Verify:
     return lambda text, ip, need: tk.verify(text, ip=ip, **need.asked)
 
 
-def when_known(tk: AsyncTokenry) -> Verify:
-    """Return what asks an engine that is awaited, at once where nothing has to wait."""
+def when_known(tk: AsyncTokenry | AsyncClient) -> Verify:
+    """Return what asks an engine that is awaited, at once where nothing has to wait; or what asks a server."""
+    if not isinstance(tk, AsyncTokenry):
+        return lambda text, ip, need: tk.verify(text, ip=ip, **need.asked)
     engine = Engine(tk)
 
     def verify(text: str, ip: str | None, need: Need) -> Any:
@@ -68,12 +75,12 @@ def when_known(tk: AsyncTokenry) -> Verify:
     return verify
 
 
-def recalling(tk: Tokenry | AsyncTokenry) -> Recall:
+def recalling(tk: Tokenry | AsyncTokenry | AsyncClient) -> Recall:
     """Return what answers at once where nothing has to wait."""
     if isinstance(tk, AsyncTokenry):
         engine = Engine(tk)
         return engine.recall if engine.is_inline else _nothing
-    return recalls(tk) or _nothing
+    return (recalls(tk) if isinstance(tk, Tokenry) else None) or _nothing
 
 
 def _nothing(text: str, ask: Ask) -> None:
@@ -93,4 +100,8 @@ def admit(
         verdict = yield verify(text, guard.client(facts), need)
     except StoreUnavailable:
         return problem("store_unavailable")
+    except CallerRefused as error:
+        # The operator of this application has to mend this, and the caller can do nothing about it.
+        _log.error("the server refuses the key of this application, so that no credential can be checked: %s", error)
+        return problem("store_unavailable", "Credentials cannot be checked at the moment.")
     return guard.judged(verdict, facts, need)

@@ -49,6 +49,8 @@ def made_by(value: ast.AST | None) -> ast.AST | None:
 def is_empty_container(node: ast.AST | None) -> bool:
     if isinstance(node, (ast.Dict, ast.List, ast.Set)):
         return not ast.unparse(node).strip("{}[]")
+    if isinstance(node, (ast.DictComp, ast.ListComp)):  # many that begin empty
+        return is_empty_container(node.value if isinstance(node, ast.DictComp) else node.elt)
     if not isinstance(node, ast.Call) or node.args or "." in ast.unparse(node.func):
         return False
     return name_of(node) in CONTAINERS
@@ -95,8 +97,8 @@ def listed() -> set[str]:
 
 def test_a_cache_is_seen() -> None:
     source = "@lru_cache(maxsize=9)\ndef a(): pass\nb = Memo(c)\nclass D:\n  h: dict = field(default_factory=dict)\n"
-    source += "  def e(self):\n    self.f: dict = {}\n    g = {}\n"
-    assert set(kept(ast.parse(source))) == {"a", "b", "f", "h"}
+    source += "  def e(self):\n    self.f: dict = {}\n    g = {}\n    self.i = [{} for _ in g]\n"
+    assert set(kept(ast.parse(source))) == {"a", "b", "f", "h", "i"}
 
 
 def test_everything_that_is_kept_is_listed_with_its_bound() -> None:

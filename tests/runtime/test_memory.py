@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import weakref
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenry.core.scopes import granted
+from tokenry.core.secret import make_kid
 from tokenry.core.turns import Turn
 from tokenry.runtime.memory import Memory
 from tokenry.runtime.watch import Watch
@@ -195,15 +198,27 @@ def test_a_change_of_others_during_a_lookup_keeps_it_from_being_remembered() -> 
 
 
 def test_what_was_forgotten_is_set_free_in_slices() -> None:
-    memory = Memory(100)
+    memory, held = Memory(100), []
     for number in range(100):
-        remember(memory, f"k{number}")
+        held.append(weakref.ref(remember(memory, f"k{number}")))
     memory.clear()
     assert len(memory) == 0
-    slices = 1
+    freed = [sum(one() is None for one in held)]
     while memory.sweep(30):
-        slices += 1
-    assert slices == 4
+        freed.append(sum(one() is None for one in held))
+    assert freed[0] == 0
+    assert all(later - before <= 30 for before, later in itertools.pairwise(freed))
+    assert not any(one() for one in held)
+
+
+def test_no_dictionary_of_it_grows_so_large_that_its_growth_is_felt() -> None:
+    memory = Memory(10_000)
+    for number in range(10_000):
+        kid = make_kid(number.to_bytes(16, "big"))
+        memory.keep_foreign("default", remember(memory, kid, f"text {number}"))
+    sizes = [len(one) for one in memory._grants.values()] + [len(one) for one in memory._foreign]
+    assert sum(sizes) == 20_000
+    assert max(sizes) < 500
 
 
 def test_a_forked_child_knows_nothing() -> None:

@@ -10,13 +10,16 @@ import hashlib
 import hmac
 import os
 import threading
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from tokenry.core.grant import Grant, size_of_grant
 from tokenry.core.turns import Turn
 
 BYTES_EACH = 1024
 """What a grant may take on average. Where large ones take more, fewer are remembered."""
+_LASTS: Final = [chr(code) for code in range(128)]
+"""The characters that a kid may end with. Each has a dictionary of its own: one that grows moves everything in it, and
+with a million keys in one dictionary no thread would run for 50 ms."""
 
 
 class Trust(Protocol):
@@ -49,17 +52,21 @@ class Memory:
         if self._trust is not None:
             self._trust.forget()
         self._lock = threading.Lock()
-        self._grants: dict[str, Grant | None] = {}  # None: dropped, but its place in the ring is kept
-        self._dropped = 0
-        self._ring: list[str] = []  # every kid of the grants, once
-        self._hand = 0
-        self._bytes = 0
         self._oldest = -1  # where the last grant was forgotten to make room for large ones
-        self._attic: list[dict[Any, Any]] = []
-        self._foreign: dict[tuple[str | None, bytes], Grant] = {}
+        self._attic: list[dict[Any, Any] | list[str]] = []
+        self._begin()
         self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)
         self.drops = 0
         self.clears = 0
+
+    def _begin(self) -> None:
+        """Hold nothing."""
+        self._grants: dict[str, dict[str, Grant | None]] = {last: {} for last in _LASTS}
+        """By kid. None: dropped, but its place in the ring is kept."""
+        self._foreign: list[dict[tuple[str | None, bytes], Grant]] = [{} for _ in range(256)]
+        """By tenant and proof."""
+        self._ring: list[str] = []  # every kid of the grants, once
+        self._hand = self._dropped = self._bytes = self._foreign_count = 0
 
     def watch(self, trust: Trust) -> None:
         """Trust memory from now on only as long as `trust` holds."""
@@ -73,42 +80,50 @@ class Memory:
 
     def recall(self, kid: str, text: str) -> Grant | None:
         """Return the grant of a key that was proved before, or None."""
-        return self.proved(kid, text) if self._grants and self.is_trusted() else None
+        return self.proved(kid, text) if self._ring and self.is_trusted() else None
 
     def proved(self, kid: str, text: str) -> Grant | None:
         """Return the same for a caller who has just asked whether memory is trusted."""
-        grant = self._grants.get(kid)
+        try:
+            grant: Grant | None = self._grants[kid[-1]].get(kid)
+        except LookupError:  # it is empty, or ends as no kid does
+            return None
         if grant is None or not hmac.compare_digest(grant.proof, self._proof(text)):
             return None
         return grant
 
     def foreign(self, tenant: str | None, text: str) -> Grant | None:
         """Return the grant of a foreign key, whose text holds no kid, as `proved` does for one of ours."""
-        if not self._foreign:
+        if not self._foreign_count:
             return None
-        grant = self._foreign.get((tenant, self._proof(text)))
-        return grant if grant is not None and self._grants.get(grant.kid) is grant else None
+        proof = self._proof(text)
+        grant: Grant | None = self._foreign[proof[0]].get((tenant, proof))
+        return grant if grant is not None and self.keeps(grant) else None
 
     def keep_foreign(self, tenant: str | None, grant: Grant) -> None:
         """Let a remembered grant be found by the text that proved it, for whoever asks about this tenant."""
-        if self._grants.get(grant.kid) is grant:
-            if len(self._foreign) >= self.entries:
-                self._attic.append(self._foreign)
-                self._foreign = {}
-            self._foreign[tenant, grant.proof] = grant
+        if self.keeps(grant):
+            if self._foreign_count >= self.entries:
+                self._attic += [each for each in self._foreign if each]
+                self._foreign, self._foreign_count = [{} for _ in self._foreign], 0
+            shard = self._foreign[grant.proof[0]]
+            before = len(shard)
+            shard[tenant, grant.proof] = grant
+            self._foreign_count += len(shard) - before
 
     def keeps(self, grant: Grant) -> bool:
         """Tell whether a grant is still the one that is remembered: then who proved it once has proved it.
 
         Ask before whether memory is trusted.
         """
-        return self._grants.get(grant.kid) is grant
+        return self._grants[grant.kid[-1]].get(grant.kid) is grant
 
     def known(self, kid: str) -> Grant | None:
         """Return the grant of a kid, whoever asks: a token that hangs on it was proved by its signature."""
         if self._holds is not None and not self._holds():
             return None
-        return self._grants.get(kid)
+        shard = self._grants.get(kid[-1:])
+        return shard.get(kid) if shard is not None else None
 
     def remember(self, grant: Grant, text: str, drops: int) -> None:
         """Keep a grant that was looked up when the drop counter stood at `drops`; not if it has moved since."""
@@ -118,12 +133,13 @@ class Memory:
         with self._lock:
             if drops != self.drops:  # dropped in between by another thread
                 return
-            if grant.kid not in self._grants:
+            shard = self._grants[grant.kid[-1]]
+            if grant.kid not in shard:
                 self._make_room(grant.kid)
             else:
                 self._forget(grant.kid)
                 self._dropped -= 1
-            self._grants[grant.kid] = grant
+            shard[grant.kid] = grant
             self._bytes += size_of_grant(grant)
             self._fit(grant)
 
@@ -131,18 +147,20 @@ class Memory:
         if len(self._ring) < self.entries:
             self._ring.append(kid)
         else:
-            self._forget(self._ring[self._hand])
-            del self._grants[self._ring[self._hand]]
+            oldest = self._ring[self._hand]
+            self._forget(oldest)
+            del self._grants[oldest[-1]][oldest]
             self._dropped -= 1
             self._ring[self._hand] = kid
             self._hand = (self._hand + 1) % self.entries
 
     def _forget(self, kid: str) -> None:
         """Forget a grant and keep its place, so that a key that changes often takes nobody else's."""
-        grant = self._grants.get(kid)
-        if grant is not None:
+        shard = self._grants.get(kid[-1:])
+        grant = shard.get(kid) if shard is not None else None
+        if shard is not None and grant is not None:
             self._bytes -= size_of_grant(grant)
-            self._grants[kid] = None
+            shard[kid] = None
             self._dropped += 1
 
     def _fit(self, newest: Grant) -> None:
@@ -179,25 +197,30 @@ class Memory:
         with self._lock:
             self.drops += 1
             self.clears += 1
-            old, self._grants, self._dropped, self._ring, self._hand = self._grants, {}, 0, [], 0
-            self._bytes = 0
-            foreign, self._foreign = self._foreign, {}
-        self._attic += [each for each in (old, foreign) if each]
+            forgotten: list[dict[Any, Any] | list[str]] = [self._ring, *self._grants.values(), *self._foreign]
+            self._begin()
+        self._attic += [each for each in forgotten if each]
 
     def sweep(self, most: int = 2000) -> bool:
-        """Set some forgotten grants free; return whether there are more."""
-        try:
-            old = self._attic.pop()  # ours alone from here on, whoever else sweeps
-        except IndexError:
-            return False
-        for _ in range(min(most, len(old))):
-            old.popitem()
-        if old:
-            self._attic.append(old)
+        """Set some of what was forgotten free; return whether there is more."""
+        while most > 0:
+            try:
+                old = self._attic.pop()  # ours alone from here on, whoever else sweeps
+            except IndexError:
+                return False
+            count = min(most, len(old))
+            most -= count
+            if isinstance(old, list):
+                del old[len(old) - count :]
+            else:
+                for _ in range(count):
+                    old.popitem()
+            if old:
+                self._attic.append(old)
         return bool(self._attic)
 
     def __len__(self) -> int:
-        return len(self._grants) - self._dropped
+        return len(self._ring) - self._dropped
 
     def _proof(self, text: str) -> bytes:
         keyed = self._keyed.copy()

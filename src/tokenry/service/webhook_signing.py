@@ -72,7 +72,8 @@ def matches_signature(secret: str, content: bytes, version: str, signature: str)
         given = base64.b64decode(signature, validate=True)
         if version == "v1" and not secret.startswith(PUBLIC_PREFIX):
             key = base64.b64decode(secret.removeprefix(HMAC_PREFIX), validate=True)
-            return hmac.compare_digest(given, hmac.digest(key, content, "sha256"))
+            # Anybody can sign with nothing: a receiver whose setting is empty would believe them.
+            return bool(key) and hmac.compare_digest(given, hmac.digest(key, content, "sha256"))
         return version == "v1a" and secret.startswith(PUBLIC_PREFIX) and _verifies(secret, content, given)
     except (ValueError, binascii.Error):
         return False

@@ -23,6 +23,8 @@ export type TokenVerdict =
   | { valid: true; claims: TokenClaims; scopes: string[] }
   | { valid: false; code: "malformed" | "expired" | "not_found" };
 
+// jose skips white space and reads past padding: then one token would have many texts.
+const FORM = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const ALGORITHMS = ["ES256", "RS256", "EdDSA", "Ed25519"];
 
 /**
@@ -40,6 +42,7 @@ export function tokenVerifier(options: TokenOptions): (token: string) => Promise
   });
   const asked = { issuer, audience: options.audience ?? issuer, typ: "at+jwt", algorithms: ALGORITHMS };
   return async (token) => {
+    if (!FORM.test(token)) return { valid: false, code: "malformed" };
     try {
       const { payload } = await jwtVerify(token, keys, { ...asked, requiredClaims: ["exp", "iat", "sub"] });
       const claims = payload as TokenClaims;

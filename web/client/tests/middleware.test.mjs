@@ -1,5 +1,7 @@
 // The middleware in Express, in Hono, and around a handler of Next.js, and tokens that are checked without the server.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { test } from "node:test";
 import { Client } from "@tokenry/client";
 import { requireKey as expressKey } from "@tokenry/client/express";
@@ -91,4 +93,17 @@ test("a token is checked with the public keys of its tenant", async () => {
   assert.equal((await elsewhere(theirs)).valid, true);
   assert.equal((await tokenVerifier({ server, issuer: "https://other.example.com" })(token)).valid, false);
   await assert.rejects(tokenVerifier({ server: "http://127.0.0.1:1", issuer: `${server}/t/default` })(token));
+});
+
+test("a token gets the same verdict in every language", async (context) => {
+  const file = new URL("../../../tests/vectors/tokens.json", import.meta.url);
+  const { issuer, tenant, jwks, tokens } = JSON.parse(await readFile(file, "utf8"));
+  const http = createServer((_, response) => response.end(JSON.stringify(jwks)));
+  await new Promise((listening) => http.listen(0, "127.0.0.1", listening));
+  context.after(() => http.close());
+  const verify = tokenVerifier({ server: `http://127.0.0.1:${http.address().port}`, issuer, tenant });
+  for (const { why, token, code } of tokens) {
+    const verdict = await verify(token);
+    assert.equal(verdict.valid ? "valid" : verdict.code, code, why);
+  }
 });

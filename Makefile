@@ -45,7 +45,7 @@ serve: $(RUN_READY) ## start the server on ./tokenry-data
 test: test-main test-compiled test-lowest ## every test, then parts on the compiled form and on the lowest dependencies
 
 test-main: $(DEV_READY) $(NODE_READY)
-	.ci/debian $(PROGRAMS)
+	.ci/debian $(PROGRAMS) go=golang-go $(COMPILER)
 	$(BIN)/$(PYTEST)
 
 test-compiled: $(DEV_READY)
@@ -68,8 +68,9 @@ fix: $(DEV_READY) ## repair what ruff can repair
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-types: $(DEV_READY) ## write web/client/operations.ts, after a change of the operations
+types: $(DEV_READY) ## write the operations of the clients in TypeScript and Go, after a change of the operations
 	$(BIN)/python -m web.typescript
+	$(BIN)/python -m web.golang
 
 web: $(DEV_READY) web/node_modules/.ready types ## build the console, which ships in the package, and the TypeScript client
 	web/node_modules/.bin/tsc --project web/console

@@ -9,29 +9,22 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from tokenry.api.reference.hot_routes import described as with_hot
-from tokenry.api.reference.openapi import document
+from web.calls import Call, Json, calls, described, grouped, schema_name
 
 FILE: Final = Path(__file__).parent / "client" / "operations.ts"
-_HEADERS: Final = {"Idempotency-Key": "idempotency_key", "If-Match": "if_version"}
-_OF_STREAMS: Final = "Last-Event-ID"
-"""A browser's event source sends it by itself."""
-_GROUPS: Final = {"self": "me"}
 _HEAD: Final = """\
 // Generated from the OpenAPI document by `make types`. Do not edit.
 
 import type { CallOptions } from "./sending.js";
 """
 
-Json = dict[str, Any]
-
 
 def written(found: Json) -> str:
     """Return the text of the file for an OpenAPI document."""
-    managed = [_Managed(found, verb, path, one) for verb, path, one in _operations(found)]
-    asked = [_interface(one.asked_name, one.asked) for one in managed]
+    managed = calls(found)
+    asked = [_interface(_asked_name(one), one.asked) for one in managed]
     # The body of an operation is a part of what it is asked; a request within another one has a name of its own.
     named = {name for text in asked for name in re.findall(r"[A-Za-z]+Request\b", text)}
     schemas = found["components"]["schemas"].items()
@@ -41,66 +34,25 @@ def written(found: Json) -> str:
 
 def main() -> None:
     """Write the file."""
-    FILE.write_text(written(with_hot(document(), operations=True)))
+    FILE.write_text(written(described()))
 
 
-def _operations(found: Json) -> Iterator[tuple[str, str, Json]]:
-    for path, item in found["paths"].items():
-        for verb, one in item.items():
-            if isinstance(one, dict) and "x-tokenry-policy" in one:
-                yield verb, path, one
+def _signature(one: Call) -> str:
+    """Return the method as an interface declares it."""
+    optional = "" if one.asked["required"] else "?"
+    given = f"given{optional}: {_asked_name(one)}" if one.asked["properties"] else "given?: Record<string, never>"
+    return f"{_camel(one.name)}({given}, options?: CallOptions): Promise<{_answer(one)}>;"
 
 
-class _Managed:
-    """One management operation."""
-
-    def __init__(self, found: Json, verb: str, path: str, operation: Json) -> None:
-        self.id: str = operation["operationId"]
-        self.about: str = operation["summary"]
-        noun, _, call = self.id.rpartition(".")
-        self.group, self.call = _camel(_GROUPS.get(noun, noun)), _camel(call)
-        self.asked_name = "".join(part.title() for part in self.id.replace(".", "_").split("_")) + "Asked"
-        self.asked = _arguments(found, operation)
-        in_tenant = any(one["name"] == "tenant" and one["in"] == "query" for one in operation.get("parameters", ()))
-        self.route = f"{verb.upper()} {path}{'?tenant' if in_tenant else ''}"
-        answer = next(one for status, one in operation["responses"].items() if status[0] == "2")
-        self.answer = _answer(answer.get("content", {}))
-
-    @property
-    def signature(self) -> str:
-        """The method as an interface declares it."""
-        optional = "" if self.asked["required"] else "?"
-        given = f"given{optional}: {self.asked_name}" if self.asked["properties"] else "given?: Record<string, never>"
-        return f"{self.call}({given}, options?: CallOptions): Promise<{self.answer}>;"
+def _asked_name(one: Call) -> str:
+    return f"{one.title}Asked"
 
 
-def _answer(content: Json) -> str:
+def _answer(one: Call) -> str:
     """Return the type of an answer: a document, text of another kind, or nothing."""
-    if not content:
-        return "void"
-    return _type(content["application/json"]["schema"]) if "application/json" in content else "string"
-
-
-def _arguments(found: Json, operation: Json) -> Json:
-    """Return all that an operation takes as the schema of one object."""
-    fields: Json = {}
-    required: list[str] = []
-    for one in operation.get("parameters", ()):
-        if one["name"] == _OF_STREAMS:
-            continue
-        name = _HEADERS.get(one["name"], one["name"])
-        schema = {"type": "integer"} if name == "if_version" else one["schema"]
-        fields[name] = {**schema, **({"description": one["description"]} if "description" in one else {})}
-        if one.get("required"):
-            required.append(name)
-        if not name.isidentifier():
-            raise ValueError(f"header {name} has no name in TypeScript: add it to _HEADERS here and in sending.ts")
-    for kind in operation.get("requestBody", {}).get("content", {}).values():
-        body = kind["schema"]
-        body = found["components"]["schemas"][_name(body)] if "$ref" in body else body
-        fields |= body["properties"]
-        required += body.get("required", ())
-    return {"properties": fields, "required": required}
+    if one.answer is not None:
+        return _type(one.answer)
+    return "string" if one.answers_text else "void"
 
 
 def _interface(name: str, schema: Json) -> str:
@@ -118,7 +70,7 @@ def _interface(name: str, schema: Json) -> str:
 
 def _type(schema: Json) -> str:
     if "$ref" in schema:
-        return _name(schema)
+        return schema_name(schema)
     if "enum" in schema:
         return " | ".join(json.dumps(one) for one in schema["enum"])
     if "anyOf" in schema:
@@ -135,37 +87,36 @@ def _type(schema: Json) -> str:
     )
 
 
-def _groups(managed: list[_Managed]) -> Iterator[str]:
+def _groups(managed: list[Call]) -> Iterator[str]:
     """Yield an interface for each group of calls, and one that holds them all."""
-    groups: dict[str, list[_Managed]] = {}
-    for one in managed:
-        groups.setdefault(one.group, []).append(one)
+    groups = grouped(managed)
     alone = groups.pop("", [])
-    for group, calls in groups.items():
-        methods = [line for one in calls for line in (*_comment(one.about, "  "), f"  {one.signature}")]
+    for group, members in groups.items():
+        methods = [line for one in members for line in (*_comment(one.about, "  "), f"  {_signature(one)}")]
         yield "\n".join([f"export interface {_type_of(group)} {{", *methods, "}", ""])
-    lines = [f"  readonly {group}: {_type_of(group)};" for group in groups]
-    lines += [line for one in alone for line in (*_comment(one.about, "  "), f"  {one.signature}")]
+    lines = [f"  readonly {_camel(group)}: {_type_of(group)};" for group in groups]
+    lines += [line for one in alone for line in (*_comment(one.about, "  "), f"  {_signature(one)}")]
     yield "\n".join(["export interface Groups {", *lines, "}", ""])
 
 
-def _table(managed: list[_Managed]) -> str:
-    lines = [f"  {json.dumps(f'{one.group}.{one.call}'.lstrip('.'))}: {json.dumps(one.route)}," for one in managed]
+def _table(managed: list[Call]) -> str:
+    lines = [f"  {json.dumps(_key(one))}: {json.dumps(one.route)}," for one in managed]
     about = "/** Every call: its verb and path. `?tenant` marks those that take a tenant in the query. */"
     return "\n".join([about, "export const OPERATIONS: Readonly<Record<string, string>> = {", *lines, "};", ""])
 
 
+def _key(one: Call) -> str:
+    return f"{_camel(one.group)}.{_camel(one.name)}".lstrip(".")
+
+
 def _type_of(group: str) -> str:
-    return f"{group[0].upper()}{group[1:]}Calls"
+    name = _camel(group)
+    return f"{name[0].upper()}{name[1:]}Calls"
 
 
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(part.title() for part in others)
-
-
-def _name(schema: Json) -> str:
-    return str(schema["$ref"].rpartition("/")[2])
 
 
 def _comment(text: str, indent: str) -> list[str]:

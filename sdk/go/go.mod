@@ -1,0 +1,3 @@
+module tokenry.example/tokenry
+
+go 1.19

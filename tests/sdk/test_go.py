@@ -1,0 +1,62 @@
+"""The Go client: checked, tested with the race detector, against a running server; and the examples of its page."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.proxies import program
+from tests.examples.sites import free_port
+from tests.servers.serving import Serving, serving
+
+ROOT = Path(__file__).parents[2]
+SDK = ROOT / "sdk" / "go"
+
+
+def go(*arguments: str, folder: Path = SDK, **environment: str) -> str:
+    """Run Go, which fetches nothing: the module has no dependencies, and no newer Go takes over."""
+    told = {**os.environ, "GOPROXY": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod", **environment}
+    done = subprocess.run(
+        [program("go"), *arguments], capture_output=True, text=True, env=told, cwd=folder, timeout=600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    port = free_port()
+    with serving(
+        tmp_path_factory.mktemp("go"), "--port", str(port), TOKENRY_ISSUER=f"http://127.0.0.1:{port}"
+    ) as server:
+        yield server
+
+
+def test_the_client_does_what_it_says_and_nothing_races(server: Serving) -> None:
+    asked = {"TOKENRY_SERVER": server.url, "TOKENRY_KEY": server.operator_key, "CGO_ENABLED": "1"}
+    out = go("test", "-race", "-count=1", "-vet=all", "-v", "./...", **asked)
+    assert out.count("--- PASS") > 20
+    assert "--- SKIP" not in out
+
+
+def test_the_source_is_formatted() -> None:
+    go("vet", "./...")
+    formatter = Path(program("go")).resolve().parent / "gofmt"
+    assert subprocess.run([formatter, "-l", SDK], capture_output=True, text=True, check=True).stdout == ""
+
+
+def test_the_examples_of_the_documentation_compile(tmp_path: Path) -> None:
+    blocks = re.findall(r"```go\n(.*?)```", (ROOT / "docs" / "go.md").read_text(), re.DOTALL)
+    assert len(blocks) > 5
+    for place, block in enumerate(blocks):
+        folder = tmp_path / f"example{place}"
+        folder.mkdir()
+        (folder / "example.go").write_text(block)
+    needs = "require tokenry.example/tokenry v0.0.0\nreplace tokenry.example/tokenry => "
+    (tmp_path / "go.mod").write_text(f"module example\ngo 1.19\n{needs}{SDK}\n")
+    go("vet", "./...", folder=tmp_path)

@@ -68,15 +68,21 @@ class Seeing:
 def fill(server: Serving) -> dict[str, Any]:
     """Put owners and keys of every kind into a server; return the answers of `keys.issue` by the names of the keys."""
     server.call("PUT", "/v1/scopes", {"scopes": SCOPES})
-    for owner in ("ada@example.com", "billing-service", "build-server"):
-        server.call("PUT", f"/v1/owners/{owner}", {})
+    for owner, name in (("ada@example.com", "Ada Lovelace"), ("billing-service", ""), ("build-server", "")):
+        server.call("PUT", f"/v1/owners/{owner}", {"name": name})
     issued: dict[str, Any] = {}
 
     def issue(owner: str, name: str, **fields: Any) -> None:
         issued[name] = server.call("POST", "/v1/keys", {"owner": owner, "name": name, **fields})
 
     minute = [{"name": "per-minute", "limit": 600, "window_seconds": 60}]
-    issue("billing-service", "Invoices, production", scopes=["read:invoices", "write:invoices"], limits=minute)
+    issue(
+        "billing-service",
+        "Invoices, production",
+        scopes=["read:invoices", "write:invoices"],
+        limits=minute,
+        tags=["team:money"],
+    )
     issue("build-server", "Deployments", scopes=["read:projects", "write:projects"], expires_in_seconds=5 * 86_400)
     issue("ada@example.com", "Ada's notebook", scopes=["read:projects", "read:invoices", "read:reports"])
     issue("ada@example.com", "Old laptop", scopes=["read:projects"])

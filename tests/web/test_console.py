@@ -13,16 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.ext.test_tabs import another_site
 from tests.servers.serving import Serving, serving
-from tests.web.seeing import ROOT, Seeing, chromium, fill
+from tests.web.seeing import Seeing, chromium, fill
 from tokenry.core.secret import make_kid, mint
-
-AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text()
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-NARROW = {"width": 390, "height": 844}
-ZOOMED = {"width": 640, "height": 430}
-"""What a window of 1,280 pixels holds at 200 %."""
-
-HOSTILE = ["<img src=x onerror=alert(1)>", "\u05e2\u05d1\u05e8\u05d9\u05ea (x) ابجد", "👩‍👩‍👧‍👦🔑" * 9, "W" * 100]
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +121,7 @@ def test_going_back_is_guarded_and_a_key_that_was_left_is_left(seeing: Seeing) -
     expect(page).to_have_url(re.compile("/console/issue$"))
     expect(page.get_by_label("The secret")).to_have_value(secret)
     page.once("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("link", name="Keys").click()
+    page.get_by_role("link", name="Keys", exact=True).click()
     page.get_by_role("link", name="New key").click()
     expect(page.get_by_label("Name")).to_have_value("")
 
@@ -319,81 +311,3 @@ def reach(page: Page, name: str) -> None:
         if name in page.evaluate(found):
             return
     raise AssertionError(f"Tab does not reach {name!r}")
-
-
-@pytest.mark.parametrize("seeing", [{"viewport": NARROW}], indirect=True, ids=["390 pixels"])
-def test_hostile_texts_run_nothing_and_break_no_layout(seeing: Seeing) -> None:
-    page = seeing.sign_in()
-    for place, text in enumerate(HOSTILE):
-        owner = text if text.isprintable() else f"owner {place}"
-        seeing.server.call("PUT", "/v1/owners/" + "".join(f"%{byte:02X}" for byte in owner.encode()), {"name": text})
-        fields = {"owner": owner, "name": text[:100], "description": text * 3, "scopes": []}
-        key = seeing.server.call("POST", "/v1/keys", fields)["key"]
-        page.goto(f"/console/keys/{key['id']}")
-        page.locator(".facts").wait_for()
-        assert is_within(page), text
-        page.get_by_role("button", name="Revoke").click()
-        assert is_within(page), text
-    page.goto("/console")
-    page.get_by_role("heading", name="Keys").wait_for()
-    page.locator(".keys").wait_for()
-    assert is_within(page)
-
-
-def is_within(page: Page) -> bool:
-    """Tell whether a page is no wider than its window."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
-
-
-def screens(seeing: Seeing, issued: dict[str, Any]) -> Iterator[str]:
-    """Go to one screen after another."""
-    page, id = seeing.page, issued["Deployments"]["key"]["id"]
-    page.goto("/console")
-    page.get_by_label("Operator's key").wait_for()
-    yield "sign in"
-    seeing.sign_in()
-    page.locator(".keys").wait_for()
-    yield "keys"
-    page.goto("/console?text=nothing%20like%20this")
-    page.locator(".empty").wait_for()
-    yield "no keys"
-    issue(page, f"Screen {seeing.page.viewport_size}")
-    yield "secret"
-    page.get_by_role("button", name="I have saved it").click()
-    page.goto("/console/issue")
-    page.get_by_label("read:projects").wait_for()
-    yield "issue"
-    page.goto(f"/console/keys/{id}")
-    page.locator(".chart").wait_for()
-    page.locator(".history").wait_for()
-    page.get_by_text("As a table").click()
-    yield "key"
-    for name in ("Edit", "Rotate", "Revoke"):
-        page.get_by_role("button", name=name).click()
-        page.get_by_role("dialog").wait_for()
-        yield name
-        page.get_by_label("Close").click()
-    page.goto("/console/explain")
-    page.get_by_label("Key, token").fill(id)
-    page.get_by_label("Scopes").fill("admin:billing")
-    page.get_by_role("button", name="Explain").click()
-    page.locator(".checks").wait_for()
-    yield "explain"
-    page.goto("/console/nowhere")
-    page.get_by_role("heading", name="Not found").wait_for()
-    yield "missing"
-
-
-LOOKS = [{"color_scheme": "light"}, {"color_scheme": "dark", "viewport": NARROW}]
-
-
-@pytest.mark.parametrize("seeing", LOOKS, indirect=True, ids=["light", "dark and narrow"])
-def test_axe_finds_nothing_on_any_screen(seeing: Seeing, issued: dict[str, Any]) -> None:
-    for name in screens(seeing, issued):
-        seeing.page.evaluate(AXE)
-        found = seeing.page.evaluate("rules => axe.run(document, rules)", RULES)
-        wrong = [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found["violations"]]
-        assert wrong == [], name
-        for size in (ZOOMED, seeing.page.viewport_size):
-            seeing.page.set_viewport_size(size)
-            assert is_within(seeing.page), (name, size)

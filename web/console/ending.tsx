@@ -4,7 +4,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { IssuedDocument, Key, KeysRevokeWhereAsked, RevokedDocument, UsageHour } from "../client/operations.js";
 import { revokeKey, revokeKeys, rotateKey } from "./api.js";
-import { Dialog, Field, Loading, Problem, Time } from "./parts.js";
+import { Field } from "./form.js";
+import { Dialog, Loading, Problem, Time } from "./parts.js";
 import { COUNT, counted } from "./words.js";
 
 const GRACES = { "1 hour": 3600, "1 day": 86_400, "7 days": 604_800, "no time at all": 0 } as const;

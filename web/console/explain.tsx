@@ -3,7 +3,8 @@
 import { useSignal } from "@preact/signals";
 import type { ExplanationDocument } from "../client/operations.js";
 import { explain, explainKey } from "./api.js";
-import { Field, Problem, Title } from "./parts.js";
+import { Field } from "./form.js";
+import { Problem, Title } from "./parts.js";
 import { place } from "./place.js";
 import { CODES, FIXES } from "./words.js";
 

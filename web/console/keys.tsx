@@ -1,66 +1,65 @@
 // Screen 1: the keys of a tenant.
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
-import { parseKey } from "../client/key.js";
 import type { Key, KeysListAsked } from "../client/operations.js";
-import { findKey, listKeys, may } from "./api.js";
+import { listKeys, may } from "./api.js";
 import { RevokeMany } from "./ending.js";
-import { Code, Link, Loading, Problem, Status, Time, Title, toast } from "./parts.js";
-import { address, filter, go, place } from "./place.js";
+import { FirstKey } from "./first_key.js";
+import { usePages } from "./loading.js";
+import { Empty, Link, Status, Time, Title, toast } from "./parts.js";
+import { address, filter, place } from "./place.js";
+import { Search } from "./search.js";
+import { type Column, List } from "./table.js";
 import { counted, full, sentence, shortKid } from "./words.js";
 
 const PAGE = 50;
-const FILTERS = ["text", "owner", "status", "scope"];
-const STATUSES = ["active", "disabled", "expired", "revoked"] as const;
+const FILTERS = ["text", "owner", "status", "scope", "tag", "environment", "expiring_within_seconds", "last_used_before"];
+const CHIPS: Readonly<Record<string, string>> = { owner: "Owner", scope: "Scope", tag: "Tag", environment: "Environment" };
+const STATUSES = { "": "Every status", active: "Active", disabled: "Disabled", expired: "Expired", revoked: "Revoked" } as const;
+const DAY = 86_400;
+/** What the second list offers, as filters. Days ago are turned into a moment when the server is asked. */
+const TIMES: Readonly<Record<string, Record<string, string>>> = {
+  "Any time": {},
+  "Expires within 14 days": { expiring_within_seconds: String(14 * DAY) },
+  "Unused for 30 days": { unused: "30" },
+  "Unused for 90 days": { unused: "90" },
+};
+
+/** Return the filters in the URL, as the server takes them. */
+function filtersOf(query: URLSearchParams): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const name of FILTERS) {
+    const value = query.get(name);
+    if (value) found[name] = value;
+  }
+  const unused = Number(query.get("unused"));
+  if (unused > 0) found.last_used_before = new Date(Date.now() - unused * DAY * 1000).toISOString();
+  return found;
+}
 
 export function Keys() {
-  const keys = useSignal<Key[] | null>(null);
-  const cursor = useSignal<string | null>(null);
-  const error = useSignal<unknown>(null);
+  const { query } = place.value;
+  const filters = filtersOf(query);
+  const sort = query.get("sort");
+  const keys = usePages(
+    (cursor) => listKeys({ ...filters, limit: PAGE, ...(sort ? { sort } : {}), ...(cursor ? { cursor } : {}) } as KeysListAsked),
+    [query.toString()],
+  );
   const revoking = useSignal(false);
-  const query = place.value.query.toString();
-
-  const filters: Record<string, string> = {};
-  for (const name of FILTERS) {
-    const value = place.value.query.get(name);
-    if (value) filters[name] = value;
-  }
-  const load = async (more: boolean) => {
-    const asked = { ...filters, limit: PAGE, ...(more && cursor.value ? { cursor: cursor.value } : {}) };
-    try {
-      const page = await listKeys(asked as KeysListAsked);
-      if (place.value.query.toString() !== query) return;
-      keys.value = more ? [...(keys.value ?? []), ...page.items] : page.items;
-      cursor.value = page.next_cursor;
-      error.value = null;
-    } catch (problem) {
-      error.value = problem;
-    }
-  };
-  useEffect(() => {
-    load(false);
-  }, [query]);
-
   const isFiltered = Object.keys(filters).length > 0;
+  const isEmpty = keys.value.value?.items.length === 0;
   return (
     <>
-      <Title text="Keys">{may("keys:write") && <Link to={address("/issue")} class="button primary">New key</Link>}</Title>
+      <Title text="Keys">
+        {isFiltered && !isEmpty && may("keys:write") && <button type="button" class="danger" onClick={() => (revoking.value = true)}>Revoke all of these…</button>}
+        {may("keys:write") && <Link to={address("/issue")} class="button primary">New key</Link>}
+      </Title>
       <Filters />
-      <Problem error={error.value} />
-      {keys.value === null ? (
-        !error.value && <Loading />
-      ) : keys.value.length === 0 ? (
-        isFiltered ? <p class="empty">No key fits these filters. <Link to={address("/")}>Show all</Link></p> : <FirstKey />
+      {isEmpty && !isFiltered ? (
+        <FirstKey />
       ) : (
-        <Table keys={keys.value} />
+        <List of={keys} label="Keys" id={(key) => key.id} columns={COLUMNS} empty={<Empty title="No key fits these filters"><p><Link to={address("/")}>Show all keys</Link></p></Empty>} />
       )}
-      <p class="actions more">
-        {cursor.value && <button type="button" onClick={() => load(true)}>Show more</button>}
-        {isFiltered && Boolean(keys.value?.length) && may("keys:write") && (
-          <button type="button" class="danger" onClick={() => (revoking.value = true)}>Revoke all of these…</button>
-        )}
-      </p>
       {revoking.value && (
         <RevokeMany
           filters={filters}
@@ -68,7 +67,7 @@ export function Keys() {
           onDone={(count) => {
             revoking.value = false;
             toast(`${counted(count, "key")} revoked. Since then no verification answers valid.`);
-            load(false);
+            keys.load();
           }}
         />
       )}
@@ -76,102 +75,32 @@ export function Keys() {
   );
 }
 
+const COLUMNS: readonly Column<Key>[] = [
+  { name: "Name", cell: (key) => <Link to={address(`/keys/${key.id}`)}><bdi>{key.name}</bdi></Link> },
+  { name: "Owner", kind: "name", cell: (key) => <Link to={address("/", { owner: key.owner })} class="plain"><bdi>{key.owner}</bdi></Link> },
+  { name: "Key", kind: "fit", cell: (key) => <code title={`${key.environment} key, secret ${key.secrets[0]?.kid ?? ""}`}>{key.environment}…{shortKid(key.secrets[0])}</code> },
+  { name: "May", kind: "wide", cell: (key) => <span class="scopes" title={key.scopes.join(" ")}>{sentence(key.scopes, key.roles)}</span> },
+  { name: "Status", kind: "fit", cell: (key) => <Status of={key} /> },
+  { name: "Last used", cell: (key) => <Time at={key.last_used_at} more={key.last_used_ip ? `from ${key.last_used_ip}` : ""} /> },
+  { name: "Expires", cell: (key) => (key.expires_at ? <time dateTime={key.expires_at} title={full(key.expires_at)}>{key.expires_at.slice(0, 10)}</time> : <span class="quiet">never</span>) },
+];
+
 function Filters() {
-  const search = useRef<HTMLInputElement>(null);
   const { query } = place.value;
-  const find = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const input = search.current;
-    if (!input) return;
-    const text = input.value.trim();
-    if (!parseKey(text)) return filter({ text });
-    // A pasted key never becomes a part of the URL.
-    input.value = "";
-    try {
-      const key = await findKey({ secret: text });
-      go(address(`/keys/${key.id}`));
-    } catch {
-      toast("No key of this tenant has this secret.");
-    }
-  };
+  const time = Object.entries(TIMES).find(([, filters]) => Object.entries(filters).some(([name, value]) => query.get(name) === value))?.[0] ?? "Any time";
   return (
-    <form class="filters" role="search" onSubmit={find}>
-      <input ref={search} id="search" type="search" name="text" placeholder="Name, owner, or paste a key" aria-label="Search, or paste a key" defaultValue={query.get("text") ?? ""} autoComplete="off" spellcheck={false} />
+    <Search label="Search, or paste a key" hint="Name, owner, or paste a key" value={query.get("text") ?? ""} onSearch={(text) => filter({ text })}>
       <select aria-label="Status" value={query.get("status") ?? ""} onChange={(event) => filter({ status: event.currentTarget.value })}>
-        <option value="">Every status</option>
-        {STATUSES.map((status) => <option key={status} value={status}>{status[0]?.toUpperCase() + status.slice(1)}</option>)}
+        {Object.entries(STATUSES).map(([status, name]) => <option key={status} value={status}>{name}</option>)}
       </select>
-      {query.get("owner") && (
-        <button type="button" class="chip" onClick={() => filter({ owner: "" })} aria-label={`Remove the filter owner ${query.get("owner")}`}>
-          Owner: <bdi>{query.get("owner")}</bdi> ✕
+      <select aria-label="Time" value={time} onChange={(event) => filter({ expiring_within_seconds: "", unused: "", ...TIMES[event.currentTarget.value] })}>
+        {Object.keys(TIMES).map((name) => <option key={name}>{name}</option>)}
+      </select>
+      {Object.entries(CHIPS).map(([name, label]) => query.get(name) && (
+        <button key={name} type="button" class="chip" onClick={() => filter({ [name]: "" })} aria-label={`Remove the filter ${name} ${query.get(name)}`}>
+          {label}: <bdi>{query.get(name)}</bdi> ✕
         </button>
-      )}
-    </form>
-  );
-}
-
-function Table({ keys }: { keys: readonly Key[] }) {
-  return (
-    <table class="keys">
-      <thead>
-        <tr>
-          <th scope="col">Name</th><th scope="col">Owner</th><th scope="col">Key</th><th scope="col">May</th>
-          <th scope="col">Status</th><th scope="col">Last used</th><th scope="col">Expires</th>
-        </tr>
-      </thead>
-      <tbody>
-        {keys.map((key) => (
-          <tr key={key.id}>
-            <th scope="row"><Link to={address(`/keys/${key.id}`)}><bdi>{key.name}</bdi></Link></th>
-            <td data-label="Owner"><Link to={address("/", { owner: key.owner })} class="plain"><bdi>{key.owner}</bdi></Link></td>
-            <td data-label="Key"><code title={`${key.environment} key, secret ${key.secrets[0]?.kid ?? ""}`}>{key.environment} {shortKid(key.secrets[0])}</code></td>
-            <td data-label="May" title={key.scopes.join(" ")}><span class="scopes">{sentence(key.scopes)}</span></td>
-            <td data-label="Status"><Status of={key} /></td>
-            <td data-label="Last used"><Time at={key.last_used_at} more={key.last_used_ip ? `from ${key.last_used_ip}` : ""} /></td>
-            <td data-label="Expires">{key.expires_at ? <time dateTime={key.expires_at} title={full(key.expires_at)}>{key.expires_at.slice(0, 10)}</time> : <span class="quiet">never</span>}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-const FIRST_STEPS = {
-  Flask: `from tokenry.ext.flask import FlaskTokenry
-
-auth = FlaskTokenry(app)
-
-@app.get("/projects")
-@auth.key_required("read:projects")
-def projects(): ...`,
-  FastAPI: `from tokenry import AsyncTokenry
-from tokenry.ext.fastapi import FastAPITokenry
-
-auth = FastAPITokenry(app, AsyncTokenry("sqlite:///keys.db"))
-
-@app.get("/projects", dependencies=[Depends(auth.key_required("read:projects"))])
-async def projects(): ...`,
-  Express: `import { Client } from "@tokenry/client";
-import { requireKey } from "@tokenry/client/express";
-
-const tk = new Client({ server: "${location.origin}", key: process.env.TOKENRY_KEY });
-app.get("/projects", requireKey(tk, { scopes: "read:projects" }), projects);`,
-};
-
-/** The empty state: what a first key is good for. */
-function FirstKey() {
-  return (
-    <section class="welcome">
-      <h2>No keys yet</h2>
-      <p>A key belongs to an owner, a user or a service of yours, and may do what its scopes say.</p>
-      {may("keys:write") && <p><Link to={address("/issue")} class="button primary">Issue the first key</Link></p>}
-      <h3>Then let your API ask for it</h3>
-      {Object.entries(FIRST_STEPS).map(([name, text]) => (
-        <details key={name} open={name === "Flask"}>
-          <summary>{name}</summary>
-          <Code text={text} label={name} />
-        </details>
       ))}
-    </section>
+    </Search>
   );
 }

@@ -6,7 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { TokenryError } from "../client/errors.js";
 import type { Key } from "../client/operations.js";
 import { address, go, hasMoved } from "./place.js";
-import { advice, ago, full } from "./words.js";
+import { advice, ago, full, type Tone } from "./words.js";
 
 /** A link within the console. */
 export function Link({ to, children, ...more }: { to: string; children: ComponentChildren; class?: string; "aria-current"?: "page" | undefined }) {
@@ -19,7 +19,7 @@ export function Link({ to, children, ...more }: { to: string; children: Componen
 }
 
 /** The heading of a screen. It takes the focus when the place changes, so that a screen reader says where it is. */
-export function Title({ children, text }: { children?: ComponentChildren; text: string }) {
+export function Title({ children, text, above, lead }: { children?: ComponentChildren; text: string; above?: ComponentChildren; lead?: ComponentChildren }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     if (hasMoved) heading.current?.focus();
@@ -29,8 +29,10 @@ export function Title({ children, text }: { children?: ComponentChildren; text: 
   }, [text]);
   return (
     <header class="title">
-      <h1 ref={heading} tabIndex={-1}>{text}</h1>
+      {above && <nav class="above" aria-label="Up">{above}</nav>}
+      <h1 ref={heading} tabIndex={-1}><bdi>{text}</bdi></h1>
       <div class="actions">{children}</div>
+      {lead && <p class="lead">{lead}</p>}
     </header>
   );
 }
@@ -41,19 +43,57 @@ export function Time({ at, none = "never", more = "" }: { at: string | null | un
   return <time dateTime={at} title={more ? `${full(at)}, ${more}` : full(at)}>{ago(at)}</time>;
 }
 
-export function Status({ of }: { of: Key }) {
-  const { tone, text } = advice(of);
-  return <span class={`status ${tone}`}>{text}</span>;
+export function Badge({ tone, children }: { tone: Tone; children: ComponentChildren }) {
+  return <span class={`status ${tone}`}>{children}</span>;
 }
 
-export function Field(props: { label: string; hint?: string; error?: string | undefined; children: ComponentChildren }) {
+export function Status({ of }: { of: Key }) {
+  const { tone, text } = advice(of);
+  return <Badge tone={tone}>{text}</Badge>;
+}
+
+/** A part of a page, with a heading and what can be done. */
+export function Card({ title, actions, children }: { title: string; actions?: ComponentChildren; children: ComponentChildren }) {
   return (
-    <label class="field">
-      <span>{props.label}</span>
-      {props.children}
-      {props.error ? <small class="error" role="alert">{props.error}</small> : props.hint && <small>{props.hint}</small>}
-    </label>
+    <section class="card">
+      <header><h2>{title}</h2>{actions && <div class="actions">{actions}</div>}</header>
+      {children}
+    </section>
   );
+}
+
+/** Facts of a record: names and what they are. Those without a value are left out. */
+export function Facts({ of, children }: { of: Readonly<Record<string, ComponentChildren>>; children?: ComponentChildren }) {
+  return (
+    <dl class="facts">
+      {Object.entries(of).filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false).map(([name, value]) => (
+        <div key={name}><dt>{name}</dt><dd>{value}</dd></div>
+      ))}
+      {children}
+    </dl>
+  );
+}
+
+/** What a screen says before there is anything to show. */
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return <><p class="empty-title">{title}</p>{children}</>;
+}
+
+/** A button whose work may fail: the reader hears of that, and of its success. */
+export function Do({ label, does, said, danger = false, small = false }: { label: string; does: () => Promise<unknown>; said?: string; danger?: boolean; small?: boolean }) {
+  const busy = useSignal(false);
+  const act = async () => {
+    busy.value = true;
+    try {
+      await does();
+      if (said) toast(said);
+    } catch (problem) {
+      toast(told(problem), "bad");
+    } finally {
+      busy.value = false;
+    }
+  };
+  return <button type="button" class={`${danger ? "danger" : ""} ${small ? "small" : ""}`} disabled={busy.value} onClick={act}>{label}</button>;
 }
 
 /** A button that copies a text, and says so. */
@@ -91,16 +131,22 @@ export function Dialog({ title, onEnd, children }: { title: string; onEnd: () =>
   );
 }
 
-const toasts = signal<string[]>([]);
+interface Toast {
+  text: string;
+  tone: Tone;
+}
 
-/** Say something for five seconds. */
-export function toast(text: string): void {
-  toasts.value = [...toasts.value, text];
-  setTimeout(() => (toasts.value = toasts.value.slice(1)), 5000);
+const toasts = signal<readonly Toast[]>([]);
+
+/** Say something for some seconds. */
+export function toast(text: string, tone: Tone = "good"): void {
+  const made = { text, tone };
+  toasts.value = [...toasts.value, made];
+  setTimeout(() => (toasts.value = toasts.value.filter((one) => one !== made)), tone === "bad" ? 12_000 : 5000);
 }
 
 export function Toasts() {
-  return <div class="toasts" role="status">{toasts.value.map((text) => <p key={text}>{text}</p>)}</div>;
+  return <div class="toasts" role="status">{toasts.value.map(({ text, tone }) => <p key={text} class={tone}>{text}</p>)}</div>;
 }
 
 /** Return what an error says to the reader. */
@@ -125,7 +171,21 @@ export function Tabs({ names, chosen, onChoose }: { names: readonly string[]; ch
   );
 }
 
-/** What a screen shows before there is anything to show. */
+/** The same as commands, for a terminal. */
+export function Elsewhere({ of }: { of: Readonly<Record<string, { curl: string; cli?: string }>> }) {
+  const way = useSignal("curl");
+  return (
+    <details class="elsewhere">
+      <summary>The same as curl and on the command line</summary>
+      <Tabs names={["curl", "Command line"]} chosen={way.value} onChoose={(name) => (way.value = name)} />
+      {Object.entries(of).map(([name, { curl, cli }]) => {
+        const text = way.value === "curl" ? curl : cli;
+        return text && <Code key={name} label={name} text={text} />;
+      })}
+    </details>
+  );
+}
+
 export function Loading() {
   return <p class="quiet" role="status">Loading…</p>;
 }

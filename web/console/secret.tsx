@@ -43,7 +43,7 @@ export function Secret({ issued, title, undo = false, onDone }: { issued: Issued
   return (
     <div class="secret-page">
       <Title text={title} />
-      <p>Copy the secret of <b><bdi>{key.name}</bdi></b> now. It is not kept, and nobody can show it again.</p>
+      <p class="lead">Copy the secret of <b><bdi>{key.name}</bdi></b> now. It is not kept, and nobody can show it again.</p>
       <div class="secret">
         <input readOnly value={secret} aria-label="The secret" onFocus={(event) => event.currentTarget.select()} />
         <Copy text={secret} />

@@ -5,7 +5,9 @@ import { useEffect } from "preact/hooks";
 import { CallerRefused } from "../client/errors.js";
 import { parseKey } from "../client/key.js";
 import { signIn, waiting } from "./api.js";
-import { Dialog, Field, told } from "./parts.js";
+import { Field } from "./form.js";
+import { Icon } from "./icons.js";
+import { Dialog, told } from "./parts.js";
 
 function Form({ onDone }: { onDone?: () => void }) {
   const error = useSignal("");
@@ -46,6 +48,7 @@ export function SignIn() {
   }, []);
   return (
     <main class="sign-in">
+      <Icon name="keys" />
       <h1>Tokenry</h1>
       <p>Sign in to the console with a key such as the one that <code>tokenry init</code> made.</p>
       <Form />

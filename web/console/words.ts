@@ -5,7 +5,11 @@ import type { Key, SecretInfo } from "../client/operations.js";
 const DAY = 86_400_000;
 
 /** Return scopes as the end of a sentence: "read and write projects, read invoices". */
-export function sentence(scopes: readonly string[]): string {
+export function sentence(scopes: readonly string[], roles: readonly string[] = []): string {
+  if (roles.length > 0) {
+    const more = `do what ${roles.length === 1 ? "the role" : "the roles"} ${joined(roles)} may`;
+    return scopes.length > 0 ? `${sentence(scopes)}, and ${more}` : more;
+  }
   if (scopes.length === 0) return "be verified, and nothing more";
   if (scopes.includes("*")) return "do everything";
   const verbs = new Map<string, string[]>();
@@ -34,8 +38,10 @@ function joined(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
+export type Tone = "good" | "warn" | "bad" | "quiet";
+
 export interface Advice {
-  tone: "good" | "warn" | "bad" | "quiet";
+  tone: Tone;
   text: string;
 }
 
@@ -53,10 +59,28 @@ export function advice(key: Key, now = Date.now()): Advice {
   return { tone: "good", text: "Active" };
 }
 
+export interface Step {
+  text: string;
+  does?: "edit" | "rotate" | "revoke";
+  label?: string;
+}
+
+/** Return what a reader of the key's page should do next, if anything. */
+export function nextStep(key: Key, now = Date.now()): Step | null {
+  if (key.secrets.some((one) => one.leaked_at) && key.status === "active") return { text: "Its secret was reported as leaked. Rotate it, or revoke the key.", does: "rotate", label: "Rotate" };
+  if (key.status === "disabled") return { text: "It is refused until you enable it." };
+  if (key.status !== "active") return null;
+  if (key.rotation) return key.rotation.safe_to_retire ? { text: "The old secret was not used within the last day: it may end." } : { text: "Put the new secret everywhere. The old one is still used, or was until a day ago." };
+  const left = key.expires_at ? Date.parse(key.expires_at) - now : null;
+  if (left !== null && left < 14 * DAY) return { text: `It is refused in ${left < DAY ? "less than a day" : days(left)}. Move its expiry, or issue its successor.`, does: "edit", label: "Edit" };
+  if (now - Date.parse(key.last_used_at ?? key.created_at) > 90 * DAY) return { text: "Nobody has used it for 90 days. Revoke it if nobody needs it.", does: "revoke", label: "Revoke" };
+  return null;
+}
+
 const days = (milliseconds: number): string => counted(Math.floor(milliseconds / DAY), "day");
 
 /** Return what may be shown of a secret. */
-export const shortKid = (secret: SecretInfo | undefined): string => (secret ? `${secret.kid.slice(0, 4)}…` : "");
+export const shortKid = (secret: SecretInfo | undefined): string => secret?.kid.slice(0, 4) ?? "";
 
 const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ["year", 365 * DAY],
@@ -117,4 +141,4 @@ export const FIXES: Readonly<Record<string, string>> = {
 export const COUNT = new Intl.NumberFormat("en");
 
 /** Return a count with its noun: "1 key", "12 keys". */
-export const counted = (count: number, noun: string): string => `${COUNT.format(count)} ${noun}${count === 1 ? "" : "s"}`;
+export const counted = (count: number, noun: string, nouns = `${noun}s`): string => `${COUNT.format(count)} ${count === 1 ? noun : nouns}`;

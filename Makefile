@@ -33,7 +33,7 @@ endif
 unexport VIRTUAL_ENV
 unexport UV_PROJECT_ENVIRONMENT
 
-.PHONY: help serve test test-main test-compiled test-lowest wheel check fix types web shots bench chaos mutate released lock clean
+.PHONY: help serve test test-main test-compiled test-lowest wheel check fix types web shots docs bench chaos mutate released lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -80,6 +80,9 @@ web: $(DEV_READY) web/node_modules/.ready types ## build the console, which ship
 shots: $(DEV_READY) ## take pictures of every screen of the console, in build/shots
 	.ci/debian chromium=chromium
 	$(BIN)/python -m tests.web.shots build/shots
+
+docs: $(DEV_READY) ## build the documentation as a site, in build/docs/site
+	$(BIN)/python -m web.site
 
 bench: $(DEV_READY) ## measure
 	.ci/debian $(PROGRAMS) wrk=wrk

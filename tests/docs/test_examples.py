@@ -13,7 +13,8 @@ def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
-PAGES = ["README.md", "docs/tutorial.md", "docs/sessions.md", "docs/credits.md"]
+PAGES = ["README.md", "docs/index.md", "docs/tutorial.md", "docs/sessions.md", "docs/credits.md"]
+PAGES += [f"docs/howto/{name}.md" for name in ("rotate", "rate-limits", "tenants", "roles", "offboarding")]
 
 
 @pytest.mark.parametrize("page", PAGES)

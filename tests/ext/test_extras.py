@@ -24,6 +24,7 @@ CASES = [
     ("mcp", "import tokenry.ext.mcp", "tokenry[mcp]"),
     ("typer", COMMAND.format(words=["keys", "list"]), "tokenry[cli]"),
     ("typer", MANAGE.format(), "tokenry[cli]"),
+    ("mcp", COMMAND.format(words=["mcp"]), "tokenry[cli,mcp]"),
     ("uvicorn", COMMAND.format(words=["serve"]), "tokenry[server]"),
     ("httpx2", "from tokenry.client import Client; Client('http://localhost', 'k').owners.list()", "tokenry[client]"),
     ("psycopg", "from tokenry import Tokenry; Tokenry('postgresql://localhost/x', keyring='k')", "tokenry[postgres]"),

@@ -29,6 +29,7 @@ from . import (
     leaks,
     limits,
     listening,
+    mcp,
     moving,
     owners,
     roles,
@@ -125,6 +126,7 @@ app.add_typer(audit.group, name="audit")
 doctor.register(app)
 bench.register(app)
 worker.register(app)
+mcp.register(app)
 completions.register(app)
 
 

@@ -93,9 +93,10 @@ class call:
         return update_wrapper(send, self.__wrapped__)
 
     def _sent(self, group: Group, given: dict[str, Any]) -> Sending:
-        return self._sending(given, group._tenant)
+        return self.sending(given, group._tenant)
 
-    def _sending(self, given: dict[str, Any], tenant: Any) -> Sending:
+    def sending(self, given: dict[str, Any], tenant: Any) -> Sending:
+        """Return the request of a call with these arguments, in a tenant unless they name one."""
         operation = self._operation
         given = {name: value for name, value in given.items() if value is not NOT_GIVEN}
         if "by" in given:

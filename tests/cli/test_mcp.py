@@ -1,0 +1,184 @@
+"""`tokenry mcp` as an agent uses it: a process of its own, and the real client of the SDK over stdio."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+from tests.cli.conftest import Shell, operators_key
+from tests.servers.serving import serving
+from tokenry.cli.confirming import SECONDS, Confirmations
+from tokenry.cli.tool_schemas import gives_secret, input_schema
+from tokenry.operations import OPERATIONS, Reach
+from tokenry.types import SCAN_PATTERN, Conflict
+
+
+@asynccontextmanager
+async def agent(directory: Path, *options: str, **environment: str) -> AsyncIterator[Client]:
+    words = ["-m", "tokenry.cli", "mcp", *options]
+    async with Client(
+        StdioServerParameters(command=sys.executable, args=words, env=environment, cwd=directory)
+    ) as found:
+        yield found
+
+
+async def answer(found: Client, tool: str, *, is_error: bool = False, **arguments: Any) -> Any:
+    result = await found.call_tool(tool, arguments)
+    text = "".join(part.text for part in result.content)  # type: ignore[union-attr]
+    assert bool(result.is_error) is is_error, text
+    return text if is_error else json.loads(text)
+
+
+async def names(found: Client) -> set[str]:
+    return {tool.name for tool in (await found.list_tools()).tools}
+
+
+@pytest.fixture
+def there(ready: Shell) -> dict[str, str]:
+    """What finds the database of `ready`, and the key of its operator."""
+    return {
+        "TOKENRY_DATABASE_URL": ready.environment["TOKENRY_DATABASE_URL"],
+        "TOKENRY_KEY": operators_key(ready, "system"),
+    }
+
+
+def test_without_leave_an_agent_only_reads(ready: Shell, there: dict[str, str]) -> None:
+    issued = ready("keys", "issue", "--owner", "user-42", "--name", "a", "--json").json
+
+    async def use() -> None:
+        async with agent(ready.directory, **there) as found:
+            tools = (await found.list_tools()).tools
+            reads = {one.id.replace(".", "_") for one in OPERATIONS.values() if one.rule.reads} | {"self_get"}
+            assert {tool.name for tool in tools} == reads
+            assert all(tool.annotations and tool.annotations.read_only_hint for tool in tools)
+            listed = await answer(found, "keys_list", owner="user-42", limit=10)
+            assert [one["id"] for one in listed["items"]] == [issued["key"]["id"]]
+            assert "there is no tool" in await answer(found, "keys_revoke", is_error=True, id=issued["key"]["id"])
+            assert "not_found" in await answer(found, "keys_get", is_error=True, id="key_none")
+            assert "unknown arguments: ['who']" in await answer(found, "keys_list", is_error=True, who="x")
+
+    asyncio.run(use())
+    assert ready("keys", "show", issued["key"]["id"], "--json").json["key"]["status"] == "active"
+
+
+def test_a_change_takes_two_calls_and_is_audited_as_the_operator(ready: Shell, there: dict[str, str]) -> None:
+    issued = ready("keys", "issue", "--owner", "user-42", "--name", "a", "--json").json["key"]
+    kept = ready.directory / "kept"
+    kept.mkdir()
+
+    async def use() -> str:
+        async with agent(ready.directory, "--allow-changes", "--secrets-dir", "kept", **there) as found:
+            told = await answer(found, "keys_revoke", id=issued["id"], reason="left")
+            assert (told["done"], told["now"]["status"]) == (False, "active")
+            assert (await answer(found, "keys_get", id=issued["id"]))["status"] == "active"
+            wrong = {"id": issued["id"], "reason": "another", "confirm": told["confirm"]}
+            assert "other arguments" in await answer(found, "keys_revoke", is_error=True, **wrong)
+            wrong["reason"] = "left"
+            assert "used already" in await answer(found, "keys_revoke", is_error=True, **wrong)
+            told = await answer(found, "keys_revoke", id=issued["id"], reason="left")
+            again = {"id": issued["id"], "reason": "left", "confirm": told["confirm"]}
+            assert (await answer(found, "keys_revoke", **again))["answer"]["status"] == "revoked"
+            assert "used already" in await answer(found, "keys_revoke", is_error=True, **again)
+
+            wanted: dict[str, Any] = {"owner": "user-42", "name": "b", "expires_in_seconds": 3600}
+            token = (await answer(found, "keys_issue", **wanted))["confirm"]
+            done = await answer(found, "keys_issue", **wanted, confirm=token)
+            assert not re.search(SCAN_PATTERN, json.dumps(done))
+            counted = await answer(found, "keys_revoke_where", owner="user-42")
+            assert (counted["dry_run"]["dry_run"], counted["dry_run"]["revoked_count"]) == (True, 1)
+            ended = await answer(found, "keys_revoke_where", owner="user-42", confirm=counted["confirm"])
+            assert (ended["answer"]["dry_run"], ended["answer"]["revoked_count"]) == (False, 1)
+            assert "not_found" in await answer(found, "keys_revoke", is_error=True, id="key_none")
+            assert (await answer(found, "roles_put", name="new", scopes=["a:b"]))["now"] is None
+            return str(done["secret_file"])
+
+    place = ready.directory / asyncio.run(use())
+    assert place.parent == kept
+    assert place.stat().st_mode & 0o777 == 0o600
+    assert ready("keys", "find", "--json", stdin=place.read_text()).json["key"]["name"] == "b"
+    operator = ready("keys", "find", "--json", "--tenant", "system", stdin=there["TOKENRY_KEY"]).json["key"]["id"]
+    entries = [one for one in ready("audit", "list", "--json").json["entries"] if one["subject"] == issued["id"]]
+    revoked = next(one for one in entries if one["action"] == "key.revoked")
+    assert operator in json.dumps(revoked)
+
+
+def test_a_server_and_a_key_of_few_scopes(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        scopes = ["tokenry:keys:read", "tokenry:owners:read", "tokenry:owners:write"]
+        owner = server.call("GET", "/v1/self")["owner"]["external_id"]
+        asked = {"owner": owner, "name": "agent", "scopes": scopes, "environment": "op"}
+        key = server.call("POST", "/v1/keys?tenant=system", asked)["secret"]
+
+        async def use() -> None:
+            where = {"TOKENRY_SERVER": server.url, "TOKENRY_KEY": key}
+            async with agent(tmp_path, "--allow-changes", **where) as found:
+                offered = await names(found)
+                assert {"keys_list", "owners_put", "self_get"} <= offered
+                assert offered.isdisjoint({"keys_revoke", "keys_issue", "audit_list", "self_revoke", "self_rotate"})
+                token = (await answer(found, "owners_put", external_id="a/b"))["confirm"]
+                done = await answer(found, "owners_put", external_id="a/b", confirm=token)
+                assert done["answer"]["external_id"] == "a/b"
+
+        asyncio.run(use())
+
+
+def test_it_starts_with_a_working_key_of_an_operator_only(ready: Shell) -> None:
+    assert "the audit log names the operator" in ready("mcp", code=4).err
+    assert "key" in ready("mcp", code=4, TOKENRY_KEY="tk_op_wrong").err
+    assert "there is no directory" in ready("mcp", "--secrets-dir", "none", code=1).err
+
+
+def test_a_confirmation_is_good_once_for_five_minutes_for_one_set_of_arguments() -> None:
+    now = 0.0
+    made = Confirmations(lambda: now)
+    token = made.make("keys_revoke", {"id": "a", "reason": "b"})
+    made.use(token, "keys_revoke", {"reason": "b", "id": "a"})
+    for tool, arguments, words in (
+        ("keys_revoke", {"id": "b"}, "other arguments"),
+        ("keys_delete", {"id": "a"}, "another tool"),
+        ("keys_revoke", {"id": "a", "reason": ""}, "other arguments"),
+    ):
+        token = made.make("keys_revoke", {"id": "a"})
+        with pytest.raises(Conflict, match=words):
+            made.use(token, tool, arguments)
+        with pytest.raises(Conflict, match="used already"):
+            made.use(token, "keys_revoke", {"id": "a"})
+    token = made.make("keys_revoke", {"id": "a"})
+    now = SECONDS
+    with pytest.raises(Conflict, match="older than 5 minutes"):
+        made.use(token, "keys_revoke", {"id": "a"})
+    first = made.make("keys_revoke", {})
+    for _ in range(100):
+        made.make("keys_revoke", {})
+    with pytest.raises(Conflict, match="unknown"):
+        made.use(first, "keys_revoke", {})
+    with pytest.raises(Conflict, match="unknown"):
+        made.use(["x"], "keys_revoke", {})
+
+
+def test_every_operation_of_the_table_makes_a_tool() -> None:
+    for one in OPERATIONS.values():
+        assert re.fullmatch(r"[a-z_]{1,64}", one.id.replace(".", "_"))
+        schema = input_schema(one, one.rule.reads)
+        assert set(schema["required"]) <= set(schema["properties"])
+        assert ("confirm" in schema["properties"]) is not one.rule.reads
+        assert set(re.findall(r'"#/\$defs/(\w+)"', json.dumps(schema))) <= set(schema.get("$defs", ()))
+    giving = {one.id for one in OPERATIONS.values() if gives_secret(one) and one.rule.reach is Reach.TENANT}
+    assert giving == {
+        "keys.issue",
+        "keys.issue_many",
+        "keys.rotate",
+        "sessions.start",
+        "sessions.refresh",
+        "webhooks.create",
+        "webhooks.rotate_secret",
+    }

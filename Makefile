@@ -72,8 +72,9 @@ types: $(DEV_READY) ## write the operations of the clients in TypeScript and Go,
 	$(BIN)/python -m web.typescript
 	$(BIN)/python -m web.golang
 
-web: $(DEV_READY) web/node_modules/.ready types ## build the console, which ships in the package, and the TypeScript client
+web: $(DEV_READY) web/node_modules/.ready types ## build the console and the key page, which ship in the package, and the TypeScript client
 	web/node_modules/.bin/tsc --project web/console
+	web/node_modules/.bin/tsc --project web/keys
 	node web/build.mjs
 	web/node_modules/.bin/tsc --project web/client
 

@@ -1,4 +1,4 @@
-"""What ships of the console is what its sources make, and it is small."""
+"""What ships of the console and of the key page is what their sources make, and it is small."""
 
 import gzip
 import subprocess
@@ -7,18 +7,22 @@ from pathlib import Path
 from tests.web.seeing import ROOT
 
 WEB = ROOT / "web"
-STATIC = ROOT / "src" / "tokenry" / "api" / "console" / "static"
-SIZES = {"console.js": 60_000, "console.css": 12_000}
+PACKAGE = ROOT / "src" / "tokenry"
+STATIC = {"console": PACKAGE / "api" / "console" / "static", "keys": PACKAGE / "key_page" / "static"}
+SIZES = {"console/console.js": 60_000, "console/console.css": 12_000, "keys/tokenry-keys.js": 25_000}
 
 
 def test_the_built_files_are_what_the_sources_make(tmp_path: Path) -> None:
-    subprocess.run([WEB / "node_modules" / ".bin" / "tsc", "--project", WEB / "console"], check=True, timeout=120)
+    for room in STATIC:
+        subprocess.run([WEB / "node_modules" / ".bin" / "tsc", "--project", WEB / room], check=True, timeout=120)
     subprocess.run(["node", WEB / "build.mjs", tmp_path], check=True, timeout=120)
-    built = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    shipped = {file.name: file.read_bytes() for file in STATIC.iterdir()}
-    assert built == shipped, "run `make web` and commit src/tokenry/api/console/static"
+    for room, static in STATIC.items():
+        built = {file.name: file.read_bytes() for file in (tmp_path / room).iterdir()}
+        shipped = {file.name: file.read_bytes() for file in static.iterdir()}
+        assert built == shipped, f"run `make web` and commit {static}"
 
 
 def test_the_built_files_are_small() -> None:
-    sizes = {name: len(gzip.compress((STATIC / name).read_bytes())) for name in SIZES}
+    rooms = ((name, *name.split("/")) for name in SIZES)
+    sizes = {name: len(gzip.compress((STATIC[room] / file).read_bytes())) for name, room, file in rooms}
     assert {name: size for name, size in sizes.items() if size > SIZES[name]} == {}

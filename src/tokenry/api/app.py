@@ -11,11 +11,11 @@ from typing import Any
 
 from tokenry.aio import AsyncTokenry
 from tokenry.edge import Engine, Proxies, Throttle
+from tokenry.edge import failures as problems
 from tokenry.edge.asgi import App, Message, Receive, Scope, Send, live, raw, respond
 from tokenry.edge.problems import problem
 from tokenry.tokenry import Tokenry
 
-from . import problems
 from .console import Console, is_of_console
 from .github_reports import GithubReports
 from .hot.head_cache import Heads

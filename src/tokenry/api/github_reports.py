@@ -11,13 +11,13 @@ from contextlib import suppress
 from typing import Any, Final
 
 from tokenry.edge import encode
+from tokenry.edge import failures as problems
 from tokenry.edge.asgi import Receive, Scope, Send, raw, read_body, respond
 from tokenry.edge.github import github_keys
 from tokenry.edge.problems import Failed, problem, refused
 from tokenry.tokenry import Tokenry
 from tokenry.types import ConfigError, NotAllowed, Refused
 
-from . import problems
 from .routes import BODY_MAX, GITHUB, ROUTES
 from .threads import in_thread
 

@@ -122,13 +122,14 @@ class Actor:
 
     def must_hold(self, scopes: Iterable[str]) -> None:
         """Raise NotAllowed for scopes beyond what this actor holds, naming them."""
-        beyond = [scope for scope in scopes if not self._may_grant(scope)]
+        beyond = [scope for scope in scopes if not self.may_grant(scope)]
         if beyond:
             raise NotAllowed(
                 f"these scopes are more than {shown(self.name)} may grant: {', '.join(beyond)}", scopes=beyond
             )
 
-    def _may_grant(self, scope: str) -> bool:
+    def may_grant(self, scope: str) -> bool:
+        """Tell whether this actor may give a scope to a key or an owner."""
         if self.trusted:
             return True
         if is_operator(scope):

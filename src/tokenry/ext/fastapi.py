@@ -10,8 +10,8 @@ async def projects(credential: Annotated[KeyValid | TokenValid, Depends(auth.key
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from inspect import Parameter, Signature
+from collections.abc import Awaitable, Callable, Mapping
+from inspect import Parameter, Signature, isawaitable
 from typing import Annotated, Any, Generic, Literal, TypeVar, Unpack, cast, overload
 
 from .extras import missing
@@ -29,6 +29,7 @@ from tokenry import AsyncTokenry
 from tokenry.edge import is_json
 from tokenry.edge.asgi import POLICY_VIOLATION
 from tokenry.edge.problems import Problem
+from tokenry.key_page import BODY_MAX, Answer, Fragment, KeyPageGiven
 from tokenry.types import AnyValid, ConfigError, KeyValid, Kind, ScopesAsked, SessionTokens, SessionValid, TokenValid
 
 from . import cookies, steps
@@ -37,6 +38,7 @@ from .facts import of_scope, seen_in_scope, token_of
 from .guard import ALL, KEYS, SESSIONS, Asked, Guard
 from .hooks import Hooks
 from .host import Answered, Host, OwnerId, Starting
+from .key_page import METHODS, HostedPage
 from .openapi import BEARER, OPTIONAL, REFRESH, SESSION, described
 from .options import OptionsGiven, read_options
 
@@ -158,6 +160,40 @@ class FastAPITokenry(Hooks):
 
         return room
 
+    def key_page(
+        self,
+        prefix: str = "/keys",
+        *,
+        owner: Callable[..., OwnerId | Awaitable[OwnerId | None] | None],
+        render: Callable[[Request, Fragment], Response | Awaitable[Response]] | None = None,
+        sign_in: str | None = None,
+        **options: Unpack[KeyPageGiven],
+    ) -> APIRouter:
+        """Return the page on which your users manage their own keys; see `docs/key-page.md`.
+
+        `owner` is a dependency that returns the external id of the user who is signed in, None for nobody: then the
+        page redirects to the path `sign_in`. `render` puts the page into a template of yours. Raise ConfigError for a
+        bad option.
+        """
+        page, room = HostedPage(options, sign_in), APIRouter(prefix=prefix, include_in_schema=False)
+        signed_in = Depends(owner)
+
+        @room.api_route("/{path:path}", methods=[*METHODS])
+        async def keys(request: Request, path: str, who: Any = signed_in) -> Any:
+            facts = of_scope(request.scope)
+            visitor = page.visitor(facts, path, request.headers.items(), request.url.query, self.guard)
+            visitor = visitor._replace(body=await _body(request))
+            answering = page.answer(self._host, facts, visitor, lambda: who, request.url.path)
+            found = await steps.run_async(answering)
+            if not isinstance(found, Fragment):
+                return _sent(found)
+            if render is None:
+                return _sent(page.document(visitor))
+            shown = render(request, found)
+            return await shown if isawaitable(shown) else shown
+
+        return room
+
 
 class Required(SecurityBase, Generic[V]):
     """A dependency: the verdict of the credential that a request or a WebSocket presents."""
@@ -217,6 +253,22 @@ def _signature(cookie: _Cookie | None) -> Signature:
     if cookie is not None:
         parameters.append(Parameter("cookie", kind, annotation=Annotated[None, Depends(cookie)]))
     return Signature(parameters)
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body of a call of the key page, or of a longer one as much as shows that it is too long."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_MAX:
+            break
+    return body
+
+
+def _sent(answer: Answer) -> Response:
+    response = Response(answer.body, answer.status)
+    response.raw_headers = [*answer.fields, (b"content-length", b"%d" % len(answer.body))]
+    return response
 
 
 def _respond(found: Any) -> Any:

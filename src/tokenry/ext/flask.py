@@ -27,7 +27,9 @@ except ModuleNotFoundError as error:
 from tokenry import Tokenry
 from tokenry.config import override
 from tokenry.edge import is_json
+from tokenry.edge.asgi import texts
 from tokenry.edge.problems import Problem
+from tokenry.key_page import BODY_MAX, Answer, Fragment, KeyPageGiven
 from tokenry.types import AnyValid, ConfigError, KeyValid, SessionTokens, SessionValid, TokenValid, Valid
 
 from . import cookies, steps
@@ -37,6 +39,7 @@ from .facts import of_environ, seen_in_environ, token_of
 from .guard import Demand, Guard
 from .hooks import Hooks
 from .host import Answered, Host, OwnerId, Starting
+from .key_page import METHODS, HostedPage
 from .options import ENGINE_NAMES, PLACES, read_options
 
 L = TypeVar("L", bound=Callable[[str], Any])
@@ -235,6 +238,37 @@ class FlaskTokenry(Hooks, Decorators):
 
         return room
 
+    def key_page(
+        self,
+        url_prefix: str = "/keys",
+        *,
+        owner: Callable[[], OwnerId | None],
+        render: Callable[[Fragment], ResponseReturnValue] | None = None,
+        sign_in: str | None = None,
+        **options: Unpack[KeyPageGiven],
+    ) -> Blueprint:
+        """Return the page on which your users manage their own keys; see `docs/key-page.md`.
+
+        `owner` returns the external id of the user who is signed in, None for nobody: then the page redirects to the
+        path `sign_in`. `render` puts the page into a template of yours. Raise ConfigError for a bad option.
+        """
+        page, room = HostedPage(options, sign_in), Blueprint("tokenry_keys", __name__, url_prefix=url_prefix)
+
+        @room.route("/", defaults={"path": ""}, methods=METHODS)
+        @room.route("/<path:path>", methods=METHODS)
+        def keys(path: str) -> Any:
+            host, facts = self._host(), of_environ(request.environ)
+            request.max_content_length = BODY_MAX
+            visitor = page.visitor(facts, path, request.headers.items(), request.query_string, host.guard)
+            visitor = visitor._replace(body=request.get_data())
+            here = request.script_root + request.path
+            found = steps.run(page.answer(host, facts, visitor, current_app.ensure_sync(owner), here))
+            if isinstance(found, Fragment):
+                return render(found) if render is not None else _sent(page.document(visitor))
+            return _sent(found)
+
+        return room
+
     def _host(self) -> Host:
         state = _state()
         return Host(state.tk, state.guard, self, _respond)
@@ -253,6 +287,10 @@ def _respond(found: Any) -> Response:
     if isinstance(found, Problem):
         return Response(found.body(), found.status, found.fields())
     return make_response(found)
+
+
+def _sent(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, texts(answer.fields))
 
 
 def _token_of_body() -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from tokenry.core import fields
@@ -13,14 +13,25 @@ from tokenry.core.actors import OPERATOR_SCOPES, PROGRAM, SYSTEM, Actor, name_of
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Invalid
 from tokenry.core.grant import Grant, compile_row
-from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, Tenant, micros
+from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, OwnerId, Tenant, micros
 from tokenry.core.policy import SECOND
 from tokenry.core.ports import Rows
 from tokenry.core.scopes import Granted, granted
 from tokenry.core.secret import holds_credential
 from tokenry.core.verdict import KeyValid, SessionValid, TokenValid, Valid
 
-By: TypeAlias = str | int | UUID | Owner | Valid | NotGiven | None
+
+class AsOwner(NamedTuple):
+    """An owner whom an application has signed in, or an operator by a link.
+
+    It is an ordinary owner even where it is an administrator, and may grant `grants` beside what its roles hold.
+    """
+
+    owner: OwnerId
+    grants: tuple[str, ...] = ()
+
+
+By: TypeAlias = str | int | UUID | Owner | Valid | AsOwner | NotGiven | None
 B = TypeVar("B", bound=By)
 """What a group takes as `by=`: `By` in the library, nothing in a client, where the server knows who asks by the key."""
 Load: TypeAlias = Callable[[str, str], object]
@@ -31,7 +42,7 @@ def check_by(by: object) -> None:
     if by is None:
         message = "by=None is not an actor: pass who asks, or leave `by` out when the program itself does"
         raise Invalid.one("by", "missing", message)
-    if not isinstance(by, (str, int, UUID, Owner, Valid, NotGiven)):
+    if not isinstance(by, (str, int, UUID, Owner, Valid, AsOwner, NotGiven)):
         raise Invalid.one("by", "bad_actor", "by= takes an external id, an Owner or a Valid verdict")
 
 
@@ -81,9 +92,17 @@ class Acting:
                 return self._session(by)
             # A token verified offline gives no rights: its key or session may have been revoked.
             return self._key(by) if isinstance(by, (KeyValid, TokenValid)) else Actor(by.owner.external_id, by_key=True)
+        if isinstance(by, AsOwner):
+            return self._as_owner(by, home)
         if isinstance(by, Owner):
             home = by.tenant
         return self._named(external(by), home)
+
+    def _as_owner(self, by: AsOwner, home: str) -> Actor:
+        actor = self._named(external(by.owner), home)
+        if actor.owner is None or home == SYSTEM:
+            return Actor(actor.name)
+        return replace(actor, admin=False, operator=None, holds=self._scopes(by.grants, actor.owner.roles))
 
     def _named(self, external_id: str, home: str) -> Actor:
         name = name_of(home, external_id, self.tenant.slug)

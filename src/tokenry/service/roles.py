@@ -178,6 +178,15 @@ class Scopes(Generic[B]):
         return ScopeCheck(tuple(scope for scope in asked if scope in unknown))
 
 
+def offered(context: Context) -> tuple[str, ...]:
+    """Return the scopes that the actor of a context may give to a key, in the order of the catalogue."""
+    with context.reading(NOT_GIVEN, NOT_GIVEN) as scene:
+        catalogue = tuple(scene.rows.scopes.list(scene.tenant))
+        held = dict.fromkeys((*catalogue, *scene.actor.holds.scopes))
+        unknown = set(scopes.unknown(catalogue or None, held))
+        return tuple(scope for scope in held if scope not in unknown and scene.actor.may_grant(scope))
+
+
 def check_roles(change: Change, asked: Sequence[str], errors: list[FieldError]) -> None:
     """Name roles that do not exist. Those that vanish later, or that only the host knows, grant nothing."""
     known = {role.name for role in change.rows.roles.get(change.tenant, asked)}

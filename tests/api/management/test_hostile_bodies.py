@@ -8,7 +8,7 @@ import pytest
 from tests.counting import calls
 from tokenry.api.bodies import decoded
 from tokenry.api.management.reading import Reader
-from tokenry.api.problems import Failed
+from tokenry.edge.problems import Failed
 from tokenry.operations import OPERATIONS
 
 WRONG_KEY = {"owner": 1, "name": 2, "scopes": ["!"] * 30, "roles": ["!"] * 20, "more": 1}

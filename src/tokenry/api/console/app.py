@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tokenry.edge import Throttle, encode
+from tokenry.edge import failures as problems
 from tokenry.edge.asgi import App, Fields, Receive, Scope, Send, raw, read_body, respond
 from tokenry.edge.problems import Failed, Problem, problem
 from tokenry.tokenry import Tokenry
 from tokenry.types import TokenValid
 
-from .. import problems
 from ..bodies import check_kind, decoded
 from ..management import SignedIn
 from . import signing_in

@@ -20,11 +20,11 @@ from tokenry.edge import (
     passes_until,
     read_ask,
 )
+from tokenry.edge import failures as problems
 from tokenry.edge.asgi import lines, texts
 from tokenry.edge.problems import Failed, Problem, problem, refused
 from tokenry.types import Invalid, KeyValid, Refused, TokenryError, Verdict
 
-from .. import problems
 from ..oauth.forms import KEY_SET, PUBLIC
 from ..process.counters import Counters
 from ..process.settings import ServerSettings

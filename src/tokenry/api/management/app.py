@@ -10,13 +10,13 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from tokenry.edge import credit_fields, encode, limit_fields
+from tokenry.edge import failures as problems
 from tokenry.edge.asgi import Fields, Receive, Scope, Send, live, raw, read_body, respond
 from tokenry.edge.problems import MEDIA_TYPE, Problem
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.tokenry import Tokenry
 from tokenry.types import CreditState, Issued, Key, NotAllowed
 
-from .. import problems
 from ..bodies import check_kind, decoded
 from ..reference.openapi import document
 from ..reference.site import LARGE, Page, Site

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from tokenry.edge import encode
+from tokenry.edge import failures as problems
 from tokenry.edge.asgi import Fields, Receive, Send
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.types import ExportLine, Page
 
-from .. import problems
 from .callers import Call
 from .performing import Arguments, perform
 

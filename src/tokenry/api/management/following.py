@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 from tokenry.edge import encode, mistakes
+from tokenry.edge import failures as problems
 from tokenry.edge.asgi import Fields, Receive, Send
 from tokenry.edge.problems import Failed
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.types import Event, FieldError, Invalid, Page
 
-from .. import problems
 from .arrivals import Arrivals, Waiter, unfinished
 from .callers import Call
 from .performing import Arguments, perform

@@ -10,13 +10,13 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from tokenry.edge import Refreshing, reads_at_once, shares_changes
+from tokenry.edge import failures as problems
 from tokenry.edge.problems import Failed, problem
 from tokenry.imports import ImportResult, ImportSummary
 from tokenry.operations import OPERATIONS, Operation
 from tokenry.operations.answers import write_issued
 from tokenry.types import Explanation, Issued, TokenryError, VersionConflict
 
-from .. import problems
 from ..threads import in_thread
 from .callers import Call
 

@@ -14,6 +14,7 @@ from msgspec.structs import fields as fields_of
 
 from tokenry.edge import ERRORS_MAX, KEY_CHECKS, LIST_MAX, mistakes
 from tokenry.edge.asgi import Fields
+from tokenry.edge.failures import of as problem_of
 from tokenry.edge.problems import Failed, problem
 from tokenry.operations import Operation
 from tokenry.operations.fields import LENGTH_SECONDS_MAX, LENGTHS, CreditsBody, HeadBody, LimitBody, length, on_wire
@@ -21,7 +22,6 @@ from tokenry.operations.operation import HEADERS
 from tokenry.types import Credits, FieldError, Head, Invalid, Limit
 
 from ..bodies import of_type
-from ..problems import of as problem_of
 
 _PAIRS_MAX: Final = 200
 _IF_MATCH = re.compile(r'"[0-9]{1,15}"')

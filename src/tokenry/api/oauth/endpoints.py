@@ -21,12 +21,12 @@ from tokenry.edge import (
     key_set,
     recall_key_set,
 )
+from tokenry.edge import failures as problems
 from tokenry.edge.asgi import Fields, Receive, Scope, Send, raw, read_body, respond
 from tokenry.edge.problems import Failed, problem
 from tokenry.tokenry import Tokenry
 from tokenry.types import NOT_GIVEN, Denied, Invalid, KeyValid, NotFound, NotGiven, Refused, SessionValid
 
-from .. import problems
 from ..management.gathering import Refresher
 from ..routes import INTROSPECT, JWKS, METADATA, REVOKE, ROUTES, TOKEN, place_of
 from ..threads import in_thread, verify

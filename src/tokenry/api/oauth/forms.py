@@ -9,11 +9,10 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
 
 from tokenry.edge import Presented, encode, read_presented
+from tokenry.edge import failures as problems
 from tokenry.edge.asgi import Fields, texts
 from tokenry.edge.problems import Failed
 from tokenry.types import REFRESH_CODES, Invalid, NotAllowed, NotFound, Refused, StoreUnavailable, TokenryError, shown
-
-from .. import problems
 
 BODY_MAX: Final = 16 * 1024
 KEY_SET: Final = "application/jwk-set+json"

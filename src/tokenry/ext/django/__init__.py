@@ -20,6 +20,7 @@ try:
         session_required,
     )
     from .engine import close, get_tokenry, hooks
+    from .key_page import key_page
     from .middleware import TokenryMiddleware
     from .sessions import refresh_session, sign_in, sign_out
 except ModuleNotFoundError as error:
@@ -34,6 +35,7 @@ __all__ = [
     "get_tokenry",
     "hooks",
     "key_of",
+    "key_page",
     "key_required",
     "refresh_session",
     "session_of",

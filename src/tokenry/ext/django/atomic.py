@@ -6,7 +6,7 @@ and the request for the engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from types import SimpleNamespace
@@ -36,8 +36,7 @@ def begins_before(view: Callable[..., Any], guarded: Callable[..., Any]) -> Call
     """
     if iscoroutinefunction(view):
         return view
-    outside = _BeforeIt(getattr(view, "_non_atomic_requests", ()))
-    guarded._non_atomic_requests = outside  # type: ignore[attr-defined]
+    outside = begins_none(guarded, getattr(view, "_non_atomic_requests", ()))
 
     @wraps(view)
     def within(*args: Any, **kwargs: Any) -> Any:
@@ -48,6 +47,12 @@ def begins_before(view: Callable[..., Any], guarded: Callable[..., Any]) -> Call
             return view(*args, **kwargs)
 
     return within
+
+
+def begins_none(view: Any, others: Iterable[str] = ()) -> _BeforeIt:
+    """Let Django begin no transaction on our database around a view, nor on those of `others`."""
+    found = view._non_atomic_requests = _BeforeIt(others)
+    return found
 
 
 @contextmanager

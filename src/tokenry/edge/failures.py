@@ -6,8 +6,7 @@ import logging
 from asyncio import CancelledError
 from collections.abc import Callable
 
-from tokenry.edge.problems import Failed, Problem, problem, refused
-from tokenry.types import (
+from ..core.errors import (
     Closed,
     ConfigError,
     Conflict,
@@ -19,6 +18,7 @@ from tokenry.types import (
     NotFound,
     StoreUnavailable,
 )
+from .problems import Failed, Problem, problem, refused
 
 _log = logging.getLogger("tokenry.api")
 

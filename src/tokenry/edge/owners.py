@@ -1,0 +1,30 @@
+"""Calls that are made for an owner who is signed in elsewhere: at a host, or by a link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..aio import AsyncTokenry
+from ..groups import Groups
+from ..service.acting import AsOwner
+from ..service.roles import offered
+from ..tokenry import Tokenry
+
+
+def run_with(tk: Tokenry | AsyncTokenry, call: Callable[[Tokenry], Any]) -> Any:
+    """Return what `call` returns for an engine; with an `AsyncTokenry` return an awaitable of it."""
+    return tk._call(call, tk._sync) if isinstance(tk, AsyncTokenry) else call(tk)
+
+
+def scopes_offered(groups: Groups) -> tuple[str, ...]:
+    """Return the scopes that the actor of `groups.scoped(by=…)` may give to a key."""
+    return offered(groups._context)
+
+
+def tenant_of(groups: Groups) -> str:
+    """Return the tenant that calls are about which name none."""
+    return groups._context.tenant
+
+
+__all__ = ["AsOwner", "run_with", "scopes_offered", "tenant_of"]

@@ -1,0 +1,11 @@
+"""The page on which owners manage their own keys: the same in every framework, and on the server.
+
+A host says who is signed in. Everything else is here: the built files of `web/keys`, what a page may look like, and its
+calls, each of which is one or two calls of the engine with the owner as the actor.
+"""
+
+from .calls import Visit
+from .options import KeyPageGiven, read_offer
+from .page import BODY_MAX, Answer, Fragment, KeyPage, Visitor, signed_out
+
+__all__ = ["BODY_MAX", "Answer", "Fragment", "KeyPage", "KeyPageGiven", "Visit", "Visitor", "read_offer", "signed_out"]

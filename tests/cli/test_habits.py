@@ -237,3 +237,24 @@ def test_what_try_prints_works(shell: Shell) -> None:
 def test_long_work_shows_how_far_it_is_on_a_terminal_only(ready: Shell) -> None:
     assert "100%" in ready.on_terminal("audit", "check")
     assert ready("audit", "check").err == ""
+
+
+def test_lists_as_csv_run_nothing_in_a_spreadsheet(run: Shell) -> None:
+    run("owners", "put", "user-42", "--name", "=HYPERLINK(1)")
+    header, row = run("owners", "list", "--output", "csv").out.splitlines()
+    assert header.startswith("external id,")
+    assert row.split(",")[1] == "'=HYPERLINK(1)"
+    assert run("owners", "show", "user-42", "--output", "csv").out.startswith("name,value\n")
+    assert run("owners", "list", "--output", "json").json["owners"][0]["name"] == "=HYPERLINK(1)"
+
+
+def test_an_unknown_format_names_those_that_exist(run: Shell) -> None:
+    for arguments in (("--output", "xml"), ("--output", "csv", "--json")):
+        answer = run("owners", "list", *arguments, code=2)
+        assert "table, json, csv" in answer.err
+        assert answer.out == ""
+
+
+def test_help_shows_an_example_and_whole_summaries(run: Shell) -> None:
+    assert "tokenry keys list --owner user-42" in run("keys", "list", "--help").out
+    assert "reads elsewhere." in run("--help").out

@@ -1,14 +1,17 @@
 """Every command and every option is documented in docs/reference/commands.md, and nothing else is."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from tokenry.cli.examples import EXAMPLES
+
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
-EVERYWHERE = {"--database", "--keyring", "--server", "--key-file", "--json", "--no-color", "--help", "-h"}
+EVERYWHERE = {"--database", "--keyring", "--server", "--key-file", "--json", "--output", "--no-color", "--help", "-h"}
 OF_THE_ROOT = {"--version", "--install-completion", "--show-completion"}
 
 
@@ -66,3 +69,15 @@ def test_every_command_and_option_explains_itself() -> None:
         assert command.help, name
         silent = [parameter.name for parameter in command.params if not getattr(parameter, "help", None)]
         assert not silent, f"{name}: {silent}"
+
+
+def test_every_command_has_an_example_that_parses() -> None:
+    named = {name.removeprefix("tokenry "): command for name, command in commands(tree(), "tokenry")}
+    assert sorted(EXAMPLES) == sorted(named)
+    for name, examples in EXAMPLES.items():
+        for example in examples:
+            typed = re.search(rf"tokenry {name}( [^|>]*)?", example)
+            assert typed, example
+            arguments = shlex.split((typed[1] or "").rstrip(')"')) if "$(" in example else shlex.split(typed[1] or "")
+            with named[name].make_context(name, arguments):
+                pass

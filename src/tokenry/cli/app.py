@@ -7,7 +7,6 @@ import os
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 import tokenry
 
@@ -44,11 +43,12 @@ from . import (
     webhooks,
     worker,
 )
-from .call import Database, Globals, Json, KeyFile, KeyringFile, NoColor, Server
+from .call import Database, Format, Globals, Json, KeyFile, KeyringFile, NoColor, Server
 from .credentials import refuse_arguments
+from .help import Group
 
 
-class Root(TyperGroup):
+class Root(Group):
     """The root of the tree: looks at all arguments before anything else can repeat them."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -88,41 +88,42 @@ def root(
     server: Server = None,
     key_file: KeyFile = None,
     json: Json = False,
+    output: Format = None,
     no_color: NoColor = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    context.obj = Globals(database, keyring, server, key_file, json, no_color)
+    context.obj = Globals(database, keyring, server, key_file, json, output, no_color)
 
 
 init.register(app)
 first_steps.register(app)
 serve.register(app)
-app.add_typer(keys.group, name="keys")
+app.add_typer(keys.group, cls=Group, name="keys")
 issuing.register(keys.group)
 bulk.register(keys.group)
 advice.register(keys.group)
-app.add_typer(owners.group, name="owners")
-app.add_typer(tenants.group, name="tenants")
-app.add_typer(roles.catalogue, name="scopes")
-app.add_typer(roles.group, name="roles")
-app.add_typer(sessions.group, name="sessions")
-app.add_typer(limits.group, name="limits")
-app.add_typer(credits.group, name="credits")
-app.add_typer(signing_keys.group, name="signing-keys")
+app.add_typer(owners.group, cls=Group, name="owners")
+app.add_typer(tenants.group, cls=Group, name="tenants")
+app.add_typer(roles.catalogue, cls=Group, name="scopes")
+app.add_typer(roles.group, cls=Group, name="roles")
+app.add_typer(sessions.group, cls=Group, name="sessions")
+app.add_typer(limits.group, cls=Group, name="limits")
+app.add_typer(credits.group, cls=Group, name="credits")
+app.add_typer(signing_keys.group, cls=Group, name="signing-keys")
 listening.register(webhooks.group)
-app.add_typer(webhooks.group, name="webhooks")
+app.add_typer(webhooks.group, cls=Group, name="webhooks")
 verify.register(app)
 inspecting.register(app)
 scan.register(app)
 usage.register(app)
-app.add_typer(leaks.group, name="leaks")
+app.add_typer(leaks.group, cls=Group, name="leaks")
 moving.register(app)
 exporting.register(app)
-app.add_typer(secrets.group, name="secrets")
-app.add_typer(db.group, name="db")
-app.add_typer(audit.group, name="audit")
+app.add_typer(secrets.group, cls=Group, name="secrets")
+app.add_typer(db.group, cls=Group, name="db")
+app.add_typer(audit.group, cls=Group, name="audit")
 doctor.register(app)
 bench.register(app)
 worker.register(app)

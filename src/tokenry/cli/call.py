@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, Union
 
 import typer
 
-from .output import Output
+from .help import Command
+from .output import FORMATS, Output
 
 if TYPE_CHECKING:
     from tokenry.client import Client
@@ -46,6 +47,10 @@ KeyFile = Annotated[
     typer.Option("--key-file", metavar="FILE", help="A file of mode 0600 with your key for it. Else TOKENRY_KEY."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout.")]
+Format = Annotated[
+    str | None,
+    typer.Option("--output", metavar="FORMAT", help="table, json (as --json) or csv; csv is for lists."),
+]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR in the environment does the same.")]
 TenantOption = Annotated[
     str | None, typer.Option("--tenant", metavar="SLUG", help="The tenant, else `default` or the only one of your key.")
@@ -65,6 +70,7 @@ class Globals:
     server: str | None = None
     key_file: Path | None = None
     json: bool = False
+    output: str | None = None
     no_color: bool = False
 
     def or_else(self, before: Globals) -> Globals:
@@ -79,12 +85,15 @@ _OPTIONS: dict[str, Any] = {
     "server": Server,
     "key_file": KeyFile,
     "json": Json,
+    "output": Format,
     "no_color": NoColor,
 }
 _PARAMETERS = [
     inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=_OPTIONS[one.name])
     for one in fields(Globals)
 ]
+
+Command.shared = frozenset(_OPTIONS)
 
 
 class Call:
@@ -93,7 +102,10 @@ class Call:
     def __init__(self, given: Globals, extra: list[str]) -> None:
         self.given = given
         self.extra = extra
-        self.out = Output(json=given.json, no_color=given.no_color)
+        self.out = Output(given.output or ("json" if given.json else "table"), no_color=given.no_color)
+        if self.out.format not in FORMATS or (given.json and not self.out.json):
+            self.out.fail(f"--output is one of {', '.join(FORMATS)}, and --json is the same as --output json")
+            raise typer.Exit(USAGE)
 
     @property
     def server(self) -> str | None:
@@ -165,7 +177,7 @@ def command(group: typer.Typer, name: str, **settings: Any) -> Callable[[F], F]:
     """Register a function of a `Call` as a command, with the options that every command takes."""
 
     def register(function: F) -> F:
-        group.command(name, **settings)(_with_globals(function))
+        group.command(name, cls=Command, **settings)(_with_globals(function))
         return function
 
     return register

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import os
@@ -16,6 +17,10 @@ import typer
 
 _LONG = frozenset(("name", "owner", "finding", "external id", "email", "roles", "subject", "actor"))
 """The columns that may be broken into lines when the window is narrow."""
+
+FORMATS = ("table", "json", "csv")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would run as a formula."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -47,8 +52,9 @@ def document(value: Any) -> Any:
 class Output:
     """Where the answers of one command go."""
 
-    def __init__(self, *, json: bool, no_color: bool) -> None:
-        self.json = json
+    def __init__(self, format: str, *, no_color: bool) -> None:
+        self.format = format
+        self.json = format == "json"
         self._colorless = no_color or bool(os.environ.get("NO_COLOR"))
 
     def say(self, text: str = "") -> None:
@@ -80,6 +86,9 @@ class Output:
 
     def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Write names and values below one another."""
+        if self.format == "csv":
+            self.table(("name", "value"), pairs)
+            return
         width = max((len(name) for name, _ in pairs), default=0)
         for name, value in pairs:
             typer.echo(f"{name:<{width}}  {value}")
@@ -103,6 +112,10 @@ class Output:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, header: bool = True) -> None:
         """Write a table, or without `header` more of it: fitted to the window on a terminal, else as aligned text."""
+        if self.format == "csv":
+            lines = csv.writer(sys.stdout, lineterminator="\n")
+            lines.writerows([[_harmless(cell) for cell in row] for row in ([columns, *rows] if header else rows)])
+            return
         if sys.stdout.isatty():
             self._drawn(columns, rows, header)
             return
@@ -126,3 +139,7 @@ class Output:
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         Console(no_color=self._colorless, highlight=False).print(table)
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA) and cell != "-" else cell

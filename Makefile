@@ -7,7 +7,7 @@ LOWEST := .venv-lowest
 COMPILED := .venv-compiled
 # What tests and benchmarks run for real, as PROGRAM=PACKAGE of Debian.
 PROGRAMS := nginx=nginx-light caddy=caddy chromium=chromium slowhttptest=slowhttptest curl=curl \
-	pgbouncer=pgbouncer
+	pgbouncer=pgbouncer haproxy=haproxy
 # What a compiler needs, in the same form. Python's headers lie where Python says.
 COMPILER = cc=gcc /usr/include/stdio.h=libc6-dev $(shell $(BIN)/python -c \
 	'import sysconfig; print(sysconfig.get_path("include"))')/Python.h=python3-dev

@@ -21,7 +21,7 @@ from typing import Any
 from tests.servers.waiting import listens, until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-KINDS = ("nginx", "caddy", "envoy")
+KINDS = ("nginx", "caddy", "envoy", "haproxy")
 CLIENT = "127.0.0.2"
 START_SECONDS_MAX = 60
 
@@ -215,4 +215,10 @@ def _envoy(directory: Path, shipped: Callable[[str], str]) -> list[str]:
     return [envoy_of(directory), "-c", "envoy.yaml", *quiet]
 
 
-_COMMANDS = {"nginx": _nginx, "caddy": _caddy, "envoy": _envoy}
+def _haproxy(directory: Path, shipped: Callable[[str], str]) -> list[str]:
+    (directory / "haproxy.cfg").write_text(shipped("haproxy.cfg"))
+    shutil.copy(DEPLOY / "haproxy.lua", directory)
+    return [program("haproxy"), "-db", "-f", "haproxy.cfg"]
+
+
+_COMMANDS = {"nginx": _nginx, "caddy": _caddy, "envoy": _envoy, "haproxy": _haproxy}

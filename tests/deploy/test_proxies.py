@@ -266,12 +266,14 @@ NGINX_ASKS = "proxy_pass http://tokenry/v1/auth?scopes=read:projects;"
 CADDY_ASKS = "uri /v1/auth?scopes=read:projects"
 ENVOY_ASKS = "path_override: /v1/auth?scopes=read:projects"
 REQUIRES = "X-Auth-Require-Scopes read:projects"
+HAPROXY_ASKS = "/v1/auth?scopes=read:projects"
 MISTYPED = [
     ("nginx", {NGINX_ASKS: "proxy_pass http://tokenry/v1/auth?scope=read:projects;"}),
     ("nginx", {NGINX_ASKS: "proxy_pass http://tokenry/v1/auth; proxy_set_header X-Auth-Require-Scope read:projects;"}),
     ("caddy", {CADDY_ASKS: "uri /v1/auth?Scopes=read:projects"}),
     ("caddy", {CADDY_ASKS: "uri /v1/auth?scopes=read:projects\n header_up X_Auth_Require_Scopes write:projects"}),
     ("envoy", {ENVOY_ASKS: "path_override: /v1/auth?scopes[]=read:projects"}),
+    ("haproxy", {HAPROXY_ASKS: "/v1/auth?scope=read:projects"}),
 ]
 APPENDING = [
     ("nginx", {NGINX_ASKS: f"proxy_pass http://tokenry/v1/auth/for$request_uri; proxy_set_header {REQUIRES};"}),

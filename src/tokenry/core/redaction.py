@@ -16,7 +16,8 @@ _BARE = r"(?<![0-9A-Za-z])[0-9A-Za-z]{65,}"
 _BARE_MIN = 65
 # A keyring as its file, as an environment variable, or as `repr` writes it. The header alone is no secret.
 _KEYRING = r"tokenry-keyring[ \t]+[0-9]+(?:\s|;|\\n)[^\0]*"
-_CREDENTIALS = re.compile(f"{_KEY}|{_JWT}|{_BARE}|{_KEYRING}")
+_WEBHOOK = r"\bwhsec_[0-9A-Za-z+/]{20,}=*"
+_CREDENTIALS = re.compile(f"{_KEY}|{_JWT}|{_BARE}|{_KEYRING}|{_WEBHOOK}")
 # The length from which a word of letters and digits may be a secret of somebody else's make.
 _WORD_MIN = 32
 _WORD = re.compile(rf"[0-9A-Za-z+/=_-]{{{_WORD_MIN},}}")

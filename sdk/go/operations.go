@@ -199,6 +199,22 @@ type IssuedDocument struct {
 	Secret string `json:"secret"`
 }
 
+// KeyFacets: How many keys have each status, environment, owner and tag; the most frequent values first, 50 at most. The newest `counted_count` keys were counted. `is_complete` is False when there may be older ones.
+type KeyFacets struct {
+	CountedCount int64        `json:"counted_count"`
+	IsComplete   bool         `json:"is_complete"`
+	Statuses     []FacetCount `json:"statuses"`
+	Environments []FacetCount `json:"environments"`
+	Owners       []FacetCount `json:"owners"`
+	Tags         []FacetCount `json:"tags"`
+}
+
+// FacetCount: One value of a facet, and how many keys have it.
+type FacetCount struct {
+	Value string `json:"value"`
+	Count int64  `json:"count"`
+}
+
 // BulkResult: What became of one key: the key with its secret, or the problem (`error`) that kept it from being issued.
 type BulkResult struct {
 	Key    *Key             `json:"key"`
@@ -397,6 +413,21 @@ type UsageHour struct {
 	Code      string    `json:"code"`
 	Count     int64     `json:"count"`
 	HourCount int64     `json:"hour_count"`
+}
+
+// UsageSummary: Usage that was added up, the oldest first and then the most; the largest groups if there are too many. `counted_since` is None when everything was counted that was asked for. Else there was more usage than one call looks at, and what is older than that moment is missing.
+type UsageSummary struct {
+	Groups       []UsageGroup `json:"groups"`
+	CountedSince string       `json:"counted_since"`
+}
+
+// UsageGroup: How often keys were answered. What is not in `group_by` is None; `at` is the beginning of a day or hour.
+type UsageGroup struct {
+	Count int64      `json:"count"`
+	Key   string     `json:"key"`
+	Owner string     `json:"owner"`
+	Code  string     `json:"code"`
+	At    *time.Time `json:"at"`
 }
 
 // Entry: One line of the audit log: who did what to whom, and how it looked before and after. `trace_id` is the trace (W3C Trace Context) that the change belongs to, where one was known.
@@ -784,6 +815,8 @@ type KeysListParams struct {
 	// In seconds.
 	ExpiringWithinSeconds Optional[float64]   `json:"expiring_within_seconds"`
 	LastUsedBefore        Optional[time.Time] `json:"last_used_before"`
+	// The order; a minus turns it round. The newest first by default.
+	Sort Optional[string] `json:"sort"`
 	// How many items a page has at most.
 	Limit Optional[int64] `json:"limit"`
 	// `next_cursor` of the page before.
@@ -820,6 +853,21 @@ type KeysIssueParams struct {
 	// Refuse its secret as unknown, and tell who uses it.
 	Decoy          Optional[bool]    `json:"decoy"`
 	MaxIdleSeconds Optional[float64] `json:"max_idle_seconds"`
+}
+
+// KeysFacetsParams: Arguments of keys.facets.
+type KeysFacetsParams struct {
+	Owner       Optional[string] `json:"owner"`
+	Status      Optional[string] `json:"status"`
+	Scope       Optional[string] `json:"scope"`
+	Tag         Optional[string] `json:"tag"`
+	Environment Optional[string] `json:"environment"`
+	Text        Optional[string] `json:"text"`
+	// In seconds.
+	ExpiringWithinSeconds Optional[float64]   `json:"expiring_within_seconds"`
+	LastUsedBefore        Optional[time.Time] `json:"last_used_before"`
+	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
+	Tenant Optional[string] `json:"tenant"`
 }
 
 // KeysExpiringParams: Arguments of keys.expiring.
@@ -1220,6 +1268,20 @@ type UsageGetParams struct {
 	Tenant Optional[string] `json:"tenant"`
 }
 
+// UsageSummaryParams: Arguments of usage.summary.
+type UsageSummaryParams struct {
+	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
+	Tenant Optional[string] `json:"tenant"`
+	// What usage is added up by: day or hour, not both.
+	GroupBy []string            `json:"group_by"`
+	KeyIds  Optional[[]string]  `json:"key_ids"`
+	Owner   Optional[string]    `json:"owner"`
+	Since   Optional[time.Time] `json:"since"`
+	Until   Optional[time.Time] `json:"until"`
+	// How many groups at most.
+	Limit Optional[int64] `json:"limit"`
+}
+
 // AuditListParams: Arguments of audit.list.
 type AuditListParams struct {
 	Subject Optional[string] `json:"subject"`
@@ -1576,7 +1638,7 @@ func (c ScopesCalls) Check(ctx context.Context, params ScopesCheckParams) (*Scop
 // KeysCalls: the operations keys.*.
 type KeysCalls struct{ calls *sender }
 
-// List is keys.list. Return one page of keys, the newest first, in all states unless `status` says which.
+// List is keys.list. Return one page of keys, in all states unless `status` says which.
 func (c KeysCalls) List(ctx context.Context, params KeysListParams) (*Page[Key], error) {
 	return call[Page[Key]](ctx, c.calls, "GET /v1/keys?tenant", params)
 }
@@ -1584,6 +1646,11 @@ func (c KeysCalls) List(ctx context.Context, params KeysListParams) (*Page[Key],
 // Issue is keys.issue. Issue a key; its secret is in the answer this once.
 func (c KeysCalls) Issue(ctx context.Context, params KeysIssueParams) (*IssuedDocument, error) {
 	return call[IssuedDocument](ctx, c.calls, "POST /v1/keys?tenant", params)
+}
+
+// Facets is keys.facets. Count the keys that `list` finds by status, environment, owner and tag.
+func (c KeysCalls) Facets(ctx context.Context, params KeysFacetsParams) (*KeyFacets, error) {
+	return call[KeyFacets](ctx, c.calls, "GET /v1/keys/facets?tenant", params)
 }
 
 // Expiring is keys.expiring. List active keys that expire within a time, the most urgent first.
@@ -1808,6 +1875,11 @@ type UsageCalls struct{ calls *sender }
 // Get is usage.get. Say how often a key was presented, by hour and code.
 func (c UsageCalls) Get(ctx context.Context, params UsageGetParams) (*List[UsageHour], error) {
 	return call[List[UsageHour]](ctx, c.calls, "GET /v1/usage?tenant", params)
+}
+
+// Summary is usage.summary. Add up the usage of many keys, by any of key, owner, code, and day or hour of UTC.
+func (c UsageCalls) Summary(ctx context.Context, params UsageSummaryParams) (*UsageSummary, error) {
+	return call[UsageSummary](ctx, c.calls, "POST /v1/usage/summary?tenant", params)
 }
 
 // AuditCalls: the operations audit.*.

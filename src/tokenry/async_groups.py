@@ -95,6 +95,7 @@ class AsyncKeys(_Group, Generic[B]):
     get = awaited(Keys[B].get)
     list = awaited(Keys[B].list)
     iterate = walked_awaited(Keys[B].list)
+    facets = awaited(Keys[B].facets)
     expiring = awaited(Keys[B].expiring)
     find = awaited(Keys[B].find)
     limits = awaited(Keys[B].limits)
@@ -235,6 +236,7 @@ class AsyncUsage(_Group, Generic[B]):
     """`Usage`, awaited."""
 
     get = awaited(Usage[B].get)
+    summary = awaited(Usage[B].summary)
 
 
 class AsyncWebhooks(_Group, Generic[B]):

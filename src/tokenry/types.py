@@ -25,6 +25,7 @@ from .core.errors import (
 from .core.errors import shown as shown
 from .core.events import EVENT_TYPES
 from .core.exported import ExportLine
+from .core.facets import FacetCount, KeyFacets
 from .core.holds import AsyncHeldCredits, HeldCredits
 from .core.keyring import Keyring
 from .core.leaks import LeakReport
@@ -59,6 +60,7 @@ from .core.rotation import Rotation
 from .core.scopes import ScopesAsked
 from .core.secret import SCAN_PATTERN, Secret
 from .core.token import OfflineValid, OfflineVerdict
+from .core.usage_groups import UsageGroup, UsageSummary
 from .core.verdict import (
     AnyValid,
     Check,
@@ -105,6 +107,7 @@ __all__ = [
     "Event",
     "Explanation",
     "ExportLine",
+    "FacetCount",
     "FieldError",
     "Finding",
     "Head",
@@ -114,6 +117,7 @@ __all__ = [
     "Issued",
     "Jwks",
     "Key",
+    "KeyFacets",
     "KeyValid",
     "Keyring",
     "Kind",
@@ -150,7 +154,9 @@ __all__ = [
     "Token",
     "TokenValid",
     "TokenryError",
+    "UsageGroup",
     "UsageHour",
+    "UsageSummary",
     "Valid",
     "Verdict",
     "VerifyCode",

@@ -41,6 +41,7 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "keys.issue_many": lambda tk, key, by: tk.keys.issue_many([{"owner": "ada", "name": "new"}], **by),
     "keys.get": lambda tk, key, by: tk.keys.get(key.key.id, **by),
     "keys.list": lambda tk, key, by: tk.keys.list(**by),
+    "keys.facets": lambda tk, key, by: tk.keys.facets(**by).owners,
     "keys.expiring": lambda tk, key, by: tk.keys.expiring(within=timedelta(days=365), **by),
     "keys.find": lambda tk, key, by: tk.keys.find(key.secret, **by),
     "keys.limits": lambda tk, key, by: tk.keys.limits(key.key.id, **by),
@@ -61,10 +62,11 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "audit.head": lambda tk, key, by: tk.audit.head(**by),
     "audit.check": lambda tk, key, by: tk.audit.check(**by),
     "audit.cut": lambda tk, key, by: tk.audit.cut(before=datetime(2026, 1, 1, tzinfo=UTC), **by),
+    "usage.summary": lambda tk, key, by: tk.usage.summary(**by).groups,
     "usage.get": lambda tk, key, by: tk.usage.get(key.key.id, **by),
 }
 RAW = {"id": "1", "owner": "ada", "hash": {"scheme": "raw", "value": "old_0123456789abcdef"}}
-OWN = {name for name in CALLS if name.startswith("keys.") and name != "keys.purge"} | {"owners.get", "usage.get"}
+OWN = {name for name in CALLS if name.startswith(("keys.", "usage.")) and name != "keys.purge"} | {"owners.get"}
 OF_ADMINS = {name for name in CALLS if not name.startswith("tenants.") and name != "audit.cut"} | {"tenants.get"}
 
 
@@ -75,7 +77,10 @@ def key(tk: Any, issue: Issue) -> Issued:
     tk.owners.put("ada", roles=["reader"])
     tk.owners.put("bob")
     tk.owners.put("root", admin=True)
-    return issue()
+    issued = issue()
+    tk.verify(issued.secret)
+    tk.flush()
+    return issued
 
 
 def outcome(tk: Any, name: str, key: Issued, **by: Any) -> str:
@@ -229,7 +234,7 @@ def test_an_operators_key_may_what_its_scopes_say(tk: Any, key: Issued, acme: st
         for call in (tk.owners.put, tk.owners.disable):
             with pytest.raises(NotAllowed):
                 call("ada", tenant=tenant, by=by)
-    assert tk.keys.get(key.key.id, by=by) == key.key
+    assert tk.keys.get(key.key.id, by=by).id == key.key.id
     for name in ("keys.revoke", "keys.update", "keys.rotate", "keys.delete", "keys.issue", "keys.disable"):
         assert outcome(tk, name, key, by=by) in ("not_found", "not_allowed"), name
     assert tk.verify(key.secret)

@@ -17,6 +17,7 @@ from tests.conftest import STORES
 from tests.servers.postgres import Postgres
 from tokenry import Settings, Tokenry
 from tokenry.config import fresh_keyring
+from tokenry.core.key_filter import SORTS
 from tokenry.store.fixed import Raw
 
 DAY = timedelta(days=1)
@@ -26,7 +27,7 @@ GROWING = ("tokenry_key", "tokenry_owner", "tokenry_audit_entry", "tokenry_event
 @pytest.fixture
 def tk() -> Iterator[Tokenry]:
     """An instance with a little of everything, whose work beside requests is done inside calls."""
-    with Tokenry("sqlite://", settings=Settings(background=False)) as tk:
+    with Tokenry("sqlite://", settings=Settings(background=False, flush_interval=DAY)) as tk:
         tk.owners.put("ada")
         tk.keys.issue("ada", name="k")
         tk.sessions.start("ada")
@@ -74,6 +75,9 @@ LISTS: dict[str, Callable[[Tokenry], object]] = {
     "keys by environment": lambda tk: tk.keys.list(environment="test"),
     "keys by last use": lambda tk: tk.keys.list(last_used_before=datetime.now(UTC)),
     "keys that expire": lambda tk: tk.keys.list(expiring_within=DAY),
+    "sorted keys": lambda tk: [tk.keys.list(sort=sort) for sort in SORTS],
+    "sorted keys of an owner": lambda tk: [tk.keys.list(sort=sort, owner="ada") for sort in SORTS],
+    "sorted keys by status": lambda tk: [tk.keys.list(sort=sort, status="revoked") for sort in SORTS],
     "owners": lambda tk: tk.owners.list(),
     "owners by text": lambda tk: tk.owners.list(text="a"),
     "audit": lambda tk: tk.audit.list(),

@@ -208,6 +208,22 @@ export interface IssuedDocument {
   secret: string;
 }
 
+/** How many keys have each status, environment, owner and tag; the most frequent values first, 50 at most. The newest `counted_count` keys were counted. `is_complete` is False when there may be older ones. */
+export interface KeyFacets {
+  counted_count: number;
+  is_complete: boolean;
+  statuses: FacetCount[];
+  environments: FacetCount[];
+  owners: FacetCount[];
+  tags: FacetCount[];
+}
+
+/** One value of a facet, and how many keys have it. */
+export interface FacetCount {
+  value: string;
+  count: number;
+}
+
 /** A whole list. */
 export interface ListOfBulkResult {
   items: BulkResult[];
@@ -449,6 +465,21 @@ export interface UsageHour {
   code: string;
   count: number;
   hour_count: number;
+}
+
+/** Usage that was added up, the oldest first and then the most; the largest groups if there are too many. `counted_since` is None when everything was counted that was asked for. Else there was more usage than one call looks at, and what is older than that moment is missing. */
+export interface UsageSummary {
+  groups: UsageGroup[];
+  counted_since: string | null;
+}
+
+/** How often keys were answered. What is not in `group_by` is None; `at` is the beginning of a day or hour. */
+export interface UsageGroup {
+  count: number;
+  key: string | null;
+  owner: string | null;
+  code: string | null;
+  at: string | null;
 }
 
 /** A page of a list. Pass `next_cursor` as `cursor` for the next; null on the last. */
@@ -847,6 +878,8 @@ export interface KeysListAsked {
   /** In seconds. */
   expiring_within_seconds?: number;
   last_used_before?: string;
+  /** The order; a minus turns it round. The newest first by default. */
+  sort?: "created" | "-created" | "expires" | "-expires" | "last_used" | "-last_used" | "name" | "-name";
   /** How many items a page has at most. */
   limit?: number;
   /** `next_cursor` of the page before. */
@@ -877,6 +910,20 @@ export interface KeysIssueAsked {
   /** Refuse its secret as unknown, and tell who uses it. */
   decoy?: boolean;
   max_idle_seconds?: number | null;
+}
+
+export interface KeysFacetsAsked {
+  owner?: string;
+  status?: "active" | "disabled" | "revoked" | "expired";
+  scope?: string;
+  tag?: string;
+  environment?: string;
+  text?: string;
+  /** In seconds. */
+  expiring_within_seconds?: number;
+  last_used_before?: string;
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
 }
 
 export interface KeysExpiringAsked {
@@ -1218,6 +1265,19 @@ export interface UsageGetAsked {
   tenant?: string;
 }
 
+export interface UsageSummaryAsked {
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+  /** What usage is added up by: day or hour, not both. */
+  group_by?: string[];
+  key_ids?: string[] | null;
+  owner?: string | null;
+  since?: string | null;
+  until?: string | null;
+  /** How many groups at most. */
+  limit?: number;
+}
+
 export interface AuditListAsked {
   subject?: string;
   actor?: string;
@@ -1441,10 +1501,12 @@ export interface ScopesCalls {
 }
 
 export interface KeysCalls {
-  /** Return one page of keys, the newest first, in all states unless `status` says which. */
+  /** Return one page of keys, in all states unless `status` says which. */
   list(given?: KeysListAsked, options?: CallOptions): Promise<PageOfKey>;
   /** Issue a key; its secret is in the answer this once. */
   issue(given: KeysIssueAsked, options?: CallOptions): Promise<IssuedDocument>;
+  /** Count the keys that `list` finds by status, environment, owner and tag. */
+  facets(given?: KeysFacetsAsked, options?: CallOptions): Promise<KeyFacets>;
   /** List active keys that expire within a time, the most urgent first. */
   expiring(given?: KeysExpiringAsked, options?: CallOptions): Promise<PageOfKey>;
   /** Return the key of a secret, or of the public `kid` of one, whatever its state. */
@@ -1549,6 +1611,8 @@ export interface MeCalls {
 export interface UsageCalls {
   /** Say how often a key was presented, by hour and code. */
   get(given: UsageGetAsked, options?: CallOptions): Promise<ListOfUsageHour>;
+  /** Add up the usage of many keys, by any of key, owner, code, and day or hour of UTC. */
+  summary(given?: UsageSummaryAsked, options?: CallOptions): Promise<UsageSummary>;
 }
 
 export interface AuditCalls {
@@ -1649,6 +1713,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "scopes.check": "POST /v1/scopes/check?tenant",
   "keys.list": "GET /v1/keys?tenant",
   "keys.issue": "POST /v1/keys?tenant",
+  "keys.facets": "GET /v1/keys/facets?tenant",
   "keys.expiring": "GET /v1/keys/expiring?tenant",
   "keys.find": "POST /v1/keys/find?tenant",
   "keys.issueMany": "POST /v1/keys/bulk?tenant",
@@ -1689,6 +1754,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "me.revoke": "POST /v1/self/revoke",
   "explain": "POST /v1/explain",
   "usage.get": "GET /v1/usage?tenant",
+  "usage.summary": "POST /v1/usage/summary?tenant",
   "audit.list": "GET /v1/audit?tenant",
   "audit.head": "GET /v1/audit/head?tenant",
   "audit.check": "POST /v1/audit/check?tenant",

@@ -32,11 +32,17 @@ def list_keys(
     *,
     filters: dict[str, Any],
     show: List,
+    sort: Annotated[
+        str,
+        typer.Option(
+            "--sort", metavar="ORDER", help="created, expires, last_used or name; with a minus the other way round."
+        ),
+    ] = "-created",
     tenant: TenantOption = None,
 ) -> None:
     """List keys, the newest first, in all states unless --status says which."""
     with call.managing(tenant) as tk:
-        ask = partial(tk.keys.list, **filters)
+        ask = partial(tk.keys.list, **filters, sort=sort)
         show("keys", ask, *_SHOWN)
 
 

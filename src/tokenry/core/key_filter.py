@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 
 def _member(column: str) -> Any:
@@ -35,3 +35,27 @@ MEMBERS: Final[Mapping[str, str]] = {
 
 KEY_FILTERS: Final = ("owner", "status", "environment", "text", *MEMBERS, "expiring_within", "last_used_before")
 """The names of the filters as callers pass them to `keys.list` and `keys.revoke_where`."""
+
+SORTS: Final = tuple(sign + name for name in ("created", "expires", "last_used", "name") for sign in ("", "-"))
+"""The orders of a list of keys. A minus turns an order round."""
+
+NEWEST_FIRST: Final = "-created"
+
+
+class KeySort(NamedTuple):
+    """An order of keys: by what, and in which direction."""
+
+    by: str
+    descending: bool
+
+
+class KeyPlace(NamedTuple):
+    """A place in such an order: the value of a key that the order goes by, and its id."""
+
+    value: int | str | None
+    id: str
+
+
+def read_sort(text: str) -> KeySort:
+    """Return the order that one of `SORTS` names."""
+    return KeySort(text.removeprefix("-"), text.startswith("-"))

@@ -15,9 +15,10 @@ import msgspec
 
 from .counters import Share, Want
 from .credits import Account, Balance, Hold, OpenHold
+from .facets import KeyFacets
 from .foreign_ports import DumpRows, ForeignRows
 from .grant import Row
-from .key_filter import KeyFilter
+from .key_filter import KeyFilter, KeyPlace, KeySort
 from .mail_ports import MailRows
 from .model import Entry, Event, Key, Owner, Role, Session, Tenant, UsageHour
 from .refresh import Family, Presented
@@ -25,6 +26,7 @@ from .scopes import Requirement
 from .signing import SigningRow
 from .turns import Turn
 from .upkeep_ports import UpkeepRows
+from .usage_groups import UsageAsked, UsageSummary
 from .watch_ports import WatchRows
 from .webhook_ports import WebhookRows
 
@@ -174,6 +176,17 @@ class KeyRows(Protocol):
         until: str | None = None,
         limit: int,
     ) -> Sequence[Key]: ...
+    def sorted(
+        self,
+        tenant: Tenant,
+        which: KeyFilter,
+        now: datetime,
+        sort: KeySort,
+        *,
+        after: KeyPlace | None,
+        limit: int,
+    ) -> tuple[Sequence[tuple[KeyPlace, Key]], KeyPlace | None]: ...
+    def facets(self, tenant: Tenant, which: KeyFilter, now: datetime) -> KeyFacets: ...
     def reach(self, tenant: Tenant, which: KeyFilter, *, before: str | None) -> str | None: ...
     def expiring(
         self, tenant: Tenant, now: datetime, until: datetime, owner_id: str | None, *, after: Expiry | None, limit: int
@@ -276,6 +289,7 @@ class UsageRows(Protocol):
     def delete(self, tenant: Tenant, key_ids: Sequence[str], limit: int) -> int: ...
     def add(self, spent: Sequence[Spent], *, wait: bool) -> tuple[Sequence[FirstUse], Sequence[Spent]]: ...
     def list(self, tenant: Tenant, key_id: str, since: datetime, days_before: datetime) -> Sequence[UsageHour]: ...
+    def summary(self, tenant: Tenant, asked: UsageAsked) -> UsageSummary: ...
     def roll_up(self, before: datetime, limit: int) -> int: ...
     def purge_days(self, before: datetime, limit: int) -> int: ...
 

@@ -13,10 +13,12 @@ import msgspec
 from msgspec import Meta
 
 from ..core.credits import ON_EXPIRY, REFILLS, ZONE_MAX
+from ..core.key_filter import SORTS
 from ..core.leaks import ON_LEAK
 from ..core.limits import COUNT_MAX, WINDOW_MAX
 from ..core.model import KEY_STATUSES
 from ..core.targets import URL_MAX
+from ..core.usage_groups import GROUPS, GROUPS_MAX, KEYS_MAX
 from ..core.webhooks import DELIVERY_STATUSES
 
 _TURNING: Final = r"\u2028-\u202E\u2066-\u2069"
@@ -75,6 +77,9 @@ FoundAt = Annotated[
     str, _schema(maxLength=4096), Meta(description="Where it was found.", examples=["https://example.com/a.py"])
 ]
 DeliveryStatus = Annotated[str, _schema(enum=list(DELIVERY_STATUSES), examples=["failed"])]
+GroupsMost = Annotated[
+    int, _schema(minimum=1, maximum=GROUPS_MAX, examples=[1000]), Meta(description="How many groups at most.")
+]
 DryReplay = Annotated[bool, Meta(description="Only count what would be sent.")]
 AskedScopes = Annotated[
     str | list[Any] | dict[str, Any],
@@ -163,6 +168,11 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "expiring_within": Within,
     "failed": Annotated[bool, Meta(description="Only events whose delivery to this endpoint has failed.")],
     "grace": Annotated[float, Meta(ge=0, le=365 * 86_400, description="In seconds.", examples=[3600])],
+    "group_by": Annotated[
+        list[str],
+        _schema(minItems=1, maxItems=4, items={"enum": list(GROUPS)}, uniqueItems=True, examples=[["key", "day"]]),
+        Meta(description="What usage is added up by: day or hour, not both."),
+    ],
     "head": Annotated[HeadBody, Meta(description="A head that you kept from earlier.")],
     "hold": _text(1, 64, examples=["hold_01k9v5m0q2x8r7c4t6y3w1"]),
     "include": Annotated[
@@ -172,6 +182,11 @@ ARGUMENTS: Final[dict[str, Any]] = {
     ],
     "ip": _text(1, 64, examples=["203.0.113.7"]),
     "key_id": _text(0, 64, examples=["key_01k9v5m0q2x8r7c4t6y3w1"]),
+    "key_ids": Annotated[
+        list[str],
+        _schema(minItems=1, maxItems=KEYS_MAX, examples=[["key_01k9v5m0q2x8r7c4t6y3w1"]]),
+        Meta(description="Only these keys. One that does not exist has no usage."),
+    ],
     "last_used_before": Moment,
     "limit": Annotated[int, Meta(ge=1, le=100, description="How many items a page has at most.", examples=[50])],
     "limits": Annotated[list[LimitBody], Meta(max_length=8)],
@@ -202,6 +217,11 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "self_rotation_allowed": Flag,
     "since": Moment,
     "slug": Slug,
+    "sort": Annotated[
+        str,
+        _schema(enum=list(SORTS), examples=["-last_used"]),
+        Meta(description="The order; a minus turns it round. The newest first by default."),
+    ],
     "source": Annotated[str, _schema(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$", examples=["scanner"])],
     "status": Status,
     "subject": _text(1, 200, examples=["key_01k9v5m0q2x8r7c4t6y3w1"]),

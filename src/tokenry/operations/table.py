@@ -10,9 +10,11 @@ from msgspec import Meta
 from ..core.advice import Advice
 from ..core.credits import CreditState, Hold
 from ..core.exported import ExportLine
+from ..core.facets import KeyFacets
 from ..core.leaks import LeakReport
 from ..core.limits import LimitsTaken, LimitState
 from ..core.model import Entry, Event, Head, Role, SigningKey, UsageHour
+from ..core.usage_groups import UsageSummary
 from ..core.webhooks import Delivery, Replay, Webhook
 from ..service import (
     advice,
@@ -43,6 +45,7 @@ from .fields import (
     DryReplay,
     EventTypes,
     FoundAt,
+    GroupsMost,
     HeldFor,
     Line,
 )
@@ -157,6 +160,7 @@ OPERATIONS: Final = by_id(
         _scope("check", "POST /check", _SCOPES.check, answers.SCOPE_CHECK, reads=True, **_checked),
         _key("list", "GET", _KEYS.list, _page_of_keys),
         _issue,
+        _key("facets", "GET /facets", _KEYS.facets, record(KeyFacets)),
         _key("expiring", "GET /expiring", _KEYS.expiring, _page_of_keys, defaults=_MONTH, summary=_SOON),
         _key("find", "POST /find", _KEYS.find, answers.KEY, reads=True, types=_found),
         _key(
@@ -227,6 +231,14 @@ OPERATIONS: Final = by_id(
             in_tenant=False,
         ),
         _usage("get", "GET", usage.Usage.get, _hours, summary=_USED),
+        _usage(
+            "summary",
+            "POST /summary",
+            usage.Usage.summary,
+            record(UsageSummary),
+            reads=True,
+            types={"limit": GroupsMost},
+        ),
         _audit("list", "GET", audit.Audit.list, page(record(Entry))),
         _audit("head", "GET /head", audit.Audit.head, record(Head)),
         _audit("check", "POST /check", audit.Audit.check, answers.AUDIT_REPORT, reads=True),

@@ -12,8 +12,9 @@ from tokenry.core.advice import Advice
 from tokenry.core.credits import Credits
 from tokenry.core.decide import ClientAddress
 from tokenry.core.errors import Invalid, TokenryError
+from tokenry.core.facets import KeyFacets
 from tokenry.core.key_fields import ARGUMENTS, pick
-from tokenry.core.key_filter import KEY_FILTERS
+from tokenry.core.key_filter import KEY_FILTERS, NEWEST_FIRST
 from tokenry.core.limits import Limit, LimitState
 from tokenry.core.model import NOT_GIVEN, BulkRevocation, Issued, Key, NotGiven, OwnerId, Page, micros
 from tokenry.core.scopes import ScopesAsked
@@ -25,6 +26,7 @@ from . import changing, crediting, ending, explaining, issuing, limits
 from .advice import of_keys
 from .context import B, Context
 from .foreign import kids_of
+from .key_lists import facets, sorted_list
 from .paging import page, place_of
 from .seeing import given, read_filter, seen, visible
 
@@ -103,13 +105,20 @@ class Keys(Generic[B]):
         text: str | None = None,
         expiring_within: timedelta | None = None,
         last_used_before: datetime | None = None,
+        sort: str = NEWEST_FIRST,
         limit: int = 50,
         cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> Page[Key]:
-        """Return one page of keys, the newest first, in all states unless `status` says which. None means any."""
+        """Return one page of keys, in all states unless `status` says which. None means any.
+
+        `sort` is created, expires, last_used or name, with a minus for the other direction. Keys that never expire
+        count as the last to expire, keys that were never used as the first. Uses count by the minute.
+        """
         asked = given(pick(KEY_FILTERS, locals()))
+        if sort != NEWEST_FIRST:
+            return sorted_list(self._context, asked, sort, limit, cursor, tenant, by)
         limit, before = fields.limit_of_page(limit), place_of("key", cursor)
         with self._context.reading(tenant, by) as scene:
             which = read_filter(scene, asked)
@@ -120,6 +129,26 @@ class Keys(Generic[B]):
         return page("key", found, limit, lambda key: key.id, until)
 
     iterate = walked(list)
+
+    def facets(
+        self,
+        *,
+        owner: OwnerId | None = None,
+        status: str | None = None,
+        scope: str | None = None,
+        tag: str | None = None,
+        environment: str | None = None,
+        text: str | None = None,
+        expiring_within: timedelta | None = None,
+        last_used_before: datetime | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
+    ) -> KeyFacets:
+        """Count the keys that `list` finds by status, environment, owner and tag.
+
+        At most the newest 50,000 keys are looked at; `is_complete` says whether there may be more.
+        """
+        return facets(self._context, given(pick(KEY_FILTERS, locals())), tenant, by)
 
     def expiring(
         self,

@@ -5,22 +5,28 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from operator import attrgetter
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from tokenry.core import fields
 from tokenry.core.counters import Want
 from tokenry.core.errors import FieldError, NotFound, StoreUnavailable
-from tokenry.core.model import NOT_GIVEN, NotGiven, UsageHour, moment
+from tokenry.core.lists import is_list
+from tokenry.core.model import NOT_GIVEN, NotGiven, OwnerId, UsageHour, micros, moment
 from tokenry.core.ports import Pepper, Rows, Spent
+from tokenry.core.usage_groups import GROUPS, GROUPS_MAX, KEYS_MAX, UsageAsked, UsageSummary
 
 from . import seeing
 from .context import SYSTEM, B, Context, Done
 
 R = TypeVar("R", bound=tuple[str, str, int, int])
 
+READ = "tokenry:usage:read"
+_WEEK = timedelta(days=7)
+_HOUR = timedelta(hours=1)
 _NOTICES = ((1, 7), (1, 30), (1, None), (7, 30), (7, None), (30, None))
 """The days of each notice, with the notice that was the last one before; None for no notice yet."""
 _BATCH = 200
@@ -51,8 +57,67 @@ class Usage(Generic[B]):
         begin = fields.moment("since", since, errors) or moment(0)
         fields.refuse(errors)
         with self._context.reading(tenant, by) as scene:
-            key = seeing.visible(scene, key_id, "tokenry:usage:read")
+            key = seeing.visible(scene, key_id, READ)
             return tuple(scene.rows.usage.list(scene.tenant, key.id, begin, days_before(self._context)))
+
+    def summary(
+        self,
+        *,
+        group_by: Sequence[str] = ("day", "code"),
+        key_ids: Sequence[str] | None = None,
+        owner: OwnerId | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 1000,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
+    ) -> UsageSummary:
+        """Add up the usage of many keys, by any of key, owner, code, and day or hour of UTC.
+
+        Without `key_ids` (100 at most) and `owner` it is that of the tenant. By default it is that of the last 7 days.
+        Keys that do not exist, or that the actor may not see, have no usage. `limit` is how many groups are returned.
+        """
+        asked = read_asked(self._context, group_by, key_ids, since, until, limit)
+        with self._context.reading(tenant, by) as scene:
+            owner_id = None
+            if owner is not None:
+                owner_id = scene.owner(owner, READ).id
+            elif not scene.actor.may(READ):
+                if scene.actor.owner is None or scene.actor.operator is not None:
+                    return UsageSummary(groups=())
+                owner_id = scene.actor.owner.id
+            return scene.rows.usage.summary(scene.tenant, replace(asked, owner_id=owner_id))
+
+
+def read_asked(
+    context: Context, group_by: object, key_ids: object, since: object, until: object, limit: object
+) -> UsageAsked:
+    """Read what usage is asked for; raise Invalid with every mistake."""
+    errors: list[FieldError] = []
+    groups = tuple(map(str, group_by)) if is_list(group_by) else ()
+    if not groups or len({*groups}) < len(groups) or not {*groups} <= {*GROUPS} or {"day", "hour"} <= {*groups}:
+        errors.append(FieldError("group_by", "unknown", f"must be some of {', '.join(GROUPS)}, and not day and hour"))
+    keys = None
+    if key_ids is not None:
+        keys = tuple(map(str, key_ids)) if is_list(key_ids) else ()
+        if not 1 <= len(keys) <= KEYS_MAX:
+            errors.append(FieldError("key_ids", "out_of_range", f"must be a list of 1 to {KEYS_MAX} ids of keys"))
+    if type(limit) is not int or not 1 <= limit <= GROUPS_MAX:
+        errors.append(FieldError("limit", "out_of_range", f"must be a number from 1 to {GROUPS_MAX}"))
+    begin = context.now() - _WEEK if since is None else fields.moment("since", since, errors)
+    end = context.now() + _HOUR if until is None else fields.moment("until", until, errors)
+    by_day = days_before(context)
+    if begin is not None and begin < by_day:
+        if "hour" in groups:
+            kept = f"usage by the hour is kept since {by_day:%Y-%m-%d}: ask since then, or group by day"
+            errors.append(FieldError("since", "out_of_range", kept))
+        begin = begin.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    fields.refuse(errors)
+    assert begin is not None
+    assert end is not None
+    return UsageAsked(
+        group_by=groups, since=micros(begin), until=micros(end), keys=keys, owner_id=None, limit=cast(int, limit)
+    )
 
 
 def days_before(context: Context) -> datetime:

@@ -9,11 +9,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
-    and_,
     bindparam,
     delete,
-    exists,
     insert,
     literal,
     or_,
@@ -22,8 +19,9 @@ from sqlalchemy import (
     update,
 )
 
+from tokenry.core.facets import KeyFacets
 from tokenry.core.fields import folded, searchable
-from tokenry.core.key_filter import MEMBERS, KeyFilter
+from tokenry.core.key_filter import KeyFilter, KeyPlace, KeySort
 from tokenry.core.model import Key, SecretInfo, Tenant, micros
 from tokenry.core.ports import Expiry
 from tokenry.core.records import KEY, SECRET
@@ -31,7 +29,10 @@ from tokenry.core.records import KEY, SECRET
 from .documents import Documents
 from .fixed import Fixed, FixedWrite, among
 from .foreign_tables import foreign
+from .key_facets import facets_of
+from .key_filters import between, expires, expires_between, filtered
 from .key_records import key_of
+from .key_sorts import place_of, sorted_page, used_minute
 from .reach import reach, reached
 from .tables import (
     credit,
@@ -46,7 +47,7 @@ from .tables import (
     usage_day,
     usage_hour,
 )
-from .values import holds, like, stored_row
+from .values import stored_row
 from .watch import decoy_secrets
 
 _INSERT = FixedWrite(insert(key))
@@ -116,62 +117,8 @@ _OF_KEYS = {
 _OWNERS = {dialect: Fixed(text(sql), ("id", "external_id")) for dialect, sql in _OF_KEYS.items()}
 
 
-def _is(status: str, now: int) -> ColumnElement[bool]:
-    if status == "revoked":
-        return key.c.revoked_at.is_not(None)
-    if status == "disabled":
-        return key.c.revoked_at.is_(None) & key.c.disabled_at.is_not(None)
-    live = key.c.revoked_at.is_(None) & key.c.disabled_at.is_(None)
-    if status == "expired":
-        return live & (key.c.expires_at <= now)
-    return live & or_(key.c.expires_at.is_(None), key.c.expires_at > now)
-
-
-def _expires_between(now: int, until: int) -> list[ColumnElement[bool]]:
-    """Match the keys that are not revoked and expire by a moment, in the words of which an index knows both ends."""
-    return [key.c.revoked_at.is_(None), key.c.expires_at.between(now + 1, until)]
-
-
-def _expires(now: int, until: int) -> ColumnElement[bool]:
-    """Match the active keys that expire by a moment."""
-    return and_(*_expires_between(now, until), key.c.disabled_at.is_(None))
-
-
 def _not_announced(days: int) -> ColumnElement[bool]:
     return or_(key.c.expiry_notice_days.is_(None), key.c.expiry_notice_days > days)
-
-
-def _filtered(query: Select[Any], which: KeyFilter, now: int) -> Select[Any]:
-    if which.owner_id is not None:
-        query = query.where(key.c.owner_id == which.owner_id)
-    if which.status is not None:
-        query = query.where(_is(which.status, now))
-    for name, column in MEMBERS.items():
-        member = getattr(which, name)
-        if member is not None:
-            query = query.where(holds(key.c[column], member))
-    if which.environment is not None:
-        query = query.where(key.c.environment == which.environment)
-    if which.text is not None:
-        query = query.where(key.c.search.like(like(searchable(which.text)), escape="\\"))
-    if which.expires_before is not None:
-        query = query.where(_expires(now, micros(which.expires_before)))
-    if which.last_used_before is not None:
-        before = micros(which.last_used_before)
-        since = (
-            (secret.c.tenant_id == key.c.tenant_id) & (secret.c.key_id == key.c.id) & (secret.c.last_used_at >= before)
-        )
-        query = query.where(~exists().where(since))
-    if which.ids is not None:
-        query = query.where(key.c.id.in_(which.ids))
-    return query
-
-
-def _between(query: Select[Any], before: str | None, until: str | None) -> Select[Any]:
-    """Narrow a query to the keys between two ids: those in front of `before`, `until` included."""
-    if before is not None:
-        query = query.where(key.c.id < before)
-    return query if until is None else query.where(key.c.id >= until)
 
 
 _EVERY = KeyFilter()
@@ -195,6 +142,7 @@ class KeyRows:
                     # Of an imported key, nobody knows how long it was idle before.
                     "enabled_at": None if record.updated_at == record.created_at else record.updated_at,
                     "search": searchable(record.name, record.description),
+                    "used_at": 0 if record.last_used_at is None else used_minute(micros(record.last_used_at)),
                 }
             )
             for owner_id, record in keys
@@ -227,8 +175,8 @@ class KeyRows:
             place = {} if before is None else {"before": before}
             rows = statement(self._connection, tenant_id=tenant.id, most=limit, **place)
             return self._records(tenant, rows, now)
-        query = _filtered(_SELECT.where(key.c.tenant_id == tenant.id), which, micros(now))
-        query = _between(query, before, until)
+        query = filtered(_SELECT.where(key.c.tenant_id == tenant.id), which, micros(now))
+        query = between(query, before, until)
         return self._records(tenant, self._connection.execute(query.order_by(key.c.id.desc()).limit(limit)).all(), now)
 
     def reach(self, tenant: Tenant, which: KeyFilter, *, before: str | None) -> str | None:
@@ -236,8 +184,27 @@ class KeyRows:
         owned = KeyFilter(owner_id=which.owner_id)
         if which == owned:
             return None
-        query = _filtered(select(key.c.id).where(key.c.tenant_id == tenant.id), owned, 0)
+        query = filtered(select(key.c.id).where(key.c.tenant_id == tenant.id), owned, 0)
         return reach(self._connection, query if before is None else query.where(key.c.id < before), key.c.id)
+
+    def sorted(
+        self,
+        tenant: Tenant,
+        which: KeyFilter,
+        now: datetime,
+        sort: KeySort,
+        *,
+        after: KeyPlace | None,
+        limit: int,
+    ) -> tuple[Sequence[tuple[KeyPlace, Key]], KeyPlace | None]:
+        """Return keys in an order, each with its place, and where the page ends if it may not look further."""
+        columns = _SELECT.add_columns(key.c.used_at, key.c.name_folded)
+        rows, end = sorted_page(self._connection, columns, tenant, which, micros(now), sort, after, limit)
+        found = self._records(tenant, rows, now)
+        return [(place_of(row, sort), one) for row, one in zip(rows, found, strict=True)], end
+
+    def facets(self, tenant: Tenant, which: KeyFilter, now: datetime) -> KeyFacets:
+        return facets_of(self._connection, tenant, which, micros(now))
 
     def expiring(
         self,
@@ -250,7 +217,7 @@ class KeyRows:
         limit: int,
     ) -> tuple[Sequence[Key], Expiry | None]:
         """Return active keys by the moment of their expiry, and where the page ends if it may not look at all."""
-        here = [key.c.tenant_id == tenant.id, *_expires_between(micros(now), micros(until))]
+        here = [key.c.tenant_id == tenant.id, *expires_between(micros(now), micros(until))]
         if owner_id is not None:
             here.append(key.c.owner_id == owner_id)
         if after is not None:
@@ -324,7 +291,7 @@ class KeyRows:
             ended.append(key.c.revoked_at.is_(None) & (key.c.expires_at < micros(expired_before)))
         if revoked_before is not None:
             ended.append(key.c.revoked_at < micros(revoked_before))
-        query = _between(select(key.c.id).where(key.c.tenant_id == tenant.id, or_(*ended)), before, until)
+        query = between(select(key.c.id).where(key.c.tenant_id == tenant.id, or_(*ended)), before, until)
         if ids is not None:
             query = query.where(key.c.id.in_(ids)).with_for_update()
         return self._connection.execute(query.order_by(key.c.id.desc()).limit(limit)).scalars().all()
@@ -358,7 +325,7 @@ class KeyRows:
         query = (
             select(tenant.c.slug, key.c.id)
             .join(tenant, tenant.c.id == key.c.tenant_id)
-            .where(_expires(at, at + days * 86_400_000_000), notice.is_(None) if last is None else notice == last)
+            .where(expires(at, at + days * 86_400_000_000), notice.is_(None) if last is None else notice == last)
             .limit(limit)
         )
         return [(row.slug, row.id) for row in self._connection.execute(query)]

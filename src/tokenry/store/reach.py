@@ -16,6 +16,6 @@ def reach(connection: Connection, rows: Select[Any], column: Column[str], *, new
     return None if last is None else str(last[0])
 
 
-def reached(connection: Connection, places: Select[Any]) -> Any:
+def reached(connection: Connection, places: Select[Any], most: int | None = None) -> Any:
     """Return the last of the places that a page may look at, which an index orders; None when it may see all."""
-    return connection.execute(places.offset(ROWS - 1).limit(1)).first()  # counted off along the index
+    return connection.execute(places.offset((most or ROWS) - 1).limit(1)).first()  # counted off along the index

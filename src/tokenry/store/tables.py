@@ -97,7 +97,7 @@ key = _table(
     _id("id"),
     _id("owner_id"),
     _text("name"),
-    _text("name_folded"),
+    Column("name_folded", Text().with_variant(Text(collation="C"), "postgresql"), nullable=False),
     _text("description", ""),
     _text("scopes", "[]"),
     _text("roles", "[]"),
@@ -121,6 +121,7 @@ key = _table(
     _text("revoke_reason", ""),
     Column("expiry_notice_days", Integer, nullable=True),
     _text("search", ""),
+    _count("used_at"),
     PrimaryKeyConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["tokenry_owner.tenant_id", "tokenry_owner.id"]),
 )
@@ -133,6 +134,8 @@ _partial_index(
     where="revoked_at IS NULL",
 )
 Index("tokenry_key_owner", key.c.tenant_id, key.c.owner_id, key.c.id)
+for _order in ("expires_at", "used_at", "name_folded"):
+    Index(f"tokenry_key_by_{_order}", key.c.tenant_id, key.c[_order], key.c.id)
 _partial_index(
     "tokenry_key_living_expires_at",
     key.c.tenant_id,

@@ -19,7 +19,8 @@ usage_hour, usage_day = [
     )
     for name in ("usage_hour", "usage_day")
 ]
-Index("tokenry_usage_hour_at", usage_hour.c.at)
-Index("tokenry_usage_day_at", usage_day.c.at)
+for _of in (usage_hour, usage_day):
+    Index(f"{_of.name}_at", _of.c.at)
+    Index(f"{_of.name}_tenant", _of.c.tenant_id, _of.c.at)
 
 upkeep = table("upkeep", _id("name", primary_key=True), at("at"), words("place", ""))

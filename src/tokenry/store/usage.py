@@ -11,8 +11,10 @@ from sqlalchemy import Connection, bindparam, delete, select, text, tuple_
 
 from tokenry.core.model import Tenant, UsageHour, micros, moment
 from tokenry.core.ports import FirstUse, Spent
+from tokenry.core.usage_groups import UsageAsked, UsageSummary
 
 from .tables import usage_day, usage_hour
+from .usage_summary import summary_of
 from .watch import write_asked
 
 _SPENT = {
@@ -44,6 +46,22 @@ _COUNTED = {
         FROM json_array_elements(CAST(:rows AS json))
     """,
 }
+# Those that others have locked are left out, so that this never waits: they move up with their next use.
+_MOVE = """
+    UPDATE tokenry_key SET used_at = used.at FROM (
+        SELECT s.tenant_id, s.key_id, MAX(spent.at - spent.at % 60000000) AS at
+        FROM ({spent}) AS spent JOIN tokenry_secret s ON s.kid = spent.kid GROUP BY s.tenant_id, s.key_id
+    ) AS used
+    WHERE tokenry_key.tenant_id = used.tenant_id AND tokenry_key.id = used.key_id
+        AND tokenry_key.used_at < used.at{free}
+"""
+_FREE = """
+    AND tokenry_key.id IN (
+        SELECT k.id FROM tokenry_key k JOIN tokenry_secret s ON s.tenant_id = k.tenant_id AND s.key_id = k.id
+        JOIN ({spent}) AS spent ON spent.kid = s.kid WHERE k.used_at < spent.at - spent.at % 60000000
+        FOR NO KEY UPDATE OF k SKIP LOCKED
+    )
+"""
 _COUNT = """
     INSERT INTO tokenry_usage_hour (tenant_id, key_id, at, code, count)
     SELECT s.tenant_id, s.key_id, counted.at, counted.code, SUM(counted.count)
@@ -79,6 +97,11 @@ _JSON = {
     "postgresql": {"array": "json_build_array", "array_of": "json_agg"},
 }
 _USED = {dialect: text(_USE.format(spent=spent)) for dialect, spent in _SPENT.items()}
+_LOCKS = {"sqlite": "", "postgresql": _FREE}
+_MOVED = {
+    dialect: text(_MOVE.format(spent=spent, free=_LOCKS[dialect].format(spent=spent)))
+    for dialect, spent in _SPENT.items()
+}
 _HOURLY = {dialect: text(_COUNT.format(counted=counted)) for dialect, counted in _COUNTED.items()}
 _FIRST = {dialect: text(_USES.format(fresh=fresh, **_JSON[dialect])) for dialect, fresh in _FRESH.items()}
 _PLACE = (usage_hour.c.tenant_id, usage_hour.c.key_id, usage_hour.c.at, usage_hour.c.code)
@@ -141,6 +164,7 @@ class UsageRows:
         used = [(kid, count, *last[kid]) for kid, count in uses.items()]
         self._connection.execute(_USED[dialect], {"rows": _json(used)})
         self._connection.execute(_HOURLY[dialect], {"rows": _json(counted)})
+        self._connection.execute(_MOVED[dialect], {"rows": _json(used)})
         if asked := [one for one in spent if one.unwritten]:
             write_asked(self._connection, asked)
         return self._first([one.kid for one in spent if one.unused], uses), later
@@ -180,6 +204,10 @@ class UsageRows:
                 days[day] = days.get(day, 0) + count
         by_day = [UsageHour(key_id, moment(at), code, count, 24) for (at, code), count in sorted(days.items())]
         return by_day + [UsageHour(key_id, moment(at), code, count) for at, code, count in hours if at >= limit]
+
+    def summary(self, tenant: Tenant, asked: UsageAsked) -> UsageSummary:
+        """Add up the usage that is asked for."""
+        return summary_of(self._connection, tenant, asked)
 
     def roll_up(self, before: datetime, limit: int) -> int:
         """Add some hours before a moment up into days; return how many rows there were."""

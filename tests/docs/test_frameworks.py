@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ import pytest
 from tests.docs.test_examples import blocks
 from tests.ext import django_project
 from tokenry.ext.django import close, get_tokenry
+from tokenry.types import Limit
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
@@ -93,3 +95,51 @@ def test_django_and_its_rest_framework(tmp_path: Path, monkeypatch: pytest.Monke
         issued = page.hire("bob")
         assert get_tokenry().verify(issued.secret).owner.external_id == "bob"
         close()
+
+
+WALKED = [200, 401, 403, 200, 200, 200, 200, 429]
+"""What the requests of a page answer, in its order."""
+
+
+def made(tk: Any) -> list[dict[str, str]]:
+    """Make the keys of a page, and return the header fields of its requests."""
+    tk.owners.put("dana")
+    limit = Limit("per-minute", 5, 60)
+    first = tk.keys.issue("dana", name="first", scopes=["read:projects"], limits=[limit]).secret
+    other = tk.keys.issue("dana", name="other").secret
+    given = {"Authorization": f"Bearer {first}"}
+    return [given, {}, {"Authorization": f"Bearer {other}"}, *[given] * 5]
+
+
+@pytest.mark.parametrize("name", ["litestar", "quart"])
+def test_an_asgi_framework(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from starlette.testclient import TestClient
+
+    monkeypatch.chdir(tmp_path)
+    page = run(f"docs/{name}.md", monkeypatch)
+    fields = made(page.tk._sync)
+    with TestClient(page.app) as client:
+        assert client.get("/").text == "no key is needed here"
+        answers = [client.get("/api/projects", headers=one) for one in fields]
+    assert [one.status_code for one in answers] == WALKED
+    assert answers[0].json() == {"owner": "dana"}
+    assert [one.json()["code"] for one in answers[1:3]] == ["credential_missing", "insufficient_scope"]
+    assert "Retry-After" in answers[-1].headers
+    page.tk._sync.close()
+
+
+def test_aiohttp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aiohttp.test_utils import TestClient, TestServer
+
+    async def walk() -> list[tuple[int, Any]]:
+        async with TestClient(TestServer(page.app)) as client:
+            assert await (await client.get("/")).text() == "no key is needed here"
+            answers = [await client.get("/api/projects", headers=one) for one in fields]
+            return [(one.status, await one.json(content_type=None)) for one in answers]
+
+    monkeypatch.chdir(tmp_path)
+    page = run("docs/aiohttp.md", monkeypatch)
+    fields = made(page.tk._sync)
+    answers = asyncio.run(walk())
+    assert [status for status, _ in answers] == WALKED
+    assert answers[0][1] == {"owner": "dana"}

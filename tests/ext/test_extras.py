@@ -21,6 +21,7 @@ CASES = [
     ("django", "import tokenry.ext.django", "tokenry[django]"),
     ("django", "import tokenry.ext.django.drf", "tokenry[django]"),
     ("rest_framework", "import tokenry.ext.django.drf", "djangorestframework"),
+    ("aiohttp", "import tokenry.ext.aiohttp", "tokenry[aiohttp]"),
     ("mcp", "import tokenry.ext.mcp", "tokenry[mcp]"),
     ("typer", COMMAND.format(words=["keys", "list"]), "tokenry[cli]"),
     ("typer", MANAGE.format(), "tokenry[cli]"),

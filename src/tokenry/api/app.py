@@ -104,7 +104,7 @@ def create_app(served: Served, operations: App | None = None) -> App:
     def add(document: dict[str, Any]) -> dict[str, Any]:
         return with_oauth(with_hot(document, operations=operations is not None))
 
-    rest = Management(served.sync, callers, add, served.arrivals)
+    rest = Management(served.sync, callers, add, served.arrivals, console=served.settings.console)
     console = Console(served.sync, served.throttle, rest, served.engine.now) if served.settings.console else None
     return Application(served, rest, OAuth(served.sync, callers.refresher, served.engine.now), operations, console)
 

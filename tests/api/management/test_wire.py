@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.management.conftest import Api
+from tokenry.api.management import Callers, Management
 from tokenry.api.reference.markdown import table, table_of_routes
 from tokenry.edge import Throttle
 from tokenry.edge.problems import KINDS
@@ -225,14 +227,21 @@ def test_the_reference_needs_no_other_host_and_runs_under_a_strict_policy(client
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert "<script" not in page.text
-    for path in ("/docs", "/docs/reference.css", "/docs/problems"):
+    assert re.findall(r"<script[^>]*>", page.text) == ['<script src="/docs/reference.js" defer>']
+    for path in ("/", "/docs", "/docs/reference.css", "/docs/reference.js", "/docs/problems"):
         text = client.get(path).text
-        assert "http://" not in text
-        assert "https://" not in text
+        assert re.findall(r'(?:src|href|action)="(?![/#][^/])[^"]+', text.replace('href="/"', "")) == []
+        assert "url(" not in text
         assert "style=" not in text
     document = json.loads(client.get("/openapi.json").text)
     assert document["openapi"].startswith("3.1")
+
+
+def test_the_page_at_the_root_links_to_the_console_only_where_it_is(client: TestClient, api: Api) -> None:
+    assert "/docs" in client.get("/").text
+    assert "/console" not in client.get("/").text
+    with_console = TestClient(Management(api.tk, Callers(api.tk), console=True))
+    assert "/console" in with_console.get("/").text
 
 
 def test_the_outer_application_says_who_the_client_is_and_how_often_it_may_guess(api: Api) -> None:

@@ -55,14 +55,19 @@ class Management:
         callers: Callers,
         add: Add = lambda document: document,
         arrivals: Arrivals | None = None,
+        *,
+        console: bool = False,
     ) -> None:
-        """Serve an installation; `add` puts the routes of others into the OpenAPI document."""
+        """Serve an installation; `add` puts the routes of others into the OpenAPI document.
+
+        With `console` the page at `/` links to it.
+        """
         self._add = add
         self._arrivals = arrivals or Arrivals(tk)
         self._callers = callers
         self._router = Router(OPERATIONS.values())
         self._readers = {one.id: Reader(one) for one in OPERATIONS.values()}
-        self._site = Site(self.openapi)
+        self._site = Site(self.openapi, console=console)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -9,6 +9,9 @@ from typing import Any, Final
 
 from tokenry.edge.problems import KINDS, Kind
 
+from . import trying
+from .examples import example
+
 _NESTING_MAX: Final = 4
 _METHODS: Final = ("get", "put", "post", "patch", "delete")
 
@@ -30,7 +33,21 @@ def reference(document: Document) -> str:
         body.append(f"<p>{_prose(tag.get('description', ''))}</p>")
         body += [_operation(document, *one) for one in _operations(document, tag["name"])]
         body.append("</section>")
-    return _page("Tokenry: HTTP reference", "".join(body))
+    return _page("Tokenry: HTTP reference", "".join(body), '<script src="/docs/reference.js" defer></script>')
+
+
+def landing(console: bool) -> str:
+    """Return the page at `/`, which says what this server is and where to go on."""
+    links = [("/console", "Console", "manage keys in the browser")] if console else []
+    links += [
+        ("/docs", "HTTP reference", "every operation, with examples that you can send from the page"),
+        ("/docs/problems", "Problems", "what each error code means and what to do"),
+        ("/openapi.json", "OpenAPI document", "for generators and tools"),
+        ("/healthz", "Health", "200 while this process answers"),
+    ]
+    rows = "".join(f'<li><a href="{to}">{name}</a>: {what}</li>' for to, name, what in links)
+    about = "<p>This server issues, verifies and revokes API credentials.</p>"
+    return _page("Tokenry", f'<h1>Tokenry</h1>{about}<ul class="links">{rows}</ul>')
 
 
 def problems() -> str:
@@ -44,11 +61,11 @@ def problem(code: str) -> str:
     return _page(f"Tokenry: {code}", _kind(code, KINDS[code]) + back)
 
 
-def _page(title: str, body: str) -> str:
+def _page(title: str, body: str, script: str = "") -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)}</title><link rel="stylesheet" href="/docs/reference.css"></head>'
+        f'<title>{escape(title)}</title><link rel="stylesheet" href="/docs/reference.css">{script}</head>'
         f"<body><main>{body}</main></body></html>"
     )
 
@@ -83,10 +100,20 @@ def _operation(document: Document, method: str, path: str, operation: Document) 
         told = [_shape(document, kind["schema"]) for kind in answer.get("content", {}).values() if status[0] == "2"]
         answers.append(f"<dt>{escape(status)}</dt><dd>{_prose(answer.get('description', ''))}{''.join(told[:1])}</dd>")
     parts.append(f"<h4>Answers</h4><dl>{''.join(answers)}</dl>")
+    parts.append(trying.of_operation(method, operation, _filled(document, path, parameters)))
     return (
         f'<details id="{escape(operation["operationId"])}"><summary><b class="{method}">{method.upper()}</b> '
         f"<code>{escape(path)}</code> {_prose(operation.get('summary', ''))}</summary>{''.join(parts)}</details>"
     )
+
+
+def _filled(document: Document, path: str, parameters: list[Document]) -> str:
+    """Return a path with an example in place of each parameter."""
+    components = document["components"]["schemas"]
+    for one in parameters:
+        if one["in"] == "path":
+            path = path.replace(f"{{{one['name']}}}", str(example(one["schema"], components, one["name"])))
+    return path
 
 
 def _shape(document: Document, schema: Document, depth: int = 0) -> str:

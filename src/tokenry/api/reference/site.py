@@ -1,4 +1,4 @@
-"""`/docs`, `/docs/problems/{code}` and `/openapi.json`: pages without a script and without another host."""
+"""`/`, `/docs`, `/docs/problems/{code}` and `/openapi.json`: pages without another host and without inline code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from . import pages
 _FIELDS: Final = (
     (
         b"content-security-policy",
-        b"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        b"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
+        b"form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -24,6 +25,10 @@ _HTML: Final = b"text/html; charset=utf-8"
 LARGE: Final = frozenset(("/openapi.json", "/docs"))
 """The pages that take tens of milliseconds to make."""
 
+_FILES: Final = {
+    "/docs/reference.css": b"text/css; charset=utf-8",
+    "/docs/reference.js": b"text/javascript; charset=utf-8",
+}
 _PROBLEM: Final = "/docs/problems/"
 
 
@@ -38,8 +43,9 @@ class Page(NamedTuple):
 class Site:
     """The pages of the reference, each made when somebody asks for it first."""
 
-    def __init__(self, document: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, document: Callable[[], dict[str, Any]], *, console: bool) -> None:
         self._document = document
+        self._console = console
         self._pages: dict[str, Page] = {}
 
     def has(self, path: str) -> bool:
@@ -49,19 +55,21 @@ class Site:
     def find(self, path: str) -> Page | None:
         """Return the page of a path; None when there is none."""
         page = self._pages.get(path)
-        if page is None and (path == "/openapi.json" or path == "/docs" or path.startswith("/docs/")):
+        if page is None and (path in ("/", "/openapi.json", "/docs") or path.startswith("/docs/")):
             page = self._made(path)
             if page is not None:
                 self._pages[path] = page
         return page
 
     def _made(self, path: str) -> Page | None:
+        if path == "/":
+            return Page(_HTML, pages.landing(self._console).encode())
         if path == "/openapi.json":
             return Page(b"application/json", encode(self._document()))
         if path == "/docs":
             return Page(_HTML, pages.reference(self._document()).encode())
-        if path == "/docs/reference.css":
-            return Page(b"text/css; charset=utf-8", files(__package__).joinpath("reference.css").read_bytes())
+        if path in _FILES:
+            return Page(_FILES[path], files(__package__).joinpath(path.removeprefix("/docs/")).read_bytes())
         if path == "/docs/problems":
             return Page(_HTML, pages.problems().encode())
         code = path.removeprefix(_PROBLEM)

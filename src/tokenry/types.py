@@ -30,6 +30,7 @@ from .core.holds import AsyncHeldCredits, HeldCredits
 from .core.keyring import Keyring
 from .core.leaks import LeakReport
 from .core.limits import Limit, LimitsTaken, LimitState
+from .core.model import KEY_STATUSES as KEY_STATUSES
 from .core.model import (
     NOT_GIVEN,
     AuditReport,

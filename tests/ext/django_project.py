@@ -15,7 +15,27 @@ if not settings.configured:
         SECRET_KEY="for tests",
         ALLOWED_HOSTS=["testserver", "127.0.0.1", "localhost"],
         ROOT_URLCONF="tests.ext.django_urls",
-        INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "tokenry.ext.django"],
+        INSTALLED_APPS=[
+            "django.contrib.contenttypes",
+            "django.contrib.auth",
+            "django.contrib.sessions",
+            "django.contrib.messages",
+            "django.contrib.admin",
+            "tokenry.ext.django",
+        ],
+        TEMPLATES=[
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "APP_DIRS": True,
+                "OPTIONS": {
+                    "context_processors": [
+                        "django.template.context_processors.request",
+                        "django.contrib.auth.context_processors.auth",
+                        "django.contrib.messages.context_processors.messages",
+                    ]
+                },
+            }
+        ],
         MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware", "tokenry.ext.django.TokenryMiddleware"],
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
         USE_TZ=True,

@@ -17,6 +17,7 @@ class TokenryConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen for the end of a migration; raise ConfigError for a mistake in the settings."""
+        from . import checks  # noqa: F401 - an import registers them
         from .engine import guard, user_loader
 
         guard()

@@ -8,6 +8,7 @@ class Projects(APIView):
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.http import HttpResponse
@@ -112,3 +113,8 @@ def _need_of(view: Any, method: str) -> Need:
         if scopes is _UNSAID:
             raise Refused(problem("wrong_kind"))
     return guard().need(scopes, getattr(view, "credential_kinds", ALL))
+
+
+# drf-spectacular finds an extension by its class, which has to be imported before a schema is made.
+with suppress(ModuleNotFoundError):
+    from . import spectacular  # noqa: F401

@@ -1,0 +1,20 @@
+"""The model that Django's admin knows keys by. It has no table: the engine alone reads and writes records."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Key(models.Model):
+    """A key, for permissions and the history of the admin."""
+
+    id = models.CharField(primary_key=True, max_length=64)
+
+    class Meta:
+        managed = False
+        default_permissions = ("view", "change")
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -14,7 +14,7 @@ from tokenry.core.errors import StoreUnavailable
 from tokenry.service import usage
 from tokenry.types import Issued
 
-KEYS = 1201
+KEYS = 601
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def key_ids(tk: Tokenry) -> list[str]:
     return found
 
 
-def test_counts_are_written_in_slices_of_500_and_each_once_if_one_fails(
+def test_counts_are_written_in_slices_of_200_and_each_once_if_one_fails(
     tk: Tokenry, key_ids: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, sizes = usage.write, []
@@ -53,7 +53,7 @@ def test_counts_are_written_in_slices_of_500_and_each_once_if_one_fails(
     with pytest.raises(StoreUnavailable):
         tk.flush()
     tk.flush()
-    assert sizes == [500, 500, 500, 201]
+    assert sizes == [200, 200, 200, 200, 1]
     assert [sum(hour.count for hour in tk.usage.get(one)) for one in key_ids] == [1] * KEYS
 
 

@@ -30,7 +30,7 @@ _HOUR = timedelta(hours=1)
 _NOTICES = ((1, 7), (1, 30), (1, None), (7, 30), (7, None), (30, None))
 """The days of each notice, with the notice that was the last one before; None for no notice yet."""
 _BATCH = 200
-_SLICE = 1000
+_SLICE = 500
 _place = attrgetter("place")
 
 

@@ -13,6 +13,7 @@ from tokenry.core.model import Tenant, UsageHour, micros, moment
 from tokenry.core.ports import FirstUse, Spent
 from tokenry.core.usage_groups import UsageAsked, UsageSummary
 
+from .fixed import Fixed, FixedWrite
 from .tables import usage_day, usage_hour
 from .usage_summary import summary_of
 from .watch import write_asked
@@ -96,14 +97,16 @@ _JSON = {
     "sqlite": {"array": "json_array", "array_of": "json_group_array"},
     "postgresql": {"array": "json_build_array", "array_of": "json_agg"},
 }
-_USED = {dialect: text(_USE.format(spent=spent)) for dialect, spent in _SPENT.items()}
+_USED = {dialect: FixedWrite(text(_USE.format(spent=spent)), "rows") for dialect, spent in _SPENT.items()}
 _LOCKS = {"sqlite": "", "postgresql": _FREE}
 _MOVED = {
-    dialect: text(_MOVE.format(spent=spent, free=_LOCKS[dialect].format(spent=spent)))
+    dialect: FixedWrite(text(_MOVE.format(spent=spent, free=_LOCKS[dialect].format(spent=spent))), "rows")
     for dialect, spent in _SPENT.items()
 }
-_HOURLY = {dialect: text(_COUNT.format(counted=counted)) for dialect, counted in _COUNTED.items()}
-_FIRST = {dialect: text(_USES.format(fresh=fresh, **_JSON[dialect])) for dialect, fresh in _FRESH.items()}
+_HOURLY = {dialect: FixedWrite(text(_COUNT.format(counted=rows)), "rows") for dialect, rows in _COUNTED.items()}
+_FIRST = {
+    dialect: Fixed(text(_USES.format(fresh=fresh, **_JSON[dialect])), ("found",)) for dialect, fresh in _FRESH.items()
+}
 _PLACE = (usage_hour.c.tenant_id, usage_hour.c.key_id, usage_hour.c.at, usage_hour.c.code)
 _HOURS, _DAYS = [
     select(table.c.at, table.c.code, table.c.count)
@@ -162,9 +165,9 @@ class UsageRows:
             for code, count in (one.refused or {}).items():
                 counted.append((kid, one.hour, code, count))
         used = [(kid, count, *last[kid]) for kid, count in uses.items()]
-        self._connection.execute(_USED[dialect], {"rows": _json(used)})
-        self._connection.execute(_HOURLY[dialect], {"rows": _json(counted)})
-        self._connection.execute(_MOVED[dialect], {"rows": _json(used)})
+        _USED[dialect](self._connection, {"rows": _json(used)})
+        _HOURLY[dialect](self._connection, {"rows": _json(counted)})
+        _MOVED[dialect](self._connection, {"rows": _json(used)})
         if asked := [one for one in spent if one.unwritten]:
             write_asked(self._connection, asked)
         return self._first([one.kid for one in spent if one.unused], uses), later
@@ -235,7 +238,7 @@ class UsageRows:
         if not fresh:
             return ()
         first: dict[FirstUse, bool] = {}
-        found = self._connection.execute(_FIRST[self._connection.dialect.name], {"kids": _json(fresh)}).scalar()
+        found = _FIRST[self._connection.dialect.name].first(self._connection, kids=_json(fresh)).found
         for tenant_id, key_id, kid, count in json.decode(found or "[]"):
             key = FirstUse(tenant_id, key_id)
             first[key] = first.get(key, True) and uses.get(kid) == count

@@ -14,7 +14,7 @@ from tokenry.core.ports import SecretRow, Spent
 from tokenry.core.scopes import asked_of
 from tokenry.core.watch_ports import Decoy, ScopeUse
 
-from .fixed import Fixed, among
+from .fixed import Fixed, FixedWrite, among
 from .tables import decoy, key, notice, owner, scope_use, tenant
 
 _HOUR = 3_600_000_000
@@ -55,14 +55,17 @@ _ASKED = {
 # In the order of the primary key, so that two flushes never wait for each other in a ring. `true` is for SQLite, which
 # otherwise takes ON CONFLICT for the condition of a join.
 _WRITE_ASKED = {
-    dialect: text(f"""
+    dialect: FixedWrite(
+        text(f"""
         INSERT INTO tokenry_scope_use (tenant_id, key_id, scope, first_at, last_at)
         SELECT s.tenant_id, s.key_id, asked.scope, MIN(asked.at), MAX(asked.at)
         FROM ({asked}) AS asked JOIN tokenry_secret s ON s.kid = asked.kid
         WHERE true GROUP BY s.tenant_id, s.key_id, asked.scope ORDER BY s.tenant_id, s.key_id, asked.scope
         ON CONFLICT (tenant_id, key_id, scope) DO UPDATE SET last_at = excluded.last_at
         WHERE tokenry_scope_use.last_at < excluded.last_at
-    """)  # noqa: S608 of constants
+    """),  # noqa: S608 of constants
+        "rows",
+    )
     for dialect, asked in _ASKED.items()
 }
 
@@ -70,7 +73,7 @@ _WRITE_ASKED = {
 def write_asked(connection: Connection, spent: Sequence[Spent]) -> None:
     """Write which of their scopes keys were asked for."""
     rows = [[one.kid, scope, one.last_used_at] for one in spent for scope in asked_of(one.own_scopes, one.unwritten)]
-    connection.execute(_WRITE_ASKED[connection.dialect.name], {"rows": json.encode(rows).decode()})
+    _WRITE_ASKED[connection.dialect.name](connection, {"rows": json.encode(rows).decode()})
 
 
 _SCOPE_USES = Fixed(

@@ -29,8 +29,9 @@ from .traffic import ALLOWED, Traffic, bad_keys, in_rotation, presentations, que
 
 SHARE = 0.70
 P99_MS_MAX = 3.0
-QUIET_MS_MAX = 1.5
-"""A p99 is judged only where nginx at the same pace stays below this: elsewhere the machine was busy."""
+QUIET_MS_MAX, LATE_MS_MAX = 1.5, 0.5
+"""A p99 is judged only where nginx at the same pace stays below the one, and the sender was in time by the other:
+elsewhere the machine was busy."""
 LEAD_IN_SECONDS_MAX = 20
 MANY, FEW = 100_000, 1_000
 ON_POSTGRES = 50_000
@@ -57,6 +58,12 @@ class Case(NamedTuple):
     route: str
     traffic: Traffic
     mark: Mark | None = None
+    workers: int = 1
+
+    @property
+    def has_room(self) -> bool:
+        """Whether each worker and the sender have a processor; else they wait for one another, whatever we do."""
+        return (os.cpu_count() or 1) > self.workers
 
 
 class Measured(NamedTuple):
@@ -135,7 +142,7 @@ def _cases(texts: dict[str, list[str]], bad: list[str], caller: str, workers: st
     verify, many = Mark(14, 22, 0.50), f"{len(every):,}"
     mixed = in_rotation(few, bad=bad, share=0.05)
     if workers == "2":
-        yield Case("verify, 1,000 keys, two workers", "verify", Traffic(in_rotation(few), ask))
+        yield Case("verify, 1,000 keys, two workers", "verify", Traffic(in_rotation(few), ask), workers=2)
         return
     yield Case("verify, 1,000 keys", "verify", Traffic(in_rotation(few), ask), verify)
     yield Case("auth, 1,000 keys", "auth", Traffic(in_rotation(few), show), Mark(12, 17, 0.60))
@@ -279,9 +286,10 @@ def _tell(report: Report, case: Case, found: tuple[Measured, Measured, Measured]
     told += f"; constant {constant.load.rate:,.0f}"
     report.line(f"{case.name}, a second", f"{ours.load.rate:,.0f}", told, None if least is None else share >= least)
     told = f"p50 {at_pace.p50:.2f}, p99.9 {at_pace.p999:.1f}, longest {at_pace.longest:.1f}; "
-    told += f"nginx p99 {reference.p99:.2f}; "
-    quiet = reference.p99 <= QUIET_MS_MAX
-    told += f"at most {P99_MS_MAX:g}" if quiet else "the machine was too busy to judge"
+    told += f"sender {at_pace.late:.2f} late; nginx p99 {reference.p99:.2f}; "
+    quiet = case.has_room and reference.p99 <= QUIET_MS_MAX and at_pace.late <= LATE_MS_MAX
+    why = "the machine was too busy" if case.has_room else "more processes than processors"
+    told += f"at most {P99_MS_MAX:g}" if quiet else f"{why} to judge"
     good = at_pace.p99 <= P99_MS_MAX if quiet else None
     report.line(f"{case.name}, p99 at {SHARE:.0%} of that", f"{at_pace.p99:.2f} ms", told, good)
 

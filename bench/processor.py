@@ -37,6 +37,10 @@ def used(pid: int) -> Used:
 
 
 def prefer(pid: int) -> None:
-    """Give the session of a process our own priority: Linux may weigh sessions against each other, not processes."""
-    with suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(os.getpriority(os.PRIO_PROCESS, 0)))
+    """Give the sessions of a process and its children our own priority.
+
+    Linux may weigh sessions against each other, not processes. Every backend of PostgreSQL is a session of its own.
+    """
+    for one in (pid, *[child.pid for child in psutil.Process(pid).children(recursive=True)]):
+        with suppress(OSError):
+            Path(f"/proc/{one}/autogroup").write_text(str(os.getpriority(os.PRIO_PROCESS, 0)))

@@ -47,11 +47,13 @@ _COUNTED = {
         FROM json_array_elements(CAST(:rows AS json))
     """,
 }
-# Those that others have locked are left out, so that this never waits: they move up with their next use.
+# Before the secrets are written, whose last use tells for most keys that there is nothing to move. Those that others
+# have locked are left out, so that this never waits: they move up with a use in a later minute.
 _MOVE = """
     UPDATE tokenry_key SET used_at = used.at FROM (
         SELECT s.tenant_id, s.key_id, MAX(spent.at - spent.at % 60000000) AS at
-        FROM ({spent}) AS spent JOIN tokenry_secret s ON s.kid = spent.kid GROUP BY s.tenant_id, s.key_id
+        FROM ({spent}) AS spent JOIN tokenry_secret s ON s.kid = spent.kid
+        WHERE COALESCE(s.last_used_at, 0) < spent.at - spent.at % 60000000 GROUP BY s.tenant_id, s.key_id
     ) AS used
     WHERE tokenry_key.tenant_id = used.tenant_id AND tokenry_key.id = used.key_id
         AND tokenry_key.used_at < used.at{free}
@@ -165,9 +167,10 @@ class UsageRows:
             for code, count in (one.refused or {}).items():
                 counted.append((kid, one.hour, code, count))
         used = [(kid, count, *last[kid]) for kid, count in uses.items()]
-        _USED[dialect](self._connection, {"rows": _json(used)})
+        rows = {"rows": _json(used)}
+        _MOVED[dialect](self._connection, rows)
+        _USED[dialect](self._connection, rows)
         _HOURLY[dialect](self._connection, {"rows": _json(counted)})
-        _MOVED[dialect](self._connection, {"rows": _json(used)})
         if asked := [one for one in spent if one.unwritten]:
             write_asked(self._connection, asked)
         return self._first([one.kid for one in spent if one.unused], uses), later

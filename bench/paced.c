@@ -5,7 +5,8 @@
 
    Standard input: port, count of connections, count of requests, each as u32; then for each request its due time (double,
    seconds), its length (u32) and its bytes. Standard output: for each request in the order of the answers its number
-   (u32), whether it was let in (u32), and how long it took since it was due and how late it was sent (doubles). */
+   (u32), whether it was let in (u32), and how long it took since it was due and how late it was sent, once a connection
+   was free (doubles). */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -90,7 +91,7 @@ int main(void) {
     }
     prctl(PR_SET_TIMERSLACK, 1000);
     struct epoll_event ready[256];
-    double began = now() + 0.05;
+    double began = now() + 0.05, freed_at = 0;
     for (uint32_t sent = 0, done = 0; done < count;) {
         double at = now() - began;
         while (sent < count && requests[sent].due <= at && free_count) {
@@ -100,7 +101,7 @@ int main(void) {
             free_count--;
             talk->number = sent;
             talk->got = 0;
-            talk->late = at - requests[sent].due;
+            talk->late = at - (requests[sent].due > freed_at ? requests[sent].due : freed_at);
             send_all(talk->socket, requests[sent].bytes, requests[sent].size);
             sent++;
             at = now() - began;
@@ -116,6 +117,7 @@ int main(void) {
             double took = now() - began - requests[talk->number].due;
             int good = !strncmp(talk->answer + 8, " 200 ", 5) && !strstr(talk->answer, "\"valid\":false");
             outcomes[done++] = (struct outcome){talk->number, good, took, talk->late};
+            if (!free_count) freed_at = now() - began;
             free_talks[(first_free + free_count++) % connections] = ready[each].data.u32;
         }
     }

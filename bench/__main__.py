@@ -12,6 +12,7 @@ from .extensions import on_frameworks
 from .fence import on_fence
 from .flood import beside_junk
 from .hot import on_hot_path
+from .legacy import on_foreign_keys
 from .measure import Report
 from .pauses import of_the_loop
 from .postgres import on_postgres
@@ -32,6 +33,7 @@ PARTS = (
     "pauses",
     "server",
     "flood",
+    "legacy",
     "webhooks",
     "sessions",
     "tokens",
@@ -67,6 +69,7 @@ def main() -> int:
         "pauses": lambda: of_the_loop(report),
         "server": lambda: server.on_server(report),
         "flood": lambda: beside_junk(report),
+        "legacy": lambda: on_foreign_keys(report),
         "webhooks": lambda: beside_deliveries(report),
         "sessions": lambda: sessions.on_server(report),
         "tokens": lambda: sessions.first_seen(report),

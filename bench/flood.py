@@ -61,7 +61,7 @@ def beside_junk(report: Report) -> None:
             with nginx(elsewhere, "location / { return 401 '{}'; }"):
                 for _ in range(ROUNDS):
                     for name, (junk, port) in floods.items():
-                        felt[name].append(_measured(server.port, _request(key, "203.0.113.7"), junk, port))
+                        felt[name].append(measured(server.port, asked(key, "203.0.113.7"), junk, port))
     alone, reference = min(felt.pop("nothing")), min(felt.pop("a flood at nginx"))
     report.line("honest requests alone, p99", f"{alone.p99:.2f} ms", f"p50 {alone.p50:.2f} ms")
     report.line("beside a flood at an nginx, p99", f"{reference.p99:.2f} ms", f"p50 {reference.p50:.2f} ms")
@@ -72,7 +72,7 @@ def beside_junk(report: Report) -> None:
         report.line(f"beside {name}, p99", f"{best.p99:.2f} ms", told, sent and best.p99 <= 2 * reference.p99)
 
 
-def _request(credential: str, ip: str) -> bytes:
+def asked(credential: str, ip: str) -> bytes:
     return request_bytes("GET", "/v1/auth", {"Authorization": f"Bearer {credential}", "X-Forwarded-For": ip})
 
 
@@ -80,7 +80,7 @@ def _keys() -> Iterator[bytes]:
     """Yield requests with keys that are whole but for their tag, which nobody without the keyring can make."""
     for number in range(ADDRESSES):
         text = mint("tk_live", make_kid(os.urandom(16)), os.urandom(32), b"not the keyring")
-        yield _request(text, _address(number))
+        yield asked(text, address(number))
 
 
 def _tokens(genuine: str) -> Iterator[bytes]:
@@ -90,31 +90,31 @@ def _tokens(genuine: str) -> Iterator[bytes]:
     for number in range(ADDRESSES):
         claims["jti"] = claims["jti"][:-22] + _text(os.urandom(16))
         forged = f"{head}.{_text(json.dumps(claims).encode())}.{_text(os.urandom(64))}"
-        yield _request(forged, _address(number))
+        yield asked(forged, address(number))
 
 
 def _text(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _address(number: int) -> str:
+def address(number: int) -> str:
     return f"198.18.{number // 250}.{number % 250 + 1}"
 
 
-def _measured(port: int, honest: bytes, junk: list[bytes], flooded: int) -> Felt:
+def measured(port: int, honest: bytes, junk: list[bytes], flooded: int, rate: int = JUNK_RATE) -> Felt:
     """Send honest requests at their pace, with a flood from a process of its own beside them if there is junk."""
     ours, theirs = multiprocessing.Pipe()
-    flood = multiprocessing.Process(target=_flood, args=(flooded, junk, theirs))
+    flood = multiprocessing.Process(target=_flood, args=(flooded, junk, rate, theirs))
     if junk:
         flood.start()
         ours.recv()  # it flows
     took = sorted(asyncio.run(_all(port, honest)))
-    rate = 0.0
+    reached = 0.0
     if junk:
         ours.send("enough")
-        rate = ours.recv()
+        reached = ours.recv()
         flood.join()
-    return Felt(took[len(took) * 99 // 100] * 1000, took[len(took) // 2] * 1000, rate)
+    return Felt(took[len(took) * 99 // 100] * 1000, took[len(took) // 2] * 1000, reached)
 
 
 async def _all(port: int, request: bytes) -> list[float]:
@@ -144,11 +144,13 @@ async def _paced(port: int, request: bytes, begin: float, every: float) -> list[
     return took
 
 
-def _flood(port: int, junk: list[bytes], pipe: Connection) -> None:
-    asyncio.run(_flow(port, junk, pipe.send, pipe.poll))
+def _flood(port: int, junk: list[bytes], rate: int, pipe: Connection) -> None:
+    asyncio.run(_flow(port, junk, rate, pipe.send, pipe.poll))
 
 
-async def _flow(port: int, junk: list[bytes], tell: Callable[[object], None], is_over: Callable[[], bool]) -> None:
+async def _flow(
+    port: int, junk: list[bytes], rate: int, tell: Callable[[object], None], is_over: Callable[[], bool]
+) -> None:
     """Send junk at its rate, pipelined over some connections, until somebody says that it is enough."""
     talks = [await asyncio.open_connection("127.0.0.1", port) for _ in range(_JUNK_CONNECTIONS)]
     answered = [0] * _JUNK_CONNECTIONS
@@ -156,17 +158,17 @@ async def _flow(port: int, junk: list[bytes], tell: Callable[[object], None], is
     texts, sent, began = cycle(junk), 0, time.perf_counter()
     tell("it flows")
     while not is_over():
-        due = int((time.perf_counter() - began) * JUNK_RATE) - sent
+        due = int((time.perf_counter() - began) * rate) - sent
         for place in range(due):
             talks[(sent + place) % _JUNK_CONNECTIONS][1].write(next(texts))
         sent += due
         await asyncio.sleep(_TICK_SECONDS)
-    rate = sum(answered) / (time.perf_counter() - began)
+    reached = sum(answered) / (time.perf_counter() - began)
     for task in reading:
         task.cancel()
     for _, writer in talks:
         writer.close()
-    tell(rate)
+    tell(reached)
 
 
 async def _count(reader: asyncio.StreamReader, answered: list[int], place: int) -> None:

@@ -29,6 +29,7 @@ from .keyring_source import KeyringSource
 from .runtime import instances
 from .runtime.asking import Asking
 from .runtime.clock import clock_of
+from .runtime.guesses import Guesses
 from .runtime.heads import HeadFile
 from .runtime.leases import Leases
 from .runtime.leasing import Leasing
@@ -120,7 +121,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             self._memory.is_trusted,
             stores.is_on_one_loop(self._database),
         )
-        self._slow, self._asking = SlowChecks(self._now), Asking(self._now)
+        self._slow, self._asking, self._guesses = SlowChecks(self._now), Asking(self._now), Guesses(self._now)
         self._learning = Learning(self._asking, self._now)
         self._verifying, self._github_keys = self._make_verifying(), self._read_github_keys()
         Groups.__init__(self, self._make_context(), Subscribers())
@@ -341,6 +342,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             spans=self._spans,
             mark=self._tenants.mark,
             begin=self._slow.begin,
+            guesses=self._guesses,
         )
 
     def _make_context(self) -> Context:
@@ -393,8 +395,6 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         parts: tuple[Any, ...] = (self._leasing, self._writing, self._memory, self._remembered, self._tenants)
         parts += (self._signers, self._leases, self._lessor, self._tally, self._worker, self._courier, self._mailer)
         parts += (self._github_keys,) if self._journal is None else (self._github_keys, self._journal)
+        parts += (self._slow, self._asking, self._guesses, self._verifying.foreign)
         for part in parts:
             part.forget()
-        self._slow.forget()
-        self._asking.forget()
-        self._verifying.foreign.forget()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.contract.places import Installation
+from tests.servers.waiting import until
 from tokenry.core.secret import mint
 from tokenry.imports import Hash, Hint, ImportRow
 from tokenry.testing import FakeClock
@@ -115,17 +117,54 @@ def test_names_are_made_unique(tk: Any) -> None:
     assert len(set(map(str.casefold, names))) == 3
 
 
-def test_at_most_four_rows_share_a_hint(tk: Any) -> None:
-    def hinted(number: int) -> ImportRow:
-        digest = hashlib.sha256(b"salt" + key_of(number).encode()).hexdigest()
-        hash = Hash("sha256", digest, params={"salt": "salt"})
-        return row_of(number, hash=hash, hint=Hint(first=key_of(number)[:4]))
+def hinted(number: int) -> ImportRow:
+    """Return a row whose hint is as short as may be, so that many have the same."""
+    digest = hashlib.sha256(b"salt" + key_of(number).encode()).hexdigest()
+    hash = Hash("sha256", digest, params={"salt": "salt"})
+    return row_of(number, hash=hash, hint=Hint(first=key_of(number)[:4]))
 
-    numbers = [n for n in range(200) if key_of(n)[:4] == key_of(0)[:4]][:6]
+
+ALIKE = [n for n in range(400) if key_of(n)[:4] == key_of(0)[:4]]
+"""The numbers of keys that have the same first characters."""
+
+
+def test_at_most_four_rows_share_a_hint(tk: Any) -> None:
+    numbers = ALIKE[:6]
     summary = tk.imports.run([hinted(n) for n in numbers])
     assert (summary.imported_count, summary.refused_count) == (4, 2)
     assert summary.refused[0].errors[0].code == "crowded"
     assert [bool(tk.verify(key_of(n))) for n in numbers] == [True] * 4 + [False] * 2
+
+
+def test_a_place_of_a_hint_is_free_again_after_the_first_use(tk: Any) -> None:
+    tk.imports.run([hinted(n) for n in ALIKE[:4]])
+    assert tk.verify(key_of(ALIKE[1]))
+    assert tk.imports.run([hinted(ALIKE[4])]).imported_count == 1
+    assert tk.imports.run([hinted(ALIKE[5])]).refused_count == 1
+    assert all(tk.verify(key_of(n)) for n in ALIKE[:5])
+
+
+@pytest.mark.lasting
+def test_two_imports_at_once_give_a_hint_no_more_than_four_rows(tk: Any, installation: Installation) -> None:
+    if hasattr(tk, "thing"):
+        pytest.skip("the driver of the asynchronous face has one caller at a time")
+    other = installation.open()
+    with ThreadPoolExecutor(1) as pool, installation.connection() as connection:
+        with tk.using(connection) as joined:
+            assert joined.imports.run([hinted(n) for n in ALIKE[:3]]).imported_count == 3
+            beside = pool.submit(other.imports.run, [hinted(n) for n in ALIKE[3:6]])
+            wait_for_lock(installation)
+        connection.commit()
+        joined.settle()
+        summary = beside.result(30)
+    assert (summary.imported_count, [one.errors[0].code for one in summary.refused]) == (1, ["crowded"] * 2)
+    assert sum(bool(tk.verify(key_of(n))) for n in ALIKE) == 4
+
+
+def wait_for_lock(installation: Installation) -> None:
+    """Wait until somebody waits for a lock, which SQLite does not tell: there is one writer at a time anyway."""
+    if installation.store == "postgres":
+        until(lambda: installation.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
 
 
 def test_a_key_belongs_to_its_tenant(tk: Any, acme: str) -> None:
@@ -175,7 +214,7 @@ def test_an_old_hash_that_was_changed_or_moved_in_the_database_opens_nothing(
     tk.imports.run([row_of(1), row_of(2)])
     installation.sql(
         "UPDATE tokenry_foreign SET sealed = (SELECT sealed FROM tokenry_foreign WHERE source_id = '2'), "
-        "hint = (SELECT hint FROM tokenry_foreign WHERE source_id = '2') WHERE source_id = '1'"
+        "hint = (SELECT hint FROM tokenry_foreign WHERE source_id = '2'), hint_place = 1 WHERE source_id = '1'"
     )
     assert code(tk, key_of(1)) == "not_found"
     assert tk.verify(key_of(2)).key.id == tk.keys.list().items[0].id

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.contract.places import Installation
 from tokenry import Invalid, StoreUnavailable
 from tokenry.testing import FakeClock
 
@@ -174,3 +175,47 @@ def test_a_key_that_cannot_be_kept_is_not_asked_for_each_time(tk: Any) -> None:
     tk.imports.learn("bad", matches=r"^xx_", ask=ask)
     assert [code(tk, "xx_0123456789") for _ in range(3)] == ["not_found"] * 3
     assert len(asked) == 1
+
+
+@pytest.mark.lasting
+def test_other_processes_wait_for_what_one_asks(tk: Any, old: Old, installation: Installation) -> None:
+    if hasattr(tk, "thing"):
+        pytest.skip("the driver of the asynchronous face has one caller at a time")
+    others = [installation.open() for _ in range(3)]
+    entered, go = threading.Event(), threading.Event()
+
+    def ask(key: str) -> dict[str, Any] | None:
+        entered.set()
+        assert go.wait(30)
+        return old(key)
+
+    for one in (tk, *others):
+        one.imports.learn("old", matches=r"^sk_[0-9a-z]{16}$", ask=ask)
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(tk.verify, KEY)
+        assert entered.wait(30)
+        rest = [pool.submit(one.verify, KEY) for one in (*others, *others)]
+        go.set()
+        assert all(future.result() for future in (first, *rest))
+        assert not any(pool.submit(one.verify, WRONG).result() for one in (tk, *others))
+    assert old.asked == [KEY, WRONG]
+    assert len(tk.keys.list().items) == 1
+
+
+@pytest.mark.lasting
+def test_a_question_of_a_process_that_died_is_asked_again(
+    tk: Any, old: Old, clock: FakeClock, installation: Installation
+) -> None:
+    if hasattr(tk, "thing"):
+        pytest.skip("KeyboardInterrupt would end the driver of the asynchronous face")
+    other = installation.open()
+
+    def killed(key: str) -> None:
+        raise KeyboardInterrupt
+
+    other.imports.learn("old", matches=r"^sk_[0-9a-z]{16}$", ask=killed)
+    with pytest.raises(KeyboardInterrupt):
+        other.verify(KEY)
+    clock.advance(timedelta(seconds=30))
+    assert tk.verify(KEY)
+    assert old.asked == [KEY]

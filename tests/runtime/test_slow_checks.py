@@ -10,7 +10,7 @@ import pytest
 
 from tokenry.core.model import micros
 from tokenry.core.verdict import Refused
-from tokenry.runtime.slow_checks import WAITING_MAX, SlowChecks
+from tokenry.runtime.slow_checks import HINT_MAX, WAITING_MAX, SlowChecks
 from tokenry.testing import FakeClock
 
 
@@ -26,7 +26,7 @@ def checks(clock: FakeClock) -> Iterator[SlowChecks]:
     made.close()
 
 
-def wrong(checks: SlowChecks, number: int, hint: str = "h", ip: str | None = "192.0.2.1") -> bool | int | None:
+def wrong(checks: SlowChecks, number: object, hint: str = "h", ip: str | None = "192.0.2.1") -> bool | int | None:
     """Return what became of a wrong key: False, or for how many seconds it is throttled."""
     found = checks.begin(number, lambda: False, hint, ip).result()
     return found.retry_after if isinstance(found, Refused) else found
@@ -45,11 +45,17 @@ def test_an_address_has_thirty_wrong_keys_for_all_hints(checks: SlowChecks) -> N
     assert results == [False] * 30 + [900]
 
 
-def test_a_hint_has_sixty_a_minute_from_all_addresses(checks: SlowChecks, clock: FakeClock) -> None:
-    results = [wrong(checks, n, ip=f"192.0.2.{n}") for n in range(61)]
-    assert results == [False] * 60 + [60]
+def test_however_many_addresses_fail_another_one_may_show_the_right_key(checks: SlowChecks) -> None:
+    results = [wrong(checks, n, ip=f"192.0.2.{n % 100}") for n in range(1000)]
+    assert results == [False] * 1000
+    assert checks.begin("right", lambda: True, "h", "198.51.100.1").result() is True
+
+
+def test_callers_without_an_address_have_sixty_for_a_hint_in_a_minute(checks: SlowChecks, clock: FakeClock) -> None:
+    assert [wrong(checks, n, ip=None) for n in range(61)] == [False] * 60 + [60]
+    assert checks.begin("right", lambda: True, "h", "198.51.100.1").result() is True
     clock.advance(timedelta(minutes=1))
-    assert wrong(checks, 99, ip="198.51.100.1") is False
+    assert wrong(checks, 99, ip=None) is False
 
 
 def test_right_keys_take_nothing_from_the_budgets(checks: SlowChecks) -> None:
@@ -68,8 +74,8 @@ def test_the_same_test_is_made_once_and_few_wait(checks: SlowChecks) -> None:
         runs.append(1)
         return go.wait(30)
 
-    same = [checks.begin("same", test, "h", None) for _ in range(5)]
-    others = [checks.begin(n, test, f"h{n}", None) for n in range(WAITING_MAX + 3)]
+    same = [checks.begin("same", test, "h", "192.0.2.1") for _ in range(5)]
+    others = [checks.begin(n, test, f"h{n}", f"198.51.100.{n}") for n in range(WAITING_MAX + 3)]
     assert others[-1].result() == Refused("throttled", 1)
     go.set()
     assert {future.result() for future in same} == {True}
@@ -80,3 +86,26 @@ def test_the_same_test_is_made_once_and_few_wait(checks: SlowChecks) -> None:
 def test_nothing_begins_after_the_end(checks: SlowChecks) -> None:
     checks.close()
     assert checks.begin(1, lambda: True, "h", None).result() == Refused("throttled", 1)
+
+
+def test_one_hint_does_not_take_all_places_and_failed_addresses_take_half_of_them(checks: SlowChecks) -> None:
+    go = threading.Event()
+    for n in range(HINT_MAX):
+        assert wrong(checks, f"before {n}", ip=f"192.0.2.{n}") is False
+    failed = [checks.begin(n, go.wait, "h", f"192.0.2.{n}") for n in range(HINT_MAX)]
+    fresh = [checks.begin(-1 - n, go.wait, "h", f"198.51.100.{n}") for n in range(HINT_MAX)]
+    other = checks.begin("other", go.wait, "other", "203.0.113.1")
+    go.set()
+    half = HINT_MAX // 2
+    assert [future.result() for future in failed] == [True] * half + [Refused("throttled", 1)] * half
+    assert [future.result() for future in fresh] == [True] * half + [Refused("throttled", 1)] * half
+    assert other.result() is True
+
+
+def test_a_caller_that_gives_up_takes_the_test_from_nobody_else(checks: SlowChecks) -> None:
+    go = threading.Event()
+    checks.begin("first", go.wait, "other", "192.0.2.9")  # the only thread is busy
+    gone, stays = [checks.begin("same", lambda: True, "h", "192.0.2.1") for _ in range(2)]
+    assert gone.cancel()
+    go.set()
+    assert stays.result() is True

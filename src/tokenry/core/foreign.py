@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from .base62 import encode
-from .errors import FieldError
+from .errors import FieldError, StoreUnavailable
 from .hashes import Hash, Recipe, plain_digest
 from .keyring import Generation
 from .secret import KID, joined, keyed_digest
@@ -114,6 +114,10 @@ class LearningStatus(msgspec.Struct, frozen=True):
     last_learned_at: datetime | None
 
 
+AGAIN: Final = "again"
+"""Stands for what another caller or process asks an old system: look again for what it was told."""
+
+
 class Form(NamedTuple):
     """How foreign keys of a tenant look, and by which kind of hint they are found ("whole": by their text alone)."""
 
@@ -206,6 +210,25 @@ def ended_hint(kid: str) -> str:
     return f"-{kid}"
 
 
+class Question(NamedTuple):
+    """A question about a key to an old system, and who asks it: no other process does before it is answered."""
+
+    tenant_id: str
+    id: str
+    holder: str
+
+
+def question_of(generation: Generation, tenant_id: str, source: str, text: str) -> str:
+    """Return the id of the question whether an old system knows a key."""
+    bound = joined("tokenry/foreign-question/1", tenant_id, source, text)
+    return keyed_digest(generation.foreign_key, bound)[:16].hex()
+
+
+def unanswered(name: str) -> StoreUnavailable:
+    """Return the error for a key of which an old system says nothing now."""
+    return StoreUnavailable(f"the old system {name} does not answer, so nothing can be said of this key: try again")
+
+
 class ForeignRow(NamedTuple):
     """The old hash of a key at rest, until the key was presented for the first time.
 
@@ -220,6 +243,8 @@ class ForeignRow(NamedTuple):
     hint: str | None
     sealed: bytes | None
     generation_id: str
+    hint_place: int | None = None
+    """Which of the rows with its hint this is, from 0."""
 
     def __repr__(self) -> str:
         return f"ForeignRow(key_id={self.key_id!r})"

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
 
-from tokenry.core.errors import StoreUnavailable
+from tokenry.core.foreign import AGAIN, unanswered
 from tokenry.core.memo import MIB, Memo
 from tokenry.core.verdict import Refused
 
+from .flights import done, shared
 from .throttle import Throttle
 
-Told: TypeAlias = "Mapping[str, Any] | Refused | None"
+Told: TypeAlias = "Mapping[str, Any] | None"
+"""What an old system says of a key: None when it does not know it."""
 _log = logging.getLogger("tokenry.imports")
 
 WAITING_MAX: Final = 64
 _THREADS: Final = 4
-_UNKNOWN_MICROS: Final = 300 * 1_000_000
 _DOWN_MICROS: Final = 10 * 1_000_000
 _PER_ADDRESS, _IN_ALL = 100, 6000
 _WINDOW: Final = 900
+_ANSWER_MICROS: Final = 30 * 1_000_000
+_PAUSE: Final = 0.05
 
 
 class Asking:
-    """What a process asks other systems. A key that one of them does not know is asked for again after five minutes."""
+    """What a process asks other systems. The first caller of a key asks, and all others wait for what that one learns.
+
+    The first one gets None from `join`. It calls `ask`, and must call `end`, `fail` or `leave` whatever happens.
+    """
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
@@ -36,7 +44,9 @@ class Asking:
     def forget(self) -> None:
         """Begin anew, as after a fork."""
         self._lock = threading.Lock()
-        self._running: dict[object, Future[Told]] = {}
+        self._running: dict[bytes, Future[Any]] = {}
+        self._asked: dict[bytes, tuple[int, Future[Told]]] = {}
+        self.holder = os.urandom(16).hex()
         self._unknown: Memo[bytes, int] = Memo(lambda key, value: 64, bytes_max=4 * MIB)
         self._down: dict[str, int] = {}
         self._pool: ThreadPoolExecutor | None = None
@@ -44,8 +54,8 @@ class Asking:
         self._failures = Throttle(self._now, most=_PER_ADDRESS, seconds=_WINDOW)
         self._all = Throttle(self._now, most=_IN_ALL, seconds=_WINDOW)
 
-    def begin(self, name: str, text: str, ask: Callable[[str], Any], ip: str | None) -> Future[Told]:
-        """Begin to ask a system about a key; the result is what it says, None for a key that it does not know.
+    def join(self, name: str, text: str, ip: str | None) -> Future[Any] | None:
+        """Return what another caller will learn about a key, or what is known already; None when the caller must ask.
 
         The future raises StoreUnavailable while the system does not answer.
         """
@@ -53,34 +63,73 @@ class Asking:
         with self._lock:
             running = self._running.get(what)
             if running is not None:
-                return running
+                return shared(running)
             now = self._now()
             if now < (self._unknown.get(what) or 0):
-                return _done(None)
+                return done(None)
             if now < self._down.get(name, 0) or self._is_closed:
                 return _failed(name)
             wait = self._failures.wait(ip) if ip is not None else None
             wait = wait or self._all.wait(None, name)
             if wait is not None or len(self._running) >= WAITING_MAX:
-                return _done(Refused("throttled", wait or 1))
+                return done(Refused("throttled", wait or 1))
+            self._running[what] = Future()
+        return None
+
+    def end(self, name: str, text: str, result: object) -> None:
+        """Tell everybody who waits what was learned."""
+        what = _digest(name, text)
+        self._asked.pop(what, None)
+        future = self._running.pop(what, None)
+        if future is not None:  # else this is a forked child
+            future.set_result(result)
+
+    def fail(self, name: str, text: str, error: Exception) -> None:
+        """Tell everybody who waits that nothing could be learned, or that it could not be kept."""
+        future = self._running.pop(_digest(name, text), None)
+        if future is not None:
+            future.set_exception(error)
+
+    def leave(self, name: str, text: str) -> None:
+        """Let another caller go on: the first one was cancelled."""
+        future = self._running.pop(_digest(name, text), None)
+        if future is not None:
+            future.set_result(AGAIN)
+
+    def ask(self, name: str, text: str, ask: Callable[[str], Any], ip: str | None) -> Future[Told]:
+        """Begin to ask a system about a key. An answer that could not be kept a moment ago is not asked for again."""
+        what, now = _digest(name, text), self._now()
+        at, asked = self._asked.get(what, (0, None))
+        if asked is None or now - at > _ANSWER_MICROS or (asked.done() and asked.exception() is not None):
+            self._asked.pop(what, None)
+            while len(self._asked) >= WAITING_MAX:
+                self._asked.pop(next(iter(self._asked)), None)
+            asked = self._submit(lambda: self._ask(name, text, ask, ip), name)
+            self._asked[what] = now, asked
+        return shared(asked)
+
+    def pause(self, name: str) -> Future[None]:
+        """Begin to wait for what another process asks."""
+        return self._submit(lambda: time.sleep(_PAUSE), name)
+
+    def _submit(self, work: Callable[[], Any], name: str) -> Future[Any]:
+        with self._lock:
+            if self._is_closed:
+                return _failed(name)
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(_THREADS, "tokenry-asking")
-            started = self._pool.submit(self._ask, name, text, what, ask, ip)
-            self._running[what] = started
-        started.add_done_callback(lambda _: self._running.pop(what, None))
-        return started
+            return self._pool.submit(work)
 
-    def _ask(self, name: str, text: str, what: bytes, ask: Callable[[str], Any], ip: str | None) -> Told:
+    def _ask(self, name: str, text: str, ask: Callable[[str], Any], ip: str | None) -> Told:
         if self._now() < self._down.get(name, 0):  # since another one has asked
-            raise _error(name)
+            raise unanswered(name)
         try:
             told = ask(text)
         except Exception as error:
             _log.warning("the old system %s could not be asked: %s", name, type(error).__name__)
             self._down[name] = self._now() + _DOWN_MICROS
-            raise _error(name) from None
+            raise unanswered(name) from None
         if told is None or told is False:
-            self._unknown.put(what, self._now() + _UNKNOWN_MICROS)
             self._all.failed(None, name)
             if ip is not None:
                 self._failures.failed(ip)
@@ -90,9 +139,9 @@ class Asking:
             return None
         return told
 
-    def refuse(self, name: str, text: str) -> None:
-        """Take a key that the system knows for an unknown one: it cannot be kept here."""
-        self._unknown.put(_digest(name, text), self._now() + _UNKNOWN_MICROS)
+    def refuse(self, name: str, text: str, until: int) -> None:
+        """Do not ask for a key until a moment: the system does not know it, or it cannot be kept here."""
+        self._unknown.put(_digest(name, text), until)
 
     def close(self) -> None:
         """Ask nothing any more."""
@@ -107,17 +156,7 @@ def _digest(name: str, text: str) -> bytes:
     return hashlib.sha256(f"{name}\0{text}".encode()).digest()
 
 
-def _done(told: Told) -> Future[Told]:
-    future: Future[Told] = Future()
-    future.set_result(told)
+def _failed(name: str) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_exception(unanswered(name))
     return future
-
-
-def _failed(name: str) -> Future[Told]:
-    future: Future[Told] = Future()
-    future.set_exception(_error(name))
-    return future
-
-
-def _error(name: str) -> StoreUnavailable:
-    return StoreUnavailable(f"the old system {name} does not answer, so nothing can be said of this key: try again")

@@ -71,6 +71,12 @@ class Throttle:
         is_out = count >= self._most and 0 <= now - began < self._span
         return -((now - began - self._span) // _SECOND) if is_out else None
 
+    def count(self, ip: str | None, of: str = "") -> int:
+        """Return how many failures of an address were counted in its window."""
+        place = (of, _network(ip))
+        count, began = self._young.get(place) or self._old.get(place) or (0, 0)
+        return count if 0 <= self._now() - began < self._span else 0
+
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 

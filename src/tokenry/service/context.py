@@ -364,11 +364,12 @@ class Change(Scene):
             for id in {sealed.generation for sealed in self._entries} - known:
                 _check_generation(self.rows, id)
                 known.add(id)
-            self.rows.audit.insert(self.tenant, self._entries)
-        if self._done.events:
-            self.rows.events.insert(self.tenant, self._done.events)
-            if mails := self._mails():
-                self.rows.mail.insert(mails)
+        with self.rows.ahead(len(self._entries)):
+            if self._entries:
+                self.rows.audit.insert(self.tenant, self._entries)
+            if self._done.events:
+                self.rows.events.insert(self.tenant, self._done.events)
+                self.rows.mail.insert(self._mails())
         if self._done.turns:
             self._done.turn = self.rows.turn(self._done.kids)
         elif self._done.kids != ():

@@ -40,12 +40,21 @@ Begin: TypeAlias = Callable[[object, Callable[[], bool], str, str | None], "Futu
 """Begins a slow test of something, of a hint and for a client's address (`runtime.slow_checks`)."""
 
 
+class Guessed(Protocol):
+    """Counts the unknown keys of an address (`runtime.guesses`)."""
+
+    def begin(self, ip: str | None) -> int | None: ...
+    def found(self) -> None: ...
+    def failed(self, ip: str | None) -> None: ...
+
+
 class Learns(Protocol):
     """The old systems that are asked for unknown keys (`learning.Learning`)."""
 
     def of(self, text: str, tenant: str | None) -> Any: ...
-    def begin(self, lesson: Any, text: str, ip: str | None) -> Future[Any]: ...
-    def keep(self, context: Context, lesson: Any, text: str, answer: Any) -> str | None: ...
+    def steps(
+        self, context: Context, lesson: Any, text: str, ip: str | None
+    ) -> Generator[Any, Any, str | Refused | None]: ...
 
 
 _log = logging.getLogger("tokenry.verify")
@@ -66,6 +75,7 @@ class Foreign:
         keyring: Callable[[], Keyring],
         mark: Callable[[], int | None],
         begin: Begin,
+        guesses: Guessed,
     ) -> None:
         self._verifying = verifying
         self._store = store
@@ -73,6 +83,7 @@ class Foreign:
         self._keyring = keyring
         self._memory_mark = mark
         self._begin = begin
+        self._guesses = guesses
         self._context: Context | None = None
         self._learning: Learns | None = None
         self.forget()
@@ -142,15 +153,18 @@ class Foreign:
         """Return the grant of a foreign key, or why there is none."""
         found = yield from self._imported(text, ask)
         lesson = None if self._learning is None else self._learning.of(text, ask.tenant)
-        if lesson is None or isinstance(found, Grant) or found.code == "throttled":
-            return found
+        if lesson is not None and not isinstance(found, Grant) and found.code != "throttled":
+            found = yield from self._learned(lesson, text, ask)
+        if not isinstance(found, Grant) and found is not MALFORMED:
+            self._guesses.failed(ask.ip)
+        return found
+
+    def _learned(self, lesson: Any, text: str, ask: Ask) -> Generator[Any, Any, Grant | Refused]:
+        """Return the grant of a key that the old system knows, or why there is none."""
         assert self._learning is not None and self._context is not None  # noqa: PT018 - both come with `use`
-        answer = yield Pooled(partial(self._learning.begin, lesson, text, ask.ip))
-        if answer is None:
-            return NOT_FOUND
-        if isinstance(answer, Refused):
-            return answer
-        kid = yield Wait(partial(self._learning.keep, self._context, lesson, text, answer))
+        kid = yield from self._learning.steps(self._context, lesson, text, ask.ip)
+        if isinstance(kid, Refused):
+            return kid
         grant = None if kid is None else (yield from self._found(kid, text, ask))
         return grant or NOT_FOUND
 
@@ -163,11 +177,19 @@ class Foreign:
         if not forms:
             return MALFORMED
         forms = _bounded(forms)
-        for kid in self._kids(forms, text):
-            grant = yield from self._found(kid, text, ask)
-            if grant is not None:
-                return grant
-        return (yield from self._first_use(forms, text, ask))
+        kids = [*self._kids(forms, text)]
+        wait = self._guesses.begin(ask.ip)
+        if wait is not None and not any(self._memory.recall(kid, text) for kid in kids):
+            return Refused("throttled", wait)
+        found: Grant | Refused | None = None
+        for kid in kids:
+            if found is None:
+                found = yield from self._found(kid, text, ask)
+        if found is None:
+            found = yield from self._first_use(forms, text, ask)
+        if isinstance(found, Grant):
+            self._guesses.found()
+        return found
 
     def _found(self, kid: str, text: str, ask: Ask) -> Generator[Any, Any, Grant | None]:
         grant = self._memory.recall(kid, text)

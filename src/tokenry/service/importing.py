@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -61,6 +61,14 @@ class Draft:
     notes: list[str]
 
 
+class _Alike(NamedTuple):
+    """A row that has a certain hint."""
+
+    key_id: str
+    recipe: Recipe | None
+    place: int | None
+
+
 class Batch:
     """The rows of one transaction."""
 
@@ -69,6 +77,7 @@ class Batch:
         self._source = source
         self._generation = change.context.keyring().signing(micros(change.now))
         self._owners: dict[str, Owner] = {}
+        self._new_owners: list[Owner] = []
         self._checked: set[tuple[Any, ...]] = set()
         self._forms: dict[Form, bool] = {}
         """The forms of the tenant, each with whether it is new."""
@@ -80,6 +89,7 @@ class Batch:
         rows = [read_row(one) for one in batch]
         ids = [row.id for row in rows if isinstance(row, ImportRow)]
         known = dict(change.rows.foreign.known(change.tenant, self._source, ids))
+        self._find_owners(row for row in rows if isinstance(row, ImportRow) and row.id not in known)
         results: list[ImportResult | Draft] = []
         for row in rows:
             if isinstance(row, ImportResult):
@@ -91,6 +101,8 @@ class Batch:
                 results.append(found)
                 if isinstance(found, Draft):
                     known[row.id] = found.key.id
+        if self._new_owners:
+            change.rows.owners.insert(change.tenant, *self._new_owners)
         drafts = [one for one in results if isinstance(one, Draft)]
         crowded = self._crowded(drafts)
         kept = [draft for draft in drafts if draft.row.id not in crowded]
@@ -176,21 +188,25 @@ class Batch:
             granting.must_grant(self._change, scopes, roles, environment)
             self._checked.add((scopes, roles, environment))
 
+    def _find_owners(self, rows: Iterable[ImportRow]) -> None:
+        """Find the owners of all rows with one statement; that of a malformed row is not there."""
+        asked = set()
+        for row in rows:
+            with suppress(Invalid):
+                asked.add(external(row.owner))
+        found = self._change.rows.owners.named(self._change.tenant, asked) if asked else ()
+        self._owners = {owner.external_id: owner for owner in found}
+
     def _owner(self, row: ImportRow) -> Owner:
         external_id = external(row.owner)
         found = self._owners.get(external_id)
         if found is None:
-            rows, tenant = self._change.rows, self._change.tenant
-            found = rows.owners.get(tenant, external_id, lock=True) or self._new_owner(external_id, row)
+            self._change.actor.must("tokenry:owners:write", "creating the owners of imported keys")
+            given = {name: getattr(row, field) for field, name in _OWNER.items() if getattr(row, field)}
+            found = owners.created(self._change, external_id, fields.owner(given))
             self._owners[external_id] = found
+            self._new_owners.append(found)
         return found
-
-    def _new_owner(self, external_id: str, row: ImportRow) -> Owner:
-        self._change.actor.must("tokenry:owners:write", "creating the owners of imported keys")
-        given = {name: getattr(row, field) for field, name in _OWNER.items() if getattr(row, field)}
-        created = owners.put(self._change, external_id, fields.owner(given))
-        assert created is not None, "only an owner that was there before may have sessions to end"
-        return created
 
     def _secret(
         self, row: ImportRow, key_id: str, recipe: Recipe | None, raw: str | None
@@ -216,28 +232,33 @@ class Batch:
 
     def _crowded(self, drafts: Sequence[Draft]) -> dict[str, ImportResult]:
         """Return the results of rows whose keys are known already, or whose hints too many rows have."""
-        there: dict[str, list[tuple[str, Recipe | None]]] = {}
+        there: dict[str, list[_Alike]] = {}
         hints = {hint for draft in drafts for hint in self._hints(draft)}
         for row in self._change.rows.foreign.hinted(hints) if hints else ():
-            there.setdefault(row.hint or "", []).append((row.key_id, opened(row, self._change.context.keyring())))
+            alike = _Alike(row.key_id, opened(row, self._change.context.keyring()), row.hint_place)
+            there.setdefault(row.hint or "", []).append(alike)
         refused: dict[str, ImportResult] = {}
         for draft in drafts:
             error = self._known(draft, there)
             if error is not None:
                 refused[draft.row.id] = ImportResult(draft.row.id, "refused", errors=(error,))
             elif draft.foreign.hint is not None:
-                there.setdefault(draft.foreign.hint, []).append((draft.key.id, draft.recipe))
+                alike_now = there.setdefault(draft.foreign.hint, [])
+                taken = [one.place for one in alike_now]
+                place = next(place for place in range(HINTED_MAX) if place not in taken)
+                draft.foreign = draft.foreign._replace(hint_place=place)
+                alike_now.append(_Alike(draft.key.id, draft.recipe, place))
         return refused
 
-    def _known(self, draft: Draft, there: Mapping[str, Sequence[tuple[str, Recipe | None]]]) -> FieldError | None:
+    def _known(self, draft: Draft, there: Mapping[str, Sequence[_Alike]]) -> FieldError | None:
         if draft.recipe is None:
             is_over = any(hint in there for hint in self._hints(draft))
             message = "this key was imported before, and was ended and removed here"
             return FieldError("hash", "ended", message) if is_over else None
         alike = there.get(draft.foreign.hint or "", ())
-        for key_id, recipe in alike:
-            if recipe == draft.recipe:
-                message = f"was imported before, as {key_id}, from another source or with another id"
+        for one in alike:
+            if one.recipe == draft.recipe:
+                message = f"was imported before, as {one.key_id}, from another source or with another id"
                 return FieldError("hash", "taken", message)
         if len(alike) >= HINTED_MAX:
             message = f"{HINTED_MAX} keys have this hint already: give more characters, or the key's SHA-256"
@@ -265,9 +286,12 @@ class Batch:
     def _write(self, drafts: Sequence[Draft]) -> None:
         change = self._change
         rows, tenant, now = change.rows, change.tenant, change.now
-        rows.keys.insert(tenant, [(draft.owner_id, draft.key) for draft in drafts])
-        rows.secrets.insert(tenant, [draft.secret for draft in drafts])
-        rows.foreign.insert([draft.foreign for draft in drafts], now)
+        with rows.ahead(len(drafts)):
+            rows.keys.insert(tenant, [(draft.owner_id, draft.key) for draft in drafts])
+            rows.foreign.insert([draft.foreign for draft in drafts], now)
+            rows.secrets.insert(tenant, [draft.secret for draft in drafts])
+            for draft in drafts:
+                change.record("key.imported", draft.key.id, None, recorded(draft.key), owner=draft.key.owner)
         crediting.open_accounts(change, [draft.key for draft in drafts])
         new = [form for form, is_new in self._forms.items() if is_new]
         if new:
@@ -276,7 +300,6 @@ class Batch:
         for draft in drafts:
             if draft.row.disabled:
                 rows.keys.update(tenant, draft.key, {"disabled_at": now}, now, version=None)
-            change.record("key.imported", draft.key.id, None, recorded(draft.key), owner=draft.key.owner)
 
 
 def read_row(given: Given) -> ImportRow | ImportResult:

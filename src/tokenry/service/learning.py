@@ -5,23 +5,35 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from tokenry.core import fields
-from tokenry.core.errors import FieldError, shown
-from tokenry.core.foreign import ImportResult, LearningStatus, is_text, kid_of
+from tokenry.core.errors import FieldError, StoreUnavailable, shown
+from tokenry.core.foreign import (
+    AGAIN,
+    ImportResult,
+    LearningStatus,
+    Question,
+    is_text,
+    kid_of,
+    question_of,
+    unanswered,
+)
 from tokenry.core.hashes import RAW
 from tokenry.core.leaks import read_source
 from tokenry.core.model import micros, moment
+from tokenry.core.verdict import Refused
 
 from .imports import Imports
+from .wishes import Pooled, Wait
 
 if TYPE_CHECKING:
     from .context import Context
@@ -32,14 +44,27 @@ _log = logging.getLogger("tokenry.imports")
 _LITERAL = re.compile(r"\^([A-Za-z0-9_-]+)(?![*+?{|0-9A-Za-z_-])")
 _UNKNOWN: Final = (401, 403, 404)
 _TIMEOUT: Final = 5.0
+_UNKNOWN_MICROS: Final = 300 * 1_000_000
+"""How long a key that an old system does not know is not asked for again."""
+_ASKING_MICROS: Final = 30 * 1_000_000
+"""For so long other processes leave a question to the one that asks it: that one may have died."""
+_PAUSES_MAX: Final = 200
+"""How often a caller looks whether another process has its answer: for ten seconds."""
 _ANSWER_MAX: Final = 65_536
 
 
 class Asking(Protocol):
     """Where other systems are asked (`runtime.asking`)."""
 
-    def begin(self, name: str, text: str, ask: Callable[[str], Any], ip: str | None) -> Future[Any]: ...
-    def refuse(self, name: str, text: str) -> None: ...
+    holder: str
+
+    def join(self, name: str, text: str, ip: str | None) -> Future[Any] | None: ...
+    def ask(self, name: str, text: str, ask: Callable[[str], Any], ip: str | None) -> Future[Any]: ...
+    def pause(self, name: str) -> Future[None]: ...
+    def end(self, name: str, text: str, result: object) -> None: ...
+    def fail(self, name: str, text: str, error: Exception) -> None: ...
+    def leave(self, name: str, text: str) -> None: ...
+    def refuse(self, name: str, text: str, until: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -104,11 +129,87 @@ class Learning:
                 return one
         return None
 
-    def begin(self, lesson: _Lesson, text: str, ip: str | None) -> Future[Any]:
-        """Begin to ask for a key."""
-        return self._asking.begin(lesson.name, text, lesson.ask, ip)
+    def steps(
+        self, context: Context, lesson: _Lesson, text: str, ip: str | None
+    ) -> Generator[Any, Any, str | Refused | None]:
+        """Return the kid of a key that the old system knows, or why there is none.
 
-    def keep(self, context: Context, lesson: _Lesson, text: str, answer: Mapping[str, Any]) -> str | None:
+        Of all callers in all processes one asks, and the others wait for what that one learns.
+        """
+        asking, name = self._asking, lesson.name
+        while (others := asking.join(name, text, ip)) is not None:
+            learned: Any = yield Pooled(partial(_same, others))
+            if learned != AGAIN:
+                return learned  # type: ignore[no-any-return]
+        try:
+            found = yield from self._asked(context, lesson, text, ip)
+        except Exception as error:
+            asking.fail(name, text, error)
+            raise
+        except BaseException:  # the caller was cancelled
+            asking.leave(name, text)
+            raise
+        asking.end(name, text, found)
+        return found
+
+    def _asked(self, context: Context, lesson: _Lesson, text: str, ip: str | None) -> Generator[Any, Any, str | None]:
+        """Ask for a key, unless another process does so or was told that it is unknown."""
+        for _ in range(_PAUSES_MAX):
+            claimed: Question | str | None = yield Wait(partial(self._claimed, context, lesson, text))
+            if claimed != AGAIN:
+                break
+            yield Pooled(partial(self._asking.pause, lesson.name))
+        else:
+            raise unanswered(lesson.name)
+        if not isinstance(claimed, Question):
+            return claimed
+        try:
+            answer = yield Pooled(partial(self._asking.ask, lesson.name, text, lesson.ask, ip))
+        except StoreUnavailable:
+            yield Wait(partial(self._answer, context, claimed, None))
+            raise
+        kid: str | None = None
+        if answer is not None:
+            kid = yield Wait(partial(self._keep, context, lesson, text, answer))
+        until = None if kid is not None else self._refuse(lesson, text)
+        yield Wait(partial(self._answer, context, claimed, until))
+        return kid
+
+    def _claimed(self, context: Context, lesson: _Lesson, text: str) -> Question | str | None:
+        """Return the question that this process asks; or a kid, None for an unknown key, AGAIN if another one asks."""
+        now = self._now()
+        with context.store.change(durable=False) as rows:
+            tenant = rows.tenants.get(lesson.tenant)
+            if tenant is None:
+                return None
+            generation = context.keyring().signing(context.clock())
+            id = question_of(generation, tenant.id, lesson.name, text)
+            question = Question(tenant.id, id, self._asking.holder)
+            is_ours = rows.foreign.claim(question, now, now + _ASKING_MICROS)
+            # Afterwards: who has learned a key ends its question after the key is kept.
+            kids = [kid_of(one, tenant.id, text) for one in context.keyring().generations]
+            kid = next((kid for kid in kids if rows.secrets.place(kid) is not None), None)
+            if kid is not None:
+                rows.foreign.answered(question, None)
+                return kid
+            if is_ours:
+                return question
+            is_unknown = rows.foreign.is_unknown(question)
+        if is_unknown:
+            self._refuse(lesson, text)
+        return None if is_unknown else AGAIN
+
+    def _answer(self, context: Context, question: Question, unknown_until: int | None) -> None:
+        with context.store.change(durable=False) as rows:
+            rows.foreign.answered(question, unknown_until)
+
+    def _refuse(self, lesson: _Lesson, text: str) -> int:
+        """Note that a key is unknown; return until when."""
+        until = self._now() + _UNKNOWN_MICROS
+        self._asking.refuse(lesson.name, text, until)
+        return until
+
+    def _keep(self, context: Context, lesson: _Lesson, text: str, answer: Mapping[str, Any]) -> str | None:
         """Import a key as the old system describes it; return its kid, or None when it was refused."""
         with context.store.read() as rows:
             tenant = rows.tenants.get(lesson.tenant)
@@ -125,12 +226,15 @@ class Learning:
             with context.store.read() as rows:
                 if rows.secrets.place(kid) is not None:  # another caller has kept it at this very moment
                     return kid
-            self._asking.refuse(lesson.name, text)
             lesson.refused += 1
             _log_refused(lesson.name, results[0])
             return None
         lesson.learned, lesson.last_learned = lesson.learned + 1, self._now()
         return kid
+
+
+def _same(future: Future[Any]) -> Future[Any]:
+    return future
 
 
 def _log_refused(name: str, result: ImportResult) -> None:

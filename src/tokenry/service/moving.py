@@ -16,6 +16,8 @@ from .context import SYSTEM, Context
 
 _BYTES: Final = "base64:"
 _TEXT: Final = "text:"
+_NO_EXPORT: Final = "this file holds no export of an installation"
+_decode_row: Final = msgspec.json.Decoder(tuple[str, dict[str, Any]]).decode
 
 
 class _Head(msgspec.Struct):
@@ -51,7 +53,7 @@ def restore(context: Context, stream: IO[bytes], *, passphrase: str | None, iden
     try:
         head = msgspec.json.decode(next(lines, b""), type=_Head)
     except msgspec.MsgspecError:
-        raise ConfigError("this file holds no export of an installation") from None
+        raise ConfigError(_NO_EXPORT) from None
     missing = [id for id in head.generations if context.keyring().get(id) is None]
     if missing:
         raise ConfigError(
@@ -76,9 +78,12 @@ def restore(context: Context, stream: IO[bytes], *, passphrase: str | None, iden
 
 
 def _read(lines: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for line in lines:
-        table, row = msgspec.json.decode(line)
-        yield table, {name: _decoded(value) for name, value in row.items()}
+    try:
+        for line in lines:
+            table, row = _decode_row(line)
+            yield table, {name: _decoded(value) for name, value in row.items()}
+    except (msgspec.MsgspecError, ValueError):
+        raise ConfigError(_NO_EXPORT) from None
 
 
 def _encoded(value: Any) -> Any:

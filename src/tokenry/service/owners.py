@@ -202,18 +202,8 @@ def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: 
         fields.refuse(errors)
         granting.must_give(change, owner, given)
     if owner is None:
-        blank = {"name": "", "email": None, "roles": (), "admin": False}
-        owner = Owner(
-            id=change.context.new_id("own"),
-            tenant=change.tenant.slug,
-            external_id=external_id,
-            status="active",
-            created_at=change.now,
-            updated_at=change.now,
-            **{**blank, **given},
-        )
+        owner = created(change, external_id, given)
         change.rows.owners.insert(change.tenant, owner)
-        change.record("owner.created", external_id, None, {"id": owner.id, **given})
         return owner
     changed = {field: value for field, value in given.items() if value != getattr(owner, field)}
     if not changed:
@@ -228,6 +218,22 @@ def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: 
     change.record("owner.updated", external_id, {field: getattr(owner, field) for field in changed}, changed)
     change.turns_owner(owner.id)
     return replace(owner, **changed, updated_at=change.now)
+
+
+def created(change: Change, external_id: str, given: Mapping[str, Any]) -> Owner:
+    """Return a new owner, whose row the caller inserts."""
+    blank = {"name": "", "email": None, "roles": (), "admin": False}
+    owner = Owner(
+        id=change.context.new_id("own"),
+        tenant=change.tenant.slug,
+        external_id=external_id,
+        status="active",
+        created_at=change.now,
+        updated_at=change.now,
+        **{**blank, **given},
+    )
+    change.record("owner.created", external_id, None, {"id": owner.id, **given})
+    return owner
 
 
 def answered_by_host(change: Change, external_id: str) -> Owner | None:

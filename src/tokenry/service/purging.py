@@ -24,6 +24,7 @@ _ENDED: Final[tuple[tuple[Callable[[Retention], timedelta], Callable[[Rows, date
     (lambda kept: timedelta(days=1), lambda rows, before: rows.credits.purge_holds(before, _BATCH)),
     (lambda kept: WATCHED, lambda rows, before: rows.watch.purge_asked(before, _BATCH)),
     (lambda kept: timedelta(hours=2), lambda rows, before: rows.watch.purge_notices(before, _BATCH)),
+    (lambda kept: timedelta(0), lambda rows, before: rows.foreign.purge_questions(before, _BATCH)),
     (lambda kept: timedelta(days=7), lambda rows, before: rows.mail.purge(micros(before), _BATCH)),
     (lambda kept: kept.deliveries, lambda rows, before: rows.webhooks.purge(micros(before), _BATCH)),
     (lambda kept: kept.events, lambda rows, before: rows.upkeep.purge_events(before, _BATCH)),

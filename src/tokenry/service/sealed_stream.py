@@ -55,7 +55,7 @@ def write(
 
 
 def read(stream: IO[bytes], *, passphrase: str | None = None, identity: str | None = None) -> Iterator[bytes]:
-    """Yield the lines of an export; raise ConfigError as soon as a block does not open."""
+    """Yield the lines of an export; raise ConfigError when a block does not open, or something follows the last."""
     if stream.read(len(MAGIC)) != MAGIC:
         raise ConfigError("this file is no export of Tokenry")
     head = stream.readline(_HEADER_MAX)
@@ -71,6 +71,10 @@ def read(stream: IO[bytes], *, passphrase: str | None = None, identity: str | No
         *lines, rest = (rest + block).split(b"\n")
         yield from lines
         number += 1
+    if rest or stream.read(1):
+        raise ConfigError(
+            "something follows the end of this export, so it is not the file that was written: copy it again"
+        )
 
 
 def _made(

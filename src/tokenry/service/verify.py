@@ -35,7 +35,7 @@ from tokenry.core.verdict import (
     states_of,
 )
 
-from .foreign import Begin, Foreign
+from .foreign import Begin, Foreign, Guessed
 from .metering import Metered, Metering
 from .owner_loaders import OwnerLoader
 from .signing_keys import Signers
@@ -72,6 +72,7 @@ class Verifying:
         spans: Spans,
         mark: Callable[[], int | None],
         begin: Begin,
+        guesses: Guessed,
     ) -> None:
         self.store = store
         self.owner_loader: OwnerLoader | None = None
@@ -82,7 +83,7 @@ class Verifying:
         self._now = now
         self._metering = metering
         self.lease, self.lease_at_once, self.take = metering.lease, metering.lease_at_once, metering.take
-        self.foreign = Foreign(self, store, memory, keyring, mark, begin)
+        self.foreign = Foreign(self, store, memory, keyring, mark, begin, guesses)
         self._owner_max_age = owner_max_age
         self.spans = spans
 

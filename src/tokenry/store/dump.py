@@ -8,12 +8,14 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, delete, func, insert, select, text, tuple_
 
 from tokenry.core.actors import SYSTEM
+from tokenry.core.errors import ConfigError, shown
 
 from .columns import PREFIX, metadata
+from .foreign_tables import foreign_question
 from .tables import VERSION_TABLE, endpoint, event, fence, key, node, owner, role, scope, tenant, turn
 
-_OF_PROCESSES: Final = {fence.name, turn.name, node.name, VERSION_TABLE}
-"""What says which processes remember what: it means nothing elsewhere."""
+_OF_PROCESSES: Final = {fence.name, turn.name, node.name, foreign_question.name, VERSION_TABLE}
+"""What says which processes remember or ask what: it means nothing elsewhere."""
 _BATCH: Final = 1000
 _BEHIND: Final[dict[str, dict[str, Any]]] = {
     "event": {"txid": 0},
@@ -56,12 +58,18 @@ class DumpRows:
         return all(self._connection.execute(query.limit(1)).first() is None for query in made)
 
     def restore(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
-        """Put rows in the place of everything that is there; return how many."""
+        """Put rows in the place of everything that is there; return how many. Raise ConfigError for unknown ones."""
         tables = _tables()
+        columns = {name: set(table.columns.keys()) for name, table in tables.items()}
         for table in reversed(list(tables.values())):
             self._connection.execute(delete(table))
         count, name, waiting = 0, "", list[Mapping[str, Any]]()
         for of, row in rows:
+            if columns.get(of) != set(row):
+                raise ConfigError(
+                    f"the export holds a row of {shown(of)} that this version of Tokenry does not know: nothing was "
+                    "restored. Export again, with the version that runs here"
+                )
             if waiting and (of != name or len(waiting) == _BATCH):
                 self._connection.execute(insert(tables[name]), waiting)
                 waiting = []

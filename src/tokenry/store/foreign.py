@@ -5,26 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, tuple_, update
 
-from tokenry.core.foreign import ForeignRow, Form
+from tokenry.core.foreign import ForeignRow, Form, Question
 from tokenry.core.model import Tenant, micros
 
 from .fixed import Fixed, FixedWrite, among
-from .foreign_tables import foreign, foreign_form
+from .foreign_tables import foreign, foreign_form, foreign_question
 from .tables import tenant as tenants
 
 _COLUMNS = [foreign.c[name] for name in ForeignRow._fields]
 _INSERT = FixedWrite(insert(foreign))
 _INSERT_FORM = FixedWrite(insert(foreign_form))
 _HINTED = Fixed(select(*_COLUMNS).where(among(foreign.c.hint, "hints")))
-_KNOWN = Fixed(
-    select(foreign.c.source_id, foreign.c.key_id).where(
-        foreign.c.tenant_id == bindparam("tenant_id"),
-        foreign.c.source == bindparam("source"),
-        among(foreign.c.source_id, "ids"),
-    )
-)
+_KNOWN = {
+    "sqlite": Fixed(
+        select(foreign.c.source_id, foreign.c.key_id).where(
+            foreign.c.tenant_id == bindparam("tenant_id"),
+            foreign.c.source == bindparam("source"),
+            among(foreign.c.source_id, "ids"),
+        )
+    ),
+    # LATERAL, so that each id is one look into an index, also while PostgreSQL has no statistics of the table.
+    "postgresql": Fixed(
+        text("""
+        SELECT found.source_id, found.key_id FROM unnest(CAST(:ids AS text[])) AS asked(source_id)
+        CROSS JOIN LATERAL (
+            SELECT f.source_id, f.key_id FROM tokenry_foreign f
+            WHERE f.tenant_id = :tenant_id AND f.source = :source AND f.source_id = asked.source_id LIMIT 1
+        ) AS found
+        """),
+        ("source_id", "key_id"),
+    ),
+}
 _FORMS = Fixed(
     select(
         foreign_form.c.tenant_id,
@@ -45,6 +58,25 @@ _UPGRADED = FixedWrite(
     "of_key",
 )
 _FORMS_READ = 1000
+_CLAIM = FixedWrite(
+    text("""
+        INSERT INTO tokenry_foreign_question (tenant_id, id, holder, ends_at, is_unknown)
+        VALUES (:tenant_id, :id, :holder, :ends_at, 0)
+        ON CONFLICT (tenant_id, id) DO UPDATE SET holder = :holder, ends_at = :ends_at, is_unknown = 0
+        WHERE tokenry_foreign_question.ends_at <= :now
+        OR (tokenry_foreign_question.holder = :holder AND tokenry_foreign_question.is_unknown = 0)
+    """),
+    *(*Question._fields, "ends_at", "now"),
+)
+_THIS = (
+    foreign_question.c.tenant_id == bindparam("of_tenant"),
+    foreign_question.c.id == bindparam("of_id"),
+)
+_IS_UNKNOWN = Fixed(select(foreign_question.c.is_unknown).where(*_THIS))
+_HELD = (*_THIS, foreign_question.c.holder == bindparam("of_holder"))
+_OF_QUESTION = ("of_tenant", "of_id", "of_holder")
+_UNKNOWN = FixedWrite(update(foreign_question).where(*_HELD), *_OF_QUESTION)
+_ANSWERED = FixedWrite(delete(foreign_question).where(*_HELD), *_OF_QUESTION)
 
 
 class ForeignRows:
@@ -63,13 +95,15 @@ class ForeignRows:
 
     def known(self, tenant: Tenant, source: str, ids: Iterable[str]) -> Mapping[str, str]:
         """Return the keys that were imported already, by their ids in a source."""
-        rows = _KNOWN(self._connection, tenant_id=tenant.id, source=source, ids=list(ids))
+        known = _KNOWN[self._connection.dialect.name]
+        rows = known(self._connection, tenant_id=tenant.id, source=source, ids=list(ids))
         return {row.source_id: row.key_id for row in rows}
 
     def upgraded(self, row: ForeignRow, kid: str, generation: str, now: datetime) -> bool:
         """Forget an old hash, since the key has a digest of ours from now on; return whether it was still there."""
         where = {"of_tenant": row.tenant_id, "of_key": row.key_id}
-        values = {"hint": None, "sealed": None, "kid": kid, "generation_id": generation, "upgraded_at": micros(now)}
+        gone: dict[str, None] = {"hint": None, "hint_place": None, "sealed": None}
+        values = {**gone, "kid": kid, "generation_id": generation, "upgraded_at": micros(now)}
         return _UPGRADED(self._connection, {**where, **values}) == 1
 
     def forms(self) -> Sequence[Form]:
@@ -81,3 +115,26 @@ class ForeignRows:
         rows = [{"tenant_id": f.tenant_id, "prefix": f.prefix, "kind": f.kind, "size": f.size} for f in forms]
         if rows:
             _INSERT_FORM(self._connection, [{**row, "created_at": at} for row in rows])
+
+    def claim(self, question: Question, now: int, ends_at: int) -> bool:
+        """Begin to ask a question until a moment; return False when another process asks it, or was told the answer."""
+        return _CLAIM(self._connection, {**question._asdict(), "now": now, "ends_at": ends_at}) == 1
+
+    def is_unknown(self, question: Question) -> bool:
+        """Tell whether somebody was told, not long ago, that the old system does not know the key."""
+        row = _IS_UNKNOWN.first(self._connection, of_tenant=question.tenant_id, of_id=question.id)
+        return row is not None and bool(row.is_unknown)
+
+    def answered(self, question: Question, unknown_until: int | None) -> None:
+        """End a question; when the old system does not know the key, nobody asks again until a moment."""
+        here = dict(zip(_OF_QUESTION, question, strict=True))
+        if unknown_until is None:
+            _ANSWERED(self._connection, here)
+        else:
+            _UNKNOWN(self._connection, {**here, "ends_at": unknown_until, "is_unknown": 1})
+
+    def purge_questions(self, before: datetime, limit: int) -> int:
+        """Remove questions that ended before a moment; return how many."""
+        place = (foreign_question.c.tenant_id, foreign_question.c.id)
+        old = select(*place).where(foreign_question.c.ends_at < micros(before)).limit(limit)
+        return self._connection.execute(delete(foreign_question).where(tuple_(*place).in_(old))).rowcount

@@ -86,7 +86,8 @@ _SECRETS = (
 )
 _SECRETS_OF_ONE = Fixed(_SECRETS.where(secret.c.key_id == bindparam("key_id")))
 _SECRETS_OF_MANY = Fixed(_SECRETS.where(among(secret.c.key_id, "key_ids")))
-# Owners and names travel as two lists, and each pair is one look into the index of living names.
+# Owners and names travel as two lists, and each pair is one look into the index of living names. LATERAL keeps
+# PostgreSQL to that: as long as it has no statistics, as during an import, it compares each pair with each key.
 _NAMES = {
     "sqlite": """
         SELECT k.owner_id, k.name_folded FROM json_each(:owners) o JOIN json_each(:names) n ON n.key = o.key
@@ -94,10 +95,13 @@ _NAMES = {
         WHERE k.revoked_at IS NULL
     """,
     "postgresql": """
-        SELECT k.owner_id, k.name_folded
+        SELECT found.owner_id, found.name_folded
         FROM unnest(CAST(:owners AS text[]), CAST(:names AS text[])) AS asked(owner_id, name)
-        JOIN tokenry_key k ON k.tenant_id = :tenant_id AND k.owner_id = asked.owner_id AND k.name_folded = asked.name
-        WHERE k.revoked_at IS NULL
+        CROSS JOIN LATERAL (
+            SELECT k.owner_id, k.name_folded FROM tokenry_key k
+            WHERE k.tenant_id = :tenant_id AND k.owner_id = asked.owner_id AND k.name_folded = asked.name
+            AND k.revoked_at IS NULL LIMIT 1
+        ) AS found
     """,
 }
 _TAKEN = {dialect: Fixed(text(sql), ("owner_id", "name_folded")) for dialect, sql in _NAMES.items()}

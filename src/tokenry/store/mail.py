@@ -27,7 +27,8 @@ class MailRows:
 
     def insert(self, mails: Sequence[Mail]) -> None:
         rows = [{**one._asdict(), "status": "waiting", "due_at": one.created_at} for one in mails]
-        self._connection.execute(insert(mail), rows)
+        if rows:
+            self._connection.execute(insert(mail), rows)
 
     def any_due(self, now: int) -> bool:
         """Tell whether there is a mail to send that nobody sends."""

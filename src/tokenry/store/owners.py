@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, text, update
 
 from tokenry.core.fields import searchable
 from tokenry.core.model import Owner, Tenant
 from tokenry.core.records import OWNER
 
-from .fixed import Fixed
+from .fixed import Fixed, FixedWrite, among
 from .reach import reach
 from .tables import owner
 from .values import LIMITS, like, stored_row
@@ -24,6 +24,25 @@ _ONE = _SELECT.where(
     owner.c.tenant_id == bindparam("tenant_id"), owner.c.external_id == bindparam("external_id"), _ALIVE
 )
 _GET, _GET_LOCKED = Fixed(_ONE), Fixed(_ONE.with_for_update())
+_INSERT = FixedWrite(insert(owner))
+_NAMED = {
+    "sqlite": Fixed(
+        _SELECT.where(owner.c.tenant_id == bindparam("tenant_id"), among(owner.c.external_id, "external_ids"), _ALIVE)
+    ),
+    # LATERAL, so that each name is one look into an index, also while PostgreSQL has no statistics of the table.
+    "postgresql": Fixed(
+        text(f"""
+        SELECT {", ".join([f"found.{column}" for column in OWNER.columns])}
+        FROM unnest(CAST(:external_ids AS text[])) AS asked(name)
+        CROSS JOIN LATERAL (
+            SELECT {", ".join([f"o.{column}" for column in OWNER.columns])} FROM tokenry_owner o
+            WHERE o.tenant_id = :tenant_id AND o.external_id = asked.name AND o.status <> 'deleted'
+            LIMIT 1 FOR UPDATE
+        ) AS found
+        """),  # noqa: S608 - our own columns
+        OWNER.columns,
+    ),
+}
 
 
 def _behind(tenant: Tenant, after: str | None) -> Select[Any]:
@@ -41,14 +60,21 @@ class OwnerRows:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def insert(self, tenant: Tenant, record: Owner) -> None:
-        values = {**OWNER.row(record), "tenant_id": tenant.id, "search": _search(record)}
-        self._connection.execute(insert(owner), stored_row(values))
+    def insert(self, tenant: Tenant, *records: Owner) -> None:
+        rows = [{**OWNER.row(record), "tenant_id": tenant.id, "search": _search(record)} for record in records]
+        _INSERT(self._connection, [stored_row(row) for row in rows])
 
     def get(self, tenant: Tenant, external_id: str, *, lock: bool = False) -> Owner | None:
         get = _GET_LOCKED if lock else _GET
         row = get.first(self._connection, tenant_id=tenant.id, external_id=external_id)
         return OWNER.record(row, tenant=tenant.slug) if row else None
+
+    def named(self, tenant: Tenant, external_ids: Iterable[str]) -> Sequence[Owner]:
+        """Return those of some owners that are there, locked."""
+        # In an order, so that two that lock the same owners do not wait for each other.
+        names, named = sorted(external_ids), _NAMED[self._connection.dialect.name]
+        rows = named(self._connection, tenant_id=tenant.id, external_ids=names)
+        return [OWNER.record(row, tenant=tenant.slug) for row in rows]
 
     def list(
         self, tenant: Tenant, *, after: str | None, until: str | None = None, limit: int, text: str | None

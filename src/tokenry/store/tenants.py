@@ -12,7 +12,7 @@ from tokenry.core.model import Tenant
 from tokenry.core.records import TENANT
 
 from .fixed import Fixed
-from .foreign_tables import foreign, foreign_form
+from .foreign_tables import foreign, foreign_form, foreign_question
 from .tables import (
     credit,
     credit_hold,
@@ -52,7 +52,7 @@ _PAGE = SELECT.order_by(tenant.c.slug)
 _OF_TENANT = (
     *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, usage_day),
     *(decoy, notice, scope_use, idempotency),
-    *(key, owner, role, scope, event, delivery, endpoint, foreign, foreign_form, mail, mail_stop),
+    *(key, owner, role, scope, event, delivery, endpoint, foreign, foreign_form, foreign_question, mail, mail_stop),
 )
 
 

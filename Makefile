@@ -33,7 +33,7 @@ endif
 unexport VIRTUAL_ENV
 unexport UV_PROJECT_ENVIRONMENT
 
-.PHONY: help serve test test-main test-compiled test-lowest wheel check fix types web shots docs bench chaos mutate released lock clean
+.PHONY: help serve test test-main test-compiled test-lowest wheel check fix types web shots docs bench chaos mutate released release-check lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -99,6 +99,10 @@ mutate: $(DEV_READY) ## break the code in one place after another, and print wha
 
 released: $(DEV_READY) ## keep the OpenAPI document of this release: later ones must not break its clients
 	$(BIN)/python -m tests.api.reference.released
+
+release-check: $(DEV_READY) ## build what would be published, twice, and use it in clean environments
+	.ci/debian $(COMPILER)
+	nice $(BIN)/python -m release
 
 lock: $(UV_READY) ## resolve dependencies anew, after a change in pyproject.toml
 	$(UV) lock --default-index https://pypi.org/simple

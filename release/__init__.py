@@ -1,0 +1,1 @@
+"""What has to be true before a version is published: `make release-check`."""

@@ -44,6 +44,7 @@ SCREENS = (
     Screen("/scopes", ".list"),
     Screen("/scopes", ".list", "New role"),
     Screen("/explain", "form.explain"),
+    Screen("/usage", ".chart"),
     Screen("/audit", ".entries"),
     Screen("/audit", ".entries", "Check the log", ".ended"),
     Screen("/live", ".entries"),

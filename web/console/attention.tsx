@@ -6,7 +6,7 @@ import { expiringKeys, getOwner, latestEvent, listAdvice, listAudit, listEvents,
 import { all, useAnswer } from "./loading.js";
 import { Card, Empty, Link, Loading, Problem, Time, Title } from "./parts.js";
 import { address } from "./place.js";
-import { counted } from "./words.js";
+import { COUNT, counted } from "./words.js";
 
 const SHOWN = 10;
 const ADVICE_MAX = 1000;
@@ -39,11 +39,11 @@ interface Group {
 
 export function Attention() {
   const { value, error } = useAnswer(look);
-  const groups = value.value;
+  const groups = value.value?.groups;
   const count = groups?.reduce((sum, group) => sum + group.items.length, 0) ?? 0;
   return (
     <>
-      <Title text="Attention" lead={groups && count > 0 ? `${counted(count, "thing")} to look at, the most urgent first.` : undefined} />
+      <Title text="Attention" lead={groups && count > 0 ? `${counted(count, "thing")} to look at, the most urgent first.${value.value?.isWhole ? "" : ` Of the newest ${COUNT.format(ADVICE_MAX)} active keys.`}` : undefined} />
       <Problem error={error.value} />
       {!groups ? !error.value && <Loading /> : count === 0 ? (
         <div class="empty"><Empty title="Nothing needs you"><p>No key of this tenant is unused, too broad, without a limit, or about to expire.</p></Empty></div>
@@ -78,15 +78,20 @@ function Items({ of }: { of: readonly Item[] }) {
   );
 }
 
-async function look(): Promise<Group[]> {
+interface Look {
+  groups: Group[];
+  isWhole: boolean;
+}
+
+async function look(): Promise<Look> {
   const [advice, expiring, events, owners] = await Promise.all([
-    all((cursor) => listAdvice({ limit: 100, ...(cursor ? { cursor } : {}) }), ADVICE_MAX),
+    all((page) => listAdvice(page), ADVICE_MAX),
     expiringKeys({ within_seconds: 14 * 86_400, limit: 100 }),
     alarms(),
     disabledOwners(),
   ]);
   const having = (...codes: Finding["code"][]) => (found: Finding) => codes.includes(found.code);
-  return [
+  const groups = [
     ...Object.entries(ALARMS).map(([type, title]) => alarmed(title, events.filter((one) => one.type === type))),
     {
       title: "Expires soon",
@@ -95,11 +100,12 @@ async function look(): Promise<Group[]> {
       items: expiring.items.map(expires),
     },
     { title: "Owner is disabled", why: "Its keys are refused. Hand them over, or delete the owner.", urgent: false, items: owners },
-    advised("Broad", "It may do more than it is used for, or is accepted from everywhere.", advice, having("unused_scopes", "wide_addresses"), "Narrow", "edit"),
-    advised("Unused", "Nobody has used it for 90 days, or ever.", advice, having("unused", "never_used"), "Revoke", "revoke"),
-    advised("Never expires", "A key that leaks is good for ever.", advice, having("no_expiry"), "Set an expiry", "edit"),
-    advised("No limit", "One mistake in a loop can use everything up.", advice, having("no_limit"), "Set a limit", "edit"),
+    advised("Broad", "It may do more than it is used for, or is accepted from everywhere.", advice.items, having("unused_scopes", "wide_addresses"), "Narrow", "edit"),
+    advised("Unused", "Nobody has used it for 90 days, or ever.", advice.items, having("unused", "never_used"), "Revoke", "revoke"),
+    advised("Never expires", "A key that leaks is good for ever.", advice.items, having("no_expiry"), "Set an expiry", "edit"),
+    advised("No limit", "One mistake in a loop can use everything up.", advice.items, having("no_limit"), "Set a limit", "edit"),
   ];
+  return { groups, isWhole: advice.isWhole };
 }
 
 function advised(title: string, why: string, advice: readonly Advice[], is: (finding: Finding) => boolean, fix: string, change: string): Group {
@@ -121,8 +127,8 @@ async function alarms(): Promise<Event[]> {
   if (!may("events:read")) return [];
   const { sequence } = await latestEvent({});
   const after = Math.max(0, sequence - EVENTS_MAX);
-  const found = await all((cursor) => listEvents({ after, types: Object.keys(ALARMS), limit: 100, ...(cursor ? { cursor } : {}) }), 500);
-  return [...new Map(found.map((one) => [`${one.type} ${one.subject}`, one])).values()];
+  const found = await all((page) => listEvents({ after, types: Object.keys(ALARMS), ...page }), 500);
+  return [...new Map(found.items.map((one) => [`${one.type} ${one.subject}`, one])).values()];
 }
 
 const FIXES: Readonly<Record<string, [string, string]>> = {

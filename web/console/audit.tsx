@@ -22,14 +22,13 @@ export function Audit() {
     const value = query.get(name);
     if (value) filters[name] = value;
   }
-  const ask = (cursor?: string, limit = 50) => listAudit({ ...filters, limit, ...(cursor ? { cursor } : {}) });
-  const entries = usePages((cursor) => ask(cursor), [query.toString()]);
+  const entries = usePages((cursor) => listAudit({ ...filters, limit: 50, ...(cursor ? { cursor } : {}) }), [query.toString()]);
   const report = useSignal<{ found: AuditReportDocument; at: string } | null>(null);
   const page = entries.value.value;
   const save = async () => {
-    const found = await all((cursor) => ask(cursor, 100), EXPORTED_MAX);
-    download("audit.ndjson", "application/x-ndjson", found.map((one) => `${JSON.stringify(one)}\n`).join(""));
-    if (found.length === EXPORTED_MAX) toast(`These are the newest ${COUNT.format(EXPORTED_MAX)}. The command line exports all of them.`, "warn");
+    const { items, isWhole } = await all((page) => listAudit({ ...filters, ...page }), EXPORTED_MAX);
+    download("audit.ndjson", "application/x-ndjson", items.map((one) => `${JSON.stringify(one)}\n`).join(""));
+    if (!isWhole) toast(`These are the newest ${COUNT.format(EXPORTED_MAX)}. The command line exports all of them.`, "warn");
   };
   return (
     <>

@@ -40,7 +40,7 @@ export function Use({ hours }: { hours: readonly UsageHour[] }) {
   const span = useSignal<Span>("24 h");
   return (
     <Card title="Use" actions={<Tabs names={Object.keys(SPANS)} chosen={span.value} onChoose={(name) => (span.value = name as Span)} />}>
-      <Chart hours={hours} span={span.value} />
+      <Chart counts={hours} span={span.value} />
     </Card>
   );
 }

@@ -60,14 +60,18 @@ export function usePages<T>(ask: (cursor?: string) => Promise<Page<T>>, keys: re
   return { ...answer, more };
 }
 
-/** Return the items of every page, at most `most` of them. */
-export async function all<T>(ask: (cursor?: string) => Promise<Page<T>>, most: number): Promise<T[]> {
-  const found: T[] = [];
+const PAGE = 100;
+
+/** Return the items of every page of a list that is asked in pages of 100, at most `most` of them. */
+export async function all<T>(ask: (page: { limit: number; cursor?: string }) => Promise<Page<T>>, most: number): Promise<{ items: T[]; isWhole: boolean }> {
+  const items: T[] = [];
   let cursor: string | undefined;
-  do {
-    const page = await ask(cursor);
-    found.push(...page.items);
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor && found.length < most);
-  return found.slice(0, most);
+  // A page of a filtered list may be empty, so it is the pages that are counted.
+  for (let pages = 0; pages * PAGE < most; pages++) {
+    const page = await ask({ limit: PAGE, ...(cursor ? { cursor } : {}) });
+    items.push(...page.items);
+    if (!page.next_cursor) return { items, isWhole: true };
+    cursor = page.next_cursor;
+  }
+  return { items, isWhole: false };
 }

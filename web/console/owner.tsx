@@ -17,7 +17,7 @@ const KEYS_MAX = 200;
 
 export function OwnerPage({ id }: { id: string }) {
   const owner = useAnswer(() => getOwner({ external_id: id }), [id]);
-  const keys = useAnswer(() => all((cursor) => listKeys({ owner: id, limit: 100, ...(cursor ? { cursor } : {}) }), KEYS_MAX), [id]);
+  const keys = useAnswer(async () => (await all((page) => listKeys({ owner: id, ...page }), KEYS_MAX)).items, [id]);
   const sessions = useAnswer(async () => (may("sessions:read") ? (await listSessions({ owner: id, limit: 100 })).items : []), [id]);
   const open = useSignal<"" | "edit" | "leave">("");
   const found = owner.value.value;

@@ -18,6 +18,7 @@ import { Sessions } from "./sessions.js";
 import { SigningKeys } from "./signing_keys.js";
 import { TenantPage } from "./tenant.js";
 import { Tenants } from "./tenants.js";
+import { Usage } from "./usage.js";
 import { WebhookPage } from "./webhook.js";
 import { Webhooks } from "./webhooks.js";
 
@@ -44,6 +45,7 @@ export const ROUTES: readonly Route[] = [
   { path: "/sessions", name: "Sessions", group: "Credentials", icon: "sessions", needs: "sessions:read", letter: "s", show: () => <Sessions /> },
   { path: "/scopes", name: "Scopes and roles", group: "Credentials", icon: "scopes", needs: "scopes:read", letter: "r", show: () => <Scopes /> },
   { path: "/explain", name: "Explain", group: "What happens", icon: "explain", needs: "keys:read", letter: "e", show: () => <Explain /> },
+  { path: "/usage", name: "Usage", group: "What happens", icon: "usage", needs: "usage:read", letter: "u", show: () => <Usage /> },
   { path: "/audit", name: "Audit", group: "What happens", icon: "audit", needs: "audit:read", letter: "a", show: () => <Audit /> },
   { path: "/live", name: "Live", group: "What happens", icon: "live", needs: "events:read", letter: "l", show: () => <Live /> },
   { path: "/webhooks", name: "Webhooks", group: "Connections", icon: "webhooks", needs: "webhooks:read", letter: "w", show: () => <Webhooks /> },

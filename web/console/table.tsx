@@ -9,7 +9,7 @@ export interface Column<T> {
   name: string;
   cell: (row: T) => ComponentChildren;
   kind?: "number" | "name" | "wide" | "fit";
-  /** What `sort=` calls the order by this column. */
+  /** What `sort=` is when the heading is pressed first; a second press turns it round. */
   sort?: string;
 }
 
@@ -35,9 +35,11 @@ export function Table<T>({ label, rows, columns, id }: { label: string; rows: re
 
 function Heading<T>({ of }: { of: Column<T> }) {
   if (!of.sort) return <th scope="col" class={of.kind}>{of.name || <span class="hidden">Actions</span>}</th>;
-  const asked = place.value.query.get("sort") ?? "";
-  const order = asked === of.sort ? "ascending" : asked === `-${of.sort}` ? "descending" : "none";
-  const next = order === "descending" ? of.sort : `-${of.sort}`;
+  const asked = place.value.query.get("sort");
+  const turned = of.sort.startsWith("-") ? of.sort.slice(1) : `-${of.sort}`;
+  const isSorted = asked === of.sort || asked === turned;
+  const order = !isSorted ? "none" : asked.startsWith("-") ? "descending" : "ascending";
+  const next = asked === of.sort ? turned : of.sort;
   return (
     <th scope="col" class={of.kind} aria-sort={order}>
       <button type="button" class="sort" onClick={() => filter({ sort: next })}>{of.name}</button>

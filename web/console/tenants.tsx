@@ -51,7 +51,7 @@ export function TenantForm({ of, onEnd, onDone }: { of?: TenantDocument; onEnd: 
   const together = useSignal<Limit[]>(of?.shared_limits ?? []);
   const save = async (read: Reader) => {
     const fields = {
-      name: read("name"),
+      name: read("name") || read("slug"),
       expires_in_default_seconds: Number(read("expires_default")) * DAY,
       expires_in_max_seconds: Number(read("expires_max")) * DAY,
       never_allowed: Boolean(read("never_allowed")),
@@ -69,7 +69,7 @@ export function TenantForm({ of, onEnd, onDone }: { of?: TenantDocument; onEnd: 
   return (
     <FormDialog title={of ? "Edit tenant" : "New tenant"} submit={of ? "Save" : "Create tenant"} onEnd={onEnd} onSubmit={save}>
       {!of && <Text name="slug" label="Slug" required pattern="[a-z][a-z0-9\-]*" hint="How calls name it, such as acme." />}
-      <Text name="name" label="Name" value={of?.name} maxLength={200} />
+      <Text name="name" label="Name" required={Boolean(of)} value={of?.name} maxLength={200} />
       <Text name="prefix" label="Prefix of its keys" value={of?.prefix} hint="Such as acme: then keys begin with acme_live_." />
       <div class="row">
         <Text name="expires_default" label="Keys live, in days" type="number" min={1} required value={Math.round((of?.expires_in_default_seconds ?? 90 * DAY) / DAY)} />

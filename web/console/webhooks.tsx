@@ -63,8 +63,8 @@ export function WebhookForm({ of, onEnd, onMade, onSaved }: { of?: Webhook; onEn
 /** The secret of an endpoint, shown once. */
 export function WebhookSecret({ of, onEnd }: { of: CreatedWebhookDocument; onEnd: () => void }) {
   return (
-    <Dialog title="The secret of the endpoint" onEnd={onEnd}>
-      <p>It checks the signatures. Copy it now: nobody can show it again.</p>
+    <Dialog title="It signs the requests" onEnd={onEnd}>
+      <p>Your endpoint checks signatures with this secret. Copy it now: nobody can show it again.</p>
       <div class="secret">
         <input readOnly value={of.secret} aria-label="The secret" onFocus={(event) => event.currentTarget.select()} />
         <Copy text={of.secret} />

@@ -1,0 +1,286 @@
+"""The screens of administrators in a real Chromium: each does what it says, on a real server."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.servers.serving import Serving, serving
+from tests.web.screens import administer
+from tests.web.seeing import Seeing, chromium, fill
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(tmp_path_factory.mktemp("administration"), TOKENRY_WEBHOOK_NETWORKS="127.0.0.0/8") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def issued(server: Serving) -> dict[str, Any]:
+    return fill(server)
+
+
+@pytest.fixture(scope="module")
+def ids(server: Serving, issued: dict[str, Any]) -> dict[str, str]:
+    return administer(server, issued)
+
+
+@pytest.fixture(scope="module")
+def signed_in(server: Serving, ids: dict[str, str]) -> Iterator[Seeing]:
+    with chromium() as browser:
+        seeing = Seeing(browser, server)
+        seeing.page.set_default_timeout(20_000)
+        seeing.sign_in()
+        yield seeing
+        seeing.context.close()
+
+
+@pytest.fixture
+def page(signed_in: Seeing) -> Iterator[Page]:
+    """Give a page of somebody who is signed in; nothing may break its policy."""
+    yield signed_in.page
+    signed_in.check()
+
+
+def row(page: Page, text: str) -> Locator:
+    return page.locator("tbody tr").filter(has_text=text)
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
+
+
+def test_attention_leads_to_the_remedy(page: Page, server: Serving, issued: dict[str, Any]) -> None:
+    page.goto("/console/attention")
+    found = page.locator(".card").filter(has_text="Never expires")
+    expect(found.locator("li")).to_have_count(1)
+    found.get_by_role("link", name="Set an expiry").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Expires").select_option("30 days")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    assert server.call("GET", f"/v1/keys/{issued['Staging']['key']['id']}")["expires_at"] is not None
+    page.goto("/console/attention")
+    expect(page.locator(".card").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Never expires")).to_have_count(0)
+
+
+def test_an_owner_is_made_disabled_and_deleted(page: Page, server: Serving) -> None:
+    page.goto("/console/owners")
+    press(page, "New owner")
+    page.get_by_label("Id").fill("leaver")
+    page.get_by_label("Name").fill("Somebody")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="leaver")).to_be_visible()
+    secret = server.call("POST", "/v1/keys", {"owner": "leaver", "name": "Last"})["secret"]
+    page.reload()
+    press(page, "Offboard…")
+    expect(page.get_by_role("dialog")).to_contain_text("1 key, of which 0 were used in the last 24 hours")
+    page.get_by_role("button", name="Disable", exact=True).click()
+    expect(page.locator(".facts .status")).to_have_text("Disabled")
+    assert server.verify(secret)[1]["code"] == "owner_disabled"
+    press(page, "Offboard…")
+    page.get_by_role("button", name="Delete the owner and revoke its keys").click()
+    expect(page.get_by_role("heading", name="Owners")).to_be_visible()
+    assert server.verify(secret)[1]["valid"] is False
+
+
+def test_the_audit_log_is_filtered_checked_and_exported(page: Page, tmp_path: Path, issued: dict[str, Any]) -> None:
+    page.goto("/console/audit")
+    page.get_by_label("Action").fill("key.revoked")
+    page.get_by_label("About").fill(issued["Old laptop"]["key"]["id"])
+    page.get_by_role("button", name="Filter").click()
+    expect(page).to_have_url(re.compile(r"/audit\?action=key\.revoked&subject=key_\w+$"))
+    entries = page.locator(".entries li")
+    expect(entries).to_have_count(1)
+    entries.first.locator("summary").click()
+    expect(entries.first.locator(".changes .after").first).to_be_visible()
+    with page.expect_download() as told:
+        press(page, "Export as NDJSON")
+    told.value.save_as(tmp_path / "audit.ndjson")
+    lines = [json.loads(line) for line in (tmp_path / "audit.ndjson").read_text().splitlines()]
+    assert [line["action"] for line in lines] == ["key.revoked"]
+    press(page, "Check the log")
+    expect(page.locator(".ended")).to_contain_text("each as it was written, none missing")
+
+
+def test_an_endpoint_is_made_tested_paused_and_told_again(page: Page, server: Serving) -> None:
+    page.goto("/console/webhooks")
+    press(page, "New endpoint")
+    page.get_by_label("URL").fill("http://127.0.0.1:9/new")
+    page.get_by_label("Events").fill("owner.*")
+    page.get_by_role("button", name="Create endpoint").click()
+    secret = page.get_by_label("The secret").input_value()
+    assert secret.startswith("whsec_")
+    page.get_by_role("button", name="I have saved it").click()
+    expect(page.get_by_role("heading", name="http://127.0.0.1:9/new")).to_be_visible()
+    assert secret not in page.content()
+    press(page, "Send a test")
+    expect(page.locator(".toasts")).to_contain_text("A test is on its way.")
+    attempt = page.locator(".entries li").first
+    attempt.locator("summary").click()
+    expect(attempt.locator("tbody tr")).to_have_count(1, timeout=30_000)
+    expect(attempt.locator(".status")).to_have_text("failed")
+    press(page, "Pause")
+    expect(page.locator(".facts .status")).to_have_text("Paused")
+    press(page, "Resume")
+    expect(page.locator(".facts .status")).not_to_have_text("Paused")
+    press(page, "Replay…")
+    page.get_by_role("button", name="Count them").click()
+    expect(page.get_by_role("dialog").locator(".note")).to_contain_text("would be sent")
+
+
+def test_roles_and_the_catalogue_are_changed(page: Page, server: Serving) -> None:
+    page.goto("/console/scopes")
+    press(page, "New role")
+    page.get_by_label("Name").fill("billing")
+    page.get_by_label("Scopes").fill("read:invoices\nwrite:invoices")
+    page.get_by_role("button", name="Save").click()
+    expect(row(page, "billing")).to_contain_text("read and write invoices")
+    assert server.call("GET", "/v1/roles/billing")["scopes"] == ["read:invoices", "write:invoices"]
+    row(page, "billing").get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete the role").click()
+    expect(row(page, "billing")).to_have_count(0)
+    press(page, "Edit the catalogue")
+    scopes = page.get_by_label("Scopes")
+    scopes.fill(f"{scopes.input_value()}\nread:news")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("link", name="read:news")).to_be_visible()
+
+
+def test_a_session_is_ended(page: Page, server: Serving) -> None:
+    access = server.call("POST", "/v1/sessions", {"owner": "build-server"})["access"]
+    page.goto("/console/sessions")
+    row(page, "build-server").get_by_role("button", name="End").click()
+    expect(row(page, "build-server")).to_contain_text("Ended")
+    assert server.verify(access)[1]["valid"] is False
+
+
+def test_live_shows_an_event_as_soon_as_it_is_committed(page: Page, server: Serving) -> None:
+    page.goto("/console/live?types=owner.*")
+    expect(page.locator(".pulse")).to_have_text("Listening")
+    server.call("PUT", "/v1/owners/just-now", {})
+    expect(page.locator(".entries li").first).to_contain_text("just-now", timeout=30_000)
+
+
+def test_keys_are_imported_after_a_dry_run(page: Page, server: Serving) -> None:
+    row_ = {"id": "1", "owner": "ada@example.com", "name": "From elsewhere", "hash": {"scheme": "raw", "value": OLD}}
+    page.goto("/console/imports")
+    page.get_by_label("Source").fill("old-system")
+    page.get_by_role("textbox", name="Rows").fill(json.dumps(row_))
+    press(page, "Try it: import nothing yet")
+    expect(page.get_by_text("1 key would be imported")).to_be_visible()
+    assert server.verify(OLD)[1]["valid"] is False
+    press(page, "Import them")
+    expect(page.get_by_text("1 key imported")).to_be_visible()
+    assert server.verify(OLD)[1]["valid"] is True
+
+
+OLD = "old_0123456789abcdefghijklmnop"
+
+
+def test_a_tenant_is_made_and_suspended(page: Page, server: Serving) -> None:
+    page.goto("/console/tenants")
+    press(page, "New tenant")
+    page.get_by_label("Slug").fill("globex")
+    page.get_by_label("Keys live, in days").fill("30")
+    page.get_by_role("button", name="Create tenant").click()
+    expect(page.get_by_role("heading", name="globex")).to_be_visible()
+    expect(page.locator(".facts")).to_contain_text("30 days, at most 365 days")
+    press(page, "Suspend")
+    page.get_by_role("button", name="Suspend the tenant").click()
+    expect(page.locator(".facts .status")).to_have_text("Suspended")
+    press(page, "Resume")
+    expect(page.locator(".facts .status")).to_have_text("Active")
+
+
+def test_signing_keys_are_rotated(page: Page, server: Serving) -> None:
+    page.goto("/console/signing-keys")
+    row(page, "Signs next").wait_for()
+    press(page, "Rotate")
+    page.get_by_role("dialog").get_by_role("button", name="Rotate").click()
+    expect(row(page, "Its tokens are still good")).to_have_count(1)
+
+
+def test_an_operators_key_for_verifying_is_made(page: Page, server: Serving, issued: dict[str, Any]) -> None:
+    page.goto("/console/operators")
+    page.get_by_role("link", name="For verifying").last.click()
+    page.locator("[name=owner]").fill("build-server")
+    page.get_by_label("Name").fill("Gateway")
+    expect(page.get_by_label("tokenry:verify")).to_be_checked()
+    press(page, "Issue key")
+    key = page.get_by_label("The secret").input_value()
+    question = {"credential": issued["Staging"]["secret"]}
+    assert server.try_call("POST", "/v1/verify", question, key)[1]["valid"] is True
+    press(page, "I have saved it")
+    page.get_by_role("heading", name="Gateway").wait_for()
+
+
+def test_usage_is_shown_by_key_and_exported(page: Page, tmp_path: Path) -> None:
+    page.goto("/console/usage?span=7%20days")
+    expect(page.locator(".legend")).to_contain_text("not allowed")
+    expect(page.get_by_role("list", name="Keys by calls")).to_contain_text("Invoices, production")
+    expect(page.get_by_role("list", name="Refusals by reason")).to_contain_text("scope missing")
+    with page.expect_download() as told:
+        press(page, "Export as CSV")
+    told.value.save_as(tmp_path / "usage.csv")
+    rows = list(csv.DictReader((tmp_path / "usage.csv").read_text().splitlines()))
+    assert {"valid", "insufficient_scope"} <= {one["code"] for one in rows}
+    assert {one["owner"] for one in rows} >= {"billing-service", "build-server"}
+
+
+def test_keys_are_sorted_by_their_headings_and_show_their_use(page: Page) -> None:
+    page.goto("/console")
+    page.get_by_role("button", name="Name", exact=True).click()
+    expect(page.locator("tbody th").first).to_have_text("Ada's notebook")
+    page.get_by_role("button", name="Name", exact=True).click()
+    expect(page.locator("tbody th").last).to_have_text("Ada's notebook")
+    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "descending")
+    expect(row(page, "Invoices, production").get_by_role("img", name="40 calls in 7 days")).to_be_visible()
+
+
+def test_the_keyboard_goes_everywhere_and_can_be_switched_off(page: Page) -> None:
+    page.goto("/console")
+    page.locator(".list").wait_for()
+    keyboard = page.keyboard
+    keyboard.press("j")
+    keyboard.press("j")
+    expect(page.locator("tbody tr").nth(1).locator("th a")).to_be_focused()
+    keyboard.press("g")
+    keyboard.press("o")
+    expect(page.get_by_role("heading", name="Owners")).to_be_visible()
+    keyboard.press("Control+k")
+    keyboard.type("webh")
+    keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Webhooks")).to_be_visible()
+    keyboard.press("?")
+    page.get_by_label("Single keys work").uncheck()
+    keyboard.press("Escape")
+    keyboard.press("n")
+    expect(page.get_by_role("heading", name="Webhooks")).to_be_visible()
+    keyboard.press("Control+k")
+    page.get_by_role("dialog").get_by_role("button", name="Keys", exact=True).click()
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    page.evaluate("localStorage.clear()")
+
+
+def test_no_screen_puts_a_pasted_key_into_its_url(page: Page, signed_in: Seeing, issued: dict[str, Any]) -> None:
+    secret = issued["Staging"]["secret"]
+    for path in ("/console", "/console/owners", "/console/sessions"):
+        page.goto(path)
+        page.locator("#search").fill(secret)
+        page.locator("#search").press("Enter")
+        expect(page.get_by_role("heading", name="Staging")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.get_by_role("dialog").get_by_role("textbox").fill(secret)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Staging")).to_be_visible()
+    assert not [url for url in signed_in.requests if secret in url]

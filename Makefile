@@ -21,7 +21,7 @@ DEV_READY := .venv/.dev-ready
 LOWEST_READY := $(LOWEST)/.ready
 COMPILED_READY := $(COMPILED)/.ready
 WHEEL_READY := build/wheel/.ready
-NODE := tests/clients tests/typing web
+NODE := tests/clients tests/typing web web/tests
 NODE_READY := $(NODE:=/node_modules/.ready)
 
 export UV_PYTHON_DOWNLOADS := never

@@ -51,6 +51,17 @@ def test_the_client_does_what_it_says(built: None, server: Serving, script: str)
     run("node", "--experimental-global-webcrypto", "--test", f"tests/{script}.test.mjs", **asked)
 
 
+@pytest.mark.parametrize("runtime", ["bun", "deno"])
+def test_the_client_runs_elsewhere_than_on_node(built: None, server: Serving, runtime: str) -> None:
+    programs = {"bun": "@oven/bun-linux-x64/bin/bun", "deno": "@deno/linux-x64-glibc/deno"}
+    program = WEB / "tests" / "node_modules" / programs[runtime]
+    if not program.exists():
+        pytest.skip(f"{runtime} is not installed: its package is for Linux on x64")
+    asked = {"TOKENRY_SERVER": server.url, "TOKENRY_KEY": server.operator_key}
+    options = ["--no-remote", "--no-config", "--allow-env", "--allow-net=127.0.0.1"] if runtime == "deno" else []
+    run(program, "run", *options, WEB / "tests" / "runtimes.mjs", **asked)
+
+
 def test_callers_see_the_types_that_they_are_promised(built: None) -> None:
     run(TSC, "--project", "tests")
 

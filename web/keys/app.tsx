@@ -18,6 +18,7 @@ export interface About {
   lang: string | null;
   texts: Readonly<Record<string, Readonly<Record<string, string>>>>;
   whole: boolean;
+  issued: Signal<Issued | null>;
   tell: (name: string, detail: object) => void;
   colour: (style: string) => void;
 }
@@ -61,7 +62,7 @@ export function App(about: About) {
         document.title = facts.title || words.value.of("title");
         document.documentElement.lang = words.value.language;
       }
-      const state = { keys: signal(keys), issued: signal(null), said: signal("") };
+      const state = { keys: signal(keys), issued: about.issued, said: signal("") };
       page.value = { api, facts, words: words.value, tell: about.tell, ...state };
       about.tell("ready", { count: keys.items.length });
     };

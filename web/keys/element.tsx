@@ -1,6 +1,8 @@
 // `<tokenry-keys src="/keys">`: the keys of whoever is signed in at the host.
 
+import { signal } from "@preact/signals";
 import { render } from "preact";
+import type { Issued } from "./api.js";
 import { App } from "./app.js";
 import style from "./style.css";
 
@@ -13,6 +15,8 @@ export class TokenryKeys extends HTMLElement {
   static readonly observedAttributes = ["src", "lang"];
   #texts: Texts = {};
   #round = 0;
+  // Outlives a new round: a secret that is shown once must not vanish because a framework sets a property again.
+  readonly #issued = signal<Issued | null>(null);
 
   constructor() {
     super();
@@ -32,8 +36,9 @@ export class TokenryKeys extends HTMLElement {
     return this.#texts;
   }
   set texts(value: Texts) {
+    const isSame = JSON.stringify(value ?? {}) === JSON.stringify(this.#texts);
     this.#texts = value ?? {};
-    this.refresh();
+    if (!isSame) this.refresh();
   }
 
   /** Ask the server again. */
@@ -59,7 +64,7 @@ export class TokenryKeys extends HTMLElement {
       own.replaceSync(text);
       if (this.shadowRoot) this.shadowRoot.adoptedStyleSheets = [sheet, own];
     };
-    const about = { src: this.src, lang: this.getAttribute("lang"), texts: this.#texts, whole: this.hasAttribute("whole-page") };
+    const about = { src: this.src, lang: this.getAttribute("lang"), texts: this.#texts, whole: this.hasAttribute("whole-page"), issued: this.#issued };
     render(<App key={`${this.#round} ${about.src} ${about.lang}`} {...about} tell={tell} colour={colour} />, this.shadowRoot);
   }
 }

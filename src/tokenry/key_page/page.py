@@ -33,7 +33,7 @@ _DOCUMENT: Final = f"""<!doctype html>
 <link rel="stylesheet" href="{_STYLE}">
 <body>
 <main>
-{_FRAGMENT}</main>
+{_FRAGMENT.replace("<tokenry-keys", "<tokenry-keys whole-page")}</main>
 """
 _PRIVATE: Final = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Vary", "Cookie"))
 

@@ -34,3 +34,11 @@ parseKey("k").kid;
 expressKey(tk, { scopes: "read:*" });
 new Hono<{ Variables: { tokenry: Verdict } }>().get("/", honoKey(tk), (c) => c.text(c.get("tokenry").code));
 export const GET = withKey(tk, {}, (_request: Request, verdict) => new Response(verdict.owner.external_id));
+
+import type { TokenryKeysElement } from "@tokenry/client/element";
+
+declare const page: Document;
+const element: TokenryKeysElement | null = page.querySelector("tokenry-keys");
+element?.addEventListener("tokenry-made", ({ detail }) => detail.name satisfies string);
+// @ts-expect-error: no event tells a secret
+element?.addEventListener("tokenry-made", ({ detail }) => detail.secret);

@@ -43,6 +43,18 @@ def site(framework: str, folder: Path, **options: Any) -> Iterator[Site]:
         yield Site(framework, url, tk)
 
 
+def give(tk: Tokenry, owner: str) -> None:
+    """Give an owner a key that was used, one that has ended, and a session."""
+    tk.owners.put(owner)
+    minute = [{"name": "per-minute", "limit": 600, "window_seconds": 60}]
+    used = tk.keys.issue(owner, name="Production", scopes=["read:projects"], limits=minute, credits=1000)
+    for place in range(12):
+        tk.verify(used.secret, scopes="read:projects" if place % 4 else "write:projects", ip="203.0.113.7")
+    tk.flush()
+    tk.keys.revoke(tk.keys.issue(owner, name="Old laptop", expires_in=None).key.id)
+    tk.sessions.start(owner, device={"name": "Firefox on Linux"})
+
+
 @contextmanager
 def _wsgi(app: Any) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, app, threaded=True)

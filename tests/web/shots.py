@@ -1,4 +1,4 @@
-"""Take pictures of every screen of the console, at two widths and in both modes: `make shots`."""
+"""Take pictures of every screen of the console and of the key page, at two widths and in both modes: `make shots`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+from playwright.sync_api import Browser
 
 from tests.servers.serving import serving
+from tests.web.hosts import COOKIE, give, site
 from tests.web.screens import administer, walk
 from tests.web.seeing import Seeing, chromium, fill
 
@@ -28,6 +32,23 @@ def main(folder: Path) -> None:
             for size, viewport in SIZES.items():
                 seeing = Seeing(browser, server, viewport=viewport, color_scheme=mode, reduced_motion="reduce")
                 _screens(seeing, ids, folder, f"{size}-{mode}")
+                seeing.context.close()
+        _key_page(browser, Path(data), folder)
+
+
+def _key_page(browser: Browser, data: Path, folder: Path) -> None:
+    with site("flask", data) as host:
+        give(host.tk, "ada")
+        for mode in MODES:
+            for size, viewport in SIZES.items():
+                server: Any = host
+                seeing = Seeing(browser, server, viewport=viewport, color_scheme=mode)
+                seeing.context.add_cookies([{"name": COOKIE, "value": "ada", "url": host.url}])
+                page = seeing.page
+                page.goto("/keys/")
+                page.locator("li").filter(has_text="Production").locator("summary").click()
+                page.locator("figure").wait_for()
+                page.screenshot(path=folder / f"key-page-{size}-{mode}.png", full_page=True)
                 seeing.context.close()
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.ext.test_tabs import another_site
-from tests.web.hosts import COOKIE, FRAMEWORKS, Site, site
+from tests.web.hosts import COOKIE, FRAMEWORKS, Site, give, site
 from tests.web.seeing import ROOT, Seeing, chromium
 from tokenry.key_page.options import all_texts
 
@@ -131,7 +131,7 @@ def flask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     texts = {"xx": {**pseudo, "scope:read:projects": "⟦look⟧", "scope:write:projects": "⟦change⟧"}}
     colours = ("#8a1c5a", "#f0a0cf")
     with site("flask", tmp_path_factory.mktemp("flask"), texts=texts, title="Zugänge", colours=colours) as host:
-        fill(host, "eve")  # a key with a limit starts a thread, which the first test must not be blamed for
+        give(host.tk, "eve")  # a key with a limit starts a thread, which the first test must not be blamed for
         yield host
 
 
@@ -149,22 +149,6 @@ def enter(seeing: Seeing, host: Site, owner: str) -> Page:
     seeing.context.add_cookies([{"name": COOKIE, "value": owner, "url": host.url}])
     seeing.page.goto("/keys/")
     return seeing.page
-
-
-def fill(host: Site, owner: str) -> None:
-    """Give an owner keys of several kinds, and a session."""
-    tk = host.tk
-    tk.owners.put(owner)
-    if tk.keys.list(owner=owner).items:
-        return
-    minute = [{"name": "per-minute", "limit": 600, "window_seconds": 60}]
-    used = tk.keys.issue(owner, name="Production", scopes=["read:projects"], limits=minute, credits=1000)
-    for place in range(12):
-        tk.verify(used.secret, scopes="read:projects" if place % 4 else "write:projects", ip="203.0.113.7")
-    tk.flush()
-    ended = tk.keys.issue(owner, name="Old laptop", expires_in=None)
-    tk.keys.revoke(ended.key.id)
-    tk.sessions.start(owner, device={"name": "Firefox on Linux"})
 
 
 def screens(page: Page, name: str) -> Iterator[str]:
@@ -221,7 +205,7 @@ def test_axe_finds_nothing_and_nothing_is_too_wide(
 
 @pytest.mark.parametrize("looking", [{"locale": "xx-XX"}], indirect=True)
 def test_every_text_of_the_page_can_be_replaced(looking: Seeing, flask: Site) -> None:
-    fill(flask, "mia")
+    give(flask.tk, "mia")
     page = enter(looking, flask, "mia")
     page.evaluate("document.querySelector('tokenry-keys').setAttribute('lang', 'xx')")
     for name in screens(page, "Data"):

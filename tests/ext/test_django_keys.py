@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from django.test import AsyncClient, Client, RequestFactory, override_settings
 from tests.ext import django_project
 from tokenry import ConfigError, Limit, Tokenry
 from tokenry.ext.django import close, credential_of, get_tokenry, key_of, session_of
+from tokenry.imports import Hash, Hint, ImportRow
 
 
 @pytest.fixture
@@ -191,3 +193,16 @@ def test_accessors_return_the_credential_or_say_which_decorator_is_missing(tk: T
     assert session_of(request).session.owner == "ada"
     with pytest.raises(TypeError, match="key_required"):
         key_of(request)
+
+
+@pytest.mark.parametrize("path", ["/projects", "/projects-async", "/undecorated"])
+def test_an_imported_key_is_let_in_as_one_of_ours_is(tk: Tokenry, client: Client, path: str) -> None:
+    text = "tt_0123456789abcdef"
+    hash = Hash("sha256", hashlib.sha256(text.encode()).hexdigest())
+    row = ImportRow(id="1", owner="ada", hash=hash, hint=Hint(prefix="tt_"), scopes=("read:projects",))
+    tk.imports.run([row])
+    for headers in ({"Authorization": f"Bearer {text}"}, {"X-API-Key": text}, {"Authorization": f"Bearer {text}"}):
+        assert client.get(path, headers=headers).json() == {"owner": "ada"}
+    assert code(client.get(path, headers={"X-API-Key": text + "x"})) == (401, "not_found")
+    tk.keys.revoke(tk.keys.list().items[0].id)
+    assert code(client.get(path, headers={"X-API-Key": text})) == (401, "revoked")

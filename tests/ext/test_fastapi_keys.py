@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 from tokenry import AsyncTokenry, ConfigError, Limit, Tokenry
 from tokenry.config import fresh_keyring
 from tokenry.ext.fastapi import FastAPITokenry, Refusal
+from tokenry.imports import Hash, Hint, ImportRow
 from tokenry.types import Valid
 
 
@@ -249,3 +251,19 @@ def test_a_mounted_application_may_answer_refusals_itself(tk: AsyncTokenry) -> N
     app.mount("/sub", site)
     with TestClient(app) as client:
         assert (client.get("/sub/").status_code, client.get("/sub/").text) == (499, "credential_missing")
+
+
+def test_an_imported_key_is_let_in_as_one_of_ours_is(tk: AsyncTokenry, client: TestClient) -> None:
+    text = "tt_0123456789abcdef"
+    hash = Hash("sha256", hashlib.sha256(text.encode()).hexdigest())
+    row = ImportRow(id="1", owner="ada", hash=hash, hint=Hint(prefix="tt_"), scopes=("read:projects",))
+    tk._sync.imports.run([row])
+    for name, value in (("Authorization", f"Bearer {text}"), ("X-API-Key", text), ("Authorization", f"Bearer {text}")):
+        assert client.get("/projects", headers={name: value}).json() == {"owner": "ada"}
+    with client.websocket_connect("/live", headers={"X-API-Key": text}) as socket:
+        assert socket.receive_text() == "ada"
+    assert client.get("/signed-in", headers={"X-API-Key": text}).status_code == 403
+    wrong = client.get("/projects", headers={"X-API-Key": text + "x"})
+    assert (wrong.status_code, wrong.json()["code"]) == (401, "not_found")
+    tk._sync.keys.revoke(tk._sync.keys.list().items[0].id)
+    assert client.get("/projects", headers={"X-API-Key": text}).json()["code"] == "revoked"

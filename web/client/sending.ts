@@ -73,17 +73,24 @@ export class Sender {
       body = JSON.stringify(sending.body);
     }
     const request = { method: sending.method, headers, ...(body === undefined ? {} : { body }) };
-    return this.attempts(this.server + sending.path + queryOf(sending.query), request, options);
+    // The server holds an answer back for as long as `wait` says.
+    const timeout = this.timeout + 1000 * Number(sending.query?.["wait"] ?? 0);
+    return this.attempts(this.server + sending.path + queryOf(sending.query), request, timeout, options);
   }
 
-  private async attempts(url: string, request: RequestInit & { headers: Headers }, options: CallOptions): Promise<Reply> {
+  private async attempts(
+    url: string,
+    request: RequestInit & { headers: Headers },
+    timeout: number,
+    options: CallOptions,
+  ): Promise<Reply> {
     // Only a read, or what carries an idempotency key, does the same when it is sent twice.
     const repeatable = request.method === "GET" || request.headers.has("Idempotency-Key");
     for (let attempt = 0; ; attempt++) {
       let reply: Reply | null = null;
       let failure: unknown;
       try {
-        reply = await this.once(url, request, options);
+        reply = await this.once(url, request, timeout, options);
       } catch (error) {
         options.signal?.throwIfAborted();
         failure = error;
@@ -100,8 +107,8 @@ export class Sender {
     }
   }
 
-  private async once(url: string, request: RequestInit, { signal }: CallOptions): Promise<Reply> {
-    const limit = AbortSignal.timeout(this.timeout);
+  private async once(url: string, request: RequestInit, timeout: number, { signal }: CallOptions): Promise<Reply> {
+    const limit = AbortSignal.timeout(timeout);
     const answer = await this.fetch(url, {
       ...request,
       redirect: "error",

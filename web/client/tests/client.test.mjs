@@ -194,6 +194,17 @@ test("only what does the same twice is sent again", async (context) => {
   assert.equal(stubborn.came.length, 3);
 });
 
+test("an answer that the server may hold back is waited for", async () => {
+  const held = async (url, { signal }) => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    signal.throwIfAborted();
+    return Response.json({ items: [], next_cursor: null });
+  };
+  const patient = new Client({ server, key: process.env.TOKENRY_KEY, timeout: 100, retries: 0, fetch: held });
+  assert.deepEqual((await patient.events.list({ after: 0, wait: 30 })).items, []);
+  await assert.rejects(patient.events.list({ after: 0 }), StoreUnavailable);
+});
+
 test("a call that is ended is not sent again", async (context) => {
   const { came, at } = await answering(context, [503, { "Retry-After": "5" }]);
   const ending = new AbortController();

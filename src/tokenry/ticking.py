@@ -40,7 +40,7 @@ _LOCKED_REST = 0.01
 """How long a flush tries again to write counts whose rows others have locked, and how long it waits before that."""
 _SLICE = 200
 """So many counts are written at once. Preparing them keeps the interpreter for half a millisecond, and whoever needs a
-lease waits no longer than 3 ms for the lock."""
+lease waits about 3 ms for the lock."""
 
 
 class WebhookJobs:

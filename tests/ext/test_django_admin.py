@@ -105,6 +105,35 @@ def test_a_rotated_key_shows_its_secret_once(site: Site) -> None:
     assert "Rotate…" not in site.get(f"{site.key.key.id}/")
 
 
+def test_keys_of_operators_are_not_to_be_had_here(site: Site) -> None:
+    site.tk.tenants.create("other")  # then there is something to choose
+    system = site.tk.scoped(tenant="system")
+    system.owners.put("boss", admin=True)
+    boss = system.keys.issue("boss", name="installation", environment="op", scopes=["tokenry:keys:write"])
+    site.get("?tenant=system", status=404)
+    site.get(f"{boss.key.id}/?tenant=system", status=404)
+    site.get(f"{boss.key.id}/rotate/?tenant=system", status=404)
+    assert "<option>system" not in site.get()
+
+    operator = site.tk.keys.issue("dana", name="deploys", environment="op", scopes=["tokenry:keys:write"])
+    assert "Revoke…" in site.get(f"{operator.key.id}/")
+    assert "Rotate…" not in site.get(f"{operator.key.id}/")
+    site.get(f"{operator.key.id}/rotate/", status=403)
+
+
+def test_the_tenant_of_the_settings_is_the_only_one(site: Site) -> None:
+    from django.test import override_settings
+
+    site.tk.tenants.create("other")
+    other = site.tk.scoped(tenant="other")
+    other.owners.put("eve")
+    hers = other.keys.issue("eve", name="elsewhere")
+    assert "elsewhere" in site.get("?tenant=other")
+    with override_settings(TOKENRY={"TENANT": "default"}):
+        assert "elsewhere" not in site.get("?tenant=other")
+        site.get(f"{hers.key.id}/?tenant=other", status=404)
+
+
 def test_permissions_decide_who_sees_and_who_changes(site: Site) -> None:
     from django.contrib.auth.models import Permission, User
 

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
+from tokenry.edge import OPERATOR_ENVIRONMENT, SYSTEM
 from tokenry.types import KEY_STATUSES, Key, NotFound, Page, TokenryError
 
 from . import models
@@ -63,7 +64,10 @@ class KeyAdmin(admin.ModelAdmin):
         """Show one key."""
         self._must(request, "view")
         key = self._key(request, object_id)
-        return self._answer(request, "key", key.name, key=key, may_change=self.has_change_permission(request))
+        may_change = self.has_change_permission(request)
+        return self._answer(
+            request, "key", key.name, key=key, may_change=may_change, may_rotate=may_change and not _is_operators(key)
+        )
 
     def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then revoke a key for good."""
@@ -80,6 +84,8 @@ class KeyAdmin(admin.ModelAdmin):
         """Ask, then give a key a new secret, which this one answer shows."""
         self._must(request, "change")
         key = self._key(request, object_id)
+        if _is_operators(key):  # its secret lets its holder do more than any permission of Django's says
+            raise PermissionDenied
         if request.method != "POST":
             told = {"graces": _GRACES, "once": secrets.token_urlsafe(16)}
             return self._answer(request, "rotate", f"Rotate {key.name}", key=key, **told)
@@ -102,15 +108,20 @@ class KeyAdmin(admin.ModelAdmin):
             raise PermissionDenied
 
     def _groups(self, request: HttpRequest) -> Any:
-        """Return the engine in the tenant that the page is about; the audit log gets the address of the request."""
-        tenant = request.GET.get("tenant") or guard().options.tenant or "default"
+        """Return the engine in the tenant that the page is about; the audit log gets the address of the request.
+
+        The tenant of the settings is the only one. The operators' tenant is never shown: its keys manage Tokenry.
+        """
+        tenant = guard().options.tenant or request.GET.get("tenant") or "default"
+        if tenant == SYSTEM:
+            raise Http404
         return get_tokenry().scoped(tenant=tenant, ip=guard().client(facts_of(request)))
 
     def _tenants(self) -> list[str]:
         """Return the tenants to choose from; none where the settings name the only one."""
         if guard().options.tenant:
             return []
-        return [tenant.slug for tenant in get_tokenry().tenants.list(limit=100).items]
+        return [tenant.slug for tenant in get_tokenry().tenants.list(limit=100).items if tenant.slug != SYSTEM]
 
     def _key(self, request: HttpRequest, id: str) -> Key:
         try:
@@ -139,3 +150,8 @@ class KeyAdmin(admin.ModelAdmin):
         told["tenant"] = request.GET.get("tenant", "")
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **told}
         return TemplateResponse(request, f"tokenry/admin/{page}.html", context)
+
+
+def _is_operators(key: Key) -> bool:
+    """Tell whether a key is that of an operator, with which Tokenry itself is managed."""
+    return key.environment == OPERATOR_ENVIRONMENT

@@ -50,7 +50,7 @@ export function Keys() {
   );
   const shown = keys.value.value?.items;
   const sparks = useAnswer(() => sparksOf(shown ?? []), [shown]);
-  const facets = useAnswer(() => keyFacets(filters as KeysFacetsAsked), [query.toString()]);
+  const facets = useAnswer(async () => shown ? keyFacets(filters as KeysFacetsAsked) : null, [query.toString(), shown === undefined]);
   const revoking = useSignal(false);
   const isFiltered = Object.keys(filters).length > 0;
   const isEmpty = keys.value.value?.items.length === 0;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,28 @@ def test_an_owner_has_so_many_keys_at_most(tk: Tokenry) -> None:
     assert ada.ask("POST", "keys", {"name": "three"})[0] == 409
     ada.post(f"keys/{ids[0]}/revoke")
     assert ada.ask("POST", "keys", {"name": "three"})[0] == 200
+
+
+def test_more_keys_than_a_page_of_a_list_has_are_counted(tk: Tokenry) -> None:
+    ada = Owner(tk, "ada", keys_max=101)
+    ada.get("page")
+    tk.keys.issue_many([{"owner": "ada", "name": f"key {number}"} for number in range(101)])
+    assert ada.ask("POST", "keys", {"name": "one more"})[0] == 409
+
+
+def test_requests_at_the_same_moment_make_no_more_keys_than_allowed(tk: Tokenry) -> None:
+    ada = Owner(tk, "ada", keys_max=3)
+    ada.get("page")
+    with ThreadPoolExecutor(8) as threads:
+        made = [*threads.map(lambda number: ada.ask("POST", "keys", {"name": f"key {number}"})[0], range(8))]
+    assert sorted(made) == [200] * 3 + [409] * 5
+    assert len(tk.keys.list(owner="ada").items) == 3
+
+
+def test_a_repeated_request_gets_the_same_secret_even_at_the_limit(tk: Tokenry) -> None:
+    ada = Owner(tk, "ada", keys_max=1)
+    body = {"name": "Once", "idempotency_key": "once"}
+    assert ada.post("keys", **body)["secret"] == ada.post("keys", **body)["secret"]
 
 
 def test_a_repeated_request_gets_the_same_secret(tk: Tokenry) -> None:

@@ -56,6 +56,8 @@ class Actor:
     trusted: bool = False
     by_key: bool = False
     kid: str = ""
+    keys_max: int | None = None
+    """How many active keys an owner may have for whom this actor makes one; None for any number."""
 
     def may(self, scope: str) -> bool:
         """Tell whether the whole tenant is open to this actor for the matter of an operator scope."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ..core.errors import Conflict, NotAllowed, NotFound
+from ..core.errors import NotAllowed, NotFound
 from ..core.model import NOT_GIVEN, Issued, Key, Owner, OwnerId, Session
 from ..edge import encode
 from ..edge.owners import AsOwner, scopes_offered, tenant_of
@@ -72,7 +72,7 @@ class Visit:
 
     def own(self) -> Groups:
         """Return the groups as the owner."""
-        return self.program().scoped(by=AsOwner(self.owner, tuple(self.offered or ())))
+        return self.program().scoped(by=AsOwner(self.owner, tuple(self.offered or ()), self.options.keys_max))
 
     def scopes(self) -> tuple[str, ...]:
         """Return the scopes that the owner may give to a key here."""
@@ -121,14 +121,10 @@ def _make(visit: Visit, _: str, body: bytes) -> Any:
     beyond = [scope for scope in asked.scopes if scope not in visit.scopes()]
     if beyond:
         raise NotAllowed(f"these scopes are not offered to you: {', '.join(beyond)}", scopes=beyond)
-    own = visit.own()
-    most = visit.options.keys_max
-    if len(own.keys.list(status="active", limit=min(most, 100)).items) >= most:
-        raise Conflict(f"you have {most} keys, and may have no more: revoke one that you do not need")
     seconds = asked.expires_in_seconds
     life: Any = NOT_GIVEN if seconds is UNSET else None if seconds is None else timedelta(seconds=seconds)
     given = {"name": asked.name, "scopes": asked.scopes, "description": asked.description, "expires_in": life}
-    return _issued(own.keys.issue(visit.owner, **given, idempotency_key=asked.idempotency_key))
+    return _issued(visit.own().keys.issue(visit.owner, **given, idempotency_key=asked.idempotency_key))
 
 
 def _one(visit: Visit, id: str, _: bytes) -> Any:

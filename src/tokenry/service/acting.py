@@ -24,11 +24,13 @@ from tokenry.core.verdict import KeyValid, SessionValid, TokenValid, Valid
 class AsOwner(NamedTuple):
     """An owner whom an application has signed in, or an operator by a link.
 
-    It is an ordinary owner even where it is an administrator, and may grant `grants` beside what its roles hold.
+    It is an ordinary owner even where it is an administrator, and may grant `grants` beside what its roles hold. It
+    gets no key beside `keys_max` active ones.
     """
 
     owner: OwnerId
     grants: tuple[str, ...] = ()
+    keys_max: int | None = None
 
 
 By: TypeAlias = str | int | UUID | Owner | Valid | AsOwner | NotGiven | None
@@ -102,7 +104,8 @@ class Acting:
         actor = self._named(external(by.owner), home)
         if actor.owner is None or home == SYSTEM:
             return Actor(actor.name)
-        return replace(actor, admin=False, operator=None, holds=self._scopes(by.grants, actor.owner.roles))
+        holds = self._scopes(by.grants, actor.owner.roles)
+        return replace(actor, admin=False, operator=None, holds=holds, keys_max=by.keys_max)
 
     def _named(self, external_id: str, home: str) -> Actor:
         name = name_of(home, external_id, self.tenant.slug)

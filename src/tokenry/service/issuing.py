@@ -13,6 +13,7 @@ from tokenry.core import fields, key_fields, scopes
 from tokenry.core.actors import KEYS_WRITE, OPERATOR_SCOPES
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Conflict, FieldError, Invalid, StoreUnavailable, TokenryError, no_owner, shown
+from tokenry.core.key_filter import KeyFilter
 from tokenry.core.mistakes import name_unknown
 from tokenry.core.model import NOT_GIVEN, Issued, Key, Owner, SecretInfo, micros
 from tokenry.core.ports import Clash, SecretRow
@@ -307,7 +308,18 @@ def _owner(change: Change, asked: object) -> Owner:
     if owner.status != "active" or change.tenant.status != "active":
         what = "owner" if owner.status != "active" else "tenant"
         raise Conflict(f"the {what} is not active, so no key can be issued", field="owner")
+    _must_have_room(change, owner)
     return owner
+
+
+def _must_have_room(change: Change, owner: Owner) -> None:
+    """Raise Conflict when a locked owner has as many active keys as the actor may make."""
+    most = change.actor.keys_max
+    if most is None:
+        return
+    active = KeyFilter(owner_id=owner.id, status="active")
+    if change.rows.keys.facets(change.tenant, active, change.now).counted_count >= most:
+        raise Conflict(f"you have {most} keys, and may have no more: revoke one that you do not need")
 
 
 def _write(change: Change, drafts: list[Draft], contexts: list[Context]) -> None:

@@ -36,6 +36,7 @@ def test_flask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     page = run("docs/flask.md", monkeypatch)
     tk, client = page.auth.tk_of(page.app), page.app.test_client()
+    assert [client.get("/api/projects", headers=one).status_code for one in made(tk)] == WALKED
     assert client.get("/api/projects", headers=issue(tk)).json == {"owner": "dana"}
     assert client.get("/api/projects").json["error"] == "credential_missing"
     options: dict[str, Any] = {"base_url": "https://localhost", "headers": SAME}
@@ -67,8 +68,9 @@ def test_fastapi_and_starlette(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     page = run("docs/fastapi.md", monkeypatch)
     headers = issue(page.auth.tk._sync)
     with TestClient(page.app, base_url="https://localhost") as client:
-        assert client.get("/api/projects", headers=headers).json() == {"owner": "dana"}
-        assert client.get("/api/projects").status_code == 401
+        answers = [client.get("/api/projects", headers=one) for one in made(page.auth.tk._sync)]
+        assert [one.status_code for one in answers] == WALKED
+        assert answers[0].json() == {"owner": "dana"}
         assert client.post("/sign-in?user=dana", headers=SAME).status_code == 200
         assert client.get("/me").json() == {"user": "dana"}
         assert client.post("/auth/refresh", headers=SAME).status_code == 200
@@ -89,7 +91,8 @@ def test_django_and_its_rest_framework(tmp_path: Path, monkeypatch: pytest.Monke
         page, asked = run("docs/django.md", monkeypatch), RequestFactory()
         headers = issue(get_tokenry())
         assert b'"dana"' in page.projects(asked.get("/", headers=headers)).content
-        assert page.projects(asked.get("/")).status_code == 401
+        answers = [page.projects(asked.get("/", headers=one)) for one in made(get_tokenry())]
+        assert [one.status_code for one in answers] == WALKED
         assert page.me(asked.get("/", headers=headers)).status_code == 403, "a key is no session"
         assert b'"dana"' in page.Projects.as_view()(asked.get("/", headers=headers)).render().content
         issued = page.hire("bob")

@@ -20,7 +20,9 @@ from mcp.client.auth.utils import extract_resource_metadata_from_www_auth, extra
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import ProtectedResourceMetadata
 from mcp.shared.exceptions import MCPError
+from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.ext.mcp_server import RESOURCE, TOOLS, server_of
 from tests.servers.serving import Serving, serving
@@ -289,6 +291,23 @@ def test_a_client_that_sends_no_request_may_call_nothing(kind: str, tmp_path: Pa
                     await found.call_tool("whoami", {})
 
     asyncio.run(run())
+
+
+@KINDS
+def test_a_web_socket_of_the_host_is_not_let_in_without_a_credential(kind: str, tmp_path: Path) -> None:
+    async def echo(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.close()
+
+    tk = AsyncTokenry(f"sqlite:///{tmp_path / 'keys.db'}")
+    app = MCPTokenry(tk, public=["/open"]).app(server_of(kind))
+    app.router.routes += [WebSocketRoute("/closed", echo), WebSocketRoute("/open", echo)]
+    client = TestClient(app)
+    with client.websocket_connect("/open"):
+        pass
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/closed"):
+        pass
+    tk._sync.close()
 
 
 def test_the_sdk_may_verify_by_its_own_settings(tmp_path: Path) -> None:

@@ -55,8 +55,10 @@ class Guarded:
         self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._public:
+        if scope["type"] == "lifespan" or scope["path"] in self._public:
             return await self._open(scope, receive, send)
+        if scope["type"] != "http":  # a WebSocket of the host's, whose credential nobody would look at
+            return await send({"type": "websocket.close", "code": 1008})
         if scope["path"].startswith(_WELL_KNOWN):
             return await self._well_known(scope, send)
         found = self._guard.recalled(self._recall, seen_in_scope(scope), self._need)

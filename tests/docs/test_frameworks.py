@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -98,6 +99,19 @@ def test_django_and_its_rest_framework(tmp_path: Path, monkeypatch: pytest.Monke
         issued = page.hire("bob")
         assert get_tokenry().verify(issued.secret).owner.external_id == "bob"
         close()
+
+
+def test_a_new_django_project_migrates(tmp_path: Path) -> None:
+    """As a user types it: `call_command` leaves out the checks that the command runs first."""
+    django = [sys.executable, "-m", "django"]
+    subprocess.run([*django, "startproject", "mysite", "."], cwd=tmp_path, check=True)
+    with (tmp_path / "mysite/settings.py").open("a", encoding="utf-8") as settings:
+        settings.write('INSTALLED_APPS += ["tokenry.ext.django"]\n')
+    for command in (["migrate"], ["tokenry", "owners", "put", "dana"]):
+        ran = subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
 
 
 WALKED = [200, 401, 403, 200, 200, 200, 200, 429]

@@ -202,7 +202,7 @@ def test_check_names_a_database_without_migrations(tmp_path: Path) -> None:
         return [one.id for one in run_checks(tags=["database"], **told) if str(one.id).startswith("tokenry")]
 
     with django_project.database(**django_project.sqlite(tmp_path / "site.db")):
-        assert found(databases=["default"]) == ["tokenry.E004"]
+        assert found(databases=["default"]) == ["tokenry.W004"]
         assert found() == []
         get_tokenry()
         assert found(databases=["default"]) == []

@@ -17,7 +17,8 @@ from .engine import alias, database_url, engine_settings, guard, project_setting
 
 _OURS = "tokenry.ext.django.TokenryMiddleware"
 _USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
-_MIGRATE = "Run `manage.py migrate`."
+# Warnings and not errors: `manage.py migrate` runs this check first, and an error would stop it.
+_MIGRATE = "`manage.py migrate` brings them up to date."
 
 
 @register("tokenry")
@@ -41,9 +42,9 @@ def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None
     if found:
         return []
     if found.current is None:
-        return [Error("Tokenry's tables do not exist.", hint=_MIGRATE, id="tokenry.E004")]
+        return [Warning("Tokenry's tables do not exist.", hint=_MIGRATE, id="tokenry.W004")]
     message = f"Tokenry's tables are at revision {found.current}, and this version needs {found.head}."
-    return [Error(message, hint=_MIGRATE, id="tokenry.E004")]
+    return [Warning(message, hint=_MIGRATE, id="tokenry.W004")]
 
 
 def _settings() -> Iterator[CheckMessage]:

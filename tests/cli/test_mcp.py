@@ -65,6 +65,8 @@ def test_without_leave_an_agent_only_reads(ready: Shell, there: dict[str, str]) 
             assert "there is no tool" in await answer(found, "keys_revoke", is_error=True, id=issued["key"]["id"])
             assert "not_found" in await answer(found, "keys_get", is_error=True, id="key_none")
             assert "unknown arguments: ['who']" in await answer(found, "keys_list", is_error=True, who="x")
+            both = {"within": 60, "within_seconds": 90}
+            assert "unknown arguments: ['within']" in await answer(found, "keys_expiring", is_error=True, **both)
 
     asyncio.run(use())
     assert ready("keys", "show", issued["key"]["id"], "--json").json["key"]["status"] == "active"

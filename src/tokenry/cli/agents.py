@@ -133,11 +133,12 @@ class Agents:
     def _sending(self, one: Operation, arguments: dict[str, Any]) -> Any:
         """Return the request of a call, whose answer is read as the JSON that it is."""
         ours = {wire: name for name, wire in one.names.items()}
-        given = {ours.get(name, name): value for name, value in arguments.items()}
-        known = {*one.names, *one.in_path, *(("tenant",) if one.in_tenant else ())}
-        unknown, lacking = sorted(given.keys() - known), [name for name in one.in_path if name not in given]
+        # By the names of the schema alone: two names for one argument would leave it to their order which counts.
+        known = {*ours, *one.in_path, *(("tenant",) if one.in_tenant else ())}
+        unknown, lacking = sorted(arguments.keys() - known), [name for name in one.in_path if name not in arguments]
         if unknown or lacking:
             raise ConfigError(f"unknown arguments: {unknown}, missing: {lacking}; they are {sorted(known)}")
+        given = {ours.get(name, name): value for name, value in arguments.items()}
         sending = call(one).sending(given, NOT_GIVEN)
         return dataclasses.replace(sending, read=lambda found: found)
 

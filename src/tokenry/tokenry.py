@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Literal, Unpack, overload
 
 from .config import Settings, load
+from .core.addresses import read as read_address
 from .core.breaker import Breaker
-from .core.decide import ClientAddress, Question, read_ask
+from .core.decide import ClientAddress, Question, read_ask, shared_ask
 from .core.errors import Closed, ConfigError
 from .core.keyring import Keyring
 from .core.model import NOT_GIVEN, Clock, Jwks, NotGiven, Token
@@ -176,13 +177,19 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         Invalid for a malformed question and StoreUnavailable when nothing can be said; never for a bad credential.
         """
         text = presented if presented.__class__ is str else text_of(presented)
-        ask = read_ask(scopes, ip, cost, tenant, environment, audience)
+        ask = shared_ask(scopes, cost, tenant, environment, audience)
+        client = None if ip is None else ip if ip.__class__ is str else str(ip)
+        address = None if client is None else read_address(client)
         if self._inline:
             self._tick_if_due()
+        verifying = self._verifying
         if offline is not False:
-            return self._verifying.run(self._verifying.tokens.offline_steps(text, ask, offline))  # type: ignore[no-any-return]
-        verdict = self._verifying.answer(text, ask)
+            ask = ask.at(client, address)
+            return verifying.run(verifying.tokens.offline_steps(text, ask, offline))  # type: ignore[no-any-return]
+        now = verifying.moment()
+        verdict = verifying.answer_at(text, ask, client, address, now) if now >= 0 else None
         if verdict is None:
+            ask = ask.at(client, address)
             self._wake()
             if not is_token(text) and self._verifying.is_direct:
                 return self._verifying.look_up(text, ask)  # type: ignore[return-value]

@@ -51,7 +51,8 @@ CHECKS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("has", "asked", "codes"), CHECKS)
 def test_a_check_fails_for_its_own_reason_alone(has: dict[str, Any], asked: dict[str, Any], codes: list[str]) -> None:
     assert failures(grant(**has), Ask(**asked), NOW) == codes
-    assert failure(grant(**has), Ask(**asked), NOW) == (codes[0] if codes else None)
+    ask = Ask(**asked)
+    assert failure(grant(**has), ask, ask.address, NOW) == (codes[0] if codes else None)
 
 
 def test_every_failure_is_told_in_the_order_of_the_checks() -> None:

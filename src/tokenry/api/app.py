@@ -18,6 +18,7 @@ from tokenry.tokenry import Tokenry
 
 from .console import Console, is_of_console
 from .github_reports import GithubReports
+from .hot.answering import DefaultLines
 from .hot.head_cache import Heads
 from .hot.holding import Holding
 from .hot.request import Answer, Does, Request, Step, Wish, own_query
@@ -47,6 +48,7 @@ class Served:
     counters: Counters = field(default_factory=Counters)
     outbox: Outbox = field(default_factory=Outbox)
     heads: Heads = field(default_factory=Heads)
+    lines: DefaultLines = field(default_factory=DefaultLines)
     holding: Holding = field(default_factory=Holding)
     turns: Turns = field(default_factory=Turns)
     access: AccessLog = field(init=False)

@@ -64,11 +64,20 @@ class Ask:
         self.environment = environment
         self.audience = audience
 
+    def at(self, ip: str | None, address: Address | None) -> Ask:
+        """Return the same question for a client."""
+        if ip is self.ip:
+            return self
+        return Ask(self.requirement, address, ip, self.cost, self.tenant, self.environment, self.audience)
 
-def failure(grant: Grant, ask: Ask, now: int, every: list[VerifyCode] | None = None) -> VerifyCode | None:
+
+def failure(
+    grant: Grant, ask: Ask, address: Address | None, now: int, every: list[VerifyCode] | None = None
+) -> VerifyCode | None:
     """Return the code of the first check that fails, or None. Limits are asked afterwards.
 
-    With a list, note the code of every check that fails in it, and return None.
+    `address` is that of the client; the one in `ask` is not read. With a list, note the code of every check that fails
+    in it, and return None.
     """
     if (ask.tenant is not None and ask.tenant != grant.tenant) or (
         grant.environment != ask.environment
@@ -101,7 +110,7 @@ def failure(grant: Grant, ask: Ask, now: int, every: list[VerifyCode] | None = N
         if every is None:
             return "owner_disabled"
         every.append("owner_disabled")
-    if grant.addresses is not None and (ask.address is None or not grant.addresses.holds(ask.address)):
+    if grant.addresses is not None and (address is None or not grant.addresses.holds(address)):
         if every is None:
             return "ip_not_allowed"
         every.append("ip_not_allowed")
@@ -122,7 +131,7 @@ def passes_until(grant: Grant) -> int:
 def failures(grant: Grant, ask: Ask, now: int) -> list[VerifyCode]:
     """Return the code of every check that fails, in the order of the checks."""
     found: list[VerifyCode] = []
-    failure(grant, ask, now, found)
+    failure(grant, ask, ask.address, now, found)
     return found
 
 
@@ -149,9 +158,19 @@ def read_ask(
 ) -> Ask:
     """Read what a verifier wants to know; raise Invalid, since a malformed question is the verifier's mistake.
 
-    A question is read once, whatever addresses it is asked for. With `keep=False` nothing of it is remembered: for
-    callers that nobody knows yet.
+    With `keep=False` nothing of it is remembered: for callers that nobody knows yet.
     """
+    ask = shared_ask(scopes, cost, tenant, environment, audience, keep=keep)
+    if ip is None:
+        return ask
+    text = ip if ip.__class__ is str else str(ip)
+    return ask.at(text, addresses.read(text))
+
+
+def shared_ask(
+    scopes: ScopesAsked | None, cost: object, tenant: Any, environment: Any, audience: Any, *, keep: bool = True
+) -> Ask:
+    """Read a question without the address of a client: it is read once, whatever addresses it is asked for."""
     # Texts are Any, since callers may pass anything: a compiled function would raise TypeError before the check below.
     if cost.__class__ is not int:
         raise _bad_cost()
@@ -164,11 +183,7 @@ def read_ask(
         ask = _read(scopes, cost, tenant, environment, audience, keep)
         if keep and (ask.requirement is None or ask.requirement.is_kept) and _is_short(ask):
             _asks.put(place, ask)
-    if ip is None:
-        return ask
-    if ip.__class__ is not str:
-        ip = str(ip)
-    return Ask(ask.requirement, addresses.read(ip), ip, ask.cost, tenant, environment, audience)
+    return ask
 
 
 def _read(scopes: ScopesAsked | None, cost: Any, tenant: Any, environment: Any, audience: Any, keep: bool) -> Ask:

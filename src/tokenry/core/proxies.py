@@ -29,13 +29,13 @@ class Proxies:
                 errors.append(FieldError("trusted_proxies", "bad_address", f"{shown(entry)} {error}"))
         if errors:
             raise Invalid(errors)
-        self._unix = UNIX in entries
+        self._trusts_unix = UNIX in entries
         self._networks = Addresses(tuple(networks))
         self._trusted = remembering(length, each_max=ENTRY_BYTES + 128)(self._is_listed)
 
     def trusts(self, peer: str | None) -> bool:
         """Tell whether a peer is a trusted proxy; None is one without an address."""
-        return self._unix if peer is None else self._trusted(peer)
+        return self._trusts_unix if peer is None else self._trusted(peer)
 
     def client(self, peer: str | None, forwarded: Sequence[str] = ()) -> str | None:
         """Return the address of the client, None when it is unknown.
@@ -44,20 +44,21 @@ class Proxies:
         not a trusted proxy is the client; when all of them are, the left-most is. From any other peer a forwarded
         address is a claim of a stranger, and the client is unknown: it may well be behind a proxy that nobody listed.
         """
+        found = self.found(peer, forwarded)
+        return None if found is None else found[0]
+
+    def found(self, peer: str | None, forwarded: Sequence[str] = ()) -> tuple[str, Address] | None:
+        """Return the address of the client as text and read, None when it is unknown."""
         if not forwarded:
-            found = None if peer is None else _read(peer)
-            return None if found is None else found[0]
+            return None if peer is None else _read(peer)
         if not self.trusts(peer):
             return None
-        hop = peer
-        for text in reversed(",".join(forwarded).split(",")):
+        found = None
+        for text in reversed(forwarded[0].split(",") if len(forwarded) == 1 else ",".join(forwarded).split(",")):
             found = _read(text.strip(" \t"))
-            if found is None:
-                return None
-            hop, address = found
-            if not self._networks.holds(address):
-                return hop
-        return hop
+            if found is None or not self._networks.holds(found[1]):
+                return found
+        return found
 
     def _is_listed(self, address: str) -> bool:
         try:

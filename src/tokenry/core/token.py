@@ -200,7 +200,7 @@ def offline(token: Checked, ask: Ask, now: int) -> OfflineVerdict:
     if not is_meant(token, ask):
         return Refused("not_found")
     grant = alone(token)
-    code = failure(grant, ask, now)
+    code = failure(grant, ask, ask.address, now)
     if code is not None:
         return Refused(code)
     return OfflineValid(token, grant)

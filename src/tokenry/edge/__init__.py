@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ..core import mistakes
-from ..core.decide import OPERATOR_ENVIRONMENT, Ask, passes_until, read_ask
+from ..core.addresses import Address
+from ..core.addresses import read as read_address
+from ..core.decide import OPERATOR_ENVIRONMENT, Ask, passes_until, read_ask, shared_ask
 from ..core.errors import ERRORS_MAX, LIST_MAX, TokenryError, no_owner
 from ..core.form import FORM
 from ..core.grant import Grant, size_of_grant
@@ -48,7 +50,7 @@ from ..service.refreshing_together import Refreshing, Result
 from ..service.refreshing_together import refresh_together as _refresh_together
 from ..service.sessions import of_refresh
 from ..service.spans import Spans
-from ..service.verify import Find, is_token
+from ..service.verify import Find, Verifying, is_token
 from ..store import open as stores
 from .pursuit import Lookup, Pursuit, Then
 
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..aio import AsyncTokenry
+    from ..core.credits import CreditState
     from ..core.verdict import Taken, Valid, Verdict
     from ..tokenry import Tokenry
 
@@ -76,11 +79,9 @@ class Engine:
 
     def __init__(self, tk: AsyncTokenry) -> None:
         self._tk = tk
-        self._verifying = tk._verifying
+        self._verifying: Verifying = tk._verifying
         self.sync = tk._sync
         self.now = tk._sync._now
-        self.moment = self._verifying.moment
-        """Returns the time if memory is true right now, else -1: what is answered at once costs one look at both."""
         self.is_inline = tk._inline and not tk._inline_ticks and not tk._greenlets
         """Whether a lookup is so quick that the loop may wait for it."""
         self._leases = not (tk._sync._inline or tk._greenlets)
@@ -89,21 +90,30 @@ class Engine:
         self.gathers = tk._find is not None and not self.is_traced
         """Whether lookups of many callers are gathered into one, and wait without a task: a span needs a task."""
 
+    def moment(self) -> int:
+        """Return the time if memory is true right now, else -1: what is answered at once costs one look at both."""
+        return self._verifying.moment()
+
     def recall(self, text: str, ask: Ask, now: int | None = None) -> Verdict | None:
         """Answer at once, or return None, having counted and taken nothing: then `answer` has to be awaited.
 
         `now` is what `moment` returned.
         """
-        if now is None:
-            now = self.moment()
-        verdict = self._verifying.answer_at(text, ask, now) if now >= 0 else None
-        if verdict is not None or not self.is_inline or (now >= 0 and self._verifying.recalled(text) is not None):
-            return verdict
-        return self._look_up(text, ask)
+        return self.recall_for(text, ask, ask.ip, ask.address, self.moment() if now is None else now)
 
-    def recall_again(self, grant: Grant, ask: Ask, now: int) -> Verdict | None:
-        """Answer at once for a text that proved this grant before, or return None: then `recall` has to be asked."""
-        return self._verifying.answer_again(grant, ask, now) if now >= 0 else None
+    def recall_for(self, text: str, ask: Ask, ip: str | None, address: Address | None, now: int) -> Verdict | None:
+        """Answer as `recall` does, for the address of a client; the one in `ask` is not read."""
+        if now >= 0:
+            verdict = self._verifying.answer_at(text, ask, ip, address, now)
+            if verdict is not None:
+                return verdict
+        if not self.is_inline or (now >= 0 and self._verifying.recalled(text) is not None):
+            return None
+        return self._look_up(text, ask.at(ip, address))
+
+    def recall_again(self, grant: Grant, ask: Ask, ip: str | None, address: Address | None, now: int) -> Verdict | None:
+        """Answer at once for a text that proved this grant before, or return None: `recall_for` has to be asked."""
+        return self._verifying.answer_again(grant, ask, ip, address, now) if now >= 0 else None
 
     def passes_again(self, grant: Grant, now: int, ip: str | None, ask: Ask) -> bool:
         """Count another use of a key that passed the same ask before; False where `recall` has to be asked.
@@ -318,6 +328,11 @@ def grant_of(verdict: Valid) -> Grant:
     return verdict._grant
 
 
+def credits_of(verdict: Valid) -> CreditState | None:
+    """Return the credits of a key after a verification; None for a key without credits."""
+    return verdict._credits
+
+
 def taken_of(verdict: Valid) -> Taken:
     """Return how every limit stood: the limit, its window, and what remained."""
     return verdict._taken
@@ -334,6 +349,7 @@ __all__ = [
     "MIB",
     "OPERATOR_ENVIRONMENT",
     "SYSTEM",
+    "Address",
     "Ask",
     "CountedLimit",
     "Engine",
@@ -356,6 +372,7 @@ __all__ = [
     "confined_to",
     "cookie_counts",
     "credit_fields",
+    "credits_of",
     "encode",
     "end_mail",
     "exchanges_at_once",
@@ -377,6 +394,7 @@ __all__ = [
     "no_owner",
     "parts_of",
     "passes_until",
+    "read_address",
     "read_ask",
     "read_cookie",
     "read_mail_link",
@@ -389,6 +407,7 @@ __all__ = [
     "refresh_together",
     "remembering",
     "session_of",
+    "shared_ask",
     "shares_changes",
     "size_of_grant",
     "status_of",

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from tokenry.core.addresses import Address
 from tokenry.core.codes import CHECKS, VerifyCode
 from tokenry.core.decide import Ask, failure, failures
 from tokenry.core.errors import Denied
@@ -90,7 +91,7 @@ class Verifying:
     def answer(self, text: str, ask: Ask) -> Verdict | None:
         """Answer from memory alone, or return None when something must be looked up or leased."""
         now = self.moment()
-        return None if now < 0 else self.answer_at(text, ask, now)
+        return None if now < 0 else self.answer_at(text, ask, ask.ip, ask.address, now)
 
     def moment(self) -> int:
         """Return the time if memory is true right now, else -1: then nothing is answered from it.
@@ -99,24 +100,24 @@ class Verifying:
         """
         return self._now() if self._memory.is_trusted() else -1
 
-    def answer_at(self, text: str, ask: Ask, now: int) -> Verdict | None:
-        """Answer as `answer` does, at a `moment`."""
+    def answer_at(self, text: str, ask: Ask, ip: str | None, address: Address | None, now: int) -> Verdict | None:
+        """Answer as `answer` does, at a `moment`, for the address of a client; the one in `ask` is not read."""
         grant = self._memory.proved(text[-73:-57], text)
         if grant is None:
             if is_token(text):
-                return self.tokens.answer(text, ask)
+                return self.tokens.answer(text, ask.at(ip, address))
             grant = self._memory.foreign(ask.tenant, text)
             if grant is None:
                 return None
         if grant.read_at is not None and now - grant.read_at > self._owner_max_age:
             return None
-        return self.decide(grant, ask, now)
+        return self._decide(grant, ask, ip, address, now)
 
-    def answer_again(self, grant: Grant, ask: Ask, now: int) -> Verdict | None:
+    def answer_again(self, grant: Grant, ask: Ask, ip: str | None, address: Address | None, now: int) -> Verdict | None:
         """Answer at a `moment` for a text that proved this grant, which it is not asked for again."""
         if not self._memory.keeps(grant) or grant.read_at is not None:
             return None
-        return self.decide(grant, ask, now)
+        return self._decide(grant, ask, ip, address, now)
 
     def passes_again(self, grant: Grant, now: int, ip: str | None, asked: Requirement | None) -> bool:
         """Count another use of a key that passed before and passes until this `moment`; False if it was forgotten."""
@@ -127,15 +128,26 @@ class Verifying:
 
     def decide(self, grant: Grant, ask: Ask, now: int, token: Checked | None = None) -> Verdict | None:
         """Decide on a grant; return None, having taken nothing, when its limits or credits wait for the store."""
-        code = failure(grant, ask, now)
+        return self._decide(grant, ask, ask.ip, ask.address, now, token)
+
+    def _decide(
+        self,
+        grant: Grant,
+        ask: Ask,
+        ip: str | None,
+        address: Address | None,
+        now: int,
+        token: Checked | None = None,
+    ) -> Verdict | None:
+        code = failure(grant, ask, address, now)
         if code is not None:
             return self._refuse(grant, code, now)
         metered = self._metering.at_once(grant, ask.cost, now)
         if metered is None:
             return None
         if token is not None or isinstance(metered, Refused):
-            return self._answered(grant, ask, now, metered, token)
-        self._tally.count(grant, "valid", now, ask.ip, ask.requirement)
+            return self._answered(grant, ask.at(ip, address), now, metered, token)
+        self._tally.count(grant, "valid", now, ip, ask.requirement)
         return KeyValid(grant, metered[0], metered[1])
 
     def lacking(self, text: str, ask: Ask) -> Lease | None:

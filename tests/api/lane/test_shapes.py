@@ -1,11 +1,12 @@
 """Requests of a connection that differ only in values are not parsed again, and are answered as if they were."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from tokenry.api.hot.shapes import Shape, shape_of
+from tokenry.api.hot.answering import Answering
+from tokenry.api.hot.lane import LaneProtocol
 
 from .conftest import Place, Way
 from .requests import auth, request, verify
@@ -19,19 +20,27 @@ def ways(place: Place) -> tuple[Way, Way]:
     return tuple(place.way(lane=lane, trusted_proxies=(PROXY,)) for lane in (True, False))  # type: ignore[return-value]
 
 
+class _Read:
+    """How many requests were answered without the parser, on all connections that were made."""
+
+    def __init__(self) -> None:
+        self.connections: list[Answering] = []
+
+    def __len__(self) -> int:
+        return sum(one.count for one in self.connections)
+
+
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Note the requests that were read without the parser."""
-    found: list[bytes] = []
-    reads = Shape.read
+def read(monkeypatch: pytest.MonkeyPatch) -> _Read:
+    """Count the requests that were answered without the parser."""
+    found = _Read()
+    made = LaneProtocol.connection_made
 
-    def noting(self: Shape, data: bytes) -> object:
-        asked = reads(self, data)
-        if asked is not None:
-            found.append(data)
-        return asked
+    def noting(self: LaneProtocol, transport: asyncio.Transport) -> None:
+        made(self, transport)
+        found.connections.append(self._answering)
 
-    monkeypatch.setattr(Shape, "read", noting)
+    monkeypatch.setattr(LaneProtocol, "connection_made", noting)
     return found
 
 
@@ -45,7 +54,7 @@ def show(key: str, client: str = CLIENT, *fields: str, target: str = "/v1/auth")
 
 
 def test_other_keys_and_addresses_are_answered_as_the_ordinary_way(
-    place: Place, ways: tuple[Way, Way], read: list[bytes]
+    place: Place, ways: tuple[Way, Way], read: _Read
 ) -> None:
     shown = [(place.key, CLIENT), (place.bound, CLIENT), (place.bound, FAR), ("junk", FAR), (place.key, FAR)]
     shown += [(place.bound, "::1"), (place.bound, "::ffff:203.0.113.9"), (place.spent, CLIENT), (place.acme_key, "1.2")]
@@ -54,7 +63,7 @@ def test_other_keys_and_addresses_are_answered_as_the_ordinary_way(
 
 
 def test_questions_of_any_length_are_answered_as_the_ordinary_way(
-    place: Place, ways: tuple[Way, Way], read: list[bytes]
+    place: Place, ways: tuple[Way, Way], read: _Read
 ) -> None:
     asked = [{"credential": key} for key in (place.key, "junk", place.bound, place.acme_key)]
     asked += [{"credential": place.bound, "ip": ip} for ip in (CLIENT, FAR, "no address")]
@@ -64,7 +73,7 @@ def test_questions_of_any_length_are_answered_as_the_ordinary_way(
     both(ways, *[verify(caller, asked[0]) for caller in (place.operator, place.acme_operator, place.helpless, "x")])
 
 
-def test_a_requirement_stays(place: Place, ways: tuple[Way, Way], read: list[bytes]) -> None:
+def test_a_requirement_stays(place: Place, ways: tuple[Way, Way], read: _Read) -> None:
     keys = (place.key, place.bound, place.key)
     both(ways, *[show(key, CLIENT, target="/v1/auth?scopes=read:projects") for key in keys])
     both(ways, *[show(key, CLIENT, "X-Auth-Require-Scopes: read:projects") for key in keys])
@@ -123,36 +132,29 @@ def test_a_request_without_a_value_has_another_shape(place: Place, ways: tuple[W
 
 
 def test_a_word_alone_is_a_scheme_and_never_becomes_a_credential(
-    place: Place, ways: tuple[Way, Way], read: list[bytes]
+    place: Place, ways: tuple[Way, Way], read: _Read
 ) -> None:
     json, body = "Content-Type: application/json", b'{"credential":"12345"}'
     for word in ("junk", "Bearer", "token"):
         both(ways, *[request("GET", "/v1/auth", f"Authorization: {one}") for one in (word, place.key, word)])
         callers = (word, place.operator, word)
         both(ways, *[request("POST", "/v1/verify", f"Authorization: {one}", json, body=body) for one in callers])
-    assert not read
+    assert not len(read)
 
 
-def test_a_shape_keeps_no_credential(place: Place, ways: tuple[Way, Way], monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Shape] = []
-
-    def noting(*about: Any) -> Shape | None:
-        shape = shape_of(*about)
-        made.extend([shape] if shape is not None else [])
-        return shape
-
-    monkeypatch.setattr("tokenry.api.hot.lane.shape_of", noting)
-    ways[0].answer(show(place.bound), verify(place.operator, {"credential": place.bound}), peer=PROXY)
-    assert len(made) == 2
-    for shape in made:
+def test_a_shape_keeps_no_credential(place: Place, ways: tuple[Way, Way], read: _Read) -> None:
+    for piece in (show(place.bound), verify(place.operator, {"credential": place.bound})):
+        ways[0].answer(piece, peer=PROXY)
+        shape = read.connections[-1]._shape
+        assert shape is not None
         told = repr([getattr(of, name, None) for of in (shape.asked, shape) for name in dir(of) if name[:2] != "__"])
         assert place.bound not in told
         assert place.operator not in told
 
 
-def test_cookies_are_read_every_time(place: Place, ways: tuple[Way, Way], read: list[bytes]) -> None:
+def test_cookies_are_read_every_time(place: Place, ways: tuple[Way, Way], read: _Read) -> None:
     both(ways, *[show(place.key, CLIENT, f"Cookie: a={n}") for n in range(3)])
-    assert not read
+    assert not len(read)
 
 
 def test_a_revoked_key_is_refused_in_every_shape(fresh: Callable[..., Place]) -> None:

@@ -14,6 +14,7 @@ from tokenry.edge import (
     Grant,
     Memo,
     credit_fields,
+    credits_of,
     encode,
     grant_of,
     parts_of,
@@ -53,11 +54,22 @@ class _Shown(NamedTuple):
 class _Kept:
     """What is encoded of one grant: its key, what follows up to its limits, and its identity fields."""
 
-    __slots__ = ("fields", "grant", "key", "rest")
+    __slots__ = ("fields", "grant", "key", "limit", "rest", "shown", "window")
 
     def __init__(self, grant: Grant) -> None:
         self.grant = grant
         self.key = self.rest = self.fields = b""
+        self.limit: CountedLimit | None = None
+        self.window = 0
+        self.shown: _Shown | None = None
+
+    def show(self, limit: CountedLimit, window: int) -> _Shown:
+        """Return a limit encoded for a window; the last one is kept."""
+        shown = self.shown
+        if shown is None or self.limit is not limit or self.window != window:
+            shown = self.shown = _shown(limit, window)
+            self.limit, self.window = limit, window
+        return shown
 
 
 class Answers:
@@ -74,13 +86,17 @@ class Answers:
         kept = self._of(verdict)
         if not kept.key:
             _tell(kept, verdict)
-        parts = [kept.key, kept.rest]
-        for place, (limit, window, remaining) in enumerate(taken_of(verdict)):
+        taken, credits = taken_of(verdict), credits_of(verdict)
+        ending = _END_WITHOUT_CREDITS if credits is None else _END % encode(credits)
+        if len(taken) == 1:
+            limit, window, remaining = taken[0]
+            shown = kept.show(limit, window)
+            return b"".join((kept.key, kept.rest, shown[0], b"%d" % remaining, shown[1], ending))
+        parts = []
+        for limit, window, remaining in taken:
             shown = _shown(limit, window)
-            parts += (b"," if place else b"", shown[0], b"%d" % remaining, shown[1])
-        credits = verdict.credits
-        parts.append(_END_WITHOUT_CREDITS if credits is None else _END % encode(credits))
-        return b"".join(parts)
+            parts.append(b"%b%d%b" % (shown[0], remaining, shown[1]))
+        return b"".join((kept.key, kept.rest, b",".join(parts), ending))
 
     def fields(self, verdict: Valid, now: int) -> bytes:
         """Return the identity fields of a verdict, every one of them, and those of its limits, as lines.
@@ -92,15 +108,23 @@ class Answers:
         if not told:
             told = kept.fields = _identity(verdict)
         taken = taken_of(verdict)
-        if taken:
+        if len(taken) == 1:
+            limit, window, remaining = taken[0]
+            shown = kept.show(limit, window)
+            told = b"%bratelimit-policy: %b\r\nratelimit: %b%d;t=%d\r\n" % (
+                *(told, shown[4], shown[2], remaining),
+                max(0, shown[3] - seconds),
+            )
+        elif taken:
             policies, left = [], []
             for limit, window, remaining in taken:
                 shown = _shown(limit, window)
                 policies.append(shown[4])
                 left.append(b"%b%d;t=%d" % (shown[2], remaining, max(0, shown[3] - seconds)))
             told = b"%bratelimit-policy: %b\r\nratelimit: %b\r\n" % (told, b",".join(policies), b",".join(left))
-        if verdict.credits is not None:
-            fields = credit_fields(verdict.credits, _EPOCH + timedelta(seconds=seconds))
+        credits = credits_of(verdict)
+        if credits is not None:
+            fields = credit_fields(credits, _EPOCH + timedelta(seconds=seconds))
             told += b"".join([b"%b: %b\r\n" % (name.lower().encode(), value.encode()) for name, value in fields])
         return told
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -93,7 +93,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to watch a new connection."""
         self.sender = Sender(transport, self.served.outbox, self.loop)
-        super().connection_made(self.sender)
+        super().connection_made(cast("asyncio.Transport", self.sender))
         transport.set_write_buffer_limits(_WRITE_BYTES_MAX)
         self.flow = _Flow(self.transport)
         self._peer = self.served.proxies.client(self.client[0] if self.client else None)
@@ -372,10 +372,15 @@ class GuardedProtocol(HttpToolsProtocol):
             else:
                 self.transport.close()
 
+    def progress(self) -> int:
+        """Return a number that changes with every request."""
+        return self._message_count
+
     def _watch(self) -> None:
         """Close a connection that is idle or too slow, every keep-alive time. Requests in between cost nothing."""
-        self._beats = self._beats + 1 if self._beat_message == self._message_count else 0
-        self._beat_message = self._message_count
+        progress = self.progress()
+        self._beats = self._beats + 1 if self._beat_message == progress else 0
+        self._beat_message = progress
         self._beat = self.loop.call_later(self.timeout_keep_alive, self._watch)
         if self.flow.write_paused or self.transport.is_closing():  # or the connection would have been lost by now
             if self._beats >= _BEATS_BODY:

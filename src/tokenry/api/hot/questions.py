@@ -9,7 +9,15 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tokenry.edge import KIB, MIB, OPERATOR_ENVIRONMENT, Ask, Memo, mistakes, read_ask
+from tokenry.edge import (
+    KIB,
+    MIB,
+    OPERATOR_ENVIRONMENT,
+    Ask,
+    Memo,
+    mistakes,
+    read_ask,
+)
 from tokenry.edge.problems import Failed, problem
 from tokenry.types import FieldError, Invalid
 
@@ -70,6 +78,17 @@ _decode_batch = msgspec.json.Decoder(Batch).decode
 
 def read_question(content_type: bytes | None, body: bytes | bytearray) -> Question:
     """Read the body of `/v1/verify`; raise Failed or Invalid."""
+    question: Question
+    try:
+        if content_type == b"application/json" and len(body) <= KIB:
+            question = _decode_question(body)
+            return question
+    except (msgspec.DecodeError, ValueError, RecursionError):  # said in our words
+        return _question(content_type, body)
+    return _question(content_type, body)
+
+
+def _question(content_type: bytes | None, body: bytes | bytearray) -> Question:
     question: Question = _read(_decode_question, content_type, body)
     return question
 

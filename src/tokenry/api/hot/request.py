@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from tokenry.edge import Ask, Grant, Proxies, Trace, read_presented, read_trace
+from tokenry.edge import Address, Ask, Grant, Proxies, Trace, bounded, read_address, read_presented, read_trace
 from tokenry.edge.asgi import texts
 from tokenry.edge.problems import Failed, problem
 from tokenry.types import Verdict
@@ -35,8 +35,10 @@ class Request:
     """What a hot route reads of a request."""
 
     __slots__ = (
+        "_address",
         "about",
         "ahead",
+        "ask",
         "body",
         "caller",
         "chunked",
@@ -79,7 +81,9 @@ class Request:
         self.pending: Any = None  # what was read already while the answer to a part of it is waited for
         self.needs: Needs | None = None  # what a proxy requires, as it was sent
         self.required: Required | None = None  # the same, read
-        self.text: str | None = None  # the credential, where it was read without the parser
+        self.text: str | None = None  # the credential, once it was read
+        self.ask: Ask | None = None  # what a proxy asks about it, without the address of the client
+        self._address: Address | None = None
         self.ahead = ""  # a credential that will be asked about as soon as the caller is known
         self.question: Question | None = None
         self.content_type = self.length = self.chunked = None
@@ -117,6 +121,22 @@ class Request:
         if not self.has_id:
             self.request_id = new_request_id()
 
+    @property
+    def address(self) -> Address | None:
+        """The address of the client, read."""
+        if self._address is None and self.client is not None:
+            self._address = read_address(self.client)
+        return self._address
+
+    def present(self, credential: str) -> None:
+        """Stand for a request with another credential."""
+        self.text = credential
+        self.about = self.proved = None
+
+    def came_from(self, client: tuple[str, Address] | None) -> None:
+        """Stand for a request of another client; None is one that is unknown."""
+        self.client, self._address = (None, None) if client is None else client
+
     def twin(self) -> Request:
         """Return a request of its own whose head is the same byte for byte, and which has no body."""
         twin = Request(self.query, [], self.peer, _NO_PROXIES)  # never `__new__`: a compiled class has none of its own
@@ -125,6 +145,7 @@ class Request:
         twin.content_type, twin.length, twin.chunked = self.content_type, self.length, self.chunked
         twin.has_id, twin.request_id, twin.ahead, twin.proved = self.has_id, self.request_id, "", self.proved
         twin.traceparent, twin.needs, twin.required, twin.text = self.traceparent, None, self.required, self.text
+        twin.ask, twin._address = self.ask, self._address
         twin.again(b"")
         return twin
 
@@ -135,16 +156,19 @@ class Request:
 
     def presented(self) -> str | None:
         """Return the credential of a request; raise Failed for two that differ."""
-        if self.text is not None:
-            return self.text
+        if self.text is None:
+            self.text = self._presented()
+        return self.text
+
+    def _presented(self) -> str | None:
         if len(self.credentials) == 1:
             value = self.credentials[0][1]
             if value.startswith(b"Bearer ") and len(value) > 7 and value[7] > 32 and value[-1] > 32:
-                return value[7:].decode("latin-1")
+                return bounded(value[7:].decode("latin-1"))
         found = read_presented(texts(self.credentials))
         if found == "ambiguous":
             raise Failed(problem("credential_ambiguous"))
-        return found.text if found is not None else None
+        return bounded(found.text) if found is not None else None
 
 
 class _Ids:

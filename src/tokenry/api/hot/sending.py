@@ -59,7 +59,7 @@ class Outbox:
                 _log.exception("an answer could not be sent")
 
 
-class Sender(asyncio.Transport):
+class Sender:
     """A transport that may hold back for a moment what is written; everything else is the transport's own."""
 
     __slots__ = ("_head", "_is_ended", "_loop", "_outbox", "_parts", "_round", "_size", "_transport")

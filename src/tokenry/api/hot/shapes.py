@@ -26,6 +26,7 @@ _VALUES: Final = {
     b"content-length": _LENGTH,
     b"x-request-id": _ID,
 }
+_TAILS_MAX: Final = 64
 _PLAIN_CREDENTIAL = re.compile(rb"[A-Za-z0-9_.-]{1,512}")
 _PLAIN_ADDRESS = re.compile(rb"[0-9A-Fa-f.:]{1,64}")
 _PLAIN_LENGTH = re.compile(rb"[1-9][0-9]{0,3}")
@@ -43,7 +44,19 @@ _ELSEWHERE: Final = frozenset((b"cookie", b"traceparent", b"transfer-encoding", 
 class Shape:
     """What the requests of a connection have in common; `asked` stands for each of them in turn."""
 
-    __slots__ = ("_first", "_has_length", "_last", "_proxies", "_rest", "asked", "method", "route", "size")
+    __slots__ = (
+        "_first",
+        "_has_length",
+        "_last",
+        "_proxies",
+        "_rest",
+        "_same",
+        "_tails",
+        "asked",
+        "method",
+        "route",
+        "size",
+    )
 
     def __init__(self, route: str, asked: Request, proxies: Proxies, pieces: list[bytes], kinds: list[str]) -> None:
         self.route = route
@@ -53,43 +66,78 @@ class Shape:
         """How long the head of the last request was."""
         self._proxies = proxies
         self._first = pieces[0]
-        self._rest = [(_PLAIN[kind].fullmatch, kind, piece) for kind, piece in zip(kinds, pieces[1:], strict=True)]
+        self._rest = list(zip(kinds, pieces[1:], strict=True))
         self._has_length = _LENGTH in kinds
         self._last: tuple[bytes, bytes | None] | None = None
+        self._same = b""
+        """What comes before the length of the last request, where nothing but the body follows its head."""
+        self._tails: dict[int, bytes] = {}
+        """What stood behind `_same` up to the body, by how much came: then it may stand there again."""
 
     def read(self, data: bytes) -> Request | None:
         """Return the request that some bytes are, if they are one of this shape and nothing else."""
-        if not data.startswith(self._first):
-            return None
-        place = len(self._first)
-        values: dict[str, bytes] = {}
-        for is_plain, kind, piece in self._rest:
-            end = data.find(b"\r\n", place)
-            if end < 0 or not data.startswith(piece, end):
+        same = len(self._same)
+        if same and data.startswith(self._same):
+            tail = self._tails.get(len(data) - same)
+            if tail is not None and data.startswith(tail, same):
+                self.size = same + len(tail)
+                self.asked.again(data[self.size :])
+                return self.asked
+        return self._read(data) if data.startswith(self._first) else None
+
+    def _read(self, data: bytes) -> Request | None:
+        begin, place = 0, len(self._first)
+        credential, length = b"", b""
+        forwarded: bytes | None = None
+        request_id: bytes | None = None
+        for kind, piece in self._rest:
+            begin, end = place, data.find(b"\r", place)
+            value = data[place:end]
+            if end < 0 or not data.startswith(piece, end) or not _is_plain(kind, value):
                 return None
-            values[kind] = value = data[place:end]
-            if is_plain(value) is None:
-                return None
+            if kind == _CREDENTIAL:
+                credential = value
+            elif kind == _FORWARDED:
+                forwarded = value
+            elif kind == _LENGTH:
+                length = value
+            else:
+                request_id = value
             place = end + len(piece)
         body = data[place:]
-        if int(values[_LENGTH]) != len(body) if self._has_length else body:
+        if int(length) != len(body) if self._has_length else body:
             return None
         self.size = place
-        return self._filled(values, body)
-
-    def _filled(self, values: dict[str, bytes], body: bytes) -> Request:
+        if kind == _LENGTH:
+            self._learn(data, begin)
         asked = self.asked
         asked.again(body)
-        credential, forwarded = values[_CREDENTIAL], values.get(_FORWARDED)
         if (credential, forwarded) != self._last:
             self._last = credential, forwarded
-            asked.about = asked.proved = None
-            asked.text = credential.decode()
+            asked.present(credential.decode())
             if forwarded is not None:
-                asked.client = self._proxies.client(asked.peer, (forwarded.decode(),))
-        if _ID in values:
-            asked.request_id = values[_ID]
+                asked.came_from(self._proxies.found(asked.peer, (forwarded.decode(),)))
+        if request_id is not None:
+            asked.request_id = request_id
         return asked
+
+    def _learn(self, data: bytes, begin: int) -> None:
+        """Note what comes before the length of a request, and what up to its body."""
+        same = data[:begin]
+        if same != self._same or len(self._tails) >= _TAILS_MAX:
+            self._same, self._tails = same, {}
+        self._tails[len(data) - begin] = data[begin : self.size]
+
+
+def _is_plain(kind: str, value: bytes) -> bool:
+    """Tell whether a value means the same to every parser; of the usual ones that is found without a pattern."""
+    if kind == _CREDENTIAL:
+        return (len(value) <= 512 and value.replace(b"_", b"").isalnum()) or _PLAIN_CREDENTIAL.fullmatch(
+            value
+        ) is not None
+    if kind == _FORWARDED:
+        return (len(value) <= 64 and value.replace(b".", b"").isdigit()) or _PLAIN_ADDRESS.fullmatch(value) is not None
+    return _PLAIN[kind].fullmatch(value) is not None
 
 
 def shape_of(route: str, head: bytes, asked: Request, proxies: Proxies) -> Shape | None:
@@ -120,5 +168,6 @@ def shape_of(route: str, head: bytes, asked: Request, proxies: Proxies) -> Shape
     if place + 2 != len(head) or _CREDENTIAL not in kinds:
         return None
     like = asked.twin()
-    like.fields, like.credentials, like.about, like.proved = [], [], None, None  # which hold this credential
+    like.fields, like.credentials = [], []
+    like.text = like.about = like.proved = None  # which hold this credential, as the fields do
     return Shape(route, like, proxies, [*pieces, head[begin:]], kinds)

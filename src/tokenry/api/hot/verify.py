@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from tokenry.edge import (
     OPERATOR_ENVIRONMENT,
+    Address,
     Ask,
     Engine,
     Throttle,
@@ -18,7 +19,9 @@ from tokenry.edge import (
     confined_to,
     grant_of,
     passes_until,
+    read_address,
     read_ask,
+    shared_ask,
 )
 from tokenry.edge import failures as problems
 from tokenry.edge.asgi import lines, texts
@@ -33,6 +36,7 @@ from .answers import Answers
 from .cookies import read_cookie
 from .introspect import Introspection
 from .questions import (
+    NOBODY,
     Question,
     Requirements,
     asks,
@@ -65,10 +69,7 @@ class Hot:
     def __init__(self, engine: Engine, settings: ServerSettings, counters: Counters, throttle: Throttle) -> None:
         self._engine = engine
         self.recall = engine.recall
-        self._moment = engine.moment
         self._reads_ahead = engine.gathers
-        self._recall_again = engine.recall_again
-        self._passes_again = engine.passes_again
         self.is_open = settings.verify_open
         self._settings = settings
         self._counters = counters
@@ -106,6 +107,10 @@ class Hot:
     def answer(self, route: str, asked: Request, told: list[Verdict] | None = None) -> Step:
         """Answer a request, or return what has to be waited for; `told` are the verdicts of what was waited for."""
         try:
+            if route is VERIFY:
+                return self.verify(asked, told)
+            if route is AUTH:
+                return self.auth(asked, told)
             return self.routes[route](asked, told)
         except Exception as error:
             return self.failing(route, error, asked)
@@ -122,7 +127,7 @@ class Hot:
         if route == INTROSPECT:
             return self._introspection.too_large(asked)
         try:
-            wishes = self._admit(asked, told, self._moment())
+            wishes = self._admit(asked, told, self._engine.moment())
         except Exception as error:
             return self.failing(route, error, asked)
         if wishes is not None:
@@ -135,28 +140,30 @@ class Hot:
 
     def verify(self, asked: Request, told: list[Verdict] | None) -> Step:
         """Answer one question."""
-        on_http = _wants_status(asked.query)
-        now = self._moment()
+        on_http = asked.query != b"" and _wants_status(asked.query)
+        now = self._engine.moment()
         proved = asked.proved
         if proved is not None and asked.caller is None and 0 <= now < asked.proved_until:
-            asked.caller = asked.proved_caller if self._passes_again(proved, now, asked.client, _OF_CALLER) else None
+            asked.caller = (
+                asked.proved_caller if self._engine.passes_again(proved, now, asked.client, _OF_CALLER) else None
+            )
         if asked.caller is None:
             wishes = self._admit(asked, told, now, reads_ahead=self._reads_ahead)
             if wishes is not None:
                 return wishes
             told = None
             if proved is None or asked.proved is not proved:  # the caller was looked up, which takes a while
-                now = self._moment()
+                now = self._engine.moment()
         tenant, known = asked.caller  # type: ignore[misc]
         question = asked.question
         if told is None:
             if question is None:
                 question = asked.question = read_question(asked.content_type, asked.body)
-            ask = question.ask(tenant, keep=known)
+            ask, address = _parts(question, tenant, known)
             text = bounded(question.credential)
-            verdict = self.recall(text, ask, now)
+            verdict = self._engine.recall_for(text, ask, question.ip, address, now)
             if verdict is None:
-                return [(text, ask)]
+                return [(text, ask.at(question.ip, address))]
         else:
             [verdict] = told
         assert question is not None
@@ -172,7 +179,7 @@ class Hot:
         """Answer several questions in their order."""
         check_query(asked.query)
         if asked.caller is None:
-            wishes = self._admit(asked, told, self._moment())
+            wishes = self._admit(asked, told, self._engine.moment())
             if wishes is not None:
                 return wishes
             told = None
@@ -210,16 +217,18 @@ class Hot:
 
     def auth(self, asked: Request, told: list[Verdict] | None) -> Step:
         """Answer a proxy that asks whether it may let a request through."""
-        about = asked.about or self._asked_by_proxy(asked)
-        now = self._moment()
-        verdict = self._recall(asked, about, now) if told is None else told[0]
+        text, ask = asked.text, asked.ask
+        if text is None or ask is None:
+            text, ask = self._asked_by_proxy(asked)
+        now = self._engine.moment()
+        verdict = self._recall(asked, text, ask, now) if told is None else told[0]
         if verdict is None:
-            return [about]
-        verdict = self.judged(verdict, asked.client or asked.peer)
+            return [(text, ask.at(asked.client, asked.address))]
         if isinstance(verdict, Refused):
-            return self._unauthorized(refused(verdict), asked)
+            return self._unauthorized(refused(self.judged(verdict, asked.client or asked.peer)), asked)
+        self._counters.judged("valid")
         if asked.needs is not None:
-            self._needs.keep(asked.needs, about[1])
+            self._needs.keep(asked.needs, ask)
             asked.needs = None
         lines = self._answers.fields(verdict, now if now >= 0 else self._engine.now())
         if self._nginx:
@@ -233,15 +242,17 @@ class Hot:
 
         Return what has to be waited for before that; raise Failed for a caller who may not ask.
         """
-        about = asked.about or self._asked_by_caller(asked)
-        if about is None:
+        text = asked.presented()
+        if text is None:
+            if not self._settings.verify_open:
+                raise Failed(problem("credential_missing"))
             asked.caller = None, False
             return None
-        verdict = self._recall(asked, about, now) if told is None else told[0]
+        verdict = self._recall(asked, text, _OF_CALLER, now) if told is None else told[0]
         if verdict is None:
             if reads_ahead:
                 _read_ahead(asked)
-            return [about]
+            return [(text, _OF_CALLER.at(asked.client, asked.address))]
         if isinstance(verdict, Refused):
             verdict = self.judged(verdict, asked.client or asked.peer)
             raise Failed(refused(verdict, [VERIFY_SCOPE]))
@@ -250,30 +261,21 @@ class Hot:
         asked.proved_until = 0 if asked.proved is None else passes_until(grant)
         return None
 
-    def _recall(self, asked: Request, about: Wish, now: int) -> Verdict | None:
+    def _recall(self, asked: Request, text: str, ask: Ask, now: int) -> Verdict | None:
         """Answer for the credential of a head; one that the same head has proved is not proved again."""
         if asked.proved is not None:
-            verdict = self._recall_again(asked.proved, about[1], now)
+            verdict = self._engine.recall_again(asked.proved, ask, asked.client, asked.address, now)
             if verdict is not None:
                 return verdict
             asked.proved = None
-        verdict = self.recall(*about, now)
+        verdict = self._engine.recall_for(text, ask, asked.client, asked.address, now)
         if isinstance(verdict, KeyValid):
             grant = grant_of(verdict)
             asked.proved = grant if grant.proof else None  # which only memory gives
         return verdict
 
-    def _asked_by_caller(self, asked: Request) -> Wish | None:
-        """Return what is asked about a caller; None about nobody, where that is allowed. Raise Failed."""
-        text = asked.presented()
-        if text is not None:
-            asked.about = (bounded(text), _ask_of_caller(asked.client))
-        elif not self._settings.verify_open:
-            raise Failed(problem("credential_missing"))
-        return asked.about
-
-    def _asked_by_proxy(self, asked: Request) -> Wish:
-        """Return what a proxy asks; raise Failed or Invalid."""
+    def _asked_by_proxy(self, asked: Request) -> tuple[str, Ask]:
+        """Return the credential, and what a proxy asks about it; raise Failed or Invalid."""
         text = asked.presented()
         if text is None:  # a header beats the cookie
             origins = self._settings.allowed_origins
@@ -284,11 +286,11 @@ class Hot:
         requirement, environment = asked.required
         if text is None:
             raise Failed(problem("credential_missing"))
-        ask = read_ask(None, asked.client, 1, self._settings.auth_tenant, environment, None, keep=False)
+        ask = shared_ask(None, 1, self._settings.auth_tenant, environment, None, keep=False)
         if requirement is not None:
-            ask = Ask(requirement, ask.address, ask.ip, 1, ask.tenant, environment)
-        asked.about = about = (bounded(text), ask)
-        return about
+            ask = Ask(requirement, None, None, 1, ask.tenant, environment)
+        asked.text, asked.ask = bounded(text), ask
+        return asked.text, ask
 
     def judged(self, verdict: V, blamed: str | None, tenant: str | None = None) -> V | Refused:
         """Count a verdict; a failure of an address that had too many is `throttled`, whatever it was.
@@ -312,6 +314,8 @@ class Hot:
         A failure counts against the address that a known caller names. Without one nobody knows which client failed:
         counted against the caller, it would turn the answers about all other clients into `throttled`.
         """
+        if not isinstance(verdict, Refused):
+            return self.uncounted(verdict)
         if not known:
             return self.judged(verdict, asked.client or asked.peer)
         return self.uncounted(verdict) if question.ip is None else self.judged(verdict, question.ip, tenant)
@@ -333,6 +337,18 @@ class Hot:
         if self._of_deprecated:
             lines += self._of_deprecated.get(route, b"")
         return status, b"x-request-id: " + asked.request_id + b"\r\n" + lines, body
+
+
+def _parts(question: Question, tenant: str | None, known: bool) -> tuple[Ask, Address | None]:
+    """Return what a caller asks, and the address of the client apart from it; raise Invalid."""
+    about, ip = question.tenant, question.ip
+    if tenant is not None:
+        about = tenant if about is None or about == tenant else NOBODY
+    try:
+        ask = shared_ask(question.scopes, question.cost, about, question.environment, question.audience, keep=known)
+        return ask, None if ip is None else read_address(ip)
+    except Invalid:
+        return question.ask(tenant, keep=known), None
 
 
 def _read_ahead(asked: Request) -> None:

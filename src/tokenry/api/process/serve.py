@@ -102,7 +102,8 @@ async def _serve(
             asyncio.get_running_loop().add_reader(place.lifeline, server.end)
         await in_thread(int)  # the first thread loads what threads need, which takes 50 ms
         sys.setswitchinterval(_SWITCH_SECONDS)
-        async with Collecting(lambda: server.server_state.total_requests).running(), metrics.shared():
+        state, counters = server.server_state, served.counters
+        async with Collecting(lambda: state.total_requests + counters.lane_count).running(), metrics.shared():
             await server.serve(list(sockets))
     log.info("stopped", worker=place.worker)
 

@@ -12,6 +12,7 @@ from tokenry import Tokenry
 from tokenry.api.hot.answers import Answers
 from tokenry.cli.output import document
 from tokenry.core.lengths import record_of, seconds, written
+from tokenry.edge import MIB
 from tokenry.operations import answers
 from tokenry.testing import throwaway
 
@@ -39,7 +40,7 @@ def test_one_tenant_has_the_same_lengths_on_every_face() -> None:
         assert lengths_of(recorded(tk)) == told
         tk.owners.put("ada", tenant="acme")
         verdict = tk.verify(tk.keys.issue("ada", name="k", tenant="acme").secret)
-        assert lengths_of(json.loads(Answers().json(verdict))["tenant"]) == told
+        assert lengths_of(json.loads(Answers(MIB).json(verdict))["tenant"]) == told
 
 
 def recorded(tk: Tokenry) -> dict[str, Any]:

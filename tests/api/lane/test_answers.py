@@ -9,7 +9,7 @@ import msgspec
 from tests.api.lane.conftest import Place
 from tokenry import Credits, Limit, Valid
 from tokenry.api.hot.answers import Answers
-from tokenry.edge import KIB, encode
+from tokenry.edge import KIB, MIB, encode
 
 ABOUT: dict[str, Any] = {
     "description": 'a "quote", a line\nand é',
@@ -38,13 +38,13 @@ def test_no_answer_tells_how_long_a_key_may_be_idle(place: Place) -> None:
     key = place.issue("seldom used", max_idle=timedelta(days=30))
     token = place.sync.exchange(key).access
     for text in (key, str(token)):
-        told = msgspec.json.decode(Answers().json(verified(place, text)))
+        told = msgspec.json.decode(Answers(MIB).json(verified(place, text)))
         assert told["key"]["name"] == "seldom used"
         assert not {"max_idle", "max_idle_seconds"} & told["key"].keys()
 
 
 def test_owners_whose_keys_hold_the_same_do_not_share_an_answer(place: Place) -> None:
-    answers = Answers()
+    answers = Answers(MIB)
     for owner, tenant in (("user-42", None), ("acme-user", "acme")):
         about = {} if tenant is None else {"tenant": tenant}
         verdict = verified(place, place.issue("shares", owner, **about))

@@ -121,13 +121,13 @@ class Answering:
 
     def learn(self, data: bytes, asked: Request) -> None:
         """Note a request that came alone and was parsed, for the next one that is like it."""
-        if self.route is JWKS or (asked.body and data[-1] in b"\r\n"):  # lines that no request is may follow the body
+        if self.route == JWKS or (asked.body and data[-1] in b"\r\n"):  # lines that no request is may follow the body
             return
         self.head, self._size = data[: len(data) - len(asked.body)], len(data)
         if self._shapes_count < _SHAPES_MAX:
             self._shapes_count += 1
             self._shape = shape_of(self.route, self.head, asked, self._served.proxies)
-        comes_again = self.route is AUTH and not asked.body and not asked.has_id and asked.traceparent is None
+        comes_again = self.route == AUTH and not asked.body and not asked.has_id and asked.traceparent is None
         if comes_again and self.answered is asked and self._lets_in:
             self._served.heads.keep(self._peer, data, asked, self._connection.loop)
 

@@ -19,14 +19,13 @@ from tokenry.edge import (
     grant_of,
     parts_of,
     record_of,
-    size_of_grant,
     taken_of,
     told_name,
 )
 from tokenry.types import KeyValid, Refused, Valid, Verdict
 
-BYTES_MAX = 16 * MIB
-"""How much is kept of verdicts: of the JSON of small keys, that of about 15,000."""
+BYTES_EACH = 512
+"""How much is kept of verdicts for each key that memory may hold."""
 
 _ADMIT_ONE_OF = 8
 """Once more keys are in use than are kept, so many answers are made for one that is kept: keeping each costs more."""
@@ -75,7 +74,7 @@ class _Kept:
 class Answers:
     """Encodes verdicts, and keeps what it encoded for the grants that memory keeps, at most `bytes_max` of it."""
 
-    def __init__(self, bytes_max: int = BYTES_MAX) -> None:
+    def __init__(self, bytes_max: int) -> None:
         self._kept: Memo[str, _Kept] = Memo(_size, bytes_max=bytes_max, each_max=64 * KIB)
         self._new_count = 0
 
@@ -86,6 +85,7 @@ class Answers:
         kept = self._of(verdict)
         if not kept.key:
             _tell(kept, verdict)
+            self._keep(kept)
         taken, credits = taken_of(verdict), credits_of(verdict)
         ending = _END_WITHOUT_CREDITS if credits is None else _END % encode(credits)
         if len(taken) == 1:
@@ -107,6 +107,7 @@ class Answers:
         told = kept.fields
         if not told:
             told = kept.fields = _identity(verdict)
+            self._keep(kept)
         taken = taken_of(verdict)
         if len(taken) == 1:
             limit, window, remaining = taken[0]
@@ -131,19 +132,20 @@ class Answers:
     def _of(self, verdict: Valid) -> _Kept:
         grant = grant_of(verdict)
         kept = self._kept.get(grant.kid)
-        if kept is not None and kept.grant is grant:
-            return kept
-        fresh = _Kept(grant)
-        if grant.proof:  # memory keeps it: it will come again
+        return kept if kept is not None and kept.grant is grant else _Kept(grant)
+
+    def _keep(self, kept: _Kept) -> None:
+        """Keep what was encoded of a grant that memory keeps: it will come again."""
+        kid = kept.grant.kid
+        if kept.grant.proof:
             self._new_count += 1
-            if kept is not None or not self._kept.is_full or self._new_count % _ADMIT_ONE_OF == 0:
-                self._kept.put(grant.kid, fresh)
-        return fresh
+            if not self._kept.is_full or self._new_count % _ADMIT_ONE_OF == 0 or self._kept.get(kid) is not None:
+                self._kept.put(kid, kept)
 
 
 def _size(kid: str, kept: _Kept) -> int:
-    """Return how much the answers about a grant take, which repeat what the grant says."""
-    return 300 + size_of_grant(kept.grant)
+    """Return how much the answers about a grant take, beside the grant itself and what is shared."""
+    return 250 + len(kept.key) + len(kept.fields)
 
 
 def _shown(limit: CountedLimit, window: int) -> _Shown:

@@ -26,7 +26,7 @@ _VALUES: Final = {
     b"content-length": _LENGTH,
     b"x-request-id": _ID,
 }
-_TAILS_MAX: Final = 64
+_LENGTHS_MAX: Final = 32
 _PLAIN_CREDENTIAL = re.compile(rb"[A-Za-z0-9_.-]{1,512}")
 _PLAIN_ADDRESS = re.compile(rb"[0-9A-Fa-f.:]{1,64}")
 _PLAIN_LENGTH = re.compile(rb"[1-9][0-9]{0,3}")
@@ -45,25 +45,23 @@ class Shape:
     """What the requests of a connection have in common; `asked` stands for each of them in turn."""
 
     __slots__ = (
+        "_ending",
         "_first",
         "_has_length",
         "_last",
+        "_lengths",
         "_proxies",
         "_rest",
         "_same",
-        "_tails",
         "asked",
         "method",
         "route",
-        "size",
     )
 
     def __init__(self, route: str, asked: Request, proxies: Proxies, pieces: list[bytes], kinds: list[str]) -> None:
         self.route = route
         self.method = asked.method
         self.asked = asked
-        self.size = 0
-        """How long the head of the last request was."""
         self._proxies = proxies
         self._first = pieces[0]
         self._rest = list(zip(kinds, pieces[1:], strict=True))
@@ -71,18 +69,20 @@ class Shape:
         self._last: tuple[bytes, bytes | None] | None = None
         self._same = b""
         """What comes before the length of the last request, where nothing but the body follows its head."""
-        self._tails: dict[int, bytes] = {}
-        """What stood behind `_same` up to the body, by how much came: then it may stand there again."""
+        self._lengths: dict[int, bytes] = {}
+        """The length that stood behind `_same`, by how much came there: then it may stand there again."""
+        self._ending = pieces[-1]
 
     def read(self, data: bytes) -> Request | None:
         """Return the request that some bytes are, if they are one of this shape and nothing else."""
         same = len(self._same)
         if same and data.startswith(self._same):
-            tail = self._tails.get(len(data) - same)
-            if tail is not None and data.startswith(tail, same):
-                self.size = same + len(tail)
-                self.asked.again(data[self.size :])
-                return self.asked
+            length = self._lengths.get(len(data) - same)
+            if length is not None and data.startswith(length, same):
+                end = same + len(length)
+                if data.startswith(self._ending, end):
+                    self.asked.again(data[end + len(self._ending) :])
+                    return self.asked
         return self._read(data) if data.startswith(self._first) else None
 
     def _read(self, data: bytes) -> Request | None:
@@ -107,9 +107,8 @@ class Shape:
         body = data[place:]
         if int(length) != len(body) if self._has_length else body:
             return None
-        self.size = place
         if kind == _LENGTH:
-            self._learn(data, begin)
+            self._learn(data[:begin], length, len(data) - begin)
         asked = self.asked
         asked.again(body)
         if (credential, forwarded) != self._last:
@@ -121,12 +120,11 @@ class Shape:
             asked.request_id = request_id
         return asked
 
-    def _learn(self, data: bytes, begin: int) -> None:
-        """Note what comes before the length of a request, and what up to its body."""
-        same = data[:begin]
-        if same != self._same or len(self._tails) >= _TAILS_MAX:
-            self._same, self._tails = same, {}
-        self._tails[len(data) - begin] = data[begin : self.size]
+    def _learn(self, same: bytes, length: bytes, count: int) -> None:
+        """Note what came before the length of a body, and how much came from there on."""
+        if same != self._same or len(self._lengths) >= _LENGTHS_MAX:
+            self._same, self._lengths = same, {}
+        self._lengths[count] = length
 
 
 def _is_plain(kind: str, value: bytes) -> bool:

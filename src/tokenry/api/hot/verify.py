@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from tokenry.edge import (
+    MIB,
     OPERATOR_ENVIRONMENT,
     Address,
     Ask,
@@ -32,7 +33,7 @@ from ..oauth.forms import KEY_SET, PUBLIC
 from ..process.counters import Counters
 from ..process.settings import ServerSettings
 from ..routes import AUTH, BATCH, DEFAULT, INTROSPECT, JWKS, ROUTES, VERIFY, VERIFY_SCOPE, place_of
-from .answers import Answers
+from .answers import BYTES_EACH, Answers
 from .cookies import read_cookie
 from .introspect import Introspection
 from .questions import (
@@ -49,6 +50,7 @@ from .request import Answer, Does, Request, Step, Wish
 
 V = TypeVar("V", bound=Verdict)
 _JSON = b"content-type: application/json\r\ncache-control: no-store\r\n"
+_ANSWERS_MIN = 16 * MIB
 _KEY_SET = lines((("Content-Type", KEY_SET), *PUBLIC))
 
 ADMITTED: Answer = (0, b"", b"")
@@ -74,7 +76,7 @@ class Hot:
         self._settings = settings
         self._counters = counters
         self._throttle = throttle
-        self._answers = Answers()
+        self._answers = Answers(max(_ANSWERS_MIN, BYTES_EACH * engine.sync.settings.memory_entries))
         self._needs = Requirements()
         self._nginx = settings.auth_answers == "nginx"
         self._of_deprecated = {path: lines(texts(route.fields)) for path, route in ROUTES.items() if route.deprecated}
@@ -107,9 +109,9 @@ class Hot:
     def answer(self, route: str, asked: Request, told: list[Verdict] | None = None) -> Step:
         """Answer a request, or return what has to be waited for; `told` are the verdicts of what was waited for."""
         try:
-            if route is VERIFY:
+            if route == VERIFY:
                 return self.verify(asked, told)
-            if route is AUTH:
+            if route == AUTH:
                 return self.auth(asked, told)
             return self.routes[route](asked, told)
         except Exception as error:

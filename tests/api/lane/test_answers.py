@@ -58,6 +58,7 @@ def test_what_is_in_use_stays_kept_while_many_others_come_by(place: Place) -> No
     often = verified(place, place.key)
     drafts = [{"owner": "user-42", "name": f"comes by {number}"} for number in range(100)]
     others = [verified(place, str(issued.secret)) for issued in place.sync.keys.issue_many(drafts)]  # type: ignore[union-attr]
+    answers.json(often)
     made = answers._of(often)
     for other in others:
         answers.json(other)

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Literal, Unpack, overload
 
 from .config import Settings, load
-from .core.addresses import read as read_address
 from .core.breaker import Breaker
-from .core.decide import ClientAddress, Question, read_ask, shared_ask
+from .core.decide import ClientAddress, Question, read_ask, read_client, shared_ask
 from .core.errors import Closed, ConfigError
 from .core.keyring import Keyring
 from .core.model import NOT_GIVEN, Clock, Jwks, NotGiven, Token
@@ -50,7 +49,7 @@ from .service.metering import Metering
 from .service.owner_loaders import OwnerLoader, checked_loader
 from .service.signing_keys import Signers, jwks
 from .service.spans import NoSpans, Spans
-from .service.verify import Verifying, is_token, required, text_of
+from .service.verify import Verifying, required, text_of
 from .store import open as stores
 from .ticking import Ticking
 from .turning import Turning
@@ -178,22 +177,16 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         """
         text = presented if presented.__class__ is str else text_of(presented)
         ask = shared_ask(scopes, cost, tenant, environment, audience)
-        client = None if ip is None else ip if ip.__class__ is str else str(ip)
-        address = None if client is None else read_address(client)
+        client, address = read_client(ip)
         if self._inline:
             self._tick_if_due()
-        verifying = self._verifying
         if offline is not False:
-            ask = ask.at(client, address)
-            return verifying.run(verifying.tokens.offline_steps(text, ask, offline))  # type: ignore[no-any-return]
-        now = verifying.moment()
-        verdict = verifying.answer_at(text, ask, client, address, now) if now >= 0 else None
+            steps = self._verifying.tokens.offline_steps(text, ask.at(client, address), offline)
+            return self._verifying.run(steps)  # type: ignore[no-any-return]
+        verdict = self._verifying.answer_at(text, ask, client, address, self._verifying.moment())
         if verdict is None:
-            ask = ask.at(client, address)
             self._wake()
-            if not is_token(text) and self._verifying.is_direct:
-                return self._verifying.look_up(text, ask)  # type: ignore[return-value]
-            verdict = self._verifying.run(self._verifying.steps(text, ask))
+            return self._verifying.look_up(text, ask.at(client, address))  # type: ignore[return-value]
         return verdict
 
     @overload

@@ -161,10 +161,15 @@ def read_ask(
     With `keep=False` nothing of it is remembered: for callers that nobody knows yet.
     """
     ask = shared_ask(scopes, cost, tenant, environment, audience, keep=keep)
+    return ask.at(*read_client(ip))
+
+
+def read_client(ip: Any) -> tuple[str | None, Address | None]:
+    """Return the address of a client as text and read; raise Invalid. None is one that is unknown."""
     if ip is None:
-        return ask
+        return None, None
     text = ip if ip.__class__ is str else str(ip)
-    return ask.at(text, addresses.read(text))
+    return text, addresses.read(text)
 
 
 def shared_ask(

@@ -21,7 +21,6 @@ from ..core.grant import Grant, size_of_grant
 from ..core.key_fields import CHECKS as KEY_CHECKS
 from ..core.lengths import record_of, written
 from ..core.limits import CountedLimit, told_name
-from ..core.mail import read_stop_token
 from ..core.media import is_json
 from ..core.memo import ENTRY_BYTES, KIB, MIB, Memo, length, remembering
 from ..core.presented import (
@@ -45,18 +44,18 @@ from ..core.turns import FenceState
 from ..core.verdict import parts_of
 from ..groups import Groups
 from ..runtime.throttle import Throttle
-from ..service import mailing
 from ..service.refreshing_together import Refreshing, Result
 from ..service.refreshing_together import refresh_together as _refresh_together
 from ..service.sessions import of_refresh
 from ..service.spans import Spans
 from ..service.verify import Find, Verifying, is_token
 from ..store import open as stores
+from .mail_links import end_mail, mail_counts, read_mail_link
 from .pursuit import Lookup, Pursuit, Then
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..aio import AsyncTokenry
     from ..core.credits import CreditState
@@ -103,12 +102,9 @@ class Engine:
 
     def recall_for(self, text: str, ask: Ask, ip: str | None, address: Address | None, now: int) -> Verdict | None:
         """Answer as `recall` does, for the address of a client; the one in `ask` is not read."""
-        if now >= 0:
-            verdict = self._verifying.answer_at(text, ask, ip, address, now)
-            if verdict is not None:
-                return verdict
-        if not self.is_inline or (now >= 0 and self._verifying.recalled(text) is not None):
-            return None
+        verdict = self._verifying.answer_at(text, ask, ip, address, now)
+        if verdict is not None or not self.is_inline or (now >= 0 and self._verifying.recalled(text) is not None):
+            return verdict
         return self._look_up(text, ask.at(ip, address))
 
     def recall_again(self, grant: Grant, ask: Ask, ip: str | None, address: Address | None, now: int) -> Verdict | None:
@@ -217,23 +213,6 @@ def commits_by_others(tk: Tokenry) -> Callable[[], object] | None:
     """Return a quick call whose answer changes when another process commits; None where nothing tells of that."""
     signal = stores.signal_of(tk._database)
     return None if signal is None else signal.version
-
-
-def read_mail_link(tk: Tokenry, token: str) -> str:
-    """Return the type of event whose mail a signed link ends; an empty text for a link that is none of ours."""
-    found = read_stop_token(tk._keyring.get(), token)
-    return found.type if found is not None else ""
-
-
-def end_mail(tk: Tokenry, token: str) -> str:
-    """End mail of one kind to one address, and return the type as `read_mail_link` does."""
-    found = mailing.stop(tk._context, token)
-    return found.type if found is not None else ""
-
-
-def mail_counts(tk: Tokenry) -> Mapping[str, int]:
-    """Return what became of the mails that this process has tried to send, by status."""
-    return {str(status): count for status, count in tk._mailer.counts.items()}
 
 
 def from_memory(tk: Tokenry, text: str, ask: Ask) -> Verdict | None:

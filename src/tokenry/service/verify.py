@@ -90,8 +90,7 @@ class Verifying:
 
     def answer(self, text: str, ask: Ask) -> Verdict | None:
         """Answer from memory alone, or return None when something must be looked up or leased."""
-        now = self.moment()
-        return None if now < 0 else self.answer_at(text, ask, ask.ip, ask.address, now)
+        return self.answer_at(text, ask, ask.ip, ask.address, self.moment())
 
     def moment(self) -> int:
         """Return the time if memory is true right now, else -1: then nothing is answered from it.
@@ -102,6 +101,8 @@ class Verifying:
 
     def answer_at(self, text: str, ask: Ask, ip: str | None, address: Address | None, now: int) -> Verdict | None:
         """Answer as `answer` does, at a `moment`, for the address of a client; the one in `ask` is not read."""
+        if now < 0:
+            return None
         grant = self._memory.proved(text[-73:-57], text)
         if grant is None:
             if is_token(text):
@@ -131,13 +132,7 @@ class Verifying:
         return self._decide(grant, ask, ask.ip, ask.address, now, token)
 
     def _decide(
-        self,
-        grant: Grant,
-        ask: Ask,
-        ip: str | None,
-        address: Address | None,
-        now: int,
-        token: Checked | None = None,
+        self, grant: Grant, ask: Ask, ip: str | None, address: Address | None, now: int, token: Checked | None = None
     ) -> Verdict | None:
         code = failure(grant, ask, address, now)
         if code is not None:
@@ -166,6 +161,8 @@ class Verifying:
 
         Without `waits` return None in its place, having taken nothing.
         """
+        if waits and (is_token(text) or not self.is_direct):
+            return self.run(self.steps(text, ask))  # type: ignore[no-any-return]
         parsed = self.parsed(text)
         if parsed is None:
             if not self.foreign.may_be(text, ask.tenant):

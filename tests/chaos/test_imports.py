@@ -21,7 +21,7 @@ from tokenry.imports import Hash, Hint, ImportRow
 from tokenry.testing import FakeClock
 
 pytestmark = pytest.mark.chaos
-COUNT = times(1500, 20_000)
+COUNT = times(3000, 20_000)
 PROGRAM = """
 import sys
 from tests.chaos.test_imports import imported

@@ -1,6 +1,8 @@
 """What is held of requests that have not come whole: little for each connection, and a bound for all together."""
 
+import gc
 import json
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -169,3 +171,23 @@ def test_a_body_of_many_chunks_lets_others_have_their_turn(way: Way) -> None:
         await talk.end()
 
     run(work())
+
+
+def test_a_connection_that_ended_needs_no_garbage_collector(way: Way, place: Place) -> None:
+    """The collector looks at old objects only when nobody asks: what waits for it is held until then."""
+
+    async def work() -> weakref.ref[object]:
+        talk = Talk(way.protocol, way.app)
+        await talk.send([request("GET", "/v1/auth", f"Authorization: Bearer {place.operator}"), request("GET", "/x")])
+        await talk.answers()
+        await talk.end()
+        talk.wire.protocol = None  # as a transport does at its end
+        return weakref.ref(talk.protocol)
+
+    run(work())  # what is made once is made
+    gc.collect()
+    gc.disable()
+    try:
+        assert run(work())() is None
+    finally:
+        gc.enable()

@@ -89,8 +89,14 @@ class Answering:
         """Take what answers are sent by, and who is connected."""
         self._sender, self._peer = sender, peer
 
+    def release(self) -> None:
+        """Let go of the connection: both hold each other, and only a full garbage collection would free them."""
+        self._connection = None
+
     def data_received(self, data: bytes) -> None:
         """Answer the request that these bytes are, if its like was answered before; else let them be parsed."""
+        if self._connection is None:
+            return
         asked = self._find(data)
         self._is_new = False
         if asked is None:
@@ -138,7 +144,7 @@ class Answering:
         if isinstance(step, tuple):
             self._counters.lane_count += 1
             self.write(step, asked, keep)
-        else:
+        elif self._connection is not None:
             self.answered = None
             self._connection.wait_for(step, asked, keep)
 
@@ -160,7 +166,8 @@ class Answering:
             self.head = None
             content = (STATUS_LINE[status], lines, head, b"content-length: %d\r\n%b" % (length, ending), body)
             self._sender.send(b"".join(content))
-            self._connection.end()
+            if self._connection is not None:
+                self._connection.end()
         if self._access.is_due(status):
             request_id, client = asked.request_id.decode(), asked.client or ""
             self._access.tell(self.method.decode(), self.route, status, None, request_id, client, asked.trace)

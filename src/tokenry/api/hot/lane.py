@@ -78,6 +78,12 @@ class LaneProtocol(GuardedProtocol):
         self._answering.begin(self.sender, self._peer)
         self.data_received = self._answering.data_received  # type: ignore[method-assign]
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave nothing behind that only the garbage collector could free."""
+        self._answering.release()
+        self.__dict__.pop("data_received", None)  # the one of this connection
+        super().connection_lost(exc)
+
     def parse(self, data: bytes) -> None:
         """Feed the parser with what the connection has not answered before."""
         answering, self._waiting = self._answering, None

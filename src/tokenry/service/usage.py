@@ -99,7 +99,8 @@ def read_asked(
         errors.append(FieldError("group_by", "unknown", f"must be some of {', '.join(GROUPS)}, and not day and hour"))
     keys = None
     if key_ids is not None:
-        keys = tuple(map(str, key_ids)) if is_list(key_ids) else ()
+        given = tuple(key_ids) if is_list(key_ids) else ()
+        keys = given if all(isinstance(one, str) for one in given) else ()
         if not 1 <= len(keys) <= KEYS_MAX:
             errors.append(FieldError("key_ids", "out_of_range", f"must be a list of 1 to {KEYS_MAX} ids of keys"))
     if type(limit) is not int or not 1 <= limit <= GROUPS_MAX:

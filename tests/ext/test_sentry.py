@@ -43,13 +43,14 @@ def kept() -> Iterator[Kept]:
         dsn="https://key@sentry.example.com/1",
         transport=transport,
         traces_sample_rate=1.0,
-        default_integrations=False,
+        default_integrations=False,  # they would patch Flask, HTTP clients and logging in this process for good
+        auto_enabling_integrations=False,
         auto_session_tracking=False,
         **hooks,
     )
     yield transport
     sentry_sdk.get_client().close(timeout=0)
-    sentry_sdk.init()
+    sentry_sdk.get_global_scope().set_client(None)
 
 
 def fail(text: str) -> None:

@@ -170,7 +170,8 @@ def test_what_was_taken_away_stays_away(backups: Backups, caplog: pytest.LogCapt
             take(tk.scoped(tenant=slug))
         assert working(tk) == []
     with caplog.at_level(logging.INFO, logger="tokenry.journal"), backups.open() as tk:
-        assert not caplog.records, "a start without a restore replays nothing"
+        told = [record for record in caplog.records if record.name == "tokenry.journal"]
+        assert not told, "a start without a restore replays nothing"
     backups.restore()
     for _ in range(2):
         with backups.open() as tk:

@@ -1,4 +1,4 @@
-"""No request takes the event loop long: at most sixty times what a refusal takes, with a key at most twice that."""
+"""No request takes the event loop long: about ten milliseconds on an ordinary machine, with a key twice that."""
 
 import json
 import time
@@ -11,10 +11,10 @@ from .conftest import Place, Way, run
 from .requests import request
 from .wire import Talk
 
-TIMES_MAX = 60
-"""A refusal takes 0.1 ms, so that this is about 6 ms."""
+TIMES_MAX = 90
+"""How many times longer than `measure` a request may take, which needs about 0.11 ms: this is about 10 ms."""
 
-KNOWN_TIMES_MAX = 120
+KNOWN_TIMES_MAX = 180
 """The largest batch of good questions takes this long, too."""
 
 
@@ -71,10 +71,17 @@ def manager(place: Place) -> str:
     return str(place.sync.keys.issue("ops", **about).secret)
 
 
+def measure() -> float:
+    """Return how long this machine takes for a bit of Python that no version of ours makes faster."""
+    began, total = time.thread_time(), 0
+    for number in range(4000):
+        total += number
+    return time.thread_time() - began
+
+
 def times(way: Way, data: bytes) -> float:
-    """Return how many times longer than a refusal a request takes, both at best and measured in turn."""
-    refusal = request("GET", "/v1/keys")
-    pairs = [(seconds(way, data), seconds(way, refusal)) for _ in range(7)]
+    """Return how many times longer than `measure` a request takes, both at best and in turn."""
+    pairs = [(seconds(way, data), measure()) for _ in range(7)]
     return min(long for long, _ in pairs) / min(short for _, short in pairs)
 
 
@@ -95,7 +102,7 @@ def seconds(way: Way, data: bytes) -> float:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_nothing_takes_much_longer_than_a_refusal(way: Way, name: str) -> None:
+def test_nothing_takes_the_loop_long(way: Way, name: str) -> None:
     assert times(way, HOSTILE[name]) < TIMES_MAX
 
 

@@ -69,6 +69,8 @@ class LaneProtocol(GuardedProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._answering = Answering(self, self.served)
+        # uvloop looks the method up once, before `connection_made`.
+        self.data_received = self._answering.data_received  # type: ignore[method-assign]
         self._asked: Request | None = None
         self._waiting: Request | None = None
 
@@ -76,7 +78,6 @@ class LaneProtocol(GuardedProtocol):
         """Begin to answer on a new connection."""
         super().connection_made(transport)
         self._answering.begin(self.sender, self._peer)
-        self.data_received = self._answering.data_received  # type: ignore[method-assign]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave nothing behind that only the garbage collector could free."""

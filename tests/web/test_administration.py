@@ -272,6 +272,20 @@ def test_the_keyboard_goes_everywhere_and_can_be_switched_off(page: Page) -> Non
     page.evaluate("localStorage.clear()")
 
 
+def test_a_dialog_is_open_before_the_next_stroke(page: Page) -> None:
+    page.goto("/console")
+    page.locator(".list").wait_for()
+    opened = page.evaluate(
+        """async () => {
+          dispatchEvent(new KeyboardEvent("keydown", { key: "k", ctrlKey: true }));
+          await null;
+          await null;
+          return document.querySelector("dialog")?.open;
+        }"""
+    )
+    assert opened is True, "letters typed at once would be lost, or work as keys of the page"
+
+
 def test_no_screen_puts_a_pasted_key_into_its_url(page: Page, signed_in: Seeing, issued: dict[str, Any]) -> None:
     secret = issued["Staging"]["secret"]
     for path in ("/console", "/console/owners", "/console/sessions"):

@@ -2,7 +2,7 @@
 
 import { signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { TokenryError } from "../client/errors.js";
 import type { Key } from "../client/operations.js";
 import { address, go, hasMoved } from "./place.js";
@@ -21,7 +21,8 @@ export function Link({ to, children, ...more }: { to: string; children: Componen
 /** The heading of a screen. It takes the focus when the place changes, so that a screen reader says where it is. */
 export function Title({ children, text, above, lead }: { children?: ComponentChildren; text: string; above?: ComponentChildren; lead?: ComponentChildren }) {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  // Before the next event, so that the focus is never taken from what the reader chose meanwhile.
+  useLayoutEffect(() => {
     if (hasMoved) heading.current?.focus();
   }, []);
   useEffect(() => {
@@ -119,7 +120,8 @@ export function Code({ text, label }: { text: string; label: string }) {
 /** A dialog over the page. Escape and the button beside the title end it. */
 export function Dialog({ title, onEnd, children }: { title: string; onEnd: () => void; children: ComponentChildren }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  // Before the next event: what is typed right after the stroke that opens a dialog belongs to the dialog.
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog ref={dialog} onClose={onEnd} aria-labelledby="dialog-title">
       <header>

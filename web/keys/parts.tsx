@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Refused } from "./api.js";
 import { usePage, useText } from "./app.js";
 import type { TextName, Words } from "./words.js";
@@ -66,7 +66,8 @@ export function Copy({ text }: { text: string }) {
 export function Dialog(props: { title: string; onEnd: () => void; mayEnd?: () => boolean; children: ComponentChildren }) {
   const t = useText();
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  // Before the next event: what is typed meanwhile belongs to the dialog.
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   const mayEnd = props.mayEnd ?? (() => true);
   const cancel = (event: Event) => {
     if (!mayEnd()) event.preventDefault();

@@ -21,7 +21,9 @@ from typing import Any
 from tests.servers.waiting import listens, until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-KINDS = ("nginx", "caddy", "envoy", "haproxy")
+# Traefik is neither in Debian nor a package: the same tests run with it when this names the program.
+TRAEFIK = os.environ.get("TOKENRY_TEST_TRAEFIK", "")
+KINDS = ("nginx", "caddy", "envoy", "haproxy", *(["traefik"] if TRAEFIK else []))
 CLIENT = "127.0.0.2"
 START_SECONDS_MAX = 60
 
@@ -150,7 +152,7 @@ def proxy(kind: str, auth: int, upstream: int, instead: Mapping[str, str] | None
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, env=environment, stdout=log, stderr=log, **account)
     try:
-        _wait(process, port, directory)
+        _wait(kind, process, port, directory)
         yield Proxy(kind, port)
     finally:
         process.terminate()
@@ -173,13 +175,18 @@ def _shipped(name: str, port: int, auth: int, upstream: int, instead: Mapping[st
     return text.replace("0.0.0.0", "127.0.0.1")
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, directory: Path) -> None:
+def _wait(kind: str, process: subprocess.Popen[bytes], port: int, directory: Path) -> None:
     until(
-        lambda: listens(port) or process.poll() is not None,
+        lambda: (listens(port) and (kind != "traefik" or _has_routes(port))) or process.poll() is not None,
         START_SECONDS_MAX,
         lambda: f"the proxy did not start:\n{(directory / 'log').read_text()}",
     )
     assert process.poll() is None, (directory / "log").read_text()
+
+
+def _has_routes(port: int) -> bool:
+    """Say whether Traefik has read its routes: it listens before, and answers 404 until then."""
+    return Proxy("traefik", port).ask().status != 404
 
 
 _NGINX = """\
@@ -221,4 +228,13 @@ def _haproxy(directory: Path, shipped: Callable[[str], str]) -> list[str]:
     return [program("haproxy"), "-db", "-f", "haproxy.cfg"]
 
 
-_COMMANDS = {"nginx": _nginx, "caddy": _caddy, "envoy": _envoy, "haproxy": _haproxy}
+def _traefik(directory: Path, shipped: Callable[[str], str]) -> list[str]:
+    routes = shipped("traefik.yml")
+    (directory / "traefik.yml").write_text(routes)
+    # The comment at its top is what Traefik's own configuration needs.
+    own = [line.removeprefix("#   ") for line in routes.splitlines() if line.startswith("#   ")]
+    (directory / "static.yml").write_text("\n".join(own).replace('":', '"127.0.0.1:'))
+    return [TRAEFIK, "--configFile=static.yml"]
+
+
+_COMMANDS = {"nginx": _nginx, "caddy": _caddy, "envoy": _envoy, "haproxy": _haproxy, "traefik": _traefik}

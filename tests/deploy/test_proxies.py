@@ -1,4 +1,4 @@
-"""The shipped configurations, with the real nginx, Caddy and Envoy, in front of the real server."""
+"""The shipped configurations, with the real proxies, in front of the real server."""
 
 import urllib.parse
 from collections.abc import Iterator, Sequence
@@ -128,6 +128,8 @@ def test_the_api_gets_the_cookies_of_a_client_without_the_token_of_its_session(s
     ours, key = f"__Host-tokenry_access={token}", bearer(site.keys.good)
     for cookies in (f"theme=dark; {ours}", f"{ours}; theme=dark", f"theme=dark;{ours};lang=en", "a=1; b=2", ours):
         others = {part.strip() for part in cookies.split(";")} - {ours}
+        if site.proxy.kind == "traefik":
+            others = set()  # It removes all cookies or none.
         for reply in (site.proxy.ask(f"Cookie: {cookies}", key), site.proxy.ask(f"cOOkie:{cookies}", key)):
             assert reply.status == 200
             assert {part.strip() for part in reply.seen("cookie").split(";")} - {""} == others

@@ -41,6 +41,11 @@ _LOCKED_REST = 0.01
 _SLICE = 200
 """So many counts are written at once. Preparing them keeps the interpreter for half a millisecond, and whoever needs a
 lease waits about 3 ms for the lock."""
+_SLOW_SECONDS = 0.1
+_APART, _APART_SECONDS_MAX = 10, 10.0
+_COUNTED_MAX = 50_000
+"""A flush that took long is followed by a pause ten times as long, unless counts of so many keys are waiting: each key
+costs a row in each flush, and a server with many keys would spend as much on them as on its answers."""
 
 
 class WebhookJobs:
@@ -111,6 +116,7 @@ class Ticking:
     _ticked_at: float
     audit: Any
     _upkept_at: float
+    _write_at: float
 
     def flush(self) -> None:
         """Write everything that was counted."""
@@ -141,9 +147,23 @@ class Ticking:
                         self._worker.rest()
             finally:
                 self._tally.put_back(spent + later)
-            self._tell_decoys()
-            if forged := self._tally.drain_forged():
-                usage.tell_forged(self._context, forged)
+
+    def _write_counts_if_due(self) -> None:
+        """Write what was counted, unless the last time took long and was a short while ago."""
+        began = time.monotonic()
+        if began < self._write_at and self._tally.size < _COUNTED_MAX:
+            return
+        self._write_counts(wait=False)
+        seconds = time.monotonic() - began
+        if seconds > _SLOW_SECONDS and not self._inline:
+            self._write_at = began + seconds + min(_APART * seconds, _APART_SECONDS_MAX)
+
+    def _tell_and_seal(self) -> None:
+        """Tell of decoys that were used and of documents that were forged, and seal the audit log."""
+        self._tell_decoys()
+        if forged := self._tally.drain_forged():
+            usage.tell_forged(self._context, forged)
+        self.audit.seal_all()
 
     def _tell_decoys(self) -> None:
         missing = self._tally.drain_missing()
@@ -160,7 +180,7 @@ class Ticking:
             lambda: self._write_counts(wait=True),
             lambda: self._give_back(everything=True),
             self._upkeep,
-            self.audit.seal_all,
+            self._tell_and_seal,
         ):
             try:
                 last()
@@ -254,7 +274,8 @@ class Ticking:
         self._tick_journal()
         self._renew_keyring()
         self._give_back()
-        self.flush()
+        self._write_counts_if_due()
+        self._tell_and_seal()
         if time.monotonic() - self._upkept_at >= _UPKEEP_SECONDS:
             self._upkept_at = time.monotonic()
             if self._upkeep():

@@ -128,7 +128,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         self._verifying.foreign.use(self._context, self._learning)
         self._make_senders()
         self._closed = self._prepared = False
-        self._ticked_at = self._upkept_at = time.monotonic()
+        self._ticked_at = self._upkept_at = self._write_at = time.monotonic()
         self._worker = Worker(self._tick, self.settings.flush_interval.total_seconds())
         self._inline = not self.settings.background
         self._lessor = Leasing(self._leases, self._verifying.lease, self._now, background=not self._inline)
@@ -304,7 +304,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         On PostgreSQL the counts of a key that a running transaction changes are written by a later flush.
         """
         self._write_counts(wait=False)
-        self.audit.seal_all()
+        self._tell_and_seal()
 
     def close(self) -> None:
         """Write what was counted, give shares back and close the database. Nothing that was counted is lost."""

@@ -37,6 +37,11 @@ class Tally:
         self._day = 0
         self._noted: set[int] = set()
 
+    @property
+    def size(self) -> int:
+        """Return of how many secrets and hours counts wait to be written."""
+        return len(self._open) + len(self._closed)
+
     def count(self, grant: Grant, code: str, now: int, ip: str | None, asked: Requirement | None = None) -> None:
         """Count one verdict about a known key, which was `asked` for scopes."""
         with self._lock:

@@ -141,6 +141,7 @@ class LaneProtocol(GuardedProtocol):
         elif method != b"POST" and route is not AUTH:
             return False
         asked.method = method
+        self.served.counters.parsed_count += 1
         self._asked, self._answering.route, self._answering.method = asked, route, method
         return True
 

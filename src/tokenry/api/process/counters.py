@@ -6,13 +6,23 @@ from __future__ import annotations
 class Counters:
     """Since the process began: answers by route and status, verdicts by code, and which way requests took."""
 
-    __slots__ = ("answers", "handed_over_count", "lane_count", "refused_count", "verdicts", "waited_count")
+    __slots__ = (
+        "answers",
+        "handed_over_count",
+        "lane_count",
+        "parsed_count",
+        "refused_count",
+        "verdicts",
+        "waited_count",
+    )
 
     def __init__(self) -> None:
         self.answers: dict[tuple[str, int], int] = {}
         self.verdicts: dict[str, int] = {}
         self.lane_count = 0
         """Requests that the fast lane answered itself."""
+        self.parsed_count = 0
+        """Requests that the fast lane took from the parser. The others came again and were not parsed."""
         self.waited_count = 0
         """Requests in the fast lane that had to wait for the database."""
         self.handed_over_count = 0

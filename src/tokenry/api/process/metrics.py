@@ -89,6 +89,7 @@ class Metrics:
         yield Family("tokenry_verdicts", "counter", "Verdicts on credentials, by their code.", verdicts)
         for name, about, count in (
             ("lane_answers", "Requests that the fast lane answered itself.", counted.lane_count),
+            ("lane_parsed", "Requests that the fast lane had to parse.", counted.parsed_count),
             ("lane_waited", "Requests in the fast lane that waited for the database.", counted.waited_count),
             ("lane_handed_over", "Requests on hot routes that went the ordinary way.", counted.handed_over_count),
             ("refused_requests", "Requests refused as unreadable, too large or too slow.", counted.refused_count),

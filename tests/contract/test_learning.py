@@ -17,6 +17,7 @@ from tokenry import Invalid, StoreUnavailable
 from tokenry.testing import FakeClock
 
 KEY, OTHER, WRONG = "sk_0123456789abcdef", "sk_fedcba9876543210", "sk_aaaaaaaaaaaaaaaa"
+STATUSES = {WRONG: 404} | {f"sk_{status:016d}": status for status in (301, 302, 307, 308, 400, 401, 410, 422, 500, 503)}
 
 
 class Old:
@@ -88,6 +89,45 @@ def test_nothing_is_accepted_while_the_old_system_is_down(tk: Any, old: Old, clo
     assert tk.verify(KEY)
 
 
+def test_three_silences_in_a_row_mean_that_the_old_system_is_down(tk: Any, old: Old, clock: FakeClock) -> None:
+    old.is_down = True
+    for n in range(5):
+        with pytest.raises(StoreUnavailable):
+            tk.verify(f"sk_{n:016d}")
+    assert len(old.asked) == 3
+    clock.advance(timedelta(seconds=11))
+    with pytest.raises(StoreUnavailable):
+        tk.verify(KEY)
+    assert len(old.asked) == 4
+    old.is_down = False
+    with pytest.raises(StoreUnavailable):
+        tk.verify(OTHER)
+    clock.advance(timedelta(seconds=11))
+    assert tk.verify(OTHER)
+    assert tk.verify(KEY)
+
+
+def test_a_key_that_the_old_system_stumbles_over_stops_no_other_key(tk: Any, old: Old) -> None:
+    def ask(key: str) -> dict[str, Any] | None:
+        if "bad" in key:
+            raise ValueError(key)
+        return old(key)
+
+    tk.imports.learn("old", matches=r"^sk_", ask=ask)
+    for n in range(20):
+        with pytest.raises(StoreUnavailable):
+            tk.verify(f"sk_bad{n:013d}", ip="192.0.2.1")
+    assert tk.verify(KEY, ip="192.0.2.2")
+
+
+def test_a_flood_from_many_addresses_stops_nobody_else(tk: Any, old: Old) -> None:
+    codes = {code(tk, f"sk_{a:08d}{n:08d}", ip=f"192.0.2.{a}") for a in range(30) for n in range(20)}
+    assert codes == {"not_found", "throttled"}
+    assert code(tk, WRONG) == "throttled"
+    assert tk.verify(KEY, ip="198.51.100.1")
+    assert len(old.asked) <= 30 * 3 + 400 + 1
+
+
 def test_an_address_that_guesses_is_throttled_and_others_are_not(tk: Any, old: Old) -> None:
     codes = [code(tk, f"sk_{n:016d}", ip="192.0.2.1") for n in range(101)]
     assert codes == ["not_found"] * 100 + ["throttled"]
@@ -120,7 +160,8 @@ def url() -> Iterator[str]:
         def do_POST(self) -> None:
             key = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["key"]
             body = json.dumps({"owner": "ada"}).encode()
-            self.send_response(200 if key == KEY else 404 if key == WRONG else 500)
+            self.send_response(200 if key == KEY or self.path == "/elsewhere" else STATUSES.get(key, 500))
+            self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -143,6 +184,20 @@ def test_a_url_is_asked_as_a_function_is(tk: Any, url: str) -> None:
     assert code(tk, WRONG) == "not_found"
     with pytest.raises(StoreUnavailable):
         tk.verify(OTHER)
+
+
+@pytest.mark.parametrize("status", [400, 401, 410, 422])
+def test_each_answer_of_4xx_means_an_unknown_key(tk: Any, url: str, status: int) -> None:
+    tk.imports.learn("old", matches=r"^sk_", ask=url)
+    assert code(tk, f"sk_{status:016d}") == "not_found"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 500, 503])
+def test_an_odd_answer_is_no_answer_and_redirects_are_not_followed(tk: Any, url: str, status: int) -> None:
+    tk.imports.learn("old", matches=r"^sk_", ask=url)
+    with pytest.raises(StoreUnavailable):
+        tk.verify(f"sk_{status:016d}")
+    assert tk.verify(KEY)
 
 
 def test_many_callers_of_one_key_ask_once(tk: Any, old: Old) -> None:

@@ -25,8 +25,12 @@ _log = logging.getLogger("tokenry.imports")
 WAITING_MAX: Final = 64
 _THREADS: Final = 4
 _DOWN_MICROS: Final = 10 * 1_000_000
-_PER_ADDRESS, _IN_ALL = 100, 6000
-_WINDOW: Final = 900
+_SILENCES_MAX: Final = 3
+"""How many questions in a row may get no answer before the system counts as down."""
+_PER_ADDRESS, _WINDOW = 100, 900
+_IN_ALL, _WINDOW_OF_ALL = 400, 60
+_FREE: Final = 3
+"""How many unknown keys an address may have before it shares one budget with all others of its kind."""
 _ANSWER_MICROS: Final = 30 * 1_000_000
 _PAUSE: Final = 0.05
 
@@ -48,11 +52,13 @@ class Asking:
         self._asked: dict[bytes, tuple[int, Future[Told]]] = {}
         self.holder = os.urandom(16).hex()
         self._unknown: Memo[bytes, int] = Memo(lambda key, value: 64, bytes_max=4 * MIB)
+        self._unanswered: Memo[bytes, int] = Memo(lambda key, value: 64)
         self._down: dict[str, int] = {}
+        self._silences: dict[str, int] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._is_closed = False
         self._failures = Throttle(self._now, most=_PER_ADDRESS, seconds=_WINDOW)
-        self._all = Throttle(self._now, most=_IN_ALL, seconds=_WINDOW)
+        self._all = Throttle(self._now, most=_IN_ALL, seconds=_WINDOW_OF_ALL)
 
     def join(self, name: str, text: str, ip: str | None) -> Future[Any] | None:
         """Return what another caller will learn about a key, or what is known already; None when the caller must ask.
@@ -67,10 +73,11 @@ class Asking:
             now = self._now()
             if now < (self._unknown.get(what) or 0):
                 return done(None)
-            if now < self._down.get(name, 0) or self._is_closed:
+            if now < max(self._down.get(name, 0), self._unanswered.get(what) or 0) or self._is_closed:
                 return _failed(name)
             wait = self._failures.wait(ip) if ip is not None else None
-            wait = wait or self._all.wait(None, name)
+            if wait is None and self._has_failed(ip):
+                wait = self._all.wait(None, name)
             if wait is not None or len(self._running) >= WAITING_MAX:
                 return done(Refused("throttled", wait or 1))
             self._running[what] = Future()
@@ -126,18 +133,42 @@ class Asking:
         try:
             told = ask(text)
         except Exception as error:
-            _log.warning("the old system %s could not be asked: %s", name, type(error).__name__)
-            self._down[name] = self._now() + _DOWN_MICROS
+            self._note_silence(name, text, error, ip)
             raise unanswered(name) from None
+        self._silences[name] = 0
         if told is None or told is False:
-            self._all.failed(None, name)
-            if ip is not None:
-                self._failures.failed(ip)
+            self._count_failure(name, ip)
             return None
         if not isinstance(told, Mapping):
             _log.error("the old system %s said something about a key that is no mapping: the key is refused", name)
             return None
         return told
+
+    def _note_silence(self, name: str, text: str, error: Exception, ip: str | None) -> None:
+        """Note that a question got no answer.
+
+        Several errors of the network in a row mean that the system is down. Any other error may be due to this
+        one key, so a caller cannot stop the learning of other keys with a key that the system stumbles over.
+        """
+        _log.warning("the old system %s gave no answer about a key: %s", name, type(error).__name__)
+        until = self._now() + _DOWN_MICROS
+        self._unanswered.put(_digest(name, text), until)
+        if not isinstance(error, OSError):
+            self._count_failure(name, ip)
+            return
+        self._silences[name] = silences = self._silences.get(name, 0) + 1
+        if silences >= _SILENCES_MAX:
+            self._down[name] = until
+
+    def _count_failure(self, name: str, ip: str | None) -> None:
+        if self._has_failed(ip):
+            self._all.failed(None, name)
+        if ip is not None:
+            self._failures.failed(ip)
+
+    def _has_failed(self, ip: str | None) -> bool:
+        """Say whether an address shares one budget with others. A flood must not stop addresses without failures."""
+        return ip is None or self._failures.count(ip) >= _FREE
 
     def refuse(self, name: str, text: str, until: int) -> None:
         """Do not ask for a key until a moment: the system does not know it, or it cannot be kept here."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from tokenry.core import fields
 from tokenry.core.errors import FieldError, StoreUnavailable, shown
@@ -42,7 +42,8 @@ Asks: TypeAlias = "Callable[[str], Mapping[str, Any] | None] | str"
 """What says whose key a text is: a function, or the URL of one."""
 _log = logging.getLogger("tokenry.imports")
 _LITERAL = re.compile(r"\^([A-Za-z0-9_-]+)(?![*+?{|0-9A-Za-z_-])")
-_UNKNOWN: Final = (401, 403, 404)
+_BUSY: Final = (408, 425, 429, 502, 503, 504)
+"""Answers of a system that cannot answer now. Any other 4xx means that it does not know the key."""
 _TIMEOUT: Final = 5.0
 _UNKNOWN_MICROS: Final = 300 * 1_000_000
 """How long a key that an old system does not know is not asked for again."""
@@ -242,6 +243,16 @@ def _log_refused(name: str, result: ImportResult) -> None:
     _log.error("a key that the old system %s knows is refused: %s", name, wrong)
 
 
+class _NoRedirects(HTTPRedirectHandler):
+    """Keys go to the one address that was named, and nowhere else."""
+
+    def redirect_request(self, *args: Any) -> None:
+        """Follow no redirect: it is an answer as any other."""
+
+
+_OPENER: Final = build_opener(_NoRedirects)
+
+
 def _of_url(url: str, errors: list[FieldError]) -> Callable[[str], Any]:
     """Return a function that asks a URL: it gets `{"key": …}`, and answers 200 with a mapping, or 404."""
     parts = urlsplit(url)
@@ -253,13 +264,15 @@ def _of_url(url: str, errors: list[FieldError]) -> Callable[[str], Any]:
         body = json.dumps({"key": text}).encode()
         request = Request(url, body, {"Content-Type": "application/json"}, method="POST")  # noqa: S310 - checked above
         try:
-            with urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - checked above
+            with _OPENER.open(request, timeout=_TIMEOUT) as answer:
                 found = answer.read(_ANSWER_MAX + 1)
         except HTTPError as error:
             with error:
-                if error.code in _UNKNOWN:
+                if error.code in _BUSY:
+                    raise ConnectionError(f"it answered {error.code}") from None
+                if 400 <= error.code < 500:
                     return None
-                raise
+                raise ValueError(f"it answered {error.code}") from None
         if len(found) > _ANSWER_MAX:
             raise ValueError("the answer is too long")
         return json.loads(found)

@@ -6,7 +6,7 @@ import platform
 import sqlite3
 import sys
 
-from . import management, scale, server, sessions
+from . import lists, management, scale, server, sessions
 from .delivering import beside_deliveries
 from .extensions import on_frameworks
 from .fence import on_fence
@@ -40,6 +40,8 @@ PARTS = (
     "extensions",
     "management",
     "mixed",
+    "lists",
+    "lists-postgres",
     "scale",
     "scale-postgres",
 )
@@ -76,6 +78,8 @@ def main() -> int:
         "extensions": lambda: on_frameworks(report),
         "management": lambda: (management.in_library(report), management.over_http(report)),
         "mixed": lambda: management.mixed(report),
+        "lists": lambda: lists.on_sqlite(report, asked.keys),
+        "lists-postgres": lambda: lists.on_postgres(report, asked.keys),
         "scale": lambda: scale.on_sqlite(report, asked.keys),
         "scale-postgres": lambda: scale.on_postgres(report, asked.keys),
     }

@@ -430,6 +430,26 @@ type UsageGroup struct {
 	At    *time.Time `json:"at"`
 }
 
+// Refusal: One verification that was refused. `scopes` are those that were asked for, the first 20. `request_id` is that of the HTTP request, if there was one.
+type Refusal struct {
+	ID        string    `json:"id"`
+	Key       string    `json:"key"`
+	Owner     string    `json:"owner"`
+	Code      string    `json:"code"`
+	At        time.Time `json:"at"`
+	IP        string    `json:"ip"`
+	Scopes    []string  `json:"scopes"`
+	RequestID string    `json:"request_id"`
+	Checks    []Check   `json:"checks"`
+}
+
+// Check: One check of an explanation. `passed` is None when it could not be made, since the credential is unknown. `detail` says more of a failure that has several causes, such as a token for another audience.
+type Check struct {
+	Code   string `json:"code"`
+	Passed *bool  `json:"passed"`
+	Detail string `json:"detail"`
+}
+
 // Entry: One line of the audit log: who did what to whom, and how it looked before and after. `trace_id` is the trace (W3C Trace Context) that the change belongs to, where one was known.
 type Entry struct {
 	ID        string         `json:"id"`
@@ -1282,6 +1302,30 @@ type UsageSummaryParams struct {
 	Limit Optional[int64] `json:"limit"`
 }
 
+// RefusalsListParams: Arguments of refusals.list.
+type RefusalsListParams struct {
+	KeyID Optional[string] `json:"key_id"`
+	// How many items a page has at most.
+	Limit Optional[int64] `json:"limit"`
+	// `next_cursor` of the page before.
+	Cursor Optional[string] `json:"cursor"`
+	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
+	Tenant Optional[string] `json:"tenant"`
+}
+
+func (p RefusalsListParams) after(cursor string) RefusalsListParams {
+	p.Cursor = Set(cursor)
+	return p
+}
+
+// RefusalsGetParams: Arguments of refusals.get.
+type RefusalsGetParams struct {
+	// The `X-Request-Id` of an answer.
+	RequestID string `json:"request_id"`
+	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
+	Tenant Optional[string] `json:"tenant"`
+}
+
 // AuditListParams: Arguments of audit.list.
 type AuditListParams struct {
 	Subject Optional[string] `json:"subject"`
@@ -1512,6 +1556,7 @@ type Groups struct {
 	SigningKeys SigningKeysCalls
 	Me          MeCalls
 	Usage       UsageCalls
+	Refusals    RefusalsCalls
 	Audit       AuditCalls
 	Events      EventsCalls
 	Advice      AdviceCalls
@@ -1520,7 +1565,7 @@ type Groups struct {
 }
 
 func groupsOf(s *sender) Groups {
-	return Groups{calls: s, Tenants: TenantsCalls{s}, Owners: OwnersCalls{s}, Roles: RolesCalls{s}, Scopes: ScopesCalls{s}, Keys: KeysCalls{s}, Imports: ImportsCalls{s}, Exports: ExportsCalls{s}, Limits: LimitsCalls{s}, Credits: CreditsCalls{s}, Sessions: SessionsCalls{s}, SigningKeys: SigningKeysCalls{s}, Me: MeCalls{s}, Usage: UsageCalls{s}, Audit: AuditCalls{s}, Events: EventsCalls{s}, Advice: AdviceCalls{s}, Leaks: LeaksCalls{s}, Webhooks: WebhooksCalls{s}}
+	return Groups{calls: s, Tenants: TenantsCalls{s}, Owners: OwnersCalls{s}, Roles: RolesCalls{s}, Scopes: ScopesCalls{s}, Keys: KeysCalls{s}, Imports: ImportsCalls{s}, Exports: ExportsCalls{s}, Limits: LimitsCalls{s}, Credits: CreditsCalls{s}, Sessions: SessionsCalls{s}, SigningKeys: SigningKeysCalls{s}, Me: MeCalls{s}, Usage: UsageCalls{s}, Refusals: RefusalsCalls{s}, Audit: AuditCalls{s}, Events: EventsCalls{s}, Advice: AdviceCalls{s}, Leaks: LeaksCalls{s}, Webhooks: WebhooksCalls{s}}
 }
 
 // TenantsCalls: the operations tenants.*.
@@ -1880,6 +1925,19 @@ func (c UsageCalls) Get(ctx context.Context, params UsageGetParams) (*List[Usage
 // Summary is usage.summary. Add up the usage of many keys, by any of key, owner, code, and day or hour of UTC.
 func (c UsageCalls) Summary(ctx context.Context, params UsageSummaryParams) (*UsageSummary, error) {
 	return call[UsageSummary](ctx, c.calls, "POST /v1/usage/summary?tenant", params)
+}
+
+// RefusalsCalls: the operations refusals.*.
+type RefusalsCalls struct{ calls *sender }
+
+// List is refusals.list. Return the last refusals of a key, or of all keys of the tenant, the newest first.
+func (c RefusalsCalls) List(ctx context.Context, params RefusalsListParams) (*Page[Refusal], error) {
+	return call[Page[Refusal]](ctx, c.calls, "GET /v1/refusals?tenant", params)
+}
+
+// Get is refusals.get. Return the refusal that a request was answered with, and every check up to the one that failed.
+func (c RefusalsCalls) Get(ctx context.Context, params RefusalsGetParams) (*Refusal, error) {
+	return call[Refusal](ctx, c.calls, "GET /v1/refusals/{request_id}?tenant", params)
 }
 
 // AuditCalls: the operations audit.*.

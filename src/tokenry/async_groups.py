@@ -25,6 +25,7 @@ from .service.keys import Keys
 from .service.leaks import Leaks
 from .service.limits import Limits
 from .service.owners import Owners
+from .service.refusals import Refusals
 from .service.roles import Roles, Scopes
 from .service.sessions import Sessions
 from .service.signing_keys import SigningKeys
@@ -239,6 +240,14 @@ class AsyncUsage(_Group, Generic[B]):
     summary = awaited(Usage[B].summary)
 
 
+class AsyncRefusals(_Group, Generic[B]):
+    """`Refusals`, awaited."""
+
+    list = awaited(Refusals[B].list)
+    iterate = walked_awaited(Refusals[B].list)
+    get = awaited(Refusals[B].get)
+
+
 class AsyncWebhooks(_Group, Generic[B]):
     """`Webhooks`, awaited."""
 
@@ -311,6 +320,7 @@ class AsyncGroups:
         self.events: AsyncEvents[By] = AsyncEvents(sync.events, run)
         self.audit: AsyncAudit[By] = AsyncAudit(sync.audit, run)
         self.usage: AsyncUsage[By] = AsyncUsage(sync.usage, run)
+        self.refusals: AsyncRefusals[By] = AsyncRefusals(sync.refusals, run)
         self.webhooks: AsyncWebhooks[By] = AsyncWebhooks(sync.webhooks, run)
         self.leaks: AsyncLeaks[By] = AsyncLeaks(sync.leaks, run)
         self.advice: AsyncAdvices[By] = AsyncAdvices(sync.advice, run)

@@ -20,6 +20,7 @@ from .service.keys import Keys
 from .service.leaks import Leaks
 from .service.limits import Limits
 from .service.owners import Owners
+from .service.refusals import Refusals
 from .service.roles import Roles, Scopes
 from .service.sessions import Sessions
 from .service.signing_keys import SigningKeys
@@ -52,6 +53,7 @@ class Groups:
         self.events: Events[By] = Events(context, subscribers)
         self.audit: Audit[By] = Audit(context)
         self.usage: Usage[By] = Usage(context)
+        self.refusals: Refusals[By] = Refusals(context)
         self.webhooks: Webhooks[By] = Webhooks(context)
         self.leaks: Leaks[By] = Leaks(context)
         self.advice: Advices[By] = Advices(context)

@@ -13,7 +13,7 @@ from .core.targets import Network, check_url, host_of, networks
 from .mailing import Mailer
 from .runtime.courier import Courier
 from .runtime.github_keys import GithubKeys
-from .service import canary, decoys, delivering, key_upkeep, purging, signing_keys, usage
+from .service import canary, decoys, delivering, key_upkeep, purging, refusals, signing_keys, usage
 from .service.webhooks import numeric_of
 from .store import open as stores
 
@@ -159,7 +159,9 @@ class Ticking:
             self._write_at = began + seconds + min(_APART * seconds, _APART_SECONDS_MAX)
 
     def _tell_and_seal(self) -> None:
-        """Tell of decoys that were used and of documents that were forged, and seal the audit log."""
+        """Write refusals, tell of decoys that were used and of documents that were forged, and seal the audit log."""
+        if refused := self._tally.drain_refusals():
+            refusals.write(self._context, refused)
         self._tell_decoys()
         if forged := self._tally.drain_forged():
             usage.tell_forged(self._context, forged)

@@ -57,6 +57,7 @@ from .core.model import (
     Token,
     UsageHour,
 )
+from .core.refusals import Refusal
 from .core.rotation import Rotation
 from .core.scopes import ScopesAsked
 from .core.secret import SCAN_PATTERN, Secret
@@ -136,6 +137,7 @@ __all__ = [
     "OwnerId",
     "Page",
     "RefreshCode",
+    "Refusal",
     "RefusalCode",
     "Refused",
     "Replay",

@@ -10,6 +10,7 @@ from typing import Any
 from tests.closure.probes import LONG_AGO
 from tests.closure.world import OWNERS, ROLES, SCOPES, Credential, World
 from tokenry import Credits, Limit
+from tokenry.core.refusals import NotedRefusal
 from tokenry.imports import ImportResult
 from tokenry.tokenry import Groups
 from tokenry.types import NOT_GIVEN, OPERATOR_SCOPES, Hold, Issued, Owner, SessionTokens, Token
@@ -192,6 +193,15 @@ def delete_tenant(m: Move) -> None:
     m.world.tk.tenants.delete("empty", by=m.by)
 
 
+def refused(m: Move) -> str:
+    """Leave a refusal of a key of pat; return the id of its request."""
+    tk = m.world.tk
+    kid = tk.keys.list(owner="pat").items[0].secrets[0].kid
+    with tk._database.change() as rows:
+        rows.refusals.add([(tk._context.new_id("ref"), NotedRefusal(kid, tk._now(), "expired", None, (), "asked"))])
+    return "asked"
+
+
 MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "tenants.create": [lambda m: m.world.tk.tenants.create(f"t{m.world.name()[5:]}", by=m.by)],
     "tenants.get": [lambda m: m.world.tk.tenants.get(m.place, by=m.by)],
@@ -261,6 +271,9 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "audit.head": [lambda m: m.tk.audit.head(by=m.by)],
     "audit.check": [lambda m: m.tk.audit.check(by=m.by)],
     "audit.cut": [lambda m: m.tk.audit.cut(before=LONG_AGO, by=m.by)],
+    "refusals.list": [lambda m: m.tk.refusals.list(by=m.by)],
+    "refusals.iterate": [lambda m: [*m.tk.refusals.iterate(by=m.by)]],
+    "refusals.get": [lambda m: m.tk.refusals.get(refused(m), by=m.by)],
     "usage.summary": [lambda m: m.tk.usage.summary(group_by=["key", "owner"], by=m.by)],
     "usage.get": [lambda m: m.tk.usage.get(m.key, by=m.by)],
     "limits.take": [lambda m: m.tk.limits.take("jobs", "one", limits=[Limit("hour", 5, 3600)], by=m.by)],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.closure.moves import Move
+from tests.closure.moves import Move, refused
 from tests.closure.world import ROLES, Credential, tried
 from tests.servers.publishing import SAMPLE, SAMPLE_ID, SAMPLE_SIGNATURE
 from tokenry.types import Hold
@@ -203,6 +203,8 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "self.rotate": [lambda m: Ask("POST", "/v1/self/rotate", {"grace_seconds": 60}, repeat=m.one(None, "again"))],
     "self.revoke": [lambda m: Ask("POST", "/v1/self/revoke") if len(m.held) > 5 else None],
     "explain": [lambda m: Ask("POST", "/v1/explain", {"credential": m.held[-1].text})],
+    "refusals.list": [lambda m: Ask("GET", "/v1/refusals")],
+    "refusals.get": [lambda m: Ask("GET", f"/v1/refusals/{refused(m)}")],
     "usage.summary": [lambda m: Ask("POST", "/v1/usage/summary", {"group_by": ["key", "owner"]})],
     "usage.get": [lambda m: Ask("GET", "/v1/usage", query={"key_id": m.key})],
     "limits.take": [lambda m: Ask("POST", "/v1/limits/take", TAKEN)],

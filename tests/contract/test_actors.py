@@ -62,11 +62,15 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "audit.head": lambda tk, key, by: tk.audit.head(**by),
     "audit.check": lambda tk, key, by: tk.audit.check(**by),
     "audit.cut": lambda tk, key, by: tk.audit.cut(before=datetime(2026, 1, 1, tzinfo=UTC), **by),
+    "refusals.list": lambda tk, key, by: tk.refusals.list(**by),
+    "refusals.get": lambda tk, key, by: tk.refusals.get("asked", **by),
     "usage.summary": lambda tk, key, by: tk.usage.summary(**by).groups,
     "usage.get": lambda tk, key, by: tk.usage.get(key.key.id, **by),
 }
 RAW = {"id": "1", "owner": "ada", "hash": {"scheme": "raw", "value": "old_0123456789abcdef"}}
-OWN = {name for name in CALLS if name.startswith(("keys.", "usage.")) and name != "keys.purge"} | {"owners.get"}
+OWN = {name for name in CALLS if name.startswith(("keys.", "refusals.", "usage.")) and name != "keys.purge"} | {
+    "owners.get"
+}
 OF_ADMINS = {name for name in CALLS if not name.startswith("tenants.") and name != "audit.cut"} | {"tenants.get"}
 
 
@@ -79,6 +83,9 @@ def key(tk: Any, issue: Issue) -> Issued:
     tk.owners.put("root", admin=True)
     issued = issue()
     tk.verify(issued.secret)
+    assert not tk.verify(issued.secret, scopes="no:such")
+    tally = getattr(tk, "_tally", None) or tk.thing._sync._tally
+    tally.name_refusal(str(issued.secret)[-73:-57], "insufficient_scope", "asked")
     tk.flush()
     return issued
 
@@ -114,6 +121,7 @@ class _Classes:
     from tokenry.service.imports import Imports as imports
     from tokenry.service.keys import Keys as keys
     from tokenry.service.owners import Owners as owners
+    from tokenry.service.refusals import Refusals as refusals
     from tokenry.service.roles import Roles as roles
     from tokenry.service.roles import Scopes as scopes
     from tokenry.service.tenants import Tenants as tenants

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Issue
+from tests.contract.test_holds import upkeep
 from tokenry import Invalid, NotFound
 from tokenry.testing import FakeClock
 from tokenry.types import UsageGroup, UsageSummary
@@ -73,11 +74,11 @@ def test_the_time_and_the_largest_groups_can_be_chosen(tk: Any, clock: FakeClock
     assert tk.usage.summary(group_by=["code"], limit=1).groups == (UsageGroup(code="valid", count=8),)
 
 
+@pytest.mark.rules
 def test_usage_that_is_kept_by_the_day_counts_on(tk: Any, clock: FakeClock, used: dict[str, str]) -> None:
     everything = tk.usage.summary(since=clock.now() - 30 * DAY, group_by=["day", "key", "code"])
     clock.advance(40 * DAY)
-    while tk._sync._upkeep() if hasattr(tk, "_sync") else tk._upkeep():
-        pass
+    upkeep(tk)
     assert tk.usage.summary(since=clock.now() - 70 * DAY, group_by=["day", "key", "code"]) == everything
     with pytest.raises(Invalid, match="group by day"):
         tk.usage.summary(since=clock.now() - 70 * DAY, group_by=["hour"])

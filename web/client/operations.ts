@@ -483,6 +483,32 @@ export interface UsageGroup {
 }
 
 /** A page of a list. Pass `next_cursor` as `cursor` for the next; null on the last. */
+export interface PageOfRefusal {
+  items: Refusal[];
+  next_cursor: string | null;
+}
+
+/** One verification that was refused. `scopes` are those that were asked for, the first 20. `request_id` is that of the HTTP request, if there was one. */
+export interface Refusal {
+  id: string;
+  key: string;
+  owner: string;
+  code: string;
+  at: string;
+  ip: string | null;
+  scopes: string[];
+  request_id: string | null;
+  checks: Check[];
+}
+
+/** One check of an explanation. `passed` is None when it could not be made, since the credential is unknown. `detail` says more of a failure that has several causes, such as a token for another audience. */
+export interface Check {
+  code: "disabled" | "expired" | "insufficient_scope" | "ip_not_allowed" | "malformed" | "not_found" | "not_yet_valid" | "owner_disabled" | "quota_exceeded" | "rate_limited" | "revoked" | "tenant_suspended";
+  passed: boolean | null;
+  detail: string;
+}
+
+/** A page of a list. Pass `next_cursor` as `cursor` for the next; null on the last. */
 export interface PageOfEntry {
   items: Entry[];
   next_cursor: string | null;
@@ -1278,6 +1304,23 @@ export interface UsageSummaryAsked {
   limit?: number;
 }
 
+export interface RefusalsListAsked {
+  key_id?: string;
+  /** How many items a page has at most. */
+  limit?: number;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+}
+
+export interface RefusalsGetAsked {
+  /** The `X-Request-Id` of an answer. */
+  request_id: string;
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+}
+
 export interface AuditListAsked {
   subject?: string;
   actor?: string;
@@ -1615,6 +1658,13 @@ export interface UsageCalls {
   summary(given?: UsageSummaryAsked, options?: CallOptions): Promise<UsageSummary>;
 }
 
+export interface RefusalsCalls {
+  /** Return the last refusals of a key, or of all keys of the tenant, the newest first. */
+  list(given?: RefusalsListAsked, options?: CallOptions): Promise<PageOfRefusal>;
+  /** Return the refusal that a request was answered with, and every check up to the one that failed. */
+  get(given: RefusalsGetAsked, options?: CallOptions): Promise<Refusal>;
+}
+
 export interface AuditCalls {
   /** Return one page of entries, the newest first. */
   list(given?: AuditListAsked, options?: CallOptions): Promise<PageOfEntry>;
@@ -1680,6 +1730,7 @@ export interface Groups {
   readonly signingKeys: SigningKeysCalls;
   readonly me: MeCalls;
   readonly usage: UsageCalls;
+  readonly refusals: RefusalsCalls;
   readonly audit: AuditCalls;
   readonly events: EventsCalls;
   readonly advice: AdviceCalls;
@@ -1755,6 +1806,8 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "explain": "POST /v1/explain",
   "usage.get": "GET /v1/usage?tenant",
   "usage.summary": "POST /v1/usage/summary?tenant",
+  "refusals.list": "GET /v1/refusals?tenant",
+  "refusals.get": "GET /v1/refusals/{request_id}?tenant",
   "audit.list": "GET /v1/audit?tenant",
   "audit.head": "GET /v1/audit/head?tenant",
   "audit.check": "POST /v1/audit/check?tenant",

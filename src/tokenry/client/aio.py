@@ -80,6 +80,7 @@ class AsyncClient:
     events: aio.AsyncEvents[Never]
     audit: aio.AsyncAudit[Never]
     usage: aio.AsyncUsage[Never]
+    refusals: aio.AsyncRefusals[Never]
     webhooks: aio.AsyncWebhooks[Never]
     leaks: aio.AsyncLeaks[Never]
     advice: aio.AsyncAdvices[Never]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..service.leaks import Leaks
     from ..service.limits import Limits
     from ..service.owners import Owners
+    from ..service.refusals import Refusals
     from ..service.roles import Roles, Scopes
     from ..service.sessions import Sessions
     from ..service.signing_keys import SigningKeys
@@ -61,6 +62,7 @@ class Client:
     events: Events[Never]
     audit: Audit[Never]
     usage: Usage[Never]
+    refusals: Refusals[Never]
     webhooks: Webhooks[Never]
     leaks: Leaks[Never]
     advice: Advices[Never]

@@ -22,6 +22,7 @@ from .key_filter import KeyFilter, KeyPlace, KeySort
 from .mail_ports import MailRows
 from .model import Entry, Event, Key, Owner, Role, Session, Tenant, UsageHour
 from .refresh import Family, Presented
+from .refusal_ports import RefusalRows
 from .scopes import Requirement
 from .signing import SigningRow
 from .turns import Turn
@@ -361,6 +362,8 @@ class Rows(Protocol):
     def audit(self) -> AuditRows: ...
     @property
     def usage(self) -> UsageRows: ...
+    @property
+    def refusals(self) -> RefusalRows: ...
     @property
     def limits(self) -> LimitRows: ...
     @property

@@ -84,6 +84,7 @@ class Engine:
         self.is_inline = tk._inline and not tk._inline_ticks and not tk._greenlets
         """Whether a lookup is so quick that the loop may wait for it."""
         self._leases = not (tk._sync._inline or tk._greenlets)
+        self.name_refusal = tk._sync._tally.name_refusal
         self.is_traced = tk._sync.settings.tracing
         self.spans: Spans = tk._sync._spans
         self.gathers = tk._find is not None and not self.is_traced

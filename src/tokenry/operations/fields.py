@@ -253,6 +253,7 @@ PATHS: Final[dict[str, tuple[str, str]]] = {
     "kid": ("The `kid` of a signing key.", "4Zq0v1nUeXk2TtSb"),
     "name": ("The name of a role.", "developer"),
     "owner": ("The owner's id in your own system.", "user-42"),
+    "request_id": ("The `X-Request-Id` of an answer.", "0d3b5f1e8c7a4f0e9b2d6a1c5e8f7b3a"),
     "slug": ("The slug of a tenant.", "acme"),
 }
 """The description and an example of every part of a path."""

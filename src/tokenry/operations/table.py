@@ -14,6 +14,7 @@ from ..core.facets import KeyFacets
 from ..core.leaks import LeakReport
 from ..core.limits import LimitsTaken, LimitState
 from ..core.model import Entry, Event, Head, Role, SigningKey, UsageHour
+from ..core.refusals import Refusal
 from ..core.usage_groups import UsageSummary
 from ..core.webhooks import Delivery, Replay, Webhook
 from ..service import (
@@ -27,6 +28,7 @@ from ..service import (
     leaks,
     limits,
     owners,
+    refusals,
     roles,
     sessions,
     signing_keys,
@@ -67,6 +69,7 @@ NOUNS: Final = {
     "self": "With the key itself, any key.",
     "explain": "Why a credential is, or is not, accepted.",
     "usage": "How often keys were presented, by hour and code.",
+    "refusals": "The last refusals of each key: what was asked, the code, from where and when.",
     "audit": "What was done, by whom, and the proof that the record of it is whole.",
     "advice": "What keys could do without, by how they were used.",
     "leaks": "Credentials that were found where they should not be. Who holds one may report it.",
@@ -83,6 +86,7 @@ _scope, _session = of_noun("scopes", "/v1/scopes", "scopes"), of_noun("sessions"
 _signing, _self = of_noun("signing_keys", "/v1/signing-keys", "signing_keys"), of_noun("self", "/v1/self", "")
 _CREDITS, _credit = key_credits.KeyCredits, of_noun("credits", "/v1/keys", "credits")
 _state, _hold = record(CreditState), record(Hold)
+_refusal = of_noun("refusals", "/v1/refusals", "usage")
 _usage, _audit = of_noun("usage", "/v1/usage", "usage"), of_noun("audit", "/v1/audit", "audit")
 _import = of_noun("imports", "/v1/imports", "keys")
 _event = of_noun("events", "/v1/events", "events")
@@ -239,6 +243,8 @@ OPERATIONS: Final = by_id(
             reads=True,
             types={"limit": GroupsMost},
         ),
+        _refusal("list", "GET", refusals.Refusals.list, page(record(Refusal))),
+        _refusal("get", "GET /{request_id}", refusals.Refusals.get, record(Refusal)),
         _audit("list", "GET", audit.Audit.list, page(record(Entry))),
         _audit("head", "GET /head", audit.Audit.head, record(Head)),
         _audit("check", "POST /check", audit.Audit.check, answers.AUDIT_REPORT, reads=True),

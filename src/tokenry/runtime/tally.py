@@ -6,7 +6,10 @@ import threading
 
 from tokenry.core.grant import Grant
 from tokenry.core.ports import Pepper, Spent
+from tokenry.core.refusals import NotedRefusal
 from tokenry.core.scopes import Requirement
+
+from .refusals import NotedRefusals
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
@@ -34,6 +37,7 @@ class Tally:
         self._failed: dict[tuple[str, str], int] = {}
         self._forged: dict[str, bool] = {}
         self._missing: dict[str, dict[str | None, int]] = {}
+        self._refusals = NotedRefusals()
         self._day = 0
         self._noted: set[int] = set()
 
@@ -60,6 +64,17 @@ class Tally:
                 spent.refused[code] = spent.refused.get(code, 0) + 1
                 failed = (grant.tenant, code)
                 self._failed[failed] = self._failed.get(failed, 0) + 1
+                self._refusals.note(grant.kid, code, now, ip, asked)
+
+    def name_refusal(self, kid: str, code: str, request_id: str) -> None:
+        """Say which request the last refusal of a secret answered."""
+        with self._lock:
+            self._refusals.name(kid, code, request_id)
+
+    def drain_refusals(self) -> list[NotedRefusal]:
+        """Take the refusals out that were noted since the last flush."""
+        with self._lock:
+            return self._refusals.drain()
 
     def count_unknown(self, code: str) -> None:
         """Count one refusal of a credential that belongs to nobody we know."""

@@ -146,7 +146,7 @@ class Keys(Generic[B]):
     ) -> KeyFacets:
         """Count the keys that `list` finds by status, environment, owner and tag.
 
-        At most the newest 50,000 keys are looked at; `is_complete` says whether there may be more.
+        At most the newest 20,000 keys are looked at; `is_complete` says whether there may be more.
         """
         return facets(self._context, given(pick(KEY_FILTERS, locals())), tenant, by)
 

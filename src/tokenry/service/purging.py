@@ -28,6 +28,7 @@ _ENDED: Final[tuple[tuple[Callable[[Retention], timedelta], Callable[[Rows, date
     (lambda kept: timedelta(days=7), lambda rows, before: rows.mail.purge(micros(before), _BATCH)),
     (lambda kept: kept.deliveries, lambda rows, before: rows.webhooks.purge(micros(before), _BATCH)),
     (lambda kept: kept.events, lambda rows, before: rows.upkeep.purge_events(before, _BATCH)),
+    (lambda kept: timedelta(days=7), lambda rows, before: rows.refusals.purge(before, _BATCH)),
     (lambda kept: kept.usage, lambda rows, before: rows.usage.purge_days(before, _BATCH)),
 )
 """How long rows are kept, and what removes them."""

@@ -136,7 +136,7 @@ class Verifying:
     ) -> Verdict | None:
         code = failure(grant, ask, address, now)
         if code is not None:
-            return self._refuse(grant, code, now)
+            return self._refuse(grant, code, now, ip, ask.requirement)
         metered = self._metering.at_once(grant, ask.cost, now)
         if metered is None:
             return None
@@ -308,7 +308,7 @@ class Verifying:
 
     def _answered(self, grant: Grant, ask: Ask, now: int, metered: Metered | Refused, token: Checked | None) -> Verdict:
         if isinstance(metered, Refused):
-            self._tally.count(grant, metered.code, now, ask.ip)
+            self._tally.count(grant, metered.code, now, ask.ip, ask.requirement)
             return metered
         if token is not None and token.kind == "session":
             return SessionValid(token, grant, *metered)
@@ -319,11 +319,11 @@ class Verifying:
         """Count one refusal of a credential that belongs to nobody we know."""
         self._tally.count_unknown(code)
 
-    def _refuse(self, grant: Grant, code: VerifyCode, now: int) -> Refused:
+    def _refuse(self, grant: Grant, code: VerifyCode, now: int, ip: str | None, asked: Requirement | None) -> Refused:
         if code == "not_found":
             self._tally.count_unknown(code)
         else:
-            self._tally.count(grant, code, now, None)
+            self._tally.count(grant, code, now, ip, asked)
         return Refused(code)
 
     def _tagged(self, parsed: Parsed) -> bool:

@@ -42,9 +42,12 @@ def sorted_page(
     value, id = _VALUES[sort.by], key.c.id
     here = [key.c.tenant_id == tenant.id, *_range(which, sort.by, now)]
     bounded = which != _EVERY
-    if which.owner_id is not None and _owns_few(connection, tenant, which.owner_id):
+    if which.owner_id is not None and sort.by == "created":
+        bounded = which != KeyFilter(owner_id=which.owner_id)
+        here.append(key.c.owner_id == which.owner_id)
+    elif which.owner_id is not None and _owns_few(connection, tenant, which.owner_id):
         # An expression follows no index, so the keys of the owner are found by the owner and then sorted.
-        value, bounded = value.op("||")("") if sort.by in ("created", "name") else value + 0, False
+        value, bounded = value.op("||")("") if sort.by == "name" else value + 0, False
     elif which.owner_id is not None:
         here.append(key.c.owner_id.op("||")("") == which.owner_id)
         which = replace(which, owner_id=None)

@@ -41,6 +41,7 @@ from .tables import (
     key,
     limit_counter,
     owner,
+    refusal,
     scope_use,
     secret,
     tenant,
@@ -311,7 +312,8 @@ class KeyRows:
         counters = select(counter.name).where(counter.tenant_id == tenant.id, counter.holder_id.in_(ids))
         # In the order in which leases lock them: or a lease and this wait for each other.
         self._connection.execute(counters.order_by(counter.holder_id, counter.name).with_for_update())
-        of_key = [table.c.key_id for table in (secret, decoy, scope_use, usage_hour, usage_day, credit, credit_hold)]
+        tables = (secret, decoy, scope_use, refusal, usage_hour, usage_day, credit, credit_hold)
+        of_key = [table.c.key_id for table in tables]
         for column in (*of_key, limit_counter.c.holder_id):
             table = column.table
             self._connection.execute(delete(table).where(table.c.tenant_id == tenant.id, column.in_(ids)))

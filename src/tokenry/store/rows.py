@@ -29,6 +29,7 @@ from .keys import KeyRows
 from .limits import LimitRows
 from .mail import MailRows
 from .owners import OwnerRows
+from .refusals import RefusalRows
 from .roles import RoleRows, ScopeRows
 from .secrets import SecretRows
 from .sessions import SessionRows
@@ -190,6 +191,10 @@ class SqlRows:
     @cached_property
     def usage(self) -> UsageRows:
         return UsageRows(self.connection)
+
+    @cached_property
+    def refusals(self) -> RefusalRows:
+        return RefusalRows(self.connection)
 
     @cached_property
     def limits(self) -> LimitRows:

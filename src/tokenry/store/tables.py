@@ -41,6 +41,7 @@ from .upkeep_tables import usage_day as usage_day
 from .upkeep_tables import usage_hour as usage_hour
 from .watch_tables import decoy as decoy
 from .watch_tables import notice as notice
+from .watch_tables import refusal as refusal
 from .watch_tables import scope_use as scope_use
 from .webhook_tables import delivery as delivery
 from .webhook_tables import endpoint as endpoint

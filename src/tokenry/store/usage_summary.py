@@ -34,7 +34,7 @@ def summary_of(connection: Connection, tenant: Tenant, asked: UsageAsked) -> Usa
             counted_since = counted_since if last is None else max(counted_since, last.at)
             rows = select(newest.limit(ROWS).subquery())
         parts.append(rows)
-    query = _grouped(union_all(*parts).subquery(), tenant, asked, counted_since)
+    query = _grouped(union_all(*parts).subquery(), asked, counted_since)
     groups = [_group(row._mapping) for row in connection.execute(query)]
     groups.sort(key=lambda one: (one.at is not None and one.at.timestamp(), -one.count, one.key or one.owner or ""))
     return UsageSummary(groups=tuple(groups), counted_since=moment(counted_since) if counted_since else None)
@@ -48,23 +48,29 @@ def _own_keys(connection: Connection, tenant: Tenant, owner_id: str) -> tuple[st
 
 
 def _rows(table: Table, tenant: Tenant, asked: UsageAsked, keys: tuple[str, ...] | None) -> Any:
-    query = select(table.c.key_id, table.c.at, table.c.code, table.c.count)
+    query = select(table.c.tenant_id, table.c.key_id, table.c.at, table.c.code, table.c.count)
     query = query.where(table.c.tenant_id == tenant.id, table.c.at >= asked.since, table.c.at < asked.until)
     return query if keys is None else query.where(table.c.key_id.in_(keys))
 
 
-def _grouped(rows: Subquery, tenant: Tenant, asked: UsageAsked, since: int) -> Any:
+def _grouped(rows: Subquery, asked: UsageAsked, since: int) -> Any:
     """Return the largest groups."""
     at = rows.c.at - rows.c.at % _DAY if "day" in asked.group_by else rows.c.at
-    values: dict[str, ColumnElement[Any]] = {"key": rows.c.key_id, "code": rows.c.code, "at": at}
+    values: dict[str, ColumnElement[Any]] = {
+        "tenant": rows.c.tenant_id,
+        "key": rows.c.key_id,
+        "code": rows.c.code,
+        "at": at,
+    }
     names = ["at" if name in ("day", "hour") else name for name in asked.group_by]
     where = [rows.c.at >= since]
     if asked.owner_id is None and "owner" not in names:
         return _added({name: values[name] for name in names}, rows.c.count, where).limit(asked.limit)
     # By key first, so that the owner is looked up once for each key and not for every row.
-    of_keys = {name: values[name] for name in ("key", *(name for name in names if name in ("code", "at")))}
+    of_keys = {name: values[name] for name in ("tenant", "key", *(name for name in names if name in ("code", "at")))}
     some = _added(of_keys, rows.c.count, where).order_by(None).subquery()
-    where = [key.c.tenant_id == tenant.id, key.c.id == some.c.key]
+    # The tenant by the rows, or SQLite would begin with every key of the tenant.
+    where = [key.c.tenant_id == some.c.tenant, key.c.id == some.c.key]
     where += [owner.c.tenant_id == key.c.tenant_id, owner.c.id == key.c.owner_id]
     if asked.owner_id is not None:
         where.append(key.c.owner_id == asked.owner_id)

@@ -1,10 +1,10 @@
-"""The tables about keys under watch."""
+"""The tables about keys under watch, and their last refusals."""
 
 from __future__ import annotations
 
-from sqlalchemy import Index, PrimaryKeyConstraint
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, Text
 
-from .columns import at, table
+from .columns import at, partial_index, table, words
 from .columns import id_of as _id
 
 decoy = table("decoy", _id("kid", primary_key=True), _id("tenant_id"), _id("key_id"), at("created_at"))
@@ -33,3 +33,20 @@ scope_use = table(
 )
 """Which scopes of its own a key was asked for, and when; the scope "" stands for verifications that asked for none."""
 Index("tokenry_scope_use_last_at", scope_use.c.last_at)
+
+refusal = table(
+    "refusal",
+    _id("tenant_id"),
+    _id("id"),
+    _id("key_id"),
+    at("at"),
+    _id("code"),
+    Column("ip", Text, nullable=True),
+    words("scopes"),
+    Column("request_id", Text, nullable=True),
+    PrimaryKeyConstraint("tenant_id", "id"),
+)
+"""The last refusals of each key, which all processes write: a console shows those of every worker."""
+Index("tokenry_refusal_key", refusal.c.tenant_id, refusal.c.key_id, refusal.c.id)
+Index("tokenry_refusal_at", refusal.c.at)
+partial_index("tokenry_refusal_request", refusal.c.tenant_id, refusal.c.request_id, where="request_id IS NOT NULL")

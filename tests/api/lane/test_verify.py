@@ -10,7 +10,7 @@ from tokenry import Credits, Limit
 
 from .answer import Read, read
 from .conftest import KEY_IP, Place, Way
-from .requests import verify
+from .requests import auth, verify
 from .wire import PEER
 
 
@@ -325,3 +325,15 @@ def test_every_mistake_of_a_question_is_named_at_once(way: Way, place: Place) ->
     found = named("/v1/verify/batch", {"questions": [good, {"cost": "x"}, 5]})
     assert [field for field, _ in found] == ["questions[1].cost", "questions[1].credential", "questions[2]"]
     assert named("/v1/verify/batch", {"questions": [good], "more": 1}) == [("more", "unknown_field")]
+
+
+def test_a_refusal_of_a_key_is_found_by_the_id_of_its_request(way: Way, place: Place) -> None:
+    asked = {"credential": place.key, "scopes": ["no:such"], "ip": KEY_IP}
+    many = {"questions": [{"credential": place.key, "ip": KEY_IP}, asked]}
+    way.answer(verify(place.operator, asked, "X-Request-Id: one"))
+    way.answer(verify(place.operator, many, "X-Request-Id: many", target="/v1/verify/batch"))
+    way.answer(auth(place.key, "X-Request-Id: proxied", target="/v1/auth?scopes=no:such"))
+    place.sync.flush()
+    found = [place.sync.refusals.get(id) for id in ("one", "many")]
+    assert [(one.code, one.scopes, one.ip) for one in found] == [("insufficient_scope", ("no:such",), KEY_IP)] * 2
+    assert place.sync.refusals.get("proxied").code in ("insufficient_scope", "ip_not_allowed")

@@ -170,6 +170,8 @@ class Hot:
             [verdict] = told
         assert question is not None
         asked.question = None
+        if isinstance(verdict, Refused):
+            self._note(question.credential, verdict, asked)
         verdict = self._judged_for(verdict, question, asked, tenant, known)
         body = self._answers.json(verdict)
         if on_http and isinstance(verdict, Refused):
@@ -198,11 +200,13 @@ class Hot:
         questions, found = asked.pending
         asked.pending = None
         late = iter(told or ())
+        verdicts = [next(late) if verdict is None else verdict for verdict in found]
+        for question, verdict in zip(questions, verdicts, strict=True):
+            if isinstance(verdict, Refused):
+                self._note(question.credential, verdict, asked)
         told_bytes = [
-            self._answers.json(
-                self._judged_for(next(late) if verdict is None else verdict, question, asked, tenant, known)
-            )
-            for question, verdict in zip(questions, found, strict=True)
+            self._answers.json(self._judged_for(verdict, question, asked, tenant, known))
+            for question, verdict in zip(questions, verdicts, strict=True)
         ]
         return self.said(BATCH, 200, _JSON, b'{"verdicts":[%b]}' % b",".join(told_bytes), asked)
 
@@ -227,6 +231,7 @@ class Hot:
         if verdict is None:
             return [(text, ask.at(asked.client, asked.address))]
         if isinstance(verdict, Refused):
+            self._note(text, verdict, asked)
             return self._unauthorized(refused(self.judged(verdict, asked.client or asked.peer)), asked)
         self._counters.judged("valid")
         if asked.needs is not None:
@@ -321,6 +326,10 @@ class Hot:
         if not known:
             return self.judged(verdict, asked.client or asked.peer)
         return self.uncounted(verdict) if question.ip is None else self.judged(verdict, question.ip, tenant)
+
+    def _note(self, text: str, verdict: Refused, asked: Request) -> None:
+        """Say which request was answered with the refusal of a key."""
+        self._engine.name_refusal(text[-73:-57], verdict.code, asked.request_id.decode())
 
     def _unauthorized(self, told: Problem, asked: Request) -> Answer:
         status = told.status

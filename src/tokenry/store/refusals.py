@@ -1,0 +1,103 @@
+"""The last refusals of keys, in SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, insert, select, text, tuple_
+
+from tokenry.core.model import Tenant, micros, moment
+from tokenry.core.records import texts
+from tokenry.core.refusals import KEPT, NotedRefusal, Refusal
+
+from .fixed import Fixed, among
+from .tables import key, owner, refusal, secret
+
+_PLACES = Fixed(select(secret.c.kid, secret.c.tenant_id, secret.c.key_id).where(among(secret.c.kid, "kids")))
+_SHOWN = ("id", "at", "code", "ip", "scopes", "request_id")
+_ALL = (
+    select(*[refusal.c[name] for name in _SHOWN], refusal.c.key_id, owner.c.external_id)
+    .join(key, (key.c.tenant_id == refusal.c.tenant_id) & (key.c.id == refusal.c.key_id))
+    .join(owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id))
+)
+# Only of the keys that were just written.
+_OLDER = text(f"""
+    DELETE FROM tokenry_refusal WHERE tenant_id = :tenant_id AND key_id = :key_id AND id < (
+        SELECT id FROM tokenry_refusal WHERE tenant_id = :tenant_id AND key_id = :key_id
+        ORDER BY id DESC LIMIT 1 OFFSET {KEPT - 1}
+    )
+""")  # noqa: S608 of a constant
+
+
+class RefusalRows:
+    """Refusals within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, noted: Sequence[tuple[str, NotedRefusal]]) -> None:
+        """Write refusals, each with a new id, and remove the oldest of their keys."""
+        kids = [one.kid for _, one in noted]
+        places = {row.kid: row for row in _PLACES(self._connection, kids=kids)}
+        rows = [
+            {
+                "id": id,
+                "tenant_id": places[one.kid].tenant_id,
+                "key_id": places[one.kid].key_id,
+                "at": one.at,
+                "code": one.code,
+                "ip": one.ip,
+                "scopes": json.dumps(one.scopes),
+                "request_id": one.request_id,
+            }
+            for id, one in noted
+            if one.kid in places
+        ]
+        if rows:
+            self._connection.execute(insert(refusal), rows)
+            keys = sorted({(row["tenant_id"], row["key_id"]) for row in rows})
+            self._connection.execute(_OLDER, [{"tenant_id": tenant_id, "key_id": id} for tenant_id, id in keys])
+
+    def list(
+        self, tenant: Tenant, *, key_id: str | None, owner_id: str | None, before: str | None, limit: int
+    ) -> Sequence[Refusal]:
+        """Return the last refusals of a key, an owner or a tenant, the newest first."""
+        query = _of(tenant, owner_id)
+        if key_id is not None:
+            query = query.where(refusal.c.key_id == key_id)
+        if before is not None:
+            query = query.where(refusal.c.id < before)
+        return list(map(_record, self._connection.execute(query.order_by(refusal.c.id.desc()).limit(limit))))
+
+    def of_request(self, tenant: Tenant, request_id: str, owner_id: str | None) -> Refusal | None:
+        """Return the last refusal of a request."""
+        query = _of(tenant, owner_id).where(refusal.c.request_id == request_id).order_by(refusal.c.id.desc())
+        row = self._connection.execute(query.limit(1)).first()
+        return None if row is None else _record(row)
+
+    def purge(self, before: datetime, limit: int) -> int:
+        """Remove refusals before a moment; return how many."""
+        place = (refusal.c.tenant_id, refusal.c.id)
+        old = select(*place).where(refusal.c.at < micros(before)).limit(limit)
+        return self._connection.execute(delete(refusal).where(tuple_(*place).in_(old))).rowcount
+
+
+def _of(tenant: Tenant, owner_id: str | None) -> Select[Any]:
+    query = _ALL.where(refusal.c.tenant_id == tenant.id)
+    return query if owner_id is None else query.where(key.c.owner_id == owner_id)
+
+
+def _record(row: Any) -> Refusal:
+    return Refusal(
+        id=row.id,
+        key=row.key_id,
+        owner=row.external_id,
+        code=row.code,
+        at=moment(row.at),
+        ip=row.ip,
+        scopes=texts(row.scopes),
+        request_id=row.request_id,
+    )

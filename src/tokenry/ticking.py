@@ -160,8 +160,9 @@ class Ticking:
 
     def _tell_and_seal(self) -> None:
         """Write refusals, tell of decoys that were used and of documents that were forged, and seal the audit log."""
-        if refused := self._tally.drain_refusals():
-            refusals.write(self._context, refused)
+        with self._flushing:
+            if refused := self._tally.drain_refusals():
+                refusals.write(self._context, refused)
         self._tell_decoys()
         if forged := self._tally.drain_forged():
             usage.tell_forged(self._context, forged)

@@ -10,7 +10,7 @@ from .credits import Balance, CreditState
 from .grant import Grant
 from .ports import Pepper
 from .scopes import Requirement
-from .verdict import Refused, Taken
+from .verdict import Noted, Refused, Taken
 
 
 class Remembers(Protocol):
@@ -53,7 +53,9 @@ class Leases(Protocol):
 class Tally(Protocol):
     """What a process counts and writes later."""
 
-    def count(self, grant: Grant, code: str, now: int, ip: str | None, asked: Requirement | None = None) -> None: ...
+    def count(
+        self, grant: Grant, code: str, now: int, ip: str | None, asked: Requirement | None = None
+    ) -> Noted | None: ...
     def count_unknown(self, code: str) -> None: ...
     def count_missing(self, kid: str, ip: str | None) -> None: ...
     def note_pepper(self, pepper: Pepper) -> None: ...

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeAlias
 
 from .codes import RefusalCode, VerifyCode
 from .credits import CreditState
@@ -165,6 +165,12 @@ class TokenValid(Valid):
         return (*_ends_of(self.key), end_of(self.claims))
 
 
+class Noted(Protocol):
+    """A refusal that is written later, with the id of the request that it answered."""
+
+    request_id: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A refusal. Falsy; `code` says why, `retry_after` (whole seconds) when it is worth trying again.
@@ -179,9 +185,16 @@ class Refused:
     limits: tuple[LimitState, ...] = ()
     limited_by: LimitState | None = None
     credits: CreditState | None = None
+    _noted: Noted | None = field(default=None, repr=False, compare=False)
 
     def __bool__(self) -> Literal[False]:
         return False
+
+
+def name_refusal(verdict: Refused, request_id: bytes | str) -> None:
+    """Set the id of the request that a refusal answers; without effect for a refusal that was not noted."""
+    if verdict._noted is not None:
+        verdict._noted.request_id = request_id if isinstance(request_id, str) else request_id.decode()
 
 
 AnyValid: TypeAlias = KeyValid | SessionValid | TokenValid

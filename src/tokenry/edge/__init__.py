@@ -41,7 +41,7 @@ from ..core.scopes import granted
 from ..core.statuses import challenge, credit_fields, limit_fields, status_of
 from ..core.trace import Trace, read_trace
 from ..core.turns import FenceState
-from ..core.verdict import parts_of
+from ..core.verdict import name_refusal, parts_of
 from ..groups import Groups
 from ..runtime.throttle import Throttle
 from ..service.refreshing_together import Refreshing, Result
@@ -84,7 +84,6 @@ class Engine:
         self.is_inline = tk._inline and not tk._inline_ticks and not tk._greenlets
         """Whether a lookup is so quick that the loop may wait for it."""
         self._leases = not (tk._sync._inline or tk._greenlets)
-        self.name_refusal = tk._sync._tally.name_refusal
         self.is_traced = tk._sync.settings.tracing
         self.spans: Spans = tk._sync._spans
         self.gathers = tk._find is not None and not self.is_traced
@@ -371,6 +370,7 @@ __all__ = [
     "limit_fields",
     "mail_counts",
     "mistakes",
+    "name_refusal",
     "no_owner",
     "parts_of",
     "passes_until",

@@ -20,19 +20,15 @@ class NotedRefusals:
         self._noted: dict[str, list[_Noted]] = {}
         self._count = 0
 
-    def note(self, kid: str, code: str, now: int, ip: str | None, asked: Requirement | None) -> None:
+    def note(self, kid: str, code: str, now: int, ip: str | None, asked: Requirement | None) -> _Noted | None:
         """Note a refusal, unless there are enough already."""
         noted = self._noted.get(kid)
         if self._count >= _ALL or (noted is not None and len(noted) >= _EACH):
-            return
+            return None
         self._count += 1
-        self._noted.setdefault(kid, []).append(_Noted(code, now, ip, asked))
-
-    def name(self, kid: str, code: str, request_id: str) -> None:
-        """Say which request the last refusal of a secret answered."""
-        noted = self._noted.get(kid)
-        if noted is not None and noted[-1].code == code and noted[-1].request_id is None:
-            noted[-1].request_id = request_id
+        one = _Noted(code, now, ip, asked)
+        self._noted.setdefault(kid, []).append(one)
+        return one
 
     def drain(self) -> list[NotedRefusal]:
         """Take them out."""

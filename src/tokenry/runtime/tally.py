@@ -8,6 +8,7 @@ from tokenry.core.grant import Grant
 from tokenry.core.ports import Pepper, Spent
 from tokenry.core.refusals import NotedRefusal
 from tokenry.core.scopes import Requirement
+from tokenry.core.verdict import Noted
 
 from .refusals import NotedRefusals
 
@@ -46,8 +47,13 @@ class Tally:
         """Return of how many secrets and hours counts wait to be written."""
         return len(self._open) + len(self._closed)
 
-    def count(self, grant: Grant, code: str, now: int, ip: str | None, asked: Requirement | None = None) -> None:
-        """Count one verdict about a known key, which was `asked` for scopes."""
+    def count(
+        self, grant: Grant, code: str, now: int, ip: str | None, asked: Requirement | None = None
+    ) -> Noted | None:
+        """Count one verdict about a known key, which was `asked` for scopes.
+
+        Return the note of a refusal, unless there are enough of them: it takes the id of the request.
+        """
         with self._lock:
             spent = self._open.get(grant.kid)
             if spent is None or not 0 <= now - spent.hour < _HOUR:
@@ -64,12 +70,8 @@ class Tally:
                 spent.refused[code] = spent.refused.get(code, 0) + 1
                 failed = (grant.tenant, code)
                 self._failed[failed] = self._failed.get(failed, 0) + 1
-                self._refusals.note(grant.kid, code, now, ip, asked)
-
-    def name_refusal(self, kid: str, code: str, request_id: str) -> None:
-        """Say which request the last refusal of a secret answered."""
-        with self._lock:
-            self._refusals.name(kid, code, request_id)
+                return self._refusals.note(grant.kid, code, now, ip, asked)
+        return None
 
     def drain_refusals(self) -> list[NotedRefusal]:
         """Take the refusals out that were noted since the last flush."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from tokenry.core.addresses import Address
@@ -308,8 +309,8 @@ class Verifying:
 
     def _answered(self, grant: Grant, ask: Ask, now: int, metered: Metered | Refused, token: Checked | None) -> Verdict:
         if isinstance(metered, Refused):
-            self._tally.count(grant, metered.code, now, ask.ip, ask.requirement)
-            return metered
+            noted = self._tally.count(grant, metered.code, now, ask.ip, ask.requirement)
+            return metered if noted is None else replace(metered, _noted=noted)
         if token is not None and token.kind == "session":
             return SessionValid(token, grant, *metered)
         self._tally.count(grant, "valid", now, ask.ip, ask.requirement)  # of a token: a use of its secret
@@ -322,9 +323,8 @@ class Verifying:
     def _refuse(self, grant: Grant, code: VerifyCode, now: int, ip: str | None, asked: Requirement | None) -> Refused:
         if code == "not_found":
             self._tally.count_unknown(code)
-        else:
-            self._tally.count(grant, code, now, ip, asked)
-        return Refused(code)
+            return NOT_FOUND
+        return Refused(code, _noted=self._tally.count(grant, code, now, ip, asked))
 
     def _tagged(self, parsed: Parsed) -> bool:
         generations = self._keyring().generations

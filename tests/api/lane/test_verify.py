@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from tokenry import Credits, Limit
+from tokenry.api.hot.questions import read_question
+from tokenry.api.hot.request import Request
+from tokenry.edge import Proxies, encode
 
 from .answer import Read, read
 from .conftest import KEY_IP, Place, Way
@@ -337,3 +340,27 @@ def test_a_refusal_of_a_key_is_found_by_the_id_of_its_request(way: Way, place: P
     found = [place.sync.refusals.get(id) for id in ("one", "many")]
     assert [(one.code, one.scopes, one.ip) for one in found] == [("insufficient_scope", ("no:such",), KEY_IP)] * 2
     assert place.sync.refusals.get("proxied").code in ("insufficient_scope", "ip_not_allowed")
+
+
+def test_two_requests_about_one_key_keep_their_own_ids(way: Way, place: Place) -> None:
+    issued = place.sync.keys.issue("user-42", name=f"swapped {way.served.settings.lane}")
+    key = str(issued.secret)
+
+    def waiting(request_id: bytes, scope: str) -> Request:
+        fields = [(b"authorization", b"Bearer " + place.operator.encode()), (b"x-request-id", request_id)]
+        asked = Request(b"", fields, PEER, Proxies([]))
+        asked.content_type, asked.body = b"application/json", encode({"credential": key, "scopes": [scope]})
+        asked.caller = None, True
+        return asked
+
+    first, second = waiting(b"first", "a:b"), waiting(b"second", "c:d")
+    hot = way.served.hot
+    verdicts = [place.sync.verify(key, scopes=scope) for scope in ("a:b", "c:d")]
+    for asked, verdict in zip((second, first), reversed(verdicts), strict=True):
+        asked.question = read_question(asked.content_type, asked.body)
+        hot.verify(asked, [verdict])
+    both = [{"credential": key, "scopes": [scope]} for scope in ("e:f", "g:h")]
+    way.answer(verify(place.operator, {"questions": both}, "X-Request-Id: both", target="/v1/verify/batch"))
+    place.sync.flush()
+    found = {one.scopes[0]: one.request_id for one in place.sync.refusals.list(key_id=issued.key.id)}
+    assert found == {"a:b": "first", "c:d": "second", "e:f": "both", "g:h": "both"}

@@ -17,6 +17,7 @@ from tokenry.edge import (
     confined_to,
     encode,
     grant_of,
+    name_refusal,
     parts_of,
     read_ask,
     size_of_grant,
@@ -66,6 +67,8 @@ class Introspection:
         if verdict is None:
             return [about]
         asked.pending = None
+        if isinstance(verdict, Refused):
+            name_refusal(verdict, asked.request_id)
         if wish is None:
             verdict = self._hot.judged(verdict, asked.client or asked.peer)
         else:  # a known caller cannot say which client showed the token
@@ -110,6 +113,7 @@ class Introspection:
             if named in (None, grant.key_id):
                 return confined_to(grant)
             raise _unknown(asked)
+        name_refusal(verdict, asked.request_id)
         verdict = self._hot.judged(verdict, asked.client or asked.peer)
         if verdict.retry_after is not None:
             raise forms.throttled(verdict.retry_after)

@@ -19,6 +19,7 @@ from tokenry.edge import (
     bounded,
     confined_to,
     grant_of,
+    name_refusal,
     passes_until,
     read_address,
     read_ask,
@@ -171,7 +172,7 @@ class Hot:
         assert question is not None
         asked.question = None
         if isinstance(verdict, Refused):
-            self._note(question.credential, verdict, asked)
+            name_refusal(verdict, asked.request_id)
         verdict = self._judged_for(verdict, question, asked, tenant, known)
         body = self._answers.json(verdict)
         if on_http and isinstance(verdict, Refused):
@@ -201,9 +202,9 @@ class Hot:
         asked.pending = None
         late = iter(told or ())
         verdicts = [next(late) if verdict is None else verdict for verdict in found]
-        for question, verdict in zip(questions, verdicts, strict=True):
+        for verdict in verdicts:
             if isinstance(verdict, Refused):
-                self._note(question.credential, verdict, asked)
+                name_refusal(verdict, asked.request_id)
         told_bytes = [
             self._answers.json(self._judged_for(verdict, question, asked, tenant, known))
             for question, verdict in zip(questions, verdicts, strict=True)
@@ -231,7 +232,7 @@ class Hot:
         if verdict is None:
             return [(text, ask.at(asked.client, asked.address))]
         if isinstance(verdict, Refused):
-            self._note(text, verdict, asked)
+            name_refusal(verdict, asked.request_id)
             return self._unauthorized(refused(self.judged(verdict, asked.client or asked.peer)), asked)
         self._counters.judged("valid")
         if asked.needs is not None:
@@ -261,6 +262,7 @@ class Hot:
                 _read_ahead(asked)
             return [(text, _OF_CALLER.at(asked.client, asked.address))]
         if isinstance(verdict, Refused):
+            name_refusal(verdict, asked.request_id)
             verdict = self.judged(verdict, asked.client or asked.peer)
             raise Failed(refused(verdict, [VERIFY_SCOPE]))
         grant = grant_of(verdict)
@@ -326,10 +328,6 @@ class Hot:
         if not known:
             return self.judged(verdict, asked.client or asked.peer)
         return self.uncounted(verdict) if question.ip is None else self.judged(verdict, question.ip, tenant)
-
-    def _note(self, text: str, verdict: Refused, asked: Request) -> None:
-        """Say which request was answered with the refusal of a key."""
-        self._engine.name_refusal(text[-73:-57], verdict.code, asked.request_id.decode())
 
     def _unauthorized(self, told: Problem, asked: Request) -> Answer:
         status = told.status

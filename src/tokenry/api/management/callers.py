@@ -12,6 +12,7 @@ from tokenry.edge import (
     address_of,
     grant_of,
     is_operators,
+    name_refusal,
     read_presented,
 )
 from tokenry.edge.asgi import Scope, texts
@@ -120,6 +121,7 @@ class Callers:
         parts = (self._tk, self._gatherer, self.refresher, self._writer)
 
         def refuse(verdict: Refused) -> Failed:
+            name_refusal(verdict, request_id)
             judged = verdict if throttle is None else throttle.judged(verdict, ip or peer)
             return Failed(refused(judged, [rule.scope] if rule.scope else ()))
 

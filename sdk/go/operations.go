@@ -383,6 +383,20 @@ type RevokedSessionsDocument struct {
 	Sessions []string `json:"sessions"`
 }
 
+// PortalLinkDocument: A link to the key page. Its `url` is shown this once, and works once.
+type PortalLinkDocument struct {
+	ID         string    `json:"id"`
+	Tenant     string    `json:"tenant"`
+	Owner      string    `json:"owner"`
+	Scopes     []string  `json:"scopes"`
+	ReturnTo   string    `json:"return_to"`
+	RefreshURL string    `json:"refresh_url"`
+	CreatedAt  time.Time `json:"created_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+	EndsAt     time.Time `json:"ends_at"`
+	URL        string    `json:"url"`
+}
+
 // SigningKey: A key that signs access tokens (`active`), will (`next`), or whose tokens are still good (`retiring`).
 type SigningKey struct {
 	Kid       string         `json:"kid"`
@@ -1235,6 +1249,18 @@ type SessionsRevokeAllParams struct {
 	Reason Optional[string] `json:"reason"`
 }
 
+// PortalOpenParams: Arguments of portal.open.
+type PortalOpenParams struct {
+	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
+	Tenant     Optional[string]   `json:"tenant"`
+	Owner      string             `json:"owner"`
+	Scopes     Optional[[]string] `json:"scopes"`
+	ReturnTo   Optional[string]   `json:"return_to"`
+	RefreshURL Optional[string]   `json:"refresh_url"`
+	// In seconds.
+	ExpiresInSeconds Optional[float64] `json:"expires_in_seconds"`
+}
+
 // SigningKeysListParams: Arguments of signing_keys.list.
 type SigningKeysListParams struct {
 	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
@@ -1553,6 +1579,7 @@ type Groups struct {
 	Limits      LimitsCalls
 	Credits     CreditsCalls
 	Sessions    SessionsCalls
+	Portal      PortalCalls
 	SigningKeys SigningKeysCalls
 	Me          MeCalls
 	Usage       UsageCalls
@@ -1565,7 +1592,7 @@ type Groups struct {
 }
 
 func groupsOf(s *sender) Groups {
-	return Groups{calls: s, Tenants: TenantsCalls{s}, Owners: OwnersCalls{s}, Roles: RolesCalls{s}, Scopes: ScopesCalls{s}, Keys: KeysCalls{s}, Imports: ImportsCalls{s}, Exports: ExportsCalls{s}, Limits: LimitsCalls{s}, Credits: CreditsCalls{s}, Sessions: SessionsCalls{s}, SigningKeys: SigningKeysCalls{s}, Me: MeCalls{s}, Usage: UsageCalls{s}, Refusals: RefusalsCalls{s}, Audit: AuditCalls{s}, Events: EventsCalls{s}, Advice: AdviceCalls{s}, Leaks: LeaksCalls{s}, Webhooks: WebhooksCalls{s}}
+	return Groups{calls: s, Tenants: TenantsCalls{s}, Owners: OwnersCalls{s}, Roles: RolesCalls{s}, Scopes: ScopesCalls{s}, Keys: KeysCalls{s}, Imports: ImportsCalls{s}, Exports: ExportsCalls{s}, Limits: LimitsCalls{s}, Credits: CreditsCalls{s}, Sessions: SessionsCalls{s}, Portal: PortalCalls{s}, SigningKeys: SigningKeysCalls{s}, Me: MeCalls{s}, Usage: UsageCalls{s}, Refusals: RefusalsCalls{s}, Audit: AuditCalls{s}, Events: EventsCalls{s}, Advice: AdviceCalls{s}, Leaks: LeaksCalls{s}, Webhooks: WebhooksCalls{s}}
 }
 
 // TenantsCalls: the operations tenants.*.
@@ -1876,6 +1903,14 @@ func (c SessionsCalls) Revoke(ctx context.Context, params SessionsRevokeParams) 
 // RevokeAll is sessions.revoke_all. End all sessions of an owner except those in `keep`; return the ids of the sessions that this call ended.
 func (c SessionsCalls) RevokeAll(ctx context.Context, params SessionsRevokeAllParams) (*RevokedSessionsDocument, error) {
 	return call[RevokedSessionsDocument](ctx, c.calls, "POST /v1/owners/{owner}/sessions/revoke?tenant", params)
+}
+
+// PortalCalls: the operations portal.*.
+type PortalCalls struct{ calls *sender }
+
+// Open is portal.open. Make a link to the key page of an owner.
+func (c PortalCalls) Open(ctx context.Context, params PortalOpenParams) (*PortalLinkDocument, error) {
+	return call[PortalLinkDocument](ctx, c.calls, "POST /v1/portal/sessions?tenant", params)
 }
 
 // SigningKeysCalls: the operations signing_keys.*.

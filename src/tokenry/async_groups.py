@@ -25,6 +25,7 @@ from .service.keys import Keys
 from .service.leaks import Leaks
 from .service.limits import Limits
 from .service.owners import Owners
+from .service.portal import Portal
 from .service.refusals import Refusals
 from .service.roles import Roles, Scopes
 from .service.sessions import Sessions
@@ -300,6 +301,12 @@ class AsyncAdvices(_Group, Generic[B]):
     iterate = walked_awaited(Advices[B].list)
 
 
+class AsyncPortal(_Group, Generic[B]):
+    """`Portal`, awaited."""
+
+    open = awaited(Portal[B].open)
+
+
 class AsyncGroups:
     """The groups, awaited."""
 
@@ -316,6 +323,7 @@ class AsyncGroups:
         self.limits: AsyncLimits[By] = AsyncLimits(sync.limits, run)
         self.credits: AsyncKeyCredits[By] = AsyncKeyCredits(sync.credits, run)
         self.sessions: AsyncSessions[By] = AsyncSessions(sync.sessions, run)
+        self.portal: AsyncPortal[By] = AsyncPortal(sync.portal, run)
         self.signing_keys: AsyncSigningKeys[By] = AsyncSigningKeys(sync.signing_keys, run)
         self.events: AsyncEvents[By] = AsyncEvents(sync.events, run)
         self.audit: AsyncAudit[By] = AsyncAudit(sync.audit, run)

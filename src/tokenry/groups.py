@@ -20,6 +20,7 @@ from .service.keys import Keys
 from .service.leaks import Leaks
 from .service.limits import Limits
 from .service.owners import Owners
+from .service.portal import Portal
 from .service.refusals import Refusals
 from .service.roles import Roles, Scopes
 from .service.sessions import Sessions
@@ -49,6 +50,7 @@ class Groups:
         self.limits: Limits[By] = Limits(context)
         self.credits: KeyCredits[By] = KeyCredits(context)
         self.sessions: Sessions[By] = Sessions(context)
+        self.portal: Portal[By] = Portal(context)
         self.signing_keys: SigningKeys[By] = SigningKeys(context)
         self.events: Events[By] = Events(context, subscribers)
         self.audit: Audit[By] = Audit(context)

@@ -105,11 +105,10 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         )
         self._journal = self._make_journal(self._keyring.path)
         self._remember(self.settings.memory_entries, background=self.settings.background)
-        self._tenants = TenantMemory(self._memory)
+        self._tenants, self._tally = TenantMemory(self._memory), Tally()
         self._leases = Leases(alone=self.settings.exclusive)
         timeout = self.settings.store_timeout.total_seconds()
         self._leasing, self._writing = (Breaker(timeout, _PROBE_SECONDS, time.monotonic) for _ in range(2))
-        self._tally = Tally()
         self._database.seals.use(self._keyring.get, self._now, self._tally.note_forged)
         self._remembered = TokenMemory(self.settings.memory_entries // 5)
         self._signers = Signers(
@@ -364,6 +363,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             tenants=self._tenants,
             meet=self._verifying.foreign.meet,
             missing=self._tally.count_missing,
+            public_url=self.settings.public_url,
             networks=self._networks(),
             github_keys=self._github_keys.document,
             learning=self._learning,

@@ -57,6 +57,7 @@ from .core.model import (
     Token,
     UsageHour,
 )
+from .core.portal import PortalLink
 from .core.refusals import Refusal
 from .core.rotation import Rotation
 from .core.scopes import ScopesAsked
@@ -136,6 +137,7 @@ __all__ = [
     "Owner",
     "OwnerId",
     "Page",
+    "PortalLink",
     "RefreshCode",
     "Refusal",
     "RefusalCode",

@@ -16,6 +16,7 @@ from tokenry.testing import FakeClock
 GROUPS = [
     "advice",
     "leaks",
+    "portal",
     "tenants",
     "owners",
     "roles",

@@ -14,7 +14,7 @@ def blocks(page: str) -> list[str]:
 
 
 PAGES = ["README.md", "docs/index.md", "docs/tutorial.md", "docs/sessions.md", "docs/credits.md"]
-PAGES += [f"docs/howto/{name}.md" for name in ("rotate", "rate-limits", "tenants", "roles", "offboarding")]
+PAGES += [f"docs/howto/{name}.md" for name in ("rotate", "rate-limits", "tenants", "roles", "offboarding", "key-links")]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -425,6 +425,20 @@ export interface RevokedSessionsDocument {
   sessions: string[];
 }
 
+/** A link to the key page. Its `url` is shown this once, and works once. */
+export interface PortalLinkDocument {
+  id: string;
+  tenant: string;
+  owner: string;
+  scopes: string[] | null;
+  return_to: string | null;
+  refresh_url: string | null;
+  created_at: string;
+  expires_at: string;
+  ends_at: string;
+  url: string;
+}
+
 /** A whole list. */
 export interface ListOfSigningKey {
   items: SigningKey[];
@@ -1245,6 +1259,17 @@ export interface SessionsRevokeAllAsked {
   reason?: string;
 }
 
+export interface PortalOpenAsked {
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+  owner: string;
+  scopes?: string[] | null;
+  return_to?: string | null;
+  refresh_url?: string | null;
+  /** In seconds. */
+  expires_in_seconds?: number;
+}
+
 export interface SigningKeysListAsked {
   /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
   tenant?: string;
@@ -1633,6 +1658,11 @@ export interface SessionsCalls {
   revokeAll(given: SessionsRevokeAllAsked, options?: CallOptions): Promise<RevokedSessionsDocument>;
 }
 
+export interface PortalCalls {
+  /** Make a link to the key page of an owner. */
+  open(given: PortalOpenAsked, options?: CallOptions): Promise<PortalLinkDocument>;
+}
+
 export interface SigningKeysCalls {
   /** Return the keys of a tenant, the oldest first; a removed one stays in the list. */
   list(given?: SigningKeysListAsked, options?: CallOptions): Promise<ListOfSigningKey>;
@@ -1727,6 +1757,7 @@ export interface Groups {
   readonly limits: LimitsCalls;
   readonly credits: CreditsCalls;
   readonly sessions: SessionsCalls;
+  readonly portal: PortalCalls;
   readonly signingKeys: SigningKeysCalls;
   readonly me: MeCalls;
   readonly usage: UsageCalls;
@@ -1797,6 +1828,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "sessions.revokeByToken": "POST /v1/sessions/revoke?tenant",
   "sessions.revoke": "POST /v1/sessions/{id}/revoke?tenant",
   "sessions.revokeAll": "POST /v1/owners/{owner}/sessions/revoke?tenant",
+  "portal.open": "POST /v1/portal/sessions?tenant",
   "signingKeys.list": "GET /v1/signing-keys?tenant",
   "signingKeys.rotate": "POST /v1/signing-keys/rotate?tenant",
   "signingKeys.remove": "POST /v1/signing-keys/{kid}/remove?tenant",

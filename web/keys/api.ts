@@ -71,6 +71,7 @@ export class Refused extends Error {
     readonly status: number,
     readonly code: string,
     detail: string,
+    readonly refreshUrl: string | null = null,
   ) {
     super(detail);
   }
@@ -87,6 +88,8 @@ export class Api {
     this.#base = new URL(`${source.replace(/\/*$/, "")}/api/`, document.baseURI).href;
   }
 
+  /** Exchange the code of a link for the cookie of a visit. A code works once, so that this is sent once. */
+  enter = (code: string) => this.#send<object>("POST", "enter", { code }, 1);
   page = () => this.#send<PageFacts>("GET", "page");
   keys = (cursor = "") => this.#send<Listed<Key>>("GET", `keys${cursor && `?cursor=${encodeURIComponent(cursor)}`}`);
   key = (id: string) => this.#send<Detail>("GET", `keys/${id}`);
@@ -98,7 +101,7 @@ export class Api {
   endSession = (id: string) => this.#send<Session>("POST", `sessions/${id}/end`, {});
   leak = (secret: string, url: string) => this.#send<{ action: string }>("POST", "leaks", { secret, url });
 
-  async #send<T>(method: string, path: string, body?: object): Promise<T> {
+  async #send<T>(method: string, path: string, body?: object, most = TRIES): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
         const answer = await fetch(this.#base + path, {
@@ -110,12 +113,14 @@ export class Api {
           signal: AbortSignal.timeout(TIMEOUT),
           ...(body && { body: JSON.stringify(body) }),
         });
-        const found = await answer.json().catch(() => null);
-        if (!answer.ok || found === null) throw new Refused(answer.status, found?.code ?? "", found?.detail ?? "");
+        const found = answer.status === 204 ? {} : await answer.json().catch(() => null);
+        if (!answer.ok || found === null) {
+          throw new Refused(answer.status, found?.code ?? "", found?.detail ?? "", found?.refresh_url ?? null);
+        }
         return found as T;
       } catch (error) {
         // A lost answer: the same request again gets the same secret, or changes nothing.
-        if (error instanceof Refused || tries === TRIES) throw error;
+        if (error instanceof Refused || tries === most) throw error;
       }
     }
   }

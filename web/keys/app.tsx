@@ -18,6 +18,7 @@ export interface About {
   lang: string | null;
   texts: Readonly<Record<string, Readonly<Record<string, string>>>>;
   whole: boolean;
+  byLink: boolean;
   issued: Signal<Issued | null>;
   tell: (name: string, detail: object) => void;
   colour: (style: string) => void;
@@ -55,6 +56,8 @@ export function App(about: About) {
   useEffect(() => {
     const api = new Api(about.src);
     const load = async () => {
+      const code = about.byLink ? takeCode() : null;
+      if (code) await api.enter(code);
       const [facts, keys] = await Promise.all([api.page(), api.keys()]);
       words.value = new Words(about.lang || facts.language, merged(facts.texts, about.texts));
       if (facts.colours) about.colour(coloured(facts.colours));
@@ -78,12 +81,15 @@ export function App(about: About) {
       </Context.Provider>
     );
   }
-  const isOut = error.value instanceof Refused && error.value.status === 401;
+  const refused = error.value instanceof Refused ? error.value : null;
+  const isOut = refused?.status === 401;
+  const again = refused?.refreshUrl;
   return (
     <div class="page" lang={words.value.language}>
       {!error.value && <p role="status" class="quiet">{words.value.of("loading")}</p>}
-      {isOut && <p role="alert" class="problem" part="problem">{words.value.of("signed_out")}</p>}
-      {isOut && <p><button type="button" part="button" onClick={() => location.reload()}>{words.value.of("sign_in_again")}</button></p>}
+      {isOut && <p role="alert" class="problem" part="problem">{words.value.of(about.byLink ? "visit_over" : "signed_out")}</p>}
+      {isOut && again && <p><a href={again}>{words.value.of("new_link")}</a></p>}
+      {isOut && !about.byLink && <p><button type="button" part="button" onClick={() => location.reload()}>{words.value.of("sign_in_again")}</button></p>}
       {!isOut && <Problem error={error.value} words={words.value} />}
     </div>
   );
@@ -142,6 +148,13 @@ export function changed({ keys }: Page, key: Key): void {
   const items = keys.value?.items ?? [];
   const others = items.some((one) => one.id === key.id) ? items.map((one) => (one.id === key.id ? key : one)) : [key, ...items];
   keys.value = { items: others, next_cursor: keys.value?.next_cursor ?? null };
+}
+
+/** Return the code of the link that led here, and take it out of the address and the history. */
+function takeCode(): string | null {
+  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  if (code) history.replaceState(null, "", location.pathname);
+  return code;
 }
 
 function merged(...all: About["texts"][]): Record<string, Record<string, string>> {

@@ -64,7 +64,7 @@ export class TokenryKeys extends HTMLElement {
       own.replaceSync(text);
       if (this.shadowRoot) this.shadowRoot.adoptedStyleSheets = [sheet, own];
     };
-    const about = { src: this.src, lang: this.getAttribute("lang"), texts: this.#texts, whole: this.hasAttribute("whole-page"), issued: this.#issued };
+    const about = { src: this.src, lang: this.getAttribute("lang"), texts: this.#texts, whole: this.hasAttribute("whole-page"), byLink: this.hasAttribute("by-link"), issued: this.#issued };
     render(<App key={`${this.#round} ${about.src} ${about.lang}`} {...about} tell={tell} colour={colour} />, this.shadowRoot);
   }
 }

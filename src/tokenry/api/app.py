@@ -27,6 +27,7 @@ from .hot.turns import Turns
 from .hot.verify import ADMITTED, Hot
 from .management import Arrivals, Callers, Management
 from .oauth.endpoints import OAuth
+from .portal import Portal, is_of_portal
 from .process.counters import Counters
 from .process.logs import AccessLog, begin_request
 from .process.settings import ServerSettings
@@ -108,20 +109,28 @@ def create_app(served: Served, operations: App | None = None) -> App:
 
     rest = Management(served.sync, callers, add, served.arrivals, console=served.settings.console)
     console = Console(served.sync, served.throttle, rest, served.engine.now) if served.settings.console else None
-    return Application(served, rest, OAuth(served.sync, callers.refresher, served.engine.now), operations, console)
+    oauth = OAuth(served.sync, callers.refresher, served.engine.now)
+    return Application(served, rest, oauth, operations, console, Portal(served.sync, served.throttle))
 
 
 class Application:
     """Gives every request an id and a client, bounds its body, and finds who answers it."""
 
     def __init__(
-        self, served: Served, management: App, oauth: App, operations: App | None, console: App | None
+        self,
+        served: Served,
+        management: App,
+        oauth: App,
+        operations: App | None,
+        console: App | None,
+        portal: App,
     ) -> None:
         self._served = served
         self._hot = served.hot
         self._rest = management
         self._oauth = oauth
         self._console = console
+        self._portal = portal
         self._others: dict[str, App] = {
             UNSUBSCRIBE: Unsubscribing(served.sync),
             GITHUB: GithubReports(served.sync),
@@ -209,6 +218,8 @@ class Application:
             return self._others[path]
         if self._console is not None and is_of_console(path):
             return self._console
+        if is_of_portal(path):
+            return self._portal
         return self._oauth if place_of(path) else self._rest
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -31,6 +31,7 @@ from . import (
     mcp,
     moving,
     owners,
+    portal,
     roles,
     scan,
     secrets,
@@ -109,6 +110,7 @@ app.add_typer(tenants.group, cls=Group, name="tenants")
 app.add_typer(roles.catalogue, cls=Group, name="scopes")
 app.add_typer(roles.group, cls=Group, name="roles")
 app.add_typer(sessions.group, cls=Group, name="sessions")
+app.add_typer(portal.group, cls=Group, name="portal")
 app.add_typer(limits.group, cls=Group, name="limits")
 app.add_typer(credits.group, cls=Group, name="credits")
 app.add_typer(signing_keys.group, cls=Group, name="signing-keys")

@@ -68,6 +68,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "sessions show": (f"tokenry sessions show {_SESSION}",),
     "sessions revoke": (f"tokenry sessions revoke {_SESSION} --reason 'lost phone'",),
     "sessions revoke-all": ("tokenry sessions revoke-all user-42 --yes",),
+    "portal link": ("tokenry portal link user-42 --scope read:projects --return-to https://app.example.com",),
     "limits take": ("tokenry limits take emails user-42 --limit 2/1m",),
     "credits list": ("tokenry credits list",),
     "credits show": (f"tokenry credits show {_KEY}",),

@@ -76,6 +76,7 @@ class AsyncClient:
     limits: aio.AsyncLimits[Never]
     credits: aio.AsyncKeyCredits[Never]
     sessions: aio.AsyncSessions[Never]
+    portal: aio.AsyncPortal[Never]
     signing_keys: aio.AsyncSigningKeys[Never]
     events: aio.AsyncEvents[Never]
     audit: aio.AsyncAudit[Never]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..service.leaks import Leaks
     from ..service.limits import Limits
     from ..service.owners import Owners
+    from ..service.portal import Portal
     from ..service.refusals import Refusals
     from ..service.roles import Roles, Scopes
     from ..service.sessions import Sessions
@@ -58,6 +59,7 @@ class Client:
     limits: Limits[Never]
     credits: KeyCredits[Never]
     sessions: Sessions[Never]
+    portal: Portal[Never]
     signing_keys: SigningKeys[Never]
     events: Events[Never]
     audit: Audit[Never]

@@ -155,7 +155,10 @@ PROGRAM = Actor("", ("program",), trusted=True)
 def name_of(home: str, external_id: str, tenant: str) -> str:
     """Return how audit entries in a tenant name an owner: by its external id, unless another could be meant by that.
 
-    Owners of another tenant, and ids that look like those or like a key, stand behind the slug of their tenant.
+    Owners of another tenant, and ids that look like those, like a key or like a visit by a link, stand behind the slug
+    of their tenant.
     """
-    clear = home == tenant and not is_id("key", external_id) and not external_id.startswith((f"{SYSTEM}/", f"{home}/"))
+    is_visit = is_id("por", external_id.partition("/")[0])
+    is_other = is_id("key", external_id) or is_visit or external_id.startswith((f"{SYSTEM}/", f"{home}/"))
+    clear = home == tenant and not is_other
     return external_id if clear else f"{home}/{external_id}"

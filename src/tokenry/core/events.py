@@ -42,6 +42,8 @@ EVENT_TYPES: Final = {
     "session.refreshed": "A session got a new refresh token.",
     "session.revoked": "A session was ended.",
     "session.reuse_detected": "An old refresh token was presented: it may be stolen, so its session was ended.",
+    "portal.opened": "A link to the key page of an owner was made.",
+    "portal.entered": "The code of such a link was used: the owner visits the key page.",
     "signing_key.created": "A key to sign access tokens with was made.",
     "signing_key.activated": "A signing key began to sign.",
     "signing_key.retired": "A signing key no longer signs; what it signed stays good until it expires.",
@@ -59,8 +61,8 @@ EVENT_TYPES: Final = {
     "audit.cut": "Old audit entries were removed up to a signed checkpoint.",
 }
 
-OWNED: Final = ("key.", "session.")
-"""How the types of events begin whose data always say whose key or session it is, as `owner`."""
+OWNED: Final = ("key.", "session.", "portal.")
+"""How the types of events begin whose data always say whose key, session or visit it is, as `owner`."""
 
 
 def matches(pattern: str, type: str) -> bool:

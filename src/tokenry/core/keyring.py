@@ -74,6 +74,10 @@ class Generation:
         return self.derive("webhook")
 
     @cached_property
+    def portal_key(self) -> bytes:
+        return self.derive("portal")
+
+    @cached_property
     def foreign_key(self) -> bytes:
         return self.derive("foreign")
 

@@ -21,6 +21,7 @@ from .grant import Row
 from .key_filter import KeyFilter, KeyPlace, KeySort
 from .mail_ports import MailRows
 from .model import Entry, Event, Key, Owner, Role, Session, Tenant, UsageHour
+from .portal_ports import PortalRows
 from .refresh import Family, Presented
 from .refusal_ports import RefusalRows
 from .scopes import Requirement
@@ -354,6 +355,8 @@ class Rows(Protocol):
     def secrets(self) -> SecretRows: ...
     @property
     def sessions(self) -> SessionRows: ...
+    @property
+    def portal(self) -> PortalRows: ...
     @property
     def signing_keys(self) -> SigningKeyRows: ...
     @property

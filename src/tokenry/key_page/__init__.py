@@ -4,8 +4,20 @@ A host says who is signed in. Everything else is here: the built files of `web/k
 calls, each of which is one or two calls of the engine with the owner as the actor.
 """
 
-from .calls import Visit
+from .calls import Link, Visit
 from .options import KeyPageGiven, read_offer
-from .page import BODY_MAX, Answer, Fragment, KeyPage, Visitor, signed_out
+from .page import BODY_MAX, Answer, Fragment, KeyPage, Visitor, failed, signed_out
 
-__all__ = ["BODY_MAX", "Answer", "Fragment", "KeyPage", "KeyPageGiven", "Visit", "Visitor", "read_offer", "signed_out"]
+__all__ = [
+    "BODY_MAX",
+    "Answer",
+    "Fragment",
+    "KeyPage",
+    "KeyPageGiven",
+    "Link",
+    "Visit",
+    "Visitor",
+    "failed",
+    "read_offer",
+    "signed_out",
+]

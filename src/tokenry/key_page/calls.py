@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -52,6 +52,14 @@ class _Leak(msgspec.Struct, forbid_unknown_fields=True):
     url: str = ""
 
 
+class Link(NamedTuple):
+    """What a link says of its visit: the id, the scopes beside those of the owner's roles, and the way back."""
+
+    visit: str | None
+    grants: tuple[str, ...]
+    return_to: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """An owner at the page. `offered` are the scopes that the host offers; None for those of the owner's roles."""
@@ -64,6 +72,8 @@ class Visit:
     request_id: str | None = None
     session: str | None = None
     """The id of the session by which this request came, where it came by one."""
+    link: Link | None = None
+    """The link with which this visit began; None where a host has signed the owner in."""
 
     def program(self) -> Groups:
         """Return the groups as the host itself."""
@@ -72,7 +82,8 @@ class Visit:
 
     def own(self) -> Groups:
         """Return the groups as the owner."""
-        return self.program().scoped(by=AsOwner(self.owner, tuple(self.offered or ()), self.options.keys_max))
+        link = self.link or Link(None, tuple(self.offered or ()))
+        return self.program().scoped(by=AsOwner(self.owner, link.grants, self.options.keys_max, link.visit))
 
     def scopes(self) -> tuple[str, ...]:
         """Return the scopes that the owner may give to a key here."""
@@ -98,7 +109,9 @@ def _page(visit: Visit, _: str, __: bytes) -> Any:
         "max_seconds": tenant.expires_in_max.total_seconds(),
         "never": tenant.never_allowed,
     }
-    return {**visit.options.look(), "status": status, "scopes": visit.scopes(), "expiry": expiry}
+    return_to = visit.link.return_to if visit.link is not None else None
+    told = {"status": status, "scopes": visit.scopes(), "expiry": expiry, "return_to": return_to}
+    return {**visit.options.look(), **told}
 
 
 def _met(visit: Visit) -> Owner:

@@ -77,14 +77,15 @@ class KeyPage:
 
     fragment: Final = Fragment(_FRAGMENT)
 
-    def __init__(self, given: Any) -> None:
-        """Read the options of a page; raise ConfigError."""
+    def __init__(self, given: Any, *, by_link: bool = False) -> None:
+        """Read the options of a page; raise ConfigError. With `by_link` its document takes the code of a link."""
         self.options = read_key_page(given)
+        self._document = _DOCUMENT.replace("whole-page", "whole-page by-link") if by_link else _DOCUMENT
 
     @cached_property
     def _files(self) -> dict[str, File]:
         files = {name: read_file(str(__package__), name) for name in (_SCRIPT, _STYLE)}
-        return {**files, "": file_of(_DOCUMENT.encode(), "html")}
+        return {**files, "": file_of(self._document.encode(), "html")}
 
     def file(self, visitor: Visitor) -> Answer | None:
         """Return a file of the page, which everybody may read; None for any other request. The page itself is ''."""

@@ -28,6 +28,7 @@ from ..core.model import (
     SessionTokens,
     Tenant,
 )
+from ..core.portal import PortalLink
 from ..core.secret import Secret
 from ..core.verdict import Check, Explanation, Refused
 from ..core.webhooks import CreatedWebhook, Webhook
@@ -48,6 +49,7 @@ def _document(name: str, kind: Any, about: str) -> Any:
         told, found = one.name, types[one.name]
         if told in lengths:
             told, found = on_wire(told), float if found is timedelta else float | None
+        found = str if found is Secret else found
         fields.append((told, found) if one.default is dataclasses.MISSING else (told, found, one.default))
     return msgspec.defstruct(name, fields, namespace={"__doc__": about}, kw_only=True)
 
@@ -338,6 +340,14 @@ def _read_webhook(found: Any) -> CreatedWebhook:
     return CreatedWebhook(msgspec.convert(found["webhook"], Webhook), Secret(found["secret"]))
 
 
+def _write_link(found: PortalLink) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in PortalLink.__slots__} | {"url": str(found.url)}
+
+
+def _read_link(found: Any) -> PortalLink:
+    return msgspec.convert(found, PortalLink, dec_hook=lambda kind, text: kind(text))
+
+
 NOTHING: Final[Answer[None]] = Answer(None, _nothing, _nothing)
 KEY: Final = Answer(_KeyDocument, _write_key, _read_key)
 OWNER: Final = record(Owner)
@@ -348,6 +358,13 @@ TENANT: Final[Answer[Tenant]] = Answer(
 ISSUED: Final = Answer(IssuedDocument, write_issued, _read_issued)
 CREATED_WEBHOOK: Final = Answer(
     CreatedWebhookDocument, lambda found: {"webhook": found.webhook, "secret": str(found.secret)}, _read_webhook
+)
+PORTAL_LINK: Final = Answer(
+    _document(
+        "PortalLinkDocument", PortalLink, "A link to the key page. Its `url` is shown this once, and works once."
+    ),
+    _write_link,
+    _read_link,
 )
 TOKENS: Final = Answer(SessionTokensDocument, write_tokens, _read_tokens)
 REFRESHED: Final = Answer(RefreshDocument, _write_refreshed, _read_refreshed)

@@ -72,6 +72,8 @@ _AUDIENCE: Any = Audience | Annotated[list[Audience], Meta(min_length=1, max_len
 Reason = Annotated[str, Meta(max_length=500, pattern=_PROSE, examples=["left the company"])]
 Amount = Annotated[int, _schema(minimum=1, maximum=COUNT_MAX, examples=[500])]
 HeldFor = Annotated[float, _schema(minimum=1, maximum=30 * 86_400, description="In seconds.", examples=[600])]
+VisitLife = Annotated[float, _schema(minimum=60, maximum=86_400, description="In seconds.", examples=[3600])]
+LinkedUrl = Annotated[str, _schema(minLength=1, maxLength=2048, examples=["https://app.example.com/settings"])]
 EventTypes = Annotated[list[str], Meta(max_length=100, description="Types or patterns."), _schema(examples=[["key.*"]])]
 FoundAt = Annotated[
     str, _schema(maxLength=4096), Meta(description="Where it was found.", examples=["https://example.com/a.py"])
@@ -206,6 +208,8 @@ ARGUMENTS: Final[dict[str, Any]] = {
         Meta(description="What becomes of the credits when the hold is not settled in time."),
     ],
     "owner": Owner,
+    "return_to": Annotated[LinkedUrl, Meta(description="Where the page leads back to.")],
+    "refresh_url": Annotated[LinkedUrl, Meta(description="Where the owner gets a new link when the visit has ended.")],
     "prefix": Annotated[str, Meta(max_length=19, pattern=_PREFIX, examples=["acme"])],
     "reason": Reason,
     "refresh": Token,

@@ -28,6 +28,7 @@ from ..service import (
     leaks,
     limits,
     owners,
+    portal,
     refusals,
     roles,
     sessions,
@@ -50,6 +51,7 @@ from .fields import (
     GroupsMost,
     HeldFor,
     Line,
+    VisitLife,
 )
 from .imported import IMPORTED, DryImport, Rows
 from .operation import Operation, Reach, Rule, by_id, of_noun
@@ -65,6 +67,7 @@ NOUNS: Final = {
     "limits": "Limits for things that are no keys: addresses, mailboxes, jobs.",
     "credits": "Uses that are left on keys, and holds of them that are settled later.",
     "sessions": "Sign-ins of owners: a short-lived access token, and a refresh token that gets the next one.",
+    "portal": "Links by which owners reach the key page of the server.",
     "signing_keys": "The keys that sign access tokens. Verifiers find the public ones in the JWKS.",
     "self": "With the key itself, any key.",
     "explain": "Why a credential is, or is not, accepted.",
@@ -217,6 +220,9 @@ OPERATIONS: Final = by_id(
             _SESSIONS.revoke_all,
             answers.ENDED_SESSIONS,
             types={"keep": _kept},
+        ),
+        of_noun("portal", "/v1/portal/sessions", "sessions")(
+            "open", "POST", portal.Portal.open, answers.PORTAL_LINK, status=201, types={"expires_in": VisitLife}
         ),
         _signing("list", "GET", _SIGNING.list, items(record(SigningKey))),
         _signing("rotate", "POST /rotate", _SIGNING.rotate, record(SigningKey)),

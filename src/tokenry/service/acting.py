@@ -25,12 +25,14 @@ class AsOwner(NamedTuple):
     """An owner whom an application has signed in, or an operator by a link.
 
     It is an ordinary owner even where it is an administrator, and may grant `grants` beside what its roles hold. It
-    gets no key beside `keys_max` active ones.
+    gets no key beside `keys_max` active ones. With `visit`, the id of a visit that began with a link, it is nobody once
+    that has ended.
     """
 
     owner: OwnerId
     grants: tuple[str, ...] = ()
     keys_max: int | None = None
+    visit: str | None = None
 
 
 By: TypeAlias = str | int | UUID | Owner | Valid | AsOwner | NotGiven | None
@@ -102,10 +104,12 @@ class Acting:
 
     def _as_owner(self, by: AsOwner, home: str) -> Actor:
         actor = self._named(external(by.owner), home)
-        if actor.owner is None or home == SYSTEM:
-            return Actor(actor.name)
+        name = actor.name if by.visit is None else f"{by.visit}/{actor.name}"
+        is_over = by.visit is not None and not self.rows.portal.is_open(self.tenant, by.visit, self.now)
+        if actor.owner is None or home == SYSTEM or is_over:
+            return Actor(name)
         holds = self._scopes(by.grants, actor.owner.roles)
-        return replace(actor, admin=False, operator=None, holds=holds, keys_max=by.keys_max)
+        return replace(actor, name=name, admin=False, operator=None, holds=holds, keys_max=by.keys_max)
 
     def _named(self, external_id: str, home: str) -> Actor:
         name = name_of(home, external_id, self.tenant.slug)

@@ -125,6 +125,7 @@ class Context(msgspec.Struct, frozen=True):
     retention: Retention = Retention()
     learning: Any = None
     """The old systems that this process learns keys from (`learning.Learning`)."""
+    public_url: str = ""
     networks: tuple[Any, ...] = ()  # that webhooks may go to beside public addresses
 
     @property
@@ -215,8 +216,7 @@ class Context(msgspec.Struct, frozen=True):
         actor = None
         while True:
             with self.changing(tenant, by, alone=alone, actor=actor) as change:
-                actor = change.actor
-                result = step(change)
+                actor, result = change.actor, step(change)
             if result is not None:
                 return result
 

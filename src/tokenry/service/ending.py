@@ -235,6 +235,8 @@ def end_sessions(
     change: Change, reason: str, *, owner: Owner | None = None, role: str | None = None, kept: Sequence[str] = ()
 ) -> EndedSessions:
     """End a batch of the living sessions of an owner, or of all owners that have a role."""
+    if owner is not None:
+        change.rows.portal.end_all(change.tenant, owner.id, change.now)
     living = change.rows.sessions.living(change.tenant, owner.id if owner else None, role, change.now, kept, BATCH)
     ended = []
     if living:

@@ -20,6 +20,7 @@ _LOGS = 20
 _HOUR: Final = timedelta(hours=1)
 _ENDED: Final[tuple[tuple[Callable[[Retention], timedelta], Callable[[Rows, datetime], int]], ...]] = (
     (lambda kept: kept.sessions, lambda rows, before: rows.sessions.purge(before, _BATCH)),
+    (lambda kept: timedelta(days=1), lambda rows, before: rows.portal.purge(before, _BATCH)),
     (lambda kept: timedelta(days=1), lambda rows, before: rows.limits.purge(before, _BATCH)),
     (lambda kept: timedelta(days=1), lambda rows, before: rows.credits.purge_holds(before, _BATCH)),
     (lambda kept: WATCHED, lambda rows, before: rows.watch.purge_asked(before, _BATCH)),

@@ -29,6 +29,7 @@ from .keys import KeyRows
 from .limits import LimitRows
 from .mail import MailRows
 from .owners import OwnerRows
+from .portal import PortalRows
 from .refusals import RefusalRows
 from .roles import RoleRows, ScopeRows
 from .secrets import SecretRows
@@ -175,6 +176,10 @@ class SqlRows:
     @cached_property
     def sessions(self) -> SessionRows:
         return SessionRows(self.connection)
+
+    @cached_property
+    def portal(self) -> PortalRows:
+        return PortalRows(self.connection)
 
     @cached_property
     def signing_keys(self) -> SigningKeyRows:

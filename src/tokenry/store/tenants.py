@@ -27,6 +27,7 @@ from .tables import (
     mail_stop,
     notice,
     owner,
+    portal,
     role,
     scope,
     scope_use,
@@ -51,7 +52,7 @@ _BY_ID = Fixed(SELECT.where(tenant.c.id == bindparam("id")))
 _PAGE = SELECT.order_by(tenant.c.slug)
 _OF_TENANT = (
     *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, usage_day),
-    *(decoy, notice, scope_use, idempotency),
+    *(decoy, notice, scope_use, idempotency, portal),
     *(key, owner, role, scope, event, delivery, endpoint, foreign, foreign_form, foreign_question, mail, mail_stop),
 )
 

@@ -1,0 +1,58 @@
+"""Visits of the key page by a link, in SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from tokenry.core.model import Owner, Tenant, micros
+from tokenry.core.portal import Row
+from tokenry.core.records import OWNER
+
+from .portal_tables import portal
+from .tables import owner
+
+_COLUMNS = [portal.c[name] for name in Row.__struct_fields__]
+_OWNER = select(*[owner.c[column] for column in OWNER.columns])
+
+
+class PortalRows:
+    """Visits within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, row: Row) -> None:
+        values = {name: getattr(row, name) for name in Row.__struct_fields__}
+        self._connection.execute(insert(portal), values)
+
+    def get(self, id: str) -> Row | None:
+        found = self._connection.execute(select(*_COLUMNS).where(portal.c.id == id)).first()
+        return Row(*found) if found else None
+
+    def owner(self, tenant: Tenant, id: str) -> Owner | None:
+        """Return an owner by its id, who may have been deleted or disabled."""
+        found = self._connection.execute(_OWNER.where(owner.c.tenant_id == tenant.id, owner.c.id == id)).first()
+        return OWNER.record(found, tenant=tenant.slug) if found else None
+
+    def enter(self, row: Row) -> bool:
+        """Write a visit as it is after the exchange of its code; return False when the code was used or has ended."""
+        unused = (portal.c.id == row.id, portal.c.entered_at.is_(None), portal.c.ended_at.is_(None))
+        values = {name: getattr(row, name) for name in ("document", "generation_id", "mac", "ends_at", "entered_at")}
+        return bool(self._connection.execute(update(portal).where(*unused).values(**values)).rowcount)
+
+    def is_open(self, tenant: Tenant, id: str, now: datetime) -> bool:
+        query = select(portal.c.id).where(portal.c.id == id, portal.c.tenant_id == tenant.id)
+        query = query.where(portal.c.ended_at.is_(None), portal.c.ends_at > micros(now))
+        return self._connection.execute(query).first() is not None
+
+    def end_all(self, tenant: Tenant, owner_id: str, now: datetime) -> None:
+        """End every visit of an owner, and every link to one."""
+        of_owner = (portal.c.tenant_id == tenant.id, portal.c.owner_id == owner_id, portal.c.ended_at.is_(None))
+        self._connection.execute(update(portal).where(*of_owner).values(ended_at=micros(now)))
+
+    def purge(self, before: datetime, limit: int) -> int:
+        """Remove some visits that ended before a moment; return how many."""
+        oldest = select(portal.c.id).where(portal.c.ends_at < micros(before)).order_by(portal.c.ends_at).limit(limit)
+        return self._connection.execute(delete(portal).where(portal.c.id.in_(oldest))).rowcount

@@ -1,0 +1,22 @@
+"""The table of visits that begin with a link to the key page."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index
+
+from .columns import at, at_or_null, id_of, partial_index, table, words
+
+portal = table(
+    "portal",
+    id_of("id", primary_key=True),
+    id_of("tenant_id"),
+    id_of("owner_id"),
+    words("document"),
+    id_of("generation_id"),
+    words("mac"),
+    at("ends_at"),
+    at_or_null("entered_at"),
+    at_or_null("ended_at"),
+)
+Index("tokenry_portal_ends_at", portal.c.ends_at)
+partial_index("tokenry_portal_owner", portal.c.tenant_id, portal.c.owner_id, where="ended_at IS NULL")

@@ -53,6 +53,10 @@ class Shell:
     directory: Path
     environment: dict[str, str] = field(default_factory=clean_environment)
 
+    def __post_init__(self) -> None:
+        """Keep servers that a developer has signed in to out of the tests."""
+        self.environment["XDG_CONFIG_HOME"] = str(self.directory / ".config")
+
     def __call__(self, *arguments: str, stdin: str = "", code: int = 0, **environment: str) -> Answer:
         """Run and expect an exit code."""
         answer = self.ask(*arguments, stdin=stdin, **environment)

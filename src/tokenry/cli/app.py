@@ -28,6 +28,7 @@ from . import (
     leaks,
     limits,
     listening,
+    login,
     mcp,
     moving,
     owners,
@@ -101,6 +102,7 @@ def root(
 init.register(app)
 first_steps.register(app)
 serve.register(app)
+login.register(app)
 app.add_typer(keys.group, cls=Group, name="keys")
 issuing.register(keys.group)
 bulk.register(keys.group)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tokenry.installation import Installation
     from tokenry.tokenry import Tokenry
 
+    from .servers import SavedServer
+
 FAILED, USAGE, REFUSED, SIGN_IN, UNREACHABLE = 1, 2, 3, 4, 5
 _TIMEOUT = timedelta(seconds=30)
 
@@ -40,11 +42,19 @@ KeyringFile = Annotated[
 ]
 Server = Annotated[
     str | None,
-    typer.Option("--server", metavar="URL", help="A server, in place of a database. Else TOKENRY_SERVER says it."),
+    typer.Option(
+        "--server",
+        metavar="URL|NAME",
+        help="A server, in place of a database: its URL, or its name in `tokenry servers`. Else TOKENRY_SERVER.",
+    ),
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key-file", metavar="FILE", help="A file of mode 0600 with your key for it. Else TOKENRY_KEY."),
+    typer.Option(
+        "--key-file",
+        metavar="FILE",
+        help="A file of mode 0600 with your key for it. Else that of `tokenry login`, or TOKENRY_KEY.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout.")]
 Format = Annotated[
@@ -102,18 +112,44 @@ class Call:
     def __init__(self, given: Globals, extra: list[str]) -> None:
         self.given = given
         self.extra = extra
+        self._saved: SavedServer | None = None
         self.out = Output(given.output or ("json" if given.json else "table"), no_color=given.no_color)
         if self.out.format not in FORMATS or (given.json and not self.out.json):
             self.out.fail(f"--output is one of {', '.join(FORMATS)}, and --json is the same as --output json")
             raise typer.Exit(USAGE)
 
-    @property
+    @functools.cached_property
     def server(self) -> str | None:
-        """The server that is meant; None when it is a database. An option beats the environment."""
+        """The address of the server that is meant; None when it is a database.
+
+        An option beats the environment. The default of `tokenry login` counts when nothing says where a database is.
+        """
+        from . import servers
+
         if self.given.server and self.given.database:
             self.out.fail("--server and --database contradict each other: name one of them")
             raise typer.Exit(USAGE)
-        return self.given.server or (None if self.given.database else os.environ.get("TOKENRY_SERVER")) or None
+        if self.given.database:
+            return None
+        named = self.given.server or os.environ.get("TOKENRY_SERVER")
+        if named:
+            self._saved = servers.load().find(named) if "://" not in named else None
+            return self._saved.url if self._saved else named
+        return self._default_server()
+
+    def _default_server(self) -> str | None:
+        from tokenry.config import load
+
+        from . import servers
+
+        if not servers.place().exists() or load().database_url:
+            return None
+        known = servers.load()
+        if known.default is None:
+            return None
+        self._saved = known.saved[known.default]
+        self.out.say(f"on {known.default} ({self._saved.url})")
+        return self._saved.url
 
     def installation(self, *, fallback: bool = False, data: Path | None = None) -> Installation:
         """Find the installation; with `fallback`, in `data` (./tokenry-data) when nothing says where."""
@@ -151,10 +187,21 @@ class Call:
 
     def key(self) -> str:
         """Return the key for the server, from where nobody else can see it."""
-        named = self.given.key_file or os.environ.get("TOKENRY_KEY_FILE")
-        key = _key_of_file(Path(named)) if named else os.environ.get("TOKENRY_KEY", "")
+        from . import servers
+
+        server, in_environment = self.server, os.environ.get("TOKENRY_KEY_FILE")
+        if self.given.key_file:
+            return _key_of_file(self.given.key_file)
+        if self._saved is not None:  # it was named: a key of the environment may be meant for another server
+            return self._saved.key
+        key = _key_of_file(Path(in_environment)) if in_environment else os.environ.get("TOKENRY_KEY", "")
+        if not key.strip() and server is not None:
+            key = servers.load().key_of(server.strip().rstrip("/")) or ""
         if not key.strip():
-            self.out.fail("the server wants to know who asks: put your key into TOKENRY_KEY, or pass --key-file FILE")
+            self.out.fail(
+                "the server needs your key: sign in with `tokenry login URL`, put the key into TOKENRY_KEY, "
+                "or pass --key-file FILE"
+            )
             raise typer.Exit(SIGN_IN)
         return key
 

@@ -23,6 +23,7 @@ ROOT: Final = Path(__file__).parents[1]
 OUT: Final = ROOT / "build" / "release"
 UV: Final = ROOT / ".venv" / "bin" / "uv"
 EXTRAS: Final = "server,postgres"
+FRAMEWORKS: Final = "server,flask,fastapi,django"
 FREE: Final = (
     "apache",
     "bsd",
@@ -58,6 +59,8 @@ def main() -> None:
             sys.exit(f"{first.name} ({kind}) has other bytes when it is built again")
         print(f"{kind}: {first.name} {digest(first)[:16]}, twice the same")
         use(first)
+        if kind != "sdist":
+            open_key_pages(first)
     sbom = run(
         str(UV), "export", "--quiet", "--frozen", "--no-default-groups", "--all-extras", "--format", "cyclonedx1.5"
     )
@@ -108,6 +111,16 @@ def use(package: Path) -> None:
         if wrong := {one: said[:80] for one, said in found.items() if not is_free(one, said)}:
             sys.exit(f"licences that were not looked at: {wrong}")
         print(f"  installed with {len(found) - 1} other packages, used as the README says, licences known")
+
+
+def open_key_pages(package: Path) -> None:
+    """Install a file with the frameworks in a clean environment, and open the key page of an owner in each."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name) / "env"
+        run(str(UV), "venv", "--quiet", "--python", sys.executable, str(place))
+        python = str(place / "bin" / "python")
+        run(str(UV), "pip", "install", "--quiet", "--python", python, f"tokenry[{FRAMEWORKS}] @ {package.as_uri()}")
+        print(run(python, "-I", str(ROOT / "release" / "key_pages.py"), cwd=Path(name)), end="")
 
 
 def serve(tokenry: Path, folder: Path) -> None:

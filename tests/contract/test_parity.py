@@ -17,6 +17,7 @@ GROUPS = [
     "advice",
     "leaks",
     "portal",
+    "refusals",
     "tenants",
     "owners",
     "roles",

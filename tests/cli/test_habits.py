@@ -258,3 +258,30 @@ def test_an_unknown_format_names_those_that_exist(run: Shell) -> None:
 def test_help_shows_an_example_and_whole_summaries(run: Shell) -> None:
     assert "tokenry keys list --owner user-42" in run("keys", "list", "--help").out
     assert "reads elsewhere." in run("--help").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("owners", "show", "ghost"),
+            "owner 'ghost' does not exist in the tenant 'default': tokenry owners put ghost",
+        ),
+        (("owners", "show", "a b"), "owner 'a b' does not exist in the tenant 'default': tokenry owners put 'a b'\n"),
+        (("keys", "list", "--tenant", "acme"), "tenant 'acme' does not exist: tokenry tenants create acme\n"),
+        (("keys", "show", "key_1"), "key 'key_1' does not exist in the tenant 'default': `tokenry keys list` shows"),
+        (
+            ("roles", "show", "clerk"),
+            "role 'clerk' does not exist in the tenant 'default': tokenry roles put clerk",
+        ),
+    ],
+)
+def test_what_does_not_exist_is_named_with_the_command_that_helps(
+    ready: Shell, arguments: tuple[str, ...], message: str
+) -> None:
+    assert message in ready(*arguments, code=1).err
+
+
+def test_a_command_that_helps_names_the_tenant(ready: Shell) -> None:
+    ready("tenants", "create", "acme")
+    assert "owners put ghost --tenant acme" in ready("owners", "show", "ghost", "--tenant", "acme", code=1).err

@@ -70,7 +70,7 @@ def test_all_sessions_of_an_owner_end_but_those_named(face: Shell) -> None:
 @pytest.mark.parametrize("command", ["show", "revoke"])
 @pytest.mark.parametrize("id", [NOBODY, "nonsense"])
 def test_an_unknown_session_is_said_to_be_unknown(face: Shell, command: str, id: str) -> None:
-    assert "no such session" in face("sessions", command, id, code=1).err
+    assert "does not exist" in face("sessions", command, id, code=1).err
 
 
 def test_a_refresh_token_is_no_argument(face: Shell) -> None:
@@ -94,7 +94,7 @@ def test_signing_keys_rotate_and_are_removed(face: Shell) -> None:
     face("signing-keys", "remove", first["kid"], code=2)
     assert face("signing-keys", "remove", first["kid"], "--yes", "--json").json["signing_key"]["status"] == "removed"
     assert not holds(face, before)
-    assert "no such signing key" in face("signing-keys", "remove", "nonsense", "--yes", code=1).err
+    assert "signing key 'nonsense' does not exist" in face("signing-keys", "remove", "nonsense", "--yes", code=1).err
 
 
 def test_a_token_is_verified_for_an_audience_and_offline(face: Shell) -> None:

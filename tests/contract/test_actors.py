@@ -173,7 +173,7 @@ def test_another_owner_gets_the_answer_of_an_unknown_id(tk: Any, key: Issued) ->
         tk.keys.get(key.key.id, by="bob")
     with pytest.raises(NotFound) as unknown:
         tk.keys.get("key_" + "0" * 22, by="bob")
-    assert str(foreign.value) == str(unknown.value)
+    assert str(foreign.value).replace(key.key.id, "key_" + "0" * 22) == str(unknown.value)
     assert tk.verify(key.secret)
 
 

@@ -313,7 +313,7 @@ def test_naming_an_owner_shows_nothing_more_than_asking_of_all(tk: Any, home: st
         for owner in ("ada", "nobody"):
             with pytest.raises(NotFound) as refused:
                 call(owner=owner)
-            assert str(refused.value) == f"there is no owner {owner!r} here"
+            assert str(refused.value) == f"owner {owner!r} does not exist in the tenant 'default'"
     assert len(tk.keys.list(status="active", owner="ada")) == 1
 
 

@@ -53,12 +53,12 @@ def test_the_tenant_is_open_to_admins_and_operators_with_the_scope(actor: Actor,
     assert actor.sees("bob", READ) is may
     if may:
         actor.must(READ, "reading")
-        actor.must_see("bob", READ, "key")
+        actor.must_see("bob", READ, "key", "key_1", "default")
     else:
         with pytest.raises(NotAllowed, match=READ):
             actor.must(READ, "reading")
-        with pytest.raises(NotFound, match="no such key"):
-            actor.must_see("bob", READ, "key")
+        with pytest.raises(NotFound, match="key 'key_1' does not exist in the tenant 'default'"):
+            actor.must_see("bob", READ, "key", "key_1", "default")
 
 
 @pytest.mark.parametrize(

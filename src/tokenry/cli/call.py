@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
+import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -269,7 +271,7 @@ def _errors(out: Output) -> Iterator[None]:
             for field in fields:
                 out.say(f"  {field.field}: {field.message}")
         else:
-            out.fail(error.message)
+            out.fail(error.message + _remedy(error.message))
         raise typer.Exit(code) from None
     except BrokenPipeError:
         raise
@@ -282,6 +284,27 @@ def _errors(out: Output) -> Iterator[None]:
             out.document({"error": {"code": "file", "message": message, "details": {}, "errors": []}})
         out.fail(f"{place} cannot be used: {error.strerror or type(error).__name__}")
         raise typer.Exit(FAILED) from None
+
+
+_REMEDIES = {
+    "owner": "tokenry owners put {}",
+    "tenant": "tokenry tenants create {}",
+    "role": "tokenry roles put {} --scope SCOPE",
+    "key": "`tokenry keys list` shows what there is",
+    "webhook": "`tokenry webhooks list` shows what there is",
+    "session": "`tokenry sessions list` shows what there is",
+}
+_MISSING = re.compile(rf"({'|'.join(_REMEDIES)}) '([^']{{1,100}})' does not exist(?: in the tenant '([^']{{1,100}})')?")
+
+
+def _remedy(message: str) -> str:
+    """Return the command that helps when a message says that something does not exist; else nothing."""
+    found = _MISSING.match(message)
+    if found is None:
+        return ""
+    remedy = _REMEDIES[found[1]]
+    elsewhere = f" --tenant {shlex.quote(found[3])}" if found[3] not in (None, "default") and "{}" in remedy else ""
+    return f": {remedy.format(shlex.quote(found[2]))}{elsewhere}"
 
 
 def _plain(details: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .errors import NotAllowed, NotFound, VersionConflict, shown
+from .errors import NotAllowed, VersionConflict, missing, shown
 from .ids import is_id
 from .model import Key, Owner, Tenant
 from .scopes import Granted, for_admins, granted, is_operator
@@ -95,10 +95,10 @@ class Actor:
         """Tell whether what belongs to an owner is open to this actor."""
         return self.may(scope) or self.owns(external_id)
 
-    def must_see(self, external_id: str, scope: str, what: str) -> None:
+    def must_see(self, external_id: str, scope: str, what: str, id: object, tenant: str) -> None:
         """Raise NotFound, exactly as for something that does not exist."""
         if not self.sees(external_id, scope):
-            raise NotFound(f"there is no such {what} here")
+            raise missing(what, id, tenant)
 
     def must_mint(self) -> None:
         """Raise NotAllowed for an ordinary key: a stolen one must not make, renew, widen or remove keys."""

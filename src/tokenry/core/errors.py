@@ -86,9 +86,10 @@ class NotFound(TokenryError):
     code = "not_found"
 
 
-def no_owner(external_id: object) -> NotFound:
-    """Return the error for an owner that does not exist, or that the caller may not see."""
-    return NotFound(f"there is no owner {shown(external_id)} here")
+def missing(what: str, id: object, tenant: str | None = None) -> NotFound:
+    """Return the error for something that does not exist, or that the caller may not see."""
+    where = "" if tenant is None else f" in the tenant {shown(tenant)}"
+    return NotFound(f"{what} {shown(id)} does not exist{where}")
 
 
 class Conflict(TokenryError):

@@ -15,7 +15,7 @@ from ..core import mistakes
 from ..core.addresses import Address
 from ..core.addresses import read as read_address
 from ..core.decide import OPERATOR_ENVIRONMENT, Ask, passes_until, read_ask, shared_ask
-from ..core.errors import ERRORS_MAX, LIST_MAX, TokenryError, no_owner
+from ..core.errors import ERRORS_MAX, LIST_MAX, TokenryError, missing
 from ..core.form import FORM
 from ..core.grant import Grant, size_of_grant
 from ..core.key_fields import CHECKS as KEY_CHECKS
@@ -369,9 +369,9 @@ __all__ = [
     "length",
     "limit_fields",
     "mail_counts",
+    "missing",
     "mistakes",
     "name_refusal",
-    "no_owner",
     "parts_of",
     "passes_until",
     "read_address",

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from tokenry.core import fields
 from tokenry.core.chain import cut_signature
-from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, shown
+from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, missing
 from tokenry.core.ids import is_id
 from tokenry.core.model import NOT_GIVEN, AuditReport, Entry, Head, NotGiven, Page, Tenant
 from tokenry.core.ports import HeadRow, Sealed
@@ -212,5 +212,5 @@ def _found(scene: Scene, id: str) -> Tenant:
         created_at=scene.now,
     )
     if not scene.rows.audit.list(gone, {}, before=None, limit=1) and scene.rows.audit.head(id) is None:
-        raise NotFound(f"there is no audit log of a tenant {shown(id)}")
+        raise missing("audit log of a tenant", id)
     return gone

@@ -14,7 +14,7 @@ from tokenry.core.actors import PROGRAM, Actor
 from tokenry.core.actors import SYSTEM as SYSTEM
 from tokenry.core.chain import entry_mac
 from tokenry.core.counters import Subject
-from tokenry.core.errors import ConfigError, Invalid, NotFound, no_owner, shown
+from tokenry.core.errors import ConfigError, Invalid, missing
 from tokenry.core.events import OWNED
 from tokenry.core.grant import Grant
 from tokenry.core.ids import Ids
@@ -240,7 +240,7 @@ class Context(msgspec.Struct, frozen=True):
         tenant = self.shared.tenants.get(slug) if self.shared is not None else None
         tenant = tenant or rows.tenants.get(slug, lock=lock)
         if tenant is None:
-            raise NotFound(f"there is no tenant {shown(slug)}")
+            raise missing("tenant", slug)
         if self.shared is not None:
             self.shared.tenants[slug] = tenant
         return tenant
@@ -260,7 +260,7 @@ class Scene:
         """Return an owner, if what a scope speaks of is open to the actor for it; raise NotFound."""
         owner = self.rows.owners.get(self.tenant, external(external_id), lock=lock)
         if owner is None or not self.actor.sees(owner.external_id, scope):
-            raise no_owner(external_id)
+            raise missing("owner", external_id, self.tenant.slug)
         return owner
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tokenry.core.codes import CHECKS
 from tokenry.core.credits import CreditState
 from tokenry.core.decide import failures, read_ask
-from tokenry.core.errors import NotFound
+from tokenry.core.errors import missing
 from tokenry.core.grant import Row, compile_row, with_owner
 from tokenry.core.limits import LimitState
 from tokenry.core.model import NOT_GIVEN, Key, micros
@@ -37,7 +37,7 @@ def explain(
     kid = key.secrets[0].kid if key.secrets else _ended_secret(context, key)
     row = None if kid is None else context.store.find(kid)
     if row is None:
-        raise NotFound("there is no such key here")
+        raise missing("key", key.id, key.tenant)
     failed = set(failures(compile_row(_as_host_says(context, row)), ask, micros(context.now())))
     failed.update(lacking(*standing, ask.cost))
     checks = tuple([Check(code, code not in failed) for code in CHECKS])

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from tokenry.core import fields, key_fields, scopes
 from tokenry.core.actors import KEYS_WRITE, OPERATOR_SCOPES
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
-from tokenry.core.errors import Conflict, FieldError, Invalid, StoreUnavailable, TokenryError, no_owner, shown
+from tokenry.core.errors import Conflict, FieldError, Invalid, StoreUnavailable, TokenryError, missing, shown
 from tokenry.core.key_filter import KeyFilter
 from tokenry.core.mistakes import name_unknown
 from tokenry.core.model import NOT_GIVEN, Issued, Key, Owner, SecretInfo, micros
@@ -265,7 +265,7 @@ def new_secret(change: Change, key_id: str, environment: str, repeat: Repeatable
 
 def _again(change: Change, repeat: Repeatable, saved: Key) -> Issued:
     """Return the answer that a repeated call got before, if the actor might still make such a key."""
-    change.actor.must_see(saved.owner, KEYS_WRITE, "key")
+    change.actor.must_see(saved.owner, KEYS_WRITE, "key", saved.id, change.tenant.slug)
     granting.must_grant(change, saved.scopes, saved.roles, saved.environment)
     now = change.rows.keys.get(change.tenant, saved.id, change.now)
     if now is not None:  # somebody may have widened it since
@@ -301,10 +301,10 @@ def name_taken(name: object) -> Conflict:
 def _owner(change: Change, asked: object) -> Owner:
     external_id = external(asked)
     if not change.actor.sees(external_id, KEYS_WRITE):
-        raise no_owner(external_id)
+        raise missing("owner", external_id, change.tenant.slug)
     owner = change.rows.owners.get(change.tenant, external_id, lock=True) or answered_by_host(change, external_id)
     if owner is None:
-        raise no_owner(external_id)
+        raise missing("owner", external_id, change.tenant.slug)
     if owner.status != "active" or change.tenant.status != "active":
         what = "owner" if owner.status != "active" else "tenant"
         raise Conflict(f"the {what} is not active, so no key can be issued", field="owner")

@@ -15,7 +15,7 @@ from typing import Any, Generic
 from tokenry.core import credits as rules
 from tokenry.core import fields
 from tokenry.core.credits import Account, CreditState, Hold, OnExpiry, is_whole
-from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, shown
+from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, missing, shown
 from tokenry.core.holds import HeldCredits, held
 from tokenry.core.ids import is_id
 from tokenry.core.limits import COUNT_MAX
@@ -154,7 +154,7 @@ class KeyCredits(Generic[B]):
             rows, here, now = change.rows.credits, (change.tenant.id, key.id), micros(change.now)
             found = rows.get_hold(*here, hold) if is_id("hold", hold) else None
             if found is None:
-                raise NotFound("there is no such hold here")
+                raise missing("hold", hold, change.tenant.slug)
             if amount > found.amount:
                 message = f"is more than the hold has, {found.amount}"
                 raise Invalid.one("amount", "out_of_range", message)

@@ -206,7 +206,7 @@ class Keys(Generic[B]):
                 kids = kids_of(scene.rows, self._context.keyring(), str(secret), scene.tenant.slug)
                 keys = (scene.rows.keys.by_kid(scene.tenant, kid, scene.now) for kid in kids)
                 found = next((key for key in keys if key is not None), None)
-            return seen(scene, found)
+            return seen(scene, found, wanted or "with this secret")
 
     def limits(
         self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Generic
 
 from tokenry.core import fields
-from tokenry.core.errors import FieldError, no_owner
+from tokenry.core.errors import FieldError, missing
 from tokenry.core.limits import Limit
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, OwnerId, Page
 from tokenry.core.ports import Clash
@@ -127,7 +127,7 @@ class Owners(Generic[B]):
         def batch(change: Change) -> Owner | None:
             owner = _begun(change, external_id, found)
             if owner is None:
-                raise no_owner(external_id)
+                raise missing("owner", external_id, change.tenant.slug)
             if owner.status == "active":
                 return owner
             granting.must_act_as(change, owner)
@@ -248,5 +248,5 @@ def write_down(change: Change) -> None:
     if actor.owner is not None and not actor.owner.id:
         owner = answered_by_host(change, actor.owner.external_id)
         if owner is None:
-            raise no_owner(actor.owner.external_id)
+            raise missing("owner", actor.owner.external_id, change.tenant.slug)
         change.actor = replace(actor, identity=(*actor.identity[:-1], owner.id), owner=owner)

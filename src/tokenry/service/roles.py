@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Generic
 
 from tokenry.core import fields, scopes
-from tokenry.core.errors import LIST_MAX, Conflict, FieldError, Invalid, NotFound, shown
+from tokenry.core.errors import LIST_MAX, Conflict, FieldError, Invalid, missing, shown
 from tokenry.core.lists import is_list
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
 from tokenry.core.ports import RoleHolder
@@ -73,7 +73,7 @@ class Roles(Generic[B]):
             own = scene.actor.owner.roles if scene.actor.owner else ()
             found = scene.rows.roles.get(scene.tenant, [str(name)])
             if not found or not (scene.actor.may("tokenry:roles:read") or name in own):
-                raise NotFound(f"there is no role {shown(name)} here")
+                raise missing("role", name, scene.tenant.slug)
             return found[0]
 
     def list(
@@ -111,7 +111,7 @@ class Roles(Generic[B]):
                 change.record("role.deleted", name, {"scopes": before[0].scopes}, None)
                 change.turns_all()
             elif not change.rows.roles.marked(change.tenant, [name]):
-                raise NotFound(f"there is no role {shown(name)} here")
+                raise missing("role", name, change.tenant.slug)
         # Owners first: those that still name the role may give it to new keys.
         if _drop_from(change, "owner", name) and _drop_from(change, "key", name):
             # Alone: a change that has begun before, and may give the role to a key, still finds the mark.

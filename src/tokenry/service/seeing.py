@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tokenry.core import fields
-from tokenry.core.errors import Invalid, NotFound
+from tokenry.core.errors import Invalid, missing
 from tokenry.core.ids import is_id
 from tokenry.core.key_fields import TOLD
 from tokenry.core.key_filter import MEMBERS, KeyFilter
@@ -22,13 +22,13 @@ WRITE = "tokenry:keys:write"
 def visible(scene: Scene, id: object, scope: str = READ, *, lock: bool = False) -> Key:
     """Return a key that the actor may see; raise NotFound, the same for unknown, foreign and malformed ids."""
     key = scene.rows.keys.get(scene.tenant, str(id), scene.now, lock=lock) if is_id("key", id) else None
-    return seen(scene, key, scope)
+    return seen(scene, key, id, scope)
 
 
 def changeable(change: Change, id: object) -> Key:
     """Return a key that the actor may change, locked until the end of the transaction; raise NotFound."""
     key = visible(change, id, lock=True)
-    change.actor.must_see(key.owner, WRITE, "key")
+    change.actor.must_see(key.owner, WRITE, "key", id, change.tenant.slug)
     return key
 
 
@@ -48,7 +48,7 @@ def renewable(scene: Scene, id: object, *, lock: bool = False) -> Key:
             actor.must_renew_itself(scene.tenant)
         return _itself(scene, str(id), lock=lock)
     key = visible(scene, id, lock=lock)
-    actor.must_see(key.owner, WRITE, "key")
+    actor.must_see(key.owner, WRITE, "key", id, scene.tenant.slug)
     actor.must_mint()
     return key
 
@@ -85,10 +85,10 @@ def read_filter(scene: Scene, asked: Mapping[str, object]) -> KeyFilter | None:
     return KeyFilter(owner_id=owner_id, **given)
 
 
-def seen(scene: Scene, key: Key | None, scope: str = READ) -> Key:
-    """Return the key if the actor may see it; raise NotFound."""
+def seen(scene: Scene, key: Key | None, id: object, scope: str = READ) -> Key:
+    """Return the key if the actor may see it; raise NotFound, with the text that it was asked for by."""
     if key is None or not (scene.actor.may(scope) or _belongs(scene, key)):
-        raise NotFound("there is no such key here")
+        raise missing("key", id, scene.tenant.slug)
     return key
 
 
@@ -104,7 +104,7 @@ def _belongs(scene: Scene, key: Key) -> bool:
 def _itself(scene: Scene, id: str, *, lock: bool) -> Key:
     key = scene.rows.keys.get(scene.tenant, id, scene.now, lock=lock)
     if key is None:
-        raise NotFound("there is no such key here")
+        raise missing("key", id, scene.tenant.slug)
     return key
 
 

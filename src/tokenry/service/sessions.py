@@ -7,7 +7,7 @@ from typing import Any, Generic
 
 from tokenry.core import fields, scopes
 from tokenry.core.actors import PROGRAM, Actor, name_of
-from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, no_owner
+from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, missing
 from tokenry.core.ids import is_id
 from tokenry.core.lists import is_list
 from tokenry.core.model import NOT_GIVEN, NotGiven, Owner, OwnerId, Page, Session, SessionTokens, micros
@@ -129,7 +129,7 @@ class Sessions(Generic[B]):
         with self._context.changing(_tenant_of(self._context, refresh) if tenant is None else tenant, by) as change:
             presented = _presented(change.context, change.rows, refresh)
             if presented.tenant.id != change.tenant.id:
-                raise NotFound("there is no such session here")
+                raise NotFound("this refresh token belongs to no session here")
             found = presented.session
             if change.actor is PROGRAM:  # the holder of a token acts as its owner
                 change.actor = Actor(name_of(change.tenant.slug, found.owner, change.tenant.slug))
@@ -209,7 +209,7 @@ def _holder(change: Change, asked: object) -> Owner | None:
     external_id = external(asked)
     change.actor.must_mint()
     if not change.actor.sees(external_id, WRITE):
-        raise no_owner(external_id)
+        raise missing("owner", external_id, change.tenant.slug)
     # The host first: what it says of the owner decides who may sign them in.
     told = told_by_host(change.context.owner_loader(), external_id, change.tenant.slug)
     if told is not None:
@@ -219,7 +219,7 @@ def _holder(change: Change, asked: object) -> Owner | None:
     else:
         owner = change.rows.owners.get(change.tenant, external_id, lock=True)
     if owner is None:
-        raise no_owner(external_id)
+        raise missing("owner", external_id, change.tenant.slug)
     if owner.status != "active" or change.tenant.status != "active":
         what = "owner" if owner.status != "active" else "tenant"
         raise Conflict(f"the {what} is not active, so no session can be started", field="owner")
@@ -271,13 +271,13 @@ def _begun(change: Change, session: Session, rules: Any) -> Rotation:
 def _visible(scene: Scene, id: object, scope: str) -> Session:
     found = scene.rows.sessions.get(scene.tenant, str(id), scene.now) if is_id("ses", id) else None
     if found is None or not scene.actor.sees(found.owner, scope):
-        raise NotFound("there is no such session here")
+        raise missing("session", id, scene.tenant.slug)
     return found
 
 
 def _revoke(change: Change, found: Session, why: str, client_id: str | NotGiven | None) -> Session:
     if not access.is_of_client(found, client_id):
-        raise NotFound("there is no such session here")
+        raise missing("session", found.id, change.tenant.slug)
     # Also when nothing is written: a caller who repeats a revocation relies on it.
     change.turns((found.id,))
     if found.status != "revoked" and change.rows.sessions.revoke(change.tenant, found.id, change.now, why):
@@ -296,10 +296,10 @@ def _presented(context: Context, rows: Rows, session: object) -> Presented:
     """Return what a refresh token belongs to; raise NotFound."""
     parsed = parse(str(session)) if isinstance(session, (str, Secret)) else None
     if parsed is None or not is_of(parsed) or not refreshing.is_tagged(context, parsed):
-        raise NotFound("there is no such session here")
+        raise NotFound("this refresh token belongs to no session here")
     presented = rows.sessions.by_kid(parsed.kid, context.now())
     if presented is None:
-        raise NotFound("there is no such session here")
+        raise NotFound("this refresh token belongs to no session here")
     return presented
 
 

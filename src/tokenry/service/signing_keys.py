@@ -16,7 +16,7 @@ from typing import Any, Generic
 import msgspec
 
 from tokenry.core import jwt, signing
-from tokenry.core.errors import Conflict, NotFound, StoreUnavailable, shown
+from tokenry.core.errors import Conflict, NotFound, StoreUnavailable, missing
 from tokenry.core.keyring import Keyring
 from tokenry.core.memo import MIB, Memo
 from tokenry.core.model import NOT_GIVEN, NotGiven, SigningKey, Tenant, moment, moment_or_none
@@ -187,7 +187,7 @@ class Signers:
         with context.store.read() as rows:
             tenant = rows.tenants.get(slug)
             if tenant is None:
-                raise NotFound(f"there is no tenant {shown(slug)}")
+                raise missing("tenant", slug)
             listed = rows.signing_keys.list(tenant)
         return self._keep(context.store, mark, tenant, listed)
 
@@ -236,7 +236,7 @@ class SigningKeys(Generic[B]):
             change.actor.must(WRITE, "removing signing keys")
             found = [row for row in change.rows.signing_keys.list(change.tenant) if row.kid == kid]
             if not found:
-                raise NotFound("there is no such signing key here")
+                raise missing("signing key", kid, change.tenant.slug)
             remove(change, found[0])
             rows = change.rows.signing_keys.list(change.tenant)
             return next(key for key in _told(rows, change.tenant, self._context) if key.kid == kid)
@@ -301,7 +301,7 @@ def _begin(context: Context, slug: str, signers: Signers) -> tuple[Tenant, Seque
         with context.store.change() as rows:
             tenant = rows.tenants.get(slug, lock="alone")
             if tenant is None:
-                raise NotFound(f"there is no tenant {shown(slug)}")
+                raise missing("tenant", slug)
             listed = rows.signing_keys.list(tenant)
             keys = opened(listed, context.keyring())
             expected = next((row for row in listed if row.kid == signers.expected_kid(tenant.id)), None)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Generic
 
 from tokenry.core import credits, fields, idle, limits
-from tokenry.core.errors import Conflict, FieldError, NotFound, shown
+from tokenry.core.errors import Conflict, FieldError, missing, shown
 from tokenry.core.key_fields import pick
 from tokenry.core.leaks import ON_LEAK
 from tokenry.core.limits import Limit
@@ -90,7 +90,7 @@ class Tenants(Generic[B]):
         """Return a tenant; raise NotFound."""
         with self._context.reading(slug, by, home=self._context.tenant) as scene:
             if not scene.actor.may(_READ):
-                raise NotFound(f"there is no tenant {shown(slug)}")
+                raise missing("tenant", slug)
             return scene.tenant
 
     def list(self, *, limit: int = 50, cursor: str | None = None, by: B | NotGiven = NOT_GIVEN) -> Page[Tenant]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, Literal
 
 from tokenry.core import fields, targets
-from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, shown
+from tokenry.core.errors import Conflict, FieldError, Invalid, missing, shown
 from tokenry.core.events import EVENT_TYPES, matches
 from tokenry.core.lists import is_list
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, micros
@@ -276,7 +276,7 @@ class Webhooks(Generic[B]):
                 limit=REPLAYS_MAX,
             )
             if event is not None and not found:
-                raise NotFound(f"there is no event {shown(event)} here")
+                raise missing("event", event, change.tenant.slug)
             if not dry_run and found:
                 change.rows.webhooks.add(change.tenant.id, [_delivery(change, id, "replay", *one) for one in found])
                 change.record("webhook.replayed", id, None, {"count": len(found)})
@@ -287,7 +287,7 @@ def _endpoint(scene: Scene, id: object, scope: str, *, lock: bool = False) -> En
     scene.actor.must(scope, "reading webhooks" if scope == READ else "managing webhooks")
     found = scene.rows.webhooks.get(scene.tenant, str(id), lock=lock) if isinstance(id, str) else None
     if found is None:
-        raise NotFound(f"there is no webhook {shown(id)} here")
+        raise missing("webhook", id, scene.tenant.slug)
     return found
 
 

@@ -12,6 +12,7 @@ from tokenry.edge import (
     address_of,
     grant_of,
     is_operators,
+    missing,
     name_refusal,
     read_presented,
 )
@@ -20,7 +21,7 @@ from tokenry.edge.problems import Failed, problem, refused
 from tokenry.groups import Groups
 from tokenry.operations import Reach, Rule
 from tokenry.tokenry import Tokenry
-from tokenry.types import KeyValid, LeakReport, NotFound, Refused, TokenValid, shown
+from tokenry.types import KeyValid, LeakReport, Refused, TokenValid
 
 from ..threads import verify
 from .gathering import Gatherer, Refresher, Writer
@@ -77,7 +78,7 @@ class Call:
         if self.everywhere:
             return asked or _DEFAULT
         if asked not in (None, self.home):
-            raise NotFound(f"there is no tenant {shown(str(asked))}")
+            raise missing("tenant", str(asked))
         return self.home
 
     def within(self, groups: Groups) -> Call:

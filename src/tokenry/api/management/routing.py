@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from tokenry.edge import no_owner
+from tokenry.edge import missing
 from tokenry.edge.problems import Failed, problem
 from tokenry.operations import Operation
 
@@ -88,4 +88,4 @@ def check_path(operation: Operation, given: dict[str, str]) -> None:
     for name in _OWNERS:
         text = given.get(name, "x")
         if operation.verb != "PUT" and (len(text) > _ID_MAX or not text.isprintable()):
-            raise no_owner(text)
+            raise missing("owner", text)

@@ -6,7 +6,7 @@ import platform
 import sqlite3
 import sys
 
-from . import lists, management, scale, server, sessions
+from . import console, lists, management, scale, server, sessions
 from .delivering import beside_deliveries
 from .extensions import on_frameworks
 from .fence import on_fence
@@ -42,6 +42,7 @@ PARTS = (
     "mixed",
     "lists",
     "lists-postgres",
+    "console",
     "scale",
     "scale-postgres",
 )
@@ -80,6 +81,7 @@ def main() -> int:
         "mixed": lambda: management.mixed(report),
         "lists": lambda: lists.on_sqlite(report, asked.keys),
         "lists-postgres": lambda: lists.on_postgres(report, asked.keys),
+        "console": lambda: console.first_paint(report, asked.keys),
         "scale": lambda: scale.on_sqlite(report, asked.keys),
         "scale-postgres": lambda: scale.on_postgres(report, asked.keys),
     }

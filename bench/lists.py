@@ -67,8 +67,9 @@ def _fill(tk: Tokenry, count: int) -> None:
     with tk._database.change(durable=False) as rows:
         execute = rows.core.exec_driver_sql
         execute(_SPREAD.replace("%", "%%" if _is_pg(tk) else "%"))
+        here = tk.tenants.get("default").id
         big = f"UPDATE tokenry_key SET owner_id = '{everybody}' WHERE id > 'key_{count // 2:022d}'"
-        execute(big)
+        execute(f"{big} AND tenant_id = '{here}'")
         for hour in range(24 * 7):
             execute(_USAGE.format(now=tk._now(), hour=hour, used=USED).replace("%", "%%" if _is_pg(tk) else "%"))
         if _is_pg(tk):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tests.servers.serving import Serving
+from tests.servers.waiting import until
 from tests.web.seeing import ROOT, Seeing
 
 ROUTES = ROOT / "web" / "console" / "routes.tsx"
@@ -44,6 +45,7 @@ SCREENS = (
     Screen("/scopes", ".list"),
     Screen("/scopes", ".list", "New role"),
     Screen("/explain", "form.explain"),
+    Screen("/explain?request={request}", ".checks"),
     Screen("/usage", ".chart"),
     Screen("/audit", ".entries"),
     Screen("/audit", ".entries", "Check the log", ".ended"),
@@ -98,4 +100,12 @@ def administer(server: Serving, issued: dict[str, Any]) -> dict[str, str]:
     server.call("POST", f"/v1/webhooks/{hook}/test", {})
     server.call("POST", "/v1/tenants", {"slug": "acme", "name": "Acme"})
     key = issued["Invoices, production"]["key"]
-    return {"key": key["id"], "owner": key["owner"], "webhook": hook}
+    until(lambda: refusals_of(server, key["id"]))
+    request = refusals_of(server, key["id"])[0]["request_id"]
+    return {"key": key["id"], "owner": key["owner"], "webhook": hook, "request": request}
+
+
+def refusals_of(server: Serving, key_id: str) -> list[dict[str, Any]]:
+    """Return the last refusals of a key."""
+    found: list[dict[str, Any]] = server.call("GET", f"/v1/refusals?key_id={key_id}")["items"]
+    return found

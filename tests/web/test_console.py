@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.ext.test_tabs import another_site
 from tests.servers.serving import Serving, serving
+from tests.servers.waiting import until
+from tests.web.screens import refusals_of
 from tests.web.seeing import Seeing, chromium, fill
 from tokenry.core.secret import make_kid, mint
 
@@ -200,6 +202,26 @@ def test_explain_marks_the_first_check_that_fails(seeing: Seeing, issued: dict[s
     page.get_by_role("button", name="Explain").click()
     expect(page.locator(".checks .first")).to_contain_text("Grant the scope to the key, or ask for less.")
     expect(page.get_by_label("Key, token")).to_have_value("")
+
+
+def test_a_refused_request_is_explained_from_the_page_of_its_key(seeing: Seeing, issued: dict[str, Any]) -> None:
+    page, id = seeing.sign_in(), issued["Invoices, production"]["key"]["id"]
+    until(lambda: refusals_of(seeing.server, id))
+    [*_, refused] = refusals_of(seeing.server, id)
+    page.goto(f"/console/keys/{id}")
+    row = page.get_by_role("table", name="Last refusals").get_by_role("row").filter(has_text=refused["request_id"])
+    expect(row).to_contain_text("admin:billing")
+    expect(row).to_contain_text("203.0.113.7")
+    row.get_by_role("link", name="scope missing").click()
+    expect(page).to_have_url(re.compile(rf"/console/explain\?request={refused['request_id']}$"))
+    expect(page.get_by_role("heading", name="Refused: scope missing")).to_be_visible()
+    expect(page.locator(".checks .first")).to_contain_text("Grant the scope to the key, or ask for less.")
+    expect(page.locator(".checks .open")).to_have_count(2)
+    expect(page.locator(".facts")).to_contain_text("admin:billing")
+    page.get_by_label("Id of a request").fill("never-asked")
+    page.get_by_role("button", name="Find the request").click()
+    expect(page.get_by_role("alert")).to_contain_text("no refusal of the request 'never-asked' is kept")
+    expect(page.locator(".checks")).to_have_count(0)
 
 
 def test_a_change_asks_for_the_key_again_when_the_sign_in_is_old(seeing: Seeing, issued: dict[str, Any]) -> None:

@@ -1,12 +1,13 @@
 // Screen 4: why a credential is, or is not, accepted.
 
 import { useSignal } from "@preact/signals";
-import type { ExplanationDocument } from "../client/operations.js";
-import { explain, explainKey } from "./api.js";
+import type { CheckDocument, ExplanationDocument, Refusal } from "../client/operations.js";
+import { explain, explainKey, getRefusal, may } from "./api.js";
 import { Field } from "./form.js";
-import { Problem, Title } from "./parts.js";
-import { place } from "./place.js";
-import { CODES, FIXES } from "./words.js";
+import { useAnswer } from "./loading.js";
+import { Facts, Link, Loading, Problem, Title } from "./parts.js";
+import { address, go, place } from "./place.js";
+import { CODES, FIXES, full } from "./words.js";
 
 const CHECKS: Readonly<Record<string, string>> = {
   malformed: "It is a whole key or token",
@@ -24,6 +25,55 @@ const CHECKS: Readonly<Record<string, string>> = {
 };
 
 export function Explain() {
+  const { query } = place.value;
+  const request = query.get("request");
+  return (
+    <>
+      <Title text="Explain" />
+      {may("usage:read") && <OfRequest key={request} id={request} />}
+      {!request && <OfCredential key={query.get("key")} />}
+    </>
+  );
+}
+
+/** What is known of a request that was refused. Its id may be in the URL: it is no secret. */
+function OfRequest({ id }: { id: string | null }) {
+  const refusal = useAnswer<Refusal | null>(async () => (id ? getRefusal({ request_id: id }) : null), [id]);
+  const find = (event: SubmitEvent) => {
+    event.preventDefault();
+    const asked = String(new FormData(event.currentTarget as HTMLFormElement).get("request")).trim();
+    go(address("/explain", { request: asked }));
+  };
+  const found = refusal.value.value;
+  return (
+    <>
+      <form class="explain" onSubmit={find}>
+        <Field label="Id of a request" hint="The X-Request-Id of an answer. Of each key the last 20 refusals are kept, for a week.">
+          <input name="request" required defaultValue={id ?? ""} maxLength={200} autoComplete="off" spellcheck={false} />
+        </Field>
+        <button class={id ? "primary" : ""}>Find the request</button>
+        {id && <Link to={address("/explain")}>Explain a key</Link>}
+      </form>
+      <Problem error={refusal.error.value} />
+      {id && !found && !refusal.error.value && <Loading />}
+      {found && (
+        <>
+          <Facts of={{
+            Key: <Link to={address(`/keys/${found.key}`)}><code>{found.key}</code></Link>,
+            Owner: <Link to={address(`/owners/${encodeURIComponent(found.owner)}`)}><bdi>{found.owner}</bdi></Link>,
+            When: <time dateTime={found.at}>{full(found.at)}</time>,
+            From: found.ip && <code>{found.ip}</code>,
+            "Asked for": found.scopes.length > 0 && <code>{found.scopes.join(" ")}</code>,
+          }} />
+          <Answer of={{ valid: false, ...found }} />
+        </>
+      )}
+    </>
+  );
+}
+
+function OfCredential() {
+  const { query } = place.value;
   const answer = useSignal<ExplanationDocument | null>(null);
   const error = useSignal<unknown>(null);
   const ask = async (event: SubmitEvent) => {
@@ -48,14 +98,13 @@ export function Explain() {
   };
   return (
     <>
-      <Title text="Explain" />
       <p>Every check of a verification, without counting anything and without taking from limits.</p>
       <form class="explain" onSubmit={ask}>
         <Field label="Key, token, or the id of a key" hint="It is sent to the server and kept nowhere.">
-          <input name="credential" required autoComplete="off" spellcheck={false} />
+          <input name="credential" required defaultValue={query.get("key") ?? ""} autoComplete="off" spellcheck={false} />
         </Field>
-        <Field label="Scopes" hint="What the request needs, such as read:projects."><input name="scopes" spellcheck={false} autoComplete="off" /></Field>
-        <Field label="Client address" hint="Such as 203.0.113.7."><input name="ip" spellcheck={false} autoComplete="off" /></Field>
+        <Field label="Scopes" hint="What the request needs, such as read:projects."><input name="scopes" defaultValue={query.get("scopes") ?? ""} spellcheck={false} autoComplete="off" /></Field>
+        <Field label="Client address" hint="Such as 203.0.113.7."><input name="ip" defaultValue={query.get("ip") ?? ""} spellcheck={false} autoComplete="off" /></Field>
         <button class="primary">Explain</button>
       </form>
       <Problem error={error.value} />
@@ -64,7 +113,7 @@ export function Explain() {
   );
 }
 
-function Answer({ of }: { of: ExplanationDocument }) {
+function Answer({ of }: { of: { valid: boolean; code: string; checks: readonly CheckDocument[] } }) {
   const checks = of.checks.filter((one) => one.code !== "valid");
   const first = checks.find((one) => one.passed === false);
   return (

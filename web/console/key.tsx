@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { IssuedDocument, Key } from "../client/operations.js";
-import { disableKey, enableKey, getKey, keyAdvice, keyCredits, keyLimits, keyUsage, listAudit, may, updateKey } from "./api.js";
+import { disableKey, enableKey, getKey, keyAdvice, keyCredits, keyLimits, keyUsage, listAudit, listRefusals, may, updateKey } from "./api.js";
 import { Revoke, Rotate } from "./ending.js";
 import { History } from "./entries.js";
 import { KeyForm } from "./key_form.js";
@@ -12,6 +12,7 @@ import { LimitStates } from "./limits.js";
 import { useAnswer } from "./loading.js";
 import { Card, Dialog, Do, Link, Loading, Problem, Title, toast } from "./parts.js";
 import { address, place } from "./place.js";
+import { LastRefusals } from "./refusals.js";
 import { Secret } from "./secret.js";
 import { clock } from "./words.js";
 
@@ -24,14 +25,15 @@ const part = <T,>(needs: string, ask: () => Promise<T>): Promise<T | null> => (m
 
 const more = async (key: Key) => {
   const { id } = key;
-  const [usage, limits, credits, advice, history] = await Promise.all([
+  const [usage, limits, credits, advice, history, refusals] = await Promise.all([
     part("usage:read", () => keyUsage({ key_id: id, since: new Date(Date.now() - MONTH).toISOString() })),
     part("keys:read", () => keyLimits({ id })),
     part("credits:read", async () => key.credits && keyCredits({ id })),
     part("keys:read", () => keyAdvice({ id })),
     part("audit:read", () => listAudit({ subject: id, limit: 20 })),
+    part("usage:read", () => listRefusals({ key_id: id, limit: 20 })),
   ]);
-  return { hours: usage?.items ?? [], limits: limits?.items ?? [], credits, advice, history: history?.items ?? [] };
+  return { hours: usage?.items ?? [], limits: limits?.items ?? [], credits, advice, history: history?.items ?? [], refusals: refusals?.items ?? [] };
 };
 
 export function KeyPage({ id }: { id: string }) {
@@ -89,6 +91,7 @@ export function KeyPage({ id }: { id: string }) {
       {about && (
         <>
           {may("usage:read") && <Use hours={about.hours} />}
+          {about.refusals.length > 0 && <LastRefusals of={about.refusals} />}
           {about.limits.length > 0 && <Card title="Limits"><LimitStates states={about.limits} /></Card>}
           {about.credits && <CreditsCard of={found} state={about.credits} onChange={parts.load} />}
           {about.advice && isAlive && <AdviceCard of={about.advice} onEdit={() => (open.value = "edit")} />}

@@ -1,7 +1,7 @@
 // Asking the server for what a screen shows.
 
 import { type Signal, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export interface Answer<T> {
   value: Signal<T | null>;
@@ -25,7 +25,8 @@ export function useAnswer<T>(ask: () => Promise<T>, keys: readonly unknown[] = [
       if (mine === turn.current) error.value = problem;
     }
   };
-  useEffect(() => {
+  // Before the frame is painted: an effect of after it would ask some 30 ms later.
+  useLayoutEffect(() => {
     load();
     return () => {
       turn.current++;

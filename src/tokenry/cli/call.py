@@ -243,7 +243,7 @@ def _with_globals(function: Callable[..., Any]) -> Callable[..., Any]:
         before = context.find_root().obj
         given = behind.or_else(before) if isinstance(before, Globals) else behind
         call = Call(given, list(context.args))
-        with _errors(call.out):
+        with _errors(call.out, values.get("tenant")):
             function(call, **values)
 
     signature = inspect.Signature([context, *keywords, *_PARAMETERS])
@@ -253,7 +253,7 @@ def _with_globals(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _errors(out: Output) -> Iterator[None]:
+def _errors(out: Output, tenant: str | None) -> Iterator[None]:
     """Turn what was raised on purpose into a message and an exit code."""
     from tokenry.types import CallerRefused, Denied, Invalid, StoreUnavailable, TokenryError
 
@@ -271,7 +271,7 @@ def _errors(out: Output) -> Iterator[None]:
             for field in fields:
                 out.say(f"  {field.field}: {field.message}")
         else:
-            out.fail(error.message + _remedy(error.message))
+            out.fail(error.message + _remedy(error.message, tenant))
         raise typer.Exit(code) from None
     except BrokenPipeError:
         raise
@@ -294,17 +294,16 @@ _REMEDIES = {
     "webhook": "`tokenry webhooks list` shows what there is",
     "session": "`tokenry sessions list` shows what there is",
 }
-_MISSING = re.compile(rf"({'|'.join(_REMEDIES)}) '([^']{{1,100}})' does not exist(?: in the tenant '([^']{{1,100}})')?")
+_MISSING = re.compile(rf"({'|'.join(_REMEDIES)}) '([^']{{1,100}})' does not exist")
 
 
-def _remedy(message: str) -> str:
+def _remedy(message: str, tenant: str | None) -> str:
     """Return the command that helps when a message says that something does not exist; else nothing."""
     found = _MISSING.match(message)
     if found is None:
         return ""
-    remedy = _REMEDIES[found[1]]
-    elsewhere = f" --tenant {shlex.quote(found[3])}" if found[3] not in (None, "default") and "{}" in remedy else ""
-    return f": {remedy.format(shlex.quote(found[2]))}{elsewhere}"
+    remedy = _REMEDIES[found[1]].format(shlex.quote(found[2]))
+    return f": {remedy} --tenant {shlex.quote(tenant)}" if tenant and found[1] in ("owner", "role") else f": {remedy}"
 
 
 def _plain(details: dict[str, Any]) -> dict[str, Any]:

@@ -134,9 +134,3 @@ def test_verifications_are_measured(face: Shell) -> None:
     assert all(one["count"] > 20 and 0 < one["p50"] <= one["p99"] <= one["max"] for one in found)
     face("verify", stdin=secret)
     assert "nothing to measure" in face("bench", "--seconds", "1", stdin="nonsense", code=3).err
-
-
-@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
-def test_shells_are_taught(shell: Shell, name: str) -> None:
-    assert "_TOKENRY_COMPLETE" in shell("completions", name).out
-    shell("completions", "nonsense", code=2)

@@ -12,7 +12,7 @@ from tokenry.cli.examples import EXAMPLES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
 EVERYWHERE = {"--database", "--keyring", "--server", "--key-file", "--json", "--output", "--no-color", "--help", "-h"}
-OF_THE_ROOT = {"--version", "--install-completion", "--show-completion"}
+OF_THE_ROOT = {"--version"}
 
 
 def commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -70,6 +70,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 ok, 1 failed, 2 called wrongly, 3 credential refused, 4 the server wants your key, "
     "5 cannot be reached.",
     no_args_is_help=True,
+    add_completion=False,  # `tokenry completions` takes its place
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -138,4 +139,5 @@ completions.register(app)
 def run() -> None:
     """Run the command line on the arguments of this process."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    completions.prepare()
     app(prog_name="tokenry")

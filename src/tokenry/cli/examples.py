@@ -27,7 +27,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "bench": ('echo "$KEY" | tokenry bench',),
     "worker": ("tokenry worker",),
     "mcp": ("tokenry mcp", "tokenry mcp --allow-changes"),
-    "completions": ('eval "$(tokenry completions bash)"',),
+    "completions": ('eval "$(tokenry completions bash)"', "tokenry completions zsh --install"),
     "keys list": ("tokenry keys list --owner user-42 --status active", "tokenry keys list --tag ci --output csv"),
     "keys expiring": ("tokenry keys expiring --within 14d",),
     "keys show": (f"tokenry keys show {_KEY}",),

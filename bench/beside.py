@@ -23,10 +23,10 @@ def refreshing(report: Report, ours: float) -> None:
     """Refresh with the packages that web applications use today: SQLite with the same durability, two workers."""
     python = _environment()
     with tempfile.TemporaryDirectory() as folder:
-        told = {**os.environ, "BENCH_FOLDER": folder}
+        values = {**os.environ, "BENCH_FOLDER": folder}
         tokens = {}
         for module in ("on_django", "on_authlib"):
-            tokens |= json.loads(_run([python, f"{module}.py", str(CONNECTIONS * ROUNDS)], told))
+            tokens |= json.loads(_run([python, f"{module}.py", str(CONNECTIONS * ROUNDS)], values))
         for name, what, app, request, read in (
             ("toolkit", "django-oauth-toolkit", "on_django:application", _by_form("/o/token/"), "refresh_token"),
             ("simplejwt", "simplejwt, blacklist", "on_django:application", _by_json, "refresh"),
@@ -35,7 +35,7 @@ def refreshing(report: Report, ours: float) -> None:
             port = free_port()
             command = [python, "-m", "gunicorn", "--workers=2", "--threads=4", "--log-level=critical"]
             with running(
-                [*command, f"--bind=127.0.0.1:{port}", app], port, cwd=_PEERS, env=told, stderr=subprocess.DEVNULL
+                [*command, f"--bind=127.0.0.1:{port}", app], port, cwd=_PEERS, env=values, stderr=subprocess.DEVNULL
             ):
                 rate = max(
                     asyncio.run(
@@ -55,10 +55,10 @@ def keysigil(report: Report, ours: float) -> None:
     """Ask a route behind a key of keysigil."""
     python, port = _environment(), free_port()
     with tempfile.TemporaryDirectory() as folder:
-        told = {**os.environ, "BENCH_FOLDER": folder}
-        key = json.loads(_run([python, "on_keysigil.py"], told))
+        values = {**os.environ, "BENCH_FOLDER": folder}
+        key = json.loads(_run([python, "on_keysigil.py"], values))
         command = [python, "-m", "uvicorn", "on_keysigil:app", "--port", str(port), "--no-access-log"]
-        with running([*command, "--log-level", "error"], port, cwd=_PEERS, env=told):
+        with running([*command, "--log-level", "error"], port, cwd=_PEERS, env=values):
             best = max(load(port, [request_bytes("GET", "/v1/auth", {"X-API-Key": key})]) for _ in range(ROUNDS))
     report.line("instead: keysigil on FastAPI", f"{best.rate:,.0f}", f"ours {ours / best.rate:.0f} times")
 

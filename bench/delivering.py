@@ -47,10 +47,10 @@ def _measure(report: Report, name: str, folder: str, *, is_inside: bool) -> None
         texts = [str(issued.secret) for issued in many if isinstance(issued, Issued)]
     fields = {"Authorization": f"Bearer {caller}", "Content-Type": "application/json"}
     asked = [request_bytes("POST", "/v1/verify", fields, json.dumps({"credential": text}).encode()) for text in texts]
-    told = {"TOKENRY_WEBHOOK_NETWORKS": "127.0.0.0/8", "TOKENRY_DELIVER_WEBHOOKS": str(is_inside).lower()}
+    document = {"TOKENRY_WEBHOOK_NETWORKS": "127.0.0.0/8", "TOKENRY_DELIVER_WEBHOOKS": str(is_inside).lower()}
     with ExitStack() as stack:
         stack.enter_context(running([sys.executable, "-m", "bench.receiver", str(receiver)], receiver))
-        serving = stack.enter_context(served(folder, url, **told))
+        serving = stack.enter_context(served(folder, url, **document))
         for pid in (os.getpid(), serving.process.pid):  # and not the receiver, which is elsewhere in life
             prefer(pid)
         load(serving.port, asked)  # the first use of a key is an event, which is written down
@@ -59,7 +59,7 @@ def _measure(report: Report, name: str, folder: str, *, is_inside: bool) -> None
         id, delivered = hook["webhook"]["id"], 0
         if not is_inside:
             command = [sys.executable, "-m", "tokenry.cli", "worker", "--database", url]
-            worker = subprocess.Popen(command, env={**os.environ, **told}, stderr=subprocess.DEVNULL)
+            worker = subprocess.Popen(command, env={**os.environ, **document}, stderr=subprocess.DEVNULL)
             stack.callback(worker.wait)
             stack.callback(worker.terminate)
         felt: dict[bool, list[Felt]] = {False: [], True: []}

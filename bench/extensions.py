@@ -66,9 +66,9 @@ def on_frameworks(report: Report) -> None:
         for name, pair in PAIRS.items():
             plain, protected = _found(pair, url, secret)
             share = plain.each / protected.each
-            told = f"{pair.plain[1]} {plain.each:.0f} µs and {plain.rate:,.0f}/s, "
-            told += f"behind a key {protected.each:.0f} µs and {protected.rate:,.0f}/s; at least {pair.share}"
-            report.line(name, f"{share:.2f}", told, share >= pair.share)
+            message = f"{pair.plain[1]} {plain.each:.0f} µs and {plain.rate:,.0f}/s, "
+            message += f"behind a key {protected.each:.0f} µs and {protected.rate:,.0f}/s; at least {pair.share}"
+            report.line(name, f"{share:.2f}", message, share >= pair.share)
 
 
 def _found(pair: Pair, url: str, secret: str) -> list[Found]:
@@ -89,11 +89,11 @@ def _ask(url: str, secret: str, pid: int) -> Found:
     """Ask one route for a while, with the key in both cases: the plain one has to parse the header, too."""
     before = used(pid)
     command = ["wrk", "-t1", "-c8", f"-d{SECONDS}s", "-H", f"Authorization: Bearer {secret}", url]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "Non-2xx" not in told, told
-    rate, count = re.search(r"Requests/sec:\s+([\d.]+)", told), re.search(r"(\d+) requests in", told)
-    assert rate is not None, told
-    assert count is not None, told
+    result = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "Non-2xx" not in result, result
+    rate, count = re.search(r"Requests/sec:\s+([\d.]+)", result), re.search(r"(\d+) requests in", result)
+    assert rate is not None, result
+    assert count is not None, result
     return Found(used(pid).since(before, max(1, int(count[1]))).total, float(rate[1]))
 
 
@@ -104,8 +104,8 @@ def _serving(command: list[str], url: str) -> Iterator[tuple[int, int]]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     words = [word.format(port=port) for word in command]
-    told = {**os.environ, "BENCH_DATABASE_URL": url}
-    process = subprocess.Popen([sys.executable, "-m", *words], env=told, stderr=subprocess.DEVNULL)
+    values = {**os.environ, "BENCH_DATABASE_URL": url}
+    process = subprocess.Popen([sys.executable, "-m", *words], env=values, stderr=subprocess.DEVNULL)
     try:
         _wait_for(port)
         yield port, process.pid

@@ -120,8 +120,8 @@ def _remembering(report: Report, server: Postgres, folder: str, keyring: str) ->
                 took = seconds_each(lambda tk=tk, turn=turn: tk.verify(next(turn)), CALLS, 1)  # type: ignore[misc]
                 best[number] = min(best[number], took)
     ratio = best[0] / best[1]
-    told = f"exclusive SQLite {best[1] * 1e6:.2f} µs; ratio {ratio:.3f}, at most 1.05"
-    report.line("a verification from memory", f"{best[0] * 1e6:.2f} µs", told, ratio <= 1.05)
+    message = f"exclusive SQLite {best[1] * 1e6:.2f} µs; ratio {ratio:.3f}, at most 1.05"
+    report.line("a verification from memory", f"{best[0] * 1e6:.2f} µs", message, ratio <= 1.05)
 
 
 def _warm(tk: Tokenry) -> tuple[Tokenry, "itertools.cycle[str]"]:

@@ -67,9 +67,11 @@ def beside_junk(report: Report) -> None:
     report.line("beside a flood at an nginx, p99", f"{reference.p99:.2f} ms", f"p50 {reference.p50:.2f} ms")
     for name, rounds in felt.items():
         best = min(rounds)
-        told = f"p50 {best.p50:.2f} ms; {best.p99 / reference.p99:.1f} times, at most 2; {best.junk_rate:,.0f} a second"
+        message = (
+            f"p50 {best.p50:.2f} ms; {best.p99 / reference.p99:.1f} times, at most 2; {best.junk_rate:,.0f} a second"
+        )
         sent = best.junk_rate > 0.95 * JUNK_RATE
-        report.line(f"beside {name}, p99", f"{best.p99:.2f} ms", told, sent and best.p99 <= 2 * reference.p99)
+        report.line(f"beside {name}, p99", f"{best.p99:.2f} ms", message, sent and best.p99 <= 2 * reference.p99)
 
 
 def asked(credential: str, ip: str) -> bytes:

@@ -47,7 +47,7 @@ class Simulation:
         while self._events and (self._events[0][0] < SECONDS + 5):
             now, _, call = heapq.heappop(self._events)
             call(now)
-        return sorted(told - began for told, began in zip(self._told, self._began, strict=True))
+        return sorted(result - began for result, began in zip(self._told, self._began, strict=True))
 
     def _at(self, time: float, call: Callable[[float], None]) -> None:
         self._order += 1
@@ -91,11 +91,11 @@ class Simulation:
 
         def heard(at: float) -> None:
             if committed > self._said[process]:
-                self._ask(at, said)
+                self._ask(at, send_with_fields)
             else:
                 rest(at, fence._GAP)
 
-        def said(at: float) -> None:
+        def send_with_fields(at: float) -> None:
             for number in range(self._said[process], committed):
                 self._missing[number] -= 1
             self._said[process] = committed
@@ -137,9 +137,9 @@ def main() -> None:
                 waits = simulation.run()
                 half, most, worst = (waits[int((len(waits) - 1) * part)] * 1000 for part in (0.5, 0.99, 1))
                 rate = simulation.statements / SECONDS
-                told = "no limit" if limit == 1e9 else f"{limit:,}"
+                message = "no limit" if limit == 1e9 else f"{limit:,}"
                 print(
-                    f"{processes:9,} {changes:10} {told:>16} {rate:13,.0f} {half:8.0f} {most:8.0f} {worst:9.0f}",
+                    f"{processes:9,} {changes:10} {message:>16} {rate:13,.0f} {half:8.0f} {most:8.0f} {worst:9.0f}",
                     flush=True,
                 )
 

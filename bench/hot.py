@@ -276,22 +276,24 @@ def _tell(report: Report, case: Case, found: tuple[Measured, Measured, Measured]
     (ours, static, constant), (at_pace, reference) = found, felt
     mark = case.mark
     most = None if mark is None else mark.compiled if COMPILED else mark.pure
-    told = f"background {ours.each.background:.1f}; nginx {static.each.total:.1f}, constant {constant.each.total:.1f}"
-    told = told if most is None else f"at most {most:g}; {told}"
+    message = (
+        f"background {ours.each.background:.1f}; nginx {static.each.total:.1f}, constant {constant.each.total:.1f}"
+    )
+    message = message if most is None else f"at most {most:g}; {message}"
     good = None if most is None else ours.each.total <= most
-    report.line(f"{case.name}, CPU", f"{ours.each.total:.1f} µs", told, good)
+    report.line(f"{case.name}, CPU", f"{ours.each.total:.1f} µs", message, good)
     share = ours.load.rate / static.load.rate
     least = mark.nginx if mark is not None and COMPILED else None
-    told = f"{share:.2f} of nginx's {static.load.rate:,.0f}" + ("" if least is None else f", at least {least:g}")
-    told += f"; constant {constant.load.rate:,.0f}"
-    report.line(f"{case.name}, a second", f"{ours.load.rate:,.0f}", told, None if least is None else share >= least)
-    told = f"p50 {at_pace.p50:.2f}, p99.9 {at_pace.p999:.1f}, longest {at_pace.longest:.1f}; "
-    told += f"sender {at_pace.late:.2f} late; nginx p99 {reference.p99:.2f}; "
+    message = f"{share:.2f} of nginx's {static.load.rate:,.0f}" + ("" if least is None else f", at least {least:g}")
+    message += f"; constant {constant.load.rate:,.0f}"
+    report.line(f"{case.name}, a second", f"{ours.load.rate:,.0f}", message, None if least is None else share >= least)
+    message = f"p50 {at_pace.p50:.2f}, p99.9 {at_pace.p999:.1f}, longest {at_pace.longest:.1f}; "
+    message += f"sender {at_pace.late:.2f} late; nginx p99 {reference.p99:.2f}; "
     quiet = case.has_room and reference.p99 <= QUIET_MS_MAX and at_pace.late <= LATE_MS_MAX
     why = "the machine was too busy" if case.has_room else "more processes than processors"
-    told += f"at most {P99_MS_MAX:g}" if quiet else f"{why} to judge"
+    message += f"at most {P99_MS_MAX:g}" if quiet else f"{why} to judge"
     good = at_pace.p99 <= P99_MS_MAX if quiet else None
-    report.line(f"{case.name}, p99 at {SHARE:.0%} of that", f"{at_pace.p99:.2f} ms", told, good)
+    report.line(f"{case.name}, p99 at {SHARE:.0%} of that", f"{at_pace.p99:.2f} ms", message, good)
 
 
 def issue_caller(tk: Tokenry) -> str:

@@ -49,10 +49,12 @@ def _beside_wrong_ones(report: Report, port: int, key: str) -> None:
                     rounds.append(measured(port, honest, wrong, flooded, rate))
             reference, found = min(felt[elsewhere]), min(felt[port])
             times = found.p99 / reference.p99
-            told = (
+            message = (
                 f"at an nginx {reference.p99:.2f} ms; {times:.2f} times, at most 1.2; {found.junk_rate:,.0f} a second"
             )
-            report.line(f"beside {rate:,} wrong foreign keys a second, p99", f"{found.p99:.2f} ms", told, times <= 1.2)
+            report.line(
+                f"beside {rate:,} wrong foreign keys a second, p99", f"{found.p99:.2f} ms", message, times <= 1.2
+            )
 
 
 def _from_memory(report: Report) -> None:
@@ -76,8 +78,8 @@ def _from_memory(report: Report) -> None:
             for text in best:
                 best[text] = min(best[text], _processor_seconds(verify, text) / CALLS)
     times = best[foreign] / best[own]
-    told = f"one of ours {best[own] * 1e6:.2f} µs; {times:.2f} times, at most 1.1"
-    report.line("a foreign key from memory", f"{best[foreign] * 1e6:.2f} µs", told, times <= 1.1)
+    message = f"one of ours {best[own] * 1e6:.2f} µs; {times:.2f} times, at most 1.1"
+    report.line("a foreign key from memory", f"{best[foreign] * 1e6:.2f} µs", message, times <= 1.1)
 
 
 def _processor_seconds(work: Callable[[str], None], text: str) -> float:

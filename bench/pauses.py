@@ -49,9 +49,9 @@ def of_the_loop(report: Report) -> None:
                 # Not while connections are made, nor when all of them end.
                 felt = paced(serving.port, list(traffic.requests(int(rate * SECONDS))), rate)
                 ended = time.perf_counter() - 1
-            told = json.loads(written.read_text())
-        pauses = [one for one in told["pauses"] if began < one["at"] < ended]
-        _tell(report, [{**one, "stood": _stood(one, told["each"])} for one in pauses])
+            result = json.loads(written.read_text())
+        pauses = [one for one in result["pauses"] if began < one["at"] < ended]
+        _tell(report, [{**one, "stood": _stood(one, result["each"])} for one in pauses])
         report.line(
             f"{rate:,.0f} a second, p99", f"{felt.p99:.2f} ms", f"p50 {felt.p50:.2f}, longest {felt.longest:.1f}"
         )
@@ -69,8 +69,8 @@ def _stood(pause: dict[str, Any], each: float) -> float:
 
 def _tell(report: Report, pauses: list[dict[str, Any]]) -> None:
     longest = max([one["stood"] for one in pauses] or [0.0]) * 1000
-    told = f"at most {LONGEST_MS_MAX:g}; {len(pauses)} pauses over 1 ms in {SECONDS} s"
-    report.line("longest standstill", f"{longest:.1f} ms", told, longest <= LONGEST_MS_MAX)
+    message = f"at most {LONGEST_MS_MAX:g}; {len(pauses)} pauses over 1 ms in {SECONDS} s"
+    report.line("longest standstill", f"{longest:.1f} ms", message, longest <= LONGEST_MS_MAX)
     by: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in pauses:
         by[_source(one)].append(one)
@@ -78,8 +78,8 @@ def _tell(report: Report, pauses: list[dict[str, Any]]) -> None:
         worst = max(some, key=lambda one: one["stood"])
         names = ("took", "loop", "others", "delayed", "others_delayed", "collecting")
         parts = ", ".join(f"{name} {worst[name] * 1000:.1f}" for name in names)
-        told = f"{parts}, {worst['answered']:.0f} answers"
-        print(f"  {len(some):4} times, up to {worst['stood'] * 1000:5.1f} ms ({told})  {source}", flush=True)
+        message = f"{parts}, {worst['answered']:.0f} answers"
+        print(f"  {len(some):4} times, up to {worst['stood'] * 1000:5.1f} ms ({message})  {source}", flush=True)
 
 
 def _source(pause: dict[str, Any]) -> str:

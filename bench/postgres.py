@@ -60,11 +60,11 @@ def on_postgres(report: Report) -> None:
                     ours = min(ours, seconds_each(lambda: tk.verify(next(turn), scopes=ASKED, ip=IP), CALLS, 1))
                     tight = min(tight, seconds_each(bare, CALLS, 1))
                     reference = min(reference, seconds_each(paused, CALLS, 1) - PAUSE)
-            told = f"bare prepared lookup {reference * 1e6:.0f} µs, {tight * 1e6:.0f} without a pause"
+            message = f"bare prepared lookup {reference * 1e6:.0f} µs, {tight * 1e6:.0f} without a pause"
             report.line(
                 "one synchronous caller",
                 f"{ours * 1e6:.0f} µs",
-                f"{told}; ratio {ours / reference:.2f}, at most 1.5",
+                f"{message}; ratio {ours / reference:.2f}, at most 1.5",
                 ours / reference <= 1.5,
             )
         rate = asyncio.run(_gathered(url, keyring, chosen))

@@ -217,8 +217,8 @@ def _bulk(report: Report, url: str, count: int) -> None:
             alone = alone or {"write": write, "verify": verify}
             good = done["longest_ms"] <= WRITE_MS and done["mib"] <= MEMORY_MIB
             good = good and write <= max(WRITE_MS, 2 * alone["write"]) and verify <= max(VERIFY_MS, 2 * alone["verify"])
-            told = f"own {done['longest_ms']:.0f} ms, {done['mib']:.0f} MiB, {done['seconds']:.1f} s"
-            report.line(what, _told(write, verify), told, good)
+            message = f"own {done['longest_ms']:.0f} ms, {done['mib']:.0f} MiB, {done['seconds']:.1f} s"
+            report.line(what, _figures_text(write, verify), message, good)
     print("others' longest write and verification; the longest transaction of the call by processor time, memory, time")
 
 
@@ -229,7 +229,7 @@ def _settle(path: str) -> None:
     os.sync()
 
 
-def _told(write: float, verify: float) -> str:
+def _figures_text(write: float, verify: float) -> str:
     return f"{write:.0f} and {verify:.0f} ms"
 
 

@@ -59,8 +59,8 @@ def beside_nginx(report: Report, serving: Serving, what: str, requests: Sequence
             reference = reference.better(load(port, requests))
             ours = ours.better(load(serving.port, requests))
     share = ours.rate / reference.rate
-    told = f"nginx {reference.rate:,.0f}; ratio {share:.2f}, at least {ratio:.2f}"
-    report.line(f"{what}, a second", f"{ours.rate:,.0f}", told, share >= ratio and not ours.failed)
+    message = f"nginx {reference.rate:,.0f}; ratio {share:.2f}, at least {ratio:.2f}"
+    report.line(f"{what}, a second", f"{ours.rate:,.0f}", message, share >= ratio and not ours.failed)
 
 
 def _behind_nginx(report: Report, serving: Serving, requests: Sequence[bytes]) -> None:
@@ -82,9 +82,9 @@ def _behind_nginx(report: Report, serving: Serving, requests: Sequence[bytes]) -
             with nginx(port, f"location / {{ auth_request /_auth; root {root}; }} {asking}", upstreams):
                 guarded = guarded.better(load(port, requests))
     share = guarded.rate / bare.rate
-    told = f"without it {bare.rate:,.0f}; ratio {share:.2f}, at least 0.30"
+    message = f"without it {bare.rate:,.0f}; ratio {share:.2f}, at least 0.30"
     report.line(
-        "through nginx auth_request, a second", f"{guarded.rate:,.0f}", told, share >= 0.30 and not guarded.failed
+        "through nginx auth_request, a second", f"{guarded.rate:,.0f}", message, share >= 0.30 and not guarded.failed
     )
 
 

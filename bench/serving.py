@@ -43,12 +43,14 @@ def starting(report: Report) -> None:
         reference = min(_start(_bare, folder) for _ in range(ROUNDS))
         fresh = min(_start(_serve, _below(folder, str(number))) for number in range(ROUNDS))
         again = min(_start(_serve, folder / "first") for _ in range(ROUNDS))
-    report.line("a bare ASGI application on uvicorn, to the first answer", _told(reference))
+    report.line("a bare ASGI application on uvicorn, to the first answer", _figures_text(reference))
     for what, found, most in (("a new database", fresh, NEW_SECONDS_MAX), ("one that is there", again, SECONDS_MAX)):
-        report.line(f"start on {what}, to the first answer", _told(found), f"<= {most:g} s", found.seconds <= most)
+        report.line(
+            f"start on {what}, to the first answer", _figures_text(found), f"<= {most:g} s", found.seconds <= most
+        )
     good = again.megabytes <= RESIDENT_MEGABYTES_MAX
-    told = f"<= {RESIDENT_MEGABYTES_MAX} MB; bare {reference.megabytes:.0f}"
-    report.line("resident after start", f"{again.megabytes:.0f} MB", told, good)
+    message = f"<= {RESIDENT_MEGABYTES_MAX} MB; bare {reference.megabytes:.0f}"
+    report.line("resident after start", f"{again.megabytes:.0f} MB", message, good)
     mixed = again.megabytes + mix(megabytes)
     good = mixed <= MIXED_MEGABYTES_MAX
     report.line("resident after the mixed workload, of 10,000 keys", f"{mixed:.0f} MB", "<= 110 MB", good)
@@ -64,7 +66,7 @@ def _below(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _told(found: Started) -> str:
+def _figures_text(found: Started) -> str:
     return f"{found.seconds:.2f} s ({found.processor:.2f} of processor)"
 
 

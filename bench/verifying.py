@@ -41,8 +41,8 @@ def from_memory(report: Report) -> None:
 
                 each = seconds_each(verify, CALLS) * 1e6
             most = None if not exclusive else 2.6 if COMPILED else 3.6
-            told = f"bare sha256 {bare * 1e6:.2f} µs" if most is None else f"at most {most:g} µs"
-            report.line(name, f"{each:.2f} µs", told, None if most is None else each <= most)
+            message = f"bare sha256 {bare * 1e6:.2f} µs" if most is None else f"at most {most:g} µs"
+            report.line(name, f"{each:.2f} µs", message, None if most is None else each <= most)
         asyncio.run(_async_from_memory(report, url, asked))
 
 
@@ -58,8 +58,8 @@ async def _async_from_memory(report: Report, url: str, asked: list[tuple[str, st
                 tk._sync.verify(text, scopes=ASKED, ip=ip)
             best, sync = min(best, middle - begin), min(sync, time.perf_counter() - middle)
     best, sync = best / CALLS * 1e6, sync / CALLS * 1e6
-    told = f"sync in the same run {sync:.2f} µs, at most 1 more"
-    report.line("the async face, lone", f"{best:.2f} µs", told, best <= sync + 1)
+    message = f"sync in the same run {sync:.2f} µs, at most 1 more"
+    report.line("the async face, lone", f"{best:.2f} µs", message, best <= sync + 1)
 
 
 def without_memory(report: Report, count: int) -> None:

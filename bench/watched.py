@@ -125,8 +125,8 @@ def _watching() -> None:
         main()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        told = {"each": watches[0].each(), "pauses": watches[0].pauses}
-        Path(os.environ["BENCH_PAUSES"]).write_text(json.dumps(told))
+        document = {"each": watches[0].each(), "pauses": watches[0].pauses}
+        Path(os.environ["BENCH_PAUSES"]).write_text(json.dumps(document))
 
 
 if __name__ == "__main__":

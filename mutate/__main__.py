@@ -41,17 +41,17 @@ def main() -> None:
                 print(f"{how}: {file.relative_to(ROOT)}:{one.line}: {one}", flush=True)
     print(f"{sum(count.values())} of {len(chosen)} mutants were tried")
     for folder in sorted({folder for folder, _ in count}):
-        told = {how: number for (name, how), number in sorted(count.items()) if name == folder}
-        killed = told.get("failed", 0) + told.get("too slow", 0)
-        share = 100 * killed / sum(told.values())
-        print(f"{folder}: {killed} of {sum(told.values())} killed, {share:.1f} %; {told}; seed {seed}")
+        document = {how: number for (name, how), number in sorted(count.items()) if name == folder}
+        killed = document.get("failed", 0) + document.get("too slow", 0)
+        share = 100 * killed / sum(document.values())
+        print(f"{folder}: {killed} of {sum(document.values())} killed, {share:.1f} %; {document}; seed {seed}")
 
 
 def is_equivalent(file: Path, one: Mutant) -> bool:
     """Tell whether a mutant is listed as one that changes nothing, for the reason that is given there."""
     listed = [line.split(" | ") for line in EQUIVALENT.read_text().splitlines() if line and not line.startswith("#")]
     code = file.read_text().splitlines()[one.line - 1].strip()
-    return [str(file.relative_to(SRC)), code, str(one)] in [told[:3] for told in listed]
+    return [str(file.relative_to(SRC)), code, str(one)] in [result[:3] for result in listed]
 
 
 if __name__ == "__main__":

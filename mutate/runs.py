@@ -72,10 +72,10 @@ class Tree:
         for number, run in enumerate(runs):
             if run.wait():
                 print("tests that fail without any mutant are left out", flush=True)
-            told = self.path / f"seconds.{number}"
-            if not told.exists():
+            result = self.path / f"seconds.{number}"
+            if not result.exists():
                 raise SystemExit("the run of the tests was ended before it was over")
-            self._seconds |= json.loads(told.read_text())
+            self._seconds |= json.loads(result.read_text())
             found = coverage.CoverageData(str(self.path / f"coverage.{number}"))
             found.read()
             for file in found.measured_files():
@@ -121,16 +121,16 @@ class Tree:
         if pid == 0:
             self._pytest([Warm(trials, self._seconds, os.fdopen(write, "w", buffering=1))], self._places)
         os.close(write)
-        told = 0
+        result = 0
         with os.fdopen(read) as lines:
             if lines.readline() != f"{PROOF} alive\n":
                 raise SystemExit("tests that pass together fail alone: every mutant would count as killed")
-            while told < len(trials) and (line := lines.readline()):
+            while result < len(trials) and (line := lines.readline()):
                 number, _, how = line.strip().partition(" ")
-                told += 1
+                result += 1
                 yield int(number), how
         os.waitpid(pid, 0)
-        if told < len(trials):
+        if result < len(trials):
             raise SystemExit("the process that tries the mutants has ended early")
 
     def _cold(self, trial: Trial) -> str:

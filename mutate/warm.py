@@ -101,8 +101,8 @@ class Warm:
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)  # what its tests started
         os.set_blocking(read, False)
-        if trial.number != PROOF and how == "failed" and (told := os.read(read, 8)):
-            self._kills[trial.file][tests[int(told)]] += 1
+        if trial.number != PROOF and how == "failed" and (result := os.read(read, 8)):
+            self._kills[trial.file][tests[int(result)]] += 1
         os.close(read)
         print(trial.number, how, file=self._tell)
 
@@ -122,7 +122,7 @@ class Once:
         run(session, [items[test] for test in self._tests if test in items], self._seconds, nothing)
 
 
-def run(session: pytest.Session, items: list[pytest.Item], seconds: dict[str, float], told: int) -> None:
+def run(session: pytest.Session, items: list[pytest.Item], seconds: dict[str, float], result: int) -> None:
     """Run tests and end this process: with 0 when all pass, else with 1, telling the number of the one that failed."""
     # A group for whoever ends what its tests started; not a session, which Linux would give a new priority of its own.
     os.setpgid(0, 0)
@@ -136,7 +136,7 @@ def run(session: pytest.Session, items: list[pytest.Item], seconds: dict[str, fl
         following = items[number + 1] if number + 1 < len(items) else None
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
-            os.write(told, str(number).encode())
+            os.write(result, str(number).encode())
             os._exit(1)
     os._exit(0)
 

@@ -70,8 +70,8 @@ def main() -> None:
 
 def run(*command: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> str:
     """Return what a command says; end when it fails."""
-    told = {**os.environ, **(environment or {})}
-    done = subprocess.run(command, cwd=cwd, env=told, capture_output=True, text=True)
+    values = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, cwd=cwd, env=values, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
     return done.stdout
@@ -81,12 +81,14 @@ def build(kind: str, folder: Path, epoch: str) -> Path:
     """Build one kind of file from the checkout; return it."""
     for rest in ("compiled", "c", "objects"):
         shutil.rmtree(ROOT / "build" / rest, ignore_errors=True)
-    told = {"SOURCE_DATE_EPOCH": epoch, "PYTHONHASHSEED": "0"}
+    values = {"SOURCE_DATE_EPOCH": epoch, "PYTHONHASHSEED": "0"}
     if kind == "compiled":
-        told["HATCH_BUILD_HOOK_ENABLE_CUSTOM"] = "1"
+        values["HATCH_BUILD_HOOK_ENABLE_CUSTOM"] = "1"
     what = "--sdist" if kind == "sdist" else "--wheel"
     python = str(ROOT / ".venv" / "bin" / "python")
-    run(str(UV), "build", what, "--no-build-isolation", "--python", python, "--out-dir", str(folder), environment=told)
+    run(
+        str(UV), "build", what, "--no-build-isolation", "--python", python, "--out-dir", str(folder), environment=values
+    )
     (found,) = (path for path in folder.iterdir() if path.suffix in {".whl", ".gz"})
     return found
 
@@ -108,7 +110,7 @@ def use(package: Path) -> None:
         run(python, "-I", "-c", "\n".join([*blocks, "assert verdict", "tk.close()"]), cwd=folder)
         serve(place / "bin" / "tokenry", folder)
         found = json.loads(run(python, "-I", "-c", LICENCES))
-        if wrong := {one: said[:80] for one, said in found.items() if not is_free(one, said)}:
+        if wrong := {one: result[:80] for one, result in found.items() if not is_free(one, result)}:
             sys.exit(f"licences that were not looked at: {wrong}")
         print(f"  installed with {len(found) - 1} other packages, used as the README says, licences known")
 
@@ -153,9 +155,9 @@ def ask(address: str, method: str, path: str, key: str, body: object = None) -> 
     return found
 
 
-def is_free(name: str, said: str) -> bool:
+def is_free(name: str, message: str) -> bool:
     """Tell whether a licence is one that fits ours."""
-    folded = said.lower()
+    folded = message.lower()
     return any(word in folded for word in FREE) or USED_UNCHANGED.get(name, "?") in folded
 
 

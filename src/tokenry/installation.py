@@ -273,11 +273,11 @@ def _now(tk: Tokenry) -> datetime:
 
 def _shown(keyring: Keyring, now: datetime) -> tuple[GenerationInfo, ...]:
     signing = keyring.signing(micros(now)).id
-    told = []
+    results = []
     for generation in keyring.generations:
         status = "signs" if generation.id == signing else "next" if generation.signs_from > micros(now) else "verifies"
-        told.append(GenerationInfo(generation.id, moment(generation.signs_from), status))
-    return tuple(told)
+        results.append(GenerationInfo(generation.id, moment(generation.signs_from), status))
+    return tuple(results)
 
 
 __all__ = [

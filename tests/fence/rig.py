@@ -66,7 +66,7 @@ class Rig:
         self.proxy = Proxy(server.directory / ".s.PGSQL.5432", quick=quick)
         self.outcome = Outcome()
         self._pause = threading.Event()
-        self._told_at: list[float] = []
+        self._returned_at: list[float] = []
         self._timers: list[threading.Timer] = []
         self.tk = Tokenry(self.url, keyring=str(self._keyring))
         self._ids = self._issue(keys)
@@ -125,8 +125,8 @@ class Rig:
                 self.outcome.repeats += 1
                 assert time.monotonic() - first < GIVE_UP_SECONDS, "the database has not come back"
                 self._pause.wait(0.02)
-        self._told_at.append(time.monotonic())
-        self.outcome.times.append(self._told_at[-1] - began)
+        self._returned_at.append(time.monotonic())
+        self.outcome.times.append(self._returned_at[-1] - began)
         self._book.key = key + 1
         self.outcome.ended += 1
 
@@ -150,7 +150,7 @@ class Rig:
         """Look for what was valid after its end; tell whether there was any."""
         self.outcome.stale = [
             f"key {key} was valid in process {column}, {(at - told) * 1000:.1f} ms after its end"
-            for key, told in enumerate(self._told_at)
+            for key, told in enumerate(self._returned_at)
             for column in range(len(self.watchers))
             if (at := self._book.valid_at(column, key)) > told
         ]

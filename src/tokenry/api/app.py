@@ -91,12 +91,12 @@ class Served:
         while not isinstance(step, tuple):
             try:
                 if len(step) == 1:
-                    told = [await answer_to(*step[0])]
+                    items = [await answer_to(*step[0])]
                 else:
-                    told = await asyncio.gather(*[answer_to(*wish) for wish in step])
+                    items = await asyncio.gather(*[answer_to(*wish) for wish in step])
             except Exception as error:
                 return self.hot.failing(route, error, asked)
-            step = does(asked, told)
+            step = does(asked, items)
         return step
 
 
@@ -302,7 +302,7 @@ class _Bounded:
 
     async def refuse(self, code: str = "body_too_large") -> None:
         """Answer that this is not heard to its end."""
-        told = problem(code)
-        fields = raw([*told.fields(), ("Connection", "close")])
-        await respond(self.send, told.status, told.body(self._asked.request_id.decode()), fields)
+        problem_answer = problem(code)
+        fields = raw([*problem_answer.fields(), ("Connection", "close")])
+        await respond(self.send, problem_answer.status, problem_answer.body(self._asked.request_id.decode()), fields)
         self._refused = True

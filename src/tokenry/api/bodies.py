@@ -59,13 +59,13 @@ def decoded(body: bytes | bytearray) -> Any:
 
 def of_type(place: str, error: msgspec.ValidationError) -> FieldError:
     """Return a mistake of msgspec's in words that do not speak of Python; they name types and never a value."""
-    said = str(error).partition(" - at ")[0]
-    if "datetime" in said:
+    result = str(error).partition(" - at ")[0]
+    if "datetime" in result:
         return FieldError(place, "not_a_moment", "must be a moment with a time zone, such as 2027-01-31T18:00:00Z")
-    message = said.replace("Expected", "must be", 1)
+    message = result.replace("Expected", "must be", 1)
     for ours, theirs in _WORDS:
         message = message.replace(ours, theirs)
-    return FieldError(place, "bad_type" if ", got" in said else "out_of_range", message)
+    return FieldError(place, "bad_type" if ", got" in result else "out_of_range", message)
 
 
 def _depth(value: Any) -> int:

@@ -44,8 +44,13 @@ class GithubReports:
         try:
             body = encode(await self._report(scope, state, receive))
         except Exception as error:
-            told = problems.of(_counted(error, scope, state))
-            await respond(send, told.status, told.body(state.get("request_id", "")), [*raw(told.fields()), *dated])
+            problem_answer = problems.of(_counted(error, scope, state))
+            await respond(
+                send,
+                problem_answer.status,
+                problem_answer.body(state.get("request_id", "")),
+                [*raw(problem_answer.fields()), *dated],
+            )
         else:
             await respond(send, 200, body, [*raw(_FIELDS), *dated])
 
@@ -85,5 +90,5 @@ def _counted(error: Exception, scope: Scope, state: Mapping[str, Any]) -> Except
     throttle, peer = state.get("throttle"), scope.get("client")
     if not isinstance(error, NotAllowed) or throttle is None:
         return error
-    judged = throttle.judged(Refused("not_found"), state.get("client") or (peer[0] if peer else None))
-    return Failed(refused(judged)) if judged.code == "throttled" else error
+    result = throttle.apply(Refused("not_found"), state.get("client") or (peer[0] if peer else None))
+    return Failed(refused(result)) if result.code == "throttled" else error

@@ -113,7 +113,7 @@ class Portal:
     def _over(self, why: Ended, ip: str | None, request_id: str) -> tuple[int, bytes, Fields]:
         """Return the answer to a call without a visit. Guesses count as failures of their address."""
         verdict = Refused(why.code)
-        found = refused(self._throttle.judged(verdict, ip) if why.code == "not_found" else verdict)
+        found = refused(self._throttle.apply(verdict, ip) if why.code == "not_found" else verdict)
         body = found.document(request_id) | {"refresh_url": why.refresh_url}
         return found.status, encode(body), raw(found.fields())
 

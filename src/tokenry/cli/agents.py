@@ -96,21 +96,21 @@ class Agents:
 
     async def _preview(self, name: str, one: Operation, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return what a change would do, and the token that lets it happen."""
-        told: dict[str, Any] = {"done": False, "would": one.about, "arguments": arguments}
+        document: dict[str, Any] = {"done": False, "would": one.about, "arguments": arguments}
         if "dry_run" in one.names:
-            told["dry_run"] = await self._send(one, {**arguments, "dry_run": True})
+            document["dry_run"] = await self._send(one, {**arguments, "dry_run": True})
         now = OPERATIONS.get(f"{one.noun}.get")
         if now is not None and now.in_path == one.in_path:
             place = {part: arguments[part] for part in (*one.in_path, "tenant") if part in arguments}
             try:
-                told["now"] = await self._send(now, place)
+                document["now"] = await self._send(now, place)
             except NotFound:
                 if one.verb != "PUT":
                     raise
-                told["now"] = None
+                document["now"] = None
         self._sending(one, arguments)  # raises for wrong arguments before there is a token
         token = self._confirmations.make(name, arguments)
-        return {**told, "confirm": token, "confirm_expires_in_seconds": SECONDS}
+        return {**document, "confirm": token, "confirm_expires_in_seconds": SECONDS}
 
     async def _change(self, name: str, one: Operation, arguments: dict[str, Any]) -> dict[str, Any]:
         if "dry_run" in one.names:

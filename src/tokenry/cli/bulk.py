@@ -55,9 +55,9 @@ def issue_many(
         while count < len(lines) and not ending():
             batch = lines[count : count + _BATCH]
             for (number, _), result in zip(batch, tk.keys.issue_many([one for _, one in batch]), strict=True):
-                told = _result(result)
-                failed += "error" in told
-                tell({"line": number, **told})
+                outcome = _result(result)
+                failed += "error" in outcome
+                tell({"line": number, **outcome})
             count += len(batch)
             done(len(batch))
         stopped = f", stopped before line {lines[count][0]}" if count < len(lines) else ""
@@ -107,7 +107,7 @@ def _tell_all(call: Call, batches: Iterable[BulkRevocation], dry_run: bool, coun
     """Write every batch; return how many keys are revoked, or would be, and how many cannot be."""
     revoked = left = 0
     what = "looking" if dry_run else "revoking"
-    with call.out.progress(what, count, talks=True) as done, _told(call, dry_run) as tell:
+    with call.out.progress(what, count, talks=True) as done, _item_writer(call, dry_run) as tell:
         for batch in batches:
             tell(batch.items)
             revoked, left = revoked + batch.revoked_count, left + batch.refused_count
@@ -118,7 +118,7 @@ def _tell_all(call: Call, batches: Iterable[BulkRevocation], dry_run: bool, coun
 
 
 @contextmanager
-def _told(call: Call, dry_run: bool) -> Iterator[Callable[[Sequence[BulkItem]], None]]:
+def _item_writer(call: Call, dry_run: bool) -> Iterator[Callable[[Sequence[BulkItem]], None]]:
     """Write the items of each batch as they come: the parts of one JSON document, or the lines of a table."""
     opening, begun = f'{{"dry_run": {json.dumps(dry_run)}, "items": [', False
 
@@ -169,20 +169,20 @@ def _line(line: str) -> dict[str, Any]:
     """Read one key to issue, in the names of the HTTP API or in those of the library."""
     if len(line) > _LINE_MAX:
         raise ValueError("it is too long")
-    told = json.loads(line)
-    if not isinstance(told, dict):
+    outcome = json.loads(line)
+    if not isinstance(outcome, dict):
         raise ValueError("it is not a JSON object")
     for field in ("expires_at", "not_before"):
-        if isinstance(told.get(field), str):
-            told[field] = moment(told[field])
+        if isinstance(outcome.get(field), str):
+            outcome[field] = moment(outcome[field])
     for field in ("expires_in", "max_idle"):
-        if isinstance(told.get(field), str):
-            told[field] = lasting(told[field]).value
+        if isinstance(outcome.get(field), str):
+            outcome[field] = lasting(outcome[field]).value
         for unit in ("seconds", "days"):
-            if f"{field}_{unit}" in told:
-                count = told.pop(f"{field}_{unit}")
-                told[field] = None if count is None else timedelta(**{unit: count})
-    return told
+            if f"{field}_{unit}" in outcome:
+                count = outcome.pop(f"{field}_{unit}")
+                outcome[field] = None if count is None else timedelta(**{unit: count})
+    return outcome
 
 
 @contextmanager
@@ -193,12 +193,12 @@ def _results(call: Call, secret_out: Path | None) -> Iterator[Callable[[Mapping[
             yield lambda told: keep(json.dumps(told, ensure_ascii=False))
         call.out.record(results_file=str(secret_out))
         return
-    told_all: list[Mapping[str, Any]] = []
+    results: list[Mapping[str, Any]] = []
     try:
-        yield told_all.append if call.out.json else lambda told: call.out.text(json.dumps(told, ensure_ascii=False))
+        yield results.append if call.out.json else lambda told: call.out.text(json.dumps(told, ensure_ascii=False))
     finally:
-        if call.out.json and told_all:  # whatever went wrong then: these secrets exist, and are told only here
-            call.out.document({"results": told_all})
+        if call.out.json and results:  # whatever went wrong then: these secrets exist, and are told only here
+            call.out.document({"results": results})
 
 
 def _result(result: Issued | TokenryError) -> dict[str, Any]:

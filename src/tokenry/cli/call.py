@@ -264,8 +264,8 @@ def _errors(out: Output, tenant: str | None) -> Iterator[None]:
         code = UNREACHABLE if isinstance(error, StoreUnavailable) else SIGN_IN if signed_out else FAILED
         fields = error.errors if isinstance(error, Invalid) else ()
         if out.json:
-            told = {"code": error.code, "message": error.message, "details": _plain(error.details)}
-            out.document({"error": {**told, "errors": [field._asdict() for field in fields]}})
+            field_values = {"code": error.code, "message": error.message, "details": _plain(error.details)}
+            out.document({"error": {**field_values, "errors": [field._asdict() for field in fields]}})
         if fields:
             out.fail("these values cannot be accepted, and nothing was changed:")
             for field in fields:

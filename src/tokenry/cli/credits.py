@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .call import Call, TenantOption, command
-from .documents import day, told_credits
+from .documents import credits_text, day
 from .keys import KeyId
 from .lengths import length
 from .pages import List, paged
@@ -114,7 +114,7 @@ def _row(state: CreditState) -> tuple[str, ...]:
 
 def _answer(call: Call, state: CreditState) -> None:
     if not call.out.record(credits=state):
-        call.out.text(told_credits(state))
+        call.out.text(credits_text(state))
 
 
 def _answer_hold(call: Call, hold: Hold) -> None:

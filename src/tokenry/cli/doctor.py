@@ -60,8 +60,8 @@ def _of_server(call: Call) -> Iterator[Finding]:
             yield Finding("key", "failed", error.message)
         else:
             soon = key.expires_at is not None and key.expires_at - datetime.now(UTC) < _EXPIRES_SOON
-            told = f"yours is {key.name!r} of tenant {key.tenant!r}, expires {expiry(key)}"
-            yield Finding("key", "warning" if soon else "ok", told)
+            summary = f"yours is {key.name!r} of tenant {key.tenant!r}, expires {expiry(key)}"
+            yield Finding("key", "warning" if soon else "ok", summary)
 
 
 def register(app: typer.Typer) -> None:

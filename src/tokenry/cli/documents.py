@@ -8,7 +8,7 @@ from typing import Any
 from tokenry.types import Credits, CreditState, Key, Limit, LimitState, Owner, Refused, Valid
 
 from .key_options import LISTS
-from .lengths import told
+from .lengths import length_text
 from .output import counted, document
 
 
@@ -46,7 +46,7 @@ def expiry(key: Key) -> str:
     left = key.expires_at - datetime.now(UTC)
     if left > timedelta(days=1):
         left = timedelta(hours=round(left / timedelta(hours=1)))
-    return f"{day(key.expires_at)} ({'in ' + told(left) if left > timedelta(0) else 'expired'})"
+    return f"{day(key.expires_at)} ({'in ' + length_text(left) if left > timedelta(0) else 'expired'})"
 
 
 def key_pairs(key: Key) -> list[tuple[str, str]]:
@@ -66,7 +66,7 @@ def key_pairs(key: Key) -> list[tuple[str, str]]:
         ("updated", day(key.updated_at, "")),
         ("not before", day(key.not_before, "")),
         ("expires", expiry(key)),
-        ("disabled when unused", "" if key.max_idle is None else f"after {told(key.max_idle)}"),
+        ("disabled when unused", "" if key.max_idle is None else f"after {length_text(key.max_idle)}"),
         ("revoked", f"{day(key.revoked_at)} {key.revoke_reason}".strip() if key.revoked_at else ""),
         ("last used", " from ".join(filter(None, [day(key.last_used_at), key.last_used_ip]))),
         ("use count", str(key.use_count)),
@@ -113,7 +113,7 @@ def owner_row(owner: Owner) -> tuple[str, ...]:
     return (owner.external_id, owner.name or "-", owner.email or "-", roles, admin, owner.status)
 
 
-def told_credits(state: CreditState) -> str:
+def credits_text(state: CreditState) -> str:
     """Say what is left of credits."""
     parts = [f"{state.remaining} of {state.amount} left"]
     if state.held:
@@ -128,5 +128,5 @@ LIMIT_COLUMNS = ("limit", "counted for", "count", "window", "remaining", "resets
 
 def limit_row(state: LimitState) -> tuple[str, ...]:
     """Return the line of a limit in a table."""
-    window = told(timedelta(seconds=state.window_seconds))
+    window = length_text(timedelta(seconds=state.window_seconds))
     return (state.name, state.of, str(state.limit), window, str(state.remaining), day(state.reset_at))

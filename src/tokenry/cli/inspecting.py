@@ -26,16 +26,16 @@ def inspect(call: Call, secret_file: SecretFile = None) -> None:
     """
     from tokenry.offline import tell
 
-    told = tell(presented(call, secret_file))
+    result = tell(presented(call, secret_file))
     if call.out.json:
-        call.out.document({"well_formed": bool(told), **document(told)})
+        call.out.document({"well_formed": bool(result), **document(result)})
     else:
-        call.out.pairs(_pairs(told))
-    if told.checksum is False:
+        call.out.pairs(_pairs(result))
+    if result.checksum is False:
         call.out.fail("the checksum is wrong: a character was changed, lost or added")
-    if told.claims:
+    if result.claims:
         call.out.say("nothing of this is proved: only a verification checks the signature")
-    if not told:
+    if not result:
         raise typer.Exit(REFUSED)
 
 
@@ -44,17 +44,17 @@ def register(app: typer.Typer) -> None:
     command(app, "inspect", context_settings={"allow_extra_args": True})(inspect)
 
 
-def _pairs(told: Told) -> list[tuple[str, str]]:
-    checksum = {True: "right", False: "wrong", None: ""}[told.checksum]
+def _pairs(result: Told) -> list[tuple[str, str]]:
+    checksum = {True: "right", False: "wrong", None: ""}[result.checksum]
     pairs = [
-        ("kind", told.kind),
-        ("prefix", told.prefix),
-        ("environment", told.environment),
-        ("version", told.version),
-        ("kid", told.kid),
+        ("kind", result.kind),
+        ("prefix", result.prefix),
+        ("environment", result.environment),
+        ("version", result.version),
+        ("kid", result.kid),
         ("checksum", checksum),
-        *(_part("header", told.header)),
-        *(_part("claim", told.claims)),
+        *(_part("header", result.header)),
+        *(_part("claim", result.claims)),
     ]
     return [pair for pair in pairs if pair[1]]
 

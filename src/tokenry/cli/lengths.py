@@ -73,7 +73,7 @@ def past(text: str) -> datetime:
     return moment(text)
 
 
-def told(length: timedelta) -> str:
+def length_text(length: timedelta) -> str:
     """Say a length in its two largest units."""
     seconds, parts = max(0, round(length.total_seconds())), []
     for unit, size in list(_UNITS.items())[1:]:

@@ -48,8 +48,10 @@ def login(
     with servers.changed() as saved:
         saved.saved[name] = servers.SavedServer(url, key)
         saved.default = name
-    told = f"signed in to {url} as {own.owner}, key {own.name!r} of tenant {own.tenant}, expires {expiry(own)}"
-    call.out.say(f"{told}\n{name} is the default server now. The key is in {servers.place()}, which only you can read")
+    message = f"signed in to {url} as {own.owner}, key {own.name!r} of tenant {own.tenant}, expires {expiry(own)}"
+    call.out.say(
+        f"{message}\n{name} is the default server now. The key is in {servers.place()}, which only you can read"
+    )
     if not call.out.record(server=name, url=url, owner=own.owner, tenant=own.tenant, expires_at=own.expires_at):
         call.out.text(name)
 

@@ -43,7 +43,7 @@ def link(
             refresh_url=refresh_url,
             expires_in=expires_in or timedelta(hours=1),
         )
-    if not call.out.record(link={**_told(made), "url": str(made.url)}):
+    if not call.out.record(link={**_link_fields(made), "url": str(made.url)}):
         call.out.pairs(
             [
                 ("link", str(made.url)),
@@ -54,6 +54,6 @@ def link(
         )
 
 
-def _told(made: object) -> dict[str, object]:
+def _link_fields(made: object) -> dict[str, object]:
     names = ("id", "tenant", "owner", "scopes", "return_to", "refresh_url", "created_at", "expires_at", "ends_at")
     return {name: getattr(made, name) for name in names}

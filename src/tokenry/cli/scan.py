@@ -165,8 +165,8 @@ def _print_pattern(call: Call) -> None:
 def _conclude(call: Call, hits: list[Hit], scanner: Scanner) -> None:
     if call.out.json:
         found = [hit._asdict() for hit in hits]
-        told = {"file_count": scanner.looked, "too_large": scanner.large, "unreadable": scanner.failed}
-        call.out.document({"found": found, **told})
+        values = {"file_count": scanner.looked, "too_large": scanner.large, "unreadable": scanner.failed}
+        call.out.document({"found": found, **values})
     for name in scanner.large:
         call.out.say(f"passed over, since it is too large: {name}")
     for problem in scanner.failed:

@@ -81,7 +81,7 @@ def _run(call: Call, given: dict[str, Any]) -> None:
     def started() -> None:
         where = f"unix:{settings.unix_socket}" if settings.unix_socket else settings.address
         if call.out.json:
-            call.out.document({"address": where, **first.told})
+            call.out.document({"address": where, **first.fields})
         else:
             call.out.text(f"Tokenry listens on {where}\nTry        {_curl(settings, first.header)}")
         sys.stdout.flush()
@@ -118,7 +118,7 @@ class First:
     """What a first call to the server needs, and what --json says of the operator's key; empty when it is not here."""
 
     header: str = ""
-    told: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
 
 
 def _prepare(call: Call, installation: Installation, data: Path) -> First:
@@ -145,8 +145,8 @@ def _at_hand(installation: Installation, tk: Tokenry) -> First:
 
 
 def _in_file(place: Path) -> First:
-    told = {"operator_key_file": str(place)}
-    return First(f"Authorization: Bearer $(cat {shlex.quote(str(place))})", told)
+    values = {"operator_key_file": str(place)}
+    return First(f"Authorization: Bearer $(cat {shlex.quote(str(place))})", values)
 
 
 def _curl(settings: ServerSettings, header: str) -> str:

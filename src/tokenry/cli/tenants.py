@@ -13,7 +13,7 @@ from .credentials import usage
 from .documents import day, listed
 from .key_options import DefaultLimit, NoDefaultLimits, NoSharedLimits, SharedLimit, limits_of, taking
 from .keys import Yes
-from .lengths import lasting, length, told
+from .lengths import lasting, length, length_text
 from .pages import List, paged
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def show(call: Call, slug: Slug) -> None:
     pairs.append(("shared limits", ", ".join(map(listed, tenant.shared_limits)) or "none"))
     pairs.append(("time zone", tenant.time_zone))
     pairs.append(("a leaked key is", {"revoke": "revoked", "flag": "flagged"}[tenant.on_leak]))
-    idle = "never" if tenant.max_idle is None else f"after {told(tenant.max_idle)}"
+    idle = "never" if tenant.max_idle is None else f"after {length_text(tenant.max_idle)}"
     pairs += [("unused keys are disabled", idle), ("contact", tenant.contact or "-")]
     call.out.pairs([*pairs, ("created", day(tenant.created_at))])
 
@@ -178,5 +178,5 @@ _COLUMNS = ("slug", "name", "prefix", "status", "keys live", "at most")
 
 
 def _row(tenant: Tenant) -> tuple[str, ...]:
-    lengths = (told(tenant.expires_in_default), told(tenant.expires_in_max))
+    lengths = (length_text(tenant.expires_in_default), length_text(tenant.expires_in_max))
     return (tenant.slug, tenant.name, tenant.prefix, tenant.status, *lengths)

@@ -10,7 +10,7 @@ from tokenry.types import LimitState, Refused, Valid
 
 from .call import REFUSED, Call, command
 from .credentials import SecretFile, presented
-from .documents import expiry, told_credits, verdict_document
+from .documents import credits_text, expiry, verdict_document
 from .output import document
 
 
@@ -84,7 +84,7 @@ def _check_offline(text: str) -> None:
         )
 
 
-def _told(state: LimitState) -> str:
+def _limit_text(state: LimitState) -> str:
     whose = "" if state.of == "key" else f" (shared by all keys of the {state.of})"
     return f"{state.name}: {state.remaining} of {state.limit} left{whose}"
 
@@ -103,7 +103,7 @@ def _answer(call: Call, verdict: Valid | Refused) -> None:
         pairs += [("scopes", ", ".join(verdict.scopes)), ("expires", expiry(key) if key else "")]
     elif verdict.retry_after is not None:
         pairs.append(("retry after", f"{verdict.retry_after} s"))
-    pairs += [("limit", _told(state)) for state in verdict.limits]
+    pairs += [("limit", _limit_text(state)) for state in verdict.limits]
     if verdict.credits is not None:
-        pairs.append(("credits", told_credits(verdict.credits)))
+        pairs.append(("credits", credits_text(verdict.credits)))
     call.out.pairs([pair for pair in pairs if pair[1]])

@@ -226,5 +226,5 @@ def _row(one: Webhook) -> tuple[str, ...]:
 
 def _attempts(one: Delivery) -> tuple[str, ...]:
     last = one.attempts[-1] if one.attempts else None
-    said = "-" if last is None else str(last.http_status or last.error)
-    return (one.id, one.event, one.type, one.status, str(one.attempt_count), said, day(one.due_at, "-"))
+    message = "-" if last is None else str(last.http_status or last.error)
+    return (one.id, one.event, one.type, one.status, str(one.attempt_count), message, day(one.due_at, "-"))

@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 _log = logging.getLogger("tokenry.client")
 # A date of a structured field (RFC 9651). More than ten digits would be a year that a datetime cannot hold.
 _DATE = re.compile(r"@([0-9]{1,10})")
-_told: set[str] = set()
+_warned: set[str] = set()
 
 
 def tell(operation: str, headers: Mapping[str, str]) -> None:
     """Log a warning, once in a process, if an answer says that its operation is deprecated (RFC 9745, RFC 8594)."""
     found = headers.get("deprecation")
-    if found is None or operation in _told:
+    if found is None or operation in _warned:
         return
-    _told.add(operation)
+    _warned.add(operation)
     date = _DATE.fullmatch(found.strip())
     since = f" since {datetime.fromtimestamp(int(date[1]), UTC):%Y-%m-%d}" if date else ""
     sunset = headers.get("sunset", "")

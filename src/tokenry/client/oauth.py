@@ -72,8 +72,8 @@ def _token(found: Any) -> Token:
 
 def _failed(status: int, found: Any, headers: Mapping[str, str]) -> TokenryError:
     """Return the library's error for one of OAuth (RFC 6749, section 5.2)."""
-    told = found if isinstance(found, dict) else {}
-    error, code, message = (str(told.get(name, "")) for name in ("error", "code", "error_description"))
+    result = found if isinstance(found, dict) else {}
+    error, code, message = (str(result.get(name, "")) for name in ("error", "code", "error_description"))
     if not error or status >= 500:
         return error_of(status, {"code": error, "detail": message} if error else found, headers)
     if code == "not_allowed":

@@ -15,7 +15,7 @@ from ..core.verdict import KeyValid, Refused, SessionValid, TokenValid, Verdict
 from ..operations.answers import TENANT
 
 
-class Told(msgspec.Struct):
+class CredentialFields(msgspec.Struct):
     """What a server tells of a credential that holds."""
 
     owner: Owner
@@ -30,41 +30,41 @@ class _Remote:
     """The part of a verdict that every kind has."""
 
     __slots__ = ()
-    _told: Told
+    _fields: CredentialFields
 
     @property
     def owner(self) -> Owner:
         """The owner of the credential."""
-        return self._told.owner
+        return self._fields.owner
 
     @property
     def tenant(self) -> Tenant:
         """The tenant of the credential."""
-        return self._told.tenant
+        return self._fields.tenant
 
     @property
     def scopes(self) -> tuple[str, ...]:
         """All scopes the credential holds."""
-        return self._told.scopes
+        return self._fields.scopes
 
     @property
     def limits(self) -> tuple[LimitState, ...]:
         """How the limits stand after this verification."""
-        return self._told.limits
+        return self._fields.limits
 
     @property
     def credits(self) -> CreditState | None:
         """The credits of the key after this verification; None for a key without credits."""
-        return self._told.credits
+        return self._fields.credits
 
 
 class RemoteKey(_Remote, KeyValid):
     """A `KeyValid` that a server told of."""
 
-    __slots__ = ("_key", "_told")
+    __slots__ = ("_fields", "_key")
 
-    def __init__(self, told: Told, key: Any) -> None:
-        self._told, self._key = told, msgspec.convert(key, Key)
+    def __init__(self, result: CredentialFields, key: Any) -> None:
+        self._fields, self._key = result, msgspec.convert(key, Key)
 
     @property
     def key(self) -> Key:
@@ -75,10 +75,10 @@ class RemoteKey(_Remote, KeyValid):
 class RemoteToken(_Remote, TokenValid):
     """A `TokenValid` that a server told of."""
 
-    __slots__ = ("_key", "_told")
+    __slots__ = ("_fields", "_key")
 
-    def __init__(self, told: Told, key: Any) -> None:
-        self._told, self._key = told, msgspec.convert(key, Key)
+    def __init__(self, result: CredentialFields, key: Any) -> None:
+        self._fields, self._key = result, msgspec.convert(key, Key)
 
     @property
     def key(self) -> Key:
@@ -88,16 +88,16 @@ class RemoteToken(_Remote, TokenValid):
     @property
     def claims(self) -> Mapping[str, Any]:
         """Everything that the token says."""
-        return self._told.claims
+        return self._fields.claims
 
 
 class RemoteSession(_Remote, SessionValid):
     """A `SessionValid` that a server told of."""
 
-    __slots__ = ("_session", "_told")
+    __slots__ = ("_fields", "_session")
 
-    def __init__(self, told: Told, session: Any) -> None:
-        self._told, self._session = told, msgspec.convert(session, Session)
+    def __init__(self, result: CredentialFields, session: Any) -> None:
+        self._fields, self._session = result, msgspec.convert(session, Session)
 
     @property
     def session(self) -> Session:
@@ -107,7 +107,7 @@ class RemoteSession(_Remote, SessionValid):
     @property
     def claims(self) -> Mapping[str, Any]:
         """Everything that the token says."""
-        return self._told.claims
+        return self._fields.claims
 
 
 def verdict(found: Any) -> Verdict:
@@ -122,7 +122,7 @@ def verdict(found: Any) -> Verdict:
         )
     if found["valid"] is not True:
         raise ValueError("neither valid nor refused")
-    told = Told(
+    result = CredentialFields(
         msgspec.convert(found["owner"], Owner),
         TENANT.read(found["tenant"]),
         msgspec.convert(found["scopes"], tuple[str, ...]),
@@ -132,7 +132,7 @@ def verdict(found: Any) -> Verdict:
         msgspec.convert(found.get("credits"), CreditState | None),
     )
     if found["kind"] == "session":
-        return RemoteSession(told, found["session"])
+        return RemoteSession(result, found["session"])
     if found["kind"] not in ("key", "token"):
         raise ValueError("a kind of credential that this client does not know")
-    return RemoteKey(told, found["key"]) if found["kind"] == "key" else RemoteToken(told, found["key"])
+    return RemoteKey(result, found["key"]) if found["kind"] == "key" else RemoteToken(result, found["key"])

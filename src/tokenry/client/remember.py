@@ -62,5 +62,5 @@ def _size(_: bytes, kept: tuple[float, AnyValid]) -> int:
     """Estimate the bytes of a verdict."""
     verdict = kept[1]
     claims = verdict.claims if isinstance(verdict, TokenValid) else None
-    told = (getattr(verdict, "key", None), verdict.owner, verdict.tenant, verdict.scopes, claims)
-    return _OBJECTS * len(msgspec.json.encode(told))
+    items = (getattr(verdict, "key", None), verdict.owner, verdict.tenant, verdict.scopes, claims)
+    return _OBJECTS * len(msgspec.json.encode(items))

@@ -162,7 +162,7 @@ class Grant(msgspec.Struct, gc=False):
 
     def key_json(self) -> bytes:
         """Return the public record of an active key as JSON."""
-        return encode(self._key(KEY_SHOWN.told, SECRET.told, "active"))
+        return encode(self._key(KEY_SHOWN.build, SECRET.build, "active"))
 
     def _key(self, make: Callable[..., Any], make_secret: Callable[..., Any], status: KeyStatus) -> Any:
         values = decode(self.key_record)

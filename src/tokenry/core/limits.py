@@ -164,7 +164,7 @@ def _whole(value: Any, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
-def told_name(limit: CountedLimit | LimitState) -> str:
+def limit_name(limit: CountedLimit | LimitState) -> str:
     """Return the name of a limit in the fields RateLimit-Policy and RateLimit, where no two may have the same.
 
     A limit of the key and one of its owner may have the same name, and no name has a slash.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from .credits import CreditState
-from .limits import LimitState, told_name
+from .limits import LimitState, limit_name
 
 _FORBIDDEN = ("ip_not_allowed", "insufficient_scope")
 _TOO_MANY = ("quota_exceeded", "rate_limited", "throttled")
@@ -38,8 +38,8 @@ def limit_fields(limits: Iterable[LimitState], now: datetime) -> list[tuple[str,
     limits = tuple(limits)
     if not limits:
         return []
-    policy = ", ".join(f'"{told_name(limit)}";q={limit.limit};w={limit.window_seconds}' for limit in limits)
-    left = ", ".join(f'"{told_name(one)}";r={one.remaining};t={_seconds(one.reset_at, now)}' for one in limits)
+    policy = ", ".join(f'"{limit_name(limit)}";q={limit.limit};w={limit.window_seconds}' for limit in limits)
+    left = ", ".join(f'"{limit_name(one)}";r={one.remaining};t={_seconds(one.reset_at, now)}' for one in limits)
     return [("RateLimit-Policy", policy), ("RateLimit", left)]
 
 

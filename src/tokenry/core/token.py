@@ -42,7 +42,7 @@ class Checked(msgspec.Struct, gc=False):
         """`session`, or `token` for one that was derived from a key."""
         return "session" if self.claims.sid is not None else "token"
 
-    def said(self) -> Mapping[str, Any]:
+    def read_claims(self) -> Mapping[str, Any]:
         """Return everything that the token says."""
         return all_claims(self.payload)
 
@@ -92,7 +92,7 @@ class OfflineValid(Valid):
     @property
     def claims(self) -> Mapping[str, Any]:
         """Everything that the token says."""
-        return self._token.said()
+        return self._token.read_claims()
 
     @property
     def owner(self) -> Owner:

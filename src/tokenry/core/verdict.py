@@ -127,7 +127,7 @@ class SessionValid(Valid):
     @property
     def claims(self) -> Mapping[str, Any]:
         """Everything that the token says."""
-        return self._token.said()
+        return self._token.read_claims()
 
     @property
     def _id(self) -> str:
@@ -155,7 +155,7 @@ class TokenValid(Valid):
     @property
     def claims(self) -> Mapping[str, Any]:
         """Everything that the token says."""
-        return self._token.said()
+        return self._token.read_claims()
 
     @property
     def _id(self) -> str:

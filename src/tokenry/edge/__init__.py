@@ -20,7 +20,7 @@ from ..core.form import FORM
 from ..core.grant import Grant, size_of_grant
 from ..core.key_fields import CHECKS as KEY_CHECKS
 from ..core.lengths import record_of, written
-from ..core.limits import CountedLimit, told_name
+from ..core.limits import CountedLimit, limit_name
 from ..core.media import is_json
 from ..core.memo import ENTRY_BYTES, KIB, MIB, Memo, length, remembering
 from ..core.presented import (
@@ -368,6 +368,7 @@ __all__ = [
     "key_set",
     "length",
     "limit_fields",
+    "limit_name",
     "mail_counts",
     "missing",
     "mistakes",
@@ -392,7 +393,6 @@ __all__ = [
     "size_of_grant",
     "status_of",
     "taken_of",
-    "told_name",
     "unrepeated",
     "written",
 ]

@@ -38,8 +38,8 @@ async def read_body(receive: Receive, length: bytes | None, bytes_max: int) -> b
     `length` is the value of `Content-Length`.
     """
     parts: list[bytes] = []
-    size, told = 0, int(length) if length is not None and length.isdigit() else 0
-    while max(size, told) <= bytes_max:
+    size, result = 0, int(length) if length is not None and length.isdigit() else 0
+    while max(size, result) <= bytes_max:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Failed(problem("bad_request", "The connection ended before the body."))

@@ -118,7 +118,7 @@ class Problem(NamedTuple):
 
     def document(self, request_id: str = "") -> dict[str, Any]:
         """Return what the answer says. The server gives the id of the request, and has a page for every code."""
-        told: dict[str, Any] = {
+        values: dict[str, Any] = {
             "type": f"{PAGE}/{self.code}" if request_id else "about:blank",
             "title": KINDS[self.code].title if request_id else HTTPStatus(self.status).phrase,
             "status": self.status,
@@ -126,13 +126,13 @@ class Problem(NamedTuple):
             "code": self.code,
         }
         if request_id:
-            told["request_id"] = request_id
+            values["request_id"] = request_id
         if self.errors:
-            told["errors"] = [
+            values["errors"] = [
                 {"field": unrepeated(field), "code": code, "message": unrepeated(message)}
                 for field, code, message in self.errors
             ]
-        return told
+        return values
 
     def body(self, request_id: str = "") -> bytes:
         """Return the JSON of the answer."""

@@ -64,12 +64,12 @@ def telling(send: Send, verdict: AnyValid | None) -> Send:
     if not fields:
         return send
 
-    async def told(message: Message) -> None:
+    async def send_with_fields(message: Message) -> None:
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message.get("headers", ()), *fields]}
         await send(message)
 
-    return told
+    return send_with_fields
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, found: Problem) -> None:

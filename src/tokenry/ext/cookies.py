@@ -47,7 +47,7 @@ def are_spent(found: Problem) -> bool:
     return found.status == 401 and found.code not in ("credential_missing", "access_invalid")
 
 
-def told(tokens: SessionTokens, *, with_secrets: bool) -> dict[str, Any]:
+def session_document(tokens: SessionTokens, *, with_secrets: bool) -> dict[str, Any]:
     """Return what a page may know of its tokens; they themselves go only to who keeps them without cookies."""
     shown: dict[str, Any] = {
         "session": tokens.session.id,

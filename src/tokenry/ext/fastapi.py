@@ -148,7 +148,7 @@ class FastAPITokenry(Hooks):
 
         @room.post("/refresh")
         async def refresh(request: Request, tokens: SessionTokens = refreshed) -> dict[str, Any]:
-            return cookies.told(tokens, with_secrets=await _token_of_body(request) is not None)
+            return cookies.session_document(tokens, with_secrets=await _token_of_body(request) is not None)
 
         @room.post("/sign-out", status_code=204)
         async def sign_out(request: Request, response: Response) -> None:

@@ -226,7 +226,7 @@ class FlaskTokenry(Hooks, Decorators):
         @room.post("/refresh")
         @self.refresh_session
         def refresh(tokens: SessionTokens) -> Any:
-            return cookies.told(tokens, with_secrets=_token_of_body() is not None)
+            return cookies.session_document(tokens, with_secrets=_token_of_body() is not None)
 
         @room.post("/sign-out")
         def sign_out() -> Response:

@@ -2,7 +2,7 @@
 
 text = guard.presented(facts)        # a credential, None for none, or a Problem
 verdict = tk.verify(text, ip=guard.client(facts), **need.ask)
-guard.judged(verdict, facts, need)   # the verdict, or a Problem
+guard.decide(verdict, facts, need)   # the verdict, or a Problem
 """
 
 from __future__ import annotations
@@ -137,10 +137,10 @@ class Guard:
     def need(self, scopes: ScopesAsked | None, kinds: tuple[Kind, ...], **asked: Unpack[Asked]) -> Need:
         """Return what a route demands: what it says itself, and what the options say for all routes."""
         options = self.options
-        said: Asked = {"tenant": options.tenant, "audience": options.audience}
+        values: Asked = {"tenant": options.tenant, "audience": options.audience}
         if kinds != SESSIONS:  # a session is of no environment: only keys are
-            said["environment"] = options.environment
-        return Need(scopes, kinds=kinds, **(said | asked))
+            values["environment"] = options.environment
+        return Need(scopes, kinds=kinds, **(values | asked))
 
     def presented(self, facts: Facts) -> str | Problem | None:
         """Return the credential of a request, None for none, or why it cannot be read."""
@@ -204,17 +204,17 @@ class Guard:
             verdict = recall(text, need.ask(client))
         except StoreUnavailable:
             return problem("store_unavailable")
-        return None if verdict is None else self._judged(verdict, client or peer, need)
+        return None if verdict is None else self._decide(verdict, client or peer, need)
 
-    def judged(self, verdict: Verdict, facts: Facts, need: Need) -> AnyValid | Problem:
+    def decide(self, verdict: Verdict, facts: Facts, need: Need) -> AnyValid | Problem:
         """Return the verdict if it will do, or the problem that it is."""
-        return self._judged(verdict, self.client(facts) or facts.peer, need)
+        return self._decide(verdict, self.client(facts) or facts.peer, need)
 
-    def _judged(self, verdict: Verdict, client: str | None, need: Need) -> AnyValid | Problem:
+    def _decide(self, verdict: Verdict, client: str | None, need: Need) -> AnyValid | Problem:
         if isinstance(verdict, Refused):
-            return refused(self._throttle.judged(verdict, client), need.scopes)
+            return refused(self._throttle.apply(verdict, client), need.scopes)
         return verdict if need.accepts(verdict) else problem("wrong_kind")
 
     def throttled(self, verdict: Refused, facts: Facts) -> Refused:
         """Count a guess; beyond so many of an address they are `throttled`, whatever they were."""
-        return self._throttle.judged(verdict, self.client(facts) or facts.peer)
+        return self._throttle.apply(verdict, self.client(facts) or facts.peer)

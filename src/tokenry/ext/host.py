@@ -123,9 +123,13 @@ class Host:
                         return stopped
             result: SessionTokens | Refused = yield self.tk.sessions.refresh(text, access, tenant=tenant)
             if isinstance(result, Refused):
-                told = refused(self.guard.throttled(result, facts), meanings=REFRESH_CODES)
-                heard = any(self.hooks.step(name) for name in refresh_steps(told.code))
-                return told._replace(session=(yield session_of(self.tk, text, tenant))) if heard else told
+                problem_answer = refused(self.guard.throttled(result, facts), meanings=REFRESH_CODES)
+                heard = any(self.hooks.step(name) for name in refresh_steps(problem_answer.code))
+                return (
+                    problem_answer._replace(session=(yield session_of(self.tk, text, tenant)))
+                    if heard
+                    else problem_answer
+                )
         except StoreUnavailable:
             return problem("store_unavailable")
         yield from self._after(result)

@@ -100,15 +100,15 @@ def read_options(values: Mapping[str, Any], spelled: Callable[[str], str] = str,
 
 
 def _unknown(name: str, spelled: Callable[[str], str], known: tuple[str, ...]) -> str:
-    said = f"{spelled(name)} is no option of this extension"
+    message = f"{spelled(name)} is no option of this extension"
     near = get_close_matches(name, known, n=1)
     if name in ENGINE_NAMES:
-        return f"{said} but a setting of the engine: pass Tokenry(settings=Settings({name}=…))"
+        return f"{message} but a setting of the engine: pass Tokenry(settings=Settings({name}=…))"
     if name in SERVER_NAMES:
-        return f"{said} but a setting of the server: see docs/reference/settings.md"
+        return f"{message} but a setting of the server: see docs/reference/settings.md"
     if near:
-        return f"{said}: did you mean {spelled(near[0])}?"
-    return f"{said}. Known are: {', '.join(map(spelled, known))}"
+        return f"{message}: did you mean {spelled(near[0])}?"
+    return f"{message}. Known are: {', '.join(map(spelled, known))}"
 
 
 def _read(name: str, value: Any) -> Any:

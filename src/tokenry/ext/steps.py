@@ -104,4 +104,4 @@ def admit(
         # The operator of this application has to mend this, and the caller can do nothing about it.
         _log.error("the server refuses the key of this application, so that no credential can be checked: %s", error)
         return problem("store_unavailable", "Credentials cannot be checked at the moment.")
-    return guard.judged(verdict, facts, need)
+    return guard.decide(verdict, facts, need)

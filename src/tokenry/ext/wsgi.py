@@ -59,7 +59,7 @@ class TokenryMiddleware:
         if not fields:
             return self._app(environ, start_response)
 
-        def told(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        def send_with_fields(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             return start_response(status, [*headers, *fields], *error)
 
-        return self._app(environ, told)
+        return self._app(environ, send_with_fields)

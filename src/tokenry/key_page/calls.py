@@ -110,8 +110,8 @@ def _page(visit: Visit, _: str, __: bytes) -> Any:
         "never": tenant.never_allowed,
     }
     return_to = visit.link.return_to if visit.link is not None else None
-    told = {"status": status, "scopes": visit.scopes(), "expiry": expiry, "return_to": return_to}
-    return {**visit.options.look(), **told}
+    values = {"status": status, "scopes": visit.scopes(), "expiry": expiry, "return_to": return_to}
+    return {**visit.options.look(), **values}
 
 
 def _met(visit: Visit) -> Owner:
@@ -125,7 +125,7 @@ def _met(visit: Visit) -> Owner:
 
 def _keys(visit: Visit, cursor: str, _: bytes) -> Any:
     page = visit.own().keys.list(limit=50, cursor=cursor or None)
-    return {"items": [_told(key) for key in page.items], "next_cursor": page.next_cursor}
+    return {"items": [_key_document(key) for key in page.items], "next_cursor": page.next_cursor}
 
 
 def _make(visit: Visit, _: str, body: bytes) -> Any:
@@ -157,7 +157,7 @@ def _one(visit: Visit, id: str, _: bytes) -> Any:
         credits = own.credits.get(id)
     limits = own.keys.limits(id) if key.status == "active" else ()
     use = [{"day": day, "valid": valid, "refused": refused} for day, (valid, refused) in sorted(days.items())]
-    return {"key": _told(key), "use": use, "calls_24h": calls, "limits": limits, "credits": credits}
+    return {"key": _key_document(key), "use": use, "calls_24h": calls, "limits": limits, "credits": credits}
 
 
 def _rotate(visit: Visit, id: str, body: bytes) -> Any:
@@ -167,7 +167,7 @@ def _rotate(visit: Visit, id: str, body: bytes) -> Any:
 
 
 def _revoke(visit: Visit, id: str, body: bytes) -> Any:
-    return _told(visit.own().keys.revoke(id, reason=_read(_Reason, body).reason))
+    return _key_document(visit.own().keys.revoke(id, reason=_read(_Reason, body).reason))
 
 
 def _sessions(visit: Visit, cursor: str, _: bytes) -> Any:
@@ -199,14 +199,14 @@ def _read(kind: type[S], body: bytes) -> S:
         raise Failed(problem("bad_request", f"The body cannot be read: {error}")) from None
 
 
-def _told(key: Key) -> dict[str, Any]:
+def _key_document(key: Key) -> dict[str, Any]:
     """Return what an owner is told of a key. What the host notes in `metadata` and `tags` is the host's own."""
     secrets = [{"kid": one.kid, "ends_at": one.ends_at, "last_used_at": one.last_used_at} for one in key.secrets]
     return {**{name: getattr(key, name) for name in _KEY}, "secrets": secrets}
 
 
 def _issued(issued: Issued) -> dict[str, Any]:
-    return {"key": _told(issued.key), "secret": str(issued.secret)}
+    return {"key": _key_document(issued.key), "secret": str(issued.secret)}
 
 
 def _session(visit: Visit, session: Session) -> dict[str, Any]:

@@ -56,8 +56,8 @@ class KeyPageOptions:
         """Return what the page is told of its looks and words."""
         light, dark = self.colours or (None, None)
         colours = [light, on_colour(light), dark, on_colour(dark)] if light and dark else None
-        told = {"title": self.title, "logo": self.logo, "colours": colours, "language": self.language}
-        return {**told, "texts": self.texts or {}, "sessions": self.sessions}
+        document = {"title": self.title, "logo": self.logo, "colours": colours, "language": self.language}
+        return {**document, "texts": self.texts or {}, "sessions": self.sessions}
 
 
 def read_key_page(given: Mapping[str, Any]) -> KeyPageOptions:

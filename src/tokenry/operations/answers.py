@@ -46,11 +46,11 @@ def _document(name: str, kind: Any, about: str) -> Any:
     """Return the type of a record's document: the record's fields, with lengths of time as numbers of seconds."""
     types, lengths, fields = get_type_hints(kind), _lengths_of(kind), list[Any]()
     for one in dataclasses.fields(kind):
-        told, found = one.name, types[one.name]
-        if told in lengths:
-            told, found = on_wire(told), float if found is timedelta else float | None
+        result, found = one.name, types[one.name]
+        if result in lengths:
+            result, found = on_wire(result), float if found is timedelta else float | None
         found = str if found is Secret else found
-        fields.append((told, found) if one.default is dataclasses.MISSING else (told, found, one.default))
+        fields.append((result, found) if one.default is dataclasses.MISSING else (result, found, one.default))
     return msgspec.defstruct(name, fields, namespace={"__doc__": about}, kw_only=True)
 
 
@@ -59,7 +59,7 @@ def _reader(kind: type[T]) -> Callable[[Any], T]:
     lengths = [(on_wire(name), name) for name in _lengths_of(kind)]
 
     def read(found: Any) -> T:
-        given = {name: found[told] for told, name in lengths if told in found}
+        given = {name: found[result] for result, name in lengths if result in found}
         values = {name: None if count is None else timedelta(seconds=count) for name, count in given.items()}
         return msgspec.convert({**found, **values}, kind)
 

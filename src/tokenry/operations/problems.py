@@ -44,12 +44,15 @@ _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 def error_of(status: int, found: Any, headers: Mapping[str, str] = _NO_HEADERS) -> TokenryError:
     """Return the library's error for an answer that is no success (RFC 9457)."""
-    told = found if isinstance(found, dict) else {}
-    code, message = str(told.get("code", "")), str(told.get("detail") or told.get("title") or f"HTTP status {status}")
-    details = {str(name): value for name, value in told.items() if name not in _STANDARD}
-    if isinstance(told.get("details"), dict):
-        details |= told["details"]
-    errors = [_field_error(one) for one in _list(told.get("errors")) if isinstance(one, dict)]
+    result = found if isinstance(found, dict) else {}
+    code, message = (
+        str(result.get("code", "")),
+        str(result.get("detail") or result.get("title") or f"HTTP status {status}"),
+    )
+    details = {str(name): value for name, value in result.items() if name not in _STANDARD}
+    if isinstance(result.get("details"), dict):
+        details |= result["details"]
+    errors = [_field_error(one) for one in _list(result.get("errors")) if isinstance(one, dict)]
     field = errors[0].field if errors else str(details.get("field", ""))
     kind = _kind_of(status, code, field)
     if kind is Invalid:

@@ -131,18 +131,18 @@ class Asking:
         if self._now() < self._down.get(name, 0):  # since another one has asked
             raise unanswered(name)
         try:
-            told = ask(text)
+            outcome = ask(text)
         except Exception as error:
             self._note_silence(name, text, error, ip)
             raise unanswered(name) from None
         self._silences[name] = 0
-        if told is None or told is False:
+        if outcome is None or outcome is False:
             self._count_failure(name, ip)
             return None
-        if not isinstance(told, Mapping):
+        if not isinstance(outcome, Mapping):
             _log.error("the old system %s said something about a key that is no mapping: the key is refused", name)
             return None
-        return told
+        return outcome
 
     def _note_silence(self, name: str, text: str, error: Exception, ip: str | None) -> None:
         """Note that a question got no answer.

@@ -82,7 +82,7 @@ class Fence:
         self._until = self._asked = 0.0
         self._node = 0
         self._known: frozenset[int] = frozenset()
-        self._said: frozenset[int] = frozenset()
+        self._applied: frozenset[int] = frozenset()
         self._server = ""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -177,7 +177,7 @@ class Fence:
             try:
                 self._link = self._store.link()
                 self._link.listen()
-                self._said = frozenset()  # what was said on a connection that broke may be lost
+                self._applied = frozenset()  # what was said on a connection that broke may be lost
                 while not self._stopping.is_set():
                     self._beat(self._link)
                     pause = _RETRY[0]
@@ -195,7 +195,7 @@ class Fence:
 
     def _beat(self, link: Link) -> None:
         if not self._node:
-            self._node, self._known, self._said = link.join(), frozenset(), frozenset()
+            self._node, self._known, self._applied = link.join(), frozenset(), frozenset()
             self._clear()  # what was looked up until now may be older than the node
         asked = clock()
         heard = link.hear(self._node, self._known)
@@ -207,9 +207,9 @@ class Fence:
             _log.warning("no changes were heard of for %.1f s; meanwhile the database was asked", asked - self._asked)
         if not self._stopping.is_set():
             self._until, self._asked = asked + LEASE, asked
-        if not self._known <= self._said:
+        if not self._known <= self._applied:
             link.say(self._node, self._known)
-            self._said = self._known
+            self._applied = self._known
         gap = max(_GAP, heard.nodes / _HEARS_A_SECOND) if heard.news else _GAP
         self._stopping.wait(gap)
         link.wait(_BEAT - min(gap, _BEAT), self._pipe[0])

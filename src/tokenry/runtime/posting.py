@@ -83,7 +83,7 @@ class Poster:
         except TimeoutError:
             error = f"no answer within {self._seconds:g} seconds"
         except (OSError, http.client.HTTPException, UnicodeError) as failure:
-            error = _told(failure)
+            error = _failure_text(failure)
         if self._is_interrupted and status is None:
             raise Interrupted
         return Attempt(at, round((time.monotonic() - began) * 1000), status, error, excerpt), retry_after
@@ -104,7 +104,7 @@ class Poster:
         except TimeoutError:
             raise OSError(f"no answer within {self._seconds:g} seconds") from None
         except (OSError, http.client.HTTPException, UnicodeError) as failure:
-            raise OSError(_told(failure)) from None
+            raise OSError(_failure_text(failure)) from None
         if response.status != 200:
             raise OSError(f"the answer has the status {response.status}")
         if len(body) > bytes_max:
@@ -286,7 +286,7 @@ def _within(until: float, call: Resolve, host: str, port: int) -> Sequence[tuple
     return answer
 
 
-def _told(failure: BaseException) -> str:
+def _failure_text(failure: BaseException) -> str:
     """Return why a request failed, without anything that the other side has written."""
     if isinstance(failure, ssl.SSLCertVerificationError):
         return f"TLS: {failure.verify_message}"[:200]

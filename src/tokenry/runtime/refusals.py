@@ -33,7 +33,7 @@ class NotedRefusals:
     def drain(self) -> list[NotedRefusal]:
         """Take them out."""
         noted, self._noted, self._count = self._noted, {}, 0
-        return [one.told(kid) for kid, some in noted.items() for one in some]
+        return [one.to_record(kid) for kid, some in noted.items() for one in some]
 
 
 class _Noted:
@@ -43,6 +43,6 @@ class _Noted:
         self.code, self.at, self.ip, self.asked = code, at, ip, asked
         self.request_id: str | None = None
 
-    def told(self, kid: str) -> NotedRefusal:
+    def to_record(self, kid: str) -> NotedRefusal:
         scopes = () if self.asked is None else tuple(islice(self.asked.names(), SCOPES_MAX))
         return NotedRefusal(kid, self.at, self.code, self.ip, scopes, self.request_id)

@@ -36,7 +36,7 @@ class Throttle:
         self._dropped: dict[_Place, tuple[int, int]] = {}
         """What was forgotten, and is freed one by one: all at once would stop the event loop for milliseconds."""
 
-    def judged(self, verdict: V, ip: str | None, of: str = "") -> V | Refused:
+    def apply(self, verdict: V, ip: str | None, of: str = "") -> V | Refused:
         """Count a verdict that may be that of a guess; return `throttled` in its place for an address with too many."""
         if verdict.code in _GUESSES:
             wait = self.failed(ip, of)

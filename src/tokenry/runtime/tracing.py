@@ -92,10 +92,10 @@ class OpenTelemetrySpans:
         self, method: str, route: str, server: tuple[str, int | None], trace: Trace | None
     ) -> Iterator[Outgoing]:
         """Open the span of a request that a client sends; `trace` is what it belongs to where no span is open."""
-        told: dict[str, Any] = {"http.request.method": method, "url.template": route, "server.address": server[0]}
+        values: dict[str, Any] = {"http.request.method": method, "url.template": route, "server.address": server[0]}
         if server[1] is not None:
-            told["server.port"] = server[1]
-        about: dict[str, Any] = {"kind": self._trace.SpanKind.CLIENT, "attributes": told}
+            values["server.port"] = server[1]
+        about: dict[str, Any] = {"kind": self._trace.SpanKind.CLIENT, "attributes": values}
         with self._opened(f"{method} {route}", self._parent(trace), **about) as span:
             headers: dict[str, str] = {}
             self._propagator.inject(headers)

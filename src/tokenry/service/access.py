@@ -53,9 +53,9 @@ def must_fit(context: Context, tenant: Tenant, who: Grantee) -> None:
 
 
 def _must_fit(claims: Mapping[str, Any]) -> None:
-    said = len(msgspec.json.encode(claims))
-    if said > _SAID_MAX:
-        message = f"the access token would say {said} bytes, and may say {_SAID_MAX}: fewer scopes, roles or claims"
+    result = len(msgspec.json.encode(claims))
+    if result > _SAID_MAX:
+        message = f"the access token would say {result} bytes, and may say {_SAID_MAX}: fewer scopes, roles or claims"
         raise Invalid.one("scopes", "too_long", message)
 
 

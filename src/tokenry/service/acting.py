@@ -64,7 +64,7 @@ def external(value: object) -> str:
     return value
 
 
-def told_by_host(load: Load | None, external_id: str, tenant: str) -> dict[str, Any] | None:
+def fields_from_host(load: Load | None, external_id: str, tenant: str) -> dict[str, Any] | None:
     """Return the fields of an owner as the host's loader gives them; None when it knows nobody of that name.
 
     No host says who operates the installation.
@@ -131,11 +131,11 @@ class Acting:
         owner = self.rows.owners.get(home, external_id)
         if self.load is None or home.slug == SYSTEM:
             return owner
-        told = told_by_host(self.load, external_id, home.slug)
-        if told is None:
+        result = fields_from_host(self.load, external_id, home.slug)
+        if result is None:
             return None
         if owner is not None:
-            return replace(owner, **told)
+            return replace(owner, **result)
         blank: dict[str, Any] = {"name": "", "email": None, "roles": (), "admin": False}
         return Owner(
             id="",
@@ -143,7 +143,7 @@ class Acting:
             external_id=external_id,
             status="active",
             created_at=self.now,
-            **{**blank, **told},
+            **{**blank, **result},
         )
 
     def _key(self, by: KeyValid | TokenValid) -> Actor:

@@ -40,7 +40,7 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
             changed = {name: value for name, value in values.items() if value != before[name]}
             if not changed:
                 change.rows.keys.agree(change.tenant, key.id, values)
-                change.forgets(tuple(change.rows.secrets.kids(change.tenant, [key.id])))
+                change.drop_cached(tuple(change.rows.secrets.kids(change.tenant, [key.id])))
                 return key
             if "credits" in changed:  # while the key still says what they were
                 crediting.change_account(change, key, changed["credits"])
@@ -48,7 +48,7 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
             change.rows.keys.update(change.tenant, key, values, change.now, version=None)
             was = {name: before[name] for name in changed}
             change.record("key.updated", key.id, was, changed, owner=key.owner)
-            change.turns_keys(key.id)
+            change.invalidate_keys(key.id)
             return _changed(key, changed, change.now)
     except Clash:
         raise name_taken(given.get("name")) from None
@@ -72,7 +72,7 @@ def switch(context: Context, id: str, on: bool, tenant: Any, by: By) -> Key:
         if key.status == "revoked":
             raise Conflict("a revoked key stays revoked", field="status")
         # Even a call that changes nothing must invalidate cached verdicts.
-        change.turns_keys(key.id)
+        change.invalidate_keys(key.id)
         if on == (key.status != "disabled"):
             if not on:
                 change.rows.secrets.confirm(change.tenant, [key.id], "disabled_at", change.now)
@@ -134,7 +134,7 @@ def _rotate(context: Context, rotation: Rotation, tenant: Any, by: By) -> Issued
         arguments = {"id": key.id, "grace": grace}
         repeat = repeatable(change, "keys.rotate", rotation.idempotency_key, arguments)
         if repeat is not None and repeat.saved is not None:
-            change.forgets(tuple(change.rows.secrets.kids(change.tenant, [key.id])))
+            change.drop_cached(tuple(change.rows.secrets.kids(change.tenant, [key.id])))
             return reissued(repeat)
         change.actor.must_be_current(key)
         if key.decoy:
@@ -148,7 +148,7 @@ def _rotate(context: Context, rotation: Rotation, tenant: Any, by: By) -> Issued
         change.rows.secrets.insert(change.tenant, [row])
         after = {"kid": row.kid, "replaces": [info.kid for info in key.secrets], "grace_seconds": grace}
         change.record("key.rotated", key.id, None, after, owner=key.owner)
-        change.turns_keys(key.id)
+        change.invalidate_keys(key.id)
         secrets = _after(change, key, row, grace)
         rotated = replace(key, version=key.version + 1, updated_at=change.now, secrets=secrets)
         rotated = replace(rotated, rotation=rotation_of(secrets, change.now))

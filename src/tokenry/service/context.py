@@ -48,7 +48,7 @@ class Done:
 
     events: list[Event] = field(default_factory=list)
     kids: tuple[str, ...] | None = ()
-    turns: bool = False
+    invalidates: bool = False
     turn: Turn | None = None
     others: tuple[int, ...] = ()
     """Turns of calls that this one has repeated."""
@@ -144,8 +144,8 @@ class Context(msgspec.Struct, frozen=True):
     def together(self, store: Store) -> tuple[Context, list[Done]]:
         """Return this context inside a transaction that other changes of keys share, and what to announce after it."""
         shared = Shared(store.find)
-        told: dict[str, Any] = {"known": shared.grant, "renew_keyring": lambda: None, "announce": shared.announce}
-        return self.scoped(store=store, shared=shared, **{**_NOTHING_KNOWN, **told}), shared.done
+        values: dict[str, Any] = {"known": shared.grant, "renew_keyring": lambda: None, "announce": shared.announce}
+        return self.scoped(store=store, shared=shared, **{**_NOTHING_KNOWN, **values}), shared.done
 
     def now(self) -> datetime:
         """Return the present moment."""
@@ -319,31 +319,31 @@ class Change(Scene):
             )
         )
 
-    def turns(self, kids: tuple[str, ...]) -> None:
+    def invalidate(self, kids: tuple[str, ...]) -> None:
         """Say that verdicts about some secrets may change with this transaction."""
-        self.forgets(kids)
-        self._done.turns = True
+        self.drop_cached(kids)
+        self._done.invalidates = True
 
-    def turns_all(self) -> None:
+    def invalidate_all(self) -> None:
         """Say that any verdict may change with this transaction."""
-        self.forgets(None)
-        self._done.turns = True
+        self.drop_cached(None)
+        self._done.invalidates = True
 
-    def turns_keys(self, *key_ids: str) -> None:
+    def invalidate_keys(self, *key_ids: str) -> None:
         """Say that verdicts about some keys may change with this transaction."""
-        self.turns(tuple(self.rows.secrets.kids(self.tenant, key_ids)))
+        self.invalidate(tuple(self.rows.secrets.kids(self.tenant, key_ids)))
 
-    def turns_owner(self, owner_id: str) -> None:
+    def invalidate_owner(self, owner_id: str) -> None:
         """Say that verdicts about an owner's credentials may change with this transaction."""
-        self.forgets_owner(owner_id)
-        self._done.turns = True
+        self.drop_cached_owner(owner_id)
+        self._done.invalidates = True
 
-    def forgets_owner(self, owner_id: str) -> None:
+    def drop_cached_owner(self, owner_id: str) -> None:
         """Drop cached grants of an owner's credentials after this transaction, even if it changes nothing."""
         kids = self.rows.secrets.kids_of_owner(self.tenant, owner_id)
-        self.forgets(None if kids is None else tuple(kids))
+        self.drop_cached(None if kids is None else tuple(kids))
 
-    def forgets(self, kids: tuple[str, ...] | None) -> None:
+    def drop_cached(self, kids: tuple[str, ...] | None) -> None:
         """Drop cached grants of some secrets (None: of all) after this transaction, even if it changes nothing.
 
         A repeated call makes the same promise as the first one, which may not have returned yet. So it waits, too.
@@ -354,8 +354,8 @@ class Change(Scene):
         """Write down with this change what another one has done in the same tenant and the same transaction."""
         self._entries += other._entries
         self._done.events += other._done.events
-        self.forgets(other._done.kids)
-        self._done.turns |= other._done.turns
+        self.drop_cached(other._done.kids)
+        self._done.invalidates |= other._done.invalidates
 
     def finish(self) -> Done:
         """Write entries, events and the turn, as the last statements of the transaction."""
@@ -370,7 +370,7 @@ class Change(Scene):
             if self._done.events:
                 self.rows.events.insert(self.tenant, self._done.events)
                 self.rows.mail.insert(self._mails())
-        if self._done.turns:
+        if self._done.invalidates:
             self._done.turn = self.rows.turn(self._done.kids)
         elif self._done.kids != ():
             self._done.others = self.rows.turns_of(self._done.kids)

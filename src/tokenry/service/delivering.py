@@ -183,7 +183,7 @@ def _send(context: Context, batch: _Batch, post: Posting, is_over: Callable[[], 
             error = "the secrets of this endpoint cannot be decrypted: nothing was sent"
             outcome = Outcome(Attempt(moment(now), 0, None, error))
         count += 1
-        _judge(context, batch, item, outcome)
+        _record_outcome(context, batch, item, outcome)
         if item.place is not None:
             batch.cursor = item.place
         if batch.is_over or is_over() or time.monotonic() - began >= _WRITE_SECONDS:
@@ -198,7 +198,7 @@ def _body(item: _Item, batch: _Batch) -> bytes | None:
         return payload(item.event, webhook.include)
     if delivery.kind != "test":
         return None
-    told = Event(
+    result = Event(
         sequence=0,
         id=delivery.event,
         type=TEST_TYPE,
@@ -208,10 +208,10 @@ def _body(item: _Item, batch: _Batch) -> bytes | None:
         actor="",
         data={},
     )
-    return payload(told, webhook.include)
+    return payload(result, webhook.include)
 
 
-def _judge(context: Context, batch: _Batch, item: _Item, outcome: Outcome) -> None:
+def _record_outcome(context: Context, batch: _Batch, item: _Item, outcome: Outcome) -> None:
     """Decide what becomes of a delivery after an attempt, and what the attempt says of the endpoint."""
     attempt, delivery = outcome.attempt, item.delivery
     attempts = (*delivery.attempts, attempt)[-ATTEMPTS_KEPT:]
@@ -284,8 +284,8 @@ def _write(context: Context, claimed: Claim, batch: _Batch) -> bool:
         change = context.recording(rows, batch.tenant)
         since = {} if batch.failing_since is None else {"failing_since": batch.failing_since.isoformat()}
         if batch.warning is not None:
-            told = {"url": webhook.url, "hours": batch.warning, "failure_count": batch.failure_count, **since}
-            change.tell("webhook.failing", webhook.id, told)
+            document = {"url": webhook.url, "hours": batch.warning, "failure_count": batch.failure_count, **since}
+            change.tell("webhook.failing", webhook.id, document)
         if batch.pause_reason is not None:
             change.record("webhook.paused", webhook.id, None, {"reason": batch.pause_reason, "url": webhook.url})
         done = change.finish()

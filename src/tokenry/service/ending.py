@@ -30,7 +30,7 @@ def revoke(context: Context, id: str, reason: str, tenant: Any, by: By) -> Key:
         key = seeing.endable(change, id)
         if key.status == "revoked":
             change.rows.secrets.confirm(change.tenant, [key.id], "revoked_at", change.now)
-            change.turns_keys(key.id)
+            change.invalidate_keys(key.id)
             return key
         ended = end(change, KeyFilter(), [key], reason)
         return ended[0] if ended else change.rows.keys.get(change.tenant, key.id, change.now) or key
@@ -59,7 +59,7 @@ def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) ->
                 )
             )
     if living:  # also those that somebody else has ended: who hears of this relies on it
-        change.turns_keys(*(key.id for key in living))
+        change.invalidate_keys(*(key.id for key in living))
     return ended
 
 
@@ -141,7 +141,7 @@ def _revoke_batch(
     items = _items(change, found)
     meant = {item.key.id: item.key for item in items if item}
     # Somebody else may have revoked the others since they were found, and may not have heard of it yet.
-    change.forgets(tuple(change.rows.secrets.kids(change.tenant, [id for id in ids if id not in meant])))
+    change.drop_cached(tuple(change.rows.secrets.kids(change.tenant, [id for id in ids if id not in meant])))
     ended = {key.id: key for key in end(change, which, list(meant.values()), reason)}
     results = [BulkItem(ended[item.key.id]) if item.key.id in ended else item for item in items]
     return tuple(item for item in results if not item or item.key.id in ended)
@@ -151,7 +151,7 @@ def _confirm(change: Change, ids: Sequence[str]) -> None:
     """End keys whose rows say that they are revoked, where somebody else has written that into the rows alone."""
     half = change.rows.secrets.confirm(change.tenant, ids, "revoked_at", change.now) if ids else ()
     if half:
-        change.turns_keys(*half)
+        change.invalidate_keys(*half)
 
 
 def delete(context: Context, id: str, tenant: Any, by: By) -> None:
@@ -161,7 +161,7 @@ def delete(context: Context, id: str, tenant: Any, by: By) -> None:
         change.actor.must_mint()
         if key.status != "revoked":
             end(change, KeyFilter(), [key], "deleted")
-        change.turns_keys(key.id)
+        change.invalidate_keys(key.id)
         change.record("key.deleted", key.id, seeing.recorded(key), None, owner=key.owner)
         change.rows.keys.delete(change.tenant, [key.id])
 
@@ -206,7 +206,7 @@ def purge_batch(context: Context, ids: Sequence[str], ended: Sequence[datetime |
                 owners = change.rows.keys.owners(change.tenant, dead) if dead else {}
                 for id in dead:
                     change.record("key.deleted", id, {"purged": True}, None, owner=owners[id])
-                change.turns_keys(*dead)
+                change.invalidate_keys(*dead)
                 change.rows.keys.delete(change.tenant, dead)
                 return len(dead)
 
@@ -240,7 +240,7 @@ def end_sessions(
     living = change.rows.sessions.living(change.tenant, owner.id if owner else None, role, change.now, kept, BATCH)
     ended = []
     if living:
-        change.turns(tuple(id for id, _ in living))
+        change.invalidate(tuple(id for id, _ in living))
     for id, external_id in living:
         if change.rows.sessions.revoke(change.tenant, id, change.now, reason):
             after = {"status": "revoked", "reason": reason, "owner": external_id}

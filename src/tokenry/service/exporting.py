@@ -47,7 +47,7 @@ class Exports(Generic[B]):
                 _admit(change)
                 change.record("tenant.exported", change.tenant.slug)
                 scopes = {"scopes": change.rows.scopes.list(change.tenant)}
-                lines = (ExportLine("tenant", told(change.tenant)), ExportLine("scopes", plain(scopes)))
+                lines = (ExportLine("tenant", to_plain(change.tenant)), ExportLine("scopes", plain(scopes)))
             return page("export", lines, len(lines), str, f"{_KINDS[0]}/")
         kind, _, after = place.partition("/")
         with self._context.reading(tenant, by) as scene:
@@ -59,16 +59,16 @@ class Exports(Generic[B]):
             reach: str | None = f"{kind}/{_place(kind, shown[-1])}"
         else:
             reach = f"{following[0]}/" if following else None
-        return page("export", [ExportLine(kind, told(one)) for one in shown], limit, str, reach)
+        return page("export", [ExportLine(kind, to_plain(one)) for one in shown], limit, str, reach)
 
     iterate = walked(list)
 
 
-def told(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return a record, and the records within it, as JSON holds them."""
     if is_dataclass(value):
-        return plain({one.name: told(getattr(value, one.name)) for one in fields_of(value)})
-    return [told(part) for part in value] if isinstance(value, tuple) else value
+        return plain({one.name: to_plain(getattr(value, one.name)) for one in fields_of(value)})
+    return [to_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _admit(scene: Scene) -> None:

@@ -296,7 +296,7 @@ class Batch:
         new = [form for form, is_new in self._forms.items() if is_new]
         if new:
             rows.foreign.add_forms(new, now)
-            change.turns_all()  # other processes must look for keys of these forms at once
+            change.invalidate_all()  # other processes must look for keys of these forms at once
         for draft in drafts:
             if draft.row.disabled:
                 rows.keys.update(tenant, draft.key, {"disabled_at": now}, now, version=None)

@@ -92,7 +92,7 @@ class KeyCredits(Generic[B]):
             change.rows.credits.move_holds(change.tenant.id, key.id, account.balance.epoch, epoch)
             if account.credits.shared:  # processes must not go on with what they took before
                 change.rows.keys.update(change.tenant, key, {}, change.now, version=None)
-                change.turns_keys(key.id)
+                change.invalidate_keys(key.id)
             return _written(change, key, account, replace(account, balance=balance), "key.credits_set", remaining)
 
     def reserve(
@@ -202,10 +202,10 @@ def _open_count(change: Change, key: Key, account: Account) -> int:
 def _written(change: Change, key: Key, before: Account, after: Account, type: str, amount: int) -> CreditState:
     change.rows.credits.write(change.tenant.id, key.id, after, micros(change.now))
     was = {"remaining": max(0, before.balance.left)}
-    told: dict[str, Any] = {"remaining": max(0, after.balance.left)}
+    values: dict[str, Any] = {"remaining": max(0, after.balance.left)}
     if type == "key.credits_added":
-        told["added"] = amount
-    change.record(type, key.id, was, told, owner=key.owner)
+        values["added"] = amount
+    change.record(type, key.id, was, values, owner=key.owner)
     return _state(key, after)
 
 

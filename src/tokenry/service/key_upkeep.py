@@ -66,4 +66,4 @@ def _warn_or_disable(context: Context, slug: str, ids: Sequence[str]) -> None:
 def _disable(change: Change, key: Key, data: Mapping[str, object]) -> None:
     change.rows.keys.update(change.tenant, key, {"disabled_at": change.now}, change.now, version=None)
     change.record("key.disabled", key.id, {"status": key.status}, {"reason": "idle", **data}, owner=key.owner)
-    change.turns_keys(key.id)
+    change.invalidate_keys(key.id)

@@ -123,7 +123,7 @@ class _Report:
             # An old secret that was flagged before may end now, and nothing else would tell of that.
             if is_first or (_is_old(key, row.kid) and change.tenant.on_leak != "flag"):
                 self._tell(change, "key.leaked", key.id, key.owner, kid=row.kid, policy=change.tenant.on_leak)
-            return _told(change, key.id, "key", _act(change, key, row.kid))
+            return _report(change, key.id, "key", _act(change, key, row.kid))
 
     def _token(self, token: Checked) -> LeakReport:
         slug, is_over = token.claims.tid, token.claims.exp * 1_000_000 <= self.context.clock()
@@ -138,7 +138,7 @@ class _Report:
                 return UNKNOWN_LEAK
             if not is_over and change.rows.watch.first_notice(change.tenant, key.id, "token_leaked", change.now):
                 self._tell(change, "key.leaked", key.id, key.owner, kind="token")
-            return _told(change, key.id, "token", "ended" if is_over else "expires")
+            return _report(change, key.id, "token", "ended" if is_over else "expires")
 
     def _session(self, slug: str, id: str, kind: Kind, *, is_over: bool = False) -> LeakReport:
         with self.context.changing(slug, self.by, home=self.context.tenant) as change:
@@ -146,15 +146,15 @@ class _Report:
             if session is None:
                 return UNKNOWN_LEAK
             if is_over:
-                return _told(change, id, kind, "ended")
+                return _report(change, id, kind, "ended")
             if change.actor is PROGRAM:  # the holder of a token acts as its owner
                 change.actor = Actor(name_of(change.tenant.slug, session.owner, change.tenant.slug))
-            change.turns((id,))
+            change.invalidate((id,))
             if session.status != "revoked" and change.rows.sessions.revoke(change.tenant, id, change.now, _REASON):
                 self._tell(change, "session.leaked", id, session.owner)
                 ended = {"status": "revoked", "reason": _REASON, "owner": session.owner}
                 change.record("session.revoked", id, {"status": session.status}, ended, owner=session.owner)
-            return _told(change, id, kind, "revoked")
+            return _report(change, id, kind, "revoked")
 
     def _tell(self, change: Change, type: str, subject: str, owner: str, **more: Any) -> None:
         change.record(type, subject, None, {"source": self.source, "url": self.url, **more}, owner=owner)
@@ -164,11 +164,11 @@ def _act(change: Change, key: Key, kid: str) -> LeakAction:
     """Do what the policy says to a key whose secret has leaked, or make sure that it was done."""
     if key.status == "revoked":
         change.rows.secrets.confirm(change.tenant, [key.id], "revoked_at", change.now)
-        change.turns_keys(key.id)
+        change.invalidate_keys(key.id)
         return "revoked"
     if kid not in [info.kid for info in key.secrets]:
         return "ended"
-    change.turns_keys(key.id)
+    change.invalidate_keys(key.id)
     if change.tenant.on_leak == "flag":
         return "flagged"
     if _is_old(key, kid):
@@ -183,7 +183,7 @@ def _is_old(key: Key, kid: str) -> bool:
     return any(info.kid == kid and info.ends_at is not None for info in key.secrets)
 
 
-def _told(change: Change, subject: str, kind: Kind, action: LeakAction) -> LeakReport:
+def _report(change: Change, subject: str, kind: Kind, action: LeakAction) -> LeakReport:
     known = replace(UNKNOWN_LEAK, label="true_positive", tenant=change.tenant.slug)
     return replace(known, action=action, kind=kind, subject=subject)
 

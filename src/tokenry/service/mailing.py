@@ -31,7 +31,7 @@ from tokenry.core.model import Event, Tenant, moment
 from tokenry.core.policy import SECOND
 from tokenry.core.ports import Rows
 
-from .acting import told_by_host
+from .acting import fields_from_host
 from .context import Context
 
 LEASE_SECONDS: Final = 300
@@ -183,9 +183,9 @@ def _address(context: Context, rows: Rows, tenant: Tenant, event: Event, mail: M
 
 
 def _email(context: Context, rows: Rows, tenant: Tenant, external_id: str) -> str | None:
-    told = told_by_host(context.owner_loader(), external_id, tenant.slug) or {}
+    result = fields_from_host(context.owner_loader(), external_id, tenant.slug) or {}
     owner = rows.owners.get(tenant, external_id)
-    return told.get("email") or (owner.email if owner is not None else None)
+    return result.get("email") or (owner.email if owner is not None else None)
 
 
 def _values(context: Context, rows: Rows, tenant: Tenant, event: Event) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tokenry.core.ports import Clash
 from tokenry.core.walking import walked
 
 from . import ending, granting
-from .acting import told_by_host
+from .acting import fields_from_host
 from .context import B, Change, Context, external
 from .paging import page, place_of
 from .roles import check_roles
@@ -88,8 +88,8 @@ class Owners(Generic[B]):
         with self._context.reading(tenant, by) as scene:
             if not scene.actor.may(_READ):
                 own = scene.actor.owner if scene.actor.operator is None else None
-                told = fields.searchable(own.external_id, own.name, own.email or "") if own and own.id else ""
-                return Page((own,) if own and told and fields.searchable(text or "") in told else ())
+                result = fields.searchable(own.external_id, own.name, own.email or "") if own and own.id else ""
+                return Page((own,) if own and result and fields.searchable(text or "") in result else ())
             until = scene.rows.owners.reach(scene.tenant, after=after) if text else None
             found = scene.rows.owners.list(scene.tenant, after=after, until=until, limit=limit + 1, text=text)
         return page("owner", found, limit, lambda owner: owner.external_id, until)
@@ -155,12 +155,12 @@ class Owners(Generic[B]):
             if ending.end_owner_batch(change, owner, "owner deleted"):
                 values = {"status": "deleted", "name": "", "email": None, "roles": (), "admin": False}
                 change.rows.owners.update(change.tenant, owner, values, change.now)
-                change.turns_owner(owner.id)
+                change.invalidate_owner(owner.id)
                 change.record("owner.deleted", owner.external_id, {"id": owner.id}, None)
                 return True
             if owner.status != "disabled":
                 change.rows.owners.update(change.tenant, owner, {"status": "disabled"}, change.now)
-                change.turns_owner(owner.id)
+                change.invalidate_owner(owner.id)
                 change.record("owner.disabled", owner.external_id)
             return None
 
@@ -178,7 +178,7 @@ def _begun(change: Change, external_id: object, found: list[Owner]) -> Owner | N
     owner = change.owner(external_id, _WRITE, lock=True)
     found.append(owner)
     # Even a call that changes nothing must invalidate cached verdicts.
-    change.turns_owner(owner.id)
+    change.invalidate_owner(owner.id)
     return owner
 
 
@@ -208,7 +208,7 @@ def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: 
     changed = {field: value for field, value in given.items() if value != getattr(owner, field)}
     if not changed:
         if _TURNING & given.keys():
-            change.forgets_owner(owner.id)
+            change.drop_cached_owner(owner.id)
         return owner
     # An actor that may not sign in an administrator may hold the tokens of a session from before.
     promoted = changed.get("admin") or granting.promotes(change, owner.roles, changed.get("roles", ()))
@@ -216,7 +216,7 @@ def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: 
         return None
     change.rows.owners.update(change.tenant, owner, changed, change.now)
     change.record("owner.updated", external_id, {field: getattr(owner, field) for field in changed}, changed)
-    change.turns_owner(owner.id)
+    change.invalidate_owner(owner.id)
     return replace(owner, **changed, updated_at=change.now)
 
 
@@ -238,8 +238,8 @@ def created(change: Change, external_id: str, given: Mapping[str, Any]) -> Owner
 
 def answered_by_host(change: Change, external_id: str) -> Owner | None:
     """Create an owner that only the host knows, as its loader describes it; None when it knows none."""
-    told = told_by_host(change.context.owner_loader(), external_id, change.tenant.slug)
-    return None if told is None else put(change, external_id, told, by_host=True)
+    result = fields_from_host(change.context.owner_loader(), external_id, change.tenant.slug)
+    return None if result is None else put(change, external_id, result, by_host=True)
 
 
 def write_down(change: Change) -> None:

@@ -93,8 +93,8 @@ def _open(change: Change, holder: Owner, given: _Given) -> PortalLink:
         code_digest=portal.digest_of(code),
     )
     change.rows.portal.insert(portal.seal(visit, context.keyring().signing(micros(change.now))))
-    told = {"scopes": given.scopes, "return_to": given.return_to, "ends_at": ends_at.isoformat()}
-    change.record("portal.opened", visit.id, None, told, owner=holder.external_id)
+    values = {"scopes": given.scopes, "return_to": given.return_to, "ends_at": ends_at.isoformat()}
+    change.record("portal.opened", visit.id, None, values, owner=holder.external_id)
     return PortalLink(
         id=visit.id,
         tenant=change.tenant.slug,

@@ -18,7 +18,7 @@ from tokenry.core.secret import Parsed, Secret, parse, same_tag
 from tokenry.core.verdict import Refused
 
 from . import access as tokens
-from .acting import told_by_host
+from .acting import fields_from_host
 from .context import Change, Context, Done
 from .owners import put
 from .signing_keys import Signers
@@ -257,8 +257,8 @@ def _go_on(
     if not change.rows.sessions.rotate(rotation.family, family.generation):
         return None
     session = renewed(found.session, rotation.family)
-    told = {"owner": session.owner, "generation": session.generation, "idle_expires_at": session.idle_expires_at}
-    change.record("session.refreshed", session.id, None, told, owner=session.owner)
+    values = {"owner": session.owner, "generation": session.generation, "idle_expires_at": session.idle_expires_at}
+    change.record("session.refreshed", session.id, None, values, owner=session.owner)
     return Answered(found, session, rotation.text, generation, held, narrowed)
 
 
@@ -275,11 +275,11 @@ def _beside(asked: Asked, policy: TokenPolicy, family: Family, place: Place) -> 
 
 def _end(change: Change, found: Presented) -> Refused:
     """End a session of which an old token was presented. Of many who see that, one raises the event."""
-    change.turns((found.session.id,))
+    change.invalidate((found.session.id,))
     if not change.rows.sessions.revoke(change.tenant, found.session.id, change.now, "reuse detected"):
         return Refused("revoked")
-    told = {"status": "revoked", "reason": "reuse detected", "owner": found.session.owner}
-    change.record("session.reuse_detected", found.session.id, {"status": "active"}, told, owner=found.session.owner)
+    values = {"status": "revoked", "reason": "reuse detected", "owner": found.session.owner}
+    change.record("session.reuse_detected", found.session.id, {"status": "active"}, values, owner=found.session.owner)
     return Refused("reused")
 
 
@@ -293,10 +293,10 @@ def _living(change: Change, found: Presented) -> Presented | Refused | None:
     load = change.context.owner_loader()
     if load is None:
         return found
-    told = told_by_host(load, found.owner.external_id, found.tenant.slug)
-    if told is None:
+    result = fields_from_host(load, found.owner.external_id, found.tenant.slug)
+    if result is None:
         return Refused("owner_disabled")
-    owner = put(change, found.owner.external_id, told, by_host=True)
+    owner = put(change, found.owner.external_id, result, by_host=True)
     if owner is None:
         return None
     roles = _by_name(change.rows, found.tenant, owner)

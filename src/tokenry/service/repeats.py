@@ -68,10 +68,10 @@ def repeatable(change: Change, operation: str, idempotency_key: object, argument
         raise Invalid.one("idempotency_key", "bad_key", f"an idempotency key is a text of 1 to {_KEY_MAX} characters")
     write_down(change)
     keyring = change.context.keyring()
-    told = json.dumps(plain(arguments), sort_keys=True, default=repr)
+    message = json.dumps(plain(arguments), sort_keys=True, default=repr)
     change.rows.idempotency.delete_expired(change.now)
     for generation in reversed(keyring.generations):
-        id, digest = _names(change, generation, operation, idempotency_key, told)
+        id, digest = _names(change, generation, operation, idempotency_key, message)
         found = change.rows.idempotency.get(change.tenant, id)
         if found is not None:
             if not same(found.arguments, digest):
@@ -79,7 +79,7 @@ def repeatable(change: Change, operation: str, idempotency_key: object, argument
             saved = msgspec.json.decode(found.answer, type=Saved)
             return Repeatable(change, id, digest, generation, found.nonce, saved)
     generation = keyring.signing(micros(change.now))
-    id, digest = _names(change, generation, operation, idempotency_key, told)
+    id, digest = _names(change, generation, operation, idempotency_key, message)
     return Repeatable(change, id, digest, generation, change.context.entropy(32))
 
 

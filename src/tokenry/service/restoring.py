@@ -157,7 +157,7 @@ def _narrowed(key: Key, one: Lost) -> dict[str, Any]:
 def _update_key(change: Change, key: Key, values: Mapping[str, Any], type: str, data: Mapping[str, Any] | None) -> None:
     change.rows.keys.update(change.tenant, key, values, change.now, version=None)
     change.record(type, key.id, None, data, owner=key.owner)
-    change.turns_keys(key.id)
+    change.invalidate_keys(key.id)
 
 
 def _ended(key: Key, one: Lost) -> tuple[bool, datetime | None]:
@@ -192,7 +192,7 @@ def _end_session(change: Change, id: str, owner: str) -> None:
     if change.rows.sessions.revoke(change.tenant, id, change.now, _REASON):
         data = {"status": "revoked", "reason": _REASON, "owner": owner}
         change.record("session.revoked", id, {"status": "active"}, data, owner=owner)
-    change.turns((id,))
+    change.invalidate((id,))
 
 
 def _owner(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
@@ -230,7 +230,7 @@ def _update_owner(
             ended = ending.end_sessions(change, _REASON, owner=owner).last
     change.rows.owners.update(change.tenant, owner, values, change.now)
     change.record(type, owner.external_id, None, data)
-    change.turns_owner(owner.id)
+    change.invalidate_owner(owner.id)
 
 
 def _tenant(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
@@ -243,7 +243,7 @@ def _tenant(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
 def _suspend(change: Change) -> None:
     change.rows.tenants.update(change.tenant.id, {"status": "suspended"})
     change.record("tenant.suspended", change.tenant.slug)
-    change.turns_all()
+    change.invalidate_all()
 
 
 def _role(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
@@ -260,13 +260,13 @@ def _role(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
 def _delete_role(change: Change, role: Role) -> None:
     change.rows.roles.mark_deleted(change.tenant, role.name, change.now)
     change.record("role.deleted", role.name, {"scopes": role.scopes}, None)
-    change.turns_all()
+    change.invalidate_all()
 
 
 def _narrow_role(change: Change, role: Role, scopes: tuple[str, ...]) -> None:
     change.rows.roles.put(change.tenant, Role(tenant=role.tenant, name=role.name, scopes=scopes))
     change.record("role.updated", role.name, {"scopes": role.scopes}, {"scopes": scopes})
-    change.turns_all()
+    change.invalidate_all()
 
 
 def _signing_key(change: Change, one: Lost, lock: bool) -> Iterator[Action]:

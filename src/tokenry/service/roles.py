@@ -54,7 +54,7 @@ class Roles(Generic[B]):
             role = Role(tenant=change.tenant.slug, name=name, scopes=clean)
             had = before.scopes if before else ()
             if role == before:
-                change.forgets(None)
+                change.drop_cached(None)
                 return role
             # An operator that may sign in ordinary owners alone may hold the tokens of their sessions.
             why = "a role became one for administrators"
@@ -62,7 +62,7 @@ class Roles(Generic[B]):
                 return None
             change.rows.roles.put(change.tenant, role)
             change.record("role.updated", name, {"scopes": had} if before else None, {"scopes": clean})
-            change.turns_all()
+            change.invalidate_all()
             return role
 
         return self._context.in_batches(tenant, by, one, alone=True)
@@ -109,7 +109,7 @@ class Roles(Generic[B]):
             if before:
                 change.rows.roles.mark_deleted(change.tenant, name, change.now)
                 change.record("role.deleted", name, {"scopes": before[0].scopes}, None)
-                change.turns_all()
+                change.invalidate_all()
             elif not change.rows.roles.marked(change.tenant, [name]):
                 raise missing("role", name, change.tenant.slug)
         # Owners first: those that still name the role may give it to new keys.
@@ -131,9 +131,9 @@ def _drop_from(marked: Change, kind: RoleHolder, name: str) -> bool:
                     return False
                 change.rows.roles.drop(change.tenant, kind, name, ids, change.now)
                 if kind == "key":
-                    change.turns_keys(*ids)
+                    change.invalidate_keys(*ids)
                 else:
-                    change.turns_all()
+                    change.invalidate_all()
         if before is None:
             return True
 

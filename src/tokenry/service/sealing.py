@@ -24,7 +24,7 @@ class Sealing:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
 
     def seal(self, tenant_id: str) -> None:
         """Chain everything that is committed, and keep the end of it. Do nothing inside a transaction of a host."""
@@ -139,8 +139,8 @@ class Sealing:
         return (here[0].chain or "") if here and here[0].entry.position == position else ""
 
     def _tell(self, tenant_id: str, flaw: str) -> None:
-        if (tenant_id, flaw) not in self._told:  # once, not every second
-            self._told.add((tenant_id, flaw))
+        if (tenant_id, flaw) not in self._reported:  # once, not every second
+            self._reported.add((tenant_id, flaw))
             _log.error("the audit log of tenant %s is not as it was left: %s; run audit.check", tenant_id, flaw)
 
 

@@ -18,7 +18,7 @@ from tokenry.core.verdict import Refused
 from tokenry.core.walking import walked
 
 from . import access, granting, issuing, refreshing
-from .acting import told_by_host
+from .acting import fields_from_host
 from .context import B, By, Change, Context, Scene, external
 from .ending import end_sessions, reason_of
 from .owners import put, same_owner
@@ -159,7 +159,7 @@ class Sessions(Generic[B]):
             if not found:
                 found.append(holder.id)
                 # Sessions that another call has just ended are revoked when this call returns, too.
-                change.turns_owner(holder.id)
+                change.invalidate_owner(holder.id)
             done = end_sessions(change, why, owner=holder, kept=kept)
             ended.extend(done.ids)
             return tuple(ended) if done.last else None
@@ -185,7 +185,7 @@ def start(context: Context, owner: object, asked: Mapping[str, Any], tenant: Any
         if policy.one_session and not end_sessions(change, "replaced by a new sign-in", owner=holder).last:
             return None
         change.rows.sessions.insert(change.tenant, holder.id, session, rotation.family)
-        change.record("session.started", session.id, None, _told(session), owner=session.owner)
+        change.record("session.started", session.id, None, _event_fields(session), owner=session.owner)
         return change.tenant, holder, session, held, Secret(rotation.text)
 
     return refreshing.answer(context, key, *context.in_batches(tenant, by, begin_one))
@@ -211,9 +211,9 @@ def _holder(change: Change, asked: object) -> Owner | None:
     if not change.actor.sees(external_id, WRITE):
         raise missing("owner", external_id, change.tenant.slug)
     # The host first: what it says of the owner decides who may sign them in.
-    told = told_by_host(change.context.owner_loader(), external_id, change.tenant.slug)
-    if told is not None:
-        owner = put(change, external_id, told, by_host=True)
+    result = fields_from_host(change.context.owner_loader(), external_id, change.tenant.slug)
+    if result is not None:
+        owner = put(change, external_id, result, by_host=True)
         if owner is None:
             return None
     else:
@@ -279,7 +279,7 @@ def _revoke(change: Change, found: Session, why: str, client_id: str | NotGiven 
     if not access.is_of_client(found, client_id):
         raise missing("session", found.id, change.tenant.slug)
     # Also when nothing is written: a caller who repeats a revocation relies on it.
-    change.turns((found.id,))
+    change.invalidate((found.id,))
     if found.status != "revoked" and change.rows.sessions.revoke(change.tenant, found.id, change.now, why):
         ended = {"status": "revoked", "reason": why, "owner": found.owner}
         change.record("session.revoked", found.id, {"status": found.status}, ended, owner=found.owner)
@@ -310,6 +310,6 @@ def _ids(named: object) -> tuple[str, ...]:
     return listed
 
 
-def _told(session: Session) -> dict[str, Any]:
+def _event_fields(session: Session) -> dict[str, Any]:
     names = ("owner", "scopes", "audience", "claims", "device", "client_id", "expires_at")
     return {name: getattr(session, name) for name in names}

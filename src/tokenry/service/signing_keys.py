@@ -214,7 +214,7 @@ class SigningKeys(Generic[B]):
         with self._context.reading(tenant, by) as scene:
             scene.actor.must(READ, "listing signing keys")
             rows = scene.rows.signing_keys.list(scene.tenant)
-            return _told(rows, scene.tenant, self._context)
+            return _public_keys(rows, scene.tenant, self._context)
 
     def rotate(self, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> SigningKey:
         """Let the next key sign from now on, and make another next one. What the last one signed stays good.
@@ -225,7 +225,7 @@ class SigningKeys(Generic[B]):
             change.actor.must(WRITE, "rotating signing keys")
             kid = rotate(change, _signers(self._context).policy.algorithm)
             rows = change.rows.signing_keys.list(change.tenant)
-            return next(key for key in _told(rows, change.tenant, self._context) if key.kid == kid)
+            return next(key for key in _public_keys(rows, change.tenant, self._context) if key.kid == kid)
 
     def remove(self, kid: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> SigningKey:
         """Remove a key that has become known: nothing that it signed is accepted any more. Another one signs.
@@ -239,7 +239,7 @@ class SigningKeys(Generic[B]):
                 raise missing("signing key", kid, change.tenant.slug)
             remove(change, found[0])
             rows = change.rows.signing_keys.list(change.tenant)
-            return next(key for key in _told(rows, change.tenant, self._context) if key.kid == kid)
+            return next(key for key in _public_keys(rows, change.tenant, self._context) if key.kid == kid)
 
 
 def jwks(context: Context, slug: str) -> dict[str, Any]:
@@ -261,7 +261,7 @@ def rotate(change: Change, algorithm: str) -> str:
     change.rows.signing_keys.update(coming.kid, {"active_at": now})
     change.record("signing_key.activated", coming.kid, None, {"algorithm": algorithm})
     _made(change, algorithm, None)
-    change.turns_all()
+    change.invalidate_all()
     return coming.kid
 
 
@@ -277,7 +277,7 @@ def remove(change: Change, row: SigningRow) -> None:
         change.rows.signing_keys.update(row.kid, {"removed_at": now, "retired_at": row.retired_at or now})
         change.record("signing_key.removed", row.kid)
     # Even a call that changes nothing must invalidate cached verdicts.
-    change.turns_all()
+    change.invalidate_all()
 
 
 def upkeep(context: Context) -> None:
@@ -310,7 +310,7 @@ def _begin(context: Context, slug: str, signers: Signers) -> tuple[Tenant, Seque
             if may_begin and signers.signing(tenant.id, [row for row in listed if row.kid in keys]) is None:
                 change = context.recording(rows, tenant)
                 _begin_with(change, signers, listed)
-                change.turns_all()
+                change.invalidate_all()
                 done = change.finish()
                 listed = rows.signing_keys.list(tenant)
         if done is not None:
@@ -356,7 +356,7 @@ def _retire(change: Change, row: SigningRow, now: int) -> None:
     change.record("signing_key.retired", row.kid, None, {"algorithm": row.algorithm})
 
 
-def _told(rows: Sequence[SigningRow], tenant: Tenant, context: Context) -> tuple[SigningKey, ...]:
+def _public_keys(rows: Sequence[SigningRow], tenant: Tenant, context: Context) -> tuple[SigningKey, ...]:
     now, keys = context.clock(), opened(rows, context.keyring())
     return tuple(
         SigningKey(

@@ -135,11 +135,11 @@ class Tenants(Generic[B]):
             fields.refuse(errors)
             changed = {name: value for name, value in given.items() if value != getattr(tenant, name)}
             if not changed:
-                change.forgets(None)
+                change.drop_cached(None)
                 return tenant
             change.rows.tenants.update(tenant.id, changed)
             change.record("tenant.updated", tenant.slug, {n: getattr(tenant, n) for n in changed}, changed)
-            change.turns_all()
+            change.invalidate_all()
             return _again(change)
 
     def suspend(self, slug: str, *, by: B | NotGiven = NOT_GIVEN) -> Tenant:
@@ -163,7 +163,7 @@ class Tenants(Generic[B]):
             was = {"id": change.tenant.id, "slug": slug, "name": change.tenant.name}
             change.record("tenant.deleted", slug, was)
             _record_for_operators(change, "tenant.deleted", slug, was)
-            change.turns_all()
+            change.invalidate_all()
             change.rows.tenants.delete(change.tenant.id)
 
     def _switch(self, slug: str, status: str, type: str, by: By) -> Tenant:
@@ -171,7 +171,7 @@ class Tenants(Generic[B]):
             if slug == SYSTEM:
                 raise Conflict("the tenant of the operators cannot be suspended", field="slug")
             # Even a call that changes nothing must invalidate cached verdicts.
-            change.turns_all()
+            change.invalidate_all()
             if change.tenant.status == status:
                 return change.tenant
             change.rows.tenants.update(change.tenant.id, {"status": status})

@@ -241,8 +241,8 @@ def tell_expiring(context: Context) -> bool:
             by_tenant.setdefault(slug, []).append(key_id)
         for slug, key_ids in by_tenant.items():
             with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
-                told = change.rows.keys.announce(change.tenant, key_ids, days)
-                for key_id, owner in change.rows.keys.owners(change.tenant, told).items():
+                result = change.rows.keys.announce(change.tenant, key_ids, days)
+                for key_id, owner in change.rows.keys.owners(change.tenant, result).items():
                     change.record("key.expiring", key_id, None, {"within": timedelta(days=days)}, owner=owner)
         if len(found) == _BATCH:
             return True

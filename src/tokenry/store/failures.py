@@ -76,7 +76,9 @@ def _first_line(error: BaseException) -> str:
 def unavailable(error: BaseException) -> StoreUnavailable:
     """Log what the driver said and return the error that callers see."""
     _log.error("the database refused: %s: %s", type(error).__name__, _first_line(error))
-    told = "the database cannot be used right now; nothing was changed. Try again, and see the log of `tokenry.store`"
+    message = (
+        "the database cannot be used right now; nothing was changed. Try again, and see the log of `tokenry.store`"
+    )
     if "database is locked" in str(error):
-        told += ". Inside a transaction of your own on the same SQLite file make changes with `using()`"
-    return StoreUnavailable(told, cause=getattr(error, "sqlite_errorname", None) or type(error).__name__)
+        message += ". Inside a transaction of your own on the same SQLite file make changes with `using()`"
+    return StoreUnavailable(message, cause=getattr(error, "sqlite_errorname", None) or type(error).__name__)

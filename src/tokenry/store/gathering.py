@@ -200,8 +200,8 @@ class Gathering:
             await _fulfil(batch, rows)
             return True
         except (psycopg.Error, TimeoutError) as error:
-            told = unavailable(error)
-            message, cause = told.message, str(told.details["cause"])
+            result = unavailable(error)
+            message, cause = result.message, str(result.details["cause"])
             if self._loop.time() - began >= limit / 2:
                 self._breaker.open()
         except Exception as error:

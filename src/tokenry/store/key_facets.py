@@ -40,8 +40,8 @@ def facets_of(connection: Connection, tenant: Tenant, which: KeyFilter, now: int
     found: dict[str, list[FacetCount]] = {name: [] for name in ("all", *_FACETS)}
     for name, value, count in connection.execute(_counts(some, connection.dialect.name)):
         found[name].append(FacetCount(value, count))
-    told: dict[str, Any] = {name: _sorted(found[name]) for name in _FACETS}
-    return KeyFacets(counted_count=found["all"][0].count, is_complete=last is None, **told)
+    values: dict[str, Any] = {name: _sorted(found[name]) for name in _FACETS}
+    return KeyFacets(counted_count=found["all"][0].count, is_complete=last is None, **values)
 
 
 def _counts(some: CTE, dialect: str) -> Any:

@@ -113,11 +113,11 @@ class LimitRows:
         each = {want.place: want for want in wants}.values()
         make = _MAKE_IN.get(self._connection.dialect.name)
         if make is not None:
-            make(self._connection, {"rows": _told(each)})
+            make(self._connection, {"rows": _wants_json(each)})
         return self._read(_READ_LOCKED, each)
 
     def _read(self, statements: dict[str, Fixed], wants: Collection[Want]) -> dict[Place, Count]:
-        found = statements[self._connection.dialect.name].first(self._connection, rows=_told(wants)).found
+        found = statements[self._connection.dialect.name].first(self._connection, rows=_wants_json(wants)).found
         return {(row[0], row[1], row[2]): Count(*row[3:]) for row in json.decode(found or "[]")}
 
     def _write(self, counts: dict[Place, Count]) -> None:
@@ -128,5 +128,5 @@ class LimitRows:
         _WRITE_IN[self._connection.dialect.name](self._connection, {"rows": json.encode(rows).decode()})
 
 
-def _told(wants: Iterable[Want]) -> str:
+def _wants_json(wants: Iterable[Want]) -> str:
     return json.encode([(*want.place, want.limit.window_seconds, want.window) for want in wants]).decode()

@@ -218,16 +218,16 @@ def _family_of(row: Any, body: _Body, tenant_id: str) -> Family:
         parent = Token(bytes(parent_digest), body.generation_id, bytes(parent_nonce))
     if elder_digest is not None:
         elder = Token(bytes(elder_digest), body.elder_generation_id or "", bytes(elder_nonce))
-    told = dict(zip(SESSION.columns, body.session, strict=True))
+    document = dict(zip(SESSION.columns, body.session, strict=True))
     return Family(
         kid=body.kid,
         tenant_id=tenant_id,
-        session_id=told["id"],
-        generation=told["generation"],
-        rotated_at=told["rotated_at"],
-        idle_expires_at=told["idle_expires_at"],
-        expires_at=told["expires_at"],
-        revoked=told["revoked_at"] is not None,
+        session_id=document["id"],
+        generation=document["generation"],
+        rotated_at=document["rotated_at"],
+        idle_expires_at=document["idle_expires_at"],
+        expires_at=document["expires_at"],
+        revoked=document["revoked_at"] is not None,
         current=Token(bytes(digest), body.generation_id),
         parent=parent,
         elder=elder,

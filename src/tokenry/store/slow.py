@@ -80,9 +80,9 @@ class SlowStatements:
         seconds = self._clock() - began
         if seconds < self._limit:
             return
-        told = {
+        values = {
             "event": "slow statement",
             "ms": round(seconds * 1000),
             "statement": " ".join(statement.split())[:_SHOWN],
         }
-        _log.warning("%(event)s ms=%(ms)d statement=%(statement)s", told, extra={"fields": told})
+        _log.warning("%(event)s ms=%(ms)d statement=%(statement)s", values, extra={"fields": values})

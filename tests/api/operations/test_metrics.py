@@ -25,8 +25,8 @@ def counters(count: int) -> Counters:
     counted = Counters()
     for _ in range(count):
         counted.answered("/v1/verify", 200)
-        counted.judged("valid")
-    counted.judged("expired")
+        counted.count_verdict("valid")
+    counted.count_verdict("expired")
     counted.lane_count = count
     return counted
 

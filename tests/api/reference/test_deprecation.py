@@ -141,7 +141,7 @@ def test_less_than_a_year_of_notice_is_refused() -> None:
 @pytest.fixture(autouse=True)
 def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin as a new process, which has warned of nothing."""
-    monkeypatch.setattr(deprecation, "_told", set())
+    monkeypatch.setattr(deprecation, "_warned", set())
 
 
 def test_a_client_warns_once_for_each_operation(scripted: Scripted, caplog: pytest.LogCaptureFixture) -> None:  # noqa: F811

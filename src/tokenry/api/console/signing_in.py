@@ -58,7 +58,7 @@ async def sign_in(tk: Tokenry, throttle: Throttle, key: object, ip: str | None, 
     try:
         token = await in_thread(tk.exchange, bounded(text), **asked)
     except Denied as error:
-        raise Failed(refused(throttle.judged(error.verdict, ip))) from None
+        raise Failed(refused(throttle.apply(error.verdict, ip))) from None
     name, secure = (SECURE_COOKIE, "; Secure") if is_secure else (PLAIN_COOKIE, "")
     return f"{name}={token.access}; Path=/; HttpOnly; SameSite=Strict; Max-Age={LIFE // timedelta(seconds=1)}{secure}"
 
@@ -75,7 +75,7 @@ async def operator(tk: Tokenry, throttle: Throttle, token: str, ip: str | None) 
     ask: dict[str, Any] = {"environment": OPERATOR_ENVIRONMENT, "audience": AUDIENCE, "ip": ip, "cost": 0}
     verdict = await verify(tk, token, **ask)
     if isinstance(verdict, Refused):
-        raise Failed(refused(throttle.judged(verdict, ip)))
+        raise Failed(refused(throttle.apply(verdict, ip)))
     if not isinstance(verdict, TokenValid):
         raise Failed(refused(Refused("not_found")))
     return verdict

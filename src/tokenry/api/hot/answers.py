@@ -17,10 +17,10 @@ from tokenry.edge import (
     credits_of,
     encode,
     grant_of,
+    limit_name,
     parts_of,
     record_of,
     taken_of,
-    told_name,
 )
 from tokenry.types import KeyValid, Refused, Valid, Verdict
 
@@ -104,16 +104,16 @@ class Answers:
         `now` is in microseconds; windows end at whole seconds.
         """
         kept, seconds = self._of(verdict), now // 1_000_000
-        told = kept.fields
-        if not told:
-            told = kept.fields = _identity(verdict)
+        result = kept.fields
+        if not result:
+            result = kept.fields = _identity(verdict)
             self._keep(kept)
         taken = taken_of(verdict)
         if len(taken) == 1:
             limit, window, remaining = taken[0]
             shown = kept.show(limit, window)
-            told = b"%bratelimit-policy: %b\r\nratelimit: %b%d;t=%d\r\n" % (
-                *(told, shown[4], shown[2], remaining),
+            result = b"%bratelimit-policy: %b\r\nratelimit: %b%d;t=%d\r\n" % (
+                *(result, shown[4], shown[2], remaining),
                 max(0, shown[3] - seconds),
             )
         elif taken:
@@ -122,12 +122,12 @@ class Answers:
                 shown = _shown(limit, window)
                 policies.append(shown[4])
                 left.append(b"%b%d;t=%d" % (shown[2], remaining, max(0, shown[3] - seconds)))
-            told = b"%bratelimit-policy: %b\r\nratelimit: %b\r\n" % (told, b",".join(policies), b",".join(left))
+            result = b"%bratelimit-policy: %b\r\nratelimit: %b\r\n" % (result, b",".join(policies), b",".join(left))
         credits = credits_of(verdict)
         if credits is not None:
             fields = credit_fields(credits, _EPOCH + timedelta(seconds=seconds))
-            told += b"".join([b"%b: %b\r\n" % (name.lower().encode(), value.encode()) for name, value in fields])
-        return told
+            result += b"".join([b"%b: %b\r\n" % (name.lower().encode(), value.encode()) for name, value in fields])
+        return result
 
     def _of(self, verdict: Valid) -> _Kept:
         grant = grant_of(verdict)
@@ -155,7 +155,7 @@ def _shown(limit: CountedLimit, window: int) -> _Shown:
 
 
 def _show(limit: CountedLimit, window: int) -> _Shown:
-    ends_at, name = (window + 1) * limit.window_seconds, told_name(limit).encode()
+    ends_at, name = (window + 1) * limit.window_seconds, limit_name(limit).encode()
     return _Shown(
         b'{"name":"%b","limit":%d,"window_seconds":%d,"remaining":'
         % (limit.name.encode(), limit.limit, limit.window_seconds),
@@ -175,8 +175,8 @@ def _refused(verdict: Refused) -> bytes:
         known = _REFUSED[verdict.code] = b'{"valid":false,"code":%b%b' % (encode(verdict.code), _NOTHING)
     after = b"null" if verdict.retry_after is None else b"%d" % verdict.retry_after
     limits = encode(verdict.limits) if verdict.limits else b"[]"
-    told = b'%b%b,"retry_after":%b,"limited_by":%b,"credits":%b}'
-    return told % (known, limits, after, encode(verdict.limited_by), encode(verdict.credits))
+    result = b'%b%b,"retry_after":%b,"limited_by":%b,"credits":%b}'
+    return result % (known, limits, after, encode(verdict.limited_by), encode(verdict.credits))
 
 
 _REFUSED: dict[str, bytes] = {}

@@ -30,21 +30,21 @@ def read_cookie(method: bytes, fields: Fields, name: str, allowed_origins: Conta
     if found == "ambiguous":
         raise Failed(problem("credential_ambiguous"))
     fetch_site, origin = _joined(fields, b"sec-fetch-site"), _joined(fields, b"origin")
-    if not cookie_counts(_told_method(method, fields), fetch_site, origin, allowed_origins):
+    if not cookie_counts(_method_of(method, fields), fetch_site, origin, allowed_origins):
         raise Failed(problem("cross_site"))
     return found.text
 
 
-def _told_method(method: bytes, fields: Fields) -> str:
+def _method_of(method: bytes, fields: Fields) -> str:
     """Return the method of the request in question: of several an unsafe one, and nothing when nobody tells it.
 
     The handshake of a WebSocket is a GET that any page can cause, and what it opens may change things.
     """
     if any(field == b"upgrade" and value.strip(b" \t").lower() == b"websocket" for field, value in fields):
         return "CONNECT"
-    told = [value.strip(b" \t") for field, value in fields if field in _METHOD_FIELDS]
-    unsafe = [one for one in [*told, method] if one not in _SAFE]
-    return (unsafe or told or [b""])[0].decode("latin-1")
+    items = [value.strip(b" \t") for field, value in fields if field in _METHOD_FIELDS]
+    unsafe = [one for one in [*items, method] if one not in _SAFE]
+    return (unsafe or items or [b""])[0].decode("latin-1")
 
 
 def _joined(fields: Fields, name: bytes, comma: str = ", ") -> str | None:

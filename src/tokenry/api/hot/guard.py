@@ -358,9 +358,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _part(self) -> None:
         """Say what was wrong, and close; what the client still sends is not read, and does not cost it the answer."""
-        told, request_id = problem(self._failing, _DETAILS.get(self._failing, "")), new_request_id()
-        body = told.body(request_id.decode())
-        content = [STATUS_LINE[told.status], b"x-request-id: %b\r\n" % request_id, lines(told.fields())]
+        result, request_id = problem(self._failing, _DETAILS.get(self._failing, "")), new_request_id()
+        body = result.body(request_id.decode())
+        content = [STATUS_LINE[result.status], b"x-request-id: %b\r\n" % request_id, lines(result.fields())]
         content += [b"%b: %b\r\n" % field for field in self.server_state.default_headers]
         content.append(b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body))
         if not self.transport.is_closing():

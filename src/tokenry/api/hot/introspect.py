@@ -49,31 +49,31 @@ class Introspection:
         # The value keeps the grant, too: no other grant can have its id.
         self._kept: Memo[int, tuple[Grant, bytes]] = Memo(_size, bytes_max=8 * MIB, each_max=64 * KIB)
 
-    def introspect(self, asked: Request, told: list[Verdict] | None) -> Step:
+    def introspect(self, asked: Request, items: list[Verdict] | None) -> Step:
         """Answer what a token is."""
         if asked.pending is None:
             asked.pending = self._read(asked)
         token, wish, named = asked.pending
         slug = None
         if wish is not None and asked.caller is None:
-            caller = self._hot.recall(*wish) if told is None else told[0]
+            caller = self._hot.recall(*wish) if items is None else items[0]
             if caller is None:
                 return [wish]
-            asked.caller, told = (self._tenant_of(asked, caller, named), True), None
+            asked.caller, items = (self._tenant_of(asked, caller, named), True), None
         if asked.caller is not None:
             slug = asked.caller[0]
         about = (token, _ask(slug, asked.tenant))
-        verdict = self._hot.recall(*about) if told is None else told[0]
+        verdict = self._hot.recall(*about) if items is None else items[0]
         if verdict is None:
             return [about]
         asked.pending = None
         if isinstance(verdict, Refused):
             name_refusal(verdict, asked.request_id)
         if wish is None:
-            verdict = self._hot.judged(verdict, asked.client or asked.peer)
+            verdict = self._hot.counted(verdict, asked.client or asked.peer)
         else:  # a known caller cannot say which client showed the token
             verdict = self._hot.uncounted(verdict)
-        return self._said(asked, 200, self._told(verdict) if isinstance(verdict, Valid) else _INACTIVE)
+        return self._answer_with(asked, 200, self._active_json(verdict) if isinstance(verdict, Valid) else _INACTIVE)
 
     def too_large(self, asked: Request) -> Answer:
         """Answer a form that is larger than any that is meant."""
@@ -84,7 +84,7 @@ class Introspection:
         return self._failed(asked, forms.of(error))
 
     def _failed(self, asked: Request, error: OAuthError) -> Answer:
-        return self._said(asked, error.status, error.body(), lines(error.headers))
+        return self._answer_with(asked, error.status, error.body(), lines(error.headers))
 
     def _read(self, asked: Request) -> tuple[str, Wish | None, str | None]:
         """Return the token, what is asked about the caller (None: about nobody), and who that claims to be."""
@@ -114,22 +114,22 @@ class Introspection:
                 return confined_to(grant)
             raise _unknown(asked)
         name_refusal(verdict, asked.request_id)
-        verdict = self._hot.judged(verdict, asked.client or asked.peer)
+        verdict = self._hot.counted(verdict, asked.client or asked.peer)
         if verdict.retry_after is not None:
             raise forms.throttled(verdict.retry_after)
         if verdict.code == "insufficient_scope":
-            told = refused(verdict, ["tokenry:verify"])
-            raise OAuthError("insufficient_scope", told.detail, 403, told.headers)
+            problem_answer = refused(verdict, ["tokenry:verify"])
+            raise OAuthError("insufficient_scope", problem_answer.detail, 403, problem_answer.headers)
         raise _unknown(asked)
 
-    def _told(self, verdict: Valid) -> bytes:
+    def _active_json(self, verdict: Valid) -> bytes:
         """Return the JSON of an active token, kept for as long as its grant is the same."""
         grant = grant_of(verdict)
         kept = self._kept.get(id(grant))
         if kept is not None:
             return kept[1]
-        said = self._of_key(verdict) if isinstance(verdict, KeyValid) else parts_of(verdict)[2]
-        body = encode({**said, **_always(verdict), **_end(verdict)})
+        result = self._of_key(verdict) if isinstance(verdict, KeyValid) else parts_of(verdict)[2]
+        body = encode({**result, **_always(verdict), **_end(verdict)})
         return self._kept.put(id(grant), (grant, body))[1]
 
     def _of_key(self, verdict: KeyValid) -> dict[str, Any]:
@@ -143,8 +143,8 @@ class Introspection:
             "iat": int(key.created_at.timestamp()),
         }
 
-    def _said(self, asked: Request, status: int, body: bytes, more: bytes = b"") -> Answer:
-        return self._hot.said(INTROSPECT, status, _JSON + more, body, asked)
+    def _answer_with(self, asked: Request, status: int, body: bytes, more: bytes = b"") -> Answer:
+        return self._hot.answer_with(INTROSPECT, status, _JSON + more, body, asked)
 
 
 def _size(_: int, kept: tuple[Grant, bytes]) -> int:

@@ -44,7 +44,7 @@ def _is_plain(asked: Request) -> bool:
     return asked.chunked is None and (asked.length is None or is_small(asked.length))
 
 
-class _Told:
+class _NeverAwaited:
     """An event that nobody waits for."""
 
     def set(self) -> None:
@@ -55,7 +55,7 @@ class Turn:
     """A request that waits for its answer, as uvicorn's protocol knows one: those behind it are started after it."""
 
     __slots__ = ("disconnected", "keep_alive", "response_complete")
-    message_event = _Told()
+    message_event = _NeverAwaited()
     response_started = more_body = False
 
     def __init__(self) -> None:

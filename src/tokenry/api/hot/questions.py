@@ -137,13 +137,13 @@ def _all_mistakes(body: bytes | bytearray, *, is_batch: bool) -> list[FieldError
     return errors
 
 
-def _check_batch(told: Any, errors: list[FieldError]) -> None:
-    if not isinstance(told, dict):
+def _check_batch(result: Any, errors: list[FieldError]) -> None:
+    if not isinstance(result, dict):
         errors.append(mistakes.not_an_object(""))
         return
-    mistakes.name_unknown(told, ("questions",), errors)
-    questions = told.get("questions")
-    if "questions" not in told:
+    mistakes.name_unknown(result, ("questions",), errors)
+    questions = result.get("questions")
+    if "questions" not in result:
         errors.append(mistakes.missing("questions"))
     elif not isinstance(questions, list):
         _check_type("questions", questions, list[Any], errors)
@@ -170,16 +170,16 @@ def _batch_size() -> FieldError:
     return FieldError("questions", "out_of_range", f"a batch holds 1 to {BATCH_MAX} questions")
 
 
-def _check_question(told: Any, errors: list[FieldError], place: str = "") -> None:
+def _check_question(result: Any, errors: list[FieldError], place: str = "") -> None:
     """Name everything that is wrong with a question."""
-    if not isinstance(told, dict):
+    if not isinstance(result, dict):
         errors.append(mistakes.not_an_object(place))
         return
-    mistakes.name_unknown(told, _FIELDS, errors, place)
+    mistakes.name_unknown(result, _FIELDS, errors, place)
     for name, kind in _FIELDS.items():
-        if name in told:
-            _check_field(name, kind, told[name], errors, place)
-    if "credential" not in told:
+        if name in result:
+            _check_field(name, kind, result[name], errors, place)
+    if "credential" not in result:
         errors.append(mistakes.missing(mistakes.within(place, "credential")))
 
 
@@ -285,8 +285,8 @@ def _requirements(query: bytes, fields: tuple[tuple[bytes, bytes], ...]) -> tupl
 
 def _unknown(name: str, scopes: str, environment: str) -> FieldError:
     """Return the error for a requirement that does not exist; it names the one that was probably meant."""
-    told = name.lower()
-    right = scopes if "scop" in told else environment if "env" in told else f"{scopes} or {environment}"
+    result = name.lower()
+    right = scopes if "scop" in result else environment if "env" in result else f"{scopes} or {environment}"
     return mistakes.unknown(name or "query", f"is not a requirement: use {right}")
 
 

@@ -107,14 +107,14 @@ class Hot:
         """Return what is asked about a caller."""
         return bounded(text), _ask_of_caller(client)
 
-    def answer(self, route: str, asked: Request, told: list[Verdict] | None = None) -> Step:
+    def answer(self, route: str, asked: Request, results: list[Verdict] | None = None) -> Step:
         """Answer a request, or return what has to be waited for; `told` are the verdicts of what was waited for."""
         try:
             if route == VERIFY:
-                return self.verify(asked, told)
+                return self.verify(asked, results)
             if route == AUTH:
-                return self.auth(asked, told)
-            return self.routes[route](asked, told)
+                return self.auth(asked, results)
+            return self.routes[route](asked, results)
         except Exception as error:
             return self.failing(route, error, asked)
 
@@ -122,15 +122,15 @@ class Hot:
         """Answer a request that failed."""
         if route == INTROSPECT:
             return self._introspection.failed(asked, error)
-        told = problems.of(error)
-        return self._unauthorized(told, asked) if route == AUTH else self.failed(route, told, asked)
+        problem_answer = problems.of(error)
+        return self._unauthorized(problem_answer, asked) if route == AUTH else self.failed(route, problem_answer, asked)
 
-    def admission(self, route: str, asked: Request, told: list[Verdict] | None = None) -> Step:
+    def admission(self, route: str, asked: Request, results: list[Verdict] | None = None) -> Step:
         """Return ADMITTED for a caller who is known, else the answer to its large body."""
         if route == INTROSPECT:
             return self._introspection.too_large(asked)
         try:
-            wishes = self._admit(asked, told, self._engine.moment())
+            wishes = self._admit(asked, results, self._engine.moment())
         except Exception as error:
             return self.failing(route, error, asked)
         if wishes is not None:
@@ -141,7 +141,7 @@ class Hot:
         large = problem("body_too_large", "Without a credential of the caller's own a body has at most 64 KiB.")
         return self.failed(route, large, asked)
 
-    def verify(self, asked: Request, told: list[Verdict] | None) -> Step:
+    def verify(self, asked: Request, results: list[Verdict] | None) -> Step:
         """Answer one question."""
         on_http = asked.query != b"" and _wants_status(asked.query)
         now = self._engine.moment()
@@ -151,15 +151,15 @@ class Hot:
                 asked.proved_caller if self._engine.passes_again(proved, now, asked.client, _OF_CALLER) else None
             )
         if asked.caller is None:
-            wishes = self._admit(asked, told, now, reads_ahead=self._reads_ahead)
+            wishes = self._admit(asked, results, now, reads_ahead=self._reads_ahead)
             if wishes is not None:
                 return wishes
-            told = None
+            results = None
             if proved is None or asked.proved is not proved:  # the caller was looked up, which takes a while
                 now = self._engine.moment()
         tenant, known = asked.caller  # type: ignore[misc]
         question = asked.question
-        if told is None:
+        if results is None:
             if question is None:
                 question = asked.question = read_question(asked.content_type, asked.body)
             ask, address = _parts(question, tenant, known)
@@ -168,28 +168,28 @@ class Hot:
             if verdict is None:
                 return [(text, ask.at(question.ip, address))]
         else:
-            [verdict] = told
+            [verdict] = results
         assert question is not None
         asked.question = None
         if isinstance(verdict, Refused):
             name_refusal(verdict, asked.request_id)
-        verdict = self._judged_for(verdict, question, asked, tenant, known)
+        verdict = self._counted_for(verdict, question, asked, tenant, known)
         body = self._answers.json(verdict)
         if on_http and isinstance(verdict, Refused):
             refusal = refused(verdict)
-            return self.said(VERIFY, refusal.status, _JSON + lines(refusal.headers), body, asked)
-        return self.said(VERIFY, 200, _JSON, body, asked)
+            return self.answer_with(VERIFY, refusal.status, _JSON + lines(refusal.headers), body, asked)
+        return self.answer_with(VERIFY, 200, _JSON, body, asked)
 
-    def batch(self, asked: Request, told: list[Verdict] | None) -> Step:
+    def batch(self, asked: Request, results: list[Verdict] | None) -> Step:
         """Answer several questions in their order."""
         check_query(asked.query)
         if asked.caller is None:
-            wishes = self._admit(asked, told, self._engine.moment())
+            wishes = self._admit(asked, results, self._engine.moment())
             if wishes is not None:
                 return wishes
-            told = None
+            results = None
         tenant, known = asked.caller  # type: ignore[misc]
-        if told is None:
+        if results is None:
             questions = read_batch(asked.content_type, asked.body)
             texts = [bounded(question.credential) for question in questions]
             wishes = list(zip(texts, asks(questions, tenant, keep=known), strict=True))
@@ -200,16 +200,16 @@ class Hot:
                 return lacking
         questions, found = asked.pending
         asked.pending = None
-        late = iter(told or ())
+        late = iter(results or ())
         verdicts = [next(late) if verdict is None else verdict for verdict in found]
         for verdict in verdicts:
             if isinstance(verdict, Refused):
                 name_refusal(verdict, asked.request_id)
-        told_bytes = [
-            self._answers.json(self._judged_for(verdict, question, asked, tenant, known))
+        verdict_bytes = [
+            self._answers.json(self._counted_for(verdict, question, asked, tenant, known))
             for question, verdict in zip(questions, verdicts, strict=True)
         ]
-        return self.said(BATCH, 200, _JSON, b'{"verdicts":[%b]}' % b",".join(told_bytes), asked)
+        return self.answer_with(BATCH, 200, _JSON, b'{"verdicts":[%b]}' % b",".join(verdict_bytes), asked)
 
     def recall_key_set(self) -> bytes | None:
         """Return the JWKS of the default tenant from memory; None when the ordinary way has to answer."""
@@ -217,34 +217,34 @@ class Hot:
             return self._engine.key_set(DEFAULT)
         return None
 
-    def key_set(self, asked: Request, told: list[Verdict] | None) -> Answer:
+    def key_set(self, asked: Request, results: list[Verdict] | None) -> Answer:
         """Answer with the JWKS that the fast lane recalled when it took the request."""
         assert asked.key_set is not None
-        return self.said(JWKS, 200, _KEY_SET, asked.key_set, asked)
+        return self.answer_with(JWKS, 200, _KEY_SET, asked.key_set, asked)
 
-    def auth(self, asked: Request, told: list[Verdict] | None) -> Step:
+    def auth(self, asked: Request, results: list[Verdict] | None) -> Step:
         """Answer a proxy that asks whether it may let a request through."""
         text, ask = asked.text, asked.ask
         if text is None or ask is None:
             text, ask = self._asked_by_proxy(asked)
         now = self._engine.moment()
-        verdict = self._recall(asked, text, ask, now) if told is None else told[0]
+        verdict = self._recall(asked, text, ask, now) if results is None else results[0]
         if verdict is None:
             return [(text, ask.at(asked.client, asked.address))]
         if isinstance(verdict, Refused):
             name_refusal(verdict, asked.request_id)
-            return self._unauthorized(refused(self.judged(verdict, asked.client or asked.peer)), asked)
-        self._counters.judged("valid")
+            return self._unauthorized(refused(self.counted(verdict, asked.client or asked.peer)), asked)
+        self._counters.count_verdict("valid")
         if asked.needs is not None:
             self._needs.keep(asked.needs, ask)
             asked.needs = None
         lines = self._answers.fields(verdict, now if now >= 0 else self._engine.now())
         if self._nginx:
             lines += b"x-auth-status: 200\r\n"
-        return self.said(AUTH, 200, b"cache-control: no-store\r\n" + lines, b"", asked)
+        return self.answer_with(AUTH, 200, b"cache-control: no-store\r\n" + lines, b"", asked)
 
     def _admit(
-        self, asked: Request, told: list[Verdict] | None, now: int, *, reads_ahead: bool = False
+        self, asked: Request, results: list[Verdict] | None, now: int, *, reads_ahead: bool = False
     ) -> list[Wish] | None:
         """Note the tenant that the caller is confined to (None: to none), and whether it is known who it is.
 
@@ -256,14 +256,14 @@ class Hot:
                 raise Failed(problem("credential_missing"))
             asked.caller = None, False
             return None
-        verdict = self._recall(asked, text, _OF_CALLER, now) if told is None else told[0]
+        verdict = self._recall(asked, text, _OF_CALLER, now) if results is None else results[0]
         if verdict is None:
             if reads_ahead:
                 _read_ahead(asked)
             return [(text, _OF_CALLER.at(asked.client, asked.address))]
         if isinstance(verdict, Refused):
             name_refusal(verdict, asked.request_id)
-            verdict = self.judged(verdict, asked.client or asked.peer)
+            verdict = self.counted(verdict, asked.client or asked.peer)
             raise Failed(refused(verdict, [VERIFY_SCOPE]))
         grant = grant_of(verdict)
         asked.caller = asked.proved_caller = confined_to(grant), True
@@ -301,21 +301,21 @@ class Hot:
         asked.text, asked.ask = bounded(text), ask
         return asked.text, ask
 
-    def judged(self, verdict: V, blamed: str | None, tenant: str | None = None) -> V | Refused:
+    def counted(self, verdict: V, client_ip: str | None, tenant: str | None = None) -> V | Refused:
         """Count a verdict; a failure of an address that had too many is `throttled`, whatever it was.
 
         What the callers of a `tenant` tell of is counted apart: nobody blames an address before other tenants.
         """
-        told = self._throttle.judged(verdict, blamed, tenant or "")
-        self._counters.judged(told.code)
-        return told
+        result = self._throttle.apply(verdict, client_ip, tenant or "")
+        self._counters.count_verdict(result.code)
+        return result
 
     def uncounted(self, verdict: Verdict) -> Verdict:
         """Note a verdict in the metrics; its failure counts against no address."""
-        self._counters.judged(verdict.code)
+        self._counters.count_verdict(verdict.code)
         return verdict
 
-    def _judged_for(
+    def _counted_for(
         self, verdict: Verdict, question: Question, asked: Request, tenant: str | None, known: bool
     ) -> Verdict:
         """Judge a verdict for a caller.
@@ -326,22 +326,22 @@ class Hot:
         if not isinstance(verdict, Refused):
             return self.uncounted(verdict)
         if not known:
-            return self.judged(verdict, asked.client or asked.peer)
-        return self.uncounted(verdict) if question.ip is None else self.judged(verdict, question.ip, tenant)
+            return self.counted(verdict, asked.client or asked.peer)
+        return self.uncounted(verdict) if question.ip is None else self.counted(verdict, question.ip, tenant)
 
-    def _unauthorized(self, told: Problem, asked: Request) -> Answer:
-        status = told.status
+    def _unauthorized(self, problem_answer: Problem, asked: Request) -> Answer:
+        status = problem_answer.status
         if self._nginx:  # which makes a 500 of everything but 2xx, 401 and 403
             shown = 401 if status == 401 else 403
-            told = told._replace(headers=(*told.headers, ("X-Auth-Status", str(status))))
-            return self.failed(AUTH, told, asked, shown)
-        return self.failed(AUTH, told, asked)
+            problem_answer = problem_answer._replace(headers=(*problem_answer.headers, ("X-Auth-Status", str(status))))
+            return self.failed(AUTH, problem_answer, asked, shown)
+        return self.failed(AUTH, problem_answer, asked)
 
-    def failed(self, route: str, told: Problem, asked: Request, status: int | None = None) -> Answer:
-        body = told.body(asked.request_id.decode())
-        return self.said(route, status or told.status, lines(told.fields()), body, asked)
+    def failed(self, route: str, problem_answer: Problem, asked: Request, status: int | None = None) -> Answer:
+        body = problem_answer.body(asked.request_id.decode())
+        return self.answer_with(route, status or problem_answer.status, lines(problem_answer.fields()), body, asked)
 
-    def said(self, route: str, status: int, lines: bytes, body: bytes, asked: Request) -> Answer:
+    def answer_with(self, route: str, status: int, lines: bytes, body: bytes, asked: Request) -> Answer:
         self._counters.answered(route, status)
         if self._of_deprecated:
             lines += self._of_deprecated.get(route, b"")

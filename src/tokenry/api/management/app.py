@@ -167,8 +167,10 @@ def _written(operation: Operation, result: Any) -> Answered:
     return Answered(operation.status, _JSON, encode(operation.answer.write(result)), fields)
 
 
-def _failed(told: Problem, request_id: str) -> Answered:
-    return Answered(told.status, MEDIA_TYPE.encode(), told.body(request_id), raw(told.headers))
+def _failed(problem_answer: Problem, request_id: str) -> Answered:
+    return Answered(
+        problem_answer.status, MEDIA_TYPE.encode(), problem_answer.body(request_id), raw(problem_answer.headers)
+    )
 
 
 async def _beside(size: int, work: Callable[..., T], *args: Any) -> T:

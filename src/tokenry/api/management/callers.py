@@ -118,13 +118,13 @@ class Callers:
         """Return the call of a request whose credential meets a rule; raise Failed otherwise."""
         state, peer = scope.get("state") or {}, scope["client"][0] if scope.get("client") else None
         ip = state["client"] if "client" in state else address_of(peer or "")
-        told, throttle = (ip, request_id, state.get("traceparent")), state.get("throttle")
+        result, throttle = (ip, request_id, state.get("traceparent")), state.get("throttle")
         parts = (self._tk, self._gatherer, self.refresher, self._writer)
 
         def refuse(verdict: Refused) -> Failed:
             name_refusal(verdict, request_id)
-            judged = verdict if throttle is None else throttle.judged(verdict, ip or peer)
-            return Failed(refused(judged, [rule.scope] if rule.scope else ()))
+            result = verdict if throttle is None else throttle.apply(verdict, ip or peer)
+            return Failed(refused(result, [rule.scope] if rule.scope else ()))
 
         def unknown() -> None:
             failure = refuse(Refused("not_found"))
@@ -136,7 +136,7 @@ class Callers:
         if text is None:
             if rule.reach is not Reach.HOLDER:
                 raise Failed(problem("credential_missing"))
-            return Call(*parts, None, "", *told, unknown=unknown)
+            return Call(*parts, None, "", *result, unknown=unknown)
         ask = _ask(rule, text, ip)
         if signed_in is not None:
             ask["audience"] = signed_in.audience
@@ -148,7 +148,7 @@ class Callers:
             raise Failed(refused(Refused("not_found")))
         if signed_in is not None and not (signed_in.is_fresh or rule.reads):
             raise Failed(problem("sign_in_again"))
-        call = Call(*parts, verdict, grant_of(verdict).key_id, *told)
+        call = Call(*parts, verdict, grant_of(verdict).key_id, *result)
         if not is_operators(text) and signed_in is None:  # anybody may have a key of an application
             call = replace(call, unknown=unknown)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:

@@ -63,8 +63,8 @@ async def _issue(call: Call, slug: str, given: Arguments) -> Issued:
 
 
 async def _refresh(call: Call, slug: str, given: Arguments) -> Any:
-    told: dict[str, Any] = {"ip": call.ip, "request_id": call.request_id, "traceparent": call.traceparent}
-    return await call.refresher.refresh(Refreshing(**given, tenant=slug, **told))
+    values: dict[str, Any] = {"ip": call.ip, "request_id": call.request_id, "traceparent": call.traceparent}
+    return await call.refresher.refresh(Refreshing(**given, tenant=slug, **values))
 
 
 def _issue_many(call: Call, slug: str, given: Arguments) -> list[dict[str, Any]]:

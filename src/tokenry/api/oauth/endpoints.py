@@ -61,7 +61,7 @@ class Asked:
         self.request_id: str = state.get("request_id", "")
         self.traceparent: str | None = state.get("traceparent")
         peer = scope.get("client")
-        self.blamed = self.ip or (peer[0] if peer else None)
+        self.client_ip = self.ip or (peer[0] if peer else None)
         self._throttle = state.get("throttle")
 
     def field(self, name: bytes) -> bytes | None:
@@ -70,9 +70,9 @@ class Asked:
 
     def check(self, refused: Refused) -> None:
         """Count a failure that may be a guess; raise OAuthError for an address that had too many."""
-        told = refused if self._throttle is None else self._throttle.judged(refused, self.blamed)
-        if told.code == "throttled":
-            raise forms.throttled(told.retry_after)
+        result = refused if self._throttle is None else self._throttle.apply(refused, self.client_ip)
+        if result.code == "throttled":
+            raise forms.throttled(result.retry_after)
 
     def trust(self) -> None:
         """Count no further failure: a client with a key presents the tokens of many users from one address."""
@@ -108,8 +108,10 @@ class OAuth:
             form = read_form(asked.field(b"content-type"), body)
             body = await (self._token if path == TOKEN else self._revoke)(asked, form)
         except Exception as error:
-            told = forms.of(error)
-            await respond(send, told.status, told.body(), [*raw([*_PRIVATE, *told.headers]), *dated])
+            problem_answer = forms.of(error)
+            await respond(
+                send, problem_answer.status, problem_answer.body(), [*raw([*_PRIVATE, *problem_answer.headers]), *dated]
+            )
         else:
             await respond(send, 200, body, [*raw(_PRIVATE), *dated])
 
@@ -179,8 +181,8 @@ class OAuth:
                 asked.check(verdict)
                 return b"{}"
             if not isinstance(verdict, SessionValid):
-                told = "A key is ended with /v1/self/revoke, and a derived token by that or by itself after minutes."
-                raise OAuthError("unsupported_token_type", told)
+                message = "A key is ended with /v1/self/revoke, and a derived token by that or by itself after minutes."
+                raise OAuthError("unsupported_token_type", message)
             named, end = verdict.session.id, groups.scoped(by=verdict.owner).sessions.revoke
         try:
             await in_thread(end, named, reason=_REASON, client_id=client)
@@ -228,8 +230,13 @@ class OAuth:
                 raise Failed(problem("method_not_allowed", headers=[("Allow", "GET, HEAD")]))
             body, kind = await self._public[path](asked.slug)
         except Exception as error:
-            told = problems.of(error)
-            await respond(send, told.status, told.body(asked.request_id), [*raw(told.fields()), *dated])
+            problem_answer = problems.of(error)
+            await respond(
+                send,
+                problem_answer.status,
+                problem_answer.body(asked.request_id),
+                [*raw(problem_answer.fields()), *dated],
+            )
             return
         fields = [*raw((("Content-Type", kind), *forms.PUBLIC)), *dated]
         await respond(send, 200, body, fields, is_head=asked.method == "HEAD")

@@ -47,8 +47,8 @@ class OAuthError(Exception):
 
     def body(self) -> bytes:
         """Return the JSON of the answer."""
-        told = self.description[:_DESCRIPTION_MAX].translate(_SPECIAL).encode("ascii", "replace").decode()
-        fields = {"error": self.error, "error_description": told}
+        result = self.description[:_DESCRIPTION_MAX].translate(_SPECIAL).encode("ascii", "replace").decode()
+        fields = {"error": self.error, "error_description": result}
         return encode(fields | {"code": self.code} if self.code else fields)
 
 
@@ -158,8 +158,8 @@ def unknown_client(description: str, *, by_header: bool = False) -> OAuthError:
 
 def throttled(wait: int | None) -> OAuthError:
     """Return the answer to an address that had too many failures."""
-    told = "There were too many failures from this address. Wait for the seconds in Retry-After."
-    return OAuthError("temporarily_unavailable", told, 429, [("Retry-After", str(wait))], "throttled")
+    summary = "There were too many failures from this address. Wait for the seconds in Retry-After."
+    return OAuthError("temporarily_unavailable", summary, 429, [("Retry-After", str(wait))], "throttled")
 
 
 def refused_refresh(refused: Refused) -> OAuthError:
@@ -189,5 +189,5 @@ def of(error: BaseException) -> OAuthError:
             return OAuthError("temporarily_unavailable", "Try again after a moment.", 503, [("Retry-After", "1")])
         case TokenryError():
             return OAuthError("invalid_request", error.message)
-    told = problems.of(error)  # which logs it
-    return OAuthError("server_error", told.detail, told.status)
+    problem_answer = problems.of(error)  # which logs it
+    return OAuthError("server_error", problem_answer.detail, problem_answer.status)

@@ -47,8 +47,8 @@ def check(found: Configuration, settings: ServerSettings, environment: Mapping[s
     if settings.production:
         findings += _missing(found)
         if findings:
-            told = "".join(f"\n  {finding}" for finding in findings)
-            raise ConfigError(f"these settings are not fit for production, so the server does not start:{told}")
+            summary = "".join(f"\n  {finding}" for finding in findings)
+            raise ConfigError(f"these settings are not fit for production, so the server does not start:{summary}")
     return findings
 
 

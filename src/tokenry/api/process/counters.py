@@ -35,6 +35,6 @@ class Counters:
         place = (route, status)
         self.answers[place] = self.answers.get(place, 0) + 1
 
-    def judged(self, code: str) -> None:
+    def count_verdict(self, code: str) -> None:
         """Count a verdict."""
         self.verdicts[code] = self.verdicts.get(code, 0) + 1

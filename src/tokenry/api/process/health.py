@@ -75,9 +75,9 @@ class Operations:
         """Answer one request."""
         path = scope["path"]
         if scope["method"] not in ("GET", "HEAD"):
-            told = problem("method_not_allowed", headers=[("Allow", "GET, HEAD")])
+            problem_answer = problem("method_not_allowed", headers=[("Allow", "GET, HEAD")])
             request_id = scope.get("state", {}).get("request_id", "")
-            await respond(send, told.status, told.body(request_id), raw(told.fields()))
+            await respond(send, problem_answer.status, problem_answer.body(request_id), raw(problem_answer.fields()))
         elif path == "/healthz":
             await _answer(send, 200, b'{"status":"ok"}', "application/json")
         elif path == "/readyz":

@@ -43,11 +43,11 @@ def plain(value: object, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if -_INTEGER_MAX <= value <= _INTEGER_MAX else _said(hex(value))
+        return value if -_INTEGER_MAX <= value <= _INTEGER_MAX else _redacted(hex(value))
     if isinstance(value, float):
         return value if value - value == 0 else str(value)  # JSON has neither infinities nor NaN
     if isinstance(value, str):
-        return _said(value)
+        return _redacted(value)
     if depth < _DEPTH_MAX:
         if isinstance(value, Mapping):
             items = list(value.items())[:_ITEMS_MAX]
@@ -55,19 +55,19 @@ def plain(value: object, depth: int = 0) -> Any:
         if isinstance(value, (list, tuple, set, frozenset)):
             return [plain(one, depth + 1) for one in list(value)[:_ITEMS_MAX]]
     try:
-        return _said(repr(value))
+        return _redacted(repr(value))
     except Exception as error:  # a log line must not fail for what it tells of
         return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
 
 
 def _named(key: object) -> str:
-    return _said(str(key))
+    return _redacted(str(key))
 
 
 _CUT_KEY = re.compile(r"_[0-9][0-9A-Za-z]+\Z")  # of a key that a limit cuts in two the first half is none to others
 
 
-def _said(text: str) -> str:
+def _redacted(text: str) -> str:
     if len(text) <= _FIELD_MAX:
         return redacted(text)
     cut = _CUT_KEY.sub(HIDDEN, redacted(text[:_FIELD_MAX]))
@@ -98,7 +98,7 @@ class Logger:
 
     def _log(self, level: int, event: str, fields: dict[str, object]) -> None:
         if self._logger.isEnabledFor(level):
-            self._logger.log(level, _said(event), extra={"fields": plain(fields)})
+            self._logger.log(level, _redacted(event), extra={"fields": plain(fields)})
 
 
 log = Logger("tokenry.server")
@@ -114,8 +114,8 @@ class _Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line. No field can replace the moment, the level or the logger."""
-        told = getattr(record, "fields", None)
-        fields = dict(told) if isinstance(told, Mapping) else {}
+        result = getattr(record, "fields", None)
+        fields = dict(result) if isinstance(result, Mapping) else {}
         event = fields.pop("event", None) or record.getMessage()
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
@@ -123,19 +123,19 @@ class _Lines(logging.Formatter):
             if value:
                 fields.setdefault(name, value)
         at = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
-        said = {"at": at, "level": record.levelname.lower(), "logger": record.name, "event": event}
-        return self._write(plain(said | {name: one for name, one in fields.items() if name not in said}))
+        values = {"at": at, "level": record.levelname.lower(), "logger": record.name, "event": event}
+        return self._write(plain(values | {name: one for name, one in fields.items() if name not in values}))
 
 
-def _as_json(said: dict[str, Any]) -> str:
-    return json.dumps(said, separators=(",", ":"))
+def _as_json(values: dict[str, Any]) -> str:
+    return json.dumps(values, separators=(",", ":"))
 
 
-def _as_text(said: dict[str, Any]) -> str:
-    at, level, what, where = (said.pop(name, "") for name in ("at", "level", "event", "logger"))
-    failure = said.pop("exception", None)
-    told = " ".join(f"{name}={one if isinstance(one, str) else json.dumps(one)}" for name, one in said.items())
-    line = f"{at} {level:<7} {where}: {what} {told}".translate(_CONTROLS).rstrip()
+def _as_text(values: dict[str, Any]) -> str:
+    at, level, what, where = (values.pop(name, "") for name in ("at", "level", "event", "logger"))
+    failure = values.pop("exception", None)
+    message = " ".join(f"{name}={one if isinstance(one, str) else json.dumps(one)}" for name, one in values.items())
+    line = f"{at} {level:<7} {where}: {what} {message}".translate(_CONTROLS).rstrip()
     return f"{line}\n{failure}" if failure else line
 
 

@@ -126,8 +126,8 @@ def described(document: dict[str, Any], *, operations: bool) -> dict[str, Any]:
     verdict = _verdict(document["components"]["schemas"])
     verify = _operation(VERIFY, of_body, _ref("Verdict"), verdict)
     for code, why in _REFUSED.items():
-        told = {"schema": _ref("Verdict"), "example": {**_REFUSAL, "code": why}}
-        verify["responses"][str(code)]["content"]["application/json"] = told
+        field_values = {"schema": _ref("Verdict"), "example": {**_REFUSAL, "code": why}}
+        verify["responses"][str(code)]["content"]["application/json"] = field_values
     document["paths"] |= {
         VERIFY: {
             "post": {
@@ -149,8 +149,8 @@ def described(document: dict[str, Any], *, operations: bool) -> dict[str, Any]:
 
 
 def _asked(id: str, summary: str, answers: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    told = {"tags": ["operations"], "operationId": id, "summary": summary, "security": [], "responses": answers}
-    return {"get": told}
+    field_values = {"tags": ["operations"], "operationId": id, "summary": summary, "security": [], "responses": answers}
+    return {"get": field_values}
 
 
 def _status(about: str, *values: str) -> dict[str, Any]:
@@ -193,18 +193,20 @@ def _auth(refused: dict[int, str]) -> dict[str, Any]:
         ),
         ("X-Auth-Require-Environment", "header", "As `environment`.", "live"),
     )
-    told = {
+    field_values = {
         **_operation(AUTH, refused),
         "parameters": [
             {"name": name, "in": place, "required": False, "schema": _TEXT, "description": about, "example": sample}
             for name, place, about, sample in places
         ],
     }
-    told["responses"] |= {str(code): {"description": "A problem.", "content": _PROBLEM} for code in (400, 422, 503)}
-    told["responses"]["200"] |= {
+    field_values["responses"] |= {
+        str(code): {"description": "A problem.", "content": _PROBLEM} for code in (400, 422, 503)
+    }
+    field_values["responses"]["200"] |= {
         "headers": {f"X-Auth-{name}": {"schema": _TEXT, "example": sample} for name, sample in names.items()}
     }
-    return told
+    return field_values
 
 
 def _github() -> dict[str, Any]:
@@ -212,7 +214,11 @@ def _github() -> dict[str, Any]:
     found = {"type": "object", "required": ["token"], "properties": dict.fromkeys(_MATCH, _TEXT)}
     label = {**_TEXT, "enum": ["true_positive", "false_positive"]}
     answer = {"type": "object", "properties": {"token_hash": _TEXT, "token_type": _TEXT, "label": label}}
-    told = {"token_hash": sha256(b"tk_live_1").hexdigest(), "token_type": _MATCH["type"], "label": "true_positive"}
+    field_values = {
+        "token_hash": sha256(b"tk_live_1").hexdigest(),
+        "token_type": _MATCH["type"],
+        "label": "true_positive",
+    }
     failed = {
         403: "GitHub has not signed it.",
         404: "No `github_keys`.",
@@ -222,7 +228,7 @@ def _github() -> dict[str, Any]:
         503: "The keys, or the database.",
     }
     return {
-        **_operation(GITHUB, failed, _list(answer), [told]),
+        **_operation(GITHUB, failed, _list(answer), [field_values]),
         "tags": ["leaks"],
         "security": [],
         "parameters": [

@@ -115,9 +115,9 @@ def _post(
 ) -> dict[str, Any]:
     """Return an endpoint that takes a form; the first field of the example is required."""
     form = {"type": "object", "required": [next(iter(sample))], "properties": {**fields, **_CLIENT}}
-    told = _operation(path, "application/json", answer, security)
+    result = _operation(path, "application/json", answer, security)
     content = {"schema": form, "example": sample}
-    told["requestBody"] = {"required": True, "content": {"application/x-www-form-urlencoded": content}}
+    result["requestBody"] = {"required": True, "content": {"application/x-www-form-urlencoded": content}}
     for status, about in (
         (400, "RFC 6749, 5.2."),
         (401, "The client."),
@@ -125,18 +125,18 @@ def _post(
         (429, "Later."),
         (503, "Down."),
     ):
-        told["responses"][str(status)] = {
+        result["responses"][str(status)] = {
             "description": about,
             "content": {"application/json": {"schema": _ERROR}},
         }
-    return {"post": told}
+    return {"post": result}
 
 
 def _get(path: str, kind: str, answer: dict[str, Any]) -> dict[str, Any]:
-    told = _operation(path, kind, answer, [])
+    result = _operation(path, kind, answer, [])
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
-    told["responses"] |= {str(status): {"description": "A problem.", "content": problem} for status in (404, 503)}
-    return {"get": told}
+    result["responses"] |= {str(status): {"description": "A problem.", "content": problem} for status in (404, 503)}
+    return {"get": result}
 
 
 def _operation(path: str, kind: str, answer: dict[str, Any], security: list[dict[str, Any]]) -> dict[str, Any]:

@@ -97,8 +97,10 @@ def _operation(document: Document, method: str, path: str, operation: Document) 
         parts.append(f"<h4>Body</h4>{_shape(document, kind['schema'])}")
     answers = []
     for status, answer in operation.get("responses", {}).items():
-        told = [_shape(document, kind["schema"]) for kind in answer.get("content", {}).values() if status[0] == "2"]
-        answers.append(f"<dt>{escape(status)}</dt><dd>{_prose(answer.get('description', ''))}{''.join(told[:1])}</dd>")
+        results = [_shape(document, kind["schema"]) for kind in answer.get("content", {}).values() if status[0] == "2"]
+        answers.append(
+            f"<dt>{escape(status)}</dt><dd>{_prose(answer.get('description', ''))}{''.join(results[:1])}</dd>"
+        )
     parts.append(f"<h4>Answers</h4><dl>{''.join(answers)}</dl>")
     parts.append(trying.of_operation(method, operation, _filled(document, path, parameters)))
     return (
@@ -134,9 +136,9 @@ def _shape(document: Document, schema: Document, depth: int = 0) -> str:
 def _field(document: Document, name: str, schema: Document, needed: bool, about: Document, depth: int = 0) -> str:
     inner = _shape(document, schema, depth + 1)
     folded = f"<details><summary>fields</summary>{inner}</details>" if inner else ""
-    told = f". {_prose(about['description'])}" if about.get("description") else ""
+    message = f". {_prose(about['description'])}" if about.get("description") else ""
     mark = " <em>required</em>" if needed else ""
-    return f"<dt><code>{escape(name)}</code>{mark}</dt><dd>{_kind_of(document, schema)}{told}{folded}</dd>"
+    return f"<dt><code>{escape(name)}</code>{mark}</dt><dd>{_kind_of(document, schema)}{message}{folded}</dd>"
 
 
 def _kind_of(document: Document, schema: Document) -> str:

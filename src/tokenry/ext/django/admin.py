@@ -55,8 +55,8 @@ class KeyAdmin(admin.ModelAdmin):
             messages.error(request, error.message)
             found = Page(())
         asked.pop("cursor", None)
-        told = {"found": found, "asked": asked, "statuses": KEY_STATUSES, "tenants": self._tenants()}
-        return self._answer(request, "keys", "API keys", **told, **(extra_context or {}))
+        values = {"found": found, "asked": asked, "statuses": KEY_STATUSES, "tenants": self._tenants()}
+        return self._answer(request, "keys", "API keys", **values, **(extra_context or {}))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -87,8 +87,8 @@ class KeyAdmin(admin.ModelAdmin):
         if _is_operators(key):  # its secret lets its holder do more than any permission of Django's says
             raise PermissionDenied
         if request.method != "POST":
-            told = {"graces": _GRACES, "once": secrets.token_urlsafe(16)}
-            return self._answer(request, "rotate", f"Rotate {key.name}", key=key, **told)
+            values = {"graces": _GRACES, "once": secrets.token_urlsafe(16)}
+            return self._answer(request, "rotate", f"Rotate {key.name}", key=key, **values)
         grace = request.POST.get("grace", "")
         if grace not in _GRACES:
             messages.error(request, "Choose how long the old secret works.")
@@ -146,9 +146,9 @@ class KeyAdmin(admin.ModelAdmin):
         place = reverse(f"{self.admin_site.name}:tokenry_key_change", args=[key.id])
         return HttpResponseRedirect(f"{place}?tenant={key.tenant}")
 
-    def _answer(self, request: HttpRequest, page: str, title: str, **told: Any) -> HttpResponse:
-        told["tenant"] = request.GET.get("tenant", "")
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **told}
+    def _answer(self, request: HttpRequest, page: str, title: str, **result: Any) -> HttpResponse:
+        result["tenant"] = request.GET.get("tenant", "")
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **result}
         return TemplateResponse(request, f"tokenry/admin/{page}.html", context)
 
 

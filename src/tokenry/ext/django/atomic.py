@@ -24,7 +24,7 @@ class _BeforeIt(set[str]):
     def __contains__(self, name: object) -> bool:
         return name == alias() or super().__contains__(name)
 
-    def said(self, name: str) -> bool:
+    def is_non_atomic(self, name: str) -> bool:
         """Tell whether the project has said so, with `transaction.non_atomic_requests`."""
         return super().__contains__(name)
 
@@ -41,7 +41,7 @@ def begins_before(view: Callable[..., Any], guarded: Callable[..., Any]) -> Call
     @wraps(view)
     def within(*args: Any, **kwargs: Any) -> Any:
         using = alias()
-        if using is None or not connections.settings[using]["ATOMIC_REQUESTS"] or outside.said(using):
+        if using is None or not connections.settings[using]["ATOMIC_REQUESTS"] or outside.is_non_atomic(using):
             return view(*args, **kwargs)
         with transaction.atomic(using=using):
             return view(*args, **kwargs)

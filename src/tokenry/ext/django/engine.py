@@ -148,27 +148,27 @@ def _place() -> str:
 
 def _url_of(using: str) -> str:
     """Return the URL of a database of Django's."""
-    told, vendor = connections.settings[using], connections[using].vendor
+    result, vendor = connections.settings[using], connections[using].vendor
     if is_in_memory(using):
         raise ConfigError(
             f"the database {shown(using)} lives in memory, and nothing but Django can reach it. "
             'In tests give it a file: "TEST": {"NAME": BASE_DIR / "test.db"}'
         )
     if vendor == "sqlite":
-        return f"sqlite:///{Path(str(told['NAME'])).absolute()}"
+        return f"sqlite:///{Path(str(result['NAME'])).absolute()}"
     if vendor != "postgresql":
         raise ConfigError(f"Tokenry runs on SQLite and PostgreSQL, not on {vendor}: set TOKENRY['DATABASE_URL']")
-    host = str(told["HOST"] or "")
-    query = {name: str(value) for name, value in told["OPTIONS"].items() if name in _LIBPQ}
+    host = str(result["HOST"] or "")
+    query = {name: str(value) for name, value in result["OPTIONS"].items() if name in _LIBPQ}
     if host.startswith("/"):
         query["host"] = host
     url = URL.create(
         "postgresql",
-        username=told["USER"] or None,
-        password=told["PASSWORD"] or None,
+        username=result["USER"] or None,
+        password=result["PASSWORD"] or None,
         host=None if host.startswith("/") else host or None,
-        port=int(told["PORT"]) if told["PORT"] else None,
-        database=str(told["NAME"]) if told["NAME"] else None,
+        port=int(result["PORT"]) if result["PORT"] else None,
+        database=str(result["NAME"]) if result["NAME"] else None,
         query=query,
     )
     return url.render_as_string(hide_password=False)

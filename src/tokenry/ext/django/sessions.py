@@ -73,7 +73,7 @@ def refresh_session(
 @refresh_session
 def refresh_view(request: HttpRequest, tokens: SessionTokens) -> Any:
     """Answer with when the new tokens expire, and with themselves if the old one came in the body."""
-    return JsonResponse(cookies.told(tokens, with_secrets=_token_of_body(request) is not None))
+    return JsonResponse(cookies.session_document(tokens, with_secrets=_token_of_body(request) is not None))
 
 
 @csrf_exempt

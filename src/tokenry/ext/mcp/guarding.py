@@ -65,8 +65,8 @@ class Guarded:
         if found is None:
             found = await steps.run_async(steps.admit(self._verify, self._guard, of_scope(scope), self._need))
         if found is None or isinstance(found, Problem):
-            told = self._challenges.put_on(found or problem("credential_missing"), self._need.scopes)
-            return await respond(send, told.status, _error(told), [_JSON, _NO_STORE, *raw(told.headers)])
+            result = self._challenges.put_on(found or problem("credential_missing"), self._need.scopes)
+            return await respond(send, result.status, _error(result), [_JSON, _NO_STORE, *raw(result.headers)])
         token = access_token(found)
         # The SDK ties a session to this user: another key cannot take the session over.
         scope.update(tokenry=found, user=AuthenticatedUser(token), auth=AuthCredentials(token.scopes))
@@ -82,9 +82,9 @@ class Guarded:
         return await respond(send, absent.status, absent.body(), raw(absent.fields()))
 
 
-def _error(told: Problem) -> bytes:
+def _error(problem_answer: Problem) -> bytes:
     """Return a refusal as a JSON-RPC error: of any other body MCP clients show nothing to their users."""
-    error = {"code": INVALID_REQUEST, "message": told.detail, "data": told.document()}
+    error = {"code": INVALID_REQUEST, "message": problem_answer.detail, "data": problem_answer.document()}
     return encode({"jsonrpc": "2.0", "id": None, "error": error})
 
 

@@ -43,10 +43,12 @@ class Tools:
             result = await call_next(ctx)
         if ctx.method != "tools/list":
             return result
-        told = result if isinstance(result, dict) else result.model_dump(by_alias=True, mode="json", exclude_none=True)
-        tools = [one for one in told["tools"] if self.allows(verdict, one["name"])]
+        outcome = (
+            result if isinstance(result, dict) else result.model_dump(by_alias=True, mode="json", exclude_none=True)
+        )
+        tools = [one for one in outcome["tools"] if self.allows(verdict, one["name"])]
         # A cache that callers share must not answer one of them with the list of another.
-        return {**told, "tools": tools, **({"cacheScope": "private"} if "cacheScope" in told else {})}
+        return {**outcome, "tools": tools, **({"cacheScope": "private"} if "cacheScope" in outcome else {})}
 
     def allows(self, verdict: AnyValid | None, name: object) -> bool:
         """Tell whether a caller may use a tool; None, which stands for no credential, may use none."""

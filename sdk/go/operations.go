@@ -199,7 +199,7 @@ type IssuedDocument struct {
 	Secret string `json:"secret"`
 }
 
-// KeyFacets: How many keys have each status, environment, owner and tag; the most frequent values first, 50 at most. The newest `counted_count` keys were counted. `is_complete` is False when there may be older ones.
+// KeyFacets: How many keys have each status, environment, owner, tag, scope and role; the most frequent first, 50 at most. `scopes` are those that are granted to the keys themselves. `asked_scopes` are those of them that a verification of the key asked for within 90 days. The newest `counted_count` keys were counted. `is_complete` is False when there may be older ones.
 type KeyFacets struct {
 	CountedCount int64        `json:"counted_count"`
 	IsComplete   bool         `json:"is_complete"`
@@ -207,6 +207,9 @@ type KeyFacets struct {
 	Environments []FacetCount `json:"environments"`
 	Owners       []FacetCount `json:"owners"`
 	Tags         []FacetCount `json:"tags"`
+	Scopes       []FacetCount `json:"scopes"`
+	Roles        []FacetCount `json:"roles"`
+	AskedScopes  []FacetCount `json:"asked_scopes"`
 }
 
 // FacetCount: One value of a facet, and how many keys have it.
@@ -1720,7 +1723,7 @@ func (c KeysCalls) Issue(ctx context.Context, params KeysIssueParams) (*IssuedDo
 	return call[IssuedDocument](ctx, c.calls, "POST /v1/keys?tenant", params)
 }
 
-// Facets is keys.facets. Count the keys that `list` finds by status, environment, owner and tag.
+// Facets is keys.facets. Count the keys that `list` finds by status, environment, owner, tag, scope and role.
 func (c KeysCalls) Facets(ctx context.Context, params KeysFacetsParams) (*KeyFacets, error) {
 	return call[KeyFacets](ctx, c.calls, "GET /v1/keys/facets?tenant", params)
 }

@@ -153,6 +153,22 @@ def test_facets_count_keys_by_status_environment_owner_and_tag(tk: Any, clock: F
     assert tk.keys.facets(by="bob").owners == (FacetCount("bob", 1),)
 
 
+def test_facets_count_keys_by_the_scopes_and_roles_that_they_hold_and_that_were_asked_for(
+    tk: Any, clock: FakeClock, issue: Issue
+) -> None:
+    tk.roles.put("reader", scopes=["read:b"])
+    asked, quiet = issue("asked", scopes=["read:a", "write:a"]), issue("quiet", scopes=["read:a"], roles=["reader"])
+    assert tk.verify(asked.secret, scopes="write:a")
+    assert tk.verify(quiet.secret)
+    tk.flush()
+    found = tk.keys.facets()
+    assert found.scopes == (FacetCount("read:a", 2), FacetCount("write:a", 1))
+    assert found.roles == (FacetCount("reader", 1),)
+    assert found.asked_scopes == (FacetCount("write:a", 1),)
+    clock.advance(timedelta(days=91))
+    assert tk.keys.facets().asked_scopes == ()
+
+
 def test_facets_count_the_newest_keys_and_say_when_there_are_more(
     tk: Any, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

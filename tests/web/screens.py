@@ -42,7 +42,7 @@ SCREENS = (
     Screen("/owners/{owner}", ".card .list"),
     Screen("/owners/{owner}", ".card .list", "Offboard…"),
     Screen("/sessions", ".list"),
-    Screen("/scopes", ".list"),
+    Screen("/scopes", "[aria-label='Grants']"),
     Screen("/scopes", ".list", "New role"),
     Screen("/explain", "form.explain"),
     Screen("/explain?request={request}", ".checks"),

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.servers.serving import Serving, serving
+from tests.servers.waiting import until
 from tests.web.screens import administer
 from tests.web.seeing import Seeing, chromium, fill
 
@@ -144,16 +145,38 @@ def test_roles_and_the_catalogue_are_changed(page: Page, server: Serving) -> Non
     page.get_by_label("Name").fill("billing")
     page.get_by_label("Scopes").fill("read:invoices\nwrite:invoices")
     page.get_by_role("button", name="Save").click()
-    expect(row(page, "billing")).to_contain_text("read and write invoices")
+    role = page.get_by_role("table", name="Roles").locator("tbody tr").filter(has_text="billing")
+    expect(role).to_contain_text("read and write invoices")
     assert server.call("GET", "/v1/roles/billing")["scopes"] == ["read:invoices", "write:invoices"]
-    row(page, "billing").get_by_role("button", name="Delete").click()
+    role.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Delete the role").click()
-    expect(row(page, "billing")).to_have_count(0)
+    expect(role).to_have_count(0)
     press(page, "Edit the catalogue")
     scopes = page.get_by_label("Scopes")
     scopes.fill(f"{scopes.input_value()}\nread:news")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("link", name="read:news")).to_be_visible()
+    expect(page.locator(".chips").get_by_role("link", name="read:news")).to_be_visible()
+
+
+def test_each_scope_says_how_many_keys_hold_it_and_were_asked_for_it(page: Page, server: Serving) -> None:
+    server.call("PUT", "/v1/roles/auditor", {"scopes": ["read:reports"]})
+    server.call("PUT", "/v1/scopes", {"scopes": [*server.call("GET", "/v1/scopes")["scopes"], "read:rare"]})
+    secrets = []
+    for name in ("One", "Two", "Three"):
+        asked = {"owner": "build-server", "name": name, "scopes": ["read:rare"], "roles": ["auditor"]}
+        secrets.append(server.call("POST", "/v1/keys", asked)["secret"])
+    server.call("POST", "/v1/verify", {"credential": secrets[0], "scopes": ["read:rare"]})
+    until(lambda: asked_for(server, "read:rare"))
+    page.goto("/console/scopes")
+    grant = page.get_by_role("table", name="Grants").get_by_role("row").filter(has_text="read:rare")
+    expect(grant.get_by_role("cell").first).to_have_text("3")
+    expect(grant.get_by_role("cell").nth(1)).to_have_text("1")
+    expect(page.get_by_role("table", name="Roles").get_by_role("row").filter(has_text="auditor")).to_contain_text("3")
+
+
+def asked_for(server: Serving, scope: str) -> bool:
+    """Tell whether some key was asked for a scope."""
+    return any(one["value"] == scope for one in server.call("GET", "/v1/keys/facets")["asked_scopes"])
 
 
 def test_a_session_is_ended(page: Page, server: Serving) -> None:

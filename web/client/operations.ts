@@ -208,7 +208,7 @@ export interface IssuedDocument {
   secret: string;
 }
 
-/** How many keys have each status, environment, owner and tag; the most frequent values first, 50 at most. The newest `counted_count` keys were counted. `is_complete` is False when there may be older ones. */
+/** How many keys have each status, environment, owner, tag, scope and role; the most frequent first, 50 at most. `scopes` are those that are granted to the keys themselves. `asked_scopes` are those of them that a verification of the key asked for within 90 days. The newest `counted_count` keys were counted. `is_complete` is False when there may be older ones. */
 export interface KeyFacets {
   counted_count: number;
   is_complete: boolean;
@@ -216,6 +216,9 @@ export interface KeyFacets {
   environments: FacetCount[];
   owners: FacetCount[];
   tags: FacetCount[];
+  scopes: FacetCount[];
+  roles: FacetCount[];
+  asked_scopes: FacetCount[];
 }
 
 /** One value of a facet, and how many keys have it. */
@@ -1573,7 +1576,7 @@ export interface KeysCalls {
   list(given?: KeysListAsked, options?: CallOptions): Promise<PageOfKey>;
   /** Issue a key; its secret is in the answer this once. */
   issue(given: KeysIssueAsked, options?: CallOptions): Promise<IssuedDocument>;
-  /** Count the keys that `list` finds by status, environment, owner and tag. */
+  /** Count the keys that `list` finds by status, environment, owner, tag, scope and role. */
   facets(given?: KeysFacetsAsked, options?: CallOptions): Promise<KeyFacets>;
   /** List active keys that expire within a time, the most urgent first. */
   expiring(given?: KeysExpiringAsked, options?: CallOptions): Promise<PageOfKey>;

@@ -19,7 +19,10 @@ class FacetCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFacets:
-    """How many keys have each status, environment, owner and tag; the most frequent values first, 50 at most.
+    """How many keys have each status, environment, owner, tag, scope and role; the most frequent first, 50 at most.
+
+    `scopes` are those that are granted to the keys themselves. `asked_scopes` are those of them that a verification
+    of the key asked for within 90 days.
 
     The newest `counted_count` keys were counted. `is_complete` is False when there may be older ones.
     """
@@ -30,6 +33,19 @@ class KeyFacets:
     environments: tuple[FacetCount, ...]
     owners: tuple[FacetCount, ...]
     tags: tuple[FacetCount, ...]
+    scopes: tuple[FacetCount, ...]
+    roles: tuple[FacetCount, ...]
+    asked_scopes: tuple[FacetCount, ...]
 
 
-NO_FACETS: Final = KeyFacets(counted_count=0, is_complete=True, statuses=(), environments=(), owners=(), tags=())
+NO_FACETS: Final = KeyFacets(
+    counted_count=0,
+    is_complete=True,
+    statuses=(),
+    environments=(),
+    owners=(),
+    tags=(),
+    scopes=(),
+    roles=(),
+    asked_scopes=(),
+)

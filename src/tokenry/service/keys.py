@@ -144,7 +144,7 @@ class Keys(Generic[B]):
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> KeyFacets:
-        """Count the keys that `list` finds by status, environment, owner and tag.
+        """Count the keys that `list` finds by status, environment, owner, tag, scope and role.
 
         At most the newest 20,000 keys are looked at; `is_complete` says whether there may be more.
         """

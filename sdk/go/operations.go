@@ -386,6 +386,19 @@ type RevokedSessionsDocument struct {
 	Sessions []string `json:"sessions"`
 }
 
+// KeyPageSettings: How the key page of a tenant looks, what it says, and what owners may do there. `colours` are that of the light page and that of the dark one, `texts` are by language and name.
+type KeyPageSettings struct {
+	Tenant      string                       `json:"tenant"`
+	Texts       map[string]map[string]string `json:"texts"`
+	Title       string                       `json:"title"`
+	Logo        string                       `json:"logo"`
+	Colours     []string                     `json:"colours"`
+	Language    string                       `json:"language"`
+	Permissions []string                     `json:"permissions"`
+	KeysMax     int64                        `json:"keys_max"`
+	UpdatedAt   *time.Time                   `json:"updated_at"`
+}
+
 // PortalLinkDocument: A link to the key page. Its `url` is shown this once, and works once.
 type PortalLinkDocument struct {
 	ID         string    `json:"id"`
@@ -1252,6 +1265,26 @@ type SessionsRevokeAllParams struct {
 	Reason Optional[string] `json:"reason"`
 }
 
+// KeyPageGetParams: Arguments of key_page.get.
+type KeyPageGetParams struct {
+	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
+	Tenant Optional[string] `json:"tenant"`
+}
+
+// KeyPagePutParams: Arguments of key_page.put.
+type KeyPagePutParams struct {
+	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
+	Tenant   Optional[string]                       `json:"tenant"`
+	Title    Optional[string]                       `json:"title"`
+	Logo     Optional[string]                       `json:"logo"`
+	Colours  Optional[[]string]                     `json:"colours"`
+	Language Optional[string]                       `json:"language"`
+	Texts    Optional[map[string]map[string]string] `json:"texts"`
+	// What owners may do with their keys there.
+	Permissions []string        `json:"permissions"`
+	KeysMax     Optional[int64] `json:"keys_max"`
+}
+
 // PortalOpenParams: Arguments of portal.open.
 type PortalOpenParams struct {
 	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
@@ -1582,6 +1615,7 @@ type Groups struct {
 	Limits      LimitsCalls
 	Credits     CreditsCalls
 	Sessions    SessionsCalls
+	KeyPage     KeyPageCalls
 	Portal      PortalCalls
 	SigningKeys SigningKeysCalls
 	Me          MeCalls
@@ -1595,7 +1629,7 @@ type Groups struct {
 }
 
 func groupsOf(s *sender) Groups {
-	return Groups{calls: s, Tenants: TenantsCalls{s}, Owners: OwnersCalls{s}, Roles: RolesCalls{s}, Scopes: ScopesCalls{s}, Keys: KeysCalls{s}, Imports: ImportsCalls{s}, Exports: ExportsCalls{s}, Limits: LimitsCalls{s}, Credits: CreditsCalls{s}, Sessions: SessionsCalls{s}, Portal: PortalCalls{s}, SigningKeys: SigningKeysCalls{s}, Me: MeCalls{s}, Usage: UsageCalls{s}, Refusals: RefusalsCalls{s}, Audit: AuditCalls{s}, Events: EventsCalls{s}, Advice: AdviceCalls{s}, Leaks: LeaksCalls{s}, Webhooks: WebhooksCalls{s}}
+	return Groups{calls: s, Tenants: TenantsCalls{s}, Owners: OwnersCalls{s}, Roles: RolesCalls{s}, Scopes: ScopesCalls{s}, Keys: KeysCalls{s}, Imports: ImportsCalls{s}, Exports: ExportsCalls{s}, Limits: LimitsCalls{s}, Credits: CreditsCalls{s}, Sessions: SessionsCalls{s}, KeyPage: KeyPageCalls{s}, Portal: PortalCalls{s}, SigningKeys: SigningKeysCalls{s}, Me: MeCalls{s}, Usage: UsageCalls{s}, Refusals: RefusalsCalls{s}, Audit: AuditCalls{s}, Events: EventsCalls{s}, Advice: AdviceCalls{s}, Leaks: LeaksCalls{s}, Webhooks: WebhooksCalls{s}}
 }
 
 // TenantsCalls: the operations tenants.*.
@@ -1906,6 +1940,19 @@ func (c SessionsCalls) Revoke(ctx context.Context, params SessionsRevokeParams) 
 // RevokeAll is sessions.revoke_all. End all sessions of an owner except those in `keep`; return the ids of the sessions that this call ended.
 func (c SessionsCalls) RevokeAll(ctx context.Context, params SessionsRevokeAllParams) (*RevokedSessionsDocument, error) {
 	return call[RevokedSessionsDocument](ctx, c.calls, "POST /v1/owners/{owner}/sessions/revoke?tenant", params)
+}
+
+// KeyPageCalls: the operations key_page.*.
+type KeyPageCalls struct{ calls *sender }
+
+// Get is key_page.get. Return the settings of the key page; those of a new tenant are the defaults.
+func (c KeyPageCalls) Get(ctx context.Context, params KeyPageGetParams) (*KeyPageSettings, error) {
+	return call[KeyPageSettings](ctx, c.calls, "GET /v1/key-page?tenant", params)
+}
+
+// Put is key_page.put. Replace the settings of the key page; what is left out gets its default.
+func (c KeyPageCalls) Put(ctx context.Context, params KeyPagePutParams) (*KeyPageSettings, error) {
+	return call[KeyPageSettings](ctx, c.calls, "PUT /v1/key-page?tenant", params)
 }
 
 // PortalCalls: the operations portal.*.

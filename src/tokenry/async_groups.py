@@ -21,6 +21,7 @@ from .service.events import Events
 from .service.exporting import Exports
 from .service.imports import Imports
 from .service.key_credits import KeyCredits
+from .service.key_page import KeyPages
 from .service.keys import Keys
 from .service.leaks import Leaks
 from .service.limits import Limits
@@ -301,6 +302,13 @@ class AsyncAdvices(_Group, Generic[B]):
     iterate = walked_awaited(Advices[B].list)
 
 
+class AsyncKeyPages(_Group, Generic[B]):
+    """`KeyPages`, awaited."""
+
+    get = awaited(KeyPages[B].get)
+    put = awaited(KeyPages[B].put)
+
+
 class AsyncPortal(_Group, Generic[B]):
     """`Portal`, awaited."""
 
@@ -323,6 +331,7 @@ class AsyncGroups:
         self.limits: AsyncLimits[By] = AsyncLimits(sync.limits, run)
         self.credits: AsyncKeyCredits[By] = AsyncKeyCredits(sync.credits, run)
         self.sessions: AsyncSessions[By] = AsyncSessions(sync.sessions, run)
+        self.key_page: AsyncKeyPages[By] = AsyncKeyPages(sync.key_page, run)
         self.portal: AsyncPortal[By] = AsyncPortal(sync.portal, run)
         self.signing_keys: AsyncSigningKeys[By] = AsyncSigningKeys(sync.signing_keys, run)
         self.events: AsyncEvents[By] = AsyncEvents(sync.events, run)

@@ -16,6 +16,7 @@ from .service.events import Events, Subscribers
 from .service.exporting import Exports
 from .service.imports import Imports
 from .service.key_credits import KeyCredits
+from .service.key_page import KeyPages
 from .service.keys import Keys
 from .service.leaks import Leaks
 from .service.limits import Limits
@@ -50,6 +51,7 @@ class Groups:
         self.limits: Limits[By] = Limits(context)
         self.credits: KeyCredits[By] = KeyCredits(context)
         self.sessions: Sessions[By] = Sessions(context)
+        self.key_page: KeyPages[By] = KeyPages(context)
         self.portal: Portal[By] = Portal(context)
         self.signing_keys: SigningKeys[By] = SigningKeys(context)
         self.events: Events[By] = Events(context, subscribers)

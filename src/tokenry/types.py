@@ -27,6 +27,7 @@ from .core.events import EVENT_TYPES
 from .core.exported import ExportLine
 from .core.facets import FacetCount, KeyFacets
 from .core.holds import AsyncHeldCredits, HeldCredits
+from .core.key_page import KeyPageSettings
 from .core.keyring import Keyring
 from .core.leaks import LeakReport
 from .core.limits import Limit, LimitsTaken, LimitState
@@ -121,6 +122,7 @@ __all__ = [
     "Jwks",
     "Key",
     "KeyFacets",
+    "KeyPageSettings",
     "KeyValid",
     "Keyring",
     "Kind",

@@ -48,7 +48,7 @@ RULES = ["sqlite-memory-sync", "postgres-url-async"]
 # In the order that foreign keys allow.
 WIPED = ["secret", "session", "signing_key", "usage_hour", "limit_counter", "idempotency", "key", "owner", "role"]
 WIPED += ["usage_day", "upkeep", "scope", "event", "audit_entry", "audit_head", "endpoint", "delivery"]
-WIPED += ["foreign", "foreign_form", "foreign_question"]
+WIPED += ["foreign", "foreign_form", "foreign_question", "portal", "key_page"]
 
 
 class Installation:

@@ -17,6 +17,7 @@ GROUPS = [
     "advice",
     "leaks",
     "portal",
+    "key_page",
     "refusals",
     "tenants",
     "owners",

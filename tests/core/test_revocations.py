@@ -7,7 +7,7 @@ from tokenry.core.revocations import KEPT, Revocation, line, needed, read_record
 from tokenry.types import Event
 
 NO_REVOCATION = {
-    *("portal.opened", "portal.entered"),
+    *("portal.opened", "portal.entered", "key_page.updated"),
     *("tenant.created", "tenant.updated", "owner.created", "scopes.defined"),
     *(
         "key.issued",

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tokenry import Tokenry
+from tokenry.core.key_page import contrast
 from tokenry.key_page import KeyPage, Visit, Visitor
-from tokenry.key_page.colours import contrast
 from tokenry.types import ConfigError
 
 OWN = ("https://app.example", "http://app.example")
@@ -245,3 +245,18 @@ def test_a_key_lives_for_as_long_as_the_tenant_allows(tk: Tokenry) -> None:
     ada = Owner(tk, "ada")
     assert ada.get("page")["expiry"]["max_seconds"] == 60 * 86_400
     assert ada.ask("POST", "keys", {"name": "Long", "expires_in_seconds": 61 * 86_400})[0] == 422
+
+
+def test_the_settings_of_the_tenant_count_where_the_host_has_given_none(tk: Tokenry) -> None:
+    tk.key_page.put(title="Of the tenant", language="de", permissions=["make"], keys_max=1)
+    ada = Owner(tk, "ada", title="Of the host")
+    page = ada.get("page")
+    assert (page["title"], page["language"], page["permissions"]) == ("Of the host", "de", ["make"])
+    made = ada.post("keys", name="One")
+    assert ada.ask("POST", "keys", {"name": "Two"})[0] == 409, "one key is all that an owner may have"
+    for action in ("rotate", "revoke"):
+        assert ada.ask("POST", f"keys/{made['key']['id']}/{action}", {})[0] == 403
+    tk.key_page.put(permissions=["revoke"])
+    assert ada.ask("POST", "keys", {"name": "Two"})[0] == 403
+    assert ada.ask("POST", f"keys/{made['key']['id']}/revoke", {})[0] == 200
+    assert Owner(tk, "bob", permissions=["make"]).ask("POST", "keys", {"name": "Mine"})[0] == 200

@@ -428,6 +428,19 @@ export interface RevokedSessionsDocument {
   sessions: string[];
 }
 
+/** How the key page of a tenant looks, what it says, and what owners may do there. `colours` are that of the light page and that of the dark one, `texts` are by language and name. */
+export interface KeyPageSettings {
+  tenant: string;
+  texts: Record<string, Record<string, string>>;
+  title: string;
+  logo: string | null;
+  colours: string[] | null;
+  language: string | null;
+  permissions: string[];
+  keys_max: number;
+  updated_at: string | null;
+}
+
 /** A link to the key page. Its `url` is shown this once, and works once. */
 export interface PortalLinkDocument {
   id: string;
@@ -1262,6 +1275,24 @@ export interface SessionsRevokeAllAsked {
   reason?: string;
 }
 
+export interface KeyPageGetAsked {
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+}
+
+export interface KeyPagePutAsked {
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+  title?: string;
+  logo?: string | null;
+  colours?: string[] | null;
+  language?: string | null;
+  texts?: Record<string, Record<string, string>> | null;
+  /** What owners may do with their keys there. */
+  permissions?: string[];
+  keys_max?: number;
+}
+
 export interface PortalOpenAsked {
   /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
   tenant?: string;
@@ -1661,6 +1692,13 @@ export interface SessionsCalls {
   revokeAll(given: SessionsRevokeAllAsked, options?: CallOptions): Promise<RevokedSessionsDocument>;
 }
 
+export interface KeyPageCalls {
+  /** Return the settings of the key page; those of a new tenant are the defaults. */
+  get(given?: KeyPageGetAsked, options?: CallOptions): Promise<KeyPageSettings>;
+  /** Replace the settings of the key page; what is left out gets its default. */
+  put(given?: KeyPagePutAsked, options?: CallOptions): Promise<KeyPageSettings>;
+}
+
 export interface PortalCalls {
   /** Make a link to the key page of an owner. */
   open(given: PortalOpenAsked, options?: CallOptions): Promise<PortalLinkDocument>;
@@ -1760,6 +1798,7 @@ export interface Groups {
   readonly limits: LimitsCalls;
   readonly credits: CreditsCalls;
   readonly sessions: SessionsCalls;
+  readonly keyPage: KeyPageCalls;
   readonly portal: PortalCalls;
   readonly signingKeys: SigningKeysCalls;
   readonly me: MeCalls;
@@ -1831,6 +1870,8 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "sessions.revokeByToken": "POST /v1/sessions/revoke?tenant",
   "sessions.revoke": "POST /v1/sessions/{id}/revoke?tenant",
   "sessions.revokeAll": "POST /v1/owners/{owner}/sessions/revoke?tenant",
+  "keyPage.get": "GET /v1/key-page?tenant",
+  "keyPage.put": "PUT /v1/key-page?tenant",
   "portal.open": "POST /v1/portal/sessions?tenant",
   "signingKeys.list": "GET /v1/signing-keys?tenant",
   "signingKeys.rotate": "POST /v1/signing-keys/rotate?tenant",

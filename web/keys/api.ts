@@ -47,6 +47,7 @@ export interface PageFacts {
   language: string | null;
   texts: Record<string, Record<string, string>>;
   sessions: boolean;
+  permissions: ("make" | "rotate" | "revoke")[];
   status: "active" | "disabled";
   scopes: string[];
   expiry: { default_seconds: number; max_seconds: number; never: boolean };

@@ -118,7 +118,7 @@ function Whole({ page }: { page: Page }) {
           <h1 part="title">{facts.title || words.of("title")}</h1>
           <p class="quiet">{words.of("lead")}</p>
         </div>
-        {facts.status === "active" && (
+        {facts.status === "active" && facts.permissions.includes("make") && (
           <button type="button" class="primary" part="button primary" onClick={() => (making.value = true)}>{words.of("new_key")}</button>
         )}
       </header>

@@ -20,6 +20,7 @@ export function KeyCard({ of }: { of: Key }) {
   const old = of.secrets.find((one) => one.ends_at !== null);
   const kid = of.secrets.find((one) => one.ends_at === null)?.kid ?? "";
   const end = () => (open.value = "");
+  const may = (what: "rotate" | "revoke") => page.facts.permissions.includes(what);
   return (
     <li part="key" data-id={of.id}>
       <div class="head">
@@ -43,10 +44,10 @@ export function KeyCard({ of }: { of: Key }) {
       </dl>
       {old?.ends_at && <p class="quiet">{t("old_secret_until", { moment: words.full(old.ends_at) })}</p>}
       <Details of={of} />
-      {isAlive && (
+      {isAlive && (may("rotate") || may("revoke")) && (
         <p class="actions">
-          {of.status === "active" && <button type="button" part="button" onClick={() => (open.value = "rotate")}>{t("rotate")}<span class="hidden"> <bdi>{of.name}</bdi></span></button>}
-          <button type="button" class="danger" part="button danger" onClick={() => (open.value = "revoke")}>{t("revoke")}<span class="hidden"> <bdi>{of.name}</bdi></span></button>
+          {of.status === "active" && may("rotate") && <button type="button" part="button" onClick={() => (open.value = "rotate")}>{t("rotate")}<span class="hidden"> <bdi>{of.name}</bdi></span></button>}
+          {may("revoke") && <button type="button" class="danger" part="button danger" onClick={() => (open.value = "revoke")}>{t("revoke")}<span class="hidden"> <bdi>{of.name}</bdi></span></button>}
         </p>
       )}
       {open.value === "rotate" && <Rotate of={of} onEnd={end} />}

@@ -76,6 +76,7 @@ class AsyncClient:
     limits: aio.AsyncLimits[Never]
     credits: aio.AsyncKeyCredits[Never]
     sessions: aio.AsyncSessions[Never]
+    key_page: aio.AsyncKeyPages[Never]
     portal: aio.AsyncPortal[Never]
     signing_keys: aio.AsyncSigningKeys[Never]
     events: aio.AsyncEvents[Never]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..service.exporting import Exports
     from ..service.imports import Imports
     from ..service.key_credits import KeyCredits
+    from ..service.key_page import KeyPages
     from ..service.keys import Keys
     from ..service.leaks import Leaks
     from ..service.limits import Limits
@@ -59,6 +60,7 @@ class Client:
     limits: Limits[Never]
     credits: KeyCredits[Never]
     sessions: Sessions[Never]
+    key_page: KeyPages[Never]
     portal: Portal[Never]
     signing_keys: SigningKeys[Never]
     events: Events[Never]

@@ -42,6 +42,7 @@ EVENT_TYPES: Final = {
     "session.refreshed": "A session got a new refresh token.",
     "session.revoked": "A session was ended.",
     "session.reuse_detected": "An old refresh token was presented: it may be stolen, so its session was ended.",
+    "key_page.updated": "The settings of a tenant's key page changed.",
     "portal.opened": "A link to the key page of an owner was made.",
     "portal.entered": "The code of such a link was used: the owner visits the key page.",
     "signing_key.created": "A key to sign access tokens with was made.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from ..core.errors import NotAllowed, NotFound
 from ..core.model import NOT_GIVEN, Issued, Key, Owner, OwnerId, Session
 from ..edge import encode
-from ..edge.owners import AsOwner, scopes_offered, tenant_of
+from ..edge.owners import AsOwner, key_page_of, scopes_offered, tenant_of
 from ..edge.problems import Failed, problem
 from ..groups import Groups
 from .options import KeyPageOptions
@@ -98,6 +98,10 @@ def answer(visit: Visit, verb: str, path: str, cursor: str, body: bytes) -> byte
     call = _CALLS.get((verb, noun, bool(id), action))
     if call is None:
         raise Failed(problem("not_found", "The page has no such call."))
+    visit = replace(visit, options=visit.options.over(key_page_of(visit.program())))
+    needed = _NEEDED.get(call)
+    if needed is not None and needed not in visit.options.permissions:
+        raise NotAllowed("the settings of this page do not let owners do that")
     return encode(call(visit, id or cursor, body))
 
 
@@ -225,3 +229,5 @@ _CALLS: Final[dict[tuple[str, str, bool, str], Callable[[Visit, str, bytes], Any
     ("POST", "leaks", False, ""): _leak,
 }
 """Every call by its verb, its noun, whether an id follows, and what is done to what that names."""
+_NEEDED: Final[dict[Callable[[Visit, str, bytes], Any], str]] = {_make: "make", _rotate: "rotate", _revoke: "revoke"}
+"""What a page has to permit for a call."""

@@ -1,19 +1,22 @@
-"""What a host decides about its page: what it offers, how it looks and what it says. Read once, at the start."""
+"""What a host decides about its page: what it offers, how it looks and what it says. Read once, at the start.
+
+`core.key_page` says what is allowed, here and for the settings that a tenant keeps. An option that the host does not
+give is the tenant's.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, Final, TypeAlias, TypedDict
-from urllib.parse import urlsplit
 
 from ..core.errors import ConfigError, FieldError, shown
+from ..core.key_page import PERMISSIONS, KeyPageSettings, on_colour, read_settings
 from ..core.mistakes import name_unknown
 from ..core.model import OwnerId
 from ..core.scopes import check_list, for_admins, is_operator
-from .colours import check_colour, on_colour
 
 Texts: TypeAlias = Mapping[str, Mapping[str, str]]
 Offer: TypeAlias = Sequence[str] | Callable[[OwnerId], Sequence[str] | Awaitable[Sequence[str] | None] | None]
@@ -21,7 +24,8 @@ Offer: TypeAlias = Sequence[str] | Callable[[OwnerId], Sequence[str] | Awaitable
 
 _SCOPE: Final = "scope:"
 """Texts that begin so say what a scope lets a key do: `scope:read:invoices`."""
-_TEXT_MAX: Final = 500
+_KEPT: Final = ("title", "logo", "colours", "language", "texts", "permissions", "keys_max")
+"""The options that a tenant keeps settings of."""
 
 
 class KeyPageGiven(TypedDict, total=False):
@@ -35,6 +39,7 @@ class KeyPageGiven(TypedDict, total=False):
     language: str | None
     texts: Texts | None
     sessions: bool
+    permissions: Sequence[str]
     keys_max: int
 
 
@@ -46,18 +51,26 @@ class KeyPageOptions:
     tenant: str | None = None
     title: str = ""
     logo: str | None = None
-    colours: tuple[str, str] | None = None
+    colours: tuple[str, ...] | None = None
     language: str | None = None
     texts: Texts | None = None
     sessions: bool = True
+    permissions: tuple[str, ...] = PERMISSIONS
     keys_max: int = 100
+    given: frozenset[str] = frozenset()
+    """The names of the options that the host has given."""
+
+    def over(self, settings: KeyPageSettings) -> KeyPageOptions:
+        """Return these options, with the settings of the tenant where the host has given none."""
+        return replace(self, **{name: getattr(settings, name) for name in _KEPT if name not in self.given})
 
     def look(self) -> dict[str, Any]:
         """Return what the page is told of its looks and words."""
         light, dark = self.colours or (None, None)
         colours = [light, on_colour(light), dark, on_colour(dark)] if light and dark else None
         document = {"title": self.title, "logo": self.logo, "colours": colours, "language": self.language}
-        return {**document, "texts": self.texts or {}, "sessions": self.sessions}
+        may = {"sessions": self.sessions, "permissions": self.permissions}
+        return {**document, "texts": self.texts or {}, **may}
 
 
 def read_key_page(given: Mapping[str, Any]) -> KeyPageOptions:
@@ -67,18 +80,15 @@ def read_key_page(given: Mapping[str, Any]) -> KeyPageOptions:
     if errors:
         raise ConfigError(f"{errors[0].field} {errors[0].message}")
     found = dict(given)
+    texts: Any = found.get("texts") or {}
     if not callable(found.get("scopes")):
         found["scopes"] = read_offer(found.get("scopes"))
-    found["logo"] = _logo(found.get("logo"))
-    found["colours"] = _colours(found.get("colours"))
-    found["texts"] = _texts(found.get("texts") or {})
-    language = found.get("language")
-    if language is not None and language not in {*all_texts(), *found["texts"]}:
-        raise ConfigError(f"language: {shown(str(language))} has no texts: add them to `texts`")
-    most = found.get("keys_max", 100)
-    if not isinstance(most, int) or isinstance(most, bool) or not 1 <= most <= 1000:
-        raise ConfigError("keys_max is how many keys an owner may have, from 1 to 1000")
-    return KeyPageOptions(**found)
+    kept = {"title": "", "logo": None, "colours": None, "language": None, "permissions": PERMISSIONS, "keys_max": 100}
+    found |= read_settings({**kept, **{name: found[name] for name in _KEPT if name in found}, "texts": texts}, errors)
+    if errors:
+        raise ConfigError(f"{errors[0].field}: {errors[0].message}")
+    _name_unknown_texts(texts)
+    return KeyPageOptions(**found, given=frozenset(given))
 
 
 def read_offer(scopes: object) -> tuple[str, ...] | None:
@@ -101,34 +111,10 @@ def all_texts() -> dict[str, dict[str, str]]:
     return found
 
 
-def _logo(logo: object) -> str | None:
-    if logo is None:
-        return None
-    if not isinstance(logo, str) or not logo.startswith("/") or logo.startswith("//") or urlsplit(logo).netloc:
-        raise ConfigError(
-            f"logo: {shown(str(logo))} is no path on this host, such as '/static/logo.svg': the page asks no other host"
-        )
-    return logo
-
-
-def _colours(colours: object) -> tuple[str, str] | None:
-    if colours is None:
-        return None
-    if not isinstance(colours, Sequence) or isinstance(colours, str) or len(colours) != 2:
-        raise ConfigError("colours are two: that of the light page and that of the dark one, ('#1f5f8b', '#7db8e0')")
-    return check_colour(colours[0], "light"), check_colour(colours[1], "dark")
-
-
-def _texts(texts: object) -> Texts:
-    if not isinstance(texts, Mapping) or not all(isinstance(one, Mapping) for one in texts.values()):
-        raise ConfigError("texts are a mapping by language, such as {'de': {'title': 'Zugänge'}}")
+def _name_unknown_texts(texts: Texts) -> None:
     known = all_texts()["en"]
     for language, named in texts.items():
         errors: list[FieldError] = []
         name_unknown(sorted(n for n in named if not n.startswith(_SCOPE)), known, errors, what="a text of the page")
         if errors:
             raise ConfigError(f"texts of {shown(str(language))}: {errors[0].field} {errors[0].message}")
-        for name, text in named.items():
-            if not isinstance(text, str) or not 0 < len(text) <= _TEXT_MAX:
-                raise ConfigError(f"texts: {shown(str(name))} is a text of 1 to {_TEXT_MAX} characters")
-    return texts

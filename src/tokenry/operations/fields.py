@@ -14,6 +14,8 @@ from msgspec import Meta
 
 from ..core.credits import ON_EXPIRY, REFILLS, ZONE_MAX
 from ..core.key_filter import SORTS
+from ..core.key_page import KEYS_MAX as KEYS_OF_OWNER
+from ..core.key_page import PERMISSIONS
 from ..core.leaks import ON_LEAK
 from ..core.limits import COUNT_MAX, WINDOW_MAX
 from ..core.model import KEY_STATUSES
@@ -141,6 +143,11 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "audience": _AUDIENCE,
     "claims": Annotated[Json, Meta(description="Go into every access token.")],
     "client_id": Annotated[_text(1, 255, pattern=_LINE), _schema(examples=["web"])],
+    "colours": Annotated[
+        list[str],
+        _schema(minItems=2, maxItems=2, examples=[["#1f5f8b", "#7db8e0"]]),
+        Meta(description="Of the light page and of the dark one, `#rrggbb`, with a contrast of 4.5 at least."),
+    ],
     "contact": Annotated[
         str, _schema(maxLength=254, examples=["ops@example.com"]), Meta(description="The mail address for notices.")
     ],
@@ -189,9 +196,12 @@ ARGUMENTS: Final[dict[str, Any]] = {
         _schema(minItems=1, maxItems=KEYS_MAX, examples=[["key_01k9v5m0q2x8r7c4t6y3w1"]]),
         Meta(description="Only these keys. One that does not exist has no usage."),
     ],
+    "keys_max": Annotated[int, _schema(minimum=1, maximum=KEYS_OF_OWNER, examples=[100])],
+    "language": _text(1, 35, examples=["de"]),
     "last_used_before": Moment,
     "limit": Annotated[int, Meta(ge=1, le=100, description="How many items a page has at most.", examples=[50])],
     "limits": Annotated[list[LimitBody], Meta(max_length=8)],
+    "logo": Annotated[_text(1, 500, examples=["/static/logo.svg"]), Meta(description="A path on the same host.")],
     "max_idle": Annotated[Seconds, Meta(description="In seconds; null for keys that may stay unused.")],
     "metadata": Annotated[Json, _schema(examples=[{"team": "billing"}])],
     "name": Name,
@@ -210,6 +220,11 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "owner": Owner,
     "return_to": Annotated[LinkedUrl, Meta(description="Where the page leads back to.")],
     "refresh_url": Annotated[LinkedUrl, Meta(description="Where the owner gets a new link when the visit has ended.")],
+    "permissions": Annotated[
+        list[str],
+        _schema(items={"enum": list(PERMISSIONS)}, uniqueItems=True, examples=[["make", "revoke"]]),
+        Meta(description="What owners may do with their keys there."),
+    ],
     "prefix": Annotated[str, Meta(max_length=19, pattern=_PREFIX, examples=["acme"])],
     "reason": Reason,
     "refresh": Token,
@@ -233,11 +248,19 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "tags": Annotated[list[Tag], _schema(maxItems=20)],
     "tenant": Annotated[Slug, Meta(description="By default any tenant that the caller operates.")],
     "text": _text(1, 320, examples=["build"]),
+    "texts": Annotated[
+        Mapping[str, Mapping[str, str]],
+        Meta(
+            description="Texts by language and name, in place of the page's own.",
+            examples=[{"de": {"title": "Zugänge"}}],
+        ),
+    ],
     "time_zone": Annotated[
         str,
         _schema(minLength=1, maxLength=ZONE_MAX, examples=["Europe/Berlin"]),
         Meta(description="An IANA name. Credits are refilled at midnight there."),
     ],
+    "title": _text(0, 100, examples=["API keys of Acme"]),
     "types": Annotated[
         list[str], Meta(max_length=100, description="Types or patterns: `types=key.*&types=owner.deleted`.")
     ],

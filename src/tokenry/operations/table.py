@@ -11,6 +11,7 @@ from ..core.advice import Advice
 from ..core.credits import CreditState, Hold
 from ..core.exported import ExportLine
 from ..core.facets import KeyFacets
+from ..core.key_page import KeyPageSettings
 from ..core.leaks import LeakReport
 from ..core.limits import LimitsTaken, LimitState
 from ..core.model import Entry, Event, Head, Role, SigningKey, UsageHour
@@ -24,6 +25,7 @@ from ..service import (
     exporting,
     imports,
     key_credits,
+    key_page,
     keys,
     leaks,
     limits,
@@ -67,6 +69,7 @@ NOUNS: Final = {
     "limits": "Limits for things that are no keys: addresses, mailboxes, jobs.",
     "credits": "Uses that are left on keys, and holds of them that are settled later.",
     "sessions": "Sign-ins of owners: a short-lived access token, and a refresh token that gets the next one.",
+    "key_page": "How the key page looks, what it says, and what owners may do there.",
     "portal": "Links by which owners reach the key page of the server.",
     "signing_keys": "The keys that sign access tokens. Verifiers find the public ones in the JWKS.",
     "self": "With the key itself, any key.",
@@ -91,6 +94,7 @@ _CREDITS, _credit = key_credits.KeyCredits, of_noun("credits", "/v1/keys", "cred
 _state, _hold = record(CreditState), record(Hold)
 _refusal = of_noun("refusals", "/v1/refusals", "usage")
 _usage, _audit = of_noun("usage", "/v1/usage", "usage"), of_noun("audit", "/v1/audit", "audit")
+_page_settings = of_noun("key_page", "/v1/key-page", "tenants")
 _import = of_noun("imports", "/v1/imports", "keys")
 _event = of_noun("events", "/v1/events", "events")
 _HOOKS, _hook, _webhook = hooks.Webhooks, of_noun("webhooks", "/v1/webhooks", "webhooks"), record(Webhook)
@@ -221,6 +225,8 @@ OPERATIONS: Final = by_id(
             answers.ENDED_SESSIONS,
             types={"keep": _kept},
         ),
+        _page_settings("get", "GET", key_page.KeyPages.get, record(KeyPageSettings)),
+        _page_settings("put", "PUT", key_page.KeyPages.put, record(KeyPageSettings)),
         of_noun("portal", "/v1/portal/sessions", "sessions")(
             "open", "POST", portal.Portal.open, answers.PORTAL_LINK, status=201, types={"expires_in": VisitLife}
         ),

@@ -10,7 +10,7 @@ from tokenry.core.model import Owner, Tenant, micros
 from tokenry.core.portal import Row
 from tokenry.core.records import OWNER
 
-from .portal_tables import portal
+from .portal_tables import key_page, portal
 from .tables import owner
 
 _COLUMNS = [portal.c[name] for name in Row.__struct_fields__]
@@ -56,3 +56,14 @@ class PortalRows:
         """Remove some visits that ended before a moment; return how many."""
         oldest = select(portal.c.id).where(portal.c.ends_at < micros(before)).order_by(portal.c.ends_at).limit(limit)
         return self._connection.execute(delete(portal).where(portal.c.id.in_(oldest))).rowcount
+
+    def settings(self, tenant: Tenant) -> str | None:
+        """Return the settings of a tenant's key page as they are stored."""
+        query = select(key_page.c.settings).where(key_page.c.tenant_id == tenant.id)
+        return self._connection.execute(query).scalars().first()
+
+    def put_settings(self, tenant: Tenant, settings: str) -> None:
+        """Write the settings of a tenant's key page; nobody else changes the tenant meanwhile."""
+        here = update(key_page).where(key_page.c.tenant_id == tenant.id)
+        if not self._connection.execute(here.values(settings=settings)).rowcount:
+            self._connection.execute(insert(key_page), {"tenant_id": tenant.id, "settings": settings})

@@ -1,4 +1,4 @@
-"""The table of visits that begin with a link to the key page."""
+"""The tables of the key page: visits that begin with a link, and the settings of each tenant."""
 
 from __future__ import annotations
 
@@ -20,3 +20,5 @@ portal = table(
 )
 Index("tokenry_portal_ends_at", portal.c.ends_at)
 partial_index("tokenry_portal_owner", portal.c.tenant_id, portal.c.owner_id, where="ended_at IS NULL")
+
+key_page = table("key_page", id_of("tenant_id", primary_key=True), words("settings"))

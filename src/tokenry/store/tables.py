@@ -35,6 +35,7 @@ from .columns import table as _table
 from .columns import words as _text
 from .mail_tables import mail as mail
 from .mail_tables import mail_stop as mail_stop
+from .portal_tables import key_page as key_page
 from .portal_tables import portal as portal
 from .tenant_tables import tenant as tenant
 from .upkeep_tables import upkeep as upkeep

@@ -22,6 +22,7 @@ from .tables import (
     event,
     idempotency,
     key,
+    key_page,
     limit_counter,
     mail,
     mail_stop,
@@ -52,7 +53,7 @@ _BY_ID = Fixed(SELECT.where(tenant.c.id == bindparam("id")))
 _PAGE = SELECT.order_by(tenant.c.slug)
 _OF_TENANT = (
     *(credit, credit_hold, secret, session, signing_key, limit_counter, usage_hour, usage_day),
-    *(decoy, notice, scope_use, idempotency, portal),
+    *(decoy, notice, scope_use, idempotency, portal, key_page),
     *(key, owner, role, scope, event, delivery, endpoint, foreign, foreign_form, foreign_question, mail, mail_stop),
 )
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from tokenry.cli.lengths import lasting, length, moment, past, told, when
+from tokenry.cli.lengths import lasting, length, length_text, moment, past, when
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,6 @@ def test_a_length_may_mean_so_long_ago() -> None:
 
 
 def test_a_length_is_told_in_two_units() -> None:
-    assert told(timedelta(days=89, hours=23, minutes=59)) == "89d 23h"
-    assert told(timedelta(seconds=3600)) == "1h"
-    assert told(timedelta(0)) == "0s"
+    assert length_text(timedelta(days=89, hours=23, minutes=59)) == "89d 23h"
+    assert length_text(timedelta(seconds=3600)) == "1h"
+    assert length_text(timedelta(0)) == "0s"

@@ -37,8 +37,8 @@ def asked(shell: Shell, line: str, words: str) -> list[str]:
 
 
 def test_bash_completes_behind_the_url_of_a_server(shell: Shell) -> None:
-    line = "tokenry --server http://localhost:8000 web"
-    assert asked(shell, line, "tokenry --server http : //localhost : 8000 web") == ["webhooks"]
+    line = "tokenry --server http://localhost:8000 keys bulk"
+    assert asked(shell, line, "tokenry --server http : //localhost : 8000 keys bulk") == ["bulk-revoke"]
 
 
 def test_bash_completes_a_new_word_and_an_option(shell: Shell) -> None:

@@ -18,7 +18,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "verify": ('echo "$KEY" | tokenry verify --scope read:projects', "tokenry verify --secret-file key.txt --explain"),
     "inspect": ('echo "$KEY" | tokenry inspect',),
     "scan": ("tokenry scan .", "git diff --cached | tokenry scan -"),
-    "usage": (f"tokenry usage {_KEY}",),
+    "usage": (f"tokenry usage {_KEY}", "tokenry usage --owner user-42 --group-by key --since 30d"),
     "events": ("tokenry events --type 'key.*'", "tokenry events --follow --json"),
     "import": ("tokenry import keys.ndjson --dry-run", "tokenry import sqlite:///old.db --from knox"),
     "export": ("tokenry export backup.export --passphrase-file passphrase.txt",),

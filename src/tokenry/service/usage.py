@@ -15,6 +15,7 @@ from tokenry.core import fields
 from tokenry.core.counters import Want
 from tokenry.core.errors import FieldError, NotFound, StoreUnavailable
 from tokenry.core.lists import is_list
+from tokenry.core.mistakes import meant
 from tokenry.core.model import NOT_GIVEN, NotGiven, OwnerId, UsageHour, micros, moment
 from tokenry.core.ports import Pepper, Rows, Spent
 from tokenry.core.usage_groups import GROUPS, GROUPS_MAX, KEYS_MAX, UsageAsked, UsageSummary
@@ -96,7 +97,10 @@ def read_asked(
     errors: list[FieldError] = []
     groups = tuple(map(str, group_by)) if is_list(group_by) else ()
     if not groups or len({*groups}) < len(groups) or not {*groups} <= {*GROUPS} or {"day", "hour"} <= {*groups}:
-        errors.append(FieldError("group_by", "unknown", f"must be some of {', '.join(GROUPS)}, and not day and hour"))
+        hint = next((meant(one, GROUPS) for one in groups if one not in GROUPS), "")
+        errors.append(
+            FieldError("group_by", "unknown", f"must be some of {', '.join(GROUPS)}, and not day and hour{hint}")
+        )
     keys = None
     if key_ids is not None:
         given = tuple(key_ids) if is_list(key_ids) else ()

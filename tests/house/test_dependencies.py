@@ -53,3 +53,8 @@ def test_lock_files_name_no_private_registry() -> None:
 
 def lowest_pins() -> str:
     return (ROOT / "tests" / "lowest.txt").read_text(encoding="utf-8")
+
+
+def test_the_extra_of_each_framework_brings_the_commands_of_its_page() -> None:
+    extras = PROJECT["optional-dependencies"]
+    assert [one for one in ("aiohttp", "django", "fastapi", "flask", "mcp") if "tokenry[cli]" not in extras[one]] == []

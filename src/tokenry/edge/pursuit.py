@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..core.secret import Parsed
-from ..service.verify import Find, Steps
+from ..service.verify import NOT_FOUND, Find, Steps
 
 if TYPE_CHECKING:
     from ..aio import AsyncTokenry
+    from ..core.decide import Ask
     from ..core.grant import Row
     from ..core.verdict import Verdict
 
@@ -63,17 +64,52 @@ class Lookup:
                 _log.exception("a verification could not be ended")
 
 
+class Direct:
+    """One verification of a key of our own, which waits for its row and, nearly always, for nothing else."""
+
+    __slots__ = ("_ask", "_lookup", "_text", "_then", "_tk")
+
+    def __init__(self, tk: AsyncTokenry, text: str, ask: Ask, then: Then, lookup: Lookup) -> None:
+        self._tk = tk
+        self._text = text
+        self._ask = ask
+        self._then = then
+        self._lookup = lookup
+        lookup.then(self._go_on)
+
+    def _go_on(self, row: Row | None, error: Exception | None) -> None:
+        verdict: Verdict | None = None
+        if error is None:
+            try:
+                verdict = self._found(row)
+            except Exception as raised:
+                error = raised
+        if verdict is not None or error is not None:
+            self._then(verdict, error)
+
+    def _found(self, row: Row | None) -> Verdict | None:
+        """Return the verdict; None where it has to wait for limits or credits, and is told later."""
+        tk, ahead = self._tk, self._lookup.ahead
+        assert ahead is not None
+        verifying, now = tk._verifying, tk._sync._now()
+        grant = verifying.remembered(row, ahead[1], self._text, ahead[0], self._ask.ip, now)
+        if grant is None:
+            return NOT_FOUND
+        verdict = verifying.decide(grant, self._ask, now)
+        if verdict is None:
+            Pursuit(tk, verifying.decide_steps(grant, self._ask), self._then).go_on()
+        return verdict
+
+
 class Pursuit:
     """One verification whose lookups are gathered with those of others."""
 
-    __slots__ = ("_lookup", "_steps", "_then", "_tk")
+    __slots__ = ("_steps", "_then", "_tk")
 
-    def __init__(self, tk: AsyncTokenry, steps: Steps, then: Then, lookup: Lookup | None) -> None:
-        """Take the steps; `lookup` is what was begun ahead for their first wish."""
+    def __init__(self, tk: AsyncTokenry, steps: Steps, then: Then) -> None:
         self._tk = tk
         self._steps = steps
         self._then = then
-        self._lookup = lookup
 
     def go_on(self, row: Row | None = None, error: Exception | None = None) -> None:
         """Go on with the row that was wished for, up to the next wish or the end."""
@@ -95,15 +131,13 @@ class Pursuit:
             _driven.add(task)
             task.add_done_callback(_driven.discard)
             return
-        lookup, self._lookup = self._lookup, None
-        if lookup is None:
-            lookup = Lookup()
-            try:
-                find: Any = self._tk._find
-                find(wish.kid, lookup)
-            except Exception as error:  # the instance was closed
-                self.go_on(None, error)
-                return
+        lookup = Lookup()
+        try:
+            find: Any = self._tk._find
+            find(wish.kid, lookup)
+        except Exception as error:  # the instance was closed
+            self.go_on(None, error)
+            return
         lookup.then(self.go_on)
 
     async def _drive(self, wish: Any) -> None:

@@ -173,7 +173,7 @@ class Verifying:
         grant = self._recalled(parsed, text)
         if grant is None:
             drops = self._memory.prepare()
-            grant = self._remembered(self.store.find(parsed.kid), parsed, text, drops, ask.ip)
+            grant = self.remembered(self.store.find(parsed.kid), parsed, text, drops, ask.ip, self._now())
             if grant is None:
                 return NOT_FOUND
         now = self._now()
@@ -185,23 +185,20 @@ class Verifying:
         """Whether `look_up` may take the place of `steps`: a span needs steps."""
         return type(self.spans) is NoSpans
 
-    def steps(self, text: str, ask: Ask, ahead: tuple[int, Parsed] | None = None) -> Steps:
-        """Answer, yielding every wish that may have to wait.
+    def steps(self, text: str, ask: Ask) -> Steps:
+        """Answer, yielding every wish that may have to wait."""
+        return self.spans.miss(self._steps(text, ask))
 
-        If the row was asked for before, `ahead` is the drop counter of memory at that moment and what was parsed.
-        """
-        return self.spans.miss(self._steps(text, ask, ahead))
-
-    def _steps(self, text: str, ask: Ask, ahead: tuple[int, Parsed] | None) -> Steps:
+    def _steps(self, text: str, ask: Ask) -> Steps:
         if is_token(text):
             return (yield from self.tokens.steps(text, ask))
-        parsed = self.parsed(text) if ahead is None else ahead[1]
+        parsed = self.parsed(text)
         if parsed is None:
             return (yield from self.foreign.answer_steps(text, ask))
         grant = self._recalled(parsed, text)
         if grant is None:
-            drops = self._memory.prepare() if ahead is None else ahead[0]
-            grant = self._remembered((yield Find(parsed.kid)), parsed, text, drops, ask.ip)
+            drops = self._memory.prepare()
+            grant = self.remembered((yield Find(parsed.kid)), parsed, text, drops, ask.ip, self._now())
             if grant is None:
                 return NOT_FOUND
         return (yield from self.decide_steps(grant, ask))
@@ -210,9 +207,11 @@ class Verifying:
         grant = self._memory.recall(parsed.kid, text)
         return None if grant is not None and self.is_old(grant) else grant
 
-    def _remembered(self, row: Row | None, parsed: Parsed, text: str, drops: int, ip: str | None) -> Grant | None:
-        """Return the grant of a row that the text proves, and remember it."""
-        grant = self._proved(row, parsed.kid, text, self._now())
+    def remembered(
+        self, row: Row | None, parsed: Parsed, text: str, drops: int, ip: str | None, now: int
+    ) -> Grant | None:
+        """Return the grant of a row that the text proves, and remember it; None counts as a refusal."""
+        grant = self._proved(row, parsed.kid, text, now)
         if grant is None:
             self._tally.count_missing(parsed.kid, ip)
         else:

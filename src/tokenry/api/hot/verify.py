@@ -108,7 +108,7 @@ class Hot:
         return bounded(text), _ask_of_caller(client)
 
     def answer(self, route: str, asked: Request, results: list[Verdict] | None = None) -> Step:
-        """Answer a request, or return what has to be waited for; `told` are the verdicts of what was waited for."""
+        """Answer a request, or return what has to be waited for; `results` are the verdicts of what was waited for."""
         try:
             if route == VERIFY:
                 return self.verify(asked, results)
@@ -144,7 +144,7 @@ class Hot:
     def verify(self, asked: Request, results: list[Verdict] | None) -> Step:
         """Answer one question."""
         on_http = asked.query != b"" and _wants_status(asked.query)
-        now = self._engine.moment()
+        now = self._engine.moment() if results is None else -1
         proved = asked.proved
         if proved is not None and asked.caller is None and 0 <= now < asked.proved_until:
             asked.caller = (
@@ -227,7 +227,7 @@ class Hot:
         text, ask = asked.text, asked.ask
         if text is None or ask is None:
             text, ask = self._asked_by_proxy(asked)
-        now = self._engine.moment()
+        now = self._engine.moment() if results is None else -1
         verdict = self._recall(asked, text, ask, now) if results is None else results[0]
         if verdict is None:
             return [(text, ask.at(asked.client, asked.address))]

@@ -51,7 +51,7 @@ from ..service.spans import Spans
 from ..service.verify import Find, Verifying, is_token
 from ..store import open as stores
 from .mail_links import end_mail, mail_counts, read_mail_link
-from .pursuit import Direct, Lookup, Pursuit, Then
+from .pursuit import Lookup, Then, begin, may_be_direct
 
 if TYPE_CHECKING:
     import asyncio
@@ -157,16 +157,9 @@ class Engine:
         Only where lookups are gathered.
         """
         self.sync._wake()
-        if lookup is None and self._is_plain(text):
+        if lookup is None and may_be_direct(self._verifying, text):
             lookup = self.look_ahead(text)
-        if lookup is None:
-            Pursuit(self._tk, self._verifying.steps(text, ask), then).go_on()
-        else:
-            Direct(self._tk, text, ask, then, lookup)
-
-    def _is_plain(self, text: str) -> bool:
-        """Tell whether a text may be a key of our own that memory does not know."""
-        return self._verifying.is_direct and not is_token(text) and self._verifying.known(text[-73:-57]) is None
+        begin(self._tk, text, ask, then, lookup)
 
     def fence_state(self) -> FenceState | None:
         """Return how well this process hears of changes by others, where it has to hear of them (PostgreSQL)."""

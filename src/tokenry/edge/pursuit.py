@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..core.secret import Parsed
-from ..service.verify import NOT_FOUND, Find, Steps
+from ..service.verify import NOT_FOUND, Find, Steps, Verifying, is_token
 
 if TYPE_CHECKING:
     from ..aio import AsyncTokenry
@@ -149,6 +149,19 @@ class Pursuit:
         except Exception as raised:
             error = raised
         self._then(verdict, error)
+
+
+def may_be_direct(verifying: Verifying, text: str) -> bool:
+    """Tell whether a text may be a key of our own that memory does not know."""
+    return verifying.is_direct and not is_token(text) and verifying.known(text[-73:-57]) is None
+
+
+def begin(tk: AsyncTokenry, text: str, ask: Ask, then: Then, lookup: Lookup | None) -> None:
+    """Begin to verify; `lookup` is what was begun ahead for this text."""
+    if lookup is None:
+        Pursuit(tk, tk._verifying.steps(text, ask), then).go_on()
+    else:
+        Direct(tk, text, ask, then, lookup)
 
 
 _driven: set[asyncio.Task[None]] = set()

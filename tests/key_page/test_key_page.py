@@ -61,11 +61,12 @@ def test_another_owners_key_is_unknown_even_to_an_administrator(tk: Tokenry) -> 
     made = Owner(tk, "ada").post("keys", name="Hers")
     tk.owners.put("root", admin=True)
     root, id = Owner(tk, "root"), made["key"]["id"]
-    unknown = {path: root.ask("POST", f"keys/key_{'0' * 22}/{path}", {}) for path in ("rotate", "revoke")}
+    none = f"key_{'0' * 22}"
+    unknown = {path: root.ask("POST", f"keys/{none}/{path}", {}) for path in ("rotate", "revoke")}
     for path, (status, told) in unknown.items():
         found, answer = root.ask("POST", f"keys/{id}/{path}", {})
         assert (status, found) == (404, 404)
-        assert answer["detail"] == told["detail"]
+        assert answer["detail"].replace(id, none) == told["detail"]
     assert root.ask("GET", f"keys/{id}")[0] == 404
     assert root.get("keys")["items"] == []
     assert tk.verify(made["secret"])

@@ -1081,6 +1081,15 @@ type KeysEnableParams struct {
 	Tenant Optional[string] `json:"tenant"`
 }
 
+// KeysHandOverParams: Arguments of keys.hand_over.
+type KeysHandOverParams struct {
+	// The id of the record.
+	ID string `json:"id"`
+	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
+	Tenant Optional[string] `json:"tenant"`
+	Owner  string           `json:"owner"`
+}
+
 // KeysLimitsParams: Arguments of keys.limits.
 type KeysLimitsParams struct {
 	// The id of the record.
@@ -1820,6 +1829,11 @@ func (c KeysCalls) Disable(ctx context.Context, params KeysDisableParams) (*Key,
 // Enable is keys.enable. Switch a disabled key on again.
 func (c KeysCalls) Enable(ctx context.Context, params KeysEnableParams) (*Key, error) {
 	return call[Key](ctx, c.calls, "POST /v1/keys/{id}/enable?tenant", params)
+}
+
+// HandOver is keys.hand_over. Give a key to another owner of its tenant; its secret, limits and usage stay as they are.
+func (c KeysCalls) HandOver(ctx context.Context, params KeysHandOverParams) (*Key, error) {
+	return call[Key](ctx, c.calls, "POST /v1/keys/{id}/hand-over?tenant", params)
 }
 
 // Limits is keys.limits. Return how every limit that counts for a key stands, without its secret: defaults and shared ones, too.

@@ -107,6 +107,7 @@ class AsyncKeys(_Group, Generic[B]):
     update = awaited(Keys[B].update)
     disable = awaited(Keys[B].disable)
     enable = awaited(Keys[B].enable)
+    hand_over = awaited(Keys[B].hand_over)
     rotate = awaited(Keys[B].rotate)
     revoke = awaited(Keys[B].revoke)
     revoke_where = awaited(Keys[B].revoke_where)

@@ -245,6 +245,7 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "keys.explain": [lambda m: m.tk.keys.explain(m.key, by=m.by)],
     "keys.update": [update, update],
     "keys.disable": [lambda m: m.tk.keys.disable(m.spare_key, by=m.by)],
+    "keys.hand_over": [lambda m: m.tk.keys.hand_over(m.one(m.key, m.spare_key), m.one(m.owner, "new"), by=m.by)] * 2,
     "keys.enable": [lambda m: m.tk.keys.enable(m.key, by=m.by)],
     "keys.rotate": [rotate] * 6,
     "keys.revoke": [lambda m: m.tk.keys.revoke(m.spare_key, by=m.by)],

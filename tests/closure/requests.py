@@ -182,6 +182,10 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "keys.rotate": [rotate] * 6,
     "keys.revoke": [lambda m: Ask("POST", f"/v1/keys/{m.spare_key}/revoke")],
     "keys.disable": [lambda m: Ask("POST", f"/v1/keys/{m.spare_key}/disable")],
+    "keys.hand_over": [
+        lambda m: Ask("POST", f"/v1/keys/{m.one(m.key, m.spare_key)}/hand-over", {"owner": m.one(m.owner, "idle")})
+    ]
+    * 2,
     "keys.enable": [lambda m: Ask("POST", keys(m, "/enable"))],
     "keys.limits": [lambda m: Ask("GET", keys(m, "/limits"))],
     "keys.advice": [lambda m: Ask("GET", keys(m, "/advice"))],

@@ -50,6 +50,7 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "keys.explain": lambda tk, key, by: tk.keys.explain(key.key.id, **by),
     "keys.update": lambda tk, key, by: tk.keys.update(key.key.id, description="new", **by),
     "keys.disable": lambda tk, key, by: tk.keys.disable(key.key.id, **by),
+    "keys.hand_over": lambda tk, key, by: tk.keys.hand_over(key.key.id, "bob", **by),
     "keys.enable": lambda tk, key, by: tk.keys.enable(key.key.id, **by),
     "keys.rotate": lambda tk, key, by: tk.keys.rotate(key.key.id, **by),
     "keys.revoke": lambda tk, key, by: tk.keys.revoke(key.key.id, **by),
@@ -69,7 +70,8 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "usage.get": lambda tk, key, by: tk.usage.get(key.key.id, **by),
 }
 RAW = {"id": "1", "owner": "ada", "hash": {"scheme": "raw", "value": "old_0123456789abcdef"}}
-OWN = {name for name in CALLS if name.startswith(("keys.", "refusals.", "usage.")) and name != "keys.purge"} | {
+NOT_OWN = ("keys.purge", "keys.hand_over")
+OWN = {name for name in CALLS if name.startswith(("keys.", "refusals.", "usage.")) and name not in NOT_OWN} | {
     "owners.get"
 }
 OF_ADMINS = {name for name in CALLS if not name.startswith("tenants.") and name != "audit.cut"} | {"tenants.get"}

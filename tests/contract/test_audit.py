@@ -30,6 +30,7 @@ def story(tk: Any, clock: FakeClock) -> list[str]:
 
 def test_every_change_is_one_entry_and_one_event_and_reading_is_none(tk: Any, ada: Owner, issue: Issue) -> None:
     issued = issue()
+    tk.owners.put("root")
     changes = {
         "tenant.updated": lambda: tk.tenants.update("default", name="x"),
         "owner.created": lambda: tk.owners.put("bob"),
@@ -44,6 +45,7 @@ def test_every_change_is_one_entry_and_one_event_and_reading_is_none(tk: Any, ad
         "key.updated": lambda: tk.keys.update(issued.key.id, description="x"),
         "key.disabled": lambda: tk.keys.disable(issued.key.id),
         "key.enabled": lambda: tk.keys.enable(issued.key.id),
+        "key.handed_over": lambda: tk.keys.hand_over(issued.key.id, "root"),
         "key.rotated": lambda: tk.keys.rotate(issued.key.id),
         "key.revoked": lambda: tk.keys.revoke(issued.key.id),
         "key.deleted": lambda: tk.keys.delete(issued.key.id),

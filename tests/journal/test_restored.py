@@ -47,6 +47,12 @@ def key_disabled(tenant: Groups) -> Made:
     return _verifies(issued.secret), lambda tenant: tenant.keys.disable(issued.key.id)
 
 
+def key_handed_over(tenant: Groups) -> Made:
+    id = _key(tenant).key.id
+    tenant.owners.put("bob")
+    return lambda tk, tenant: tenant.keys.get(id).owner == "ada", lambda tenant: tenant.keys.hand_over(id, "bob")
+
+
 def key_rotated(tenant: Groups) -> Made:
     issued = _key(tenant)
     return _verifies(issued.secret), lambda tenant: tenant.keys.rotate(issued.key.id, grace=timedelta(0))
@@ -145,7 +151,7 @@ def signing_key_removed(tenant: Groups) -> Made:
 
 
 REVOCATIONS = [
-    *(key_revoked, key_deleted, keys_revoked_together, key_disabled, key_rotated),
+    *(key_revoked, key_deleted, keys_revoked_together, key_disabled, key_rotated, key_handed_over),
     *(scopes_narrowed, role_taken_from_key, addresses_narrowed, expiry_shortened, start_put_off),
     *(session_ended, session_reused, owner_disabled, owner_deleted, owner_no_admin, role_taken_from_owner),
     *(role_narrowed, role_deleted, tenant_suspended, signing_key_removed),

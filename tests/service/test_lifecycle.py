@@ -154,6 +154,16 @@ class Lifecycle(RuleBasedStateMachine):
         ended[-1] = (ended[-1][0], now + grace)
         model.secrets = [*ended, (str(issued.secret), None)]
 
+    @rule(model=keys, owner=st.sampled_from(OWNERS))
+    def hand_over(self, model: Model, owner: str) -> None:
+        if self.gone(model, self.tk.keys.hand_over, owner=owner):
+            return
+        if model.revoked or owner in self.disabled_owners or self.suspended:
+            self.refused(Conflict, self.tk.keys.hand_over, model.id, owner)
+            return
+        self.tk.keys.hand_over(model.id, owner)
+        model.owner = owner
+
     @rule(model=keys)
     def revoke(self, model: Model) -> None:
         if not self.gone(model, self.tk.keys.revoke):

@@ -35,6 +35,7 @@ def test_rows_and_documents_agree_after_changes_at_once(url: str) -> None:
     keyring, start = fresh_keyring(), Barrier(CALLERS)
     with Tokenry(url, keyring=keyring, settings=QUIET) as tk:
         tk.owners.put("ada")
+        tk.owners.put("bob")
         for role in ("reader", "writer"):
             tk.roles.put(role, scopes=[role])
         issued = [tk.keys.issue("ada", name=f"k{n}", roles=["reader", "writer"]) for n in range(KEYS)]
@@ -49,6 +50,7 @@ def test_rows_and_documents_agree_after_changes_at_once(url: str) -> None:
                     lambda id: own.keys.disable(id),
                     lambda id: own.keys.enable(id),
                     lambda _: own.keys.revoke_where(owner="ada", scope="c", dry_run=False),
+                    lambda id: own.keys.hand_over(id, some.choice(["ada", "bob"])),
                     lambda _: own.roles.put("reader", scopes=[some.choice("abc")]),
                     lambda _: own.roles.delete("writer") if own.roles.list() else None,
                     lambda _: [own.verify(one.secret) for one in issued] and own.flush(),

@@ -1119,6 +1119,14 @@ export interface KeysEnableAsked {
   tenant?: string;
 }
 
+export interface KeysHandOverAsked {
+  /** The id of the record. */
+  id: string;
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+  owner: string;
+}
+
 export interface KeysLimitsAsked {
   /** The id of the record. */
   id: string;
@@ -1633,6 +1641,8 @@ export interface KeysCalls {
   disable(given: KeysDisableAsked, options?: CallOptions): Promise<Key>;
   /** Switch a disabled key on again. */
   enable(given: KeysEnableAsked, options?: CallOptions): Promise<Key>;
+  /** Give a key to another owner of its tenant; its secret, limits and usage stay as they are. */
+  handOver(given: KeysHandOverAsked, options?: CallOptions): Promise<Key>;
   /** Return how every limit that counts for a key stands, without its secret: defaults and shared ones, too. */
   limits(given: KeysLimitsAsked, options?: CallOptions): Promise<ListOfLimitState>;
   /** Return what is advised about a key: unused scopes, no use, no expiry, no limit, wide networks. */
@@ -1852,6 +1862,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "keys.revoke": "POST /v1/keys/{id}/revoke?tenant",
   "keys.disable": "POST /v1/keys/{id}/disable?tenant",
   "keys.enable": "POST /v1/keys/{id}/enable?tenant",
+  "keys.handOver": "POST /v1/keys/{id}/hand-over?tenant",
   "keys.limits": "GET /v1/keys/{id}/limits?tenant",
   "keys.advice": "GET /v1/keys/{id}/advice?tenant",
   "keys.explain": "POST /v1/keys/{id}/explain?tenant",

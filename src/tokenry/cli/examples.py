@@ -34,6 +34,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "keys find": ('echo "$KEY" | tokenry keys find',),
     "keys limits": (f"tokenry keys limits {_KEY}",),
     "keys disable": (f"tokenry keys disable {_KEY}",),
+    "keys hand-over": (f"tokenry keys hand-over {_KEY} billing-service",),
     "keys enable": (f"tokenry keys enable {_KEY}",),
     "keys revoke": (f"tokenry keys revoke {_KEY} --reason 'laptop lost'",),
     "keys delete": (f"tokenry keys delete {_KEY} --yes",),

@@ -117,6 +117,20 @@ def disable(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
     call.out.record(key=key)
 
 
+@command(group, "hand-over")
+def hand_over(
+    call: Call,
+    key_id: KeyId,
+    owner: Annotated[str, typer.Argument(metavar="OWNER", help="The owner that gets the key.")],
+    tenant: TenantOption = None,
+) -> None:
+    """Give a key to another owner. Its secret works as before."""
+    with call.managing(tenant) as tk:
+        key = tk.keys.hand_over(key_id, owner)
+    call.out.say(f"{key.name!r} belongs to {key.owner!r} now; its secret works as before")
+    call.out.record(key=key)
+
+
 @command(group, "enable")
 def enable(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
     """Switch a disabled key on again."""

@@ -28,6 +28,7 @@ EVENT_TYPES: Final = {
     "key.disabled": "A key was switched off.",
     "key.enabled": "A key was switched on again.",
     "key.rotated": "A key got a new secret.",
+    "key.handed_over": "A key was given to another owner: `owner` is the new one, `previous_owner` the one before.",
     "key.revoked": "A key was revoked for good.",
     "key.deleted": "A key was removed.",
     "key.idle": "A key was not used for long: it is disabled at `disables_at` unless it is used before.",

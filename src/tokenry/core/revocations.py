@@ -21,6 +21,7 @@ KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "key.enabled": (),
     "key.updated": ("scopes", "roles", "allowed_ips", "expires_at", "not_before"),
     "key.rotated": ("replaces", "grace_seconds"),
+    "key.handed_over": ("owner",),
     "key.leaked": ("kid", "policy"),
     "session.revoked": ("reason",),
     "session.reuse_detected": ("reason",),

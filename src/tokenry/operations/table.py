@@ -192,6 +192,7 @@ OPERATIONS: Final = by_id(
         _key("revoke", "POST /{id}/revoke", _KEYS.revoke, answers.KEY),
         _key("disable", "POST /{id}/disable", _KEYS.disable, answers.KEY),
         _key("enable", "POST /{id}/enable", _KEYS.enable, answers.KEY),
+        _key("hand_over", "POST /{id}/hand-over", _KEYS.hand_over, answers.KEY),
         _key("limits", "GET /{id}/limits", _KEYS.limits, items(record(LimitState))),
         _key("advice", "GET /{id}/advice", _KEYS.advice, record(Advice)),
         _key("explain", "POST /{id}/explain", _KEYS.explain, answers.EXPLANATION, reads=True, types=_asked),

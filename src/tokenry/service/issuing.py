@@ -61,7 +61,7 @@ def issue(context: Context, asked: Mapping[str, Any], tenant: Any, by: By, idemp
                 repeat = repeatable(change, "keys.issue", idempotency_key, key_fields.compared(asked))
                 if repeat is not None and repeat.saved is not None:
                     return _again(change, repeat, repeat.saved.key)
-                draft = read(change, asked, _owner(change, asked["owner"]), repeat)
+                draft = read(change, asked, owner_of(change, asked["owner"]), repeat)
                 _write(change, [draft], [context])
                 if repeat is not None:
                     repeat.save(draft.key, prefix_of(change, draft.key.environment))
@@ -175,7 +175,7 @@ def _owners(change: Change, asked: Sequence[Mapping[str, Any]]) -> dict[str, Own
     owners: dict[str, Owner | TokenryError] = {}
     for name in sorted(names):
         try:
-            owners[name] = _owner(change, name)
+            owners[name] = owner_of(change, name)
         except TokenryError as error:
             owners[name] = error
     return owners
@@ -268,7 +268,8 @@ def _again(change: Change, repeat: Repeatable, saved: Key) -> Issued:
     change.actor.must_see(saved.owner, KEYS_WRITE, "key", saved.id, change.tenant.slug)
     granting.must_grant(change, saved.scopes, saved.roles, saved.environment)
     now = change.rows.keys.get(change.tenant, saved.id, change.now)
-    if now is not None:  # somebody may have widened it since
+    if now is not None:  # somebody may have widened it since, or handed it over
+        change.actor.must_see(now.owner, KEYS_WRITE, "key", saved.id, change.tenant.slug)
         granting.must_reveal(change, now)
     return reissued(repeat)
 
@@ -298,7 +299,8 @@ def name_taken(name: object) -> Conflict:
     )
 
 
-def _owner(change: Change, asked: object) -> Owner:
+def owner_of(change: Change, asked: object) -> Owner:
+    """Return the owner that is to get a key, locked; raise NotFound or Conflict when it may get none."""
     external_id = external(asked)
     if not change.actor.sees(external_id, KEYS_WRITE):
         raise missing("owner", external_id, change.tenant.slug)

@@ -22,7 +22,7 @@ from tokenry.core.secret import KID, Secret, parse
 from tokenry.core.verdict import Explanation
 from tokenry.core.walking import walked
 
-from . import changing, crediting, ending, explaining, issuing, limits
+from . import changing, crediting, ending, explaining, handing, issuing, limits
 from .advice import of_keys
 from .context import B, Context
 from .foreign import kids_of
@@ -271,6 +271,16 @@ class Keys(Generic[B]):
     def enable(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Key:
         """Switch a disabled key on again."""
         return changing.switch(self._context, id, True, tenant, by)
+
+    def hand_over(
+        self, id: str, owner: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
+    ) -> Key:
+        """Give a key to another owner of its tenant; its secret, limits and usage stay as they are.
+
+        `by` must be able to issue such a key to that owner. Raise NotFound for an unknown owner, Conflict for a revoked
+        key, an owner that is not active or a name that the owner has, NotAllowed for more than `by` may grant.
+        """
+        return handing.hand_over(self._context, id, owner, tenant, by)
 
     def rotate(
         self,

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from tokenry.core import signing
 from tokenry.core.errors import NotFound
+from tokenry.core.fields import folded
 from tokenry.core.key_filter import KeyFilter
 from tokenry.core.model import NOT_GIVEN, Key, Owner, Role, Tenant, micros, moment
 from tokenry.core.ports import Rows
@@ -121,6 +122,9 @@ def _key(change: Change, one: Lost, lock: bool) -> Iterator[Action]:
     values = _narrowed(key, one)
     if values:
         yield f"narrow {', '.join(values)}", lambda: _update_key(change, key, values, "key.updated", values)
+    owner = one.value("owner")
+    if owner is not NOT_GIVEN and owner != key.owner:
+        yield "hand over", lambda: _hand_over(change, key, owner)
     if one.last("key.disabled", "key.enabled") == "key.disabled" and key.status != "disabled":
         off = {"disabled_at": change.now}
         yield "disable", lambda: _update_key(change, key, off, "key.disabled", None)
@@ -157,6 +161,18 @@ def _narrowed(key: Key, one: Lost) -> dict[str, Any]:
 def _update_key(change: Change, key: Key, values: Mapping[str, Any], type: str, data: Mapping[str, Any] | None) -> None:
     change.rows.keys.update(change.tenant, key, values, change.now, version=None)
     change.record(type, key.id, None, data, owner=key.owner)
+    change.invalidate_keys(key.id)
+
+
+def _hand_over(change: Change, key: Key, owner: str) -> None:
+    """Hand a key over as it was; disable it where the new owner is not here, or has another key of that name."""
+    to = change.rows.owners.get(change.tenant, owner, lock=True)
+    if to is None or change.rows.keys.taken(change.tenant, [(to.id, folded(key.name))]):
+        _update_key(change, key, {"disabled_at": change.now}, "key.disabled", None)
+        return
+    change.rows.keys.update(change.tenant, key, {"owner_id": to.id}, change.now, version=None)
+    data = {"owner": owner, "previous_owner": key.owner}
+    change.record("key.handed_over", key.id, {"owner": key.owner}, data, owner=owner)
     change.invalidate_keys(key.id)
 
 

@@ -16,6 +16,7 @@ _BATCH = 1000
 _ROWS = Fixed(
     select(
         *(secret.c.kid, secret.c.tenant_id, secret.c.ends_at, secret.c.document, secret.c.seal),
+        secret.c.owner_id.label("joined_owner_id"),
         *[key.c[column] for column in OF_KEY],
         select(audit_entry.c.id)
         .where(audit_entry.c.tenant_id == key.c.tenant_id, audit_entry.c.subject == key.c.id)
@@ -56,6 +57,8 @@ def _flaw(row: object, seals: Seals) -> str | None:
     other = sorted(name for name in FACTS if facts[name] != values[name])
     if other:
         return f"{where}: its row and its signed document differ in {', '.join(other)}; the document counts"
+    if values["joined_owner_id"] != facts["owner_id"]:
+        return f"{where}: its row names another owner than its signed document, and it is refused"
     if values["was_revoked"] and facts["revoked_at"] is None:
         return f"{where}: the audit log says that it was revoked, its rows are of an earlier moment: revoke it"
     return None

@@ -25,7 +25,7 @@ from .values import stored
 
 _log = logging.getLogger("tokenry.store")
 _OF_KEYS = Fixed(
-    select(secret.c.kid, secret.c.key_id, secret.c.document, secret.c.seal).where(
+    select(secret.c.kid, secret.c.key_id, secret.c.owner_id, secret.c.document, secret.c.seal).where(
         secret.c.tenant_id == bindparam("tenant_id"), among(secret.c.key_id, "key_ids")
     )
 )
@@ -146,10 +146,11 @@ class Documents:
         for tenant_id, of_tenant in noted.items():
             for row, facts in self._read(tenant_id, of_tenant):
                 changed = of_tenant[row.key_id]
+                owned = {"of_kid": row.kid, "owner_id": changed.values.get("owner_id", row.owner_id)}
                 if facts is not None:
-                    rows.append({"of_kid": row.kid, **self._sealed(changed.applied(facts))})
+                    rows.append({**owned, **self._sealed(changed.applied(facts))})
                 elif changed.values.get("revoked_at") is not None:
-                    rows.append({"of_kid": row.kid, "document": row.document, "seal": None})
+                    rows.append({**owned, "document": row.document, "seal": None})
                 elif not changed.roles and (why := held_elsewhere(row, self._seals)):
                     raise Conflict(f"the rows of {row.key_id} {why}. Or revoke the key and issue another one")
         if rows:

@@ -157,7 +157,12 @@ class KeyRows:
             self._documents.begin(tenant.id, row)
 
     def get(self, tenant: Tenant, id: str, now: datetime, *, lock: bool = False) -> Key | None:
-        rows = (_GET_LOCKED if lock else _GET)(self._connection, tenant_id=tenant.id, id=id)
+        statement = _GET_LOCKED if lock else _GET
+        rows = statement(self._connection, tenant_id=tenant.id, id=id)
+        if lock and not rows:
+            # While this waited for the lock, the key may have been handed over: PostgreSQL then joins its new row with
+            # the row of its former owner, and finds nothing.
+            rows = statement(self._connection, tenant_id=tenant.id, id=id)
         return self._records(tenant, rows, now)[0] if rows else None
 
     def by_kid(self, tenant: Tenant, kid: str, now: datetime) -> Key | None:

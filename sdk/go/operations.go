@@ -59,7 +59,7 @@ type LimitBody struct {
 	WindowSeconds int64  `json:"window_seconds"`
 }
 
-// Owner: Who keys belong to: a user or a service of the tenant, known to the host by `external_id`.
+// Owner: The owner of keys: a user or a service of the tenant, known to the host by `external_id`.
 type Owner struct {
 	ID            string     `json:"id"`
 	Tenant        string     `json:"tenant"`
@@ -125,7 +125,7 @@ type Key struct {
 	Rotation       *Rotation      `json:"rotation"`
 }
 
-// Credits: What a key may use: `amount` credits, ever or again from each refill. `refill` is `"daily"` (at midnight), `"monthly"` (at midnight of `refill_day`, or of the last day of a shorter month), or None. Midnight is that of the tenant's time zone. With `shared=True` a process takes several credits from the database at once and spends them from memory: this is faster, and a process that is killed loses what it had taken, at most a hundredth of `amount`.
+// Credits: The credits of a key: `amount` in total, or again from each refill. `refill` is `"daily"` (at midnight), `"monthly"` (at midnight of `refill_day`, or of the last day of a shorter month), or None. Midnight is that of the tenant's time zone. With `shared=True` a process takes several credits from the database at once and spends them from memory: this is faster, and a process that is killed loses what it had taken, at most a hundredth of `amount`.
 type Credits struct {
 	Amount    int64  `json:"amount"`
 	Refill    string `json:"refill"`
@@ -133,7 +133,7 @@ type Credits struct {
 	Shared    bool   `json:"shared"`
 }
 
-// SecretInfo: What may be shown of a secret: its public `kid`, age, use and leak. `ends_at` is None for the current one.
+// SecretInfo: The public part of a secret: its `kid`, age, use and leak. `ends_at` is None for the current secret.
 type SecretInfo struct {
 	Kid        string     `json:"kid"`
 	CreatedAt  time.Time  `json:"created_at"`
@@ -268,7 +268,7 @@ type ExportLine struct {
 	Record map[string]any `json:"record"`
 }
 
-// LimitState: How one limit stands: what is left of the window that ends at `reset_at`. `of` says whether the limit belongs to the key, is shared by all keys of its owner or its tenant, or was taken from for a subject.
+// LimitState: The state of one limit: the units left in the window that ends at `reset_at`. `of` says whether the limit belongs to the key, is shared by all keys of its owner or its tenant, or was taken from for a subject.
 type LimitState struct {
 	Name          string    `json:"name"`
 	Limit         int64     `json:"limit"`
@@ -278,7 +278,7 @@ type LimitState struct {
 	Of            string    `json:"of"`
 }
 
-// Advice: What is advised about a key. Falsy when there is nothing to say. `scopes` are those of the key itself, not those of its roles. When verifications asked for no scope at all, `unscoped_at` says when the last one did: then nothing tells which scopes are needed, and none is called unused.
+// Advice: Advice about a key. Falsy when there are no findings. `scopes` are those of the key itself, not those of its roles. When verifications asked for no scope at all, `unscoped_at` is the time of the last such verification. The needed scopes are then unknown, so no scope is reported as unused.
 type Advice struct {
 	Key        string       `json:"key"`
 	Owner      string       `json:"owner"`
@@ -288,7 +288,7 @@ type Advice struct {
 	UnscopedAt *time.Time   `json:"unscoped_at"`
 }
 
-// Finding: One finding about a key: its `code`, what to do in `message`, and what it is about in `values`.
+// Finding: One finding about a key: its `code`, the remedy in `message`, and the scopes or dates concerned in `values`.
 type Finding struct {
 	Code    string   `json:"code"`
 	Message string   `json:"message"`
@@ -315,7 +315,7 @@ type CheckDocument struct {
 	Detail string `json:"detail"`
 }
 
-// LimitsTaken: What `limits.take` answers; truthy when `allowed`. If it is not, nothing was taken. `limited_by` is the limit that refuses. `retry_after` (whole seconds) is None when the cost alone is too much.
+// LimitsTaken: The result of `limits.take`; truthy when `allowed`. A falsy result means that nothing was taken. `limited_by` is the limit that refuses. `retry_after` (whole seconds) is None when the cost alone is too much.
 type LimitsTaken struct {
 	Allowed    bool         `json:"allowed"`
 	Limits     []LimitState `json:"limits"`
@@ -386,7 +386,7 @@ type RevokedSessionsDocument struct {
 	Sessions []string `json:"sessions"`
 }
 
-// KeyPageSettings: How the key page of a tenant looks, what it says, and what owners may do there. `colours` are that of the light page and that of the dark one, `texts` are by language and name.
+// KeyPageSettings: The look, the texts and the permissions of a tenant's key page. `colours` are the colour of the light page and that of the dark page. `texts` are by language and name.
 type KeyPageSettings struct {
 	Tenant      string                       `json:"tenant"`
 	Texts       map[string]map[string]string `json:"texts"`
@@ -445,13 +445,13 @@ type UsageHour struct {
 	HourCount int64     `json:"hour_count"`
 }
 
-// UsageSummary: Usage that was added up, the oldest first and then the most; the largest groups if there are too many. `counted_since` is None when everything was counted that was asked for. Else there was more usage than one call looks at, and what is older than that moment is missing.
+// UsageSummary: Usage that was added up, the oldest first and then the most; the largest groups if there are too many. `counted_since` is None when all requested usage was counted. Else there was more usage than one call looks at, and usage older than that moment is missing.
 type UsageSummary struct {
 	Groups       []UsageGroup `json:"groups"`
 	CountedSince string       `json:"counted_since"`
 }
 
-// UsageGroup: How often keys were answered. What is not in `group_by` is None; `at` is the beginning of a day or hour.
+// UsageGroup: How often keys were answered. Fields outside `group_by` are None; `at` is the beginning of a day or hour.
 type UsageGroup struct {
 	Count int64      `json:"count"`
 	Key   string     `json:"key"`
@@ -480,7 +480,7 @@ type Check struct {
 	Detail string `json:"detail"`
 }
 
-// Entry: One line of the audit log: who did what to whom, and how it looked before and after. `trace_id` is the trace (W3C Trace Context) that the change belongs to, where one was known.
+// Entry: One entry of the audit log: the actor, the action, the subject, and its values before and after. `trace_id` is the trace (W3C Trace Context) that the change belongs to, where one was known.
 type Entry struct {
 	ID        string         `json:"id"`
 	At        time.Time      `json:"at"`
@@ -538,7 +538,7 @@ type SequenceDocument struct {
 	Sequence int64 `json:"sequence"`
 }
 
-// LeakReport: What a leak report has led to. Truthy when the credential is one of this installation (`true_positive`). `action` says how things stand after the report: the key or session is `revoked`; the key is `flagged`; the secret has `ended` and opens nothing, while its key goes on; a derived token `expires` by itself; `none` for a credential that is unknown here.
+// LeakReport: The result of a leak report. Truthy when the credential is one of this installation (`true_positive`). `action` is the state after the report: the key or session is `revoked`; the key is `flagged`; the secret has `ended` and opens nothing, while its key goes on; a derived token `expires` by itself; `none` for a credential that is unknown here.
 type LeakReport struct {
 	Label   string `json:"label"`
 	Action  string `json:"action"`
@@ -1964,7 +1964,7 @@ func (c KeyPageCalls) Get(ctx context.Context, params KeyPageGetParams) (*KeyPag
 	return call[KeyPageSettings](ctx, c.calls, "GET /v1/key-page?tenant", params)
 }
 
-// Put is key_page.put. Replace the settings of the key page; what is left out gets its default.
+// Put is key_page.put. Replace the settings of the key page; omitted settings get their defaults.
 func (c KeyPageCalls) Put(ctx context.Context, params KeyPagePutParams) (*KeyPageSettings, error) {
 	return call[KeyPageSettings](ctx, c.calls, "PUT /v1/key-page?tenant", params)
 }
@@ -1985,7 +1985,7 @@ func (c SigningKeysCalls) List(ctx context.Context, params SigningKeysListParams
 	return call[List[SigningKey]](ctx, c.calls, "GET /v1/signing-keys?tenant", params)
 }
 
-// Rotate is signing_keys.rotate. Let the next key sign from now on, and make another next one.
+// Rotate is signing_keys.rotate. Let the next key sign from now on, and make another next key.
 func (c SigningKeysCalls) Rotate(ctx context.Context, params SigningKeysRotateParams) (*SigningKey, error) {
 	return call[SigningKey](ctx, c.calls, "POST /v1/signing-keys/rotate?tenant", params)
 }
@@ -2052,7 +2052,7 @@ func (c AuditCalls) Head(ctx context.Context, params AuditHeadParams) (*Head, er
 	return call[Head](ctx, c.calls, "GET /v1/audit/head?tenant", params)
 }
 
-// Check is audit.check. Check every entry, the chain over them, and that `head`, kept from earlier, still lies on it.
+// Check is audit.check. Check every entry, the chain over them, and that `head`, kept from earlier, still lies on the chain.
 func (c AuditCalls) Check(ctx context.Context, params AuditCheckParams) (*AuditReportDocument, error) {
 	return call[AuditReportDocument](ctx, c.calls, "POST /v1/audit/check?tenant", params)
 }
@@ -2094,7 +2094,7 @@ func (c WebhooksCalls) List(ctx context.Context, params WebhooksListParams) (*Pa
 	return call[Page[Webhook]](ctx, c.calls, "GET /v1/webhooks?tenant", params)
 }
 
-// Create is webhooks.create. Create an endpoint that is told of every matching event from now on; its secret is shown this once.
+// Create is webhooks.create. Create an endpoint that receives every matching event from now on; its secret is shown this once.
 func (c WebhooksCalls) Create(ctx context.Context, params WebhooksCreateParams) (*CreatedWebhookDocument, error) {
 	return call[CreatedWebhookDocument](ctx, c.calls, "POST /v1/webhooks?tenant", params)
 }
@@ -2114,12 +2114,12 @@ func (c WebhooksCalls) Delete(ctx context.Context, params WebhooksDeleteParams) 
 	return callNothing(ctx, c.calls, "DELETE /v1/webhooks/{id}?tenant", params)
 }
 
-// Pause is webhooks.pause. Send nothing to an endpoint until it is resumed; what it misses is kept for then.
+// Pause is webhooks.pause. Send nothing to an endpoint until it is resumed; missed events are kept and sent then.
 func (c WebhooksCalls) Pause(ctx context.Context, params WebhooksPauseParams) (*Webhook, error) {
 	return call[Webhook](ctx, c.calls, "POST /v1/webhooks/{id}/pause?tenant", params)
 }
 
-// Resume is webhooks.resume. Send to a paused endpoint again: first what it has missed.
+// Resume is webhooks.resume. Send to a paused endpoint again, first the events it has missed.
 func (c WebhooksCalls) Resume(ctx context.Context, params WebhooksResumeParams) (*Webhook, error) {
 	return call[Webhook](ctx, c.calls, "POST /v1/webhooks/{id}/resume?tenant", params)
 }

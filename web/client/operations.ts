@@ -66,7 +66,7 @@ export interface PageOfOwner {
   next_cursor: string | null;
 }
 
-/** Who keys belong to: a user or a service of the tenant, known to the host by `external_id`. */
+/** The owner of keys: a user or a service of the tenant, known to the host by `external_id`. */
 export interface Owner {
   id: string;
   tenant: string;
@@ -144,7 +144,7 @@ export interface Key {
   rotation: Rotation | null;
 }
 
-/** What a key may use: `amount` credits, ever or again from each refill. `refill` is `"daily"` (at midnight), `"monthly"` (at midnight of `refill_day`, or of the last day of a shorter month), or None. Midnight is that of the tenant's time zone. With `shared=True` a process takes several credits from the database at once and spends them from memory: this is faster, and a process that is killed loses what it had taken, at most a hundredth of `amount`. */
+/** The credits of a key: `amount` in total, or again from each refill. `refill` is `"daily"` (at midnight), `"monthly"` (at midnight of `refill_day`, or of the last day of a shorter month), or None. Midnight is that of the tenant's time zone. With `shared=True` a process takes several credits from the database at once and spends them from memory: this is faster, and a process that is killed loses what it had taken, at most a hundredth of `amount`. */
 export interface Credits {
   amount: number;
   refill: "daily" | "monthly" | null;
@@ -152,7 +152,7 @@ export interface Credits {
   shared: boolean;
 }
 
-/** What may be shown of a secret: its public `kid`, age, use and leak. `ends_at` is None for the current one. */
+/** The public part of a secret: its `kid`, age, use and leak. `ends_at` is None for the current secret. */
 export interface SecretInfo {
   kid: string;
   created_at: string;
@@ -293,7 +293,7 @@ export interface ListOfLimitState {
   items: LimitState[];
 }
 
-/** How one limit stands: what is left of the window that ends at `reset_at`. `of` says whether the limit belongs to the key, is shared by all keys of its owner or its tenant, or was taken from for a subject. */
+/** The state of one limit: the units left in the window that ends at `reset_at`. `of` says whether the limit belongs to the key, is shared by all keys of its owner or its tenant, or was taken from for a subject. */
 export interface LimitState {
   name: string;
   limit: number;
@@ -303,7 +303,7 @@ export interface LimitState {
   of: "key" | "owner" | "subject" | "tenant";
 }
 
-/** What is advised about a key. Falsy when there is nothing to say. `scopes` are those of the key itself, not those of its roles. When verifications asked for no scope at all, `unscoped_at` says when the last one did: then nothing tells which scopes are needed, and none is called unused. */
+/** Advice about a key. Falsy when there are no findings. `scopes` are those of the key itself, not those of its roles. When verifications asked for no scope at all, `unscoped_at` is the time of the last such verification. The needed scopes are then unknown, so no scope is reported as unused. */
 export interface Advice {
   key: string;
   owner: string;
@@ -313,7 +313,7 @@ export interface Advice {
   unscoped_at: string | null;
 }
 
-/** One finding about a key: its `code`, what to do in `message`, and what it is about in `values`. */
+/** One finding about a key: its `code`, the remedy in `message`, and the scopes or dates concerned in `values`. */
 export interface Finding {
   code: "never_used" | "no_expiry" | "no_limit" | "unused" | "unused_scopes" | "wide_addresses";
   message: string;
@@ -340,7 +340,7 @@ export interface CheckDocument {
   detail: string;
 }
 
-/** What `limits.take` answers; truthy when `allowed`. If it is not, nothing was taken. `limited_by` is the limit that refuses. `retry_after` (whole seconds) is None when the cost alone is too much. */
+/** The result of `limits.take`; truthy when `allowed`. A falsy result means that nothing was taken. `limited_by` is the limit that refuses. `retry_after` (whole seconds) is None when the cost alone is too much. */
 export interface LimitsTaken {
   allowed: boolean;
   limits: LimitState[];
@@ -428,7 +428,7 @@ export interface RevokedSessionsDocument {
   sessions: string[];
 }
 
-/** How the key page of a tenant looks, what it says, and what owners may do there. `colours` are that of the light page and that of the dark one, `texts` are by language and name. */
+/** The look, the texts and the permissions of a tenant's key page. `colours` are the colour of the light page and that of the dark page. `texts` are by language and name. */
 export interface KeyPageSettings {
   tenant: string;
   texts: Record<string, Record<string, string>>;
@@ -497,13 +497,13 @@ export interface UsageHour {
   hour_count: number;
 }
 
-/** Usage that was added up, the oldest first and then the most; the largest groups if there are too many. `counted_since` is None when everything was counted that was asked for. Else there was more usage than one call looks at, and what is older than that moment is missing. */
+/** Usage that was added up, the oldest first and then the most; the largest groups if there are too many. `counted_since` is None when all requested usage was counted. Else there was more usage than one call looks at, and usage older than that moment is missing. */
 export interface UsageSummary {
   groups: UsageGroup[];
   counted_since: string | null;
 }
 
-/** How often keys were answered. What is not in `group_by` is None; `at` is the beginning of a day or hour. */
+/** How often keys were answered. Fields outside `group_by` are None; `at` is the beginning of a day or hour. */
 export interface UsageGroup {
   count: number;
   key: string | null;
@@ -544,7 +544,7 @@ export interface PageOfEntry {
   next_cursor: string | null;
 }
 
-/** One line of the audit log: who did what to whom, and how it looked before and after. `trace_id` is the trace (W3C Trace Context) that the change belongs to, where one was known. */
+/** One entry of the audit log: the actor, the action, the subject, and its values before and after. `trace_id` is the trace (W3C Trace Context) that the change belongs to, where one was known. */
 export interface Entry {
   id: string;
   at: string;
@@ -614,7 +614,7 @@ export interface PageOfAdvice {
   next_cursor: string | null;
 }
 
-/** What a leak report has led to. Truthy when the credential is one of this installation (`true_positive`). `action` says how things stand after the report: the key or session is `revoked`; the key is `flagged`; the secret has `ended` and opens nothing, while its key goes on; a derived token `expires` by itself; `none` for a credential that is unknown here. */
+/** The result of a leak report. Truthy when the credential is one of this installation (`true_positive`). `action` is the state after the report: the key or session is `revoked`; the key is `flagged`; the secret has `ended` and opens nothing, while its key goes on; a derived token `expires` by itself; `none` for a credential that is unknown here. */
 export interface LeakReport {
   label: "false_positive" | "true_positive";
   action: "ended" | "expires" | "flagged" | "none" | "revoked";
@@ -1705,7 +1705,7 @@ export interface SessionsCalls {
 export interface KeyPageCalls {
   /** Return the settings of the key page; those of a new tenant are the defaults. */
   get(given?: KeyPageGetAsked, options?: CallOptions): Promise<KeyPageSettings>;
-  /** Replace the settings of the key page; what is left out gets its default. */
+  /** Replace the settings of the key page; omitted settings get their defaults. */
   put(given?: KeyPagePutAsked, options?: CallOptions): Promise<KeyPageSettings>;
 }
 
@@ -1717,7 +1717,7 @@ export interface PortalCalls {
 export interface SigningKeysCalls {
   /** Return the keys of a tenant, the oldest first; a removed one stays in the list. */
   list(given?: SigningKeysListAsked, options?: CallOptions): Promise<ListOfSigningKey>;
-  /** Let the next key sign from now on, and make another next one. */
+  /** Let the next key sign from now on, and make another next key. */
   rotate(given?: SigningKeysRotateAsked, options?: CallOptions): Promise<SigningKey>;
   /** Remove a key that has become known: nothing that it signed is accepted any more. */
   remove(given: SigningKeysRemoveAsked, options?: CallOptions): Promise<SigningKey>;
@@ -1751,7 +1751,7 @@ export interface AuditCalls {
   list(given?: AuditListAsked, options?: CallOptions): Promise<PageOfEntry>;
   /** Return the signed end of the chain, everything written so far included. */
   head(given?: AuditHeadAsked, options?: CallOptions): Promise<Head>;
-  /** Check every entry, the chain over them, and that `head`, kept from earlier, still lies on it. */
+  /** Check every entry, the chain over them, and that `head`, kept from earlier, still lies on the chain. */
   check(given?: AuditCheckAsked, options?: CallOptions): Promise<AuditReportDocument>;
 }
 
@@ -1775,7 +1775,7 @@ export interface LeaksCalls {
 export interface WebhooksCalls {
   /** Return one page of endpoints, the oldest first. */
   list(given?: WebhooksListAsked, options?: CallOptions): Promise<PageOfWebhook>;
-  /** Create an endpoint that is told of every matching event from now on; its secret is shown this once. */
+  /** Create an endpoint that receives every matching event from now on; its secret is shown this once. */
   create(given: WebhooksCreateAsked, options?: CallOptions): Promise<CreatedWebhookDocument>;
   /** Return an endpoint. */
   get(given: WebhooksGetAsked, options?: CallOptions): Promise<Webhook>;
@@ -1783,9 +1783,9 @@ export interface WebhooksCalls {
   update(given: WebhooksUpdateAsked, options?: CallOptions): Promise<Webhook>;
   /** Remove an endpoint and what waits for it. */
   delete(given: WebhooksDeleteAsked, options?: CallOptions): Promise<void>;
-  /** Send nothing to an endpoint until it is resumed; what it misses is kept for then. */
+  /** Send nothing to an endpoint until it is resumed; missed events are kept and sent then. */
   pause(given: WebhooksPauseAsked, options?: CallOptions): Promise<Webhook>;
-  /** Send to a paused endpoint again: first what it has missed. */
+  /** Send to a paused endpoint again, first the events it has missed. */
   resume(given: WebhooksResumeAsked, options?: CallOptions): Promise<Webhook>;
   /** Give an endpoint a new secret, shown this once; until `grace` is over, requests are signed with both. */
   rotateSecret(given: WebhooksRotateSecretAsked, options?: CallOptions): Promise<CreatedWebhookDocument>;

@@ -1,4 +1,4 @@
-"""Who asks, and what that lets them see and grant."""
+"""Actors: the callers of operations, with their rights to see and to grant."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ NOTHING = granted(())
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. The trusted program itself is `PROGRAM`; somebody unknown here sees nothing at all.
+    """The caller of an operation. `PROGRAM` is the trusted program itself; an unknown caller sees nothing at all.
 
-    `name` is how audit entries tell of it, `identity` is what nobody else ever has. What it may grant is what it
-    `holds`, and of that only what its key covers too (`within`). `kid` is that of the secret which a key presented.
+    Audit entries show `name`; `identity` is unique for ever. An actor may grant the scopes that it `holds`, as far as
+    its key covers them too (`within`). `kid` is the kid of the secret that a key presented.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Actor:
             raise NotAllowed("this tenant does not let keys renew themselves; ask as its owner, or as an operator")
 
     def must_be_current(self, key: Key) -> None:
-        """Raise Conflict for a key that would renew itself by an older secret: who stole that must not outlive it."""
+        """Raise Conflict for a key that would renew itself by an older secret, which a thief may hold."""
         if self.is_key(key.id) and self.kid not in [info.kid for info in key.secrets if info.ends_at is None]:
             raise replaced()
 

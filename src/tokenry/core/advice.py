@@ -1,4 +1,4 @@
-"""Advice about keys: what they could do without, by how they were used."""
+"""Advice about keys: their needless rights, judged by their usage."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MESSAGES: Final[Mapping[FindingCode, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One finding about a key: its `code`, what to do in `message`, and what it is about in `values`."""
+    """One finding about a key: its `code`, the remedy in `message`, and the scopes or dates concerned in `values`."""
 
     code: FindingCode
     message: str
@@ -54,10 +54,11 @@ class AskedScope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """What is advised about a key. Falsy when there is nothing to say.
+    """Advice about a key. Falsy when there are no findings.
 
     `scopes` are those of the key itself, not those of its roles. When verifications asked for no scope at all,
-    `unscoped_at` says when the last one did: then nothing tells which scopes are needed, and none is called unused.
+    `unscoped_at` is the time of the last such verification. The needed scopes are then unknown, so no scope is reported
+    as unused.
     """
 
     key: str
@@ -72,9 +73,9 @@ class Advice:
 
 
 def advise(key: Key, asked: Mapping[str, tuple[datetime, datetime]], now: datetime, *, is_limited: bool) -> Advice:
-    """Return what is advised about a key.
+    """Return the advice about a key.
 
-    `asked` says of its scopes when each was asked for, the first time and the last; "" stands for no scope.
+    `asked` maps each scope to the first and the last time that it was asked for; "" means no scope.
     """
     recent = {scope: last for scope, (_, last) in asked.items() if now - last <= WATCHED}
     scopes = tuple([AskedScope(scope=scope, last_asked_at=recent.get(scope)) for scope in key.scopes])

@@ -1,4 +1,4 @@
-"""What makes tampering with the audit log show: a MAC for every entry, and a chain over all of a tenant's.
+"""Detection of tampering with the audit log: a MAC for every entry, and a chain over all entries of a tenant.
 
 The MAC is written with the entry, in the same transaction as the change. The chain is made afterwards by one sealer per
 tenant, so that no change waits for another. A head is the end of a chain, signed: kept elsewhere, it proves later that

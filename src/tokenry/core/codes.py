@@ -36,7 +36,7 @@ RefreshCode: TypeAlias = Literal[
 """The code of a refusal to refresh a session, in the order of the checks."""
 
 RefusalCode: TypeAlias = VerifyCode | RefreshCode | Literal["throttled"]
-"""The code of any refusal. `throttled` is told to an address that guesses."""
+"""The code of any refusal. An address that guesses gets `throttled`."""
 
 CHECKS: Final[tuple[VerifyCode, ...]] = get_args(VerifyCode)
 

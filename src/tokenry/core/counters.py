@@ -1,4 +1,4 @@
-"""The rows that limits are counted in: what a process leases of one, and what it gives back.
+"""The rows that limits are counted in: the units that a process leases, and those that it gives back.
 
 A row belongs to a holder and the name of a limit. When the length of its windows changes, the row goes over to the new
 length and keeps what was taken, as long as the window it was taken in reaches into the new one.
@@ -60,7 +60,7 @@ def ends_at(place: Place, count: Count) -> int | None:
 
 
 class Share(NamedTuple):
-    """What a wish has brought: units of a window, and how many the store has left after it."""
+    """The answer to a wish: units of a window, and how many the store has left after them."""
 
     window: int
     units: int

@@ -29,7 +29,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Credits:
-    """What a key may use: `amount` credits, ever or again from each refill.
+    """The credits of a key: `amount` in total, or again from each refill.
 
     `refill` is `"daily"` (at midnight), `"monthly"` (at midnight of `refill_day`, or of the last day of a shorter
     month), or None. Midnight is that of the tenant's time zone. With `shared=True` a process takes several credits from
@@ -102,10 +102,10 @@ class OpenHold:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The credits of a key with everything that changes them: what was set, its time zone, and the open holds.
+    """The credits of a key with everything that changes them: the settings, the time zone, and the open holds.
 
-    `holds` are read only when something is due, else they are None: there may be many.
-    `charged` and `carried` are what `settled` has done and is not written yet: what each ended hold has cost, and the
+    `holds` are read only when a refill or hold is due, else they are None: there may be many.
+    `charged` and `carried` are results of `settled` that are not written yet: the charge of each ended hold, and the
     `extra` of holds that a refill has passed.
     """
 
@@ -173,7 +173,7 @@ def _refilled(account: Account, now: int) -> Account:
     balance, open_holds = account.balance, account.holds or ()
     kept = max(0, min(balance.extra, balance.left))
     current = [hold for hold in open_holds if hold.epoch == balance.epoch]
-    # Added credits may be held. What such a hold frees later is theirs.
+    # Added credits may be held. Credits that such a hold frees later count as added credits again.
     pending = max(0, min(balance.extra, balance.left + sum([hold.amount for hold in current]))) - kept
     carried: dict[str, int] = {}
     for hold in current:
@@ -200,7 +200,7 @@ def opened(credits: Credits, zone: str, now: int) -> Balance:
 
 
 def changed(account: Account, credits: Credits, now: int) -> Account:
-    """Return an account with other credits: what was used stays used, so what is left moves by the difference."""
+    """Return an account with other credits. Used credits stay used, so the balance moves by the difference."""
     balance, before = account.balance, account.credits
     balance = replace(balance, left=balance.left + credits.amount - before.amount)
     if (credits.refill, credits.refill_day) != (before.refill, before.refill_day):

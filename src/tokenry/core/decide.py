@@ -41,7 +41,7 @@ class Question(TypedDict, total=False):
 
 
 class Ask:
-    """What a verifier wants to know. It is never changed: equal questions share one."""
+    """The question of a verifier. An `Ask` never changes: equal questions share one object."""
 
     __slots__ = ("address", "audience", "cost", "environment", "ip", "requirement", "tenant")
 
@@ -165,7 +165,7 @@ def read_ask(
 
 
 def read_client(ip: Any) -> tuple[str | None, Address | None]:
-    """Return the address of a client as text and read; raise Invalid. None is one that is unknown."""
+    """Return the address of a client as text and parsed; raise Invalid. None means an unknown address."""
     if ip is None:
         return None, None
     text = ip if ip.__class__ is str else str(ip)

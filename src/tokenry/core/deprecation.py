@@ -37,7 +37,7 @@ class Deprecated:
 
     @property
     def sentence(self) -> str:
-        """What the reference says of the operation."""
+        """The sentence in the reference of the operation."""
         return f"Deprecated since {self.since}, answered until {self.sunset} at least; use {self.instead} instead."
 
 

@@ -1,8 +1,8 @@
 """The grant document of a secret: everything that its key says, as one signed text in the row of the secret.
 
 A lookup reads it in place of the key. The signature binds it to its secret, so that a key cannot be widened, moved or
-revived by somebody who can write the database and has no keyring. A document is only ever made from the one before:
-what stands in the columns of a key is never signed again.
+revived by somebody who can write the database and has no keyring. A document is only ever made from the previous
+document: values in the columns of a key are never signed again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .grant import KEY_SHOWN
 from .keyring import Keyring
 
 BOUND: Final = ("kid", "tenant_id", "id", "owner_id", "ends_at")
-"""What a document says of the secret itself, and whose key it belongs to."""
+"""The fields of a document that identify its secret, key and owner."""
 DECIDING: Final = (
     *("scopes", "allowed_ips", "limits", "credits", "environment"),
     *("disabled_at", "expires_at", "not_before", "revoked_at"),
@@ -36,7 +36,7 @@ LACKING: Final = (
     "the others have"
 )
 LIVING: Final = '%,null,["%'
-"""What SQL finds the documents by that say of no revocation: it stands before what is shown, the one list inside."""
+"""The pattern by which SQL finds documents without a revocation: `shown`, the only list, follows the null."""
 NO_ROLES: Final = ',"[]"]'
 """How the document of a key without roles ends: the hot lookup asks for that."""
 
@@ -103,7 +103,7 @@ class Seals:
         """Called with the kid of a secret whose document somebody without the keyring has written."""
 
     def use(self, keyring: Callable[[], Keyring], now: Callable[[], int], forged: Callable[[str], None]) -> None:
-        """Take the keyring of an instance, and what it does about forged documents."""
+        """Take the keyring of an instance, its clock, and its callback for forged documents."""
         self._keyring, self._now, self.forged = keyring, now, forged
 
     def sign(self, document: str) -> str:

@@ -147,7 +147,7 @@ class NotAllowed(TokenryError):
 
 
 class Denied(TokenryError):
-    """What `require` raises in place of a refusal; `verdict` holds it."""
+    """The error that `require` raises for a refusal; `verdict` holds the refusal."""
 
     code = "denied"
 

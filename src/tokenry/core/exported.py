@@ -1,4 +1,4 @@
-"""What the export of one tenant consists of."""
+"""The parts of the export of one tenant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is to filter a list of keys by, and how many keys have it."""
+"""The values to filter a list of keys by, and how many keys have each."""
 
 from __future__ import annotations
 

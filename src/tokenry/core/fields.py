@@ -27,7 +27,7 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{0,11}", re.ASCII)
 _CONTROL = frozenset(("Cc", "Cs", "Zl", "Zp"))
-# What turns the direction of writing around: with it a name shows as another one.
+# Characters that reverse the direction of writing: they make one name look like another.
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Combining accents of Latin, Greek and Cyrillic letters, and the dotless i, whose capital is `I`.
 _ACCENTS = {**dict.fromkeys(range(0x300, 0x370)), 0x131: "i"}
@@ -191,7 +191,7 @@ def metadata(field: str, value: object, errors: Errors) -> Mapping[str, Any]:
     if holds_credential(encoded.decode()):
         errors.append(FieldError(field, "holds_credential", HOLDS_CREDENTIAL))
     clean: Mapping[str, Any] = json.loads(encoded)
-    if not _fits(clean, DEPTH_MAX):  # whoever reads it again, here or elsewhere, reads no deeper
+    if not _fits(clean, DEPTH_MAX):  # other readers of the metadata read no deeper
         errors.append(FieldError(field, "too_deep", f"metadata may be nested at most {DEPTH_MAX} levels deep"))
         return {}
     return clean

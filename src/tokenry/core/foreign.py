@@ -28,11 +28,11 @@ FORMS_MAX: Final = 32
 
 
 class Hint(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
-    """What a presented key is found by while only its old hash is known.
+    """The means to find a presented key while only its old hash is known.
 
     Give either the `first` 4 to 64 characters of the key, or the unsalted digest of it in hexadecimal digits as
     `sha256`. A hash that is such a digest itself needs neither. `prefix` is how every key of the old system begins,
-    such as "tt_": what begins otherwise is refused without a look into the database.
+    such as "tt_": a key that begins otherwise is refused without a look into the database.
     """
 
     first: str = ""
@@ -82,7 +82,7 @@ Outcome = Literal["imported", "exists", "refused"]
 
 
 class ImportResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one row: `key` is the id of the key, `errors` say why it was refused, `notes` what to know."""
+    """The result of one row: `key` is the id of the key, `errors` say why it was refused, `notes` are warnings."""
 
     id: str
     status: Outcome
@@ -92,9 +92,9 @@ class ImportResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ImportSummary(msgspec.Struct, frozen=True):
-    """What became of all rows of an import. `refused` holds the results of the first 1,000 that were refused.
+    """The result of an import. `refused` holds the results of the first 1,000 refused rows.
 
-    `results` holds those of all rows, where a server has imported them.
+    `results` holds the results of all rows, where a server has imported them.
     """
 
     imported_count: int
@@ -106,7 +106,7 @@ class ImportSummary(msgspec.Struct, frozen=True):
 
 
 class LearningStatus(msgspec.Struct, frozen=True):
-    """What this process has learned from an old system. It can be turned off when nothing is learned any more."""
+    """The keys learned by this process from an old system. It can be turned off when no more are learned."""
 
     name: str
     learned_count: int
@@ -211,7 +211,7 @@ def ended_hint(kid: str) -> str:
 
 
 class Question(NamedTuple):
-    """A question about a key to an old system, and who asks it: no other process does before it is answered."""
+    """A question about a key to an old system, and the process that asks. No other process asks before the answer."""
 
     tenant_id: str
     id: str
@@ -232,7 +232,7 @@ def unanswered(name: str) -> StoreUnavailable:
 class ForeignRow(NamedTuple):
     """The old hash of a key at rest, until the key was presented for the first time.
 
-    It outlives the key, so that no other import revives that. Of one that was used, `ended_hint` is left then.
+    The row outlives the key, so that no other import revives the key. Of a used row only `ended_hint` is left then.
     """
 
     tenant_id: str

@@ -1,4 +1,4 @@
-"""What the use cases ask of a store about imported keys, and to move everything elsewhere."""
+"""The store's interface for imported keys, and for moving everything to another store."""
 
 from __future__ import annotations
 

@@ -7,4 +7,4 @@ from typing import Final, Literal
 from . import decide
 
 FORM: Final[Literal["pure", "compiled"]] = "pure" if decide.__file__.endswith(".py") else "compiled"
-"""All compiled modules come in one library, so that one of them stands for the others."""
+"""All compiled modules come in one library, so checking one of them is enough."""

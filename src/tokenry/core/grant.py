@@ -1,7 +1,7 @@
-"""What the store knows about a presented secret, joined and frozen: the thing a verification decides on.
+"""Grants: everything the store knows about a presented secret, joined and frozen. A verification decides on a grant.
 
-A grant is what memory holds by the million, so it keeps only what a decision reads. The rest of the rows stays the JSON
-text that the lookup brought, until somebody asks a verdict for its key, owner or tenant.
+Memory holds grants by the million, so a grant keeps only the values that a decision reads. The rest of the rows stays
+the JSON text of the lookup, until a caller asks a verdict for its key, owner or tenant.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     owner_limits_version: int = 0
     tenant_limits_version: int = 0
     digest: bytes = b""
-    grant: Any = None  # what it was compiled to, for all who waited for it
+    grant: Any = None  # the compiled grant, for all callers that waited for it
 
     def __repr__(self) -> str:
         """Show what may be logged: a digest is not."""
@@ -218,7 +218,7 @@ class CreditedGrant(Grant, gc=False):
 
 
 def size_of_grant(grant: Grant) -> int:
-    """Return about how many bytes a grant takes; what it shares with other grants is not counted."""
+    """Return about how many bytes a grant takes, without the objects that it shares with other grants."""
     return _GRANT_BYTES + len(grant.key_record) + 16 * len(grant.own_scopes) + scopes.size_alone(grant.scopes)
 
 

@@ -1,4 +1,4 @@
-"""Hashes of keys as other systems store them, and what is accepted of them.
+"""Hashes of keys as other systems store them, and the rules for accepting them.
 
 A hash that is cheap to reverse (a checksum, an encryption) is refused, and so is one that is expensive to check.
 """

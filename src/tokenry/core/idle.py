@@ -21,7 +21,7 @@ def check(field: str, value: object, errors: list[FieldError]) -> timedelta | No
 
 
 class IdleKey(NamedTuple):
-    """What counts: the last use, else the moment of issue or of being enabled again. Moments are microseconds."""
+    """A key with its last use, or else the moment it was issued or enabled again. Moments are microseconds."""
 
     last: int
     max_idle: int

@@ -1,8 +1,8 @@
 """Access tokens: signed JSON Web Tokens (RFC 7519, RFC 9068), read as strictly as they are written.
 
 Three parts, base64url without padding and in one possible way only; a header of `alg`, `kid` and `typ` and nothing
-else; the algorithm that the key says, never the token. What is not written that way was not written here. `jti` stands
-last and ends in a keyed tag over everything before it, so that a forged token costs two hashes and no signature.
+else; the algorithm of the key, never that of the token. A token in any other form was not made here. `jti` comes last
+and ends in a keyed tag over everything before it, so that a forged token costs two hashes and no signature.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RESERVED: Final = frozenset(
 
 ALGORITHMS: Final = {"ES256": ("ES256", "EC"), "RS256": ("RS256", "RSA"), "Ed25519": ("EdDSA", "OKP"),
                      "HS256": ("HS256", "oct")}  # fmt: skip
-"""What a key may be made for: what its tokens say as `alg`, and the type of the key."""
+"""The algorithms of keys: the `alg` of their tokens, and the type of the key."""
 
 _RSA_BITS = (2048, 3072, 4096)
 _RSA_EXPONENT = 65537
@@ -78,7 +78,7 @@ Seconds = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 
 
 class Claims(msgspec.Struct, frozen=True, gc=False):
-    """What every access token says. `sid` and `gen` belong to sessions, `key` (a secret's kid) to derived ones."""
+    """The claims of every access token. `sid` and `gen` belong to sessions, `key` (a secret's kid) to derived ones."""
 
     iss: str
     sub: str
@@ -119,7 +119,7 @@ class JoseKey:
             return False
         try:
             return bool(self._model.verify(parts.signed, parts.signature, self._key))
-        except Exception:  # whatever the library makes of a hostile signature: it is none
+        except Exception:  # any error of the library about a hostile signature means that it is invalid
             return False
 
     def sign(self, signed: bytes) -> bytes:
@@ -181,9 +181,9 @@ def key_of(found: Mapping[str, Any]) -> JoseKey | None:
 
 
 def key_set(found: Iterable[Mapping[str, Any]]) -> dict[str, JoseKey]:
-    """Return the keys of a set by `kid`; none at all when two share one, or when a shared secret stands among others.
+    """Return the keys of a set by `kid`; no keys when two share a kid, or when a shared secret is among others.
 
-    Whoever meets such a set cannot know which key, or which kind of key, a token was meant for.
+    A reader of such a set cannot know which key, or which kind of key, a token was meant for.
     """
     listed = list(found)
     kids = [one.get("kid") for one in listed]
@@ -295,6 +295,6 @@ def _encode(raw: bytes) -> str:
     return binascii.b2a_base64(raw, newline=False).rstrip(b"=").translate(_TO_URL).decode()
 
 
-_TO_PLAIN = bytes.maketrans(b"-_+/=", b"+/\0\0\0")  # what is not base64url becomes what is not base64 at all
+_TO_PLAIN = bytes.maketrans(b"-_+/=", b"+/\0\0\0")  # characters outside base64url become invalid in base64, too
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _read_claims: Any = msgspec.json.Decoder(Claims).decode

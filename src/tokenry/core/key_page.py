@@ -1,4 +1,4 @@
-"""What a key page may look like and let its owners do, and whether text in its colours can be read (WCAG 2.2). Pure."""
+"""The settings of a key page: its look, its permissions, and the contrast of its colours (WCAG 2.2). Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from .errors import FieldError, shown
 
 PERMISSIONS: Final = ("make", "rotate", "revoke")
-"""What owners may do with their keys at the page. They always see them."""
+"""The permissions of owners for their keys on the page. Owners always see their keys."""
 LANGUAGES: Final = ("en", "de")
 """The languages that the page speaks by itself."""
 KEYS_MAX: Final = 1000
@@ -24,14 +24,14 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _CONTRAST: Final = 4.5
 _BACKS: Final = {"light": ("#f7f8fa", "#ffffff"), "dark": ("#12161b", "#191f26")}
-"""What lies behind a colour in each mode: the page and its cards, as `web/keys/style.css` has them."""
+"""The backgrounds behind a colour in each mode: the page and its cards, as in `web/keys/style.css`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPageSettings:
-    """How the key page of a tenant looks, what it says, and what owners may do there.
+    """The look, the texts and the permissions of a tenant's key page.
 
-    `colours` are that of the light page and that of the dark one, `texts` are by language and name.
+    `colours` are the colour of the light page and that of the dark page. `texts` are by language and name.
     """
 
     tenant: str

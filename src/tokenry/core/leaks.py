@@ -1,4 +1,4 @@
-"""Reports of leaked credentials: how a report is read, and what it is answered."""
+"""Reports of leaked credentials: reading them, and answering them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import FieldError
 from .redaction import cut, unrepeated
 
 ON_LEAK: Final = ("revoke", "flag")
-"""What the policy of a tenant can be: `revoke` ends the key at once, `flag` only notes the leak and tells of it."""
+"""The possible policies of a tenant: `revoke` ends the key at once, `flag` only records and announces the leak."""
 
 LeakLabel: TypeAlias = Literal["true_positive", "false_positive"]
 LeakAction: TypeAlias = Literal["revoked", "flagged", "ended", "expires", "none"]
@@ -23,9 +23,9 @@ _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeakReport:
-    """What a leak report has led to. Truthy when the credential is one of this installation (`true_positive`).
+    """The result of a leak report. Truthy when the credential is one of this installation (`true_positive`).
 
-    `action` says how things stand after the report: the key or session is `revoked`; the key is `flagged`; the secret
+    `action` is the state after the report: the key or session is `revoked`; the key is `flagged`; the secret
     has `ended` and opens nothing, while its key goes on; a derived token `expires` by itself; `none` for
     a credential that is unknown here.
     """

@@ -32,7 +32,7 @@ class Limit:
 
 
 LimitOf: TypeAlias = Literal["key", "owner", "tenant", "subject"]
-"""What a limit is counted for: one key, all keys of an owner or a tenant together, or a subject of `limits.take`."""
+"""The holder of a limit: one key, all keys of an owner or a tenant together, or a subject of `limits.take`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class CountedLimit(Limit):
 
 @dataclass(frozen=True, slots=True)
 class LimitState:
-    """How one limit stands: what is left of the window that ends at `reset_at`.
+    """The state of one limit: the units left in the window that ends at `reset_at`.
 
     `of` says whether the limit belongs to the key, is shared by all keys of its owner or its tenant, or was taken from
     for a subject.
@@ -60,7 +60,7 @@ class LimitState:
 
 @dataclass(frozen=True, slots=True)
 class LimitsTaken:
-    """What `limits.take` answers; truthy when `allowed`. If it is not, nothing was taken.
+    """The result of `limits.take`; truthy when `allowed`. A falsy result means that nothing was taken.
 
     `limited_by` is the limit that refuses. `retry_after` (whole seconds) is None when the cost alone is too much.
     """

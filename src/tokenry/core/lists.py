@@ -1,4 +1,4 @@
-"""What counts as a list of values in an argument."""
+"""The types that count as a list of values in an argument."""
 
 from __future__ import annotations
 

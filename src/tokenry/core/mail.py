@@ -1,4 +1,4 @@
-"""Mail about events: who gets it, what may stand in it, and the link that ends it. Nothing here sends."""
+"""Mail about events: the recipients, the allowed contents, and the link that ends the mail. Nothing here sends."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def read_smtp_url(url: str) -> SmtpServer:
 
 
 class Stop(NamedTuple):
-    """What a link to end mail says: which kind, in which tenant, to whom."""
+    """The contents of a link that ends mail: the kind, the tenant and the address."""
 
     tenant_id: str
     type: str
@@ -120,7 +120,7 @@ def stop_token(generation: Generation, stop: Stop) -> str:
 
 
 def read_stop_token(keyring: Keyring, token: str) -> Stop | None:
-    """Return what a link says; None for one that was not signed here."""
+    """Return the contents of a link; None for a link that was not signed here."""
     id, _, rest = token.partition(".")
     body, _, mac = rest.partition(".")
     generation = keyring.get(id)

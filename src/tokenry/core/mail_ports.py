@@ -1,4 +1,4 @@
-"""What mail asks of a store, and of what hands it over."""
+"""The interfaces that mail needs: a store, and a sender."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class MailRows(Protocol):
 
 
 class HandedOver(NamedTuple):
-    """What came of one mail: `later` when no server has accepted it, `unclear` when that is not known."""
+    """The outcome of one mail: `later` when no server has accepted it, `unclear` when that is not known."""
 
     outcome: Literal["sent", "later", "refused", "unclear", "lost"]
     note: str = ""

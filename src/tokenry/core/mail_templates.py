@@ -1,6 +1,6 @@
 """The texts of mail: a subject and a body for each type of event, as plain text and as HTML.
 
-`$name` stands for a value. Values are put on one line and shortened; in HTML they are escaped.
+`$name` is replaced by a value. Values are put on one line and shortened; in HTML they are escaped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NAMES: Final = (
     *("tenant", "tenant_name", "owner", "owner_name", "subject", "key_name", "at", "days", "hours", "reason"),
     *("url", "source", "outcome", "disables_at", "unsubscribe"),
 )
-"""What may stand behind a `$` in a template."""
+"""The names that may follow a `$` in a template."""
 _VALUE_MAX: Final = 300
 _FOOT: Final = "\n\nThis mail is about $tenant_name ($tenant)."
 _STOP: Final = "\nTo get no more mail of this kind: $unsubscribe"

@@ -1,4 +1,4 @@
-"""What a process remembers of values that somebody else chose: a bounded number of bytes, and nothing large."""
+"""A cache for values that somebody else chose: a bounded number of bytes, and no large values."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 ENTRY_BYTES: Final = 200
-"""What an entry takes beside its texts: its place in the dictionary, and the objects around the texts."""
+"""The bytes of an entry beside its texts: its place in the dictionary, and the objects around the texts."""
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
 
 class Memo(Generic[K, V]):
-    """Values by key, together at most `bytes_max`. One of more than `each_max` is not kept; None is no value.
+    """Values by key, together at most `bytes_max`. A value of more than `each_max` is not kept; None is no value.
 
     `size` estimates the bytes of a key and its value. There are two halves: when the young one is full, it becomes the
     old one, whose entries are forgotten unless somebody asks for them. So a use costs one look into a dictionary.
-    What is forgotten is freed by and by, as new entries come: thousands of objects at once would take milliseconds.
+    Forgotten entries are freed bit by bit, as new entries come: thousands of objects at once would take milliseconds.
     There is no lock: threads that put at the same moment may miscount by an entry until the halves change.
     """
 

@@ -66,10 +66,10 @@ def name_unknown(
     what: str = "a field of this request",
     spelled: Callable[[str], str] = str,
 ) -> None:
-    """Name the fields that are not known, the first of them with the one that was probably meant.
+    """Report the unknown fields, the first of them with the known field that was probably meant.
 
-    No more are named than an error shows, and one that says that there are more: a body may hold tens of thousands.
-    `spelled` writes a name as the known ones are written.
+    Report only as many as an error shows, and one more to say that there are more: a body may hold tens of thousands.
+    `spelled` writes a name in the spelling of the known names.
     """
     for name in islice((name for name in found if name not in known), ERRORS_MAX + 1):
         hint = meant(spelled(name), known) if len(errors) < _HINTS_MAX else ""

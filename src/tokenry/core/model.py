@@ -89,7 +89,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Who keys belong to: a user or a service of the tenant, known to the host by `external_id`."""
+    """The owner of keys: a user or a service of the tenant, known to the host by `external_id`."""
 
     id: str
     tenant: str
@@ -117,7 +117,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretInfo:
-    """What may be shown of a secret: its public `kid`, age, use and leak. `ends_at` is None for the current one."""
+    """The public part of a secret: its `kid`, age, use and leak. `ends_at` is None for the current secret."""
 
     kid: str
     created_at: datetime
@@ -261,7 +261,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of the audit log: who did what to whom, and how it looked before and after.
+    """One entry of the audit log: the actor, the action, the subject, and its values before and after.
 
     `trace_id` is the trace (W3C Trace Context) that the change belongs to, where one was known.
     """
@@ -293,7 +293,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What `audit.check` found; truthy when everything is as it was written."""
+    """The result of `audit.check`; truthy when everything is as it was written."""
 
     entry_count: int
     problems: tuple[str, ...]
@@ -325,7 +325,7 @@ class ScopeCheck:
 
 @dataclass(frozen=True, slots=True)
 class BulkItem:
-    """What became of one key in a bulk change: `error` is None when it worked (or, in a dry run, would work)."""
+    """The result of a bulk change for one key: `error` is None when it worked (or, in a dry run, would work)."""
 
     key: Key
     error: str | None = None

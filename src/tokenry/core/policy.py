@@ -1,4 +1,4 @@
-"""What an installation decides about sessions and access tokens, and how long it keeps what is over.
+"""The settings of an installation for sessions and access tokens, and the retention of ended rows.
 
 `tokenry.config` reads it from the settings.
 """

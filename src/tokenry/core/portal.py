@@ -1,4 +1,4 @@
-"""Links by which an owner reaches the key page: what one grants, and how its row is protected at rest. Pure."""
+"""Links by which an owner reaches the key page: the rights of a link, and the protection of its row at rest. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PortalLink:
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row says, under a MAC of the keyring: who may visit the page, until when, and what it offers.
+    """The contents of a row, under a MAC of the keyring: the visitor, the end of the visit, and the page's offers.
 
     The digest of the cookie is there once the code was exchanged for it. Times are microseconds.
     """

@@ -1,4 +1,4 @@
-"""What the use cases ask of a store about visits of the key page by a link."""
+"""The store's interface for visits of the key page by a link."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the use cases ask of a store, one small role per noun. `tokenry.store` answers on SQLite and PostgreSQL.
+"""The store's interface for the use cases, one small role per noun. `tokenry.store` implements it.
 
-Rows take and give the records of `core.model`; how they look at rest is the store's own affair.
+Rows take and return the records of `core.model`. Their form at rest is private to the store.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class HeadRow:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an idempotent call answered, without its secret, which follows from the nonce."""
+    """The answer of an idempotent call, without its secret, which follows from the nonce."""
 
     arguments: str
     generation: str
@@ -86,7 +86,7 @@ class Answer:
 
 
 class Spent(msgspec.Struct, gc=False):
-    """What was counted of one secret within one hour, and is not written yet; refusals by code."""
+    """The counts of one secret within one hour that are not written yet; refusals by code."""
 
     kid: str
     hour: int

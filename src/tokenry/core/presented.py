@@ -88,7 +88,7 @@ def is_too_long(text: str) -> bool:
 
 
 def bounded(text: str) -> str:
-    """Return a credential, or for one that is longer than any an empty one: nothing is computed to refuse it."""
+    """Return a credential, or an empty text for one that is too long, which is then refused at no cost."""
     return text if len(text) <= LENGTH_MAX or not is_too_long(text) else ""
 
 

@@ -1,4 +1,4 @@
-"""What a verification asks of the process that it runs in: its memory, its shares of limits and credits, its counts."""
+"""The process's interface for a verification: its memory, its shares of limits and credits, its counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .verdict import Noted, Refused, Taken
 
 
 class Remembers(Protocol):
-    """What a process remembers of earlier lookups."""
+    """The cache of earlier lookups in a process."""
 
     @property
     def clears(self) -> int: ...
@@ -51,7 +51,7 @@ class Leases(Protocol):
 
 
 class Tally(Protocol):
-    """What a process counts and writes later."""
+    """The counts of a process, which are written later."""
 
     def count(
         self, grant: Grant, code: str, now: int, ip: str | None, asked: Requirement | None = None

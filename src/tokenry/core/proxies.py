@@ -1,4 +1,4 @@
-"""Who the client is: the peer, or what a trusted proxy says in `X-Forwarded-For`."""
+"""The address of the client: the peer, or the address that a trusted proxy names in `X-Forwarded-For`."""
 
 from __future__ import annotations
 

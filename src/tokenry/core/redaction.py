@@ -1,4 +1,4 @@
-"""Credentials in texts: what finds them, so that errors, answers and logs do not repeat one.
+"""Credentials in texts: the patterns that find them, so that errors, answers and logs do not repeat one.
 
 Every pattern begins with a literal or at a boundary, so that a hostile text costs no more than its length.
 """

@@ -1,10 +1,10 @@
-"""Refresh tokens: what becomes of a session when one is presented. Pure: rows, time and entropy come in.
+"""Refresh tokens: the effect of a presented token on its session. Pure: rows, time and entropy are arguments.
 
 A refresh token is written as a key is; its `kid` is the session's for life and only the secret changes. The successor
-is derived from the token that was presented and a nonce that the row remembers: whoever presents the same token gets
-the same successor, and the database alone yields none. A row knows three tokens by their digests:
+is derived from the presented token and a nonce in the row: the same token gets the same successor again, and the
+database alone yields none. A row knows three tokens by their digests:
 
-    current   the one that is good
+    current   the valid token
     parent    its predecessor, good for the same answer for 5 minutes: until `current` was used, the answer may be lost
     elder     the parent's predecessor, whose successor has been used: good for the same answer within the grace
 
@@ -31,7 +31,7 @@ Place: TypeAlias = Literal["current", "parent", "elder", "older"]
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a row keeps of one refresh token: a digest, and what its successor was derived with."""
+    """The record of one refresh token in a row: a digest, and the nonce of its successor."""
 
     digest: bytes
     generation_id: str
@@ -60,7 +60,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the installation allows. Lengths are microseconds."""
+    """The rules of the installation. Lengths are microseconds."""
 
     grace: int
     idle: int
@@ -71,7 +71,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What one rotation makes: the text of the successor, and the family as it is then."""
+    """The result of one rotation: the text of the successor, and the changed family."""
 
     text: str
     family: Family
@@ -194,7 +194,7 @@ def is_of(parsed: Parsed) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What a refresh token is presented to: its session and family, whose they are, and the scopes of the roles."""
+    """The rows for a presented refresh token: its session and family, their owner, and the scopes of the roles."""
 
     session: Session
     family: Family

@@ -1,4 +1,4 @@
-"""What the use cases ask of a store about the last refusals of keys."""
+"""The store's interface for the last refusals of keys."""
 
 from __future__ import annotations
 

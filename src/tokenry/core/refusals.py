@@ -1,4 +1,4 @@
-"""The last refusals of each key: what was asked, what was answered, from where. No credential is kept."""
+"""The last refusals of each key: the question, the answer, and the address. No credential is kept."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Refusal:
     scopes: tuple[str, ...]
     request_id: str | None
     checks: tuple[Check, ...] = ()
-    """What was checked, in order, up to the one that failed; a list of refusals leaves it out."""
+    """The checks, in order, up to the one that failed; a list of refusals leaves them out."""
 
 
 class NotedRefusal(NamedTuple):

@@ -37,7 +37,7 @@ KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "signing_key.retired": (),
     "signing_key.removed": (),
 }
-"""The types of events that are revocations, or take one back, and what of their data a replay needs."""
+"""The types of events that revoke, or take a revocation back, and the fields of their data that a replay needs."""
 _ONLY_WITH_DATA: Final = ("key.updated", "key.leaked", "owner.updated")
 _FINAL: Final = ("key.revoked", "key.deleted")
 _EXCLUDING: Final[Mapping[str, tuple[str, ...]]] = {

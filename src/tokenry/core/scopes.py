@@ -1,4 +1,4 @@
-"""Scopes: what is granted, what is asked, and when the one covers the other.
+"""Scopes: granted and asked ones, and when a granted scope covers an asked one.
 
 Segments are split by `:`. A granted `*` matches one segment, a last `*` one or more, `*` alone everything. No wildcard
 ever covers a scope whose first segment is `tokenry`: operators' scopes are written out.
@@ -48,11 +48,11 @@ def for_admins(scope: str) -> bool:
 
 
 class _Form(NamedTuple):
-    """What patterns have in common that differ in their words alone: `a:*:b` and `c:*:d` have one form."""
+    """The common form of patterns that differ only in their words: `a:*:b` and `c:*:d` have one form."""
 
     length: int
     is_open: bool
-    """Whether the last segment is `*`, and so stands for one segment or more."""
+    """Whether the last segment is `*`, and so matches one segment or more."""
     places: tuple[int, ...]
     """Where the words are."""
 
@@ -81,7 +81,7 @@ class Patterns:
                 self._forms.setdefault(form, {})[words] = scope
 
     def covering(self, asked: str) -> Iterator[str]:
-        """Yield the patterns that cover everything that `asked` stands for."""
+        """Yield the patterns that cover everything that `asked` covers."""
         segments = asked.split(":")
         if segments[0] == OPERATOR:
             return
@@ -105,7 +105,7 @@ class Requirement:
         self.every = every
         self.parts = parts
         self.asks: bool = bool(parts) and all(isinstance(part, str) or part.asks for part in parts)
-        """Whether it asks for something, at every depth: what asks for nothing is met by everybody."""
+        """Whether every part, at every depth, asks for a scope. Everybody meets a requirement that asks for nothing."""
 
         self.is_kept = False
         """Whether the same question gets this object again, so that it is worth remembering who meets it."""
@@ -173,7 +173,7 @@ def granted(scopes: tuple[str, ...]) -> Granted:
 
 
 class Narrowed(Granted):
-    """The scopes of a token and of its parent: what both cover."""
+    """The scopes that both a token and its parent cover."""
 
     __slots__ = ("_own", "_parent")
 
@@ -213,7 +213,7 @@ def _met(own: Granted, parent: Granted) -> tuple[str, ...]:
 
 
 def asked_of(own: Sequence[str], asked: Iterable[Requirement | None]) -> set[str]:
-    """Return those of a key's scopes that some questions are about; "" stands for a question about no scope."""
+    """Return the scopes of a key that some questions are about; "" means a question about no scope."""
     patterns, exact, found = Patterns(own), set(own), set[str]()
     for one in asked:
         if one is None:

@@ -1,4 +1,4 @@
-"""The key format, version 1: `{prefix}_{v}{kid}{secret}{tag}{crc}`, and what is stored of it.
+"""The key format, version 1: `{prefix}_{v}{kid}{secret}{tag}{crc}`, and its stored form.
 
 Everything after the last underscore has a fixed width, so a key is parsed by slices. The checksum is public (a scanner
 needs it), the tag is keyed (a made-up key is refused without the database), and the digest binds the whole key to its
@@ -28,7 +28,7 @@ _DIGEST = "16:tokenry/secret/1"
 _BLOCK = 64
 
 SCAN_PATTERN = rf"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)*_{VERSION}[0-9A-Za-z]{{{TAIL - 1}}}\b"
-"""What a secret scanner looks for; `parse` then checks the checksum."""
+"""The pattern for secret scanners; `parse` then checks the checksum."""
 
 
 class Secret:
@@ -107,7 +107,7 @@ _KEYRING = re.compile(r"tokenry-keyring\s+[0-9]+(?:\s*[;\r\n]|\\[rn])")
 def holds_credential(text: str) -> bool:
     """Tell whether a text holds a whole key or refresh token, an access token or a keyring.
 
-    Such a text must not be stored: whoever reads records, the audit log or events would read a credential.
+    Such a text must not be stored: readers of records, the audit log or events would read a credential.
     """
     if len(text) >= TAIL and any(not found[0].islower() for found in _WHOLE.finditer(text)):
         return True

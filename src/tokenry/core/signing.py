@@ -32,7 +32,7 @@ class SigningRow:
 
 
 def by_age(row: SigningRow) -> tuple[float, float, float, str]:
-    """Return what keys are sorted by: the oldest first, and of those made together the one that is further on."""
+    """Return the sort key of signing keys: the oldest first, and of keys made together the most advanced one."""
     never = float("inf")
     active_at, retired_at = (never if at is None else at for at in (row.active_at, row.retired_at))
     return row.created_at, active_at, retired_at, row.kid

@@ -1,4 +1,4 @@
-"""What a verdict is on HTTP: its status, the challenge of a refusal, and the fields that tell of limits."""
+"""Verdicts on HTTP: the status, the challenge of a refusal, and the fields about limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def status_of(code: str) -> int:
 
 
 def challenge(code: str | None, scopes: Iterable[str] = ()) -> str:
-    """Return the value of `WWW-Authenticate` (RFC 6750); None stands for a request without a credential."""
+    """Return the value of `WWW-Authenticate` (RFC 6750); None means a request without a credential."""
     if code is None:
         return "Bearer"
     if code == "insufficient_scope":

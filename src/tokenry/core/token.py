@@ -34,7 +34,7 @@ class Checked(msgspec.Struct, gc=False):
 
     @property
     def parent_id(self) -> str:
-        """What the token hangs on: the id of a session, or the kid of a secret."""
+        """The parent of the token: the id of a session, or the kid of a secret."""
         return self.claims.sid or self.claims.key or ""
 
     @property

@@ -14,7 +14,7 @@ class Turn(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What a process hears of turns on PostgreSQL."""
+    """The news about turns that a process gets on PostgreSQL."""
 
     turns: frozenset[int]
     news: Mapping[int, Sequence[str] | None]

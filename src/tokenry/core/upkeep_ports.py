@@ -1,4 +1,4 @@
-"""What upkeep asks of a store. It works for the whole installation, so most of it knows no tenant."""
+"""The store's interface for upkeep. Upkeep serves the whole installation, so most calls take no tenant."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class JournalPlace(NamedTuple):
 
 
 class SomeKeys(NamedTuple):
-    """What was found among some keys: tenants' slugs and ids of keys, those of one tenant together."""
+    """The keys that were found: tenants' slugs and ids of keys, grouped by tenant."""
 
     place: str
     """Where to go on; empty at the end."""

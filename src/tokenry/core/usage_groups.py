@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 GROUPS: Final = ("key", "owner", "code", "day", "hour")
-"""What usage can be added up by."""
+"""The fields that usage can be added up by."""
 
 GROUPS_MAX: Final = 5000
 KEYS_MAX: Final = 100
@@ -15,7 +15,7 @@ KEYS_MAX: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageGroup:
-    """How often keys were answered. What is not in `group_by` is None; `at` is the beginning of a day or hour."""
+    """How often keys were answered. Fields outside `group_by` are None; `at` is the beginning of a day or hour."""
 
     key: str | None = None
     owner: str | None = None
@@ -28,8 +28,8 @@ class UsageGroup:
 class UsageSummary:
     """Usage that was added up, the oldest first and then the most; the largest groups if there are too many.
 
-    `counted_since` is None when everything was counted that was asked for. Else there was more usage than one call
-    looks at, and what is older than that moment is missing.
+    `counted_since` is None when all requested usage was counted. Else there was more usage than one call looks at, and
+    usage older than that moment is missing.
     """
 
     groups: tuple[UsageGroup, ...]

@@ -20,7 +20,7 @@ Kind: TypeAlias = Literal["key", "session", "token"]
 """The kind of a credential: a key, the access token of a session, or a token that was derived from a key."""
 
 Taken: TypeAlias = tuple[tuple[CountedLimit, int, int], ...]
-"""How every limit stood: the limit, its window, and what remained."""
+"""The state of every limit: the limit, its window, and the remaining units."""
 
 
 class Valid:
@@ -198,7 +198,7 @@ def name_refusal(verdict: Refused, request_id: bytes | str) -> None:
 
 
 AnyValid: TypeAlias = KeyValid | SessionValid | TokenValid
-"""What a verification that succeeds returns. `kind`, or `isinstance`, tells which."""
+"""The results of a successful verification. `kind`, or `isinstance`, tells them apart."""
 
 Verdict: TypeAlias = AnyValid | Refused
 

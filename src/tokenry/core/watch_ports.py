@@ -1,4 +1,4 @@
-"""What the use cases ask of a store about keys under watch: decoys, and notices that are given once an hour."""
+"""The store's interface for keys under watch: decoys, and notices that are given once an hour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the use cases of webhooks ask of a store."""
+"""The store's interface for webhooks."""
 
 from __future__ import annotations
 

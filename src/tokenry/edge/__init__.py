@@ -1,4 +1,4 @@
-"""What `api/` and `ext/` share to put a verification on HTTP: the credential, the client, and the engine.
+"""The parts of a verification on HTTP that `api/` and `ext/` share: the credential, the client, and the engine.
 
 `edge.asgi` has the requests and answers of ASGI, `edge.problems` every refusal.
 """
@@ -90,7 +90,7 @@ class Engine:
         """Whether lookups of many callers are gathered into one, and wait without a task: a span needs a task."""
 
     def moment(self) -> int:
-        """Return the time if memory is true right now, else -1: what is answered at once costs one look at both."""
+        """Return the time if memory is trusted right now, else -1: an immediate answer checks both in one call."""
         return self._verifying.moment()
 
     def recall(self, text: str, ask: Ask, now: int | None = None) -> Verdict | None:
@@ -174,7 +174,7 @@ class Engine:
             self._verifying.store.find(_NOBODY)
 
     def _look_up(self, text: str, ask: Ask) -> Verdict | None:
-        """Answer with a lookup inline; what has to write first, such as the lease of a limit, is left to `answer`."""
+        """Answer with a lookup inline. Work that writes first, such as the lease of a limit, is left to `answer`."""
         self._tk._sync._wake()
         if not is_token(text) and self._verifying.is_direct:
             return self._verifying.look_up(text, ask, waits=False)
@@ -286,7 +286,7 @@ def session_of(tk: Tokenry | AsyncTokenry, refresh: str, tenant: str | None) -> 
 
 @remembering(length, each_max=ENTRY_BYTES + 128)
 def address_of(host: str) -> str | None:
-    """Return a peer's address; what a server names otherwise, such as a unix socket, has none."""
+    """Return a peer's address; None for a peer without one, such as a unix socket."""
     try:
         return str(ip_address(host))
     except ValueError:
@@ -314,7 +314,7 @@ def credits_of(verdict: Valid) -> CreditState | None:
 
 
 def taken_of(verdict: Valid) -> Taken:
-    """Return how every limit stood: the limit, its window, and what remained."""
+    """Return the state of every limit: the limit, its window, and the remaining units."""
     return verdict._taken
 
 

@@ -1,4 +1,4 @@
-"""What an instance knows of GitHub."""
+"""GitHub's public keys for leak reports, as an instance holds them."""
 
 from __future__ import annotations
 

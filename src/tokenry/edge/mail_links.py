@@ -1,4 +1,4 @@
-"""Links that end mail of one kind to one address, and what became of mails."""
+"""Links that end mail of one kind to one address, and the outcomes of mails."""
 
 from __future__ import annotations
 

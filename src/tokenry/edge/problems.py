@@ -1,4 +1,4 @@
-"""What goes wrong on the wire: one table of codes, and every refusal as `application/problem+json` (RFC 9457)."""
+"""Errors on the wire: one table of codes, and every refusal as `application/problem+json` (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE: Final = "/docs/problems"
 
 
 class Kind(NamedTuple):
-    """What a code stands for, whatever the occasion."""
+    """The meaning of a code, on every occasion."""
 
     status: int
     title: str

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("tokenry.verify")
 
 Then: TypeAlias = "Callable[[Verdict | None, Exception | None], None]"
-"""What is called with the verdict, or with the error that there is in its place."""
+"""The callback for the verdict, or for the error in its place."""
 
 
 class Lookup:

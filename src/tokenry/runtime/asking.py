@@ -19,7 +19,7 @@ from .flights import done, shared
 from .throttle import Throttle
 
 Told: TypeAlias = "Mapping[str, Any] | None"
-"""What an old system says of a key: None when it does not know it."""
+"""The answer of an old system about a key: None when the key is unknown there."""
 _log = logging.getLogger("tokenry.imports")
 
 WAITING_MAX: Final = 64
@@ -36,9 +36,9 @@ _PAUSE: Final = 0.05
 
 
 class Asking:
-    """What a process asks other systems. The first caller of a key asks, and all others wait for what that one learns.
+    """The questions of a process to other systems. The first caller of a key asks, and the others wait for the answer.
 
-    The first one gets None from `join`. It calls `ask`, and must call `end`, `fail` or `leave` whatever happens.
+    The first caller gets None from `join`. It calls `ask`, and must call `end`, `fail` or `leave` whatever happens.
     """
 
     def __init__(self, now: Callable[[], int]) -> None:

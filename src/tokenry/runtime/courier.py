@@ -23,7 +23,7 @@ _CALM_SECONDS: Final = 0.02
 
 
 class Jobs(Protocol):
-    """What a courier does in the database."""
+    """The database work of a courier."""
 
     def has_work(self) -> bool: ...
     def claim(self, holder: str, limit: int, *, healthy: bool) -> Sequence[Claim]: ...

@@ -1,7 +1,7 @@
-"""Shares of credits: what a process has taken of keys that allow it, and spends without asking.
+"""Shares of credits: a process takes them from keys that allow it, and spends them without asking the database.
 
-A share is taken from the balance before it is used, so no more than the balance is ever spent. What a process that is
-killed had not used is lost.
+A share is taken from the balance before it is used, so no more than the balance is ever spent. The unused share of a
+killed process is lost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Returned(NamedTuple):
 
 
 class _Share:
-    """What this process holds of one secret's key."""
+    """The share of one secret's key in this process."""
 
     __slots__ = ("balance", "grant", "key_id", "state", "tenant_id", "units", "used_at", "version")
 

@@ -53,7 +53,7 @@ class Link(Protocol):
 
 
 class Store(Protocol):
-    """What there is to ask on any connection."""
+    """The calls that work on any connection."""
 
     def link(self) -> Link: ...
     def lagging(self, turns: Sequence[int], own: int) -> dict[int, bool]: ...
@@ -136,10 +136,12 @@ class Fence:
     def waiting(self, turns: Sequence[int]) -> Iterator[float]:
         """Wait until every process has applied some turns that are committed; yield how many seconds to pause.
 
-        Begin when this process has dropped what they name: it is not waited for. Nothing is held during a pause.
+        Call this after this process has dropped the keys of those turns: it does not wait for itself. Nothing is held
+        during a pause.
 
-        A process that does not answer is waited for until its lease is over, and then marked as gone: if it is alive,
-        it hears of that and joins anew. One that was marked before this began is removed. No change waits for it again.
+        A process that does not answer is waited for until its lease is over, and then marked as gone. A live process
+        learns of the mark and joins anew. A process that was marked before this began is removed. No change waits for
+        it again.
         """
         lagging, pause = self._lagging(turns, hint=True), _POLL[0]
         marked = [node for node, gone in (lagging or {}).items() if gone]
@@ -177,7 +179,7 @@ class Fence:
             try:
                 self._link = self._store.link()
                 self._link.listen()
-                self._applied = frozenset()  # what was said on a connection that broke may be lost
+                self._applied = frozenset()  # messages on a broken connection may be lost
                 while not self._stopping.is_set():
                     self._beat(self._link)
                     pause = _RETRY[0]
@@ -196,7 +198,7 @@ class Fence:
     def _beat(self, link: Link) -> None:
         if not self._node:
             self._node, self._known, self._applied = link.join(), frozenset(), frozenset()
-            self._clear()  # what was looked up until now may be older than the node
+            self._clear()  # earlier lookups may be older than the node
         asked = clock()
         heard = link.hear(self._node, self._known)
         if heard is None:
@@ -217,7 +219,7 @@ class Fence:
     def _apply(self, heard: Heard) -> None:
         """Forget what turns name. Only then may the lease grow, and others hear that it is done."""
         if self._server not in ("", heard.server):
-            self._clear()  # another server, or this one after a restart: what it forgot we must not know
+            self._clear()  # another or a restarted server may lack commits that memory holds
         self._server = heard.server
         for kids in heard.news.values():
             self._turns += 1

@@ -1,8 +1,8 @@
 """How many unknown foreign keys are looked up.
 
 Nothing in the text of a foreign key says that it was made here, so each unknown one costs a lookup. While many lookups
-fail, the addresses that failed most are refused without one. A right key that comes from such an address is told to
-come again in a second until it is looked up; after that memory knows it.
+fail, the addresses that failed most are refused without one. A right key from such an address is asked to come again in
+a second until it is looked up; after that memory knows the key.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ _log = logging.getLogger("tokenry")
 
 
 class Instance(Protocol):
-    """What is told. The names are private, since they are no calls of an instance's users."""
+    """The notified methods. Their names are private, since users of an instance do not call them."""
 
     _database: Any
 

@@ -31,7 +31,7 @@ class JournalError(Exception):
 
 
 class Contents(NamedTuple):
-    """What a journal holds behind a place."""
+    """The contents of a journal after a place."""
 
     records: list[Revocation]
     damaged: int

@@ -1,13 +1,13 @@
 """Limits at local speed: a process leases shares of a window from the store and spends them here.
 
-A share belongs to one window and dies with it. Whoever still lives gives back what it does not need; what a dead
-process held counts as spent. So never more than the limit is admitted, whoever is killed, forked or restarted.
+A share belongs to one window and ends with it. A live process gives back units that it does not need; the units of a
+dead process count as spent. So never more than the limit is admitted, even when processes are killed or forked.
 
 A share is renewed ahead, by a thread of its own, when half of it is used up: a verification waits for a lease only
 when none is left. A share that was used up soon is followed by one twice as large.
 
-How large a limit is, the newest version of its key that was seen here says: a grant that was looked up before a change
-neither brings the old limit back nor spends what was leased under it.
+The newest version of a key that was seen here decides how large its limit is: a grant that was looked up before a
+change neither brings the old limit back nor spends units that were leased under it.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ _COUNTERS_MAX = 100_000
 
 
 class Counter:
-    """What this process holds of one limit of one holder. `left` is what the store had besides, None when unknown.
+    """The units of one limit of one holder in this process. `left` are those left in the store, None when unknown.
 
-    `limit` is an object of this counter and this version alone: a share that was leased for another one is not filled
+    `limit` is an object of this counter and this version alone: a share that was leased for another limit is not filled
     in here, even if the two are equal.
     """
 
@@ -150,7 +150,7 @@ class Leases:
         self._look_at = 0
 
     def take(self, grant: Grant | Subject, cost: int, now: int) -> Taken | list[Want] | Refused:
-        """Take `cost` of every limit, or nothing: what must be leased first, or the refusal."""
+        """Take `cost` of every limit, or nothing: then return the needed leases, or the refusal."""
         counters: tuple[Counter, ...] | None = grant.counters
         with self._lock:
             if counters is not None:
@@ -187,7 +187,7 @@ class Leases:
                     counter.units += cost
 
     def fill(self, wants: Sequence[Want], shares: Sequence[Share], now: int) -> None:
-        """Put leased shares into their counters. What was leased of a limit that has changed meanwhile goes back."""
+        """Put leased shares into their counters. Shares of a limit that has changed meanwhile go back."""
         ahead = self.wake is not None
         with self._lock:
             for want, share in zip(wants, shares, strict=True):
@@ -279,7 +279,7 @@ class Leases:
         return grant.counters  # type: ignore[no-any-return]
 
     def _forget_oldest(self) -> None:
-        """Forget the counter that was made first; what it holds goes back."""
+        """Forget the counter that was made first; its units go back."""
         counter = self._counters.pop(next(iter(self._counters)))
         if counter.units:
             self._returns.append(counter.want(counter.units))

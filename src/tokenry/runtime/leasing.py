@@ -1,6 +1,6 @@
 """One thread that leases shares of limits: for callers on an event loop, and ahead for keys that are in use.
 
-What is wished for while it leases waits for the next transaction, and is leased there together.
+Wishes that come while the thread leases wait for the next transaction, and are leased there together.
 """
 
 from __future__ import annotations

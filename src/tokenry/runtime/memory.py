@@ -16,14 +16,14 @@ from tokenry.core.grant import Grant, size_of_grant
 from tokenry.core.turns import Turn
 
 BYTES_EACH = 1024
-"""What a grant may take on average. Where large ones take more, fewer are remembered."""
+"""The bytes that a grant may take on average. Where large grants take more, fewer are remembered."""
 _LASTS: Final = [chr(code) for code in range(128)]
 """The characters that a kid may end with. Each has a dictionary of its own: one that grows moves everything in it, and
 with a million keys in one dictionary no thread would run for 50 ms."""
 
 
 class Trust(Protocol):
-    """What tells a process whether others may have changed what it remembers."""
+    """Tells a process whether others may have changed rows that it remembers."""
 
     def holds(self) -> bool:
         """Tell whether what is remembered is true right now; first forget what others are known to have changed."""
@@ -39,7 +39,7 @@ class Trust(Protocol):
 
 
 class Memory:
-    """At most `entries` grants by kid. Whoever presents a key must show the text that was proved against its digest."""
+    """At most `entries` grants by kid. A presented key must equal the text that was proved against its digest."""
 
     def __init__(self, entries: int, trust: Trust | None = None) -> None:
         self.entries = entries
@@ -114,9 +114,9 @@ class Memory:
             self._foreign_count += len(shard) - before
 
     def keeps(self, grant: Grant) -> bool:
-        """Tell whether a grant is still the one that is remembered: then who proved it once has proved it.
+        """Tell whether a grant is still the remembered one: then an earlier proof of its key still holds.
 
-        Ask before whether memory is trusted.
+        Ask first whether memory is trusted.
         """
         return self._grants[grant.kid[-1]].get(grant.kid) is grant
 

@@ -1,7 +1,7 @@
 """Tests that are expensive on purpose, such as those of bcrypt: a few at a time, behind everything else.
 
 Wrong keys must not keep right ones from their first use. So an address has a budget of wrong keys, for one hint and for
-all. What all addresses together may cost is bounded by the threads, which have the lowest priority, and by how many
+all. The cost of all addresses together is bounded by the threads, which have the lowest priority, and by how many
 tests wait for them. Addresses that have shown a wrong key before wait only in the first half of those places.
 """
 
@@ -21,7 +21,7 @@ from .flights import done, shared
 from .throttle import Throttle
 
 WAITING_MAX: Final = 32
-"""How many tests wait for a thread; more are told to come again."""
+"""How many tests wait for a thread; callers of any more are asked to come again."""
 HINT_MAX: Final = 8
 """How many of them are tests of one hint."""
 _PER_ADDRESS, _PER_PAIR, _UNKNOWN_PER_HINT = 30, 10, 60

@@ -1,4 +1,4 @@
-"""What is counted on the way of a verification and written later, in batches: usage, failures, newer peppers."""
+"""Counts that verifications make in memory and that are written later, in batches: usage, failures, newer peppers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Tally:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew, as after a fork: what was counted before is the parent's to write."""
+        """Begin anew, as after a fork: the parent writes the earlier counts."""
         self._lock = threading.Lock()
         self._open: dict[str, Spent] = {}
         self._closed: list[Spent] = []

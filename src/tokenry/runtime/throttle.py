@@ -1,6 +1,6 @@
 """How many failures an address may have before it learns nothing more about them.
 
-It only ever changes what a failure is called: whoever shares the address and shows a credential that verifies gets in.
+The throttle only changes the code of a failure: a valid credential from the same address still succeeds.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Throttle:
         self._young: dict[_Place, tuple[int, int]] = {}
         self._old: dict[_Place, tuple[int, int]] = {}
         self._dropped: dict[_Place, tuple[int, int]] = {}
-        """What was forgotten, and is freed one by one: all at once would stop the event loop for milliseconds."""
+        """Forgotten entries, freed one by one: freeing all at once would stop the event loop for milliseconds."""
 
     def apply(self, verdict: V, ip: str | None, of: str = "") -> V | Refused:
         """Count a verdict that may be that of a guess; return `throttled` in its place for an address with too many."""

@@ -10,7 +10,7 @@ from tokenry.core.token import Checked
 
 _CHECKED_BYTES = 1500
 BYTES_EACH = 2 * KIB
-"""What a token is expected to take. Where they take more, fewer are remembered."""
+"""The bytes that a token is expected to take. Where tokens take more, fewer are remembered."""
 
 
 class TokenMemory:

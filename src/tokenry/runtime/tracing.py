@@ -137,7 +137,7 @@ class OpenTelemetrySpans:
 
 
 class Outgoing:
-    """A request that is sent: the header fields that name its trace, and what became of it."""
+    """A request that is sent: the header fields that name its trace, and its outcome."""
 
     def __init__(self, headers: dict[str, str]) -> None:
         self.headers = headers

@@ -9,7 +9,7 @@ from tokenry.core.turns import Turn
 
 
 class Signal(Protocol):
-    """What tells a process that others have committed."""
+    """Tells a process that others have committed."""
 
     def version(self) -> object: ...
     def fence(self) -> int: ...

@@ -1,4 +1,4 @@
-"""Minting access tokens: what they say, for how long, and what a caller may add."""
+"""Minting access tokens: their claims, their lifetime, and the claims that a caller may add."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class AsOwner(NamedTuple):
 
 By: TypeAlias = str | int | UUID | Owner | Valid | AsOwner | NotGiven | None
 B = TypeVar("B", bound=By)
-"""What a group takes as `by=`: `By` in the library, nothing in a client, where the server knows who asks by the key."""
+"""The type of a group's `by=`: `By` in the library, nothing in a client, where the key identifies the caller."""
 Load: TypeAlias = Callable[[str, str], object]
 
 
@@ -220,9 +220,9 @@ def _is_live(grant: Grant, now: int) -> bool:
 
 
 def _of_token(actor: Actor, scopes: tuple[str, ...]) -> Actor:
-    """Return an actor who came with a token of a key: an operator within the token's scopes.
+    """Return the actor of a token that was derived from a key: an operator within the token's scopes.
 
-    Any other sees and ends nothing: what a token says it may do is for the application, and no scope says that.
+    Any other token sees and ends nothing: its scopes concern the application, and none of them grants this.
     """
     if actor.operator is None:
         return Actor(actor.name, by_key=True)

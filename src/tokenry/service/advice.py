@@ -16,7 +16,7 @@ from .seeing import read_filter
 
 
 class Advices(Generic[B]):
-    """What is advised about the keys of a tenant."""
+    """Advice about the keys of a tenant."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

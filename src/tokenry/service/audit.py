@@ -31,10 +31,10 @@ _SLICE = 500
 
 
 class Audit(Generic[B]):
-    """What was done in a tenant, by whom, and the proof that the record of it is whole.
+    """The audit log of a tenant: each change, its actor, and the proof that the log is complete.
 
-    For operators and the program `tenant` may also be a tenant's id (`ten_…`): so the log of a deleted one is read.
-    Inside `using` nothing is sealed, since the host may roll back what was.
+    For operators and the program `tenant` may also be a tenant's id (`ten_…`), to read the log of a deleted tenant.
+    Inside `using` nothing is sealed, since the host may roll its transaction back.
     """
 
     def __init__(self, context: Context) -> None:
@@ -84,11 +84,11 @@ class Audit(Generic[B]):
     def check(
         self, *, head: Head | None = None, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
     ) -> AuditReport:
-        """Check every entry, the chain over them, and that `head`, kept from earlier, still lies on it.
+        """Check every entry, the chain over them, and that `head`, kept from earlier, still lies on the chain.
 
-        Finds editing, deleting, swapping and inserting; a tail cut off together with the head in the database is found
-        with a head from outside: by default the one that is kept in a file beside the keyring, if that is a file.
-        Falsy when something is wrong; `problems` says what.
+        Finds edited, deleted, swapped and inserted entries. To find a tail that was cut off together with the head in
+        the database, the check needs a head from outside: by default the head in a file beside a keyring file.
+        The report is falsy when something is wrong; `problems` lists the mistakes.
         """
         if head is not None and not isinstance(head, Head):
             message = "head is what `audit.head` returned earlier: Head(tenant, position, chain, at, signature)"

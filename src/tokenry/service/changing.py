@@ -44,7 +44,7 @@ def update(context: Context, id: str, given: Mapping[str, Any], if_version: int 
                 return key
             if "credits" in changed:  # while the key still says what they were
                 crediting.change_account(change, key, changed["credits"])
-            # Whatever was asked for is written, since somebody else may have written it into the row alone.
+            # Write every requested value, even an equal one: somebody else may have written it into the row alone.
             change.rows.keys.update(change.tenant, key, values, change.now, version=None)
             was = {name: before[name] for name in changed}
             change.record("key.updated", key.id, was, changed, owner=key.owner)

@@ -1,4 +1,4 @@
-"""What every use case stands on: who asks, in which tenant, and a change that leaves its audit entry and its event."""
+"""The base of every use case: the actor, the tenant, and a change that writes its audit entry and its event."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Done:
-    """What must happen once a change is committed: memory is corrected, subscribers hear of it."""
+    """The work after the commit of a change: correct memory, notify subscribers."""
 
     events: list[Event] = field(default_factory=list)
     kids: tuple[str, ...] | None = ()
@@ -73,7 +73,7 @@ class KnownTenants(Protocol):
 
 
 _NOTHING_KNOWN: Final[Mapping[str, Any]] = {"known": lambda kid: None, "tenants": None}
-"""What a transaction knows that sees more than memory does."""
+"""The knowledge of a transaction that sees more than memory does."""
 
 
 class NoHeads:
@@ -89,7 +89,7 @@ class NoHeads:
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What one instance (or one `scoped` or `using` view of it) works with."""
+    """The dependencies of one instance, or of one `scoped` or `using` view of it."""
 
     store: Store
     keyring: Callable[[], Keyring]
@@ -142,7 +142,7 @@ class Context(msgspec.Struct, frozen=True):
         return self.scoped(store=store, announce=announce, heads=NoHeads(), seals=False, **_NOTHING_KNOWN)
 
     def together(self, store: Store) -> tuple[Context, list[Done]]:
-        """Return this context inside a transaction that other changes of keys share, and what to announce after it."""
+        """Return this context inside a transaction shared with other changes of keys, and a list for announcements."""
         shared = Shared(store.find)
         values: dict[str, Any] = {"known": shared.grant, "renew_keyring": lambda: None, "announce": shared.announce}
         return self.scoped(store=store, shared=shared, **{**_NOTHING_KNOWN, **values}), shared.done
@@ -185,7 +185,7 @@ class Context(msgspec.Struct, frozen=True):
         home: str | None = None,
         actor: Actor | None = None,
     ) -> Iterator[Change]:
-        """Open a change: what is recorded commits with it, and is announced after it.
+        """Open a change. Its events commit with it and are announced after the commit.
 
         The tenant stays as it is until the end; with `alone` nobody else changes anything in it meanwhile. `home` and
         `actor` are as for `reading`.
@@ -266,7 +266,7 @@ class Scene:
 
 @dataclass(slots=True)
 class Change(Scene):
-    """A transaction that writes, and what it leaves behind for audit, readers and memory."""
+    """A transaction that writes, with its records for the audit log, readers and memory."""
 
     _entries: list[Sealed] = field(default_factory=list)
     _done: Done = field(default_factory=Done)

@@ -1,6 +1,6 @@
-"""Sending webhooks: claim endpoints, try what is due, and write down what came of it.
+"""Sending webhooks: claim endpoints, try the deliveries that are due, and record the outcomes.
 
-A worker may die at any moment. What it had sent and not written down is sent again with the same id and the same bytes.
+A worker may die at any moment. Deliveries that it sent but did not record are sent again with the same id and bytes.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from .webhook_signing import Signer
 LEASE_SECONDS: Final = 20
 _BATCH: Final = 100
 _WRITE_SECONDS: Final = 1.0
-"""What was sent for so long is written down before more is sent."""
+"""After so many seconds of sending, the outcomes are recorded before more is sent."""
 _KEPT: Final = 1000
 _GONE, _BUSY = 410, (429, 503)
 
 
 class Outcome(NamedTuple):
-    """What came of one attempt, and for how long the endpoint asked to be left alone."""
+    """The outcome of one attempt, and for how long the endpoint asked for no more requests."""
 
     attempt: Attempt
     retry_after: int | None = None
@@ -65,7 +65,7 @@ class _Item(NamedTuple):
 
 @dataclass(slots=True)
 class _Batch:
-    """What one endpoint is to be sent, and what became of it so far."""
+    """The deliveries due to one endpoint, and their outcomes so far."""
 
     tenant: Tenant
     endpoint: Endpoint
@@ -130,7 +130,8 @@ def _load(context: Context, claimed: Claim) -> _Batch | None:
         elif not any(item.is_new for item in items):
             cursor = place
     last = new[-1][0] if new else None
-    if last is not None and items and items[-1].is_new:  # what follows the last one that is told is passed with it
+    # The cursor moves past the events after the last matching one together with that one.
+    if last is not None and items and items[-1].is_new:
         items[-1] = items[-1]._replace(place=last)
     batch = _Batch(tenant, endpoint, items, cursor)
     batch.failure_count, batch.failing_since = webhook.failure_count, webhook.failing_since
@@ -212,7 +213,7 @@ def _body(item: _Item, batch: _Batch) -> bytes | None:
 
 
 def _record_outcome(context: Context, batch: _Batch, item: _Item, outcome: Outcome) -> None:
-    """Decide what becomes of a delivery after an attempt, and what the attempt says of the endpoint."""
+    """Update a delivery and the state of its endpoint after an attempt."""
     attempt, delivery = outcome.attempt, item.delivery
     attempts = (*delivery.attempts, attempt)[-ATTEMPTS_KEPT:]
     delivery = replace(delivery, attempts=attempts, attempt_count=delivery.attempt_count + 1)
@@ -274,7 +275,7 @@ def _write(context: Context, claimed: Claim, batch: _Batch) -> bool:
     with context.store.change(durable=False) as rows:
         current = rows.webhooks.get(batch.tenant, webhook.id, lock=True)
         if current is not None and current.webhook.version != webhook.version:
-            # Somebody has changed or resumed it meanwhile: what was learnt of it before says nothing any more.
+            # Somebody has changed or resumed the endpoint meanwhile, so earlier outcomes say nothing about it.
             values = {name: value for name, value in values.items() if name.startswith("cursor_")}
             batch.pause_reason = batch.warning = None
         if not rows.webhooks.keep(claimed, micros(now), LEASE_SECONDS, values):

@@ -58,7 +58,7 @@ def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) ->
                     rotation=None,
                 )
             )
-    if living:  # also those that somebody else has ended: who hears of this relies on it
+    if living:  # also keys that somebody else has ended: subscribers rely on it
         change.invalidate_keys(*(key.id for key in living))
     return ended
 

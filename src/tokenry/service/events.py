@@ -28,7 +28,7 @@ Subscriber: TypeAlias = Callable[[Event], object]
 
 
 class Subscribers:
-    """Who wants to hear of events in this process. An error in one is logged and harms nothing."""
+    """The subscribers to events in this process. An error in a subscriber is logged and harms nothing."""
 
     def __init__(self) -> None:
         self._all: dict[object, tuple[Subscriber, tuple[str, ...]]] = {}  # no lock: a child of a fork would inherit it
@@ -55,7 +55,7 @@ class Subscribers:
 
 
 class Events(Generic[B]):
-    """What happened in a tenant, in the order in which it was committed."""
+    """The events of a tenant, in the order of their commits."""
 
     def __init__(self, context: Context, subscribers: Subscribers) -> None:
         self._context = context

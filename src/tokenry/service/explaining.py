@@ -1,4 +1,4 @@
-"""Explaining a key without its secret: what a verifier who was presented it would say, check by check."""
+"""Explaining a key without its secret: the result of a verification, check by check."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from .paging import page, place_of
 from .plain import plain
 
 SCOPES: Final = tuple(f"tokenry:{noun}:read" for noun in ("tenants", "scopes", "roles", "owners", "keys"))
-"""What an operator needs: everything that an export shows."""
+"""The scopes that an operator needs: they cover everything that an export shows."""
 
 _KINDS: Final = ("role", "owner", "key")
 

@@ -1,7 +1,7 @@
 """Verifying keys of other systems: found by a kid that follows from the whole text, or at first by a hint.
 
-What is found by its kid is verified as every other key. The first time that a key is presented, its old hash is tested
-and replaced by a digest of ours.
+A key that is found by its kid is verified as every other key. The first time that a key is presented, its old hash is
+tested and replaced by a digest of ours.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ class Foreign:
             over = {row.tenant_id for row in hinted if row.sealed is None}  # where this text was a key
             found = [row for row in hinted if row.tenant_id not in over]
             found.sort(key=lambda row: hints.index(row.hint or ""))
-            # After the hints: what is replaced in between is found one way or the other.
+            # Look up kids after hints, so that a row replaced in between is found either way.
             kid = None if found else next((kid for kid in self._kids(forms, text) if rows.secrets.place(kid)), None)
         return kid, found
 

@@ -1,4 +1,4 @@
-"""What an actor may hand out: nobody gives an owner, a role or a credential more than they might grant themselves.
+"""The limits of granting: an actor gives an owner, a role or a credential no more than the actor may grant.
 
 Every operation that makes a credential, shows a secret or lets one do more asks here, within its transaction. So no
 chain of operations ends with a credential that may do what the actor at its beginning could not.
@@ -26,7 +26,7 @@ _LOOSENING: Final = frozenset(
 def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], environment: str) -> None:
     """Raise NotAllowed when a key would get more than the actor may grant.
 
-    An owner may pass on a role that it has: whatever becomes of the role, both hold the same.
+    An owner may pass on a role that it has. When the role changes, the owner and the key still hold the same.
     """
     actor = change.actor
     if own or roles:
@@ -49,10 +49,10 @@ def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], env
 
 
 def must_reveal(change: Change, key: Key) -> None:
-    """Raise NotAllowed when the actor would be shown a secret of a key that holds what only others grant.
+    """Raise NotAllowed when the actor would see a secret of a key with scopes that only others may grant.
 
-    What an administrator granted an owner, the owner may renew, but not `*`, `admin:…` or operators' scopes: the owner
-    may come as a session that somebody else has started. A key may renew itself, whatever it holds.
+    An owner may renew scopes that an administrator granted, but not `*`, `admin:…` or operators' scopes: somebody else
+    may have started the session of that owner. A key may renew itself with any scopes.
     """
     if not change.actor.is_key(key.id):
         held = (*key.scopes, *_held(change, key.roles))

@@ -175,7 +175,7 @@ class Batch:
         return fields.expiry(self._change.tenant, now, NOT_GIVEN, given, errors)
 
     def _check_grants(self, values: Mapping[str, Any], errors: list[FieldError]) -> None:
-        """Name what the actor may not grant; what was found good before is not looked up again."""
+        """Report the grants that the actor may not make; grants that passed before are not looked up again."""
         scopes, roles, environment = values["scopes"], values["roles"], values["environment"]
         if (scopes, roles, environment) in self._checked:
             return

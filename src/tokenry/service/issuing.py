@@ -213,7 +213,7 @@ def read(change: Change, asked: Mapping[str, Any], owner: Owner, repeat: Repeata
     )
     check_window(key.not_before, key.expires_at, errors)
     check_scopes(change, key.scopes, key.environment, errors)
-    if change.actor.may(WRITE):  # who may not passes on roles of its own only, see must_grant
+    if change.actor.may(WRITE):  # an actor without WRITE passes on its own roles only, see must_grant
         check_roles(change, key.roles, errors)
     fields.refuse(errors)
     granting.must_grant(change, key.scopes, key.roles, key.environment)

@@ -1,8 +1,8 @@
-"""The credits of keys: what is left, adding and setting, and holds that are settled later.
+"""The credits of keys: reading, adding and setting the balance, and holds that are settled later.
 
-A hold takes its credits out of what is left, in the same transaction that writes it. So what was charged and what is
-held is never more than there was, whatever dies. Holds whose time is over are ended by the next call or verification
-that touches the credits of the key.
+A hold takes its credits from the balance in the transaction that writes the hold. So the charged and the held credits
+never exceed the balance, even when a process dies. The next call or verification that touches the credits of the key
+ends holds whose time is over.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class KeyCredits(Generic[B]):
     def get(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> CreditState:
         """Return how the credits of a key stand; raise NotFound for a key without any.
 
-        What processes have taken as shares (`shared=True`) is not counted as left.
+        Credits that processes have taken as shares (`shared=True`) do not count as left.
         """
         with self._context.reading(tenant, by) as scene:
             key = visible(scene, id, READ)
@@ -87,7 +87,7 @@ class KeyCredits(Generic[B]):
         _check("remaining", remaining, 0)
         with self._context.changing(tenant, by) as change:
             key, account = _changeable(change, id)
-            epoch = account.balance.epoch + 1  # what processes have taken as shares does not come back
+            epoch = account.balance.epoch + 1  # shares that processes have taken do not come back
             balance = replace(account.balance, left=remaining, extra=0, epoch=epoch)
             change.rows.credits.move_holds(change.tenant.id, key.id, account.balance.epoch, epoch)
             if account.credits.shared:  # processes must not go on with what they took before
@@ -167,7 +167,7 @@ class KeyCredits(Generic[B]):
             rows.write(*here, account, now)
             ended = rows.get_hold(*here, hold)
         assert ended is not None
-        if ended.charged != amount:  # it ended before; what was due is written all the same
+        if ended.charged != amount:  # the hold ended before; the charge that was due is written all the same
             raise Conflict(f"the hold ended at {ended.ended_at}: {ended.charged} of it were charged", field="hold")
         return ended
 
@@ -180,7 +180,7 @@ class KeyCredits(Generic[B]):
 
 
 def _changeable(change: Change, id: str) -> tuple[Key, Account]:
-    """Return a key whose credits the actor may change, and these, locked; what is due is reckoned, not written."""
+    """Return a key whose credits the actor may change, and its locked account, settled in memory but not written."""
     change.actor.must(WRITE, "changing the credits of a key")
     key = visible(change, id, WRITE, lock=True)  # before its credits, as in `keys.update`: or two wait for each other
     return key, _known(locked(change.rows, change.tenant.id, key.id, micros(change.now)))

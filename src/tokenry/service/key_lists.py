@@ -1,4 +1,4 @@
-"""Lists of keys in the orders that people choose, and what there is to choose from."""
+"""Lists of keys in a chosen order, and the facets to filter them by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of a tenant's key page: how it looks, what it says, and what owners may do there."""
+"""The settings of a tenant's key page: its look, its texts, and the permissions of owners."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class KeyPages(Generic[B]):
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> KeyPageSettings:
-        """Replace the settings of the key page; what is left out gets its default.
+        """Replace the settings of the key page; omitted settings get their defaults.
 
-        `colours` are that of the light page and that of the dark one. Raise Invalid for one that cannot be read.
+        `colours` are the colour of the light page and that of the dark page. Raise Invalid for an unreadable colour.
         """
         errors: list[FieldError] = []
         given = {"title": title, "logo": logo, "colours": colours, "language": language, "texts": texts or {}}

@@ -66,8 +66,8 @@ class Keys(Generic[B]):
 
         Expires after the tenant's default (90 days) unless `expires_in` or `expires_at` says otherwise; None is never.
         Raise Invalid with every mistake, NotFound for an unknown owner, Conflict for a taken name, NotAllowed for more
-        than `by` holds. The secret of a `decoy` is refused as an unknown one is, and each use of it is told of
-        (`key.decoy_used`). A key that nobody uses for `max_idle` is disabled; None leaves that to its tenant.
+        than `by` holds. The secret of a `decoy` is refused like an unknown secret, and each use raises the event
+        `key.decoy_used`. A key that nobody uses for `max_idle` is disabled; None leaves that to its tenant.
         """
         asked = pick(ARGUMENTS, locals())
         return issuing.issue(self._context, asked, tenant, by, idempotency_key)

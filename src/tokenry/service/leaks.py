@@ -105,7 +105,7 @@ class _Report:
         return UNKNOWN_LEAK
 
     def _foreign(self, text: str) -> LeakReport:
-        """Act on a key of another system, even one that was never presented here."""
+        """Act on a key of another system, even if it was never presented here."""
         self.context.meet(text, self.context.ip)
         with self.context.store.read() as rows:
             found = [rows.secrets.find(kid) for kid in kids_of(rows, self.context.keyring(), text, None)]

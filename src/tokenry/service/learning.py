@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .context import Context
 
 Asks: TypeAlias = "Callable[[str], Mapping[str, Any] | None] | str"
-"""What says whose key a text is: a function, or the URL of one."""
+"""The source that identifies the owner of a key: a function, or a URL."""
 _log = logging.getLogger("tokenry.imports")
 _LITERAL = re.compile(r"\^([A-Za-z0-9_-]+)(?![*+?{|0-9A-Za-z_-])")
 _BUSY: Final = (408, 425, 429, 502, 503, 504)
@@ -154,7 +154,7 @@ class Learning:
         return found
 
     def _asked(self, context: Context, lesson: _Lesson, text: str, ip: str | None) -> Generator[Any, Any, str | None]:
-        """Ask for a key, unless another process does so or was told that it is unknown."""
+        """Ask for a key, unless another process is asking or has learned that the key is unknown."""
         for _ in range(_PAUSES_MAX):
             claimed: Question | str | None = yield Wait(partial(self._claimed, context, lesson, text))
             if claimed != AGAIN:
@@ -187,7 +187,7 @@ class Learning:
             id = question_of(generation, tenant.id, lesson.name, text)
             question = Question(tenant.id, id, self._asking.holder)
             is_ours = rows.foreign.claim(question, now, now + _ASKING_MICROS)
-            # Afterwards: who has learned a key ends its question after the key is kept.
+            # Look for the key after the claim: a process that learns a key keeps it before it ends its question.
             kids = [kid_of(one, tenant.id, text) for one in context.keyring().generations]
             kid = next((kid for kid in kids if rows.secrets.place(kid) is not None), None)
             if kid is not None:
@@ -217,7 +217,7 @@ class Learning:
         if tenant is None:
             return None
         kid = kid_of(context.keyring().signing(context.clock()), tenant.id, text)
-        # No old system says which key it speaks of: what was asked for is what it is.
+        # The answer of an old system does not repeat the key, so use the key that was asked for.
         row = {**answer, "id": f"learned {kid}", "hash": {"scheme": RAW, "value": text}}
         row["hint"] = {"prefix": lesson.prefix}
         results: list[ImportResult] = []

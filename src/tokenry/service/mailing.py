@@ -41,7 +41,7 @@ STOP_PATH: Final = "/v1/unsubscribe"
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends mail: the address, the texts, and where the server is reached, empty when nobody knows."""
+    """The sender of mail: the address, the texts, and the URL of the server, empty when it is unknown."""
 
     address: str
     templates: Templates
@@ -49,7 +49,7 @@ class Sender:
 
 
 class _Link(UniqueUnstructuredHeader):
-    """A field with a URL. The library would encode one that is longer than a line, and mail programs ignore it then."""
+    """A field with a URL. The library would encode a URL longer than a line, and mail programs would ignore it."""
 
     name: str
 
@@ -169,7 +169,7 @@ _OUTCOMES: Final = {
     "flag": "It still works: rotate or revoke the key now.",
     "token": "It was a short-lived token of the key, which works until it expires.",
 }
-"""What a report of a leaked key has led to, by the policy of the tenant or by what was found."""
+"""The result of a report of a leaked key, by the policy of the tenant or by the findings."""
 
 
 def _address(context: Context, rows: Rows, tenant: Tenant, event: Event, mail: Mail) -> str | None:

@@ -1,4 +1,4 @@
-"""What a verification takes: units of limits and credits, all of them or nothing.
+"""The cost of a verification: units of limits and credits, all of them or nothing.
 
 Limits are taken first, since that is cheap and writes nothing: a flood beyond a limit never reaches the credits. If the
 credits are refused, the units of the limits are given back.
@@ -27,7 +27,7 @@ _log = logging.getLogger("tokenry.verify")
 _ROUNDS = 64
 
 Metered: TypeAlias = tuple[Taken, CreditState | None]
-"""What was taken: how the limits and the credits stand."""
+"""The state of the limits and the credits after a cost was taken."""
 
 NOTHING: Metered = ((), None)
 
@@ -66,7 +66,7 @@ class Metering:
         return taken, state
 
     def lacking(self, grant: Grant, cost: int, now: int) -> Lease | None:
-        """Return what has to be leased before `at_once` takes a cost; None where leasing is not what it waits for."""
+        """Return the lease that `at_once` needs before it takes a cost; None where it needs something else."""
         if not grant.limits or grant.credits is not None:
             return None
         taken: Any = self._leases.take(grant, cost, now)

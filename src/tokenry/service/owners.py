@@ -141,7 +141,7 @@ class Owners(Generic[B]):
         return self._context.in_batches(tenant, by, batch)
 
     def delete(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> None:
-        """Delete an owner and revoke its keys. What they were stays readable until `keys.purge`; its name does not.
+        """Delete an owner and revoke its keys. The keys stay readable until `keys.purge`; the owner's name does not.
 
         An owner with more than 200 keys is disabled first, and its keys are then revoked in batches. Repeat a call that
         was interrupted: the owner stays disabled until then.
@@ -189,7 +189,7 @@ def same_owner(change: Change, external_id: object, id: str) -> Owner | None:
 
 
 def put(change: Change, external_id: str, given: Mapping[str, Any], *, by_host: bool = False) -> Owner | None:
-    """Create or change an owner within a change. What the host says of an owner is neither checked nor refused.
+    """Create or change an owner within a change. Values from the host are neither checked nor refused.
 
     Return None when the owner would become an administrator and more of its sessions have to end first: commit what
     this has ended, then call it again.

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def place_of(kind: str, cursor: object, fits: Callable[[str], object] = str.isprintable) -> str | None:
-    """Return the place a cursor stands for; raise Invalid for anything that is not a cursor of this list."""
+    """Return the place that a cursor encodes; raise Invalid for anything that is not a cursor of this list."""
     if cursor is None:
         return None
     try:

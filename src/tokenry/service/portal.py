@@ -122,7 +122,7 @@ def _holder(change: Change, asked: object) -> Owner:
 
 
 def _granted(change: Change, holder: Owner, scopes: Sequence[str]) -> tuple[str, ...]:
-    """Return those scopes that the owner's roles do not hold: whoever makes the link has to be able to grant them."""
+    """Return the scopes that the owner's roles do not hold. The maker of the link must be able to grant them."""
     roles = change.rows.roles.get(change.tenant, holder.roles)
     held = granted(tuple(scope for role in roles for scope in role.scopes))
     beyond = tuple(scope for scope in scopes if not held.covers(scope))
@@ -132,7 +132,7 @@ def _granted(change: Change, holder: Owner, scopes: Sequence[str]) -> tuple[str,
 
 @dataclass(frozen=True, slots=True)
 class Visiting:
-    """A visit that goes on: whose it is, and what it was made for."""
+    """A visit that goes on: its owner, and the settings of its link."""
 
     visit: Visit
     tenant: Tenant
@@ -141,7 +141,7 @@ class Visiting:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Why there is no visit. `refresh_url` is told to holders of a code or cookie that was good once."""
+    """The reason why there is no visit. `refresh_url` is for holders of a code or cookie that was valid once."""
 
     code: Literal["not_found", "expired", "revoked"]
     refresh_url: str | None = None
@@ -173,7 +173,7 @@ def enter(context: Context, code: object) -> tuple[Visiting, str] | Ended:
 
 
 def resume(context: Context, cookie: object) -> Visiting | Ended:
-    """Return the visit of a cookie. Everything is read anew: what has ended is over in every process at once."""
+    """Return the visit of a cookie. Every call reads the rows anew, so an ended visit is over in every process."""
     with context.store.read() as rows:
         return _find(context, rows, cookie, is_entered=True)
 
@@ -200,7 +200,7 @@ def _find(context: Context, rows: Rows, text: object, *, is_entered: bool) -> Vi
 
 
 def _is_trusted(rows: Rows, visit: Visit, now: Any) -> bool:
-    """Tell whether the key or the owner that made a link may still do so: what a revoked key began ends with it."""
+    """Tell whether the key or the owner that made a link may still do so. The visits of a revoked key end with it."""
     kind = visit.maker[0]
     if kind == "program":
         return True

@@ -32,7 +32,7 @@ _ENDED: Final[tuple[tuple[Callable[[Retention], timedelta], Callable[[Rows, date
     (lambda kept: timedelta(days=7), lambda rows, before: rows.refusals.purge(before, _BATCH)),
     (lambda kept: kept.usage, lambda rows, before: rows.usage.purge_days(before, _BATCH)),
 )
-"""How long rows are kept, and what removes them."""
+"""The retention of rows, and the function that removes each kind."""
 
 
 def purge(context: Context) -> bool:

@@ -28,7 +28,7 @@ _ROUNDS = 16
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One refresh as it is asked for: the token in its parts, and what was said beside it."""
+    """One requested refresh: the parsed token, and the other arguments."""
 
     text: str
     parsed: Parsed
@@ -44,7 +44,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a refresh has led to, before the access token is signed."""
+    """The result of a refresh, before the access token is signed."""
 
     presented: Presented
     session: Session
@@ -77,7 +77,7 @@ def refresh_alone(context: Context, signers: Signers, asked: Asked) -> SessionTo
 
 
 def signed(context: Context, signers: Signers, answered: Answered) -> SessionTokens:
-    """Return the pair that a refresh has led to; what it did is committed by now."""
+    """Return the pair of tokens of a refresh whose change is committed."""
     found = answered.presented
     key = signers.signer(context, found.tenant.slug)
     return answer(

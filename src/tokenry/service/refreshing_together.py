@@ -18,7 +18,7 @@ from .signing_keys import Signers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshing:
-    """One refresh with what `sessions.refresh` takes, and whence it comes, for the audit log."""
+    """One refresh with the arguments of `sessions.refresh`, and its origin for the audit log."""
 
     refresh: str
     access: str | None = None
@@ -90,10 +90,10 @@ def _commit(context: Context, signers: Signers, places: Sequence[_Place]) -> lis
 
 
 def _apart(places: Sequence[_Place]) -> list[Answered | Refused | None]:
-    """Return that each is still to be done, by itself.
+    """Return None for each refresh, so that each is done by itself.
 
-    So is every one where a host answers for owners: it may take its time, and what it says is written to their rows,
-    which two transactions with many sessions would lock in different orders.
+    Refreshes are done apart where a host answers for owners. The host may be slow, and its answers are written to the
+    rows of owners, which two transactions with many sessions would lock in different orders.
     """
     return [None] * len(places)
 

@@ -20,7 +20,7 @@ READ = "tokenry:usage:read"
 
 
 class Refusals(Generic[B]):
-    """The last 20 refusals of each key, kept for a week: what was asked, the code, from where and when."""
+    """The last 20 refusals of each key, kept for a week: the question, the code, the address and the time."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

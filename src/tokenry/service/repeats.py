@@ -1,7 +1,7 @@
 """Calls that may be repeated: the same idempotency key gets the same answer for ten minutes, secret included.
 
 The secret is not stored, not even sealed: it is derived from the keyring, the call and a random nonce, and only the
-nonce is kept. A stolen database holds nothing of it, and whoever repeats the call gets it again.
+nonce is kept. A stolen database holds no part of the secret, and a caller who repeats the call gets it again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Replay revocations that a restored database has lost.
 
 A record of the journal whose event is not in the database was lost, since a record is written after the commit of its
-change. What was lost is gathered by subject: the last record says how the subject should be. A replay only takes power
-away. Where the database grants less than the journal says, it stays as it is.
+change. Lost records are grouped by subject, and the last record says how the subject should be. A replay only takes
+power away. Where the database grants less than the journal says, the database stays as it is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Action: TypeAlias = tuple[str, Callable[[], object]]
 
 
 class Lost(NamedTuple):
-    """What the journal knows of one subject and the database does not, in the order in which it happened."""
+    """The records of one subject that the journal has and the database lacks, in their order."""
 
     tenant_id: str
     kind: str
@@ -53,7 +53,7 @@ class Lost(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What a replay does to one subject."""
+    """The action of a replay on one subject."""
 
     tenant: str
     subject: str

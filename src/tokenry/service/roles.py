@@ -139,7 +139,7 @@ def _drop_from(marked: Change, kind: RoleHolder, name: str) -> bool:
 
 
 class Scopes(Generic[B]):
-    """The catalogue of a tenant: what may be granted there. Without one any well-formed scope may."""
+    """The catalogue of a tenant: the scopes that may be granted. Without a catalogue any well-formed scope may."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -147,7 +147,7 @@ class Scopes(Generic[B]):
     def define(
         self, entries: Sequence[str], *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
     ) -> tuple[str, ...]:
-        """Replace the catalogue; entries may be patterns. What was granted before stays granted."""
+        """Replace the catalogue; entries may be patterns. Scopes that were granted before stay granted."""
         errors: list[FieldError] = []
         clean = _known_list(errors, "scopes", entries)
         fields.refuse(errors)
@@ -171,7 +171,8 @@ class Scopes(Generic[B]):
     ) -> ScopeCheck:
         """Tell whether scopes may be granted here: falsy if not, with the unknown ones named in input order."""
         asked = _texts([asked] if isinstance(asked, str) else asked)
-        with self._context.reading(tenant, by) as scene:  # whoever asks: it tells no name that was not asked for
+        # Every actor may ask: the answer holds no name that the caller did not give.
+        with self._context.reading(tenant, by) as scene:
             catalogue = scene.rows.scopes.list(scene.tenant)
         known = [scope for scope in asked if scopes.is_scope(scope) and not scopes.is_operator(scope)]
         unknown = {*asked} - {*known} | {*_unknown(catalogue, known)}

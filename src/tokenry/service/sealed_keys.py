@@ -1,4 +1,4 @@
-"""Signing keys at rest: encrypted under the keyring. One that was planted or moved is as good as none."""
+"""Signing keys at rest: encrypted under the keyring. Forged or moved rows are ignored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = logging.getLogger("tokenry.signing")
 
 
 def opened(rows: Sequence[SigningRow], keyring: Keyring) -> dict[str, jwt.JoseKey]:
-    """Return the keys of rows by kid. One that cannot be decrypted, or was moved, is as good as none."""
+    """Return the keys of rows by kid. Rows that were moved or cannot be decrypted are ignored."""
     found: dict[bool, list[Mapping[str, Any]]] = {True: [], False: []}
     for row in rows:
         generation = keyring.get(row.generation_id)

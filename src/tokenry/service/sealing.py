@@ -35,7 +35,7 @@ class Sealing:
         self._keep(tenant_id)
 
     def end(self, rows: Rows, tenant_id: str) -> tuple[HeadRow | None, str]:
-        """Return the locked head of a chain, and what is wrong with its end: "" when it may be extended."""
+        """Return the locked head of a chain, and the problem of its end: "" when the chain may be extended."""
         row = rows.audit.head(tenant_id, lock=True)
         if row is None and rows.audit.chain(tenant_id, None, 1):
             # A head that is not there cannot be locked: another process may have begun the chain in between.
@@ -90,7 +90,7 @@ class Sealing:
     def _keep(self, tenant_id: str) -> None:
         """Keep the end of a chain outside, in place of one that lies on this chain: no other is given up.
 
-        Only what is committed is kept, and what is kept is read first: it is never ahead of an honest database.
+        Only a committed head is kept, and the kept head is read first. So it is never ahead of an honest database.
         """
         while True:
             try:

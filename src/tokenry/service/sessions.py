@@ -210,7 +210,7 @@ def _holder(change: Change, asked: object) -> Owner | None:
     change.actor.must_mint()
     if not change.actor.sees(external_id, WRITE):
         raise missing("owner", external_id, change.tenant.slug)
-    # The host first: what it says of the owner decides who may sign them in.
+    # Ask the host first: its answer about the owner decides which actors may sign the owner in.
     result = fields_from_host(change.context.owner_loader(), external_id, change.tenant.slug)
     if result is not None:
         owner = put(change, external_id, result, by_host=True)

@@ -1,4 +1,4 @@
-"""What changes that share a transaction need not read again: nobody else writes until it ends."""
+"""Reads that changes in one transaction share: nobody else writes until the transaction ends."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Shared:
-    """What was read in one transaction of changes of keys, and what is to be announced after its commit.
+    """The shared reads of one transaction of changes of keys, and the announcements after its commit.
 
-    Such a change touches neither tenants nor the keyring's generations, and says whose grants it may turn.
+    Such a change touches neither tenants nor the keyring's generations, and names the keys whose grants it may change.
     """
 
     find: Callable[[str], Row | None]

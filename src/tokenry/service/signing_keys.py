@@ -1,6 +1,6 @@
 """The keys that sign access tokens: made at first use, encrypted at rest, rotated by command and by age.
 
-A key is verified with as it was encrypted: what a writer in the database could plant opens nothing.
+Verification uses a key only as it was encrypted, so a key that somebody plants in the database verifies nothing.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _size(_: str, ring: Ring) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """What one instance knows of signing keys. It reads them again when anything may have changed, and now and then.
+    """The signing keys in one instance. They are read again when anything may have changed, and now and then.
 
     `is_trusted` tells whether anything that others have changed was noticed, and `mark` moves whenever that happens.
     """
@@ -125,7 +125,7 @@ class Signers:
             return self._read_of(kid, store)
         if self.on_one_loop:  # where who waits for a lock keeps its holder from going on
             return self._read_of(kid, self.store)
-        if len(self._locks) > _LOCKS_MAX:  # whoever holds one keeps it; the worst is that a key is read twice
+        if len(self._locks) > _LOCKS_MAX:  # a thread that holds a lock keeps it; at worst a key is read twice
             self._locks.clear()
             self._failures.clear()
         failures = self._failures.get(kid)
@@ -217,7 +217,7 @@ class SigningKeys(Generic[B]):
             return _public_keys(rows, scene.tenant, self._context)
 
     def rotate(self, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> SigningKey:
-        """Let the next key sign from now on, and make another next one. What the last one signed stays good.
+        """Let the next key sign from now on, and make another next key. Tokens of the last key stay valid.
 
         Raise Conflict for HS256, whose secret is configured.
         """

@@ -1,4 +1,4 @@
-"""What the use cases need of a tracing system, which by default is none."""
+"""The tracing interface of the use cases. By default nothing is traced."""
 
 from __future__ import annotations
 

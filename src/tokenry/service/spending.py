@@ -54,15 +54,15 @@ class Spending:
 
 
 def current(rows: Rows, tenant_id: str, key_id: str, now: int) -> Account | None:
-    """Return the credits of a key as they are now, writing nothing: what is due is only reckoned."""
+    """Return the credits of a key as they are now: due refills and holds are computed, not written."""
     account = rows.credits.account(tenant_id, key_id, now, lock=False)
     return None if account is None else rules.settled(account, now)
 
 
 def locked(rows: Rows, tenant_id: str, key_id: str, now: int) -> Account | None:
-    """Return the credits of a key as they are now, locked until the end of the transaction. Write what you make of it.
+    """Return the credits of a key as they are now, locked until the end of the transaction. Write the changed account.
 
-    Whoever changes an account begins here, so that holds end and refills come without anything in the background.
+    Every change of an account begins here, so that holds end and refills come without a background job.
     """
     account = rows.credits.account(tenant_id, key_id, now, lock=True)
     return None if account is None else rules.settled(account, now)

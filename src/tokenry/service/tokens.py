@@ -25,7 +25,7 @@ NOT_FOUND = Refused("not_found")
 
 
 class RemembersTokens(Protocol):
-    """What a process remembers of tokens whose signature it has checked."""
+    """The cache of tokens whose signature this process has checked."""
 
     def get(self, text: str) -> Checked | None: ...
     def put(self, text: str, token: Checked) -> None: ...
@@ -82,7 +82,7 @@ class SignedTokens:
 
 
 class Tokens(SignedTokens):
-    """The part of a verification that knows access tokens. Keys, and what is remembered of grants, it leaves alone."""
+    """The part of a verification that knows access tokens. It touches neither keys nor cached grants."""
 
     def __init__(
         self,

@@ -51,7 +51,7 @@ class Usage(Generic[B]):
     ) -> tuple[UsageHour, ...]:
         """Return the hours in which a key was presented, the oldest first; `flush` first for the last second.
 
-        What is older than `usage_hour_retention` comes by the day of UTC: `hour_count` is 24 there. A `since` within
+        Usage older than `usage_hour_retention` comes by the day of UTC: `hour_count` is 24 there. A `since` within
         such a day means its beginning.
         """
         errors: list[FieldError] = []
@@ -150,7 +150,7 @@ def ordered(spent: Sequence[Spent], rest: Callable[[], None]) -> list[Spent]:
 def write(context: Context, spent: Sequence[Spent], peppers: Sequence[Pepper], *, wait: bool) -> Sequence[Spent]:
     """Write what was counted, and tell of keys that were used for the first time.
 
-    Return what has to be written later, since others have locked the rows; with `wait` that is waited for.
+    Return the counts to write later, because others have locked their rows; with `wait` the call waits for the locks.
     """
     used: dict[str, list[str]] = {}
     done = []

@@ -147,7 +147,7 @@ class Verifying:
         return KeyValid(grant, metered[0], metered[1])
 
     def lacking(self, text: str, ask: Ask) -> Lease | None:
-        """Return what has to be leased before memory answers for a key; None where something else lacks."""
+        """Return the lease that is needed before memory answers for a key; None where something else is missing."""
         now = self.moment()
         grant = self.recalled(text) if now >= 0 else None
         return None if grant is None else self._metering.lacking(grant, ask.cost, now)
@@ -242,9 +242,9 @@ class Verifying:
     def explained(
         self, grant: Grant | None, found: Sequence[VerifyCode], ask: Ask, detail: str = ""
     ) -> Generator[Find | Lease | Wait | Pooled, Any, Explanation]:
-        """Explain what was found to fail already, and everything that a grant decides.
+        """Explain the failures that are already known, and everything that a grant decides.
 
-        `detail` is about the first one that was found. A credential of another tenant is told nothing of.
+        `detail` is about the first failure. The explanation says nothing about a credential of another tenant.
         """
         failed: dict[VerifyCode, str] = dict.fromkeys(found[:1], detail) | dict.fromkeys(found[1:], "")
         if grant is not None:
@@ -385,7 +385,7 @@ def is_token(text: str) -> bool:
 
 
 def text_of(presented: object) -> str:
-    """Return the text of what was presented; anything but a text or a secret becomes one that is malformed."""
+    """Return the text of a presented credential; anything but a text or a secret becomes a malformed text."""
     if presented.__class__ is str:
         return presented
     return str(presented) if isinstance(presented, (str, Secret)) else ""

@@ -1,6 +1,6 @@
 """Secrets of endpoints at rest: encrypted under the keyring, and bound to tenant, endpoint and URL.
 
-Whoever writes the database without the keyring can neither read a secret nor send deliveries elsewhere.
+A writer of the database without the keyring can neither read a secret nor send deliveries elsewhere.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Endpoints of webhooks: who is told of what, with which secret. `delivering` sends."""
+"""Endpoints of webhooks: their event types and secrets. `delivering` sends."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SECRETS_MAX = 5
 
 
 class Webhooks(Generic[B]):
-    """The endpoints of a tenant, which are told of its events by signed requests (Standard Webhooks)."""
+    """The endpoints of a tenant, which receive its events in signed requests (Standard Webhooks)."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -56,10 +56,10 @@ class Webhooks(Generic[B]):
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> CreatedWebhook:
-        """Create an endpoint that is told of every matching event from now on; its secret is shown this once.
+        """Create an endpoint that receives every matching event from now on; its secret is shown this once.
 
         `types` are names of events, patterns such as `key.*`, or `*`. With `include="object"` a request holds the
-        values that the event recorded, else only what happened to what.
+        values that the event recorded, else only its type, actor, subject and owner.
         """
         errors: list[FieldError] = []
         clean = _read(
@@ -125,7 +125,7 @@ class Webhooks(Generic[B]):
     ) -> Webhook:
         """Change the given fields of an endpoint; raise NotFound.
 
-        New `types` hold for events from now on. What waits to be tried again goes to the new URL.
+        New `types` hold for events from now on. Deliveries that wait for a retry go to the new URL.
         """
         errors: list[FieldError] = []
         given = {"url": url, "types": types, "description": description, "include": include}
@@ -154,7 +154,7 @@ class Webhooks(Generic[B]):
     def pause(
         self, id: str, *, reason: str = "", tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN
     ) -> Webhook:
-        """Send nothing to an endpoint until it is resumed; what it misses is kept for then."""
+        """Send nothing to an endpoint until it is resumed; missed events are kept and sent then."""
         errors: list[FieldError] = []
         reason = fields.text("reason", reason, errors, most=500)
         fields.refuse(errors)
@@ -166,7 +166,7 @@ class Webhooks(Generic[B]):
             return _written(change, id, values, "webhook.paused", None, {"reason": reason, "url": before.url})
 
     def resume(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Webhook:
-        """Send to a paused endpoint again: first what it has missed. What was to be tried later is tried now."""
+        """Send to a paused endpoint again, first the events it has missed. Deliveries due for a retry are tried now."""
         with self._context.changing(tenant, by) as change:
             before = _endpoint(change, id, WRITE, lock=True).webhook
             change.rows.webhooks.revive(change.tenant, id, micros(change.now))

@@ -1,4 +1,4 @@
-"""What a verification may have to wait for. It says so, and whoever drives it does it: at once, or awaited."""
+"""The I/O that a verification may need. A verification yields each wish, and its driver does it, inline or awaited."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class AuditRows:
 
     def reach(self, tenant: Tenant, which: Mapping[str, str], *, before: str | None) -> str | None:
         """Return the id at which a page of `list` ends, however few it has found; None when it may look at all."""
-        if not which or "subject" in which:  # what happened to one thing has an index
+        if not which or "subject" in which:  # the entries of one subject have an index
             return None
         return reach(self._connection, _in_front(select(audit_entry.c.id), tenant, before), audit_entry.c.id)
 

@@ -1,4 +1,4 @@
-"""The columns that tables are made of, and what holds the tables together."""
+"""The columns that tables are made of, and the metadata that collects the tables."""
 
 from __future__ import annotations
 

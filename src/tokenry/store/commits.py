@@ -29,7 +29,7 @@ _unmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
 
 class _Header(ctypes.Array):  # type: ignore[type-arg]
-    """The header in place. Who still reads it keeps it mapped."""
+    """The header in place. Code that still holds the header keeps it mapped."""
 
     _type_ = ctypes.c_ubyte
     _length_ = 48

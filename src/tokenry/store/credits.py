@@ -1,4 +1,4 @@
-"""Balances of credits in SQL, and what is held of them.
+"""Balances of credits in SQL, and holds of them.
 
 A verification takes its credits with one conditional UPDATE as long as nothing is due. When a refill or the end of a
 hold is due, or too little is left, it locks the row and the rules of `core.credits` decide.
@@ -148,7 +148,7 @@ class CreditRows:
         _MOVE_HOLDS(self._connection, {"epoch": to, **here})
 
     def get_hold(self, tenant_id: str, key_id: str, id: str) -> Hold | None:
-        """Return a hold, also one that has ended within the last day."""
+        """Return a hold, even if it ended within the last day."""
         row = _GET_HOLD.first(self._connection, of_tenant=tenant_id, of_key=key_id, of_id=id)
         return _hold_of(row) if row else None
 

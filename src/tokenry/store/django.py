@@ -1,6 +1,6 @@
 """Django's own connection, as SQLAlchemy can use it: inside `atomic()`, and without ending or changing anything.
 
-Django is not imported; what its connection wrapper offers is enough.
+Django is not imported; the methods of its connection wrapper are enough.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _raw: ContextVar[Any] = ContextVar("tokenry_borrowed")
 
 
 class _Borrowed:
-    """What a dialect must not do to a connection that is somebody else's."""
+    """Keeps a dialect from changing a connection that belongs to somebody else."""
 
     driver = "tokenry"
 

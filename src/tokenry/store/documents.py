@@ -1,8 +1,8 @@
-"""Grant documents within one transaction: what changes of a key is written into the documents of its secrets.
+"""Grant documents within one transaction: changes of a key are written into the documents of its secrets.
 
-The new document is the old one, whose seal must hold, with the changes. What somebody else has written into the columns
-of a key is never signed. Who writes the documents of a key has written its row before, so two transactions never write
-the same one at once.
+The new document is the old one, whose seal must hold, with the changes. Values that somebody else has written into the
+columns of a key are never signed. A transaction writes the row of a key before its documents, so two transactions never
+write the same document at once.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ NOT_SIGNED: Final = "the rows of {} were changed by somebody without the keyring
 
 
 class _Noted:
-    """What becomes of the documents of one key."""
+    """The noted changes of the documents of one key."""
 
     def __init__(self) -> None:
         self.values: Facts = {}
@@ -94,7 +94,7 @@ class Documents:
         noted.versions += 1
 
     def drop_role(self, tenant_id: str, key_id: str, role: str, row: Mapping[str, Any]) -> None:
-        """Note that a key has lost a role, and what else was written with that."""
+        """Note that a key has lost a role, and the other values written with that change."""
         self.change(tenant_id, key_id, row)
         self._of(tenant_id, key_id).roles.append(role)
 
@@ -115,7 +115,7 @@ class Documents:
         return behind
 
     def agree(self, tenant_id: str, key_id: str, row: Mapping[str, Any]) -> None:
-        """Have the documents of a key say what was asked for, and what its row says already."""
+        """Make the documents of a key agree with the requested values, which its row holds already."""
         self._of(tenant_id, key_id).values |= {name: value for name, value in row.items() if name in FACTS}
 
     def of_new(self, tenant_id: str, key_id: str, kid: str) -> dict[str, str]:

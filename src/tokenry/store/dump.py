@@ -15,7 +15,7 @@ from .foreign_tables import foreign_question
 from .tables import VERSION_TABLE, endpoint, event, fence, key, node, owner, role, scope, tenant, turn
 
 _OF_PROCESSES: Final = {fence.name, turn.name, node.name, foreign_question.name, VERSION_TABLE}
-"""What says which processes remember or ask what: it means nothing elsewhere."""
+"""The tables about the memory and the questions of processes: they mean nothing in another store."""
 _BATCH: Final = 1000
 _BEHIND: Final[dict[str, dict[str, Any]]] = {
     "event": {"txid": 0},

@@ -1,4 +1,4 @@
-"""What a driver raises, in Tokenry's words: a name that was taken meanwhile, or a database that cannot be used."""
+"""Errors of a driver as Tokenry's errors: a name that was taken meanwhile, or a database that cannot be used."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ class Link:
             self._ask(_LISTEN)
 
     def join(self) -> int:
-        """Insert a node, and wait for the disk: what a process trusts must not outlive its row."""
+        """Insert a node, and wait for the disk: the trust of a process must not outlive its row."""
         node = randbits(_ID_BITS)
         self._ask(_JOIN, node=node)
         return node

@@ -21,7 +21,7 @@ from .place import Place
 _FIND = lookup_sql("sqlite", "= ?")
 _FIND_SESSION = session_sql("sqlite", "= ?")
 _FENCE = "SELECT counter FROM tokenry_fence WHERE id = 1"
-_BUSY = (5, 6)  # SQLITE_BUSY, SQLITE_LOCKED: what a wait in vain ends with
+_BUSY = (5, 6)  # SQLITE_BUSY, SQLITE_LOCKED: the errors at the end of a wait in vain
 _PROBE_SECONDS = 0.05
 _now = time.monotonic
 

@@ -35,7 +35,7 @@ foreign_form = table(
     at("created_at"),
     PrimaryKeyConstraint("tenant_id", "prefix", "kind", "size"),
 )
-"""How foreign keys look: what looks otherwise is refused without a lookup."""
+"""The forms of foreign keys: a key in any other form is refused without a lookup."""
 
 foreign_question = table(
     "foreign_question",

@@ -219,7 +219,7 @@ class Gathering:
                 held, fresh = await self._connect(), True
             try:
                 rows = await _find_many(held, kids, self._seals)
-            except psycopg.errors.QueryCanceled:  # the connection is as good as before
+            except psycopg.errors.QueryCanceled:  # the connection is still usable
                 self._idle.append(held)
                 raise
             except BaseException as error:

@@ -1,7 +1,7 @@
 """Lookups on held connections to PostgreSQL: prepared, in binary form, and on libpq itself.
 
-A lookup has one parameter, and what it finds is read by `lookup.py`. psycopg's cursors adapt every parameter and every
-column, and wait in Python: for a few keys that costs more than all the rest.
+A lookup has one parameter, and `lookup.py` reads its rows. psycopg's cursors adapt every parameter and every column,
+and wait in Python: for a few keys that costs more than all the rest.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class HostDatabase:
     alone = False
 
     def __init__(self, engine: Engine, *, timeout: float, slow: SlowStatements) -> None:
-        # The same pool and events under options of our own: what we pass stays out of the host's log and errors.
+        # The same pool and events under options of our own: our parameters stay out of the host's log and errors.
         self.engine = engine.execution_options()
         self.engine.hide_parameters = True
         slow.watch(self.engine)
@@ -162,7 +162,7 @@ class HostDatabase:
         self._gate.open()
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child, with a new pool: what is in the old one belongs to the parent."""
+        """Begin anew in a forked child, with a new pool: the connections in the old pool belong to the parent."""
         at_rest = self._at_rest or not self.path  # PostgreSQL keeps its locks itself
         _inherited.append((self._finder, self.engine.pool, self._beside))
         if self._has_pool:

@@ -76,7 +76,7 @@ def _members(name: str, some: CTE, dialect: str) -> Select[Any]:
 
 
 def _asked(some: CTE, now: int) -> Select[Any]:
-    """Count the keys of which each scope was asked for; the scope "" stands for questions about none."""
+    """Count the keys of which each scope was asked for; the scope "" means questions about no scope."""
     of_key = (scope_use.c.tenant_id == some.c.tenant_id) & (scope_use.c.key_id == some.c.id)
     is_recent = (scope_use.c.scope != "") & (scope_use.c.last_at >= now - _WATCHED)
     return _grouped("asked_scopes", scope_use.c.scope, some.join(scope_use, of_key & is_recent))

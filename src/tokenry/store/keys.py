@@ -312,7 +312,7 @@ class KeyRows:
         return {row.id: row.external_id for row in rows}
 
     def delete(self, tenant: Tenant, ids: Sequence[str]) -> None:
-        """Remove keys with their secrets, usage, counters and credits; what was imported is marked as ended."""
+        """Remove keys with their secrets, usage, counters and credits; their import rows are marked as ended."""
         counter = limit_counter.c
         counters = select(counter.name).where(counter.tenant_id == tenant.id, counter.holder_id.in_(ids))
         # In the order in which leases lock them: or a lease and this wait for each other.

@@ -1,6 +1,6 @@
-"""What belongs to keys in an SQLite file, as of one commit: their owners and tenants, and the scopes of their roles.
+"""Rows that keys in an SQLite file share, as of one commit: owners and tenants, and the scopes of roles.
 
-Many keys share them. While nobody commits they cannot change, so a lookup reads nothing but the row of the secret.
+They cannot change while nobody commits, so a lookup reads nothing but the row of the secret.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Ask: TypeAlias = Callable[[str, tuple[str, ...]], Any]
 
 
 class Known:
-    """What was read since one commit. Once somebody has committed, another one takes its place."""
+    """The rows read since one commit. After the next commit another object takes its place."""
 
     def __init__(self, version: bytes | None, seals: Seals, ask: Ask) -> None:
         self.version: Final = version

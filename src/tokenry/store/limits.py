@@ -1,6 +1,6 @@
 """Counters of limits in SQL. One transaction leases many of them: one statement reads them, and another one writes.
 
-What a process gets is decided in `core/counters.py`.
+`core/counters.py` decides how much a process gets.
 """
 
 from __future__ import annotations

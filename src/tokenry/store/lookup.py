@@ -1,7 +1,7 @@
 """The one hot statement: everything that a verification reads of a secret, in one lookup by `kid`.
 
-What its key says stands in the signed document of the secret (`core/document.py`): the table of keys is not read. The
-owner and the tenant travel as one JSON array: one column costs less than twenty, and what no decision reads stays
+The signed document of the secret (`core/document.py`) holds the values of its key: the table of keys is not read. The
+owner and the tenant travel as one JSON array: one column costs less than twenty, and values that no decision reads stay
 undecoded until somebody asks. Roles are read only for keys that have some.
 """
 
@@ -72,7 +72,7 @@ _OF_SESSION = {
 _OWNER = array(*of("o", (*OWNER_SHOWN.columns, "status", "limits_version")))
 _TENANT = array(*of("t", (*TENANT_SHOWN.columns, "slug", "status", "limits_version")))
 FOUND = ("kid", "digest", "pepper_id", "key_id", "document", "seal", "used", "role_scopes", "owner", "tenant")
-"""What the statements about keys select."""
+"""The columns that the statements about keys select."""
 _SECRET = f"s.kid, s.digest, s.pepper_id, s.key_id, s.document, s.seal, {array(*of('s', SECRET.columns))}{{text}}"
 _SELECT = f"""
     SELECT {_SECRET}, {{role_scopes}}, {_OWNER}{{text}}, {_TENANT}{{text}}
@@ -89,7 +89,7 @@ _SESSION = f"""
     WHERE x.id {{where}}
 """  # noqa: S608 - of the names of columns
 SECRET_ALONE = f"SELECT {_SECRET} FROM tokenry_secret s WHERE s.kid = ?".format(array="json_array", text="")  # noqa: S608
-"""What SQLite is asked where owner, tenant and roles are known already: a third less work than the joins."""
+"""The statement for SQLite where owner, tenant and roles are known already: a third less work than the joins."""
 OWNER_ALONE = f"SELECT {_OWNER} FROM tokenry_owner o WHERE o.tenant_id = ? AND o.id = ?".format(array="json_array")  # noqa: S608
 TENANT_ALONE = f"SELECT {_TENANT} FROM tokenry_tenant t WHERE t.id = ?".format(array="json_array")  # noqa: S608
 ROLES_ALONE = """
@@ -100,8 +100,8 @@ _WORDS = {
     "sqlite": {"array": "json_array", "text": ""},
     "postgresql": {"array": "json_build_array", "text": "::text"},
 }
-# What somebody else has written into a list of roles must not raise an error: it would be that of other lookups, too.
-# On PostgreSQL nothing tells such a text from JSON before it is read as that, so the names are cut out of it.
+# A list of roles that somebody else has spoiled must not raise an error: other lookups would fail with it, too.
+# On PostgreSQL nothing tells such a text from JSON before it is parsed, so the names are cut out of the text.
 _ROLE_SCOPES = {
     "sqlite": """
         CASE WHEN {without} THEN NULL ELSE (
@@ -136,7 +136,7 @@ def is_session(kid: str) -> bool:
 
 
 def session_sql(dialect: str, where: str) -> str:
-    """Return the statement that looks a session up in the form of a key: what decides on one decides on the other.
+    """Return the statement that looks a session up in the form of a key: the same code decides on both.
 
     A session without scopes of its own holds those of its owner's roles.
     """
@@ -179,7 +179,7 @@ def find_in(connection: Connection, kid: str, seals: Seals) -> Row | None:
 
 
 class Of(NamedTuple):
-    """What a lookup reads of an owner or a tenant."""
+    """The columns that a lookup reads of an owner or a tenant."""
 
     id: str
     slug: str
@@ -283,7 +283,7 @@ def unreadable(error: Exception) -> None:
 
 
 SPOILED = (msgspec.MsgspecError, TypeError, ValueError)
-"""What reading a row raises that somebody has spoiled."""
+"""The errors of reading a row that somebody has spoiled."""
 
 
 def _first(*limits: str) -> str:

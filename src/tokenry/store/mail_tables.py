@@ -1,4 +1,4 @@
-"""The tables of mail: what waits or has ended, and which addresses want no more of a kind."""
+"""The tables of mail: waiting and ended mails, and the addresses that want no more mail of a kind."""
 
 from __future__ import annotations
 

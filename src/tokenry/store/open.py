@@ -135,7 +135,7 @@ def joined(database: Database, connection: Any, settle: Callable[[], None]) -> I
             from .django import borrowed, check_usable
 
             inner = stack.enter_context(borrowed(connection))
-            connection.on_commit(settle, robust=True)  # what is committed is no error of the request
+            connection.on_commit(settle, robust=True)  # an error after the commit must not fail the request
             store = JoinedDatabase(lambda: inner, database.seals, lambda: check_usable(connection))
         elif hasattr(connection, "get_bind"):  # a Session; sqlalchemy.orm is not imported for it
             store = JoinedDatabase(connection.connection, database.seals)
@@ -248,7 +248,7 @@ def _sign(database: Database, rows: SqlRows, confirm: Callable[[SqlRows], None])
 
 
 def _is_new(rows: SqlRows) -> bool:
-    """Tell whether a database holds nothing yet: a keyring is never made for one that has lost its canary."""
+    """Tell whether a database holds nothing yet: a keyring is never made for a database that has lost its canary."""
     if rows.canaries.list():
         return False
     queries = (select(table).limit(1) for table in (secret, audit_entry))

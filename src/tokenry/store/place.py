@@ -1,7 +1,8 @@
-"""The files of an SQLite database in use. One that is removed, replaced or cut takes what is written to it along.
+"""The files of an SQLite database in use. Writes to a file that is removed, replaced or cut are lost with the file.
 
-A process goes on with the files that it has opened, whatever their names stand for by now. So the names are compared
-with the open files before every change and after it, and every few milliseconds before an answer from memory.
+A process goes on with the files that it has opened, even when their names belong to other files by now. So the names
+are compared with the open files before every change and after it, and every few milliseconds before an answer from
+memory.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def must_have_one_name(path: str) -> None:
 
 
 class Place:
-    """Which files carry the names of one database; an empty path stands for a database in memory."""
+    """Which files carry the names of one database; an empty path means a database in memory."""
 
     def __init__(self, path: str, *beside: str) -> None:
         """Take note of the database and of the lock files `beside` it, which are there already."""
@@ -117,7 +118,7 @@ class Place:
 
     def _find(self, end: str) -> Id | None:
         try:
-            found = os.lstat(self.path + end)  # a link is another file: who opens it has another log
+            found = os.lstat(self.path + end)  # a link is another file: a process that opens it has another log
         except OSError:
             return None
         return found.st_dev, found.st_ino

@@ -107,7 +107,7 @@ class PostgresDatabase:
 
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
-        """Open a transaction that writes. What need not survive a power cut does not wait for the disk."""
+        """Open a transaction that writes. Without `durable` the commit does not wait for the disk."""
         with translated(), self._connected(within) as connection, connection.begin():
             if durable:
                 make_durable(connection)
@@ -160,7 +160,7 @@ class PostgresDatabase:
                 held, fresh = self._connect(max(0.001, until - time.monotonic())), True
             try:
                 found = held.ask(statement, kid.encode(), until)
-            except psycopg.errors.QueryCanceled:  # the connection is as good as before
+            except psycopg.errors.QueryCanceled:  # the connection is still usable
                 self._idle.append(held)
                 raise
             except BaseException as error:

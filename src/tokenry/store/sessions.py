@@ -105,7 +105,7 @@ class SessionRows:
         return _presented(row, now).session if row else None
 
     def by_kid(self, kid: str, now: datetime) -> Presented | None:
-        """Return everything that a refresh decides on. A row that somebody has spoiled is as good as none."""
+        """Return everything that a refresh decides on. A row that somebody has spoiled is ignored."""
         row = self._connection.execute(_BY_KID[self._dialect], {"kid": kid}).first()
         try:
             return _presented(row, now) if row else None

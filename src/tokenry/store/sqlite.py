@@ -48,7 +48,7 @@ FORKED_WITHIN = (
 )
 
 _inherited: list[object] = []
-"""What a forked child got from its parent in spite of all. It must neither use nor close it: kept until it ends."""
+"""Objects that a forked child inherited from its parent. The child must neither use nor close them until it ends."""
 
 
 class SqliteDatabase:

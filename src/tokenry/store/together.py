@@ -32,7 +32,7 @@ class Together:
 
     @contextmanager
     def read(self) -> Iterator[SqlRows]:
-        """Read what is committed, and what the changes before have written."""
+        """Read committed rows, and the rows that earlier changes have written."""
         yield SqlRows(cast("Connection", self._raw), self._seals)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""What upkeep reads and writes for the whole installation."""
+"""The reads and writes of upkeep for the whole installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Usage in SQL: what was counted in memory is added here in batches."""
+"""Usage in SQL: counts from memory are added here in batches."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ _COUNT = """
     GROUP BY s.tenant_id, s.key_id, counted.at, counted.code
     ON CONFLICT (tenant_id, key_id, at, code) DO UPDATE SET count = tokenry_usage_hour.count + excluded.count
 """
-# A transaction that changes a key locks its secrets, and a host may keep its transaction open. What is locked is
-# written later, so that no flush waits for a host. A deletion removes the secrets of a key first: it
-# waits for these locks and then removes what was counted, or it was first, and the next flush sees no secret.
+# A transaction that changes a key locks its secrets, and a host may keep its transaction open. Counts of locked
+# secrets are written later, so that no flush waits for a host. A deletion removes the secrets of a key first: it
+# waits for these locks and then removes the counts, or it was first, and the next flush sees no secret.
 _LOCK = """
     SELECT kid FROM tokenry_secret WHERE kid IN (SELECT json_array_elements_text(CAST(:kids AS json)))
     ORDER BY kid FOR NO KEY UPDATE{}
@@ -140,10 +140,10 @@ class UsageRows:
         self._connection = connection
 
     def add(self, spent: Sequence[Spent], *, wait: bool) -> tuple[Sequence[FirstUse], Sequence[Spent]]:
-        """Write what was counted of secrets that still exist.
+        """Write the counts of secrets that still exist.
 
-        Return the keys that were used for the first time, and without `wait` what has to be written later, since other
-        transactions have locked the rows.
+        Return the keys that were used for the first time, and without `wait` the counts to write later, because other
+        transactions have locked their rows.
 
         All rows travel as one JSON text: the database works on them while verifications go on, where a statement for
         each would hand the interpreter's lock to and fro between the two threads.

@@ -31,7 +31,7 @@ scope_use = table(
     at("last_at"),
     PrimaryKeyConstraint("tenant_id", "key_id", "scope"),
 )
-"""Which scopes of its own a key was asked for, and when; the scope "" stands for verifications that asked for none."""
+"""Which scopes of its own a key was asked for, and when; the scope "" means verifications that asked for no scope."""
 Index("tokenry_scope_use_last_at", scope_use.c.last_at)
 
 refusal = table(

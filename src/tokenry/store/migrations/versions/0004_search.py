@@ -1,4 +1,4 @@
-"""What lists search in: the texts of owners and keys without case and accents, alike on SQLite and PostgreSQL."""
+"""The search texts of lists: those of owners and keys without case and accents, alike on SQLite and PostgreSQL."""
 
 import sqlalchemy as sa
 from alembic import op

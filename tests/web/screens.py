@@ -55,6 +55,7 @@ SCREENS = (
     Screen("/webhooks/{webhook}", ".entries"),
     Screen("/webhooks/{webhook}", ".entries", "Replay…"),
     Screen("/imports", ".wide-form"),
+    Screen("/key-page", ".sample"),
     Screen("/tenants", ".list"),
     Screen("/tenants", ".list", "New tenant"),
     Screen("/tenants/default", ".facts"),

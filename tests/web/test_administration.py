@@ -321,3 +321,32 @@ def test_no_screen_puts_a_pasted_key_into_its_url(page: Page, signed_in: Seeing,
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Staging")).to_be_visible()
     assert not [url for url in signed_in.requests if secret in url]
+
+
+def test_the_key_page_is_set_with_a_preview(page: Page, signed_in: Seeing) -> None:
+    page.goto("/console/key-page")
+    page.get_by_label("Title").fill("Acme access")
+    page.get_by_label("Colour on light").fill("#eeeeee")
+    page.get_by_label("Colour on dark").fill("#ffd166")
+    page.get_by_label("Make keys").uncheck()
+    preview = page.get_by_role("region", name="Preview")
+    expect(preview.get_by_text("Acme access").first).to_be_visible()
+    expect(preview.get_by_text("Make key")).to_have_count(0)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert").first).to_contain_text("contrast")
+    page.get_by_label("Colour on light").fill("#0b5d1e")
+    page.get_by_label("Texts in place of ours").fill("{")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert").first).to_contain_text("not JSON")
+    page.get_by_label("Texts in place of ours").fill("")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Title")).to_have_value("Acme access")
+    expect(page.get_by_label("Make keys")).not_to_be_checked()
+    page.get_by_label("Title").fill("")
+    page.get_by_label("Make keys").check()
+    for label in ("Colour on light", "Colour on dark"):
+        page.get_by_label(label).fill("")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.").last).to_be_visible()

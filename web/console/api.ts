@@ -74,6 +74,9 @@ function call<A extends object, R>(route: string) {
 
 type Name = { name: string };
 
+export const getKeyPage = call<api.KeyPageGetAsked, api.KeyPageSettings>("GET /v1/key-page?tenant");
+export const putKeyPage = call<api.KeyPagePutAsked, api.KeyPageSettings>("PUT /v1/key-page?tenant");
+
 export const listTenants = call<api.TenantsListAsked, api.PageOfTenant>("GET /v1/tenants");
 export const getTenant = call<api.TenantsGetAsked, api.TenantDocument>("GET /v1/tenants/{slug}");
 export const createTenant = call<api.TenantsCreateAsked, api.TenantDocument>("POST /v1/tenants");

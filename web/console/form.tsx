@@ -23,6 +23,7 @@ interface FormGiven {
   submit: string;
   danger?: boolean;
   class?: string;
+  onInput?: (event: InputEvent) => void;
   onSubmit: (read: Reader, form: HTMLFormElement) => Promise<void>;
   children?: ComponentChildren;
 }

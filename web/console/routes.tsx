@@ -8,6 +8,7 @@ import type { IconName } from "./icons.js";
 import { Imports } from "./imports.js";
 import { Issue } from "./issue.js";
 import { KeyPage } from "./key.js";
+import { KeyPageScreen } from "./key_page.js";
 import { Keys } from "./keys.js";
 import { Live } from "./live.js";
 import { OwnerPage } from "./owner.js";
@@ -51,6 +52,7 @@ export const ROUTES: readonly Route[] = [
   { path: "/webhooks", name: "Webhooks", group: "Connections", icon: "webhooks", needs: "webhooks:read", letter: "w", show: () => <Webhooks /> },
   { path: "/webhooks/*", name: "Webhook", needs: "webhooks:read", show: (id) => <WebhookPage key={id} id={id} /> },
   { path: "/imports", name: "Imports", group: "Connections", icon: "imports", needs: "keys:write", letter: "i", show: () => <Imports /> },
+  { path: "/key-page", name: "Key page", group: "Installation", icon: "page", needs: "tenants:read", show: () => <KeyPageScreen /> },
   { path: "/tenants", name: "Tenants", group: "Installation", icon: "tenants", needs: "tenants:read", show: () => <Tenants /> },
   { path: "/tenants/*", name: "Tenant", needs: "tenants:read", show: (id) => <TenantPage key={id} id={id} /> },
   { path: "/operators", name: "Operators", group: "Installation", icon: "operators", needs: "keys:read", show: () => <Operators /> },

@@ -42,7 +42,7 @@ _PIECE_BYTES = 16 * 1024
 
 @dataclass(slots=True)
 class Served:
-    """What one process of the server holds."""
+    """The objects that one process of the server holds."""
 
     tk: AsyncTokenry
     settings: ServerSettings
@@ -71,7 +71,7 @@ class Served:
         self.hot = Hot(self.engine, settings, self.counters, self.throttle)
 
     def begin(self, route: str, asked: Request) -> Step:
-        """Answer a request within its trace, or return what has to be waited for."""
+        """Answer a request within its trace, or return the wishes that have to be fulfilled first."""
         with self.within(asked):
             return self.hot.answer(route, asked)
 
@@ -81,7 +81,7 @@ class Served:
         return self.engine.spans.within(trace)
 
     async def drive(self, does: Does, route: str, asked: Request, wishes: list[Wish] | None = None) -> Answer:
-        """Do something with a request of a route, and wait for what it wishes for; the first `wishes` may be known."""
+        """Handle a request of a route, and fulfil its wishes; pass `wishes` if the first ones are known already."""
         with self.within(asked):
             return await self._drive(does, route, asked, wishes)
 
@@ -114,7 +114,7 @@ def create_app(served: Served, operations: App | None = None) -> App:
 
 
 class Application:
-    """Gives every request an id and a client, bounds its body, and finds who answers it."""
+    """Gives every request an id and a client, bounds its body, and passes it to the application that answers it."""
 
     def __init__(
         self,
@@ -173,19 +173,19 @@ class Application:
         """Return the answer to a request on a hot route, and whether the connection ends with it."""
         if route != AUTH and method != "POST":
             return self._hot.failed(route, problem("method_not_allowed", headers=[("Allow", "POST")]), asked), False
-        if route != AUTH:  # whose body says nothing
+        if route != AUTH:  # `/v1/auth` ignores its body
             try:
                 refusal = await self._read(route, asked, receive)
-            except asyncio.CancelledError:  # the server ends, and this body has not come in the time it had
+            except asyncio.CancelledError:  # the server is stopping, and the body has not arrived in time
                 return self._hot.failed(route, problem("too_slow"), asked), True
             if refusal is not None:
                 return refusal, True
         return await self._served.drive(partial(self._hot.answer, route), route, asked), False
 
     async def _read(self, route: str, asked: Request, receive: Receive) -> Answer | None:
-        """Read the body of a request: beyond its first 64 KiB only for a caller who is known.
+        """Read the body of a request. Only an authenticated caller may send more than 64 KiB.
 
-        Return None, or the answer to a body that is not read. Of a client that has gone, read what there is.
+        Return None, or the answer that rejects the body. If the client has disconnected, keep the part that arrived.
         """
         parts: list[bytes] = []
         count, is_admitted = 0, False
@@ -239,7 +239,7 @@ class Application:
             try:
                 with self._served.within(asked):
                     await app(scope, bounded.receive, bounded.send)
-            except asyncio.CancelledError:  # the server ends, and nobody knows what will have become of this
+            except asyncio.CancelledError:  # the server is stopping, and the outcome of the change is unknown
                 if bounded.status:
                     raise
                 await bounded.refuse("internal")
@@ -248,7 +248,7 @@ class Application:
 
 
 class _Bounded:
-    """Both ends of a request whose body is counted, and whose answer carries its id."""
+    """Wraps `receive` and `send` of a request: counts its body, and adds the request id to the answer."""
 
     def __init__(self, receive: Receive, send: Send, asked: Request) -> None:
         self._receive = receive
@@ -260,9 +260,9 @@ class _Bounded:
         self.status = 0
 
     async def receive(self) -> Message:
-        """Receive the next part of the body; no more of one that is too large, or has not come when the server ends.
+        """Receive the next part of the body; stop when it is too large, or has not arrived when the server stops.
 
-        That is answered, and to who asks the client has gone.
+        The client gets an answer, and the application sees a disconnected client.
         """
         try:
             message = await self._receive()
@@ -290,7 +290,7 @@ class _Bounded:
                 fields.insert(0, (b"x-request-id", self._asked.request_id))
             message = {**message, "headers": fields}
         body = message.get("body", b"")
-        if len(body) > _PIECE_BYTES:  # in pieces, so that a client that does not read them holds one
+        if len(body) > _PIECE_BYTES:  # in pieces, so that a client that does not read keeps only one in memory
             for place in range(0, len(body), _PIECE_BYTES):
                 is_last = place + _PIECE_BYTES >= len(body)
                 piece = memoryview(body)[place : place + _PIECE_BYTES]
@@ -301,7 +301,7 @@ class _Bounded:
         await self._send(message)
 
     async def refuse(self, code: str = "body_too_large") -> None:
-        """Answer that this is not heard to its end."""
+        """Answer that the request is not read to its end."""
         problem_answer = problem(code)
         fields = raw([*problem_answer.fields(), ("Connection", "close")])
         await respond(self.send, problem_answer.status, problem_answer.body(self._asked.request_id.decode()), fields)

@@ -1,4 +1,4 @@
-"""JSON bodies: refused before they are decoded where that would take long, and their wrong types in our words."""
+"""JSON bodies: bodies that would take long to decode are refused first; type errors are reported in our words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEPTH_MAX: Final = 32
 _NESTING: Final = frozenset((dict, list))
 _NESTED_MAX: Final = 16_384
 _COMMAS_MAX: Final = 65_536
-"""How many lists and objects, and how many values, a body holds: a thousand keys with eight limits each need less.
+"""The most lists and objects, and the most values, in a body: a thousand keys with eight limits each need less.
 
 A list takes a microsecond to decode, so that a body of nothing else would hold up the event loop for long.
 """
@@ -32,20 +32,20 @@ _decode: Final = msgspec.json.Decoder().decode
 
 
 def check_kind(content_type: str | bytes | None) -> None:
-    """Raise Failed for a body that is not said to be JSON."""
+    """Raise Failed unless the request declares its body as JSON."""
     if content_type != b"application/json" and not is_json(content_type):
         raise Failed(problem("not_json"))
 
 
 def has_too_many_values(body: bytes | bytearray, share: int = 1) -> bool:
-    """Tell whether a body holds too many values; `share` divides the bounds."""
+    """Return whether a body holds too many values; `share` divides the bounds."""
     if len(body) <= _NESTED_MAX // share:
         return False
     return body.count(b"[") + body.count(b"{") > _NESTED_MAX // share or body.count(b",") > _COMMAS_MAX // share
 
 
 def decoded(body: bytes | bytearray) -> Any:
-    """Return what a body holds; raise Failed for one that is not JSON, or nested too deep."""
+    """Return the decoded body; raise Failed for a body that is not JSON, or nested too deep."""
     if has_too_many_values(body):
         raise Failed(problem("bad_request", f"The body {TOO_MANY_VALUES}."))
     try:
@@ -58,7 +58,7 @@ def decoded(body: bytes | bytearray) -> Any:
 
 
 def of_type(place: str, error: msgspec.ValidationError) -> FieldError:
-    """Return a mistake of msgspec's in words that do not speak of Python; they name types and never a value."""
+    """Reword an error of msgspec without Python's terms; the text names types and never a value."""
     result = str(error).partition(" - at ")[0]
     if "datetime" in result:
         return FieldError(place, "not_a_moment", "must be a moment with a time zone, such as 2027-01-31T18:00:00Z")
@@ -73,7 +73,7 @@ def _depth(value: Any) -> int:
     depth, level = 0, [value] if type(value) in _NESTING else []
     while level:
         depth += 1
-        # Nothing is called for a value that nests nothing: there may be tens of thousands.
+        # Values that nest nothing cost no call: there may be tens of thousands.
         level = [
             inner
             for outer in level

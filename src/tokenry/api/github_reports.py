@@ -1,6 +1,6 @@
 """GitHub's reports of leaked keys. The signature of the body is the credential.
 
-The public keys are read by one thread at a time: strangers can make that necessary, and a source can be slow.
+One thread at a time reads the public keys: anybody can trigger a read, and a source can be slow.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class GithubReports:
                 reading = self._reading
                 if reading is None or reading.done():
                     reading = self._reading = asyncio.create_task(in_thread(self._keys.document, identifier))
-                with suppress(NotAllowed):  # of the key that it was started for
+                with suppress(NotAllowed):  # the failure concerns only the key that this read was started for
                     await asyncio.shield(reading)
         except ConfigError:
             raise Failed(problem("keys_unavailable", headers=[("Retry-After", "60")])) from None
@@ -86,7 +86,7 @@ class GithubReports:
 
 
 def _counted(error: Exception, scope: Scope, state: Mapping[str, Any]) -> Exception:
-    """Count a report that GitHub has not signed as a failure of its address, which has only so many."""
+    """Count a report without GitHub's signature as a failure of its address; failures per address are limited."""
     throttle, peer = state.get("throttle"), scope.get("client")
     if not isinstance(error, NotAllowed) or throttle is None:
         return error

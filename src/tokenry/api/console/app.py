@@ -1,4 +1,4 @@
-"""The ASGI application of `/console`: its pages, signing in and out, and `/v1` for who is signed in."""
+"""The ASGI application of `/console`: its pages, signing in and out, and `/v1` for signed-in operators."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def is_of_console(path: str) -> bool:
 
 
 class Console:
-    """Serves the console. Whatever its pages do is a call of `/v1`, answered by `management`."""
+    """Serves the console. Its pages only call `/v1`, which `management` answers."""
 
     def __init__(self, tk: Tokenry, throttle: Throttle, management: App, now: Callable[[], int]) -> None:
         """Serve an installation; `now` returns the time in microseconds."""
@@ -60,7 +60,7 @@ class Console:
         await respond(send, status, body, fields, is_head=scope["method"] == "HEAD")
 
     async def _signed_in(self, scope: Scope) -> Scope:
-        """Return a request of a page as the request of `/v1` that it stands for."""
+        """Translate a request of a page into its request of `/v1`."""
         verdict, token = await self._operator(scope)
         is_fresh = self._now() <= signing_in.fresh_until(verdict).timestamp() * 1_000_000
         found = SignedIn(token, signing_in.AUDIENCE, is_fresh)
@@ -97,7 +97,7 @@ class Console:
 
 
 def _operator_document(verdict: TokenValid) -> dict[str, Any]:
-    """Return what a page may know of the sign-in."""
+    """Return the facts about the sign-in that a page may show."""
     return {
         "key_id": verdict.key.id,
         "name": verdict.key.name,

@@ -1,6 +1,6 @@
 """The sign-in of operators: a key is presented once, and a cookie carries a token that was derived from it.
 
-The token ends with its key, whatever ends that, and does at most what the key does. It is made for the console alone:
+The token ends when its key ends, for any reason, and never grants more than the key. The token serves only the console:
 `/v1` takes no tokens, and other verifiers refuse its audience.
 """
 
@@ -82,7 +82,7 @@ async def operator(tk: Tokenry, throttle: Throttle, token: str, ip: str | None) 
 
 
 def fresh_until(verdict: TokenValid) -> datetime:
-    """Return until when the sign-in of a token is so recent that changes are possible."""
+    """Return until when the sign-in of a token is recent enough to allow changes."""
     return datetime.fromtimestamp(int(verdict.claims["iat"]), UTC) + FRESH
 
 

@@ -1,7 +1,7 @@
-"""How a connection answers hot requests: those that its parser has read, and those that come again.
+"""How a connection answers hot requests: parsed requests, and repeats of earlier requests.
 
-A client that keeps its connection sends the same head again and again, and a proxy that of a client on any connection.
-One that is the same byte for byte, or but for a few values (`shapes.py`), is not parsed a second time.
+A client that keeps its connection repeats the same head, and a proxy repeats the head of a client on any connection.
+A head that is the same byte for byte, or differs only in a few values (`shapes.py`), is not parsed a second time.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .shapes import Shape, shape_of
 from .verify import Hot
 
 _SHAPES_MAX: Final = 8
-"""How many requests of a connection may differ from each other before it is taken to be one whose requests all do."""
+"""After this many different requests, all requests of a connection are assumed to differ."""
 
 
 class DefaultLines:
-    """uvicorn's default headers as lines. It replaces them every second, for all connections."""
+    """uvicorn's default headers as lines. uvicorn replaces them every second, for all connections."""
 
     __slots__ = ("_fields", "closes", "text")
 
@@ -42,7 +42,7 @@ class DefaultLines:
 
 
 class Answering:
-    """Answers the hot requests of one connection. What has to wait is handed to the connection."""
+    """Answers the hot requests of one connection. Requests that have to wait are handed to the connection."""
 
     __slots__ = (
         *(
@@ -73,7 +73,7 @@ class Answering:
         self._peer: str | None = None
         self.route, self.method = "", b""
         self.head: bytes | None = None
-        """While it is set, the connection is idle and has answered this head, or one of its shape, before."""
+        """While this is set, the connection is idle and has already answered this head, or a head of its shape."""
         self.answered: Request | None = None
         self.count = 0
         """How many requests were answered without the parser."""
@@ -81,12 +81,12 @@ class Answering:
         """Whether the next answer is the last one."""
         self._size = 0
         self._is_new = True  # nothing has come yet
-        self._lets_in = False  # what the last answer did
+        self._lets_in = False  # whether the last answer let its request in
         self._shape: Shape | None = None
-        self._shapes_count = 0  # of the shapes that were made since a request had the last one
+        self._shapes_count = 0  # shapes made since a request last matched one
 
     def begin(self, sender: Sender, peer: str | None) -> None:
-        """Take what answers are sent by, and who is connected."""
+        """Store the transport that sends answers, and the address of the peer."""
         self._sender, self._peer = sender, peer
 
     def release(self) -> None:
@@ -94,7 +94,7 @@ class Answering:
         self._connection = None
 
     def data_received(self, data: bytes) -> None:
-        """Answer the request that these bytes are, if its like was answered before; else let them be parsed."""
+        """Answer the request in these bytes if its like was answered before; else pass the bytes to the parser."""
         if self._connection is None:
             return
         asked = self._find(data)
@@ -107,7 +107,7 @@ class Answering:
             self.respond(asked, True)
 
     def _find(self, data: bytes) -> Request | None:
-        """Return the request that these bytes are, if their head was answered before and nothing else is due here."""
+        """Return the request in these bytes, if its head was answered before and no other answer is due."""
         head, asked = self.head, self.answered
         if head is not None and asked is not None:
             if len(data) == self._size and data.startswith(head):
@@ -126,8 +126,8 @@ class Answering:
         return again
 
     def learn(self, data: bytes, asked: Request) -> None:
-        """Note a request that came alone and was parsed, for the next one that is like it."""
-        if self.route == JWKS or (asked.body and data[-1] in b"\r\n"):  # lines that no request is may follow the body
+        """Remember a request that came alone and was parsed, for the next request like it."""
+        if self.route == JWKS or (asked.body and data[-1] in b"\r\n"):  # blank lines may follow the body
             return
         self.head, self._size = data[: len(data) - len(asked.body)], len(data)
         if self._shapes_count < _SHAPES_MAX:

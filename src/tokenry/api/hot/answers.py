@@ -1,4 +1,4 @@
-"""Verdicts as the bytes that go out. What does not change between two verifications of a key is encoded once."""
+"""Verdicts as bytes. The part that does not change between two verifications of a key is encoded once."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from tokenry.edge import (
 from tokenry.types import KeyValid, Refused, Valid, Verdict
 
 BYTES_EACH = 512
-"""How much is kept of verdicts for each key that memory may hold."""
+"""How many bytes of encoded verdicts are kept for each key that memory may hold."""
 
 _ADMIT_ONE_OF = 8
-"""Once more keys are in use than are kept, so many answers are made for one that is kept: keeping each costs more."""
+"""Once more keys are in use than fit, one in this many answers is kept: keeping every answer costs more."""
 
 _VALID = b'{"valid":true,"code":"valid","kind":"%b","key":%b'
 _VALID_KEY = _VALID % (b"key", b"")
@@ -41,7 +41,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Shown(NamedTuple):
-    """A limit in one window, encoded around what remains of it; `policy` and `left` are for the fields."""
+    """A limit in one window, encoded around its remaining units; `policy` and `left` are for the header fields."""
 
     before: bytes
     after: bytes
@@ -51,7 +51,7 @@ class _Shown(NamedTuple):
 
 
 class _Kept:
-    """What is encoded of one grant: its key, what follows up to its limits, and its identity fields."""
+    """The encoded parts of one grant: its key, the part up to its limits, and its identity fields."""
 
     __slots__ = ("fields", "grant", "key", "limit", "rest", "shown", "window")
 
@@ -72,7 +72,7 @@ class _Kept:
 
 
 class Answers:
-    """Encodes verdicts, and keeps what it encoded for the grants that memory keeps, at most `bytes_max` of it."""
+    """Encodes verdicts, and keeps up to `bytes_max` of the encoded parts, for the grants that memory keeps."""
 
     def __init__(self, bytes_max: int) -> None:
         self._kept: Memo[str, _Kept] = Memo(_size, bytes_max=bytes_max, each_max=64 * KIB)
@@ -135,7 +135,7 @@ class Answers:
         return kept if kept is not None and kept.grant is grant else _Kept(grant)
 
     def _keep(self, kept: _Kept) -> None:
-        """Keep what was encoded of a grant that memory keeps: it will come again."""
+        """Keep the encoded parts of a grant that memory keeps: its key is likely to be verified again."""
         kid = kept.grant.kid
         if kept.grant.proof:
             self._new_count += 1
@@ -144,12 +144,12 @@ class Answers:
 
 
 def _size(kid: str, kept: _Kept) -> int:
-    """Return how much the answers about a grant take, beside the grant itself and what is shared."""
+    """Return the bytes that the answers about a grant take, without the grant itself and shared parts."""
     return 250 + len(kept.key) + len(kept.fields)
 
 
 def _shown(limit: CountedLimit, window: int) -> _Shown:
-    """Return a limit encoded for a window: keys that have the same limit share it."""
+    """Return a limit encoded for a window; keys with the same limit share the result."""
     place = (limit.name, limit.limit, limit.window_seconds, limit.of, window)
     return _SHOWN.get(place) or _SHOWN.put(place, _show(limit, window))
 
@@ -195,7 +195,7 @@ def _tell(kept: _Kept, verdict: Valid) -> None:
 
 
 def _rest(grant: Grant, verdict: Valid) -> bytes:
-    """Return what stands between the key and its limits: keys of an owner that have the same scopes share it."""
+    """Return the part between the key and its limits; keys of an owner with the same scopes share it."""
     of = (grant.owner_record, grant.tenant_record, grant.tenant, grant.owner_disabled, grant.suspended, grant.scopes)
     return _RESTS.get(of) or _RESTS.put(
         of,
@@ -213,11 +213,11 @@ _RESTS: Memo[Any, bytes] = Memo(_size_of_rest, bytes_max=4 * MIB, each_max=64 * 
 
 def _identity(verdict: Valid) -> bytes:
     grant, of_session = grant_of(verdict), verdict.kind == "session"
-    key, session = ("", grant.key_id) if of_session else (grant.key_id, "")  # what stands for the key of a session
+    key, session = ("", grant.key_id) if of_session else (grant.key_id, "")  # what a session has in place of a key
     owner = grant.external_id
     if not _PLAIN.fullmatch(owner):
         owner = quote(owner, safe=":@*")
-    return (  # of ids, slugs and scopes every character stands for itself
+    return (  # ids, slugs and scopes need no escaping
         f"x-auth-key-id: {key}\r\nx-auth-owner: {owner}\r\nx-auth-tenant: {grant.tenant}\r\n"
         f"x-auth-scopes: {' '.join(verdict.scopes)}\r\nx-auth-session: {session}\r\n"
     ).encode()

@@ -1,8 +1,8 @@
 """The access cookie of a signed-in browser, in a request that a proxy asks about.
 
-A browser sends a cookie along for whoever makes it send a request. So on a method that changes something the cookie
-counts only when the browser says that the same origin caused it, or an origin that is listed. Which method it was, the
-proxy has to tell: many of them ask with GET whatever it was, so GET alone says nothing.
+A browser sends a cookie with every request, even if another site caused the request. So on a method that changes
+something, the cookie counts only when the browser says that the same origin, or a listed one, caused the request. The
+proxy has to forward the method: many proxies ask with GET for every method, so GET alone proves nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 
 
 def read_cookie(method: bytes, fields: Fields, name: str, allowed_origins: Container[str]) -> str | None:
-    """Return the credential in the cookie of a request, if there is one.
+    """Return the credential in the cookie of a request, or None.
 
-    Raise Failed for two that differ, and where another site may have caused the request.
+    Raise Failed for two different credentials, and if another site may have caused the request.
     """
     found = read(_joined(fields, b"cookie", "; ") or "", name)
     if found is None:
@@ -36,9 +36,9 @@ def read_cookie(method: bytes, fields: Fields, name: str, allowed_origins: Conta
 
 
 def _method_of(method: bytes, fields: Fields) -> str:
-    """Return the method of the request in question: of several an unsafe one, and nothing when nobody tells it.
+    """Return the method of the original request: an unsafe one if several are named, nothing if none is.
 
-    The handshake of a WebSocket is a GET that any page can cause, and what it opens may change things.
+    The handshake of a WebSocket is a GET that any page can cause, and the open socket may change things.
     """
     if any(field == b"upgrade" and value.strip(b" \t").lower() == b"websocket" for field, value in fields):
         return "CONNECT"

@@ -1,6 +1,6 @@
 """uvicorn's HTTP protocol within limits: how large a head, how large a body, how long a client may take.
 
-An error of the protocol is answered before the connection is closed, and never before the answers that are still due.
+A protocol error is answered after all answers that are still due, and before the connection is closed.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 HEAD_MAX = 16 * 1024
 FIELDS_MAX = 128
 _WRITE_BYTES_MAX = 16 * 1024
-"""How much of its answers a connection keeps in memory before the client has to read."""
+"""How many bytes of answers a connection keeps in memory before the client has to read."""
 
 _UNREAD_BYTES = (2 * _WRITE_BYTES_MAX, 8 * _WRITE_BYTES_MAX)
-"""What a connection takes whose client does not read, without TLS and with it."""
+"""The memory that a connection takes if its client does not read, without TLS and with TLS."""
 
 _FIELD_BYTES = 130
-"""How many fields a head may have, and what one takes beside its bytes: 16 KiB of small fields take half a megabyte."""
+"""How many fields a head may have, and the overhead of each: 16 KiB of small fields take half a megabyte."""
 
 _SURPLUS_MAX = 64
-"""How many connections over `connections_max` are told that there are too many; more are cut off."""
+"""How many connections over `connections_max` get an error response; further connections are cut off."""
 
 _PIPELINED_MAX = 16
 _PART_BYTES = 1024
-"""How many requests of a connection may wait to be answered, and how much of what was read is parsed before a look."""
+"""How many requests of a connection may wait for answers, and how many bytes are parsed between two checks."""
 _TAKE_SECONDS = 0.001
-"""How long what was read of a connection is parsed before others have their turn."""
+"""How long the bytes of one connection are parsed before other connections have their turn."""
 
 _LINGER_SECONDS = 1.0
 _BEATS_HEAD = 2
@@ -55,7 +55,7 @@ class Refused(Exception):
 
 
 class _Flow(FlowControl):
-    """Reads nothing while there is something that was read and is not parsed yet, whichever request wants its body."""
+    """Pauses reading while bytes are left to parse, even if a request wants its body."""
 
     is_held = False
 
@@ -72,13 +72,13 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._held = b""  # what was read and is not parsed yet
+        self._held = b""  # bytes that were read and are not parsed yet
         self._in_head = False
         self._in_body = False
         self._is_handed = False  # whether the ordinary application has begun with the request that is being received
         self._large = False
         self._head_count = 0
-        self._late_count = 0  # what came since the piece in which a head began
+        self._late_count = 0  # bytes since the piece in which a head began
         self._message_count = 0
         self._failing = ""
         self._leaves = False  # whether the request asks for another protocol
@@ -116,7 +116,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Feed the parser."""
         if self._failing or self._over:
-            return  # what follows on a connection that ends is nobody's
+            return  # bytes that follow on a closing connection are ignored
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
         if self._held:
@@ -129,7 +129,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @property
     def is_receiving(self) -> bool:
-        """Whether a request has begun and has not come whole."""
+        """Whether a request has begun and has not arrived completely."""
         return (self._in_head or self._in_body) and not self._failing and not self._over
 
     def pause_writing(self) -> None:
@@ -143,7 +143,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._weigh()
 
     def _weigh(self) -> None:
-        """Note how much is held of requests, and of answers that the client does not read."""
+        """Record how many bytes are held of requests, and of answers that the client does not read."""
         if self.is_receiving or self._held or self.flow.write_paused:
             self._is_weighed = True
             unread = _UNREAD_BYTES[self.scheme == "https"] if self.flow.write_paused else 0
@@ -169,19 +169,19 @@ class GuardedProtocol(HttpToolsProtocol):
             self._fail("busy")
 
     def hurry(self) -> None:
-        """Give up a request that has not come whole, and a client that does not read: the server ends."""
+        """The server is stopping: give up an incomplete request, and a client that does not read."""
         if self.flow.write_paused:
             self.transport.abort()
         elif self.is_receiving:
             self._fail("too_slow")
 
     def cut(self) -> None:
-        """Give up a client that has been answered and does not take it."""
+        """Give up a client that does not read its answer."""
         if self.transport.is_closing() or self.flow.write_paused:
             self.transport.abort()
 
     def _take(self, data: bytes) -> None:
-        """Feed the parser in parts, as long as not too many requests wait: one weighs a hundred times its bytes.
+        """Feed the parser in parts, while few requests wait: a parsed request takes a hundred times its bytes.
 
         After some requests, or some time, other connections have their turn: a read may hold thousands of requests, and
         a body tens of thousands of chunks.
@@ -200,12 +200,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self._read(data[place : place + _PART_BYTES])
 
     def _wait(self, data: bytes) -> None:
-        """Parse what was read after other connections had their turn."""
+        """Parse the rest after other connections had their turn."""
         self._hold(data)
         self.served.turns.add(self, self.loop)
 
     def go_on(self) -> None:
-        """Parse what was read and held, if the connection still wants it."""
+        """Parse the bytes that were held back, if the connection still wants them."""
         held = self._held
         if held and len(self.pipeline) < _PIPELINED_MAX and not self.transport.is_closing():
             self._hold(b"")
@@ -213,7 +213,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._weigh()
 
     def _hold(self, data: bytes) -> None:
-        """Keep for later what was read, and read no more until then."""
+        """Hold back these bytes, and pause reading until they are parsed."""
         self._held, self.flow.is_held = data, bool(data)
         if data:
             self.flow.pause_reading()
@@ -237,7 +237,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._fail("headers_too_large")
 
     def _feed(self, data: bytes) -> None:
-        """Feed the parser, however often what is in a piece asks for another protocol."""
+        """Feed the parser, even if requests in a piece ask for another protocol."""
         rest = memoryview(data)
         while not self._over:
             try:
@@ -271,7 +271,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field of the head. Those behind a body are passed over, where no proxy sets what it vouches for."""
+        """Take a field of the head. Ignore trailers: a proxy does not set its trusted headers there."""
         if self._in_head:
             super().on_header(name, value)
 
@@ -298,7 +298,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """End an answer; the last one that was due before an error is followed by that."""
+        """End an answer; after the last answer that is due, send a pending error."""
         if self._failing and not self.pipeline:
             self.server_state.total_requests += 1
             self._part()
@@ -307,7 +307,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.go_on()
 
     def check_head(self) -> None:
-        """End the head of a request; refuse one that is too large, or does not say once which host it means."""
+        """End the head of a request; refuse a head that is too large, or does not name exactly one host."""
         self._in_head, self._in_body = False, True
         names = [name for name, _ in self.headers]
         if len(names) > FIELDS_MAX:
@@ -317,7 +317,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.refuse("bad_request")
         if b"#" in self.url:  # no target has a fragment, and a requirement behind one would be ignored
             self.refuse("bad_request")
-        if b"transfer-encoding" in names:  # what others in front of us may read in another way ends elsewhere for them
+        if b"transfer-encoding" in names:  # a proxy in front may see another end of this request (request smuggling)
             codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
             if codings != [b"chunked"]:
                 self.refuse("bad_request")
@@ -344,7 +344,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.served.counters.refused_count += 1
         if self.is_due() and self._in_body and self._is_handed:
             if self.pipeline:
-                self.pipeline.popleft()  # the request that broke; the ones before it are answered first
+                self.pipeline.popleft()  # the malformed request; the requests before it are answered first
                 return
             self.cycle.disconnected = True
             self.cycle.body = bytearray()
@@ -357,7 +357,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._part()
 
     def _part(self) -> None:
-        """Say what was wrong, and close; what the client still sends is not read, and does not cost it the answer."""
+        """Send the error, and close. The client gets the answer even if it is still sending; the rest is not read."""
         result, request_id = problem(self._failing, _DETAILS.get(self._failing, "")), new_request_id()
         body = result.body(request_id.decode())
         content = [STATUS_LINE[result.status], b"x-request-id: %b\r\n" % request_id, lines(result.fields())]
@@ -382,7 +382,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._beats = self._beats + 1 if self._beat_message == progress else 0
         self._beat_message = progress
         self._beat = self.loop.call_later(self.timeout_keep_alive, self._watch)
-        if self.flow.write_paused or self.transport.is_closing():  # or the connection would have been lost by now
+        if self.flow.write_paused or self.transport.is_closing():  # otherwise the connection would be lost by now
             if self._beats >= _BEATS_BODY:
                 self.transport.abort()
         elif self._failing or self._held:

@@ -1,7 +1,7 @@
-"""Heads of requests that come again, whoever sends them: what was read of one holds for the next that is the same.
+"""Cache of parsed request heads: an identical head from any client is not parsed again.
 
-A proxy asks about the same client on whichever of its connections is free. Kept are requests that let somebody in, and
-those alone, so that junk drives nothing out; one that nobody sends any more is forgotten within twenty seconds.
+A proxy asks about the same client on any free connection. Only requests with a valid credential are kept, so that junk
+evicts nothing. A head that is not sent any more is forgotten within twenty seconds.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _END = b"\r\n\r\n"
 
 
 class Heads:
-    """Heads by who is connected and every byte of them, together at most `BYTES_MAX`."""
+    """Heads by peer and by all their bytes, together at most `BYTES_MAX`."""
 
     def __init__(self) -> None:
         self._known: Memo[tuple[str | None, bytes], Request] = Memo(_size, bytes_max=BYTES_MAX, each_max=32 * KIB)
         self._timer: asyncio.TimerHandle | None = None
 
     def get(self, peer: str | None, data: bytes) -> Request | None:
-        """Return a request of its own for a head without a body that was answered before."""
+        """Return a new request for a head without a body that was answered before."""
         if self._timer is None or not data.endswith(_END):
             return None
         found = self._known.get((peer, data))
@@ -48,7 +48,7 @@ class Heads:
         self._free(loop)
 
     def _free(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Free what was forgotten in slices: all at once would stop the loop for milliseconds."""
+        """Free forgotten heads in slices: freeing all at once would stop the loop for milliseconds."""
         if self._known.free(_SLICE):
             self._timer = loop.call_later(_FREE_SECONDS, self._free, loop)
         else:

@@ -1,8 +1,8 @@
-"""How much of unfinished requests all connections hold together.
+"""The total bytes of unfinished requests on all connections.
 
-A client that nobody knows yet may begin a request, and never end it. Each connection holds little of it, and together
-they hold at most `BYTES_MAX`: beyond that, the request that began first is refused. An honest one ends within
-milliseconds, so the first is nearly always one that will never end.
+An unauthenticated client may begin a request, and never end it. Each connection holds few bytes, and all connections
+hold at most `BYTES_MAX`: beyond that, the request that began first is refused. An honest request ends within
+milliseconds, so the oldest request is nearly always one that will never end.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ BYTES_MAX = 16 * 1024 * 1024
 
 
 def is_small(length: bytes) -> bool:
-    """Tell whether a body of this `Content-Length` is read before the caller is known."""
+    """Return whether a body of this `Content-Length` is read before the caller is known."""
     return len(length) <= 5 and int(length) <= SMALL_MAX
 
 
 class Holder(Protocol):
-    """A connection that may be told to give up the request that it is receiving."""
+    """A connection that can give up the request that it is receiving."""
 
     def shed(self) -> None: ...
 
@@ -35,7 +35,7 @@ class Holding:
         self.shed_count = 0
 
     def hold(self, holder: Holder, size: int) -> None:
-        """Note how much a connection holds now; refuse the oldest requests while all is too much."""
+        """Record how many bytes a connection holds; refuse the oldest requests while the total is too large."""
         self.bytes += size - self._sizes.get(holder, 0)
         self._sizes[holder] = size
         while self.bytes > self._most:
@@ -45,5 +45,5 @@ class Holding:
             oldest.shed()
 
     def free(self, holder: Holder) -> None:
-        """Note that a connection holds nothing any more."""
+        """Record that a connection holds no bytes any more."""
         self.bytes -= self._sizes.pop(holder, 0)

@@ -1,6 +1,6 @@
 """`POST /oauth/introspect` (RFC 7662): a verification as OAuth asks for it. Inactive is `{"active":false}` and no more.
 
-It takes from limits what one verification takes. Who needs more than yes and no asks `/v1/verify`.
+An introspection takes from limits as much as a verification. Use `/v1/verify` to learn why a token is refused.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Introspection:
     def __init__(self, hot: Hot, issuer: str) -> None:
         self._hot = hot
         self._issuer = issuer.rstrip("/")
-        # The value keeps the grant, too: no other grant can have its id.
+        # The value keeps the grant alive, so that no other grant can get its id().
         self._kept: Memo[int, tuple[Grant, bytes]] = Memo(_size, bytes_max=8 * MIB, each_max=64 * KIB)
 
     def introspect(self, asked: Request, items: list[Verdict] | None) -> Step:
-        """Answer what a token is."""
+        """Answer whether a token is active, and describe an active one."""
         if asked.pending is None:
             asked.pending = self._read(asked)
         token, wish, named = asked.pending
@@ -71,12 +71,12 @@ class Introspection:
             name_refusal(verdict, asked.request_id)
         if wish is None:
             verdict = self._hot.counted(verdict, asked.client or asked.peer)
-        else:  # a known caller cannot say which client showed the token
+        else:  # an authenticated caller cannot say which client showed the token
             verdict = self._hot.uncounted(verdict)
         return self._answer_with(asked, 200, self._active_json(verdict) if isinstance(verdict, Valid) else _INACTIVE)
 
     def too_large(self, asked: Request) -> Answer:
-        """Answer a form that is larger than any that is meant."""
+        """Answer a form that is too large."""
         return self._failed(asked, forms.too_large())
 
     def failed(self, asked: Request, error: BaseException) -> Answer:
@@ -87,10 +87,10 @@ class Introspection:
         return self._answer_with(asked, error.status, error.body(), lines(error.headers))
 
     def _read(self, asked: Request) -> tuple[str, Wish | None, str | None]:
-        """Return the token, what is asked about the caller (None: about nobody), and who that claims to be."""
+        """Return the token, the ask that authenticates the caller (None without one), and the claimed client id."""
         if asked.query:
             raise OAuthError("invalid_request", "Parameters belong into the body, never into the URL.")
-        if asked.about is not None:  # the head was read before, and said who asks
+        if asked.about is not None:  # the head was read before, and named the caller
             token = _only_token(asked.content_type, asked.body)
             if token is not None:
                 return bounded(token), asked.about, None
@@ -107,7 +107,7 @@ class Introspection:
         return token, wish, client.id
 
     def _tenant_of(self, asked: Request, verdict: Verdict, named: str | None) -> str | None:
-        """Return the tenant that a caller is confined to; raise OAuthError for who may not ask."""
+        """Return the tenant that a caller is confined to; raise OAuthError for a caller without permission."""
         if not isinstance(verdict, Refused):
             grant = grant_of(verdict)
             if named in (None, grant.key_id):
@@ -133,7 +133,7 @@ class Introspection:
         return self._kept.put(id(grant), (grant, body))[1]
 
     def _of_key(self, verdict: KeyValid) -> dict[str, Any]:
-        """Return of a key what a token would say."""
+        """Return the claims that a token of this key would have."""
         key = verdict.key
         return {
             "iss": f"{self._issuer}/t/{verdict.tenant.slug}",
@@ -157,7 +157,7 @@ def _unknown(asked: Request) -> OAuthError:
 
 
 def _only_token(content_type: bytes | None, body: bytes | bytearray) -> str | None:
-    """Return the token of a form that says nothing else and escapes nothing; None for any other, to be read well."""
+    """Return the token of a form that has no other parameter and no escapes; None for a form that needs parsing."""
     if content_type != _FORM or not body.startswith(b"token=") or b"%" in body or b"+" in body:
         return None
     token, more, rest = body[6:].partition(b"&")
@@ -167,17 +167,17 @@ def _only_token(content_type: bytes | None, body: bytes | bytearray) -> str | No
 
 
 def _always(verdict: Valid) -> dict[str, Any]:
-    """Return what no claim of a caller's own may say otherwise."""
+    """Return the members that a custom claim must not override."""
     return {"active": True, "token_type": "Bearer", "scope": " ".join(verdict.scopes)}
 
 
 def _end(verdict: Valid) -> dict[str, int]:
-    """Return when a token ends: not later than the key or the session behind it, whatever the token says."""
+    """Return when a token ends: the earliest end of the token, and of the key or the session behind it."""
     return {} if verdict.expires_at is None else {"exp": int(verdict.expires_at.timestamp())}
 
 
 def _ask(slug: str | None, named: str | None) -> Ask:
-    """Return the ask of a caller who is confined to a tenant, on the endpoint of one."""
+    """Return the ask of a caller that is confined to a tenant, on the endpoint of a tenant."""
     about = slug or named
     if slug is not None and named not in (None, slug):
         about = NOBODY

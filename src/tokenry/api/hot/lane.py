@@ -1,7 +1,7 @@
-"""The fast lane: hot routes are answered inside the parser's callback, everything else goes the ordinary way.
+"""The fast lane: hot routes are answered inside the parser's callback; the ordinary application answers the rest.
 
-A request is taken only in its plain form, and only when nothing else is due on its connection. What the engine cannot
-answer at once is answered when it can: until then the connection is in its turn, and what follows waits behind it.
+A request is taken only in its plain form, and only when no other answer is due on its connection. If the engine cannot
+answer at once, the request waits, and later requests of its connection wait behind it.
 `answering.py` writes the answers, and recognises requests that were answered before.
 """
 
@@ -39,7 +39,7 @@ def protocol(served: Served) -> type[HttpToolsProtocol]:
 def _is_plain(asked: Request) -> bool:
     """Tell whether a request has no body, or one of a length that is known and small.
 
-    A larger body is read the ordinary way, after the caller is known.
+    The ordinary application reads a larger body, after the caller is known.
     """
     return asked.chunked is None and (asked.length is None or is_small(asked.length))
 
@@ -52,7 +52,7 @@ class _NeverAwaited:
 
 
 class Turn:
-    """A request that waits for its answer, as uvicorn's protocol knows one: those behind it are started after it."""
+    """A waiting request in the form of uvicorn's protocol, which starts later requests after it."""
 
     __slots__ = ("disconnected", "keep_alive", "response_complete")
     message_event = _NeverAwaited()
@@ -80,13 +80,13 @@ class LaneProtocol(GuardedProtocol):
         self._answering.begin(self.sender, self._peer)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave nothing behind that only the garbage collector could free."""
+        """Break the reference cycles, which only the garbage collector could free."""
         self._answering.release()
-        self.__dict__.pop("data_received", None)  # the one of this connection
+        self.__dict__.pop("data_received", None)  # the bound method that `__init__` set
         super().connection_lost(exc)
 
     def parse(self, data: bytes) -> None:
-        """Feed the parser with what the connection has not answered before."""
+        """Answer a known head at once; feed anything else to the parser."""
         answering, self._waiting = self._answering, None
         begins = not (self._in_head or self._in_body)
         count = self._message_count
@@ -97,12 +97,12 @@ class LaneProtocol(GuardedProtocol):
             answering.learn(data, asked)
 
     def pause_writing(self) -> None:
-        """Leave everything to the ordinary way while the client does not read."""
+        """Leave every request to the ordinary application while the client does not read."""
         self._answering.head = None
         super().pause_writing()
 
     def on_message_begin(self) -> None:
-        """Begin a request; the scope of the ordinary way is made when it is needed."""
+        """Begin a request; the ASGI scope is made when it is needed."""
         if self._over:
             raise Refused
         self._in_head, self._is_handed = True, False
@@ -124,7 +124,7 @@ class LaneProtocol(GuardedProtocol):
         super().on_headers_complete()
 
     def _takes(self, route: str, query: bytes) -> bool:
-        """Take a request in its plain form, if its answer may be written at once."""
+        """Take a request in its plain form, if no other answer is due before its own."""
         if self.expect_100_continue or self.is_due() or self.flow.write_paused or self.parser.should_upgrade():
             return False
         method = self.parser.get_method()
@@ -178,14 +178,14 @@ class LaneProtocol(GuardedProtocol):
         return super().progress() + self._answering.count
 
     def wait_for(self, wishes: list[Wish], asked: Request, keep: bool) -> None:
-        """Answer a request when what it wishes for is there."""
+        """Answer a request when its wishes are fulfilled."""
         self.served.counters.waited_count += 1
         self._waiting, turn = asked, Turn()
         self.cycle = turn  # type: ignore[assignment]
         Waiting(self, self._answering.route, asked, turn, keep=keep).wait_for(wishes)
 
     def end(self) -> None:
-        """Close the connection after an answer that was the last one."""
+        """Close the connection after its last answer."""
         self._over = True
         self.transport.close()
 
@@ -224,7 +224,7 @@ class LaneProtocol(GuardedProtocol):
         self.finish(answer, asked, turn, keep=keep)
 
     def shutdown(self) -> None:
-        """End after the request that is being received, if there is one."""
+        """Close after the request that is being received, or at once."""
         if self._asked is not None:
             self._answering.is_closing = True
         else:
@@ -239,7 +239,7 @@ class LaneProtocol(GuardedProtocol):
         super()._fail(code)
 
     def _hand_over(self) -> None:
-        """Begin the request again, the ordinary way."""
+        """Pass the request to the ordinary application, from its beginning."""
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         HttpToolsProtocol.on_message_begin(self)
         self.url, self.expect_100_continue = url, expects

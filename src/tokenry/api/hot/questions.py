@@ -1,4 +1,4 @@
-"""What a verifier asks over HTTP, read and bounded: the body of `/v1/verify`, and the requirements of `/v1/auth`."""
+"""Reads and bounds the questions of verifiers: the body of `/v1/verify`, and the requirements of `/v1/auth`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from ..bodies import TOO_MANY_VALUES, check_kind, has_too_many_values, of_type
 
 BATCH_MAX = 100
 _WRONG_MAX = 20
-"""How many wrong questions of a batch an error describes: to describe all 100 blocked the event loop for 25 ms."""
+"""How many wrong questions of a batch an error describes: describing all 100 blocked the event loop for 25 ms."""
 
 NOBODY = "\0"
-"""A tenant, or an environment, that no credential is of: who asks for it is answered like for an unknown credential."""
+"""A tenant, or an environment, without credentials: a request for it gets the answer for an unknown credential."""
 _PARAMETERS = ("scopes", "environment")
 _HEADERS = ("x-auth-require-scopes", "x-auth-require-environment")
 _UNKNOWN_NAMED_MAX = 10
@@ -36,7 +36,7 @@ _MAY_REQUIRE = frozenset((b"x-aut", b"x_aut", b"x.aut", b"xauth"))
 
 
 class Question(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """One credential and what is asked about it."""
+    """One credential and the requirements to check."""
 
     credential: str
     scopes: Any = None
@@ -50,7 +50,7 @@ class Question(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, g
         return "Question(…)"
 
     def ask(self, tenant: str | None, *, keep: bool) -> Ask:
-        """Return the ask for a caller, who belongs to `tenant` (None: to the installation).
+        """Return the ask for a caller of `tenant` (None: of the installation).
 
         Raise Invalid that names every mistake.
         """
@@ -83,7 +83,7 @@ def read_question(content_type: bytes | None, body: bytes | bytearray) -> Questi
         if content_type == b"application/json" and len(body) <= KIB:
             question = _decode_question(body)
             return question
-    except (msgspec.DecodeError, ValueError, RecursionError):  # said in our words
+    except (msgspec.DecodeError, ValueError, RecursionError):  # an error in our words replaces the one of msgspec
         return _question(content_type, body)
     return _question(content_type, body)
 
@@ -110,12 +110,12 @@ def _read(decode: Any, content_type: bytes | None, body: bytes | bytearray) -> A
     except msgspec.ValidationError as error:
         found = _all_mistakes(body, is_batch=decode is _decode_batch)
         raise Invalid(found or [of_type(_place_of(error), error)]) from None
-    except (msgspec.DecodeError, ValueError, RecursionError):  # whose texts may show a part of the body
+    except (msgspec.DecodeError, ValueError, RecursionError):  # the texts of msgspec may show a part of the body
         raise Failed(problem("bad_request", "The body is not well-formed JSON.")) from None
 
 
 def _place_of(error: msgspec.ValidationError) -> str:
-    """Return where msgspec found a mistake, in a body that cannot be read in another way."""
+    """Return the place where msgspec found a mistake in an unreadable body."""
     return str(error).rpartition(" - at `$")[2].strip(".`") if " - at `$." in str(error) else "body"
 
 
@@ -130,9 +130,9 @@ def asks(questions: list[Question], tenant: str | None, *, keep: bool) -> list[A
 
 
 def _all_mistakes(body: bytes | bytearray, *, is_batch: bool) -> list[FieldError]:
-    """Return what is wrong with a body, up to as many mistakes as an error names."""
+    """Return the mistakes in a body, at most as many as an error names."""
     errors: list[FieldError] = []
-    with suppress(msgspec.DecodeError, ValueError, RecursionError):  # of a text that is not well-formed
+    with suppress(msgspec.DecodeError, ValueError, RecursionError):  # the text is not well-formed
         (_check_batch if is_batch else _check_question)(msgspec.json.decode(body), errors)
     return errors
 
@@ -154,7 +154,7 @@ def _check_batch(result: Any, errors: list[FieldError]) -> None:
 
 
 def _check_questions(questions: Iterable[Any], errors: list[FieldError]) -> None:
-    """Name what is wrong with the first wrong questions of a batch, and whether others were left out."""
+    """Name the mistakes in the first wrong questions of a batch, and whether others were left out."""
     wrong = 0
     for number, one in enumerate(questions):
         before = len(errors)
@@ -171,7 +171,7 @@ def _batch_size() -> FieldError:
 
 
 def _check_question(result: Any, errors: list[FieldError], place: str = "") -> None:
-    """Name everything that is wrong with a question."""
+    """Name every mistake in a question."""
     if not isinstance(result, dict):
         errors.append(mistakes.not_an_object(place))
         return
@@ -184,7 +184,7 @@ def _check_question(result: Any, errors: list[FieldError], place: str = "") -> N
 
 
 def _check_field(name: str, kind: Any, value: Any, errors: list[FieldError], place: str) -> None:
-    """Name what is wrong with one field: its type, else its value as the engine reads it."""
+    """Name the mistake in one field: its type, else its value as the engine reads it."""
     if _check_type(mistakes.within(place, name), value, kind, errors) and name in ("scopes", "ip", "cost"):
         nothing: dict[str, Any] = {"scopes": None, "ip": None, "cost": 1}
         try:
@@ -203,20 +203,20 @@ def _check_type(place: str, value: Any, kind: Any, errors: list[FieldError]) -> 
 
 
 Needs: TypeAlias = tuple[bytes, tuple[tuple[bytes, bytes], ...]]
-"""What a request for `/v1/auth` requires, as it was sent: its query, and the headers that may say something of it."""
+"""The requirements of a request for `/v1/auth`, as sent: its query, and the headers that may state requirements."""
 
 
 def needs_of(query: bytes, fields: list[tuple[bytes, bytes]]) -> Needs:
-    """Return what a request for `/v1/auth` requires."""
+    """Return the requirements of a request for `/v1/auth`."""
     return query, tuple([field for field in fields if field[0][:5] in _MAY_REQUIRE and _requires(field[0])])
 
 
 Required: TypeAlias = tuple[Any, str | None]
-"""The scopes of it, as an `Ask` holds them, and the environment."""
+"""The required scopes, as an `Ask` holds them, and the environment."""
 
 
 class Requirements:
-    """Reads what proxies require, and remembers it for requests that were let in: junk is read and forgotten."""
+    """Reads the requirements of proxies, and caches them for admitted requests only, so that junk fills no cache."""
 
     def __init__(self) -> None:
         self._known: Memo[Needs, Required] = Memo(_size_of_needs, bytes_max=2 * MIB, each_max=2 * KIB)
@@ -236,7 +236,7 @@ class Requirements:
         return read_ask(scopes, None, 1, None, None, None, keep=False).requirement, environment
 
     def keep(self, needs: Needs, ask: Ask) -> None:
-        """Remember what a known caller required."""
+        """Cache the requirement of an authenticated caller."""
         if needs != _NO_NEEDS and self._known.get(needs) is None:
             self._known.put(needs, (ask.requirement, ask.environment))
             if ask.requirement is not None:
@@ -244,7 +244,7 @@ class Requirements:
 
 
 def _requires(name: bytes) -> bool:
-    """Tell whether a header states a requirement, or was probably meant to. `X-Auth-Scopes` is our answer, and none."""
+    """Return whether a header states a requirement, or seems to. `X-Auth-Scopes`, a response header, does not."""
     word = name.translate(None, b"-_.")
     if not word.startswith(b"xauth") or word == b"xauthscopes":
         return False
@@ -284,7 +284,7 @@ def _requirements(query: bytes, fields: tuple[tuple[bytes, bytes], ...]) -> tupl
 
 
 def _unknown(name: str, scopes: str, environment: str) -> FieldError:
-    """Return the error for a requirement that does not exist; it names the one that was probably meant."""
+    """Return the error for an unknown requirement; the error names the closest known one."""
     result = name.lower()
     right = scopes if "scop" in result else environment if "env" in result else f"{scopes} or {environment}"
     return mistakes.unknown(name or "query", f"is not a requirement: use {right}")

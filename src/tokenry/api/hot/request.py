@@ -1,4 +1,4 @@
-"""A request on a hot route as its parser hands it over, and what is answered to it."""
+"""A request on a hot route as its parser hands it over, and the types of its answers."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 Wish: TypeAlias = tuple[str, Ask]
 Answer: TypeAlias = tuple[int, bytes, bytes]
-"""The bytes of an answer but for its status line, its length, and what the protocol adds: status, fields, body."""
+"""The status, header fields and body of an answer, without the status line, the length and fields of the protocol."""
 
 Step: TypeAlias = Answer | list[Wish]
-"""An answer, or what has to be waited for: then the same is done again with the verdicts that came of it."""
+"""An answer, or wishes: once they are fulfilled, the same function is called again with the verdicts."""
 
 Does: TypeAlias = "Callable[[Request, list[Verdict] | None], Step]"
-"""What a hot route does with a request, and with the verdicts that it waited for."""
+"""A function of a hot route: takes a request, and the verdicts that the request waited for."""
 
 _NO_PROXIES: Final = Proxies(())
 
 
 class Request:
-    """What a hot route reads of a request."""
+    """The parts of a request that a hot route reads."""
 
     __slots__ = (
         "_address",
@@ -66,7 +66,7 @@ class Request:
     )
 
     def __init__(self, query: bytes, fields: list[tuple[bytes, bytes]], peer: str | None, proxies: Proxies) -> None:
-        """Take the fields with lower-case names; `client` is None when it is unknown, `peer` is who is connected."""
+        """Store the request. Field names are lower-case; `client` is None if unknown; `peer` is connected to us."""
         self.query = query
         self.fields = fields
         self.body: bytes | bytearray = b""
@@ -74,21 +74,21 @@ class Request:
         self.peer = peer
         self.credentials: list[tuple[bytes, bytes]] = []
         self.about: Wish | None = None
-        self.proved: Grant | None = None  # what the credential of this very head was found to be, when it was valid
-        self.proved_caller: tuple[str | None, bool] | None = None  # the `caller` that it is, until a moment
+        self.proved: Grant | None = None  # the valid verdict of the credential in this very head
+        self.proved_caller: tuple[str | None, bool] | None = None  # the `caller` that this verdict proves
         self.proved_until = 0
-        self.caller: tuple[str | None, bool] | None = None  # once it is known who asks, or that nobody knows
-        self.pending: Any = None  # what was read already while the answer to a part of it is waited for
-        self.needs: Needs | None = None  # what a proxy requires, as it was sent
-        self.required: Required | None = None  # the same, read
-        self.text: str | None = None  # the credential, once it was read
-        self.ask: Ask | None = None  # what a proxy asks about it, without the address of the client
+        self.caller: tuple[str | None, bool] | None = None  # set once the caller is authenticated, or found unknown
+        self.pending: Any = None  # the parsed body, while a part of the answer is waited for
+        self.needs: Needs | None = None  # the requirement of a proxy, as sent
+        self.required: Required | None = None  # the same requirement, parsed
+        self.text: str | None = None  # the credential, once parsed
+        self.ask: Ask | None = None  # the ask of a proxy about the credential, without the address of the client
         self._address: Address | None = None
-        self.ahead = ""  # a credential that will be asked about as soon as the caller is known
+        self.ahead = ""  # the credential to look up as soon as the caller is known
         self.question: Question | None = None
         self.content_type = self.length = self.chunked = None
         self.method = b""
-        self.tenant: str | None = None  # that the path names, where one does
+        self.tenant: str | None = None  # the tenant in the path, if there is one
         self.traceparent: bytes | None = None
         forwarded, request_id = None, None
         for field in fields:
@@ -105,7 +105,7 @@ class Request:
                     forwarded = [*(forwarded or ()), field[1].decode("latin-1")]
                 case b"x-request-id":
                     request_id = field[1]
-                case b"traceparent":  # of two nobody knows which one is right
+                case b"traceparent":  # two values are ambiguous
                     self.traceparent = field[1] if self.traceparent is None else b""
         self.client = peer if forwarded is None else proxies.client(peer, forwarded)
         self.has_id = False
@@ -115,7 +115,7 @@ class Request:
             self.request_id = new_request_id()
 
     def again(self, body: bytes) -> None:
-        """Stand for the next request, whose head is the same byte for byte: what was read of it holds for this one."""
+        """Reuse this object for the next identical head; everything parsed from the head stays valid."""
         self.body = body
         self.question = self.caller = self.pending = None
         if not self.has_id:
@@ -129,17 +129,17 @@ class Request:
         return self._address
 
     def present(self, credential: str) -> None:
-        """Stand for a request with another credential."""
+        """Reuse this object for a request with another credential."""
         self.text = credential
         self.about = self.proved = None
 
     def came_from(self, client: tuple[str, Address] | None) -> None:
-        """Stand for a request of another client; None is one that is unknown."""
+        """Reuse this object for a request of another client; None is an unknown client."""
         self.client, self._address = (None, None) if client is None else client
 
     def twin(self) -> Request:
-        """Return a request of its own whose head is the same byte for byte, and which has no body."""
-        twin = Request(self.query, [], self.peer, _NO_PROXIES)  # never `__new__`: a compiled class has none of its own
+        """Return a new request with the same head and no body."""
+        twin = Request(self.query, [], self.peer, _NO_PROXIES)  # not `__new__`: a compiled class has none of its own
         twin.fields, twin.credentials, twin.about = self.fields, self.credentials, self.about
         twin.client, twin.method, twin.tenant = self.client, self.method, self.tenant
         twin.content_type, twin.length, twin.chunked = self.content_type, self.length, self.chunked
@@ -155,7 +155,7 @@ class Request:
         return None if self.traceparent is None else read_trace(self.traceparent.decode("latin-1"))
 
     def presented(self) -> str | None:
-        """Return the credential of a request; raise Failed for two that differ."""
+        """Return the credential of a request; raise Failed for two different ones."""
         if self.text is None:
             self.text = self._presented()
         return self.text
@@ -182,7 +182,7 @@ class _Ids:
 def own_query(path: bytes, query: bytes) -> bytes:
     """Return the part of a query that is addressed to this server.
 
-    Behind `/v1/auth/for` a proxy appends the path and the query of the API: none of it is a requirement.
+    After `/v1/auth/for` a proxy appends the path and the query of the API, which hold no requirement.
     """
     return b"" if path.startswith(_APPENDED) else query
 

@@ -1,8 +1,8 @@
 """Answers are sent in groups while many connections are busy.
 
-A send wakes a client that sleeps, and that can cost more than the answer. One who waits on many connections, as a proxy
-does, is woken once and finds other answers there. A group is at most half of the connections that are busy, so that
-both sides always have something to do; where few are, every answer is sent at once.
+A send wakes a sleeping client, which can cost more than the answer. A client that waits on many connections, such as a
+proxy, is woken once for a whole group of answers. A group is at most half of the busy connections, so that both sides
+always have work; if few connections are busy, every answer is sent at once.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import Any
 _log = logging.getLogger("tokenry.api")
 
 BUSY_MIN = 32
-"""So many connections have to be busy before answers wait for one another."""
+"""The number of busy connections from which answers are sent in groups."""
 
 TOGETHER_MAX = 32
-"""So many answers wait for one another at most: the first is not held back for long."""
+"""The most answers in a group, so that the first answer is not held back for long."""
 
 _SIZE_MAX = 64 * 1024
-"""What a connection holds back at most, so that a client who does not read is noticed."""
+"""The most bytes that a connection holds back, so that a client that does not read is noticed."""
 
 
 class Outbox:
-    """What the senders of one event loop hold back, and how many connections are busy.
+    """The answers that the senders of one event loop hold back, and the number of busy connections.
 
     A round ends with the first connection that is written to a second time.
     """
 
     def __init__(self) -> None:
         self.round = 0
-        self.count = 0  # of the connections that were written to in this round
+        self.count = 0  # connections that were written to in this round
         self.together = 1
         self._waiting: list[Sender] = []
 
@@ -43,7 +43,7 @@ class Outbox:
         return self.round
 
     def add(self, sender: Sender, loop: asyncio.AbstractEventLoop) -> None:
-        """Let a sender send with its group, or when the loop has done what it has at hand."""
+        """Let a sender send with its group, or at the end of this turn of the event loop."""
         if not self._waiting:
             loop.call_soon(self._send)
         self._waiting.append(sender)
@@ -55,12 +55,12 @@ class Outbox:
         for sender in waiting:
             try:
                 sender.flush()
-            except Exception:  # of one connection, which must not cost the others their answers
+            except Exception:  # an error of one connection must not cost the others their answers
                 _log.exception("an answer could not be sent")
 
 
 class Sender:
-    """A transport that may hold back for a moment what is written; everything else is the transport's own."""
+    """A transport that may hold back writes for a moment; every other call goes to the wrapped transport."""
 
     __slots__ = ("_head", "_is_ended", "_loop", "_outbox", "_parts", "_round", "_size", "_transport")
 
@@ -75,7 +75,7 @@ class Sender:
         self._is_ended = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send this with the head before it. A head that is written by itself waits for what follows in its turn."""
+        """Send these bytes with the head before them. A head that is written alone waits for its body."""
         if not self._head and data[-4:] == b"\r\n\r\n":
             self._head = data
             self._loop.call_soon(self._send_head)
@@ -87,7 +87,7 @@ class Sender:
             self.send(b"")
 
     def send(self, data: bytes | bytearray | memoryview) -> None:
-        """Send this soon, after everything that was written before it; nothing after the end of what is sent.
+        """Send these bytes soon, in the order of the writes; send nothing after the end of the stream.
 
         An application may still ask for a body that was refused: the transport would raise, amid the answers of others.
         """
@@ -113,20 +113,20 @@ class Sender:
             self.flush()
 
     def flush(self) -> None:
-        """Send what was held back; nothing to a connection that is lost."""
+        """Send the bytes that were held back, unless the connection is lost."""
         parts, self._parts, self._size = self._parts, [], 0
         if parts and not self._transport.is_closing():
             self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def write_eof(self) -> None:
-        """Send, and say that nothing follows."""
+        """Send the bytes that were held back, and close the sending side."""
         self._send_head()
         self.flush()
         self._is_ended = True
         self._transport.write_eof()
 
     def end(self) -> None:
-        """Forget what was held back, and write nothing any more: the connection is lost.
+        """The connection is lost: drop the bytes that were held back, and ignore later writes.
 
         uvicorn marks only the last request of a connection as disconnected. Those before it still write their answers.
         """
@@ -152,13 +152,13 @@ class Sender:
         return self._transport.is_closing()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what the transport knows of its connection."""
+        """Return a fact about the connection from the transport."""
         return self._transport.get_extra_info(name, default)
 
     def pause_reading(self) -> None:
-        """Take nothing of the client for now."""
+        """Pause reading from the client."""
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Go on reading."""
+        """Resume reading."""
         self._transport.resume_reading()

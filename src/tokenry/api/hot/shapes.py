@@ -1,8 +1,8 @@
 """Requests of a connection that differ only in values: the credential, the address of the client, the length.
 
-A head that was parsed and answered is kept in pieces, cut where such a value stands. A later request with the same
-pieces, and with values of plain characters between them, means the same to every parser but for these values. So it is
-not parsed again. The pieces hold no credential.
+A head that was parsed and answered is kept in pieces, cut where such a value begins and ends. A later request with the
+same pieces, and with plain characters between them, differs only in these values, for every parser. So that request
+is not parsed again. The pieces hold no credential.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ELSEWHERE: Final = frozenset((b"cookie", b"traceparent", b"transfer-encoding", 
 
 
 class Shape:
-    """What the requests of a connection have in common; `asked` stands for each of them in turn."""
+    """The common parts of the requests of a connection; `asked` is reused for each request."""
 
     __slots__ = (
         "_ending",
@@ -68,13 +68,13 @@ class Shape:
         self._has_length = _LENGTH in kinds
         self._last: tuple[bytes, bytes | None] | None = None
         self._same = b""
-        """What comes before the length of the last request, where nothing but the body follows its head."""
+        """The bytes before the length of the last request, if only the body follows its head."""
         self._lengths: dict[int, bytes] = {}
-        """The length that stood behind `_same`, by how much came there: then it may stand there again."""
+        """The length that followed `_same`, by the number of bytes from there on; try it first for the same number."""
         self._ending = pieces[-1]
 
     def read(self, data: bytes) -> Request | None:
-        """Return the request that some bytes are, if they are one of this shape and nothing else."""
+        """Return the request in these bytes, if they are exactly one request of this shape."""
         same = len(self._same)
         if same and data.startswith(self._same):
             length = self._lengths.get(len(data) - same)
@@ -121,14 +121,14 @@ class Shape:
         return asked
 
     def _learn(self, same: bytes, length: bytes, count: int) -> None:
-        """Note what came before the length of a body, and how much came from there on."""
+        """Remember the bytes before the length of a body, and the number of bytes from there on."""
         if same != self._same or len(self._lengths) >= _LENGTHS_MAX:
             self._same, self._lengths = same, {}
         self._lengths[count] = length
 
 
 def _is_plain(kind: str, value: bytes) -> bool:
-    """Tell whether a value means the same to every parser; of the usual ones that is found without a pattern."""
+    """Return whether every parser reads a value the same way; usual values are recognised without a pattern."""
     if kind == _CREDENTIAL:
         return (len(value) <= 512 and value.replace(b"_", b"").isalnum()) or _PLAIN_CREDENTIAL.fullmatch(
             value
@@ -139,7 +139,7 @@ def _is_plain(kind: str, value: bytes) -> bool:
 
 
 def shape_of(route: str, head: bytes, asked: Request, proxies: Proxies) -> Shape | None:
-    """Return the shape of a request that was parsed and answered; None for one whose like is parsed every time."""
+    """Return the shape of a request that was parsed and answered; None if such requests are always parsed."""
     if len(head) > HEAD_MAX or route not in (VERIFY, AUTH) or (route == AUTH and asked.required is None):
         return None
     pieces: list[bytes] = []
@@ -154,7 +154,7 @@ def shape_of(route: str, head: bytes, asked: Request, proxies: Proxies) -> Shape
         kind = _VALUES.get(name)
         if kind is not None:
             if name == b"authorization":
-                if not value.startswith(_BEARER):  # one word alone is a scheme, and no credential
+                if not value.startswith(_BEARER):  # a single word is a scheme without a credential
                     return None
                 value = value[len(_BEARER) :]
             if kind in kinds or _PLAIN[kind].fullmatch(value) is None:
@@ -167,5 +167,5 @@ def shape_of(route: str, head: bytes, asked: Request, proxies: Proxies) -> Shape
         return None
     like = asked.twin()
     like.fields, like.credentials = [], []
-    like.text = like.about = like.proved = None  # which hold this credential, as the fields do
+    like.text = like.about = like.proved = None  # the caches hold this credential, as the fields do
     return Shape(route, like, proxies, [*pieces, head[begin:]], kinds)

@@ -1,4 +1,4 @@
-"""The key page of the server at `/keys/`, for owners who come by a link of `POST /v1/portal/sessions`."""
+"""The key page of the server at `/keys/`, for owners with a link of `POST /v1/portal/sessions`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Over(Exception):
 
 
 class Portal:
-    """Serves the key page. A link is exchanged once for a cookie, and each call looks up the visit of that."""
+    """Serves the key page. A link is exchanged once for a cookie, and each call looks up the visit of its cookie."""
 
     def __init__(self, tk: Tokenry, throttle: Throttle) -> None:
         self._tk = tk

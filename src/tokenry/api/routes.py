@@ -27,7 +27,7 @@ SMALL_MAX: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation: its id, its place, the scope that its caller needs (None: none), and what it does."""
+    """One operation: its id, its method and path, the scope that its caller needs (None: none), and its summary."""
 
     id: str
     verb: str
@@ -63,7 +63,7 @@ _OAUTH: Final = frozenset((TOKEN, REVOKE, INTROSPECT, JWKS, METADATA))
 
 
 def place_of(path: str) -> tuple[str, str] | None:
-    """Return the OAuth endpoint that a path means, and its tenant; None for any other path."""
+    """Return the OAuth endpoint of a path, and its tenant; None for any other path."""
     slug = DEFAULT
     if path.startswith("/t/"):
         slug, slash, rest = path[3:].partition("/")

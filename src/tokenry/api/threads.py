@@ -21,9 +21,9 @@ _pool: Final = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
 
 
 async def in_thread(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Return what a call returns, made in one of the threads with the context of this request.
+    """Run a call in one of the threads, with the context of this request, and return its result.
 
-    Where a change waits for other processes it keeps no thread.
+    A change that waits for other processes keeps no thread.
     """
     return await without_blocking(_run, call, *args, **kwargs)
 
@@ -34,7 +34,7 @@ async def _run(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
 
 async def verify(tk: Tokenry, text: str, **given: Any) -> Verdict:
-    """Return the verdict of a text, from memory where that has it; `given` is what `Tokenry.verify` takes."""
+    """Return the verdict of a text, from memory if possible; `given` are the arguments of `Tokenry.verify`."""
     if is_too_long(text):
         return Refused("malformed")
     ask: dict[str, Any] = {"scopes": None, "ip": None, "cost": 1, "tenant": None, "environment": None, "audience": None}

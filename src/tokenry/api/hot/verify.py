@@ -1,7 +1,7 @@
 """The hot routes: `POST /v1/verify`, `POST /v1/verify/batch`, and any method on `/v1/auth` and below.
 
-Functions from a request to the bytes of its answer, the same for the fast lane and for the ordinary way. They answer at
-once from memory. Where a verdict has to wait they return what they wish for, and are called again with the verdicts.
+Functions from a request to the bytes of its answer, for the fast lane and for the ordinary application. They answer at
+once from memory. If a verdict has to wait, they return their wishes, and are called again with the verdicts.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _ANSWERS_MIN = 16 * MIB
 _KEY_SET = lines((("Content-Type", KEY_SET), *PUBLIC))
 
 ADMITTED: Answer = (0, b"", b"")
-"""Stands for no answer: the caller is known, and its body is read whatever its size."""
+"""Means that there is no answer yet: the caller is known, and the body is read whatever its size."""
 
 
 def _ask_of_caller(client: str | None) -> Ask:
@@ -63,7 +63,7 @@ def _ask_of_caller(client: str | None) -> Ask:
 
 
 _OF_CALLER = _ask_of_caller(None)
-"""What is asked of every caller, wherever it comes from."""
+"""The ask for every caller, from any address."""
 
 
 class Hot:
@@ -104,11 +104,11 @@ class Hot:
         return place[1] if place is not None and place[0] == INTROSPECT else None
 
     def about_caller(self, text: str, client: str | None) -> Wish:
-        """Return what is asked about a caller."""
+        """Return the ask for a caller."""
         return bounded(text), _ask_of_caller(client)
 
     def answer(self, route: str, asked: Request, results: list[Verdict] | None = None) -> Step:
-        """Answer a request, or return what has to be waited for; `results` are the verdicts of what was waited for."""
+        """Answer a request, or return its wishes; `results` are the verdicts of fulfilled wishes."""
         try:
             if route == VERIFY:
                 return self.verify(asked, results)
@@ -155,7 +155,7 @@ class Hot:
             if wishes is not None:
                 return wishes
             results = None
-            if proved is None or asked.proved is not proved:  # the caller was looked up, which takes a while
+            if proved is None or asked.proved is not proved:  # looking up the caller took a while
                 now = self._engine.moment()
         tenant, known = asked.caller  # type: ignore[misc]
         question = asked.question
@@ -246,9 +246,9 @@ class Hot:
     def _admit(
         self, asked: Request, results: list[Verdict] | None, now: int, *, reads_ahead: bool = False
     ) -> list[Wish] | None:
-        """Note the tenant that the caller is confined to (None: to none), and whether it is known who it is.
+        """Record the tenant that the caller is confined to (None: to none), and whether the caller is authenticated.
 
-        Return what has to be waited for before that; raise Failed for a caller who may not ask.
+        Return the wish to fulfil first, if any; raise Failed for a caller without permission.
         """
         text = asked.presented()
         if text is None:
@@ -271,7 +271,7 @@ class Hot:
         return None
 
     def _recall(self, asked: Request, text: str, ask: Ask, now: int) -> Verdict | None:
-        """Answer for the credential of a head; one that the same head has proved is not proved again."""
+        """Answer for the credential of a head. A credential that the same head has proved is not verified again."""
         if asked.proved is not None:
             verdict = self._engine.recall_again(asked.proved, ask, asked.client, asked.address, now)
             if verdict is not None:
@@ -280,11 +280,11 @@ class Hot:
         verdict = self._engine.recall_for(text, ask, asked.client, asked.address, now)
         if isinstance(verdict, KeyValid):
             grant = grant_of(verdict)
-            asked.proved = grant if grant.proof else None  # which only memory gives
+            asked.proved = grant if grant.proof else None  # only memory returns these
         return verdict
 
     def _asked_by_proxy(self, asked: Request) -> tuple[str, Ask]:
-        """Return the credential, and what a proxy asks about it; raise Failed or Invalid."""
+        """Return the credential, and the ask of a proxy about it; raise Failed or Invalid."""
         text = asked.presented()
         if text is None:  # a header beats the cookie
             origins = self._settings.allowed_origins
@@ -302,9 +302,9 @@ class Hot:
         return asked.text, ask
 
     def counted(self, verdict: V, client_ip: str | None, tenant: str | None = None) -> V | Refused:
-        """Count a verdict; a failure of an address that had too many is `throttled`, whatever it was.
+        """Count a verdict; any failure of an address with too many failures becomes `throttled`.
 
-        What the callers of a `tenant` tell of is counted apart: nobody blames an address before other tenants.
+        Failures that the callers of a `tenant` report count for that tenant only: they block no address for others.
         """
         result = self._throttle.apply(verdict, client_ip, tenant or "")
         self._counters.count_verdict(result.code)
@@ -320,8 +320,8 @@ class Hot:
     ) -> Verdict:
         """Judge a verdict for a caller.
 
-        A failure counts against the address that a known caller names. Without one nobody knows which client failed:
-        counted against the caller, it would turn the answers about all other clients into `throttled`.
+        A failure counts against the address that a known caller names. Without one the failure is not counted:
+        counted against the caller, the failure would turn the answers about all other clients into `throttled`.
         """
         if not isinstance(verdict, Refused):
             return self.uncounted(verdict)
@@ -331,7 +331,7 @@ class Hot:
 
     def _unauthorized(self, problem_answer: Problem, asked: Request) -> Answer:
         status = problem_answer.status
-        if self._nginx:  # which makes a 500 of everything but 2xx, 401 and 403
+        if self._nginx:  # nginx turns every status but 2xx, 401 and 403 into a 500
             shown = 401 if status == 401 else 403
             problem_answer = problem_answer._replace(headers=(*problem_answer.headers, ("X-Auth-Status", str(status))))
             return self.failed(AUTH, problem_answer, asked, shown)
@@ -349,7 +349,7 @@ class Hot:
 
 
 def _parts(question: Question, tenant: str | None, known: bool) -> tuple[Ask, Address | None]:
-    """Return what a caller asks, and the address of the client apart from it; raise Invalid."""
+    """Return the ask of a caller, and the address of the client separately; raise Invalid."""
     about, ip = question.tenant, question.ip
     if tenant is not None:
         about = tenant if about is None or about == tenant else NOBODY
@@ -361,14 +361,14 @@ def _parts(question: Question, tenant: str | None, known: bool) -> tuple[Ask, Ad
 
 
 def _read_ahead(asked: Request) -> None:
-    """Read which credential will be asked about; what is wrong with the question is said after the caller is known."""
+    """Read the credential to look up; mistakes in the question are reported after the caller is known."""
     with suppress(Failed, TokenryError):
         asked.question = read_question(asked.content_type, asked.body)
         asked.ahead = bounded(asked.question.credential)
 
 
 def _wants_status(query: bytes) -> bool:
-    """Tell whether refusals are asked for as HTTP statuses; raise Invalid for a query that asks for anything else."""
+    """Return whether the query asks for refusals as HTTP statuses; raise Invalid for any other query."""
     if query in (b"", b"status=http"):
         return bool(query)
     check_query(query, "status")

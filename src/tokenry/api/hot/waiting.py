@@ -1,7 +1,7 @@
 """Requests of the lane that wait for a lookup or for a lease, in no task of their own.
 
-A task for each request, and a future for each of its lookups, cost more than the lookups. Here the rest of a request
-runs when the row it waits for is there, or when its key has units again. Everything else gets a task.
+A task for each request, and a future for each of its lookups, cost more than the lookups. Here a request continues
+when its row has been read, or when its key has units again. Every other wait gets a task.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 _ASKED_AGAIN: Final = (VERIFY, AUTH)
-"""Routes that may be answered from the beginning again: they ask for one verdict at a time, and keep the caller's."""
+"""Routes that can be answered again from the beginning: they wish for one verdict at a time, and keep the caller's."""
 
 
 class Waiting:
-    """One request. uvicorn knows it as a task: it waits for its end, and cancels it when its time is over."""
+    """One request in the form of a task: uvicorn waits for the end of its tasks, and cancels them after a timeout."""
 
     __slots__ = ("_ahead", "_asked", "_connection", "_has_leased", "_is_over", "_keep", "_route", "_turn")
 
@@ -41,7 +41,7 @@ class Waiting:
         connection.tasks.add(self)  # type: ignore[arg-type]
 
     def wait_for(self, wishes: list[Wish]) -> None:
-        """Wait for one wish. Several, as of a batch, are left to a task, and so are lookups that nobody gathers."""
+        """Wait for one wish. Several wishes, as of a batch, and lookups that are not gathered are left to a task."""
         asked, engine, ahead = self._asked, self._connection.served.engine, self._ahead
         if self._route in _ASKED_AGAIN and not self._has_leased:
             self._has_leased = True
@@ -57,7 +57,7 @@ class Waiting:
         engine.pursue(*wishes[0], self._go_on, ahead)
 
     def _leased(self, wishes: list[Wish], leased: asyncio.Future[bool]) -> None:
-        """Ask memory again; what went wrong is found out, and told, by a task."""
+        """Answer from memory again; a task handles and reports errors."""
         is_done = not leased.cancelled() and leased.exception() is None and leased.result()
         if self._is_over:
             return
@@ -92,7 +92,7 @@ class Waiting:
                 self._end(step)
             else:
                 self.wait_for(step)
-        begin_request("", None)  # whoever goes on next in this batch is another request
+        begin_request("", None)  # the next callback in this batch belongs to another request
 
     def _end(self, answer: Answer) -> None:
         self._leave()

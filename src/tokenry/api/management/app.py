@@ -1,4 +1,4 @@
-"""The ASGI application of `/v1`: admit the caller, read the request, do it, write the answer."""
+"""The ASGI application of `/v1`: authenticates the caller, reads the request, runs the operation, writes the answer."""
 
 from __future__ import annotations
 
@@ -142,13 +142,13 @@ class Management:
     async def _waited(
         self, call: Call, slug: str, given: dict[str, Any], headers: Fields, receive: Receive, admit: Admit
     ) -> Any:
-        """Return what a request for events gets that waits for them."""
+        """Return the answer to a request that waits for events."""
         if wants_stream(headers):
             return await Stream.open(self._arrivals, call, slug, given, headers, receive)
         try:
             return await long_poll(self._arrivals, call, slug, given, receive)
         except NotAllowed:
-            await admit()  # which says why, when the key has ended meanwhile
+            await admit()  # raises the reason if the key has ended meanwhile
             raise
 
 
@@ -174,7 +174,7 @@ def _failed(problem_answer: Problem, request_id: str) -> Answered:
 
 
 async def _beside(size: int, work: Callable[..., T], *args: Any) -> T:
-    """Return what work on a body of `size` returns; on a large one it is done beside the event loop."""
+    """Return the result of work on a body of `size` bytes; work on a large body runs in a thread."""
     return work(*args) if size <= SMALL_MAX else await in_thread(work, *args)
 
 

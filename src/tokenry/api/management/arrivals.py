@@ -1,4 +1,4 @@
-"""Requests that wait for events. A commit of this process wakes them at once, one of another process soon.
+"""Requests that wait for events. A commit of this process wakes them at once, a commit of another process soon.
 
 Nothing runs while no request waits.
 """
@@ -41,7 +41,7 @@ class Waiter:
         self._woken = asyncio.Event()
 
     def begin(self) -> None:
-        """Begin to look: what arrives from now on ends the next wait."""
+        """Reset: events that arrive from now on end the next wait."""
         self._woken.clear()
 
     def wake(self) -> None:
@@ -147,7 +147,7 @@ class Arrivals:
 
     def _subscriber(self, loop: asyncio.AbstractEventLoop, hint: asyncio.Event) -> Callable[[Event], None]:
         def note(event: Event) -> None:
-            """Note an event of this process, in whichever thread it was committed."""
+            """Record an event of this process; called in the thread of the commit."""
             is_first = not self._changed
             if event.tenant in self._places:
                 self._changed.add(event.tenant)

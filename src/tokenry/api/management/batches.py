@@ -23,8 +23,8 @@ WAITING_MAX: Final = 1000
 class Batches(Generic[A, R]):
     """Runs `work` on batches, in a thread, one after another. It owns the futures of the requests that wait.
 
-    A future ends when its batch has been done, whatever came of it. There is no time limit here: a change is not given
-    up half-way, and everything that `work` waits for has a limit of its own.
+    A future ends when its batch is done, with a result or an error. There is no time limit here: a change is not given
+    up half-way, and `work` limits each of its own waits.
     """
 
     def __init__(self, work: Callable[[Sequence[A]], Sequence[R | Exception]]) -> None:
@@ -38,7 +38,7 @@ class Batches(Generic[A, R]):
         return self._running is None
 
     async def do(self, asked: A) -> R:
-        """Return what `work` answers to one request; raise what it answers if that is an error."""
+        """Return the answer of `work` to one request; raise the answer if it is an error."""
         if len(self._waiting) >= WAITING_MAX:
             raise StoreUnavailable(f"{WAITING_MAX} changes wait already; nothing was changed, try again")
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""Who calls the management API. Nothing of a request counts for that but its credential and where it comes from."""
+"""The callers of the management API. Only the credential and the address of a request authenticate its caller."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SignedIn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a caller who was let in: who it is, and the groups with its name on everything they do."""
+    """One request of an authenticated caller: the caller, and the groups, which act in the caller's name."""
 
     tk: Tokenry
     gatherer: Gatherer
@@ -59,7 +59,7 @@ class Call:
 
     @property
     def valid(self) -> KeyValid | TokenValid:
-        """The verdict of the caller's key. Only the report of a leak comes without a key, and asks for none."""
+        """The verdict of the caller's key. Only the report of a leak comes without a key, and does not read this."""
         assert self.caller is not None
         return self.caller
 
@@ -70,7 +70,7 @@ class Call:
 
     @property
     def everywhere(self) -> bool:
-        """Whether the caller operates the installation."""
+        """Whether the caller is an operator of the installation."""
         return self.home == SYSTEM
 
     def tenant(self, asked: str | None) -> str:
@@ -90,9 +90,9 @@ class Call:
         return (self.root or self.tk).scoped(tenant=tenant, by=self.valid, **self._origin)
 
     def report(self, **given: Any) -> LeakReport:
-        """Report a leaked credential; its holder needs no key for that.
+        """Report a leaked credential; the reporter needs no key.
 
-        Unknown ones are guesses, of which an address without a key has only so many.
+        Unknown credentials count as guesses, which are limited for an address without a key.
         """
         groups = self.groups(self.home) if self.caller is not None else self.tk.scoped(**self._origin)
         found = groups.leaks.report(**given)
@@ -149,7 +149,7 @@ class Callers:
         if signed_in is not None and not (signed_in.is_fresh or rule.reads):
             raise Failed(problem("sign_in_again"))
         call = Call(*parts, verdict, grant_of(verdict).key_id, *result)
-        if not is_operators(text) and signed_in is None:  # anybody may have a key of an application
+        if not is_operators(text) and signed_in is None:  # keys of an application are in anybody's hands
             call = replace(call, unknown=unknown)
         if rule.reach is Reach.INSTALLATION and not call.everywhere:
             raise Failed(problem("not_allowed", "This is for operators of the installation."))
@@ -157,7 +157,7 @@ class Callers:
 
 
 def _presented(scope: Scope) -> str | None:
-    """Return the credential in the headers of a request; raise Failed for two."""
+    """Return the credential in the headers of a request; raise Failed for two credentials."""
     presented = read_presented(texts(scope["headers"]))
     if presented == "ambiguous":
         raise Failed(problem("credential_ambiguous"))
@@ -165,9 +165,9 @@ def _presented(scope: Scope) -> str | None:
 
 
 def _ask(rule: Rule, text: str, ip: str | None) -> dict[str, Any]:
-    """Return what is asked of a credential.
+    """Return the ask for a credential.
 
-    About itself a key is asked without taking from its limits: one that is out of them may still be revoked.
+    A key that asks about itself takes nothing from its limits, so that a key without units can still be revoked.
     """
     if rule.reach in (Reach.SELF, Reach.HOLDER):
         environment = OPERATOR_ENVIRONMENT if is_operators(text) else None

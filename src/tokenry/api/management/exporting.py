@@ -36,11 +36,11 @@ class Lines:
 
     @classmethod
     async def open(cls, call: Call, slug: str, given: Arguments, receive: Receive) -> Lines:
-        """Begin an export, so that everything that speaks against it is answered before its head is sent."""
+        """Begin an export, so that every error is answered before the head of the response is sent."""
         return cls(call, slug, given, await perform(_LIST, call, slug, given), receive)
 
     async def __call__(self, send: Send, request_id: str) -> None:
-        """Send all lines. The last one says `end`, or what kept the export from its end."""
+        """Send all lines. The last line says `end`, or the error that stopped the export."""
         head = [(b"content-type", _MEDIA_TYPE), (b"cache-control", b"no-store"), (b"x-request-id", request_id.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": head})
         gone: asyncio.Task[object] = asyncio.ensure_future(self._receive())

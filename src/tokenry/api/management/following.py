@@ -90,7 +90,7 @@ class Stream:
             stack.enter_context(_watched(receive, waiter))
             latest = await perform(_LATEST, call, slug, {})
             given.setdefault("after", latest)
-            await perform(_LIST, call, slug, {**given, "limit": 1})  # refuses what no page can be asked for
+            await perform(_LIST, call, slug, {**given, "limit": 1})  # refuses arguments that no page can have
             return cls(stack.pop_all(), waiter, call, slug, given)
         raise AssertionError
 

@@ -1,4 +1,4 @@
-"""What is asked for at the same time shares a transaction: new keys, refreshed sessions, and changes of keys."""
+"""Concurrent requests share a transaction: new keys, refreshed sessions, and changes of keys."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 Change: TypeAlias = Callable[[Groups], Any]
 Lane: TypeAlias = tuple[str, str]
-"""What may share a transaction: one tenant, and one key that asks."""
+"""Requests that may share a transaction: same tenant, same calling key."""
 
 
 class Wanted(NamedTuple):
-    """One key that is asked for."""
+    """One requested key."""
 
     call: Call
     tenant: str
@@ -37,7 +37,7 @@ class Gatherer:
         self._lanes: dict[Lane, Batches[Wanted, Issued]] = {}
 
     async def issue(self, call: Call, tenant: str, asked: dict[str, Any]) -> Issued:
-        """Issue one key; raise what `keys.issue` raises."""
+        """Issue one key; raises the errors of `keys.issue`."""
         lane = (tenant, call.key_id)
         batches = self._lanes.get(lane)
         if batches is None:
@@ -47,20 +47,20 @@ class Gatherer:
 
 
 class Refresher:
-    """Refreshes sessions, those together that ask while the batch before commits."""
+    """Refreshes sessions: requests that arrive while one batch commits form the next batch."""
 
     def __init__(self, tk: Tokenry) -> None:
         self._batches: Batches[Refreshing, SessionTokens | Refused] = Batches(lambda asks: refresh_together(tk, asks))
 
     async def refresh(self, asked: Refreshing) -> SessionTokens | Refused:
-        """Refresh one session; raise what `sessions.refresh` raises."""
+        """Refresh one session; raises the errors of `sessions.refresh`."""
         return await self._batches.do(asked)
 
 
 class Writer:
-    """Makes changes one after another in one thread, those together that are asked for while the batch before commits.
+    """Makes changes one after another in one thread; requests that arrive while one batch commits form the next batch.
 
-    Each is answered after the commit, and one that fails leaves the others as they are.
+    Each change is answered after the commit, and a failed change does not affect the others.
     """
 
     def __init__(self, tk: Tokenry) -> None:
@@ -68,7 +68,7 @@ class Writer:
         self._batches: Batches[Change, Any] = Batches(self._make)
 
     async def change(self, do: Change) -> Any:
-        """Return what a change returns, made with the groups that it is given; raise what it raises."""
+        """Run a change with the groups of its batch; return its result or raise its error."""
         here = copy_context()
         return await self._batches.do(lambda groups: here.run(do, groups))
 

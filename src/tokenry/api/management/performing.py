@@ -1,4 +1,4 @@
-"""Doing what a request asks for. Most operations are their call of the library; the others have a function here."""
+"""Runs operations. Most operations are a call of the library; the others have a function here."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Arguments: TypeAlias = dict[str, Any]
 
 _QUICK: Final = frozenset(("limit", "cursor", "after"))
 _SLOW: Final = frozenset(("audit.head", "exports.list", "usage.get", "keys.facets", "keys.usage"))
-"""Reads that write (a log is sealed before its end is shown), or that read as many rows as there are."""
+"""Reads that write (a log is sealed before its end is shown), or that read any number of rows."""
 _SHORT: Final = frozenset(("keys.update", "keys.disable", "keys.enable", "keys.revoke", "self.revoke"))
 """Changes of one key, which need no transaction of their own."""
 
 
 async def perform(operation: Operation, call: Call, slug: str, given: Arguments) -> Any:
-    """Do it and return the result; raise the errors of the library."""
+    """Run the operation and return its result; raise the errors of the library."""
     waits = _AWAITED.get(operation.id)
     if waits is not None:
         return await waits(call, slug, given)
@@ -114,7 +114,7 @@ def _self(call: Call, slug: str, given: Arguments) -> dict[str, Any]:
 
 
 async def _rotate(call: Call, slug: str, given: Arguments) -> Any:
-    """Rotate a key as it was when that was asked for: of two that ask at a time one is told that it was too late."""
+    """Rotate a key as it was at the time of the request: of two concurrent requests, one gets a conflict."""
     asked = {"grace": OPERATIONS["keys.rotate"].parameters["grace"].default, **given}
     if not shares_changes(call.tk):
         return await in_thread(call.groups(slug).keys.rotate, **asked)
@@ -133,7 +133,7 @@ def _self_revoke(call: Call, slug: str, given: Arguments) -> Any:
 
 
 def _explain(call: Call, slug: str, given: Arguments) -> Explanation:
-    """Explain a credential. An operator of a tenant is told of a credential elsewhere what it is told of none."""
+    """Explain a credential. To an operator of a tenant, credentials of other tenants look like unknown ones."""
     named = given.pop("tenant", None)
     tenant = named if call.everywhere else call.tenant(named)
     found = call.tk.explain(given.pop("credential"), **given, tenant=tenant)

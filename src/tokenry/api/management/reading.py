@@ -1,4 +1,4 @@
-"""Reading a request as the arguments of a call. Every mistake is named at once, in the names of the wire."""
+"""Reads a request as the arguments of a call. One error names every mistake, by the names of the wire."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Reader:
     def arguments(self, query: Query, body: Any, headers: Fields) -> dict[str, Any]:
         """Return the arguments that a request gives; raise Failed with every mistake.
 
-        `body` is what the JSON holds, None for no body.
+        `body` is the decoded JSON, None for no body.
         """
         errors: list[FieldError] = []
         asked = self._read_query(query, errors)
@@ -55,12 +55,12 @@ class Reader:
             given |= self._converted(asked, errors)
         else:
             given |= self._of_body(body, errors)
-        if errors:  # which have the names of the wire already
+        if errors:  # their fields have the names of the wire already
             raise Failed(problem_of(Invalid(errors)))
         return {**self._operation.defaults, **given}
 
     def _read_query(self, pairs: Query, errors: list[FieldError]) -> dict[str, Any]:
-        """Return the query by its names. A filter that is unknown or given twice would answer too much."""
+        """Return the query by its names. Refuse unknown and repeated filters: ignored, they match too much."""
         asked: dict[str, Any] = {}
         for name, value in pairs:
             if name not in self._query:
@@ -76,7 +76,7 @@ class Reader:
         return asked
 
     def _read_headers(self, headers: Fields, errors: list[FieldError]) -> dict[str, Any]:
-        """Return the arguments in header fields. A condition that is ignored would allow what it was to prevent."""
+        """Return the arguments in header fields. An ignored condition would allow the change that it should prevent."""
         given: dict[str, Any] = {}
         for argument, name in HEADERS.items():
             wanted = name.lower().encode()
@@ -100,7 +100,7 @@ class Reader:
             return {}
 
     def _of_body(self, found: Any, errors: list[FieldError]) -> dict[str, Any]:
-        """Return the arguments of a body; one with mistakes, or beside others, is read field by field."""
+        """Return the arguments of a body; if the request has mistakes, the body is read field by field."""
         assert self._request is not None
         if found is None:
             if any(one.required for one in self._fields.values()):
@@ -154,7 +154,7 @@ def _of_header(name: str, value: str, errors: list[FieldError]) -> str | int | N
 
 
 def _check_stray(found: Any, errors: list[FieldError]) -> None:
-    """Name what is in a body where none is read: it would be ignored in silence."""
+    """Name the fields of a body that the operation does not read, instead of ignoring them in silence."""
     if isinstance(found, dict):
         mistakes.name_unknown(found, (), errors)
     elif found is not None:
@@ -181,7 +181,7 @@ def _read_fields(
 
 def _read_field(one: Any, value: Any, errors: list[FieldError], place: str, strict: bool) -> Any:
     items = _struct_in(one.type)
-    if items in (LimitBody, CreditsBody):  # which the engine checks
+    if items in (LimitBody, CreditsBody):  # the engine checks these
         items = None
     if items is not None and isinstance(value, list):
         return _read_items(items, value, errors, place)
@@ -217,7 +217,7 @@ def _read_items(kind: type[Struct], found: list[Any], errors: list[FieldError], 
 _NUMBERS: Final = frozenset(
     ("cost", "credits", "limits", "default_limits", "shared_limits", "limit", "position", "after")
 )
-"""Where a whole number is asked for. To JSON 5.0 and 5 are the same number."""
+"""The types that expect a whole number. In JSON 5.0 and 5 are the same number."""
 
 
 def _whole(value: Any) -> Any:

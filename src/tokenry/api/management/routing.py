@@ -1,4 +1,4 @@
-"""Finding the operation of a path. A part is compared before it is decoded: an id may hold an encoded slash."""
+"""Finds the operation of a path. A part is compared before it is decoded: an id may hold an encoded slash."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ def _noun(path: str) -> str:
 
 
 def _end(path: str) -> str:
-    """Return what is behind the last slash: `revoke` of "/v1/keys/key_1/revoke", nothing of a path without a slash."""
+    """Return the part after the last slash: `revoke` of "/v1/keys/key_1/revoke", nothing of a path without a slash."""
     return path[path.rfind("/") + 1 :] if "/" in path else ""
 
 
 def check_path(operation: Operation, given: dict[str, str]) -> None:
-    """Raise NotFound for a text that can be the id of no owner, where it is not to be made one."""
+    """Raise NotFound for a text that cannot be an owner's id, unless the operation creates the owner."""
     for name in _OWNERS:
         text = given.get(name, "x")
         if operation.verb != "PUT" and (len(text) > _ID_MAX or not text.isprintable()):

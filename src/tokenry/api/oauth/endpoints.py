@@ -1,6 +1,6 @@
-"""The OAuth endpoints: tokens for refresh tokens and keys, their end, and what is public about a tenant's issuer.
+"""The OAuth endpoints: tokens for refresh tokens and keys, revocation, and the JWKS and metadata of a tenant.
 
-Every tenant is an issuer of its own below `/t/{slug}`; without that, the endpoints are those of the tenant `default`.
+Every tenant is an issuer of its own below `/t/{slug}`; endpoints without that prefix belong to the tenant `default`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Asked:
         return next((value for found, value in self.fields if found == name), None)
 
     def check(self, refused: Refused) -> None:
-        """Count a failure that may be a guess; raise OAuthError for an address that had too many."""
+        """Count a failure that may be a guess; raise OAuthError for an address with too many failures."""
         result = refused if self._throttle is None else self._throttle.apply(refused, self.client_ip)
         if result.code == "throttled":
             raise forms.throttled(result.retry_after)
@@ -91,7 +91,7 @@ class OAuth:
         self._grants = {"refresh_token": self._refresh, EXCHANGE: self._exchange}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request whose path is one of ours."""
+        """Answer one request for a path of these endpoints."""
         place = place_of(scope["path"])
         assert place is not None
         path, asked = place[0], Asked(scope, place[1])
@@ -102,7 +102,7 @@ class OAuth:
         try:
             if asked.method != "POST":
                 raise OAuthError("invalid_request", "Send it with POST.", 405, [("Allow", "POST")])
-            if asked.has_query:  # which would stand in every log on the way
+            if asked.has_query:  # a credential in a URL would stand in every log on the way
                 raise OAuthError("invalid_request", "Parameters belong into the body, never into the URL.")
             body = await read_body(receive, asked.field(b"content-length"), forms.BODY_MAX)
             form = read_form(asked.field(b"content-type"), body)
@@ -167,7 +167,7 @@ class OAuth:
         }
 
     async def _revoke(self, asked: Asked, form: Form) -> bytes:
-        """End the session of a token (RFC 7009). One that is unknown, or another client's, has nothing to be ended."""
+        """End the session of a token (RFC 7009). A token that is unknown, or another client's, is ignored."""
         client = await self._client(asked, form)
         token = form.need("token")
         groups = self._tk.scoped(
@@ -191,9 +191,9 @@ class OAuth:
         return b"{}"
 
     async def _client(self, asked: Asked, form: Form) -> str | NotGiven:
-        """Return the client that a session must belong to, NOT_GIVEN when nobody says who it is.
+        """Return the client that a session must belong to, NOT_GIVEN if the request names no client.
 
-        A key authenticates the client that is called by the key's id, so that such a name is never believed alone.
+        A key authenticates the client named by the key's id, so such a name alone is never accepted.
         """
         client = read_client(asked.fields, form)
         if client.key is None:
@@ -245,7 +245,7 @@ class OAuth:
         return await self._keys(slug), forms.KEY_SET
 
     async def _keys(self, slug: str) -> bytes:
-        """Return the JWKS of a tenant, read once for all who ask at the same time: anybody may."""
+        """Return the JWKS of a tenant. Concurrent requests share one read, since the endpoint is public."""
         found = recall_key_set(self._tk, slug)
         if found is not None:
             return found
@@ -256,7 +256,7 @@ class OAuth:
         return await asyncio.shield(reading)
 
     async def _metadata(self, slug: str) -> tuple[bytes, str]:
-        """Return what RFC 8414 wants to know. It names URLs, so the issuer has to be one."""
+        """Answer with the metadata of RFC 8414. The metadata holds URLs, so the issuer has to be a URL."""
         await self._keys(slug)
         base = self._tk.settings.issuer.rstrip("/")
         if not base.startswith(("https://", "http://")):
@@ -286,7 +286,7 @@ def _scopes(form: Form) -> list[str] | None:
 
 
 def _length(form: Form) -> timedelta | NotGiven:
-    """Return how long the token is to live; RFC 8693 has no word for it, so we borrow that of the answer."""
+    """Return the requested lifetime; RFC 8693 has no such parameter, so we use `expires_in`, its name in the answer."""
     found = form.get("expires_in")
     if found is None:
         return NOT_GIVEN
@@ -305,7 +305,7 @@ def _check_exchange(form: Form) -> None:
 
 
 def _unfit(refused: Refused) -> OAuthError:
-    """Return the answer to a key that cannot be exchanged: RFC 8693 has one word for all of them."""
+    """Return the answer to a key that cannot be exchanged: RFC 8693 has one error for every reason."""
     if refused.retry_after is not None:
         after = [("Retry-After", str(refused.retry_after))]
         return OAuthError(

@@ -1,4 +1,4 @@
-"""What an OAuth client sends and is told: forms, who the client is, and errors as RFC 6749 writes them."""
+"""Forms, client authentication and errors of OAuth (RFC 6749)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tokenry.types import REFRESH_CODES, Invalid, NotAllowed, NotFound, Refused,
 BODY_MAX: Final = 16 * 1024
 KEY_SET: Final = "application/jwk-set+json"
 PUBLIC: Final = (("Cache-Control", "public, max-age=60"), ("Access-Control-Allow-Origin", "*"))
-"""The fields of an answer that everybody may read, scripts of other sites too, and keep for a minute."""
-"""How large a form may be: the longest token and everything beside it, written with escapes."""
+"""The header fields of a public answer: scripts of other sites may read it, and caches may keep it for a minute."""
+"""How large a form may be: enough for the longest token and all other parameters, with escapes."""
 
 _FIELDS_MAX: Final = 50
 _DESCRIPTION_MAX: Final = 1000
@@ -28,7 +28,7 @@ _SPECIAL: Final = str.maketrans('"\\`', "'/'")
 
 
 class OAuthError(Exception):
-    """An answer that is no success, as RFC 6749 (section 5.2) writes it; `code` is our own word for it, if any."""
+    """An error response of RFC 6749 (section 5.2); `code` is our own code, if any."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class OAuthError(Exception):
 
 
 class Client(NamedTuple):
-    """Who a client says it is, and the key that proves it, if it shows one."""
+    """The claimed client id, and the key that proves it, if the client shows one."""
 
     id: str | None
     key: str | None
@@ -110,7 +110,7 @@ def read_form(content_type: bytes | None, body: bytes | bytearray) -> Form:
 
 
 def read_client(fields: Fields, form: Form) -> Client:
-    """Return who the client is, by one way of saying so at most; raise OAuthError."""
+    """Return the client; raise OAuthError for a request that names the client in more than one way."""
     basic = [value for name, value in fields if name == b"authorization" and value[:6].lower() == b"basic "]
     found = read_presented(texts(fields))
     ways = [*(_of_basic(value) for value in basic), *_of_header(found), *_of_form(form)]
@@ -135,7 +135,7 @@ def _of_form(form: Form) -> list[Client]:
 
 
 def _of_basic(value: bytes) -> Client:
-    """Read `client_secret_basic`, whose two parts are written as in a form (RFC 6749, section 2.3.1)."""
+    """Read `client_secret_basic`; its two parts are encoded as in a form (RFC 6749, section 2.3.1)."""
     try:
         user, colon, password = base64.b64decode(value[6:].strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
@@ -146,24 +146,24 @@ def _of_basic(value: bytes) -> Client:
 
 
 def too_large() -> OAuthError:
-    """Return the answer to a form that is larger than any that is meant."""
+    """Return the answer to a form that is too large."""
     return OAuthError("invalid_request", f"A form has at most {BODY_MAX // 1024} KiB.", 413)
 
 
 def unknown_client(description: str, *, by_header: bool = False) -> OAuthError:
-    """Return the answer to a client that is not who it says, or does not say it; `by_header` with a Bearer token."""
+    """Return the answer to a client that fails to authenticate; `by_header` for a client with a Bearer token."""
     challenge = 'Bearer error="invalid_token"' if by_header else 'Basic realm="tokenry"'
     return OAuthError("invalid_client", description, 401, [("WWW-Authenticate", challenge)])
 
 
 def throttled(wait: int | None) -> OAuthError:
-    """Return the answer to an address that had too many failures."""
+    """Return the answer to an address with too many failures."""
     summary = "There were too many failures from this address. Wait for the seconds in Retry-After."
     return OAuthError("temporarily_unavailable", summary, 429, [("Retry-After", str(wait))], "throttled")
 
 
 def refused_refresh(refused: Refused) -> OAuthError:
-    """Return the answer to a refresh token that gets nothing."""
+    """Return the answer to a refresh token that is refused."""
     error = "invalid_scope" if refused.code == "insufficient_scope" else "invalid_grant"
     return OAuthError(error, REFRESH_CODES[refused.code])
 
@@ -189,5 +189,5 @@ def of(error: BaseException) -> OAuthError:
             return OAuthError("temporarily_unavailable", "Try again after a moment.", 503, [("Retry-After", "1")])
         case TokenryError():
             return OAuthError("invalid_request", error.message)
-    problem_answer = problems.of(error)  # which logs it
+    problem_answer = problems.of(error)  # `problems.of` logs the exception
     return OAuthError("server_error", problem_answer.detail, problem_answer.status)

@@ -1,6 +1,6 @@
 """Accepting TLS connections: a handshake has a time limit, and unfinished ones are few and count as connections.
 
-uvicorn's listeners leave a client that never ends its handshake a minute, and count it only afterwards.
+uvicorn's listeners give a client a minute to end its handshake, and count the connection only afterwards.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 HANDSHAKE_SECONDS = 5.0
 FAREWELL_SECONDS = 1.0
-"""How long a client has to agree to the end of a connection: by default 30 seconds, for which the server would wait."""
+"""How long a client may take to agree to the end of a connection. The default of 30 seconds would delay a stop."""
 
 GREETING_MAX = 256
-"""How many handshakes are under way at once. One more ends the oldest: an honest one is over within milliseconds."""
+"""How many handshakes run at once. A further one ends the oldest: an honest handshake takes milliseconds."""
 
 _AT_ONCE = 16
 _PAUSE_SECONDS = 0.5
@@ -59,7 +59,7 @@ class Door:
             task.cancel()
 
     def take(self, clients: Sequence[socket.socket]) -> None:
-        """Begin the handshakes of clients that were accepted; close those for which there is no room."""
+        """Begin the handshakes of accepted clients; close connections beyond the limit."""
         greeting = self._greeting
         for client in clients:
             if not self._has_room(0):

@@ -1,4 +1,4 @@
-"""What is looked at before the server starts: names that nobody reads, and values that nobody should run with."""
+"""Checks before the server starts: unknown names, and values that are unsafe in production."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .settings import ServerSettings
 
 _PASSWORD_MIN = 12
 _OTHERS = {"server", "key", "key_file", "complete", "database_url_file", "keyring_file"}
-"""What commands and files know besides settings."""
+"""Names that commands and files use besides settings."""
 _BEGINNING = "TOKENRY_"
 _NO_SETTING = "no setting is called so"
 _KUBERNETES = re.compile(r"TOKENRY_(SERVICE_|PORT)")
@@ -32,7 +32,7 @@ _PLACEHOLDER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that should not be so: which setting, and what to do."""
+    """One problem: the setting, and how to fix the problem."""
 
     setting: str
     message: str
@@ -42,7 +42,7 @@ class Finding:
 
 
 def check(found: Configuration, settings: ServerSettings, environment: Mapping[str, str]) -> list[Finding]:
-    """Return what is unknown, missing, a placeholder or weak; in production raise ConfigError that names it all."""
+    """Return settings that are unknown, missing, placeholders or weak; in production raise ConfigError with all."""
     findings = [*_unknown(environment), *_places(found), *_doors(settings)]
     if settings.production:
         findings += _missing(found)
@@ -53,7 +53,7 @@ def check(found: Configuration, settings: ServerSettings, environment: Mapping[s
 
 
 def fits(installation: Installation, settings: ServerSettings) -> None:
-    """Raise ConfigError for what cannot work on this machine, before anything is made."""
+    """Raise ConfigError for settings that cannot work on this machine, before anything is created."""
     try:
         load_certificate(settings)
     except OSError as error:  # ssl.SSLError is one, too
@@ -94,7 +94,7 @@ def _password(url: str) -> str | None:
 
 
 def _doors(settings: ServerSettings) -> Iterator[Finding]:
-    """Look at who can reach the server, and how."""
+    """Check which machines can reach the server, and whether they use TLS."""
     inside = settings.unix_socket is not None or _is_loopback(settings.host)
     if not inside and settings.tls_certificate is None and not settings.trusted_proxies:
         yield Finding(
@@ -114,7 +114,7 @@ def _doors(settings: ServerSettings) -> Iterator[Finding]:
         yield Finding("log_level", "debug is for looking for an error")
     if settings.tls_key is not None and settings.tls_key.exists() and settings.tls_key.stat().st_mode & 0o007:
         yield Finding("tls_key", f"others can read {settings.tls_key}: run `chmod 600 {settings.tls_key}`")
-    with contextlib.suppress(OSError, ValueError):  # `fits` says what is wrong with one that cannot be read
+    with contextlib.suppress(OSError, ValueError):  # `fits` reports a file that cannot be read
         expired = expired_at(settings.tls_certificate) if settings.tls_certificate is not None else None
         if expired is not None:
             yield Finding("tls_certificate", f"the certificate expired at {expired.isoformat()}: renew it")

@@ -1,8 +1,8 @@
-"""Full garbage collections at moments when nobody waits: each stops all threads for as long as there are objects.
+"""Full garbage collections while the process is idle: each one stops all threads, longer the more objects there are.
 
-Answering requests leaves nothing behind that only the collector could free. So it looks at young objects only, once
-each, and fifty times a second: what is new in so short a time takes less than a millisecond. Python by itself counts
-what is made less what is freed, and where old objects make room for new ones it would wait for tens of thousands.
+Requests leave no reference cycles. So the collector visits only young objects, each once, fifty times a second: the
+new objects of so short a time take less than a millisecond. Python itself counts allocations less deallocations; if
+new objects replace old ones, Python would wait for tens of thousands.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from collections.abc import AsyncIterator, Callable
 _YOUNG, _NEVER = 1_000, 1_000_000_000
 _YOUNG_SECONDS = 0.02
 _LOOK = 50
-"""How often young objects are collected before there is a look whether it is time for all of them."""
+"""How many young collections run before each check whether a full collection is due."""
 _PAUSE, _LATEST = 60, 3600
-"""How many looks lie between two full collections: at least, and at most however busy the process is."""
+"""The fewest checks between two full collections, and the most, even for a busy process."""
 
 
 class Collecting:
-    """Decides at each look whether to collect everything."""
+    """Decides at each check whether to collect everything."""
 
     def __init__(self, answered: Callable[[], int]) -> None:
-        """Take what counts the requests that were answered."""
+        """Store the function that counts answered requests."""
         self._answered = answered
         self._seen = self._collected = answered()
         self._looks = 0
 
     def is_due(self) -> bool:
-        """Tell whether to collect now: something was answered since the last time, and nothing since the last look."""
+        """Return whether to collect now: requests were answered since the last time, and none since the last check."""
         count, self._looks = self._answered(), self._looks + 1
         is_idle, self._seen = count == self._seen, count
         if count == self._collected or not (self._looks >= _LATEST or (is_idle and self._looks >= _PAUSE)):
@@ -41,7 +41,7 @@ class Collecting:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Collect while the block runs. What is here when it begins stays to the end and is never looked at again."""
+        """Collect while the block runs. Objects that exist at its beginning are frozen and never visited again."""
         gc.collect()
         gc.freeze()
         before = gc.get_threshold()

@@ -1,4 +1,4 @@
-"""What a process counts about its hot routes, in plain numbers. One thread, that of the event loop, writes them."""
+"""The counters of a process for its hot routes, in plain numbers. Only the thread of the event loop writes them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Counters:
         self.lane_count = 0
         """Requests that the fast lane answered itself."""
         self.parsed_count = 0
-        """Requests that the fast lane took from the parser. The others came again and were not parsed."""
+        """Requests that the fast lane took from the parser. The other requests repeated a head and were not parsed."""
         self.waited_count = 0
         """Requests in the fast lane that had to wait for the database."""
         self.handed_over_count = 0

@@ -1,4 +1,4 @@
-"""What the worker of this process has told of endpoints that fail, and of mail, for the metrics."""
+"""Counts the events of failing endpoints and of mail that the worker of this process caused, for the metrics."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Deliveries:
         tk.events.subscribe(self._count, types=["webhook.failing", "webhook.paused"])
 
     def __call__(self) -> Iterator[tuple[str, str, Mapping[tuple[str, str], int]]]:
-        """Yield the name of each metric, what it is, and its counts by a label."""
+        """Yield the name of each metric, its description, and its counts by a label."""
         yield "webhook_warnings", "Endpoints that have failed for 1, 24 or 72 hours.", self._warnings
         yield "webhook_pauses", "Endpoints that were paused, by the worker or by somebody.", self._pauses
         mails = {("outcome", status): count for status, count in mail_counts(self._tk).items()}
         yield "mails", "Mails that were tried, by what became of them.", mails
 
     def _count(self, event: Event) -> None:
-        """Count an event, in whichever thread it was committed."""
+        """Count an event; called in the thread of the commit."""
         if event.type == "webhook.failing":
             self._warnings["hours", str(event.data["hours"])] += 1
         else:

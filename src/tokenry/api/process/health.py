@@ -1,4 +1,4 @@
-"""What who runs a server asks it: is it alive, is it ready, what has it counted."""
+"""Liveness, readiness and metrics for the operators of a server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Readiness:
-    """Whether the database answers, asked once for all who want to know at the same time."""
+    """Whether the database answers. Concurrent checks share one query."""
 
     def __init__(self, tk: AsyncTokenry, *, within: float = _ANSWER_SECONDS) -> None:
         self.draining = False
@@ -32,11 +32,11 @@ class Readiness:
         self._answer, self._answered_at = "", -1e9
 
     def fence(self) -> FenceState | None:
-        """Return how well this process hears of changes by others, if it has to hear of them."""
+        """Return whether this process receives the changes of other processes; None if it has no need to."""
         return self._engine.fence_state()
 
     async def __call__(self) -> str:
-        """Return an empty text when ready, else what is missing."""
+        """Return an empty text when ready, else the reason."""
         if self.draining:
             return "shutting down"
         if time.monotonic() - self._answered_at < _REMEMBER_SECONDS:
@@ -44,16 +44,16 @@ class Readiness:
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())
         done, _ = await asyncio.wait({self._asking}, timeout=self._within)
-        if not done:  # it goes on: nobody can call a thread back that waits for a database
+        if not done:  # the check goes on: a thread that waits for a database cannot be cancelled
             return "the database does not answer"
         return self._asking.result()
 
     async def _ask(self) -> str:
         try:
-            await self._engine.reach()  # not always on the same connection as what follows
+            await self._engine.reach()  # not always on the same connection as the next query
             await self._tk.tenants.get("default")
             answer = ""
-        except TokenryError:  # whose cause is in the log of `tokenry.store`
+        except TokenryError:  # the log of `tokenry.store` holds the cause
             answer = "the database cannot be used"
         except Exception as error:
             log.error("readiness cannot be told", error=type(error).__name__)
@@ -65,7 +65,7 @@ class Readiness:
 
 
 class Operations:
-    """The ASGI application of `/healthz`, `/readyz` and `/metrics`; they ask for no credential and tell no names."""
+    """The ASGI application of `/healthz`, `/readyz` and `/metrics`, which need no credential and reveal no names."""
 
     def __init__(self, readiness: Readiness, metrics: Callable[[], Awaitable[bytes]]) -> None:
         self._readiness = readiness
@@ -84,7 +84,7 @@ class Operations:
             missing = await self._readiness()
             state: dict[str, object] = {"status": "unavailable", "reason": missing} if missing else {"status": "ready"}
             fence = self._readiness.fence()
-            if fence is not None:  # one that does not hear of changes is slow, and as good as any other
+            if fence is not None:  # a process that receives no changes is slow, but answers correctly
                 state["fence"] = {"lag_seconds": round(fence.lag_seconds, 3), "distrusting": fence.distrusting}
             await _answer(send, 503 if missing else 200, encode(state), "application/json")
         elif path == "/metrics":

@@ -1,4 +1,4 @@
-"""The sockets that a server listens on: taking an address, and turning newcomers away before giving it up."""
+"""The sockets that a server listens on: binding an address, and refusing new connections before closing it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tokenry.types import ConfigError
 
 from .settings import ServerSettings
 
-_SO_ATTACH_FILTER = 26  # which the module socket does not name
+_SO_ATTACH_FILTER = 26  # the module socket has no such constant
 _TCP_FLAGS, _SYN, _SYN_OR_ACK = 13, 0x02, 0x12
 _LOAD_BYTE, _AND, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x54, 0x15, 0x06
 _NO_SYN = b"".join(
@@ -32,11 +32,11 @@ _NO_SYN = b"".join(
         (_RETURN, 0, 0, 0xFFFFFFFF),
     )
 )
-"""A socket filter that drops the first packet of every new connection, and lets those that are being made finish."""
+"""A socket filter that drops the first packet of every new connection, and lets handshakes under way finish."""
 
 
 def listen(settings: ServerSettings) -> list[socket.socket]:
-    """Take the address, so that nobody else can; connections are accepted when there is something to answer them."""
+    """Bind the address, so that no other process can; connections are accepted once the application is ready."""
     if settings.unix_socket is not None:
         return [_unix_socket(settings.unix_socket)]
     try:
@@ -54,10 +54,10 @@ def listen(settings: ServerSettings) -> list[socket.socket]:
 
 
 def turn_away(listeners: Sequence[socket.socket]) -> None:
-    """Let no new connection begin, while those that have begun still arrive.
+    """Let no new connection begin; connections under way still arrive.
 
-    A client whose first packet is dropped sends it again after a second: by then it is refused, or the next server is
-    there. Where there are no such filters, or no packets, nothing happens.
+    A client repeats a dropped first packet after a second. By then the connection is refused, or a new server answers.
+    On systems without such filters, and on Unix sockets, this does nothing.
     """
     program = ctypes.create_string_buffer(_NO_SYN, len(_NO_SYN))
     filter = struct.pack("HP", len(_NO_SYN) // 8, ctypes.addressof(program))
@@ -68,10 +68,10 @@ def turn_away(listeners: Sequence[socket.socket]) -> None:
 
 
 def load_certificate(settings: ServerSettings, context: ssl.SSLContext | None = None) -> None:
-    """Load certificate and key into a context; raise OSError for a pair that cannot be used, and leave it as it was.
+    """Load certificate and key into a context; for an unusable pair raise OSError and leave the context unchanged.
 
-    Loading is what checks a pair, and a bad one leaves a context with half of it. So it is loaded into a context of its
-    own first, and both times from copies in memory: the files may be replaced between the two.
+    Only loading checks a pair, and a bad pair leaves a context half changed. So the pair is loaded into a separate
+    context first, both times from copies in memory: the files may be replaced between the two loads.
     """
     if settings.tls_certificate is None:
         return
@@ -85,7 +85,7 @@ def load_certificate(settings: ServerSettings, context: ssl.SSLContext | None = 
 
 
 def expired_at(chain: Path) -> datetime | None:
-    """Return when a certificate expired; None for one that has not."""
+    """Return when a certificate expired; None for a valid one."""
     from cryptography.x509 import load_pem_x509_certificates
 
     end = load_pem_x509_certificates(chain.read_bytes())[0].not_valid_after_utc
@@ -97,14 +97,14 @@ def _check_time(chain: Path) -> None:
     try:
         end = expired_at(chain)
     except ValueError:
-        return  # loading it says what is wrong
+        return  # loading the file raises the error
     if end is not None:
         raise OSError(f"the certificate expired at {end.isoformat()}")
 
 
 @contextlib.contextmanager
 def _copied(path: Path) -> Iterator[Path]:
-    """Copy a file into memory, where OpenSSL can read it by a path and nothing else changes it."""
+    """Copy a file into memory, where OpenSSL can read the copy by a path and no other process changes it."""
     with os.fdopen(os.memfd_create("tls"), "wb") as copy:
         copy.write(path.read_bytes())
         copy.flush()
@@ -112,12 +112,12 @@ def _copied(path: Path) -> Iterator[Path]:
 
 
 def _no_password() -> bytes:
-    """Stand for a question on a terminal, where nobody may be, and which would stop everything until it is answered."""
+    """Replace OpenSSL's password prompt, which would block the process until somebody answers."""
     raise OSError("the key is encrypted: decrypt it into a file of mode 0600")
 
 
 def _unix_socket(path: Path) -> socket.socket:
-    """Take the path of a socket. It listens at once: a second server sees it, and does not take it for a leftover."""
+    """Bind the path of a Unix socket, and listen at once, so that a second server does not remove the socket."""
     listener = socket.socket(socket.AF_UNIX)
     try:
         folder = os.open(path.parent, os.O_RDONLY)
@@ -138,7 +138,7 @@ def _unix_socket(path: Path) -> socket.socket:
 
 
 def _lock(folder: int) -> None:
-    """Keep out a server that starts at the same time: it would remove our socket before we listen on it."""
+    """Keep out a server that starts at the same time, which would remove our socket before we listen on it."""
     for _ in range(100):
         with contextlib.suppress(BlockingIOError):
             return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -147,7 +147,7 @@ def _lock(folder: int) -> None:
 
 
 def _remove_leftover(path: Path) -> None:
-    """Remove the socket of a server that was killed, and nothing that anybody may still use."""
+    """Remove the socket of a killed server; leave a socket that may still be in use."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise ConfigError(f"{path} is there already and is no socket")
@@ -159,7 +159,7 @@ def _remove_leftover(path: Path) -> None:
             probe.connect(str(path))
         except ConnectionRefusedError:
             path.unlink()
-        except BlockingIOError:  # its queue is full
+        except BlockingIOError:  # a live server with a full queue
             raise ConfigError(f"another server listens on {path}") from None
         else:
             raise ConfigError(f"another server listens on {path}")

@@ -1,4 +1,4 @@
-"""The server's logs: one line per event whatever its fields hold, and no credential in any of them."""
+"""The server's logs: one line per event, whatever its fields hold, and no credential in any line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRACE_ID: ContextVar[str] = ContextVar("tokenry_trace_id", default="")
 
 
 def begin_request(request_id: str, trace: Trace | None) -> None:
-    """Name the request that this code runs for in every line that is logged from here on."""
+    """Add the id of the current request to every line that is logged from here on."""
     REQUEST_ID.set(request_id)
     TRACE_ID.set(trace.trace_id if trace is not None else "")
 
@@ -39,7 +39,7 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(0x80, 0
 
 
 def plain(value: object, depth: int = 0) -> Any:
-    """Return what JSON can say of a value, without credentials, and never more than a few kilobytes of it."""
+    """Return a value as JSON can hold it, without credentials, cut to a few kilobytes."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -56,7 +56,7 @@ def plain(value: object, depth: int = 0) -> Any:
             return [plain(one, depth + 1) for one in list(value)[:_ITEMS_MAX]]
     try:
         return _redacted(repr(value))
-    except Exception as error:  # a log line must not fail for what it tells of
+    except Exception as error:  # a value must not make its log line fail
         return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
 
 
@@ -75,7 +75,7 @@ def _redacted(text: str) -> str:
 
 
 class Logger:
-    """Logs events with fields, which are harmless before anybody who listens to `logging` sees them."""
+    """Logs events with fields, which are redacted before any handler of `logging` sees them."""
 
     def __init__(self, name: str) -> None:
         self._logger = logging.getLogger(name)
@@ -85,7 +85,7 @@ class Logger:
         self._log(logging.INFO, event, fields)
 
     def warning(self, event: str, /, **fields: object) -> None:
-        """Log what somebody should look at."""
+        """Log a warning."""
         self._log(logging.WARNING, event, fields)
 
     def error(self, event: str, /, **fields: object) -> None:
@@ -113,7 +113,7 @@ class _Lines(logging.Formatter):
         self._write = write
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line. No field can replace the moment, the level or the logger."""
+        """Return the line. No field can replace the time, the level or the logger."""
         result = getattr(record, "fields", None)
         fields = dict(result) if isinstance(result, Mapping) else {}
         event = fields.pop("event", None) or record.getMessage()
@@ -140,13 +140,13 @@ def _as_text(values: dict[str, Any]) -> str:
 
 
 def configure(settings: ServerSettings, stream: TextIO | None = None) -> None:
-    """Send what `logging` is told, by us, uvicorn and other libraries, to stderr in one form."""
+    """Send the records of `logging` (ours, uvicorn's and other libraries') to stderr in one form."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Lines(_as_json if settings.log_format == "json" else _as_text))
     logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)  # of libraries; debugging them would show more than we can hide
+    root.setLevel(logging.WARNING)  # debug lines of libraries would show more than we can redact
     logging.getLogger("tokenry").setLevel(settings.log_level.upper())
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
         logger = logging.getLogger(name)
@@ -159,9 +159,9 @@ _LINES_MAX = 200
 
 
 class AccessLog:
-    """Says a share of the requests, evenly, and every one that failed on our side.
+    """Logs an even share of the requests, and every request with a server error.
 
-    A line costs ten times what a verification does. So of a share, not of all, at most 200 lines are said in a second.
+    A line costs ten times as much as a verification. So with a share below 1, at most 200 lines are logged per second.
     """
 
     __slots__ = ("_count", "_credit", "_second", "_share")
@@ -172,7 +172,7 @@ class AccessLog:
         self._second = self._count = 0
 
     def is_due(self, status: int) -> bool:
-        """Count a request, and return whether it is its turn to be told."""
+        """Count a request, and return whether to log it."""
         self._credit += self._share
         if self._credit < 1.0:
             return status >= 500
@@ -187,7 +187,7 @@ class AccessLog:
         return self._count <= _LINES_MAX
 
     def __call__(self, method: str, path: str, status: int, seconds: float, request_id: str, client: str) -> None:
-        """Count a request, and tell it when it is its turn."""
+        """Count a request, and log it if it is in the share."""
         if self.is_due(status):
             self.tell(method, path, status, seconds, request_id, client)
 
@@ -201,7 +201,7 @@ class AccessLog:
         client: str,
         trace: Trace | None = None,
     ) -> None:
-        """Tell a request; without `seconds` nobody has measured how long it took."""
+        """Log a request; `seconds` is None if its time was not measured."""
         took: dict[str, Any] = {} if seconds is None else {"ms": round(seconds * 1000, 3)}
         if trace is not None:
             took["trace_id"] = trace.trace_id

@@ -1,4 +1,4 @@
-"""What this process and its siblings have counted, as Prometheus reads it. No label names a key, owner or tenant."""
+"""The counts of this process and its siblings for Prometheus. No label names a key, owner or tenant."""
 
 from __future__ import annotations
 
@@ -114,12 +114,12 @@ class Metrics:
 
     @contextlib.asynccontextmanager
     async def shared(self) -> Any:
-        """Tell the siblings for the time of a block."""
+        """Answer the siblings while the block runs."""
         if self._meeting is None:
             yield
             return
         place = self._meeting / str(self._worker)
-        place.unlink(missing_ok=True)  # of the one that this one replaces
+        place.unlink(missing_ok=True)  # the socket of the worker that this one replaces
         async with await asyncio.start_unix_server(self._tell, place):
             yield
         place.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Texts without anything that looks like a credential of anybody, for logs.
+"""Redacts everything that looks like a credential, of any issuer, for logs.
 
 Every pattern begins with a literal or at a boundary, so that a hostile text costs no more than its length.
 """
@@ -20,5 +20,5 @@ _FIELDS = re.compile(
 
 
 def redacted(text: str) -> str:
-    """Return a text without anything in it that looks like a credential of anybody, for logs."""
+    """Return a text without anything that looks like a credential, of any issuer, for logs."""
     return _FIELDS.sub(HIDDEN, unrepeated(text))

@@ -35,19 +35,19 @@ from .settings import ServerSettings
 
 _BACKLOG = 2048
 _ARRIVING_SECONDS = 0.1
-"""How long connections that are being made may take to arrive, after newcomers are turned away."""
+"""How long connections under way may take to arrive, after new ones are refused."""
 _FAREWELL_SECONDS = 1.0
-"""How long connections that are kept alive are told to close before those that stay silent are closed."""
+"""How long answers say `Connection: close` before silent connections are closed."""
 _STEP_SECONDS = 0.02
 _SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter while the event loop wants it. Python's default is ten times as long."""
 _LAST_WORDS_SECONDS = 2.0
-"""What is left of `shutdown_seconds` to write what was counted, after requests have had their time."""
+"""The part of `shutdown_seconds` that is left to write counters, after requests have had their time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a process stands among those that answer on the same sockets."""
+    """The place of a process among the workers on the same sockets."""
 
     worker: int = 0
     lifeline: int | None = None
@@ -78,7 +78,7 @@ async def _serve(
     started: Callable[[], None],
     place: Place,
 ) -> None:
-    # Where `tokenry worker` delivers, it has to reach the file, too.
+    # If `tokenry worker` delivers, that process has to reach the file, too.
     alone = installation.database_file is not None and settings.workers == 1 and settings.deliver_webhooks
     delivers = settings.deliver_webhooks and place.worker == 0
     engine = dataclasses.replace(installation.settings, exclusive=alone, background=True, worker=delivers)
@@ -100,7 +100,7 @@ async def _serve(
         config.http = protocol(served)
         if place.lifeline is not None:
             asyncio.get_running_loop().add_reader(place.lifeline, server.end)
-        await in_thread(int)  # the first thread loads what threads need, which takes 50 ms
+        await in_thread(int)  # starting the first thread loads modules, which takes 50 ms
         sys.setswitchinterval(_SWITCH_SECONDS)
         state, counters = server.server_state, served.counters
         async with Collecting(lambda: state.total_requests + counters.lane_count).running(), metrics.shared():
@@ -125,7 +125,7 @@ def _config(settings: ServerSettings) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which ends without leaving a request unanswered that has reached it."""
+    """uvicorn's server, which answers every request that has reached it before it stops."""
 
     def __init__(
         self,
@@ -146,13 +146,13 @@ class Server(uvicorn.Server):
         self._doors: list[Door] = []
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end; a second Ctrl-C ends at once."""
+        """Begin to stop; a second Ctrl-C stops at once."""
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.end()
 
     def end(self) -> None:
-        """Begin to end, and see to it that this process has gone when its time is up, whatever hangs."""
+        """Begin to stop, and end this process when its time is up, even if something hangs."""
         if not self.should_exit:
             self.should_exit = True
             watchdog = threading.Timer(self._settings.shutdown_seconds - 0.5, _give_up)
@@ -160,7 +160,7 @@ class Server(uvicorn.Server):
             watchdog.start()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept connections, and say so."""
+        """Begin to accept connections, and log that."""
         if self.config.ssl is None:
             await super().startup(sockets)
         else:
@@ -171,22 +171,24 @@ class Server(uvicorn.Server):
                 listener.setblocking(False)
                 door.open()
             self.started = True
-        if self._settings.tls_certificate is not None or not sys.stdin.isatty():  # on a terminal it ends with that
+        # On a terminal, SIGHUP ends a server without TLS.
+        if self._settings.tls_certificate is not None or not sys.stdin.isatty():
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._renew_certificate)
         if self.started:
             self._tell_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more connections, answer what has arrived, and part from every client in its own time.
+        """Refuse new connections, answer every request that has arrived, and close each connection when it is idle.
 
-        Closing a listening socket resets the connections that wait in its queue, so newcomers are turned away first and
-        the queue is emptied. Closing a connection that is kept alive may cross the next request on it, so every answer
-        says `Connection: close` for a while before the silent connections are closed.
+        Closing a listening socket resets the connections in its queue, so new connections are refused first and the
+        queue is emptied. Closing an idle connection may cross the next request on it, so every answer says
+        `Connection: close` for a while before silent connections are closed.
         """
         log.info("shutting down", connections=len(self.server_state.connections))
         self._readiness.draining = True
         self._ending()
-        if self._settings.workers == 1:  # else the parent does it: the others go on listening when one of them ends
+        # With several workers the parent does this: the others go on listening when one ends.
+        if self._settings.workers == 1:
             turn_away(self._listeners)
         await asyncio.sleep(_ARRIVING_SECONDS)
         for server in self.servers:
@@ -202,12 +204,12 @@ class Server(uvicorn.Server):
         cutting.cancel()
 
     def _cut(self) -> None:
-        """Give up the clients that do not take their last answer."""
+        """Give up clients that do not read their last answer."""
         for connection in list(self.server_state.connections):
             connection.cut()  # type: ignore[union-attr]
 
     async def _see_off(self) -> None:
-        """Wait for connections to end, and after the first second only for requests that have not come whole."""
+        """Wait for connections to end; after the first second wait only for incomplete requests."""
         clock = asyncio.get_running_loop().time
         began = clock()
         while clock() - began < 2 * _FAREWELL_SECONDS:
@@ -233,7 +235,7 @@ class Server(uvicorn.Server):
         await asyncio.gather(*[loop.connect_accepted_socket(self._protocol, one) for one in taken])
 
     def _has_room(self, arriving: int) -> bool:
-        """Tell whether one more connection may begin, while so many are arriving."""
+        """Return whether one more connection may begin, besides this many that are arriving."""
         return len(self.server_state.connections) + arriving < self._settings.connections_max
 
     def _protocol(self) -> Any:
@@ -242,9 +244,9 @@ class Server(uvicorn.Server):
         )
 
     def _renew_certificate(self) -> None:
-        """Take a renewed certificate over, on SIGHUP; connections that exist keep theirs."""
+        """Load a renewed certificate on SIGHUP; existing connections keep the old one."""
         if self.config.ssl is None:
-            return  # `systemctl reload` finds nothing to do
+            return  # without TLS, `systemctl reload` has nothing to do
         try:
             load_certificate(self._settings, self.config.ssl)
             log.info("certificate renewed")

@@ -1,4 +1,4 @@
-"""The settings of the server, and what is looked at before it starts. `docs/reference/settings.md` explains each."""
+"""The settings of the server, and their checks. `docs/reference/settings.md` explains each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tokenry.types import ConfigError, Invalid, shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """Every knob that only the server has; those of the engine are `tokenry.Settings`."""
+    """The settings of the server; the settings of the engine are `tokenry.Settings`."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -57,11 +57,11 @@ class ServerSettings:
 
 
 def server_settings(found: Mapping[str, Any]) -> ServerSettings:
-    """Make settings of what environment and file hold; raise ConfigError that names everything that is wrong."""
+    """Build settings from environment and file; raise ConfigError that names every mistake."""
     kinds = typing.get_type_hints(ServerSettings)
     values, wrong = {}, []
     for name, value in found.items():
-        if value == "":  # how a template leaves what nobody has said
+        if value == "":  # a template leaves unset values empty
             continue
         try:
             values[name] = _typed(kinds[name], value)
@@ -78,7 +78,7 @@ def _kubernetes(value: str) -> str:
 
 
 def _typed(kind: Any, value: object) -> Any:
-    """Turn a text, or what TOML made of it, into what a setting needs."""
+    """Convert a text, or a value of TOML, to the type of a setting."""
     if kind is bool:
         try:
             return yes_or_no(value)
@@ -98,7 +98,7 @@ def _typed(kind: Any, value: object) -> Any:
 
 
 def _wrong(settings: ServerSettings) -> typing.Iterator[str]:
-    """Yield what can never be meant, whatever the surroundings."""
+    """Yield the mistakes that are wrong on every machine."""
     kinds = typing.get_type_hints(ServerSettings)
     for field in dataclasses.fields(settings):
         choices = typing.get_args(kinds[field.name]) if typing.get_origin(kinds[field.name]) is Literal else ()

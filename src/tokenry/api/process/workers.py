@@ -24,7 +24,7 @@ from .settings import ServerSettings
 _HASTY_SECONDS = 2.0
 _HASTY_MAX = 5
 _PAUSE_SECONDS = 1.0
-"""How long a worker waits that begins after so many that ended at once, while others go on answering."""
+"""How long a worker waits before it starts, after this many workers ended at once, while others go on answering."""
 
 
 def serve_workers(
@@ -33,7 +33,7 @@ def serve_workers(
     sockets: Sequence[socket.socket],
     started: Callable[[], None] = lambda: None,
 ) -> int:
-    """Answer with as many processes as the settings say until SIGTERM or SIGINT; return the exit code."""
+    """Run as many processes as the settings say until SIGTERM or SIGINT; return the exit code."""
     if settings.workers == 1:
         serve_process(installation, settings, sockets, started)
         return 0
@@ -43,7 +43,7 @@ def serve_workers(
 
 
 class Workers:
-    """The parent: it answers nothing itself, and replaces a child that has gone."""
+    """The parent process, which answers no requests, and replaces a child that ended."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Workers:
         self._lifeline = os.pipe()
 
     def run(self) -> int:
-        """Keep the children running until a signal says otherwise; return 1 when they cannot be kept running."""
+        """Keep the children running until a signal; return 1 when they cannot be kept running."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._pass_on)
         for slot in range(self._settings.workers):
@@ -78,7 +78,7 @@ class Workers:
 
     def _start(self, slot: int, pause: float = 0.0) -> None:
         blocked = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-        signal.pthread_sigmask(signal.SIG_BLOCK, blocked)  # or one that comes now would reach neither
+        signal.pthread_sigmask(signal.SIG_BLOCK, blocked)  # otherwise a signal that comes now would reach neither
         try:
             pid = os.fork()
             if pid == 0:
@@ -124,7 +124,7 @@ class Workers:
         self._start(slot, _PAUSE_SECONDS if is_hopeless else 0.0)
 
     def _is_served(self) -> bool:
-        """Tell whether a worker answers that was there before: its database may be away, and come back."""
+        """Return whether an earlier worker still answers: its database may be away, and come back."""
         return any(time.monotonic() - began >= _HASTY_SECONDS for _, began in self._slots.values())
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
@@ -137,7 +137,7 @@ class Workers:
         self._ending = True
         turn_away(self._sockets)
         for listener in self._sockets:
-            listener.close()  # the children still hold them; the last one empties the queue
+            listener.close()  # the children still hold the sockets; the last child empties the queue
         self._tell(number)
 
     def _tell(self, number: int) -> None:

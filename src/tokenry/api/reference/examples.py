@@ -80,13 +80,13 @@ _RECORDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "TenantDocument": {"id": f"ten_{_ID}", "name": "Acme"},
     "VerdictTenant": {"id": f"ten_{_ID}", "name": "Acme"},
 }
-"""What a field is in one record, where that differs from other records."""
+"""The example of a field in one record, if other records have another one."""
 
 _EMPTY: Final = frozenset(
     ("retired_at", "removed_at", "revoked_at", "ends_at", "error", "next_cursor", "before", "not_before")
 )
 _ALTERNATIVES: Final = frozenset(("expires_at", "not_before", "kid"))
-"""Fields that a request would contradict itself with, beside the others of the example."""
+"""Fields that would contradict the other fields of an example request."""
 
 _NESTING_MAX: Final = 6
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the hot routes, of GitHub's reports, and of operations."""
+"""The hot routes, GitHub's reports, and operations in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -246,9 +246,9 @@ def _github() -> dict[str, Any]:
 
 
 def _verdict(components: dict[str, Any]) -> dict[str, Any]:
-    """Return the verdict about a key that holds."""
+    """Return the verdict of a valid key."""
     found = example(_VERDICT, components)
-    del found["key"]["max_idle_seconds"]  # which only management tells
+    del found["key"]["max_idle_seconds"]  # only management returns these fields
     return {**found, "kind": "key", "session": None, "claims": {}}
 
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the requests and answers of OAuth, which its standards describe better."""
+"""The requests and answers of OAuth in the OpenAPI document; the RFCs describe them in full."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def _schemas(operations: Iterable[Operation]) -> tuple[dict[Any, dict[str, Any]]
 
 
 def _dated(name: str, schema: dict[str, Any]) -> None:
-    """Say of every moment that it is one. A record does not say that its moments have a time zone."""
+    """Mark every point in time as a date-time. A record does not say that its times have a time zone."""
     for part in (schema, *schema.get("anyOf", ())):
         if part.get("type") == "string" and (name == "at" or name.endswith("_at")):
             part["format"] = "date-time"
@@ -101,7 +101,7 @@ def _operation(one: Operation, schemas: dict[Any, dict[str, Any]], components: d
 
 
 def dated(deprecated: Deprecated | None, description: str = "") -> dict[str, Any]:
-    """Return the fields of an operation that say that it is deprecated, and its description."""
+    """Return the fields that mark an operation as deprecated, and its description."""
     if deprecated is None:
         return {"description": description} if description else {}
     words = f"{deprecated.sentence} {description}".strip()

@@ -1,4 +1,4 @@
-"""The reference as HTML: what the OpenAPI document says, for people."""
+"""The reference as HTML: the OpenAPI document for people."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def reference(document: Document) -> str:
 
 
 def landing(console: bool) -> str:
-    """Return the page at `/`, which says what this server is and where to go on."""
+    """Return the page at `/`, which introduces this server and links to its pages."""
     links = [("/console", "Console", "manage keys in the browser")] if console else []
     links += [
         ("/docs", "HTTP reference", "every operation, with examples that you can send from the page"),
@@ -119,7 +119,7 @@ def _filled(document: Document, path: str, parameters: list[Document]) -> str:
 
 
 def _shape(document: Document, schema: Document, depth: int = 0) -> str:
-    """Return what a schema holds: its fields, those within them folded away."""
+    """Return the fields of a schema as HTML, with nested fields folded."""
     schema = _resolved(document, schema)
     if "anyOf" in schema:
         return "".join(_shape(document, one, depth) for one in schema["anyOf"] if one.get("type") != "null")
@@ -170,6 +170,6 @@ def _resolved(document: Document, schema: Document) -> Document:
 
 
 def _prose(text: str) -> str:
-    """Return text as HTML: what stands between backticks is code."""
+    """Return text as HTML; text between backticks is code."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))

@@ -41,7 +41,7 @@ class Page(NamedTuple):
 
 
 class Site:
-    """The pages of the reference, each made when somebody asks for it first."""
+    """The pages of the reference, each made at its first request."""
 
     def __init__(self, document: Callable[[], dict[str, Any]], *, console: bool) -> None:
         self._document = document
@@ -49,7 +49,7 @@ class Site:
         self._pages: dict[str, Page] = {}
 
     def has(self, path: str) -> bool:
-        """Tell whether a page is made."""
+        """Return whether a page is made already."""
         return path in self._pages
 
     def find(self, path: str) -> Page | None:

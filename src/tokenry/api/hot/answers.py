@@ -213,7 +213,7 @@ _RESTS: Memo[Any, bytes] = Memo(_size_of_rest, bytes_max=4 * MIB, each_max=64 * 
 
 def _identity(verdict: Valid) -> bytes:
     grant, of_session = grant_of(verdict), verdict.kind == "session"
-    key, session = ("", grant.key_id) if of_session else (grant.key_id, "")  # what a session has in place of a key
+    key, session = ("", grant.key_id) if of_session else (grant.key_id, "")  # a session has no key
     owner = grant.external_id
     if not _PLAIN.fullmatch(owner):
         owner = quote(owner, safe=":@*")

@@ -64,7 +64,7 @@ def _named(key: object) -> str:
     return _redacted(str(key))
 
 
-_CUT_KEY = re.compile(r"_[0-9][0-9A-Za-z]+\Z")  # of a key that a limit cuts in two the first half is none to others
+_CUT_KEY = re.compile(r"_[0-9][0-9A-Za-z]+\Z")  # cutting first could leave half a credential, which no pattern finds
 
 
 def _redacted(text: str) -> str:
@@ -205,5 +205,5 @@ class AccessLog:
         took: dict[str, Any] = {} if seconds is None else {"ms": round(seconds * 1000, 3)}
         if trace is not None:
             took["trace_id"] = trace.trace_id
-        path = redacted(path)[:256]  # in this order: of a credential that is cut in two the first half is none
+        path = redacted(path)[:256]  # in this order: half a credential is not redacted
         _access.info("request", method=method, path=path, status=status, **took, request_id=request_id, client=client)

@@ -246,7 +246,7 @@ class Server(uvicorn.Server):
     def _renew_certificate(self) -> None:
         """Load a renewed certificate on SIGHUP; existing connections keep the old one."""
         if self.config.ssl is None:
-            return  # without TLS, `systemctl reload` has nothing to do
+            return  # without TLS `systemctl reload` has no effect
         try:
             load_certificate(self._settings, self.config.ssl)
             log.info("certificate renewed")

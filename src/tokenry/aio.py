@@ -217,7 +217,7 @@ class AsyncTokenry(AsyncGroups):
         self._background = False  # nothing begins to tick any more
         if self._ticking is not None:  # never cancelled: a transaction cut in the middle keeps its locks
             self._stopping.set()
-            await asyncio.wait({self._ticking})  # whatever it ends with
+            await asyncio.wait({self._ticking})  # also after an error
             self._ticking = None
         try:
             if self._greenlets:
@@ -226,7 +226,7 @@ class AsyncTokenry(AsyncGroups):
                 await asyncio.to_thread(self._sync.close)
         finally:
             if self._find is not None:
-                self._find = self._sync._database.find_async  # which refuses from now on
+                self._find = self._sync._database.find_async  # the old secret is refused from now on
                 await self._sync._database.close_async()
 
     async def _drive(self, steps: Generator[Wish, Any, Any], wish: Wish | None = None) -> Any:

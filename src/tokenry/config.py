@@ -30,9 +30,9 @@ SERVER_NAMES = (
     *("tls_certificate", "tls_key", "log_level", "log_format", "access_log_share"),
     *("shutdown_seconds", "deliver_webhooks", "console"),
 )
-"""What may stand beside the engine's settings; the server reads these, and a library on the same file ignores them."""
+"""Names besides the engine's settings: the server reads them, and a library with the same file ignores them."""
 _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-# What a file of environment variables may leave around a value.
+# Characters that a file of environment variables may leave around a value.
 _AROUND = " \t\r\n'\"\ufeff"
 # The longest path, or name in it, that errors show although nothing is there: the secret of a keyring is longer.
 _SHORT = 32
@@ -117,7 +117,7 @@ class Settings:
         )
 
     def token_policy(self) -> TokenPolicy:
-        """Return what these settings say about sessions and access tokens."""
+        """Return the settings of sessions and access tokens."""
         unit = timedelta(microseconds=1)
         rules = Rules(
             grace=self.refresh_grace // unit,
@@ -139,7 +139,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What was found in the environment and in `tokenry.toml`."""
+    """The configuration from the environment and from `tokenry.toml`."""
 
     database_url: str | None = field(repr=False)
     keyring: str | None = field(repr=False)
@@ -213,7 +213,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def yes_or_no(value: object) -> bool:
-    """Return what a word means where a setting is on or off; raise KeyError for any other word."""
+    """Return the value of an on/off setting's word; raise KeyError for any other word."""
     return _WORDS[str(value).strip().lower()]
 
 

@@ -34,7 +34,7 @@ Status = Literal["ok", "warning", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found. `unreachable` says that the database could not be asked."""
+    """The result of one check. `unreachable` means that the database could not be asked."""
 
     check: str
     status: Status

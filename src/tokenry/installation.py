@@ -47,7 +47,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class GenerationInfo:
-    """What may be shown of a generation of the keyring."""
+    """The public facts of a generation of the keyring."""
 
     id: str
     signs_from: datetime
@@ -147,7 +147,7 @@ class Installation:
         return self.open(of=_Uncompared)
 
     def replay_journal(self, *, dry_run: bool = False, forget: bool = False) -> tuple[Step, ...]:
-        """Do again what a restored database has lost; return what was done, or with `dry_run` would be.
+        """Repeat the changes that a restored database has lost; return them. With `dry_run`, only return them.
 
         With `forget` nothing is done again, and what was lost stays so: the restored state is what you want.
         """
@@ -168,7 +168,7 @@ class Installation:
             return () if forget else steps
 
     def generations(self) -> tuple[GenerationInfo, ...]:
-        """Return what may be shown of the keyring's generations, the oldest first."""
+        """Return the public facts of the keyring's generations, the oldest first."""
         with self.open() as tk:
             return _shown(tk._keyring.get(), _now(tk))
 

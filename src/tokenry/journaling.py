@@ -30,7 +30,7 @@ _NOWHERE = JournalPlace(None, 0, 0)
 
 
 class Behind(NamedTuple):
-    """What a database has lost of its journal, and what a replay would do about that."""
+    """The journal entries that a database has lost, and the changes that a replay would make."""
 
     lost: Sequence[restoring.Lost]
     steps: Sequence[restoring.Step]
@@ -144,7 +144,7 @@ class Journaling:
         journal.compact(lambda records: needed(records, since=since, sessions_since=sessions), since)
 
     def _compare_journal(self, journal: Journal) -> Behind | None:
-        """Return what the database has lost; None when there is nothing."""
+        """Return the lost entries; None if nothing is lost."""
         with self._reading() as rows:
             place = self._place(rows)
         contents = journal.read(place.last)  # before the database: what stands here is committed there

@@ -95,7 +95,7 @@ class KeyringSource:
         return self._keyring
 
     def _stamp(self) -> tuple[int, int] | None:
-        """Return what differs when the file is written, replaced, or given other rights."""
+        """Return a value that changes when the file is written, replaced, or gets other permissions."""
         try:
             found = self.path.stat() if self.path else None
         except (OSError, ValueError):

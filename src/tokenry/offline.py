@@ -1,4 +1,4 @@
-"""What the text of a credential says by itself: no database, no keyring and no network is asked."""
+"""Reads the text of a credential without a database, a keyring or the network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS: Mapping[str, Kind] = {"op": "operator key", "rt": "refresh token"}
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a text says. `checksum` is None when it has none; `header` and `claims` are those of a JWT, unchecked."""
+    """The parts of a text. `checksum` is None if there is none; `header` and `claims` of a JWT are unverified."""
 
     kind: Kind
     prefix: str = ""
@@ -51,7 +51,7 @@ class Found(NamedTuple):
 
 
 def tell(text: str) -> Told:
-    """Say what kind of credential a text is, and what of it is public."""
+    """Return the kind of a credential and its public parts."""
     if _SHAPE.fullmatch(text):
         cut = len(text) - TAIL
         prefix, kid = text[: cut - 1], text[cut + 1 : cut + 1 + KID]

@@ -1,4 +1,4 @@
-"""What settings must be, beyond their types."""
+"""Checks of settings beyond their types."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ costs a row in each flush, and a server with many keys would spend as much on th
 
 
 class WebhookJobs:
-    """What is to be sent, and sending it, as the threads of a courier need it."""
+    """The interface of a courier's threads: pending deliveries, and sending them."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -130,7 +130,7 @@ class Ticking:
 
     def _write_counts(self, *, wait: bool) -> None:
         """Write what was counted. Without `wait`, what others have locked is tried for a moment, and kept."""
-        with self._flushing:  # what another thread has taken out is written, too, when this returns
+        with self._flushing:  # when this returns, the counts that another thread took are written as well
             spent, peppers = self._tally.drain()
             later: list[Spent] = []
             until = time.monotonic() + _LOCKED_SECONDS
@@ -189,7 +189,7 @@ class Ticking:
                 last()
             except TokenryError as error:
                 _log.warning("what was counted last could not be written: %s", error)
-                if isinstance(error, StoreUnavailable):  # whatever else there is to write would wait as long
+                if isinstance(error, StoreUnavailable):  # every other write would wait as long
                     return
 
     def deliver(self) -> int:

@@ -1,4 +1,4 @@
-"""What follows a committed change: memory is corrected, other processes follow, and subscribers hear of it."""
+"""Runs after a commit: corrects memory, notifies other processes, and calls subscribers."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Turning:
         if any(one.kids != () for one in pending):
             self._memory.clear()
         self._wait_for(pending)
-        while pending:  # what cannot be told now is told when this is called again
+        while pending:  # events that cannot be delivered now are delivered by the next call
             one = pending[0]
             stores.check_files(self._database)  # a read may look a few milliseconds late
             with stores.read_beside(self._database) as rows:

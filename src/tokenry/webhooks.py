@@ -1,4 +1,4 @@
-"""What a receiver of webhooks needs: verify that a request comes from your installation, and read its event."""
+"""For receivers of webhooks: verify that a request comes from your installation, and read its event."""
 
 from __future__ import annotations
 

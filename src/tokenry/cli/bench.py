@@ -25,7 +25,7 @@ _SAMPLES_MAX = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one measurement found; times are in microseconds."""
+    """The result of one measurement; times are in microseconds."""
 
     name: str
     count: int
@@ -74,7 +74,7 @@ def _here(call: Call, text: str, ask: dict[str, Any], seconds: int) -> list[Meas
     from tokenry.tokenry import Tokenry
 
     installation, found = call.installation(), []
-    installation.open().close()  # which says what is wrong, if anything is
+    installation.open().close()  # the check reports any mistake
     for name, entries in (("with memory", 1000), ("without memory", 0)):
         settings = dataclasses.replace(installation.settings, exclusive=False, migrate=False, memory_entries=entries)
         with Tokenry(installation.database_url, keyring=installation.keyring, settings=settings) as tk:

@@ -109,7 +109,7 @@ Command.shared = frozenset(_OPTIONS)
 
 
 class Call:
-    """What a command gets: where the installation is, and how to answer."""
+    """The context of a command: the installation, and the form of its output."""
 
     def __init__(self, given: Globals, extra: list[str]) -> None:
         self.given = given

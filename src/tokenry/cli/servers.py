@@ -90,7 +90,7 @@ def changed() -> Iterator[Servers]:
         servers = load()
         yield servers
         document = {"default": servers.default, "servers": {name: asdict(one) for name, one in servers.saved.items()}}
-        descriptor, made = tempfile.mkstemp(dir=path.parent)  # of mode 0600
+        descriptor, made = tempfile.mkstemp(dir=path.parent)  # created with mode 0600
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                 json.dump(document, stream, indent=2)

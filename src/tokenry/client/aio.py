@@ -56,7 +56,7 @@ class _Later(Client):
 
 
 class AsyncOwn:
-    """`Own`, awaited."""
+    """`Own` with coroutines."""
 
     get = awaited(groups.Own.get)
     rotate = awaited(groups.Own.rotate)
@@ -64,7 +64,7 @@ class AsyncOwn:
 
 
 class AsyncClient:
-    """The same calls, awaited."""
+    """The same calls as coroutines."""
 
     tenants: aio.AsyncTenants[Never]
     owners: aio.AsyncOwners[Never]
@@ -92,7 +92,7 @@ class AsyncClient:
     jwks = awaited(Client.jwks)
     ready = awaited(Client.ready)
 
-    if TYPE_CHECKING:  # which the bridge cannot express
+    if TYPE_CHECKING:  # the bridge cannot express this signature
 
         @overload
         async def verify(
@@ -176,7 +176,7 @@ class AsyncClient:
             await pool[1].aclose()
 
     def _take(self, sync: _Later) -> None:
-        """Stand before a client whose calls are coroutines: its groups are ours, only their types differ."""
+        """Wrap the groups of a client as coroutines; only their types differ."""
         self._sync: Any = sync
         for name in groups.GROUPS:
             setattr(self, name, getattr(sync, name))

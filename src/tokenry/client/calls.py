@@ -1,4 +1,4 @@
-"""How a call of the library becomes a request: the table of operations says it, with the library's own signatures."""
+"""Turns calls of the library into requests, by the table of operations and the library's signatures."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def _in_url(name: str, value: Any) -> Any:
 
 def _text(value: Any) -> str:
     text = str(jsonable(value))
-    if text in ("", ".", ".."):  # which a path cannot hold
+    if text in ("", ".", ".."):  # a path cannot hold these segments
         raise Invalid.one("id", "bad_id", "an id of a path cannot be empty, '.' or '..'")
     return text
 
@@ -221,7 +221,7 @@ def question(
     environment: str | None,
     audience: str | None,
 ) -> dict[str, Any]:
-    """Return the body of a question; what is no text at all is asked for as an empty one, which is `malformed`."""
+    """Return the body of a question; a credential that is not a text is sent as an empty one, which is `malformed`."""
     asked = {
         "credential": str(presented) if isinstance(presented, (str, Secret)) else "",
         "scopes": jsonable(scopes),

@@ -1,4 +1,4 @@
-"""Where a server is, and how what is sent goes through httpx2."""
+"""The address of a server, and sending through httpx2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says once that the server answers an operation only for a while longer."""
+"""Warns once about a deprecated operation."""
 
 from __future__ import annotations
 

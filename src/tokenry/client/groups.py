@@ -1,4 +1,4 @@
-"""The groups of the library, made of requests. Each call is documented at the library's method."""
+"""The groups of the library as requests. Each call is documented at the library's method."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .calls import Group, call, importing, iterate, reserving
 
 
 class Events(Group):
-    """What happened in a tenant."""
+    """The events of a tenant."""
 
     def follow(
         self,
@@ -48,7 +48,7 @@ class Imports(Group):
 
 
 class Audit(Group):
-    """What was done in a tenant. A server seals the log by itself."""
+    """The audit log of a tenant. A server seals the log by itself."""
 
     def cut(self, **kwargs: Any) -> int:
         """Raise ConfigError: a caller who reaches the server alone must not be able to shorten its log."""
@@ -70,7 +70,7 @@ class Leaks(Group):
 
 
 class Own(Protocol):
-    """What a client may ask about its own key, and do to it."""
+    """Reads and changes of the client's own key."""
 
     def get(self) -> Key:
         """Return the key that this client presents."""

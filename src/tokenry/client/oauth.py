@@ -54,7 +54,7 @@ def _key_set(found: Any) -> dict[str, Any]:
 
 
 def _token(found: Any) -> Token:
-    """Read a token out of what it says itself: the server that made it has just told us."""
+    """Read a token from its own claims, unverified: the server has just issued the token."""
     access = found["access_token"]
     payload = access.split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,4 +1,4 @@
-"""Verdicts out of the server's JSON."""
+"""Verdicts decoded from the server's JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..operations.answers import TENANT
 
 
 class CredentialFields(msgspec.Struct):
-    """What a server tells of a credential that holds."""
+    """The fields of a valid verdict in the server's JSON."""
 
     owner: Owner
     tenant: Tenant
@@ -59,7 +59,7 @@ class _Remote:
 
 
 class RemoteKey(_Remote, KeyValid):
-    """A `KeyValid` that a server told of."""
+    """A `KeyValid` from a server."""
 
     __slots__ = ("_fields", "_key")
 
@@ -73,7 +73,7 @@ class RemoteKey(_Remote, KeyValid):
 
 
 class RemoteToken(_Remote, TokenValid):
-    """A `TokenValid` that a server told of."""
+    """A `TokenValid` from a server."""
 
     __slots__ = ("_fields", "_key")
 
@@ -92,7 +92,7 @@ class RemoteToken(_Remote, TokenValid):
 
 
 class RemoteSession(_Remote, SessionValid):
-    """A `SessionValid` that a server told of."""
+    """A `SessionValid` from a server."""
 
     __slots__ = ("_fields", "_session")
 
@@ -111,7 +111,7 @@ class RemoteSession(_Remote, SessionValid):
 
 
 def verdict(found: Any) -> Verdict:
-    """Read a verdict, whole or not at all. A code of a newer server is passed on."""
+    """Read a complete verdict. An unknown code of a newer server is passed on."""
     if found["valid"] is False:
         return Refused(
             cast(RefusalCode, msgspec.convert(found["code"], str)),

@@ -33,7 +33,7 @@ class Remembered:
         self._known: Memo[bytes, tuple[float, AnyValid]] = Memo(_size, bytes_max=BYTES_MAX, each_max=64 * KIB)
 
     def get(self, asked: Mapping[str, Any]) -> AnyValid | None:
-        """Return a verdict that was given to the same question a moment ago."""
+        """Return a remembered verdict for the same question."""
         if not self._age:
             return None
         until, verdict = self._known.get(self._name(asked)) or (0.0, None)

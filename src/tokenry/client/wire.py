@@ -1,4 +1,4 @@
-"""One call on its way over HTTP and back, without IO: what is sent, when it is sent again, what the answer means."""
+"""One call over HTTP, without IO: its request, its retries, and the meaning of its answer."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Sending:
 
     @property
     def repeatable(self) -> bool:
-        """Only reads are, and what carries an idempotency key."""
+        """True for reads, and for calls with an idempotency key."""
         return self.method == "GET" or "Idempotency-Key" in self.headers
 
 
 class Answer(NamedTuple):
-    """What came back: a response, or why none did (`failure`)."""
+    """The response, or the reason for its absence (`failure`)."""
 
     status: int = 0
     headers: Mapping[str, str] = {}
@@ -92,7 +92,7 @@ def _pause(attempt: int, asked: str | None) -> float | None:
 
 
 def read(sending: Sending, answer: Answer) -> Any:
-    """Return what an answer says; raise the error that it tells of."""
+    """Return the result in an answer, or raise its error."""
     if answer.failure:
         raise StoreUnavailable(
             f"the server cannot be reached ({answer.failure}): does it run, and is its address right?"

@@ -1,4 +1,4 @@
-"""Faces of older systems on the engine of Tokenry: a program moves by changing an import.
+"""The interfaces of older systems on the engine of Tokenry: a program migrates by changing an import.
 
 from tokenry.compat import ApiTokenService, TokenSchema
 """
@@ -18,7 +18,7 @@ __all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a face when it is first used: each needs the framework of its own programs only."""
+    """Import an interface at its first use: each one needs a different framework."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'tokenry.compat' has no attribute {name!r}")

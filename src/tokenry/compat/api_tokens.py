@@ -40,7 +40,7 @@ SCOPES = (
 
 
 class TokenResult(TypedDict, total=False):
-    """What a change answers. `error` is there only when `success` is False, the tokens only when it is True."""
+    """The result of a change. `error` is present only if `success` is False, the tokens only if `success` is True."""
 
     success: bool
     message: str
@@ -53,14 +53,14 @@ class TokenResult(TypedDict, total=False):
 
 
 class ScopeReport(TypedDict):
-    """What `validate_scopes` answers."""
+    """The result of `validate_scopes`."""
 
     valid: bool
     invalid: list[str]
 
 
 class RateLimitReport(TypedDict, total=False):
-    """What `check_token_rate_limit` answers. An unknown token has no `reset_at`."""
+    """The result of `check_token_rate_limit`. An unknown token has no `reset_at`."""
 
     allowed: bool
     remaining: int
@@ -70,7 +70,7 @@ class RateLimitReport(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiToken:
-    """A key as the old model showed one: lists are comma-separated, moments are in UTC and have no time zone.
+    """A key in the form of the old model: lists are comma-separated, times are in UTC and have no time zone.
 
     `token_prefix` is the public part of its newest secret (`kid`).
     """
@@ -93,7 +93,7 @@ class ApiTokenService:
     """Create, rotate and revoke the API tokens of users. The users are the owners of one tenant."""
 
     def __init__(self, tk: Tokenry | None = None, *, tenant: str = "default") -> None:
-        """Take the engine. Without one, each call uses that of the current Flask application (`FlaskTokenry`)."""
+        """Store the engine. Without one, each call uses that of the current Flask application (`FlaskTokenry`)."""
         self._tk = tk
         self._tenant = tenant
 
@@ -108,8 +108,8 @@ class ApiTokenService:
     ) -> TokenResult:
         """Create a token: `token` in the result is its text, shown this once.
 
-        Without `expires_days` it never expires where the tenant allows that, and else lives as long as the tenant's
-        default says. A token without scopes may do nothing that asks for one.
+        Without `expires_days` the token never expires if the tenant allows that; otherwise the tenant's default
+        lifetime applies. A token without scopes meets no requirement of a scope.
         """
         report = self.validate_scopes(scopes)
         if not report["valid"]:

@@ -16,43 +16,43 @@ class Callbacks:
         self._callbacks: dict[str, Callable[..., Any]] = {}
 
     def verify_refresh_token(self, fn: F) -> F:
-        """Register what tells whether a refresh token is good: `fn(refresh_token)`."""
+        """Register a function that checks a refresh token: `fn(refresh_token)`."""
         return self._keep("verify", fn)
 
     def refresh_token_compromised(self, fn: F) -> F:
-        """Register what tells of a stolen one: `fn(refresh_token)` or `fn(refresh_token, access_token)`."""
+        """Register a check for stolen refresh tokens: `fn(refresh_token)` or `fn(refresh_token, access_token)`."""
         return self._keep("compromised", fn)
 
     def create_refresh_token(self, fn: F) -> F:
-        """Register what makes and stores a refresh token, and returns it: `fn(user_id, access_token)`."""
+        """Register a function that creates, stores and returns a refresh token: `fn(user_id, access_token)`."""
         return self._keep("create", fn)
 
     def revoke_user_refresh_tokens(self, fn: F) -> F:
-        """Register what ends the refresh tokens of a user: `fn(user_id="", refresh_token="")`, one of the two given."""
+        """Register a function that ends refresh tokens: `fn(user_id="", refresh_token="")`, one of the two given."""
         return self._keep("revoke", fn)
 
     def user_has_refresh_tokens(self, fn: F) -> F:
-        """Register `fn(user_id)`, which is never asked: a sign-in always ends the tokens of before."""
+        """Register `fn(user_id)`, which is never called: a sign-in always ends the earlier tokens."""
         return self._keep("has", fn)
 
     def after_new_access_token_generated(self, fn: F) -> F:
-        """Register what is told of a new access token: `fn(access_token)` or `fn(refresh_token, access_token)`."""
+        """Register a callback for a new access token: `fn(access_token)` or `fn(refresh_token, access_token)`."""
         return self._keep("after_new", fn, last=True)
 
     def invalid_refresh_token_error(self, fn: F) -> F:
-        """Register what is told of a bad refresh token. Error callbacks take up to (refresh_token, access_token)."""
+        """Register a callback for a bad refresh token. Error callbacks take up to (refresh_token, access_token)."""
         return self._keep("invalid_refresh", fn)
 
     def invalid_access_token_error(self, fn: F) -> F:
-        """Register what is told of a bad access token beside a good refresh token."""
+        """Register a callback for a bad access token beside a good refresh token."""
         return self._keep("invalid_access", fn)
 
     def access_token_not_expired_error(self, fn: F) -> F:
-        """Register what is told of a refresh that came while the access token lived."""
+        """Register a callback for a refresh before the access token has expired."""
         return self._keep("not_expired", fn)
 
     def compromised_tokens_error(self, fn: F) -> F:
-        """Register what is told of a stolen refresh token. Its session has ended."""
+        """Register a callback for a stolen refresh token. Its session has ended."""
         return self._keep("theft", fn)
 
     verify_refresh_token_callback = verify_refresh_token
@@ -67,7 +67,7 @@ class Callbacks:
     compromised_tokens_error_callback = compromised_tokens_error
 
     def _keep(self, name: str, fn: F, *, last: bool = False) -> F:
-        """Keep a callback. It gets the first of the arguments that it has no place for all of, or the `last`."""
+        """Store a callback. A callback with fewer parameters gets the first arguments, or the `last` ones."""
         self._callbacks[name] = _fitted(fn, last) if name != "revoke" else fn
         return fn
 

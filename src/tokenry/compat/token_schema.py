@@ -57,7 +57,7 @@ class TokenSchema(Callbacks):
         super().__init__()
         self.refresh_token = self.access_token = self
         self.auth = FlaskTokenry()
-        """The extension that this schema stands on, for everything else: signing out, hooks, the engine."""
+        """The extension below this schema, for signing out, hooks and the engine."""
         self._names = refresh_token_cookie_name, access_token_cookie_name
         self._secure = secure_cookies_only
         life = self._life = timedelta(days=refresh_token_duration)
@@ -135,7 +135,7 @@ class TokenSchema(Callbacks):
         return response
 
     def tokens_required(self, view: F) -> F:
-        """Let in users whose access token is good; answer everybody else with 401 and a message."""
+        """Let in users with a good access token; answer everybody else with 401 and a message."""
         return self._readied(self.auth.session_required(view))
 
     token_required = tokens_required
@@ -167,9 +167,9 @@ class TokenSchema(Callbacks):
         return cast("Callable[P, Response]", self._readied(refreshed))
 
     def _moved(self, host: Host, facts: Facts) -> Any:
-        """Start a session for the holder of a refresh token that was imported, which ends by that.
+        """Start a session for the holder of an imported refresh token, and end that token.
 
-        Return its tokens, None for any other refresh token, or what is answered instead.
+        Return its tokens, None for any other refresh token, or the response to send instead.
         """
         text, guard = request.cookies.get(self._names[0], ""), host.guard
         if not text or "create" in self._callbacks or not guard.trusts_cookie(facts.changing()):
@@ -202,7 +202,7 @@ class TokenSchema(Callbacks):
             self.init_app(app)
 
     def _asked(self, owner: str, session: Session | None) -> Any:
-        """Ask the application's own store before a refresh; what this returns is answered instead."""
+        """Ask the application's own store before a refresh; return a response to send instead, or None."""
         if session is None:
             return None
         theirs, access = self._presented()

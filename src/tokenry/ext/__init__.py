@@ -1,1 +1,1 @@
-"""Floor 4: what fits Tokenry into other people's frameworks and tools."""
+"""Floor 4: integrations of Tokenry with frameworks and tools."""

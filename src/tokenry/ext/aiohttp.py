@@ -34,11 +34,11 @@ from .options import OptionsGiven, read_options
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 credential: Final[web.RequestKey[AnyValid]] = web.RequestKey("tokenry")
-"""Where a request holds its verdict: `request[credential]`. It is None where none came and none is needed."""
+"""The verdict of a request: `request[credential]`; None if no credential came and none is needed."""
 
 
 class AiohttpTokenry:
-    """Tokenry in an aiohttp application. What is let in finds its verdict in `request[credential]`."""
+    """Tokenry in an aiohttp application. An admitted request has its verdict in `request[credential]`."""
 
     def __init__(self, tk: AsyncTokenry | AsyncClient, **options: Unpack[OptionsGiven]) -> None:
         """Verify in this process, or with an `AsyncClient` at a server."""

@@ -10,7 +10,7 @@ _PREFIX = "tokenry_"
 
 
 def include_name(name: str | None, type_: str, parent_names: Mapping[Parent, str | None]) -> bool:
-    """Leave Tokenry's tables out of the host's autogenerate, which would drop them otherwise.
+    """Leave Tokenry's tables out of the host's autogenerate, which would drop these tables.
 
     Pass it in the host's `env.py`: `context.configure(…, include_name=include_name)`.
     """

@@ -1,4 +1,4 @@
-"""How a protected application refuses, and what it tells a caller of its limits."""
+"""The refusals of a protected application, and the header fields about a caller's limits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def problem(code: str, detail: str = "") -> Problem:
 
 
 def limits_of(verdict: Valid) -> list[tuple[str, str]]:
-    """Return the fields that tell a caller what is left of its limits and credits; none for most."""
+    """Return the header fields with the caller's remaining limits and credits; most verdicts have none."""
     limits, credits = verdict.limits, verdict.credits
     if not limits and credits is None:
         return []

@@ -2,7 +2,7 @@
 
     app = TokenryMiddleware(app, AsyncTokenry("sqlite:///keys.db"), scopes="read:projects")
 
-What it lets in finds its verdict in `scope["tokenry"]`.
+An admitted request has its verdict in `scope["tokenry"]`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .options import OptionsGiven, read_options
 
 
 class TokenryMiddleware:
-    """Lets requests and WebSockets in whose credential will do."""
+    """Lets in requests and WebSockets with a sufficient credential."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class TokenryMiddleware:
         options: OptionsGiven | None = None,
         **asked: Unpack[Asked],
     ) -> None:
-        """Take what every request needs; with `optional` one without a credential is let in, with None as verdict."""
+        """Store the requirement; `optional` admits a request without a credential, with None as its verdict."""
         if not isinstance(tk, AsyncTokenry):
             raise ConfigError("this middleware takes an AsyncTokenry, which never blocks the event loop")
         self._app = app

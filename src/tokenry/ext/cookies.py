@@ -40,15 +40,15 @@ def clear(response: Any, options: Options, root: str = "") -> None:
 
 
 def are_spent(found: Problem) -> bool:
-    """Tell whether a refused refresh leaves cookies that are of no use any more.
+    """Return whether the cookies are useless after a refused refresh.
 
-    Beside a bad access token the refresh token may be good, and its session lives.
+    After a bad access token the refresh token may still be good, and its session lives.
     """
     return found.status == 401 and found.code not in ("credential_missing", "access_invalid")
 
 
 def session_document(tokens: SessionTokens, *, with_secrets: bool) -> dict[str, Any]:
-    """Return what a page may know of its tokens; they themselves go only to who keeps them without cookies."""
+    """Return the facts about tokens that a page may know; the tokens themselves go only to clients without cookies."""
     shown: dict[str, Any] = {
         "session": tokens.session.id,
         "access_expires_at": tokens.access_expires_at.isoformat(),

@@ -1,4 +1,4 @@
-"""What is read of a request, the same whether a WSGI or an ASGI server received it."""
+"""The facts of a request, the same for WSGI and ASGI servers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _WEBSOCKET = "CONNECT"
 
 
 Seen: TypeAlias = tuple[str, str | None, tuple[str, ...]]
-"""A credential, the peer, and its `X-Forwarded-For`: what matters of a request that holds one key in plain form."""
+"""The credential, the peer, and `X-Forwarded-For` of a request that holds one key in plain form."""
 
 
 class Facts(NamedTuple):
-    """One request: every header that may hold a credential, and who seems to have sent it."""
+    """One request: every header that may hold a credential, and the claimed client address."""
 
     method: str
     credentials: tuple[tuple[str, str], ...]
@@ -98,7 +98,7 @@ def of_environ(environ: Mapping[str, Any]) -> Facts:
     credentials: list[tuple[str, str]] = []
     for name, variable in _ENVIRON:
         value = environ.get(variable)
-        if value is not None:  # servers join fields of one name by commas, which no credential holds
+        if value is not None:  # servers join fields of one name by commas; credentials hold no comma
             credentials += [(name, part) for part in value.split(",")] if "," in value else [(name, value)]
     forwarded = environ.get("HTTP_X_FORWARDED_FOR")
     return Facts(

@@ -114,7 +114,7 @@ class FastAPITokenry(Hooks):
     ) -> SessionTokens:
         """Start a session for an owner (made if there is none), put its cookies on a response and return its tokens.
 
-        `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
+        `asked` holds the arguments of `sessions.start`. Raise Conflict for a disabled owner.
         """
         facts = of_scope(request.scope)
         found = await steps.run_async(self._host.start(facts, owner, {"claims": claims, **asked}))

@@ -62,7 +62,7 @@ current_session: SessionValid = _credential
 """The same in a view behind `session_required`."""
 
 current_user: Any = LocalProxy(lambda: g.get("_tokenry_user"))
-"""What the `user_loader` returned for the owner of the credential."""
+"""The result of `user_loader` for the owner of the credential."""
 
 
 class _State:
@@ -190,7 +190,7 @@ class FlaskTokenry(Hooks, Decorators):
     ) -> Response:
         """Start a session for an owner (made if there is none) and put its cookies on a response.
 
-        `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
+        `asked` holds the arguments of `sessions.start`. Raise Conflict for a disabled owner.
         """
         host, facts = self._host(), of_environ(request.environ)
         found = steps.run(host.start(facts, owner, {"claims": claims, **asked}))
@@ -205,7 +205,7 @@ class FlaskTokenry(Hooks, Decorators):
         return cast("Response", found.response if found else host.take_back(make_response(response), facts))
 
     def refresh_session(self, view: Callable[Concatenate[SessionTokens, P], R]) -> Callable[P, Response]:
-        """Refresh the session of a request before a view of your own, which is called with `tokens=`."""
+        """Refresh the session of a request, then call your own view with `tokens=`."""
 
         @wraps(view)
         def refreshed(*args: P.args, **kwargs: P.kwargs) -> Response:

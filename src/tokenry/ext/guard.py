@@ -1,4 +1,4 @@
-"""Who may pass: one reading of a request and one judgement, whatever the framework. Nothing here waits.
+"""Admission of requests, the same in every framework: reads a request and judges its verdict. Nothing here waits.
 
 text = guard.presented(facts)        # a credential, None for none, or a Problem
 verdict = tk.verify(text, ip=guard.client(facts), **need.ask)
@@ -43,7 +43,7 @@ _ASKS_BYTES_MAX = 128 * 1024
 
 
 class Asked(TypedDict, total=False):
-    """What may be asked about a credential beside its scopes; see `Tokenry.verify`."""
+    """The requirements for a credential besides its scopes; see `Tokenry.verify`."""
 
     cost: int
     tenant: str | None
@@ -52,7 +52,7 @@ class Asked(TypedDict, total=False):
 
 
 class Need:
-    """What one route demands of a credential, checked when the route is made."""
+    """The requirement of one route, checked when the route is made."""
 
     __slots__ = ("_asks", "_facts", "asked", "kinds", "scopes")
     asked: dict[str, Any]
@@ -105,7 +105,7 @@ def _named(scopes: Any) -> tuple[str, ...]:
 
 
 class Demand:
-    """What a decorator demands before it is known of which application: a mistake shows when the module is loaded."""
+    """The requirement of a decorator before its application is known: a mistake shows when the module is loaded."""
 
     def __init__(self, scopes: ScopesAsked | None, kinds: tuple[Kind, ...], asked: Asked) -> None:
         Need(scopes, kinds=kinds, **asked)
@@ -135,7 +135,7 @@ class Guard:
         )
 
     def need(self, scopes: ScopesAsked | None, kinds: tuple[Kind, ...], **asked: Unpack[Asked]) -> Need:
-        """Return what a route demands: what it says itself, and what the options say for all routes."""
+        """Return the requirement of a route: its own, and the options for all routes."""
         options = self.options
         values: Asked = {"tenant": options.tenant, "audience": options.audience}
         if kinds != SESSIONS:  # a session is of no environment: only keys are
@@ -191,7 +191,7 @@ class Guard:
         return cookie_counts(facts.method, facts.fetch_site, facts.origin, options.allowed_origins, facts.own_origins())
 
     def client(self, facts: Facts) -> str | None:
-        """Return the client's address: what the server says, or what the trusted proxies say."""
+        """Return the client's address: from the server, or from trusted proxies."""
         return facts.peer if self._proxies is None else self._proxies.client(facts.peer, facts.forwarded)
 
     def recalled(self, recall: Recall, seen: Seen | None, need: Need) -> AnyValid | Problem | None:

@@ -18,11 +18,11 @@ from .hooks import ACCESS, Hooks, refresh_steps
 from .steps import Steps
 
 OwnerId: TypeAlias = str | int | UUID
-"""What an owner is called by the application."""
+"""The application's id of an owner."""
 
 
 class Starting(TypedDict, total=False):
-    """What a session may be started with beside its claims; see `sessions.start`."""
+    """The options of a new session besides its claims; see `sessions.start`."""
 
     audience: str | Sequence[str] | None
     scopes: Sequence[str] | None
@@ -52,7 +52,7 @@ class Host:
         self.respond = respond
 
     def refuse(self, found: Problem, names: tuple[str, ...] = ACCESS) -> Steps[Answered]:
-        """Return the response to a problem: that of the first hook that has one, or ours."""
+        """Return the response to a problem: the first response of a hook, or ours."""
         for name in names:
             step = self.hooks.step(name)
             answer = (yield step(found)) if step is not None else None
@@ -61,7 +61,7 @@ class Host:
         return Answered(self.respond(found), found)
 
     def start(self, facts: Facts, owner: object, asked: Mapping[str, Any]) -> Steps[SessionTokens | Answered]:
-        """Start a session for an owner, who is made if there is none."""
+        """Start a session for an owner; create a missing owner."""
         if self.guard.is_foreign(facts):  # or another site signs its visitor in here as somebody of its choice
             return (yield from self.refuse(problem("cross_site")))
         stopped = yield from self._before(str(owner), None)
@@ -157,7 +157,7 @@ class Host:
             if everywhere and session is not None:
                 yield self.tk.sessions.revoke_all(session.owner, tenant=session.tenant)
         except NotFound:
-            return None  # nothing to end any more, which is what was wanted
+            return None  # the session has ended already
         except StoreUnavailable:
             return problem("store_unavailable")
         return None

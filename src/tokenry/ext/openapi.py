@@ -1,4 +1,4 @@
-"""What the OpenAPI document of an application says of routes that need a credential."""
+"""Describes routes that need a credential in the OpenAPI document of an application."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _REFUSALS: Final = {
 def described(document: dict[str, Any]) -> dict[str, Any]:
     """Say in a document which operations need no credential, and how those that take one refuse.
 
-    What an operation says itself stays.
+    The operation's own entries stay.
     """
     schemes = document.get("components", {}).get("securitySchemes", {})
     for name in (BEARER, SESSION):

@@ -1,4 +1,4 @@
-"""What an application decides about its edge, in every framework by the same names."""
+"""The options of an application, with the same names in every framework."""
 
 from __future__ import annotations
 

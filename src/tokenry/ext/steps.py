@@ -1,4 +1,4 @@
-"""What happens at an edge, written once for frameworks that wait and for those that await.
+"""The steps of each request, written once for synchronous and asynchronous frameworks.
 
 Each function is a generator. It yields what a call of `Tokenry` returned, or of `AsyncTokenry`; `run` gives it back as
 it is, and `run_async` awaits it first. Hooks may be asynchronous where the framework is.

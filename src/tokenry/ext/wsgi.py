@@ -2,7 +2,7 @@
 
     app = TokenryMiddleware(app, Tokenry("sqlite:///keys.db"), scopes="read:projects")
 
-What it lets in finds its verdict in `environ["tokenry.credential"]`.
+An admitted request has its verdict in `environ["tokenry.credential"]`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class TokenryMiddleware:
         options: OptionsGiven | None = None,
         **asked: Unpack[Asked],
     ) -> None:
-        """Take what every request needs; with `optional` one without a credential is let in, with None as verdict."""
+        """Store the requirement; `optional` admits a request without a credential, with None as its verdict."""
         self._app = app
         self._recall, self._verify = steps.recalling(tk), steps.at_once(tk)
         self._guard = Guard(read_options(options or {}))

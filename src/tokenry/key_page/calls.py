@@ -53,7 +53,7 @@ class _Leak(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Link(NamedTuple):
-    """What a link says of its visit: the id, the scopes beside those of the owner's roles, and the way back."""
+    """The visit of a link: its id, the scopes besides those of the owner's roles, and the URL to return to."""
 
     visit: str | None
     grants: tuple[str, ...]
@@ -145,7 +145,7 @@ def _make(visit: Visit, _: str, body: bytes) -> Any:
 
 
 def _one(visit: Visit, id: str, _: bytes) -> Any:
-    """Return a key with what its owner wants to know of it: its use of 30 days, and what is left."""
+    """Return a key with its use in 30 days, and its remaining limits and credits."""
     own = visit.own()
     key = own.keys.get(id)
     now = datetime.now(UTC)
@@ -204,7 +204,7 @@ def _read(kind: type[S], body: bytes) -> S:
 
 
 def _key_document(key: Key) -> dict[str, Any]:
-    """Return what an owner is told of a key. What the host notes in `metadata` and `tags` is the host's own."""
+    """Return the fields of a key that its owner may see. `metadata` and `tags` belong to the host, and are left out."""
     secrets = [{"kid": one.kid, "ends_at": one.ends_at, "last_used_at": one.last_used_at} for one in key.secrets]
     return {**{name: getattr(key, name) for name in _KEY}, "secrets": secrets}
 
@@ -228,6 +228,6 @@ _CALLS: Final[dict[tuple[str, str, bool, str], Callable[[Visit, str, bytes], Any
     ("POST", "sessions", True, "end"): _end,
     ("POST", "leaks", False, ""): _leak,
 }
-"""Every call by its verb, its noun, whether an id follows, and what is done to what that names."""
+"""Every call by its verb, its noun, whether an id follows, and the action on that id."""
 _NEEDED: Final[dict[Callable[[Visit, str, bytes], Any], str]] = {_make: "make", _rotate: "rotate", _revoke: "revoke"}
-"""What a page has to permit for a call."""
+"""The option that has to permit a call."""

@@ -1,4 +1,4 @@
-"""What a host decides about its page: what it offers, how it looks and what it says. Read once, at the start.
+"""The options of a host for its page: scopes, looks and texts. Read once, at the start.
 
 `core.key_page` says what is allowed, here and for the settings that a tenant keeps. An option that the host does not
 give is the tenant's.
@@ -45,7 +45,7 @@ class KeyPageGiven(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPageOptions:
-    """The options of a key page, as they were found good."""
+    """The validated options of a key page."""
 
     scopes: Offer | None = None
     tenant: str | None = None
@@ -65,7 +65,7 @@ class KeyPageOptions:
         return replace(self, **{name: getattr(settings, name) for name in _KEPT if name not in self.given})
 
     def look(self) -> dict[str, Any]:
-        """Return what the page is told of its looks and words."""
+        """Return the looks and texts for the page."""
         light, dark = self.colours or (None, None)
         colours = [light, on_colour(light), dark, on_colour(dark)] if light and dark else None
         document = {"title": self.title, "logo": self.logo, "colours": colours, "language": self.language}

@@ -48,7 +48,7 @@ class Fragment(str):
 
 
 class Answer(NamedTuple):
-    """What is sent: a framework makes its own response of it."""
+    """A response, which each framework turns into its own type."""
 
     status: int
     body: bytes
@@ -56,7 +56,7 @@ class Answer(NamedTuple):
 
 
 class Visitor(NamedTuple):
-    """A request as every framework tells of it. `path` is what follows the page's own, without a slash before it."""
+    """A request in the form of every framework. `path` is relative to the page, without a leading slash."""
 
     method: str
     path: str
@@ -95,7 +95,7 @@ class KeyPage:
         return Answer(*file.answer(visitor.headers))
 
     def refuse(self, visitor: Visitor) -> Answer | None:
-        """Return why a call is not let in: no page of this origin made it, or it is not JSON. None when it is fine."""
+        """Return why a call is refused (another origin, or a body that is not JSON); None for an admitted call."""
         found = _refusal(visitor)
         return None if found is None else failed(found)
 
@@ -119,7 +119,7 @@ def failed(found: Problem) -> Answer:
 
 
 def signed_out() -> Answer:
-    """Return the answer to a call of somebody whom the host does not know."""
+    """Return the answer to a call without a signed-in owner."""
     return failed(problem("credential_missing", "Sign in first."))
 
 

@@ -25,7 +25,7 @@ _decode: Final = msgspec.json.Decoder(ImportRow).decode
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is read, and what is said beside it."""
+    """The source to read, and the options of the reader."""
 
     source: str
     owner: str | None = None
@@ -127,7 +127,7 @@ def each(
 def _checked(row: ImportRow | ImportResult) -> ImportRow | ImportResult:
     """Return a row whose fields have the types that they should; raise for any other.
 
-    What is only shown is made to fit: a live key is not refused for its name.
+    Display-only fields are cut to fit, so that no live key is refused for its name.
     """
     if isinstance(row, ImportResult):
         return row
@@ -167,5 +167,5 @@ def parts(text: object) -> tuple[str, ...]:
 
 
 def structure(value: object) -> Any:
-    """Return what a column of JSON holds, which some drivers give as a text."""
+    """Return the value of a JSON column, which some drivers return as text."""
     return json.loads(value) if isinstance(value, (str, bytes)) and value else value

@@ -64,7 +64,7 @@ def _named(key: object) -> str:
     return _redacted(str(key))
 
 
-_CUT_KEY = re.compile(r"_[0-9][0-9A-Za-z]+\Z")  # cutting first could leave half a credential, which no pattern finds
+_CUT_KEY = re.compile(r"_[0-9][0-9A-Za-z]+\Z")  # half a key, cut by a limit: no other pattern finds it
 
 
 def _redacted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Keys in Django's admin: list, search, revoke, rotate. Everything goes through the engine, never through rows."""
+"""Keys in Django's admin: list, search, revoke, rotate. Every change goes through the engine, never through rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class KeyAdmin(admin.ModelAdmin):
     """The pages of keys."""
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the pages; none of Django's own, which would edit rows."""
+        """Return the pages, without Django's own pages, which would edit rows."""
         view = self.admin_site.admin_view
         return [
             path("", view(self.changelist_view), name="tokenry_key_changelist"),
@@ -38,11 +38,11 @@ class KeyAdmin(admin.ModelAdmin):
         ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: a key is issued by the application, which knows its owner."""
+        """Refuse: the application issues keys, since only the application knows their owner."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: a key is revoked, and stays to be seen."""
+        """Refuse: a key is revoked instead, and stays visible."""
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -81,7 +81,7 @@ class KeyAdmin(admin.ModelAdmin):
         return self._to_key(request, key)
 
     def rotate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask, then give a key a new secret, which this one answer shows."""
+        """Ask, then give a key a new secret; only this response shows the secret."""
         self._must(request, "change")
         key = self._key(request, object_id)
         if _is_operators(key):  # its secret lets its holder do more than any permission of Django's says
@@ -131,7 +131,7 @@ class KeyAdmin(admin.ModelAdmin):
         return found
 
     def _does(self, request: HttpRequest, change: Any) -> Any:
-        """Return what a change returns; None for one that was refused, and the page says why."""
+        """Return the result of a change; None for a refused change, with the reason on the page."""
         try:
             return change(self._groups(request))
         except TokenryError as error:
@@ -139,7 +139,7 @@ class KeyAdmin(admin.ModelAdmin):
             return None
 
     def _note(self, request: HttpRequest, key: Key, done: str) -> None:
-        """Write who did it into Django's history: the engine's audit log names the program."""
+        """Record the acting user in Django's history: the engine's audit log names only the program."""
         self.log_change(request, models.Key(id=key.id), f"{done} {key.name} of {key.owner} in {key.tenant}")
 
     def _to_key(self, request: HttpRequest, key: Key) -> HttpResponse:

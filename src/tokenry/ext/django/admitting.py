@@ -1,4 +1,4 @@
-"""Who is let in to a view, and what everybody else is answered."""
+"""Admits requests to views, and answers refused requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .engine import get_tokenry, guard, hooks, user_loader
 
 
 class Refusal(Exception):
-    """Raised where a credential is read that is no good; the middleware answers it. `problem` says why."""
+    """Raised when a view reads a bad credential; the middleware sends the response. `problem` holds the reason."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
@@ -61,7 +61,7 @@ def admitted(request: HttpRequest, need: Need, *, optional: bool) -> AnyValid | 
 
 
 def credential_of(request: HttpRequest) -> AnyValid | None:
-    """Return `request.credential` with its type; None where none is needed and none came."""
+    """Return `request.credential` with its type; None if no credential is needed and none came."""
     return getattr(request, "credential", None) or None
 
 
@@ -82,7 +82,7 @@ def session_of(request: HttpRequest) -> SessionValid:
 
 
 def respond(found: Any) -> Any:
-    """Return the response to a problem; what a hook returns is one already."""
+    """Return the response to a problem; a hook returns a response already."""
     if not isinstance(found, Problem):
         return found
     return HttpResponse(found.body(), status=found.status, headers=dict(found.fields()))
@@ -94,12 +94,12 @@ def host(tk: Any = None) -> Host:
 
 
 def answer(found: Problem) -> Any:
-    """Return the response to a problem: that of the first hook that has one, or ours."""
+    """Return the response to a problem: the first response of a hook, or ours."""
     return steps.run(host().refuse(found)).response
 
 
 def with_limits(response: Any, credential: Valid | None) -> Any:
-    """Tell on a response what is left of a credential's limits."""
+    """Add the remaining limits of a credential to a response."""
     for name, value in limits_of(credential) if credential is not None else ():
         response.headers[name] = value
     return response

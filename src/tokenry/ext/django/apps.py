@@ -29,4 +29,4 @@ def _migrate(using: str, **_: Any) -> None:
     from .engine import alias, get_tokenry, is_in_memory
 
     if using == alias() and not is_in_memory(using):
-        get_tokenry()  # which brings its tables up to date when it opens
+        get_tokenry()  # the engine migrates its own database when it opens

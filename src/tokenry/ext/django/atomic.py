@@ -1,7 +1,7 @@
-"""Requests that are one transaction of Django's (`ATOMIC_REQUESTS`), and what belongs before it or into it.
+"""Requests in one transaction of Django (`ATOMIC_REQUESTS`): credentials are checked before the transaction begins.
 
-SQLite has one writer. Inside of a transaction that has written, the engine's own connection would wait for the request,
-and the request for the engine.
+SQLite has one writer. After a write in the transaction, the engine's own connection would wait for the request, and
+the request for the engine.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .engine import alias, get_tokenry
 
 
 class _BeforeIt(set[str]):
-    """The databases whose transaction Django must not begin: what a project says, and ours, where we begin it."""
+    """The databases on which Django must not begin a transaction: the project's choice, and ours if we begin one."""
 
     def __contains__(self, name: object) -> bool:
         return name == alias() or super().__contains__(name)
 
     def is_non_atomic(self, name: str) -> bool:
-        """Tell whether the project has said so, with `transaction.non_atomic_requests`."""
+        """Return whether the project excluded this view with `transaction.non_atomic_requests`."""
         return super().__contains__(name)
 
 
@@ -57,7 +57,7 @@ def begins_none(view: Any, others: Iterable[str] = ()) -> _BeforeIt:
 
 @contextmanager
 def taking_part() -> Iterator[Any]:
-    """Give the engine; on SQLite, inside of Django's transaction, one whose sessions are part of that."""
+    """Return the engine; inside Django's transaction on SQLite, an engine whose sessions join that transaction."""
     tk, using = get_tokenry(), alias()
     if using is None or connections[using].vendor != "sqlite" or not connections[using].in_atomic_block:
         yield tk

@@ -1,4 +1,4 @@
-"""What `manage.py check` says of Tokenry's settings, and with `--database` of its tables."""
+"""The checks of `manage.py check`: Tokenry's settings, and its tables with `--database`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MIGRATE = "`manage.py migrate` brings them up to date."
 
 @register("tokenry")
 def check_settings(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
-    """Check what can be known without a database."""
+    """Check the settings without a database."""
     return [*_settings(), *_database(), *_keyring(), *_middleware(), *_cookies()]
 
 
@@ -35,7 +35,7 @@ def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None
         return []
     try:
         found = Installation(database_url(), None, override(engine_settings()).settings).revision()
-    except ConfigError:  # which `check_settings` tells
+    except ConfigError:  # `check_settings` reports this error
         return []
     except StoreUnavailable as error:
         return [Error(f"Tokenry's database cannot be used: {error.message}", id="tokenry.E005")]

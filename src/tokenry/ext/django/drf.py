@@ -48,7 +48,7 @@ class Refused(APIException):
 
 
 class Holder:
-    """The user of a request whose project loads none: the owner of the credential, and nothing more."""
+    """The user of a request if the project loads no users: only the owner of the credential."""
 
     is_authenticated = is_active = True
     is_anonymous = is_staff = is_superuser = False
@@ -63,8 +63,8 @@ class Holder:
 class TokenryAuthentication(BaseAuthentication):
     """Verifies the credential of a request, with the scopes that its view names.
 
-    A view says `required_scopes`, for all methods or as a mapping by method, and `credential_kinds` (`("key",)`, …).
-    `request.user` is what the project loads, else a `Holder`; `request.auth` is the verdict.
+    A view sets `required_scopes`, for all methods or as a mapping by method, and `credential_kinds` (`("key",)`, …).
+    `request.user` is the user that the project loads, else a `Holder`; `request.auth` is the verdict.
     """
 
     def authenticate(self, request: Request) -> tuple[object, AnyValid] | None:
@@ -76,7 +76,7 @@ class TokenryAuthentication(BaseAuthentication):
             raise Refused(refusal.problem) from None
         if found is None:
             return None
-        # Never whom Django's own session knows: that may be somebody else than the credential's owner.
+        # Never the user of Django's own session, who may differ from the credential's owner.
         return (Holder(found) if user_loader() is None else request._request.user), found
 
     def authenticate_header(self, request: Request) -> str:
@@ -85,10 +85,10 @@ class TokenryAuthentication(BaseAuthentication):
 
 
 class CredentialRequired(BasePermission):
-    """Lets in who was let in by a credential, not who is known in some other way."""
+    """Lets in requests with a verified credential, and no request that is authenticated in another way."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Tell whether the request carries a verdict; raise Refused when nothing came at all."""
+        """Return whether the request carries a verdict; raise Refused for a request without a credential."""
         if isinstance(request.auth, Valid):
             return True
         if not request.successful_authenticator:
@@ -106,7 +106,7 @@ def exception_handler(error: Exception, context: dict[str, object]) -> HttpRespo
 
 
 def _need_of(view: Any, method: str) -> Need:
-    """Return what a view demands. A mapping that does not know the method demands nothing that anybody could have."""
+    """Return the requirement of a view. A mapping without the method refuses the request."""
     scopes = getattr(view, "required_scopes", None)
     if isinstance(scopes, dict) and "any" not in scopes and "all" not in scopes:
         scopes = scopes.get("GET" if method in ("HEAD", "OPTIONS") and method not in scopes else method, _UNSAID)
@@ -115,6 +115,6 @@ def _need_of(view: Any, method: str) -> Need:
     return guard().need(scopes, getattr(view, "credential_kinds", ALL))
 
 
-# drf-spectacular finds an extension by its class, which has to be imported before a schema is made.
+# drf-spectacular only finds extensions that are imported before it makes a schema.
 with suppress(ModuleNotFoundError):
     from . import spectacular  # noqa: F401

@@ -1,4 +1,4 @@
-"""The one engine of a project, on the database that Django's settings name, and what the settings say of its edge.
+"""The one engine of a project, on the database that Django's settings name, and the options of its views.
 
 TOKENRY = {
     "DATABASE": "default",                # an alias of DATABASES, or instead "DATABASE_URL": "postgresql://…"
@@ -90,7 +90,7 @@ def guard() -> Guard:
 
 @cache
 def user_loader() -> Callable[[str], Any] | None:
-    """Return what loads a user by an owner's external id, if the project has one; raise ConfigError for another."""
+    """Return the project's function that loads a user by external id, or None; raise ConfigError for a bad one."""
     named = project_settings().get("USER_LOADER")
     if named is None:
         return None
@@ -117,19 +117,19 @@ def alias() -> str | None:
 
 
 def is_in_memory(using: str) -> bool:
-    """Tell whether a database of Django's lives in memory, where nobody else can reach it."""
+    """Return whether a database of Django is in memory, where no other process can reach it."""
     name = str(connections.settings[using]["NAME"])
     return connections[using].vendor == "sqlite" and (name == ":memory:" or "mode=memory" in name or not name)
 
 
 def project_settings() -> dict[str, Any]:
-    """Return what the project's settings say under TOKENRY."""
+    """Return the project's setting TOKENRY."""
     found: dict[str, Any] = getattr(settings, "TOKENRY", {})
     return found
 
 
 def engine_settings() -> dict[str, Any]:
-    """Return the settings of the engine that stand among the project's."""
+    """Return the engine's settings from the project's setting."""
     found = project_settings()
     return {name: found[name.upper()] for name in ENGINE_NAMES if name.upper() in found}
 
@@ -141,7 +141,7 @@ def database_url() -> str:
 
 
 def _place() -> str:
-    """Return what changes when the database does. Django renames it for tests, and each thread's connection later."""
+    """Return a value that changes with the database. Django renames it for tests, and later each connection."""
     using = alias()
     return database_url() if using is None else f"{using} {connections.settings[using]['NAME']}"
 

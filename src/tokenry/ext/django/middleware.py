@@ -44,7 +44,7 @@ class TokenryMiddleware:
         return _finished(request, await response)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer a credential that was no good when it was asked for."""
+        """Answer a request whose view read a bad credential."""
         return answer(error.problem) if isinstance(error, Refusal) else None
 
     def _prepare(self, request: Any) -> None:
@@ -59,7 +59,7 @@ class TokenryMiddleware:
 
 
 def _finished(request: Any, response: Any) -> Any:
-    """Tell of limits what the view was told, if it has asked, and has not told itself."""
+    """Add the limits to the response, if the view read the credential and has not set these fields."""
     credential = request.credential
     if isinstance(credential, SimpleLazyObject) or credential is None or "RateLimit" in response.headers:
         return response

@@ -1,4 +1,4 @@
-"""The model that Django's admin knows keys by. It has no table: the engine alone reads and writes records."""
+"""The model of keys for Django's admin. The model has no table: only the engine reads and writes records."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def sign_in(
 ) -> H | HttpResponse:
     """Start a session for an owner (made if there is none) and put its cookies on a response, which is returned.
 
-    `asked` is what `sessions.start` takes. Raise Conflict for an owner who is disabled.
+    `asked` holds the arguments of `sessions.start`. Raise Conflict for a disabled owner.
     """
     facts = facts_of(request)
     with taking_part() as tk:
@@ -52,7 +52,7 @@ def sign_out(request: HttpRequest, response: H, *, everywhere: bool = False) -> 
 def refresh_session(
     view: Callable[Concatenate[HttpRequest, SessionTokens, P], R],
 ) -> Callable[Concatenate[HttpRequest, P], R | HttpResponse]:
-    """Refresh the session of a request before a view of your own, which is called with `tokens=`."""
+    """Refresh the session of a request, then call your own view with `tokens=`."""
 
     @csrf_exempt  # the cookie is checked here, and no other credential of a browser counts
     @wraps(view)
@@ -72,7 +72,7 @@ def refresh_session(
 @require_POST
 @refresh_session
 def refresh_view(request: HttpRequest, tokens: SessionTokens) -> Any:
-    """Answer with when the new tokens expire, and with themselves if the old one came in the body."""
+    """Answer with the expiry of the new tokens, and with the tokens if the old one came in the body."""
     return JsonResponse(cookies.session_document(tokens, with_secrets=_token_of_body(request) is not None))
 
 

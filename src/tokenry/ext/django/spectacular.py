@@ -17,7 +17,7 @@ class TokenryScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
     name = [BEARER, SESSION]  # noqa: RUF012 - as the extension wants it
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
-        """Say that either will do."""
+        """Declare that either scheme is enough."""
         return [{BEARER: []}, {SESSION: []}]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a refused client is told to do next: send a key, or get a token by OAuth (RFC 6750, RFC 9728)."""
+"""The challenge to a refused client: send a key, or get a token by OAuth (RFC 6750, RFC 9728)."""
 
 from __future__ import annotations
 

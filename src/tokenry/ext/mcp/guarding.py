@@ -57,7 +57,7 @@ class Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or scope["path"] in self._public:
             return await self._open(scope, receive, send)
-        if scope["type"] != "http":  # a WebSocket of the host's, whose credential nobody would look at
+        if scope["type"] != "http":  # a WebSocket of the host's, whose credential would not be checked
             return await send({"type": "websocket.close", "code": 1008})
         if scope["path"].startswith(_WELL_KNOWN):
             return await self._well_known(scope, send)

@@ -1,4 +1,4 @@
-"""Which tools a caller may use. Those that it may not are neither listed nor called."""
+"""Admission to tools. A tool that the caller may not use is neither listed nor called."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def current_credential() -> AnyValid:
 
 
 class Tools:
-    """What each tool needs; also the middleware of the SDK's servers."""
+    """The requirements of the tools; also the middleware of the SDK's servers."""
 
     def __init__(self, tools: Mapping[str, ScopesAsked | None] | None) -> None:
         self._asks: dict[str, Ask] | None = None

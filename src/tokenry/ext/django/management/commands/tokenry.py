@@ -12,13 +12,13 @@ from ....extras import missing
 
 
 class Command(BaseCommand):
-    """Hand the words behind it to the command line."""
+    """Pass the arguments to the command line."""
 
     help = "Issue, list and revoke keys, and everything else that `tokenry` does: see `manage.py tokenry -- --help`."
     requires_system_checks = ()
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Leave the options to the command line, which has its own."""
+        """Leave the options to the command line, which parses its own."""
         self._hand_over(argv[2:], f"{os.path.basename(argv[0])} {argv[1]}")
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         token = host_command.set(None if alias() is None else "manage.py migrate")
         try:
             app(args=words, prog_name=name)
-        finally:  # of `call_command`, after which the process goes on
+        finally:  # called by `call_command`, after which the process goes on
             host_command.reset(token)
             os.environ.clear()
             os.environ.update(before)

@@ -95,7 +95,7 @@ class Agents:
             return _answer(f"{error.code}: {error}", is_error=True)
 
     async def _preview(self, name: str, one: Operation, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return what a change would do, and the token that lets it happen."""
+        """Return the effects of a change, and the token that confirms the change."""
         document: dict[str, Any] = {"done": False, "would": one.about, "arguments": arguments}
         if "dry_run" in one.names:
             document["dry_run"] = await self._send(one, {**arguments, "dry_run": True})

@@ -114,7 +114,7 @@ def owner_row(owner: Owner) -> tuple[str, ...]:
 
 
 def credits_text(state: CreditState) -> str:
-    """Say what is left of credits."""
+    """Format the remaining credits."""
     parts = [f"{state.remaining} of {state.amount} left"]
     if state.held:
         parts.append(f"{state.held} held")

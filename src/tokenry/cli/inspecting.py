@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def inspect(call: Call, secret_file: SecretFile = None) -> None:
-    """Say what a credential's text says: its kind, its prefix, its public kid, whether it was copied whole.
+    """Show the parts of a credential's text: its kind, its prefix, its public kid, and whether the text is complete.
 
     Nobody is asked, so it says nothing about whether the credential holds. Exits with 3 when it is not one of ours, or
     when it was changed.

@@ -31,7 +31,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def document(value: Any) -> Any:
-    """Return what JSON can hold; a secret is never among it unless it was made a text on purpose."""
+    """Return a value as JSON can hold it; a secret stays hidden unless the caller converted it to text."""
     from tokenry.types import Secret
 
     if isinstance(value, Secret):

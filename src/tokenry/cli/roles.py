@@ -76,7 +76,7 @@ def define(
     none: Annotated[bool, typer.Option("--none", help="No catalogue: every well-formed scope may be granted.")] = False,
     tenant: TenantOption = None,
 ) -> None:
-    """Replace the catalogue: the scopes that may be granted from now on. What was granted stays granted."""
+    """Replace the catalogue: the scopes that may be granted from now on. Earlier grants stay."""
     if bool(scopes) == none:
         call.out.fail("name the scopes that may be granted, or pass --none alone to do without a catalogue")
         raise typer.Exit(USAGE)

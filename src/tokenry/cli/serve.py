@@ -115,7 +115,7 @@ def _settings(call: Call, given: dict[str, Any]) -> ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """What a first call to the server needs, and what --json says of the operator's key; empty when it is not here."""
+    """The example of a first call to the server, and the operator's key for --json; empty if the key is not here."""
 
     header: str = ""
     fields: dict[str, str] = field(default_factory=dict)

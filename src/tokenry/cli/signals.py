@@ -20,7 +20,7 @@ def held() -> Iterator[Callable[[], bool]]:
 
     What this yields tells whether one has come: long work then stops where it can.
     """
-    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
+    if threading.current_thread() is not threading.main_thread():  # signals arrive only in the main thread
         yield lambda: False
         return
     come: list[int] = []

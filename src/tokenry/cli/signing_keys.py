@@ -35,7 +35,7 @@ def list_signing_keys(call: Call, tenant: TenantOption = None) -> None:
 
 @command(group, "rotate")
 def rotate(call: Call, tenant: TenantOption = None) -> None:
-    """Let the next key sign from now on. What the last one signed stays good until it expires."""
+    """Let the next key sign from now on. Tokens of the previous key stay valid until they expire."""
     with call.managing(tenant) as tk:
         key = tk.signing_keys.rotate()
     call.out.say(f"{key.kid} signs now; verifiers have had it since it was made, {day(key.created_at)}")

@@ -222,7 +222,7 @@ class Client:
         return found
 
     def ready(self) -> Mapping[str, object]:
-        """Return what the server says of itself; raise StoreUnavailable when it is not ready to serve."""
+        """Return the server's description of itself; raise StoreUnavailable when the server is not ready."""
         found: Mapping[str, object] = self._send(Sending("GET", "/readyz"))
         return found
 

@@ -178,7 +178,8 @@ class TokenSchema(Callbacks):
         if not isinstance(verdict, KeyValid):
             return None
         key, tenant = verdict.key, verdict.tenant.slug
-        try:  # of several requests with one token, one finds the key without this mark and at the version that it saw
+        # Of several requests with one token, only one finds the key without this mark, at the version that it read.
+        try:
             if _MOVED in key.metadata:
                 raise VersionConflict("another request was faster")
             host.tk.keys.update(key.id, metadata={_MOVED: True}, if_version=key.version, tenant=tenant)

@@ -244,7 +244,7 @@ class _Cookie(SecurityBase):
 
 
 def _signature(cookie: _Cookie | None) -> Signature:
-    """Return what FastAPI is to hand to a dependency: only where sessions are let in, the scheme of their cookie."""
+    """Return FastAPI's arguments for a dependency: the scheme of the session cookie, only if sessions are let in."""
     kind = Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
         Parameter("connection", kind, annotation=HTTPConnection),
@@ -276,7 +276,7 @@ def _respond(found: Any) -> Any:
 
 
 def _refusal(connection: HTTPConnection, found: Answered) -> Refusal:
-    """Return what is raised for a response, and let the application that serves this request answer with it.
+    """Return the exception for a response, and register its handler in the application that serves this request.
 
     That may be a mounted one that `init_app` never saw.
     """

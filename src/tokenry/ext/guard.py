@@ -67,7 +67,7 @@ class Need:
         environment: str | None = None,
         audience: str | None = None,
     ) -> None:
-        """Take what `verify` takes, and the kinds of credentials that will do; raise Invalid for a malformed demand."""
+        """Store the arguments of `verify` and the accepted kinds; raise Invalid for a malformed demand."""
         read_ask(scopes, None, cost, tenant, environment, audience)
         self._facts = scopes, cost, tenant, environment, audience
         self._asks: Memo[str | None, Ask] = Memo(_size, bytes_max=_ASKS_BYTES_MAX, each_max=ENTRY_BYTES + 128)

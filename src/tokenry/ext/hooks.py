@@ -21,10 +21,10 @@ class Hooks:
     """The steps. Each decorator registers one function and returns it.
 
     `before_new_access(owner)` is called before a session starts or is refreshed, with the owner's external id. If it
-    has a parameter `session`, it also gets the session that is refreshed, None at a sign-in. What it returns, unless
-    None, is answered instead. `after_new_access(tokens)` is called with the new tokens. The others are given a
+    has a parameter `session`, it also gets the session that is refreshed, None at a sign-in. If it returns a
+    response, that is sent instead. `after_new_access(tokens)` is called with the new tokens. The others get a
     `Problem` and may return a response in place of ours: `access_refused`, `refresh_refused`, `theft_detected`,
-    `not_yet_expired`, and `error_answer` for whatever no other one has answered. After a refused refresh
+    `not_yet_expired`, and `error_answer` if no other hook has answered. After a refused refresh
     `problem.session` is the session of the refresh token, None when the token is unknown.
     """
 
@@ -61,7 +61,7 @@ class Hooks:
         return self._keep("error_answer", fn)
 
     def step(self, name: str) -> Callable[..., object] | None:
-        """Return what is registered for a step."""
+        """Return the function that is registered for a step."""
         return self._steps.get(name)
 
     def _keep(self, name: str, fn: F) -> F:

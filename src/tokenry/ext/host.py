@@ -67,7 +67,7 @@ class Host:
         stopped = yield from self._before(str(owner), None)
         if stopped is not None:
             return stopped
-        # What is demanded of every credential here holds for those that are handed out here.
+        # Credentials issued here must meet the requirements for every credential here.
         options = {"tenant": self.guard.options.tenant, "audience": self.guard.options.audience}
         asked = {**{name: value for name, value in options.items() if value is not None}, **asked}
         within = {"tenant": asked["tenant"]} if "tenant" in asked else {}

@@ -52,7 +52,7 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _needs(security: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what an operation needs, with an empty need at the end where all of it is optional."""
+    """Return the requirements of an operation, with an empty one at the end if all of them are optional."""
     needs: list[dict[str, Any]] = []
     for one in security:
         need = {name.removesuffix(OPTIONAL) if name in _OPTIONALS else name: value for name, value in one.items()}

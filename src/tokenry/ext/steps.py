@@ -58,12 +58,12 @@ async def run_async(steps: Steps[R]) -> R:
 
 
 def at_once(tk: Tokenry) -> Verify:
-    """Return what asks an engine that waits."""
+    """Return the function that asks a synchronous engine."""
     return lambda text, ip, need: tk.verify(text, ip=ip, **need.asked)
 
 
 def when_known(tk: AsyncTokenry | AsyncClient) -> Verify:
-    """Return what asks an engine that is awaited, at once where nothing has to wait; or what asks a server."""
+    """Return the function that asks an asynchronous engine, from memory if possible, or a server."""
     if not isinstance(tk, AsyncTokenry):
         return lambda text, ip, need: tk.verify(text, ip=ip, **need.asked)
     engine = Engine(tk)
@@ -76,7 +76,7 @@ def when_known(tk: AsyncTokenry | AsyncClient) -> Verify:
 
 
 def recalling(tk: Tokenry | AsyncTokenry | AsyncClient) -> Recall:
-    """Return what answers at once where nothing has to wait."""
+    """Return the function that answers from memory, without waiting."""
     if isinstance(tk, AsyncTokenry):
         engine = Engine(tk)
         return engine.recall if engine.is_inline else _nothing
@@ -84,7 +84,7 @@ def recalling(tk: Tokenry | AsyncTokenry | AsyncClient) -> Recall:
 
 
 def _nothing(text: str, ask: Ask) -> None:
-    """Know nothing at once."""
+    """Recall no verdict."""
 
 
 def admit(

@@ -28,7 +28,7 @@ def _table(name: str, columns: str) -> TableClause:
 
 
 def _all_of(columns: str) -> Callable[[str], Select[Any]]:
-    """Return what selects columns of one table by its name."""
+    """Return a function from the name of a table to the query of these columns."""
     return lambda name: select(_table(name, columns))
 
 

@@ -72,7 +72,7 @@ def stored_in(url: str, source: Stored, asked: Asked) -> Iterator[Mapping[str, A
 
 
 def file_of(path: Path) -> bytes:
-    """Return what is in a file; raise ConfigError when it cannot be read, or is too large to be held."""
+    """Return the content of a file; raise ConfigError for a file that cannot be read, or is too large."""
     try:
         if path.stat().st_size > FILE_MAX:
             raise ConfigError(f"{path} has more than {FILE_MAX // 1024 // 1024} MiB: split it")

@@ -50,7 +50,7 @@ class MCPTokenry:
         options: OptionsGiven | None = None,
         **asked: Unpack[Asked],
     ) -> None:
-        """Take what every request needs (`scopes`), and what each tool needs beside that (`tools`).
+        """Store the requirement of every request (`scopes`), and further requirements of each tool (`tools`).
 
         With `tools`, a tool that the mapping does not name is hidden and refused; None stands for no further scope.
         `tk` verifies in this process, or asks a server (`AsyncClient`). `resource` is the URL of the MCP endpoint, and

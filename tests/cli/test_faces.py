@@ -84,6 +84,8 @@ COMMANDS: list[tuple[str, ...]] = [
     ("keys", "bulk-revoke", "--text", "other", "--dry-run"),
     ("keys", "bulk-revoke", "--text", "other", "--yes", "--reason", "tidy"),
     ("usage", "{key}"),
+    ("refusals", "{key}"),
+    ("refusals", "--request", "never-asked"),
     ("keys", "revoke", "{key}", "--reason", "leaked"),
     ("keys", "revoke", "{key}"),
     ("keys", "update", "{key}", "--description", "too late"),

@@ -33,6 +33,7 @@ from . import (
     moving,
     owners,
     portal,
+    refusals,
     roles,
     scan,
     secrets,
@@ -123,6 +124,7 @@ verify.register(app)
 inspecting.register(app)
 scan.register(app)
 usage.register(app)
+refusals.register(app)
 app.add_typer(leaks.group, cls=Group, name="leaks")
 moving.register(app)
 exporting.register(app)

@@ -19,6 +19,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "inspect": ('echo "$KEY" | tokenry inspect',),
     "scan": ("tokenry scan .", "git diff --cached | tokenry scan -"),
     "usage": (f"tokenry usage {_KEY}", "tokenry usage --owner user-42 --group-by key --since 30d"),
+    "refusals": (f"tokenry refusals {_KEY}", "tokenry refusals --request 0d3b5f1e8c7a4f0e9b2d6a1c5e8f7b3a"),
     "events": ("tokenry events --type 'key.*'", "tokenry events --follow --json"),
     "import": ("tokenry import keys.ndjson --dry-run", "tokenry import sqlite:///old.db --from knox"),
     "export": ("tokenry export backup.export --passphrase-file passphrase.txt",),

@@ -37,7 +37,7 @@ def refusals(
     if call.out.json:
         call.out.document({"items": [document(one) for one in items]})
     elif items:
-        call.out.table(("at", "key", "answer", "from", "scopes", "request"), map(_row, items))
+        call.out.table(("at", "key", "answer", "from", "scopes", "request"), [_row(one) for one in items])
     else:
         call.out.say("no refusal is kept")
 

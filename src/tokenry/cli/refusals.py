@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from tokenry.core.verdict import Explanation
+from tokenry.types import Explanation, VerifyCode
 
 from .call import Call, TenantOption, command
 from .documents import day
 from .output import document
 
 if TYPE_CHECKING:
-    from tokenry.core.codes import VerifyCode
     from tokenry.types import Refusal
 
 

@@ -120,6 +120,31 @@ def test_a_key_that_the_old_system_stumbles_over_stops_no_other_key(tk: Any, old
     assert tk.verify(KEY, ip="192.0.2.2")
 
 
+def test_keys_of_one_network_that_time_out_stop_no_other_network(tk: Any, old: Old) -> None:
+    def ask(key: str) -> dict[str, Any] | None:
+        if "slow" in key:
+            raise TimeoutError
+        return old(key)
+
+    tk.imports.learn("old", matches=r"^sk_", ask=ask)
+    for n in range(10):
+        with pytest.raises(StoreUnavailable):
+            tk.verify(f"sk_slow{n:012d}", ip=f"192.0.2.{n}")
+    assert tk.verify(KEY, ip="198.51.100.1")
+
+
+def test_a_system_that_answers_nobody_is_left_alone_and_tried_again(tk: Any, old: Old, clock: FakeClock) -> None:
+    old.is_down = True
+    for n in range(10):
+        with pytest.raises(StoreUnavailable):
+            tk.verify(f"sk_{n:016d}", ip=f"192.0.{n}.1")
+    assert len(old.asked) == 3
+    old.is_down = False
+    clock.advance(timedelta(seconds=11))
+    assert tk.verify(KEY, ip="198.51.100.1")
+    assert tk.verify(OTHER, ip="198.51.100.2")
+
+
 def test_a_flood_from_many_addresses_stops_nobody_else(tk: Any, old: Old) -> None:
     codes = {code(tk, f"sk_{a:08d}{n:08d}", ip=f"192.0.2.{a}") for a in range(30) for n in range(20)}
     assert codes == {"not_found", "throttled"}
@@ -190,6 +215,16 @@ def test_a_url_is_asked_as_a_function_is(tk: Any, url: str) -> None:
 def test_each_answer_of_4xx_means_an_unknown_key(tk: Any, url: str, status: int) -> None:
     tk.imports.learn("old", matches=r"^sk_", ask=url)
     assert code(tk, f"sk_{status:016d}") == "not_found"
+
+
+def test_the_program_says_which_answers_mean_an_unknown_key(tk: Any, url: str) -> None:
+    tk.imports.learn("old", matches=r"^sk_", ask=url, unknown_statuses=[404, 500])
+    assert code(tk, f"sk_{500:016d}", ip="192.0.2.1") == "not_found"
+    with pytest.raises(StoreUnavailable):
+        tk.verify(f"sk_{401:016d}", ip="192.0.2.2")
+    for wrong in ([200], ["404"], 404):
+        with pytest.raises(Invalid, match="unknown_statuses"):
+            tk.imports.learn("old", matches=r"^sk_", ask=url, unknown_statuses=wrong)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 500, 503])

@@ -12,7 +12,7 @@ from tokenry import StoreUnavailable
 from tokenry.core.foreign import AGAIN
 from tokenry.core.model import micros
 from tokenry.core.verdict import Refused
-from tokenry.runtime.asking import WAITING_MAX, Asking
+from tokenry.runtime.asking import LATE_MAX, OF_PLACE_MAX, WAITING_MAX, Asking
 from tokenry.testing import FakeClock
 
 KEY = "sk_0123456789abcdef"
@@ -88,10 +88,20 @@ def test_an_answer_that_could_not_be_kept_is_forgotten_after_a_while(asking: Ask
 
 
 def test_what_waits_is_bounded(asking: Asking) -> None:
-    begun = [asking.join("old", f"{KEY}{n}", None) for n in range(WAITING_MAX + 1)]
-    assert begun[:-1] == [None] * WAITING_MAX
-    assert begun[-1] is not None
-    assert begun[-1].result(10) == Refused("throttled", 1)
+    begun = [asking.join("old", f"{KEY}{n}", None) for n in range(LATE_MAX + 1)]
+    assert begun[:-1] == [None] * LATE_MAX
+    assert is_throttled(begun[-1])
+    begun = [asking.join("old", f"{KEY}a{n}", f"192.0.2.{n}") for n in range(OF_PLACE_MAX + 1)]
+    assert begun[:-1] == [None] * OF_PLACE_MAX
+    assert is_throttled(begun[-1])
+    rest = WAITING_MAX - LATE_MAX - OF_PLACE_MAX
+    begun = [asking.join("old", f"{KEY}b{n}", f"198.51.{n}.1") for n in range(rest + 1)]
+    assert begun[:-1] == [None] * rest
+    assert is_throttled(begun[-1])
+
+
+def is_throttled(future: Any) -> bool:
+    return future is not None and future.result(10) == Refused("throttled", 1)
 
 
 def test_nothing_is_asked_after_the_end(asking: Asking) -> None:

@@ -7,32 +7,46 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from tokenry.core.foreign import AGAIN, unanswered
 from tokenry.core.memo import MIB, Memo
 from tokenry.core.verdict import Refused
 
+from .fair import FairPool
 from .flights import done, shared
-from .throttle import Throttle
+from .outage import Outage
+from .throttle import Throttle, network
 
 Told: TypeAlias = "Mapping[str, Any] | None"
 """The answer of an old system about a key: None when the key is unknown there."""
 _log = logging.getLogger("tokenry.imports")
 
-WAITING_MAX: Final = 64
+WAITING_MAX: Final = 128
+"""How many keys may be asked for, or wait to be, at once."""
+LATE_MAX: Final = WAITING_MAX // 2
+"""How many of these may be keys of addresses with failures."""
+OF_PLACE_MAX: Final = 32
+"""How many of these may be of one network."""
 _THREADS: Final = 4
-_DOWN_MICROS: Final = 10 * 1_000_000
-_SILENCES_MAX: Final = 3
-"""How many questions in a row may get no answer before the system counts as down."""
+_UNANSWERED_MICROS: Final = 10 * 1_000_000
+"""How long a key that got no answer is not asked for again."""
 _PER_ADDRESS, _WINDOW = 100, 900
 _IN_ALL, _WINDOW_OF_ALL = 400, 60
 _FREE: Final = 3
 """How many unknown keys an address may have before it shares one budget with all others of its kind."""
 _ANSWER_MICROS: Final = 30 * 1_000_000
 _PAUSE: Final = 0.05
+
+
+class _Running(NamedTuple):
+    """A key that is asked for, and what those who ask for it too get."""
+
+    future: Future[Any]
+    place: Hashable
+    is_late: bool
 
 
 class Asking:
@@ -48,14 +62,13 @@ class Asking:
     def forget(self) -> None:
         """Begin anew, as after a fork."""
         self._lock = threading.Lock()
-        self._running: dict[bytes, Future[Any]] = {}
+        self._running: dict[bytes, _Running] = {}
         self._asked: dict[bytes, tuple[int, Future[Told]]] = {}
         self.holder = os.urandom(16).hex()
         self._unknown: Memo[bytes, int] = Memo(lambda key, value: 64, bytes_max=4 * MIB)
         self._unanswered: Memo[bytes, int] = Memo(lambda key, value: 64)
-        self._down: dict[str, int] = {}
-        self._silences: dict[str, int] = {}
-        self._pool: ThreadPoolExecutor | None = None
+        self._outages: dict[str, Outage] = {}
+        self._pool: FairPool | None = None
         self._is_closed = False
         self._failures = Throttle(self._now, most=_PER_ADDRESS, seconds=_WINDOW)
         self._all = Throttle(self._now, most=_IN_ALL, seconds=_WINDOW_OF_ALL)
@@ -65,43 +78,57 @@ class Asking:
 
         The future raises StoreUnavailable while the system does not answer.
         """
-        what = _digest(name, text)
+        what, place = _digest(name, text), place_of(ip)
         with self._lock:
             running = self._running.get(what)
             if running is not None:
-                return shared(running)
+                return shared(running.future)
             now = self._now()
             if now < (self._unknown.get(what) or 0):
                 return done(None)
-            if now < max(self._down.get(name, 0), self._unanswered.get(what) or 0) or self._is_closed:
+            if now < (self._unanswered.get(what) or 0) or self._outage(name).is_held(place) or self._is_closed:
                 return _failed(name)
+            is_late = self._has_failed(ip)
             wait = self._failures.wait(ip) if ip is not None else None
-            if wait is None and self._has_failed(ip):
+            if wait is None and is_late:
                 wait = self._all.wait(None, name)
-            if wait is not None or len(self._running) >= WAITING_MAX:
+            if wait is not None or self._is_full(place, is_late):
                 return done(Refused("throttled", wait or 1))
-            self._running[what] = Future()
+            self._running[what] = _Running(Future(), place, is_late)
         return None
+
+    def _is_full(self, place: Hashable, is_late: bool) -> bool:
+        """Say whether too many keys wait already: in all, of addresses with failures, or of one network."""
+        running = self._running.values()
+        return (
+            len(running) >= WAITING_MAX
+            or (is_late and sum(one.is_late for one in running) >= LATE_MAX)
+            or (place is not None and sum(one.place == place for one in running) >= OF_PLACE_MAX)
+        )
+
+    def _outage(self, name: str) -> Outage:
+        return self._outages.get(name) or self._outages.setdefault(name, Outage(self._now))
 
     def end(self, name: str, text: str, result: object) -> None:
         """Tell everybody who waits what was learned."""
         what = _digest(name, text)
         self._asked.pop(what, None)
-        future = self._running.pop(what, None)
-        if future is not None:  # else this is a forked child
-            future.set_result(result)
+        running = self._running.pop(what, None)
+        # A forked child begins without what its parent asks.
+        if running is not None:
+            running.future.set_result(result)
 
     def fail(self, name: str, text: str, error: Exception) -> None:
         """Tell everybody who waits that nothing could be learned, or that it could not be kept."""
-        future = self._running.pop(_digest(name, text), None)
-        if future is not None:
-            future.set_exception(error)
+        running = self._running.pop(_digest(name, text), None)
+        if running is not None:
+            running.future.set_exception(error)
 
     def leave(self, name: str, text: str) -> None:
         """Let another caller go on: the first one was cancelled."""
-        future = self._running.pop(_digest(name, text), None)
-        if future is not None:
-            future.set_result(AGAIN)
+        running = self._running.pop(_digest(name, text), None)
+        if running is not None:
+            running.future.set_result(AGAIN)
 
     def ask(self, name: str, text: str, ask: Callable[[str], Any], ip: str | None) -> Future[Told]:
         """Begin to ask a system about a key. An answer that could not be kept a moment ago is not asked for again."""
@@ -111,31 +138,39 @@ class Asking:
             self._asked.pop(what, None)
             while len(self._asked) >= WAITING_MAX:
                 self._asked.pop(next(iter(self._asked)), None)
-            asked = self._submit(lambda: self._ask(name, text, ask, ip), name)
+            asked = self._submit(lambda: self._ask(name, text, ask, ip), name, ip)
             self._asked[what] = now, asked
         return shared(asked)
 
-    def pause(self, name: str) -> Future[None]:
+    def pause(self, name: str, ip: str | None) -> Future[None]:
         """Begin to wait for what another process asks."""
-        return self._submit(lambda: time.sleep(_PAUSE), name)
+        return self._submit(lambda: time.sleep(_PAUSE), name, ip)
 
-    def _submit(self, work: Callable[[], Any], name: str) -> Future[Any]:
+    def _submit(self, work: Callable[[], Any], name: str, ip: str | None) -> Future[Any]:
         with self._lock:
             if self._is_closed:
                 return _failed(name)
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(_THREADS, "tokenry-asking")
-            return self._pool.submit(work)
+                self._pool = FairPool(_THREADS, "tokenry-asking")
+            return self._pool.submit(work, place_of(ip), is_late=self._has_failed(ip))
 
     def _ask(self, name: str, text: str, ask: Callable[[str], Any], ip: str | None) -> Told:
-        if self._now() < self._down.get(name, 0):  # since another one has asked
+        outage, place = self._outage(name), place_of(ip)
+        if not outage.begin(place):
             raise unanswered(name)
         try:
             outcome = ask(text)
+            outage.answered(place)
         except Exception as error:
-            self._note_silence(name, text, error, ip)
+            _log.warning("the old system %s gave no answer about a key: %s", name, type(error).__name__)
+            self._unanswered.put(_digest(name, text), self._now() + _UNANSWERED_MICROS)
+            if isinstance(error, OSError):
+                outage.silent(place)
+            else:
+                self._count_failure(name, ip)
             raise unanswered(name) from None
-        self._silences[name] = 0
+        finally:
+            outage.end()
         if outcome is None or outcome is False:
             self._count_failure(name, ip)
             return None
@@ -143,22 +178,6 @@ class Asking:
             _log.error("the old system %s said something about a key that is no mapping: the key is refused", name)
             return None
         return outcome
-
-    def _note_silence(self, name: str, text: str, error: Exception, ip: str | None) -> None:
-        """Note that a question got no answer.
-
-        Several errors of the network in a row mean that the system is down. Any other error may be due to this
-        one key, so a caller cannot stop the learning of other keys with a key that the system stumbles over.
-        """
-        _log.warning("the old system %s gave no answer about a key: %s", name, type(error).__name__)
-        until = self._now() + _DOWN_MICROS
-        self._unanswered.put(_digest(name, text), until)
-        if not isinstance(error, OSError):
-            self._count_failure(name, ip)
-            return
-        self._silences[name] = silences = self._silences.get(name, 0) + 1
-        if silences >= _SILENCES_MAX:
-            self._down[name] = until
 
     def _count_failure(self, name: str, ip: str | None) -> None:
         if self._has_failed(ip):
@@ -180,7 +199,13 @@ class Asking:
             self._is_closed = True
             pool, self._pool = self._pool, None
         if pool is not None:
-            pool.shutdown(cancel_futures=True)
+            pool.close()
+
+
+def place_of(ip: str | None) -> Hashable:
+    """Return the network that shares its turn: the /24 of an IPv4 address, the /48 of an IPv6 address."""
+    found = network(ip)
+    return None if found is None else (found[0], found[1] >> (8 if found[0] == 4 else 16))
 
 
 def _digest(name: str, text: str) -> bytes:

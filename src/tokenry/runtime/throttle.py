@@ -49,7 +49,7 @@ class Throttle:
 
         Addresses that are unknown are counted together, and those `of` different tellers apart.
         """
-        place, now = (of, _network(ip)), self._now()
+        place, now = (of, network(ip)), self._now()
         count, began = self._young.get(place) or self._old.pop(place, (0, now))
         if not 0 <= now - began < self._span:
             count, began = 0, now
@@ -66,14 +66,14 @@ class Throttle:
 
     def wait(self, ip: str | None, of: str = "") -> int | None:
         """Return for how many seconds failures of an address are `throttled`, counting none."""
-        place, now = (of, _network(ip)), self._now()
+        place, now = (of, network(ip)), self._now()
         count, began = self._young.get(place) or self._old.get(place) or (0, now)
         is_out = count >= self._most and 0 <= now - began < self._span
         return -((now - began - self._span) // _SECOND) if is_out else None
 
     def count(self, ip: str | None, of: str = "") -> int:
         """Return how many failures of an address were counted in its window."""
-        place = (of, _network(ip))
+        place = (of, network(ip))
         count, began = self._young.get(place) or self._old.get(place) or (0, 0)
         return count if 0 <= self._now() - began < self._span else 0
 
@@ -81,7 +81,8 @@ class Throttle:
         return len(self._young) + len(self._old)
 
 
-def _network(ip: str | None) -> tuple[int, int] | None:
+def network(ip: str | None) -> tuple[int, int] | None:
+    """Return what all addresses of a caller share: an IPv4 address, or the /64 of an IPv6 address."""
     if ip is None:
         return None
     try:

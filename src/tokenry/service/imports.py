@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Final, Generic
@@ -65,16 +65,18 @@ class Imports(Generic[B]):
         matches: str,
         ask: Callable[[str], Mapping[str, object] | None] | str,
         until: datetime | None = None,
+        unknown_statuses: Collection[int] | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
     ) -> None:
         """Ask an old system, in this process and from now on, for keys that match a pattern and are unknown here.
 
         `ask(key)` returns the fields of an `ImportRow` but `id` and `hash`, with the owner at least, or None for a key
-        that the old system does not know. A URL gets the same as JSON: a POST of `{"key": …}` is answered with 200 or
-        404. A key that is known there is kept with a digest of ours, and never asked for again. While the old system
-        does not answer, verifying such a key raises StoreUnavailable.
+        that the old system does not know. A URL gets a POST of `{"key": …}` and answers with the same as JSON, or with
+        one of `unknown_statuses`: by default every 4xx but 408, 425 and 429. A key that is known there is kept with a
+        digest of ours, and never asked for again. While the old system does not answer, verifying such a key raises
+        StoreUnavailable.
         """
-        self._context.learning.add(name, matches, ask, until, self._context.slug_of(tenant))
+        self._context.learning.add(name, matches, ask, until, unknown_statuses, self._context.slug_of(tenant))
 
     def learning(self) -> tuple[LearningStatus, ...]:
         """Return what this process has learned from old systems: one that teaches nothing more can be turned off."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,8 +42,10 @@ Asks: TypeAlias = "Callable[[str], Mapping[str, Any] | None] | str"
 """The source that identifies the owner of a key: a function, or a URL."""
 _log = logging.getLogger("tokenry.imports")
 _LITERAL = re.compile(r"\^([A-Za-z0-9_-]+)(?![*+?{|0-9A-Za-z_-])")
-_BUSY: Final = (408, 425, 429, 502, 503, 504)
-"""Answers of a system that cannot answer now. Any other 4xx means that it does not know the key."""
+_BUSY: Final = frozenset((408, 425, 429, 502, 503, 504))
+"""Answers of a system that cannot answer now."""
+_UNKNOWN: Final = frozenset(range(400, 500)) - _BUSY
+"""Answers of a system that does not know a key, unless the caller names others."""
 _TIMEOUT: Final = 5.0
 _UNKNOWN_MICROS: Final = 300 * 1_000_000
 """How long a key that an old system does not know is not asked for again."""
@@ -61,7 +63,7 @@ class Asking(Protocol):
 
     def join(self, name: str, text: str, ip: str | None) -> Future[Any] | None: ...
     def ask(self, name: str, text: str, ask: Callable[[str], Any], ip: str | None) -> Future[Any]: ...
-    def pause(self, name: str) -> Future[None]: ...
+    def pause(self, name: str, ip: str | None) -> Future[None]: ...
     def end(self, name: str, text: str, result: object) -> None: ...
     def fail(self, name: str, text: str, error: Exception) -> None: ...
     def leave(self, name: str, text: str) -> None: ...
@@ -91,7 +93,15 @@ class Learning:
         self._now = now
         self._lessons: dict[str, _Lesson] = {}
 
-    def add(self, name: str, matches: str, ask: Asks, until: datetime | None, tenant: str) -> None:
+    def add(
+        self,
+        name: str,
+        matches: str,
+        ask: Asks,
+        until: datetime | None,
+        unknown_statuses: Collection[int] | None,
+        tenant: str,
+    ) -> None:
         """Ask an old system from now on; raise Invalid."""
         errors: list[FieldError] = []
         name = read_source(name, errors)
@@ -102,7 +112,7 @@ class Learning:
             errors.append(FieldError("matches", "bad_pattern", "is a regular expression that every key matches"))
             pattern = _LITERAL
         if isinstance(ask, str):
-            ask = _of_url(ask, errors)
+            ask = _of_url(ask, _statuses(unknown_statuses, errors), errors)
         elif not callable(ask):
             errors.append(FieldError("ask", "not_callable", "is a function of a key, or the URL of one"))
         fields.refuse(errors)
@@ -159,7 +169,7 @@ class Learning:
             claimed: Question | str | None = yield Wait(partial(self._claimed, context, lesson, text))
             if claimed != AGAIN:
                 break
-            yield Pooled(partial(self._asking.pause, lesson.name))
+            yield Pooled(partial(self._asking.pause, lesson.name, ip))
         else:
             raise unanswered(lesson.name)
         if not isinstance(claimed, Question):
@@ -253,8 +263,19 @@ class _NoRedirects(HTTPRedirectHandler):
 _OPENER: Final = build_opener(_NoRedirects)
 
 
-def _of_url(url: str, errors: list[FieldError]) -> Callable[[str], Any]:
-    """Return a function that asks a URL: it gets `{"key": …}`, and answers 200 with a mapping, or 404."""
+def _statuses(given: Collection[int] | None, errors: list[FieldError]) -> Collection[int]:
+    """Return the statuses that mean an unknown key."""
+    if given is None:
+        return _UNKNOWN
+    if isinstance(given, Collection) and all(isinstance(one, int) and 400 <= one < 600 for one in given):
+        return frozenset(given)
+    message = f"{shown(given)} must be a list of HTTP statuses from 400 to 599"
+    errors.append(FieldError("unknown_statuses", "bad_status", message))
+    return _UNKNOWN
+
+
+def _of_url(url: str, unknown: Collection[int], errors: list[FieldError]) -> Callable[[str], Any]:
+    """Return a function that asks a URL: it answers a POST of `{"key": …}` with a mapping."""
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")):
         message = f"{shown(url)} must begin with https://, since keys are sent there"
@@ -268,10 +289,10 @@ def _of_url(url: str, errors: list[FieldError]) -> Callable[[str], Any]:
                 found = answer.read(_ANSWER_MAX + 1)
         except HTTPError as error:
             with error:
+                if error.code in unknown:
+                    return None
                 if error.code in _BUSY:
                     raise ConnectionError(f"it answered {error.code}") from None
-                if 400 <= error.code < 500:
-                    return None
                 raise ValueError(f"it answered {error.code}") from None
         if len(found) > _ANSWER_MAX:
             raise ValueError("the answer is too long")

@@ -109,7 +109,7 @@ def test_an_operator_of_the_installation_reaches_every_tenant(tokenry_server: Se
 
 def test_an_operator_of_one_tenant_reaches_no_other(served: Shell) -> None:
     for command in (("owners", "list"), ("keys", "list"), ("events",), ("audit", "list"), ("scopes", "list")):
-        assert "no tenant" in served(*command, "--tenant", "default", code=1).err
+        assert "does not exist" in served(*command, "--tenant", "default", code=1).err
     served("tenants", "create", "mine", code=1)
     served("tenants", "list", code=1)
 

@@ -87,7 +87,7 @@ def test_a_derived_token_is_remembered_until_it_ends_and_its_key_for_longer(clie
     of_token, of_key = client.verify(token.access), client.verify(issued.secret)
     assert isinstance(of_token, RemoteToken)
     assert of_token.key.expires_at == issued.key.expires_at
-    of_token._told.claims["exp"] = int(time.time()) + 1
+    of_token._fields.claims["exp"] = int(time.time()) + 1
     memory = Remembered(timedelta(seconds=30))
     memory.keep({"credential": "token"}, of_token, time.monotonic() - 2)
     memory.keep({"credential": "key"}, of_key, time.monotonic() - 2)

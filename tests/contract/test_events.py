@@ -249,6 +249,8 @@ def test_every_event_of_a_key_or_a_session_names_its_owner(
     installation.sql("UPDATE tokenry_secret SET seal = 'x' WHERE kid = :kid", kid=changed.key.secrets[0].kid)
     assert tk.verify(changed.secret).code == "not_found"
     tk.flush()
+    tk.owners.put("bob")
+    tk.keys.hand_over(issue("given").key.id, "bob")
     tk.leaks.report(issue("leaked").secret)
     tk.leaks.report(tk.sessions.start("ada").refresh)
     assert not tk.verify(issue("decoy", decoy=True).secret)
@@ -265,4 +267,5 @@ def test_every_event_of_a_key_or_a_session_names_its_owner(
     seen = [event for event in tk.events.list(limit=100) if event.type.startswith(("key.", "session."))]
     owned = {type for type in EVENT_TYPES if type.startswith(("key.", "session."))}
     assert {event.type for event in seen} == owned
-    assert {event.data["owner"] for event in seen} == {"ada"}
+    assert {event.data["owner"] for event in seen if event.type != "key.handed_over"} == {"ada"}
+    assert [event.data["owner"] for event in seen if event.type == "key.handed_over"] == ["bob"]

@@ -91,12 +91,12 @@ class Served:
         while not isinstance(step, tuple):
             try:
                 if len(step) == 1:
-                    items = [await answer_to(*step[0])]
+                    verdicts = [await answer_to(*step[0])]
                 else:
-                    items = await asyncio.gather(*[answer_to(*wish) for wish in step])
+                    verdicts = await asyncio.gather(*[answer_to(*wish) for wish in step])
             except Exception as error:
                 return self.hot.failing(route, error, asked)
-            step = does(asked, items)
+            step = does(asked, verdicts)
         return step
 
 

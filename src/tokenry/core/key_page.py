@@ -10,6 +10,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .errors import FieldError, shown
+from .fields import HOLDS_CREDENTIAL
+from .secret import holds_credential
 
 PERMISSIONS: Final = ("make", "rotate", "revoke")
 """The permissions of owners for their keys on the page. Owners always see their keys."""
@@ -62,6 +64,12 @@ def read_settings(given: Mapping[str, Any], errors: list[FieldError]) -> dict[st
         wrong("texts", "bad_texts", message)
     elif (language := given["language"]) is not None and language not in {*LANGUAGES, *given["texts"]}:
         wrong("language", "no_texts", f"{shown(str(language))} has no texts: add them to `texts`")
+    named = [("title", title), ("logo", given["logo"]), ("language", given["language"])]
+    if not any(error.field == "texts" for error in errors):
+        named += [("texts", f"{name} {text}") for of in given["texts"].values() for name, text in of.items()]
+    for name, text in named:
+        if isinstance(text, str) and holds_credential(text):
+            wrong(name, "holds_credential", HOLDS_CREDENTIAL)
     if message := permissions_mistake(given["permissions"]):
         wrong("permissions", "bad_permissions", message)
     most = given["keys_max"]

@@ -21,8 +21,8 @@ class Hooks:
     """The steps. Each decorator registers one function and returns it.
 
     `before_new_access(owner)` is called before a session starts or is refreshed, with the owner's external id. If it
-    has a parameter `session`, it also gets the session that is refreshed, None at a sign-in. If it returns a
-    response, that is sent instead. `after_new_access(tokens)` is called with the new tokens. The others get a
+    has a parameter `session`, it also gets the session that is refreshed, None at a sign-in. If it returns
+    anything but None, that is the answer. `after_new_access(tokens)` is called with the new tokens. The others get a
     `Problem` and may return a response in place of ours: `access_refused`, `refresh_refused`, `theft_detected`,
     `not_yet_expired`, and `error_answer` if no other hook has answered. After a refused refresh
     `problem.session` is the session of the refresh token, None when the token is unknown.

@@ -216,11 +216,11 @@ def test_a_slow_statement_is_logged_with_the_id_of_its_request(database: Postgre
             until(lambda: waits_for_a_lock(url, 0.2))
             connection.rollback()
         assert os.waitpid(pid, 0)[1] == 0
-        slow = [line for line in server.lines() if line["event"] == "slow statement"]
-        assert slow
-        assert slow[0]["request_id"] == "slow-7"
-        assert "tokenry_audit_entry" in slow[0]["statement"]
-        assert slow[0]["ms"] >= 150
+        # On a busy machine other statements are slow, too.
+        slow = [
+            line for line in server.lines() if line["event"] == "slow statement" and line.get("request_id") == "slow-7"
+        ]
+        assert any("tokenry_audit_entry" in line["statement"] and line["ms"] >= 150 for line in slow)
 
 
 def freeze(database: Postgres, how: signal.Signals) -> None:

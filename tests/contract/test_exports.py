@@ -90,7 +90,8 @@ def test_a_recipient_opens_it_and_nobody_else(full: Any, empty: Tokenry) -> None
 def test_an_export_that_was_cut_or_changed_changes_nothing(full: Any, issue: Issue, empty: Tokenry) -> None:
     issue()
     made = exported(full, passphrase=PASS)
-    for broken in (made[:-1], made[: len(made) // 2], made + b"x", made[:-20] + b"x" + made[-19:], b"x" + made):
+    changed = made[:-20] + bytes([made[-20] ^ 1]) + made[-19:]
+    for broken in (made[:-1], made[: len(made) // 2], made + b"x", changed, b"x" + made):
         with pytest.raises(ConfigError):
             exports.restore(empty, io.BytesIO(broken), passphrase=PASS)
     assert empty.keys.list().items == ()

@@ -191,3 +191,11 @@ def test_a_call_that_waits_for_a_hand_over_finds_the_key(
     one.keys.hand_over(id, "bob")
     thread.join(20)
     assert [(key.status, key.owner) for key in ended] == [("revoked", "bob")]
+
+
+def test_a_repeated_call_changes_nothing(tk: Any, issue: Issue, bob: Any) -> None:
+    issued = issue()
+    first = tk.keys.hand_over(issued.key.id, "bob")
+    count = len(tk.audit.list(limit=100))
+    assert tk.keys.hand_over(issued.key.id, "bob") == first == tk.keys.get(issued.key.id)
+    assert len(tk.audit.list(limit=100)) == count

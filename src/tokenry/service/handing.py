@@ -35,9 +35,10 @@ def _handed(change: Change, key: Key, to: Owner) -> Key:
     granting.must_grant(change, key.scopes, key.roles, key.environment)
     # Even a call that changes nothing must invalidate cached verdicts.
     change.invalidate_keys(key.id)
-    change.rows.keys.update(change.tenant, key, {"owner_id": to.id}, change.now, version=None)
     if key.owner == to.external_id:
-        return replace(key, updated_at=change.now, version=key.version + 1)
+        change.rows.keys.agree(change.tenant, key.id, {"owner_id": to.id})
+        return key
+    change.rows.keys.update(change.tenant, key, {"owner_id": to.id}, change.now, version=None)
     before, after = {"owner": key.owner}, {"owner": to.external_id, "previous_owner": key.owner}
     change.record("key.handed_over", key.id, before, after, owner=to.external_id)
     return replace(key, owner=to.external_id, updated_at=change.now, version=key.version + 1)

@@ -60,9 +60,9 @@ _CHANGE = (
 _OF = ("of_tenant", "of_key", "of_version")
 _UPDATE = FixedWrite(_CHANGE, *_OF)
 _UPDATE_VERSION = FixedWrite(_CHANGE.where(key.c.version == bindparam("of_version")), *_OF)
-_SELECT = select(*[key.c[column] for column in KEY.columns], key.c.disabled_at, owner.c.external_id).join(
-    owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id)
-)
+_SELECT = select(
+    *[key.c[column] for column in KEY.columns], key.c.owner_id, key.c.disabled_at, owner.c.external_id
+).join(owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id))
 _ONE = _SELECT.where(key.c.tenant_id == bindparam("tenant_id"), key.c.id == bindparam("id"))
 _GET, _GET_LOCKED = Fixed(_ONE), Fixed(_ONE.with_for_update(of=key))
 _BY_KID = Fixed(

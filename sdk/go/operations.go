@@ -18,7 +18,7 @@ type ProblemDocument struct {
 	Errors    []FieldProblem `json:"errors"`
 }
 
-// FieldProblem: What is wrong with one field.
+// FieldProblem: A mistake in one field.
 type FieldProblem struct {
 	Field   string `json:"field"`
 	Code    string `json:"code"`
@@ -218,14 +218,14 @@ type FacetCount struct {
 	Count int64  `json:"count"`
 }
 
-// BulkResult: What became of one key: the key with its secret, or the problem (`error`) that kept it from being issued.
+// BulkResult: The result for one key: the key with its secret, or the problem (`error`) that kept it from being issued.
 type BulkResult struct {
 	Key    *Key             `json:"key"`
 	Secret string           `json:"secret"`
 	Error  *ProblemDocument `json:"error"`
 }
 
-// RevokedDocument: What a bulk revocation did, or in a dry run would do: how many keys, and the first 1,000 of them.
+// RevokedDocument: The result of a bulk revocation or of its dry run: how many keys, and the first 1,000 of them.
 type RevokedDocument struct {
 	DryRun       bool          `json:"dry_run"`
 	Items        []RevokedItem `json:"items"`
@@ -233,7 +233,7 @@ type RevokedDocument struct {
 	RefusedCount int64         `json:"refused_count"`
 }
 
-// RevokedItem: What became of one key: `error` is null when it is revoked, or in a dry run would be.
+// RevokedItem: The result for one key: `error` is null when it is revoked, or in a dry run would be.
 type RevokedItem struct {
 	Key   Key    `json:"key"`
 	Error string `json:"error"`
@@ -244,7 +244,7 @@ type CountDocument struct {
 	DeletedCount int64 `json:"deleted_count"`
 }
 
-// ImportDocument: What became of the rows of an import.
+// ImportDocument: The results for the rows of an import.
 type ImportDocument struct {
 	DryRun        bool                   `json:"dry_run"`
 	ImportedCount int64                  `json:"imported_count"`
@@ -253,7 +253,7 @@ type ImportDocument struct {
 	Results       []ImportResultDocument `json:"results"`
 }
 
-// ImportResultDocument: What became of one row: `imported`, `exists` (it was imported before) or `refused`, with the reasons.
+// ImportResultDocument: The result for one row: `imported`, `exists` (it was imported before) or `refused`, with the reasons.
 type ImportResultDocument struct {
 	ID     string         `json:"id"`
 	Status string         `json:"status"`
@@ -514,7 +514,7 @@ type HeadBody struct {
 	Signature string    `json:"signature"`
 }
 
-// AuditReportDocument: What checking the audit log found; it is whole when there are no problems.
+// AuditReportDocument: The result of checking the audit log; it is whole when there are no problems.
 type AuditReportDocument struct {
 	Whole      bool     `json:"whole"`
 	EntryCount int64    `json:"entry_count"`
@@ -1841,12 +1841,12 @@ func (c KeysCalls) Limits(ctx context.Context, params KeysLimitsParams) (*List[L
 	return call[List[LimitState]](ctx, c.calls, "GET /v1/keys/{id}/limits?tenant", params)
 }
 
-// Advice is keys.advice. Return what is advised about a key: unused scopes, no use, no expiry, no limit, wide networks.
+// Advice is keys.advice. Return the advice about a key: unused scopes, no use, no expiry, no limit, wide networks.
 func (c KeysCalls) Advice(ctx context.Context, params KeysAdviceParams) (*Advice, error) {
 	return call[Advice](ctx, c.calls, "GET /v1/keys/{id}/advice?tenant", params)
 }
 
-// Explain is keys.explain. Tell what a verifier would say to the key's current secret, check by check, without it and taking nothing.
+// Explain is keys.explain. Explain every check of the key's current secret, without the secret.
 func (c KeysCalls) Explain(ctx context.Context, params KeysExplainParams) (*ExplanationDocument, error) {
 	return call[ExplanationDocument](ctx, c.calls, "POST /v1/keys/{id}/explain?tenant", params)
 }

@@ -172,7 +172,7 @@ def load(
 
 
 def override(values: Mapping[str, Any]) -> Configuration:
-    """Return what the environment and `tokenry.toml` say, with these values in place of their settings."""
+    """Return the configuration of the environment and `tokenry.toml`, with these settings in place of theirs."""
     found = load()
     return dataclasses.replace(found, settings=dataclasses.replace(found.settings, **_typed_settings(values)))
 

@@ -61,7 +61,8 @@ class Mailer:
             return self._send(carry)
         if not mailing.has_work(self._context):
             return 0
-        from .runtime.smtp import Smtp  # which loads TLS
+        # Imported late, since it loads TLS.
+        from .runtime.smtp import Smtp
 
         self._smtp = Smtp(read_smtp_url(self._url))
         try:

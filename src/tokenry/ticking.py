@@ -66,7 +66,8 @@ class WebhookJobs:
 
     def work(self, claimed: Claim, is_over: Callable[[], bool]) -> int:
         """Send what is due at one endpoint; return the number of attempts."""
-        from .runtime.posting import Poster  # which loads TLS and HTTP
+        # Imported late, since it loads TLS and HTTP.
+        from .runtime.posting import Poster
 
         poster = Poster(self._context.networks, tls=self._tls_context)
         self._posters.add(poster)
@@ -232,7 +233,8 @@ class Ticking:
 
     def _wake(self) -> None:
         if self._inline or not self._worker.is_running:
-            self._renew_keyring()  # what is asked now may need a generation that came while this process was idle
+            # The question may need a generation of the keyring that came while this process was idle.
+            self._renew_keyring()
         if not self._inline:
             self._worker.start()
             self._start_senders()

@@ -111,7 +111,7 @@ export class Client {
     return (await this.sender.send({ method: "POST", path, form }, options)) as DerivedToken;
   }
 
-  /** Tell what a token is (RFC 7662). */
+  /** Say whether a token is active, with its claims (RFC 7662). */
   async introspect(token: string, options?: CallOptions & { tenant?: string }): Promise<Introspection> {
     const path = `${this.issuer(options?.tenant)}/oauth/introspect`;
     const form = new URLSearchParams({ token });

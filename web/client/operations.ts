@@ -13,7 +13,7 @@ export interface ProblemDocument {
   errors: FieldProblem[];
 }
 
-/** What is wrong with one field. */
+/** A mistake in one field. */
 export interface FieldProblem {
   field: string;
   code: string;
@@ -232,14 +232,14 @@ export interface ListOfBulkResult {
   items: BulkResult[];
 }
 
-/** What became of one key: the key with its secret, or the problem (`error`) that kept it from being issued. */
+/** The result for one key: the key with its secret, or the problem (`error`) that kept it from being issued. */
 export interface BulkResult {
   key: Key | null;
   secret: string | null;
   error: ProblemDocument | null;
 }
 
-/** What a bulk revocation did, or in a dry run would do: how many keys, and the first 1,000 of them. */
+/** The result of a bulk revocation or of its dry run: how many keys, and the first 1,000 of them. */
 export interface RevokedDocument {
   dry_run: boolean;
   items: RevokedItem[];
@@ -247,7 +247,7 @@ export interface RevokedDocument {
   refused_count: number;
 }
 
-/** What became of one key: `error` is null when it is revoked, or in a dry run would be. */
+/** The result for one key: `error` is null when it is revoked, or in a dry run would be. */
 export interface RevokedItem {
   key: Key;
   error: string | null;
@@ -258,7 +258,7 @@ export interface CountDocument {
   deleted_count: number;
 }
 
-/** What became of the rows of an import. */
+/** The results for the rows of an import. */
 export interface ImportDocument {
   dry_run: boolean;
   imported_count: number;
@@ -267,7 +267,7 @@ export interface ImportDocument {
   results: ImportResultDocument[];
 }
 
-/** What became of one row: `imported`, `exists` (it was imported before) or `refused`, with the reasons. */
+/** The result for one row: `imported`, `exists` (it was imported before) or `refused`, with the reasons. */
 export interface ImportResultDocument {
   id: string;
   status: string;
@@ -578,7 +578,7 @@ export interface HeadBody {
   signature: string;
 }
 
-/** What checking the audit log found; it is whole when there are no problems. */
+/** The result of checking the audit log; it is whole when there are no problems. */
 export interface AuditReportDocument {
   whole: boolean;
   entry_count: number;
@@ -1645,9 +1645,9 @@ export interface KeysCalls {
   handOver(given: KeysHandOverAsked, options?: CallOptions): Promise<Key>;
   /** Return how every limit that counts for a key stands, without its secret: defaults and shared ones, too. */
   limits(given: KeysLimitsAsked, options?: CallOptions): Promise<ListOfLimitState>;
-  /** Return what is advised about a key: unused scopes, no use, no expiry, no limit, wide networks. */
+  /** Return the advice about a key: unused scopes, no use, no expiry, no limit, wide networks. */
   advice(given: KeysAdviceAsked, options?: CallOptions): Promise<Advice>;
-  /** Tell what a verifier would say to the key's current secret, check by check, without it and taking nothing. */
+  /** Explain every check of the key's current secret, without the secret. */
   explain(given: KeysExplainAsked, options?: CallOptions): Promise<ExplanationDocument>;
   /** Say how often a key was presented, by hour and code. */
   usage(given: KeysUsageAsked, options?: CallOptions): Promise<ListOfUsageHour>;

@@ -51,7 +51,7 @@ ROUTES: Final = {
         Route("auth", "GET", AUTH, None, "Answer a proxy that asks whether to let a request through."),
         Route("leaks.github", "POST", GITHUB, None, "Report what GitHub's secret scanning has found and signed."),
         Route("oauth.token", "POST", TOKEN, None, "Get tokens for a refresh token, or for a key."),
-        Route("oauth.introspect", "POST", INTROSPECT, VERIFY_SCOPE, "Tell what a token is."),
+        Route("oauth.introspect", "POST", INTROSPECT, VERIFY_SCOPE, "Say whether a token is active, with its claims."),
         Route("oauth.revoke", "POST", REVOKE, None, "End the session of a token."),
         Route("oauth.jwks", "GET", JWKS, None, "The public keys of the issuer."),
         Route("oauth.metadata", "GET", METADATA, None, "Where the endpoints of the issuer are."),

@@ -50,7 +50,7 @@ class Subject:
         self.counters: Any = None
 
     def holder(self, of: LimitOf) -> tuple[str, tuple[int, ...]]:
-        """Return what the limits are counted for; they have no version: the latest call says how large they are."""
+        """Return the id that the limits are counted under, and no version: the latest call says how large they are."""
         return self.id, ()
 
 

@@ -245,9 +245,10 @@ def _midnight(day: date, zone: tzinfo) -> int:
 
 def zone_of(name: str) -> tzinfo | None:
     """Return the time zone of an IANA name, None if this machine does not know it."""
-    if name == "UTC":  # which is known without the database of time zones
+    # UTC needs no database of time zones, and few callers need the module, which is slow to import.
+    if name == "UTC":
         return UTC
-    from zoneinfo import ZoneInfo  # which takes a while to import, and few need it
+    from zoneinfo import ZoneInfo
 
     try:
         return ZoneInfo(name)

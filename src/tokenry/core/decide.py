@@ -55,7 +55,7 @@ class Ask:
         environment: str | None = None,
         audience: str | None = None,
     ) -> None:
-        """Take what was read already; only tokens are made for an audience, and a key is good at every one."""
+        """Keep arguments that were checked already. Only tokens have an audience; a key is valid for every audience."""
         self.requirement = requirement
         self.address = address
         self.ip = ip
@@ -156,9 +156,9 @@ def read_ask(
     *,
     keep: bool = True,
 ) -> Ask:
-    """Read what a verifier wants to know; raise Invalid, since a malformed question is the verifier's mistake.
+    """Return a verifier's arguments as an `Ask`. Raise Invalid for malformed ones: they are the verifier's mistake.
 
-    With `keep=False` nothing of it is remembered: for callers that nobody knows yet.
+    With `keep=False` the arguments are not cached: for callers that have not authenticated yet.
     """
     ask = shared_ask(scopes, cost, tenant, environment, audience, keep=keep)
     return ask.at(*read_client(ip))

@@ -31,7 +31,8 @@ def shown(value: object) -> str:
         return repr(without_secrets(cut(value, _READ_MAX))[:80])
     try:
         text = repr(value)
-    except Exception:  # of a class of the caller, and no reason to fail in another way
+    # The class is the caller's. A faulty `__repr__` must not hide the error that is being reported.
+    except Exception:
         text = f"<{type(value).__name__}>"
     return without_secrets(cut(text, _READ_MAX))[:200]
 

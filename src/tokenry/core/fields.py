@@ -82,7 +82,7 @@ def check_bool(field: str, value: object) -> None:
 
 
 def folded(name: str) -> str:
-    """Return what two names have in common when they count as one: case and composition make no difference."""
+    """Return the form in which names are compared: without case, and with accents composed."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -151,7 +151,7 @@ def labels(
 
 
 def owner(values: Mapping[str, object]) -> dict[str, Any]:
-    """Return what is given of an owner's fields; raise Invalid with every mistake."""
+    """Return the given fields of an owner, checked; raise Invalid with every mistake."""
     errors: Errors = []
     clean: dict[str, Any] = {}
     for field, value in values.items():

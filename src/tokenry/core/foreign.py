@@ -140,7 +140,7 @@ def form_of(tenant_id: str, tenant: str, hint: Hint, recipe: Recipe | None) -> t
 
 
 def check_hint(hint: Hint, recipe: Recipe | None, raw: str | None, errors: list[FieldError]) -> None:
-    """Name what is wrong with a hint."""
+    """Add every mistake of a hint to `errors`."""
     if recipe is not None and not hint.first and not hint.sha256 and not recipe.is_plain:
         message = "a lookup hint is needed: the first characters of the key, or its unsalted SHA-256"
         errors.append(FieldError("hint", "missing", message))
@@ -186,7 +186,7 @@ def forms_for(forms: Iterable[Form], text: str, tenant: str | None) -> list[Form
 
 
 def hints_of(form: Form, text: str, generations: Sequence[Generation]) -> list[str]:
-    """Return what a text may be found by in a form, under each generation of the keyring."""
+    """Return the hints that can find a text in a form, one for each generation of the keyring."""
     if form.kind == "whole" or len(text) < form.size:
         return []
     value = text[: form.size] if form.kind == "first" else plain_digest(form.kind, text)

@@ -174,7 +174,8 @@ class Grant(msgspec.Struct, gc=False):
             scopes=self.own_scopes,
             allowed_ips=self.addresses.entries if self.addresses else (),
             credits=self.credits,
-            decoy=False,  # which has no secret that could be looked up
+            # The secret of a decoy cannot be looked up, so no grant is of a decoy.
+            decoy=False,
             max_idle=None,
             environment=self.environment,
             status=status,

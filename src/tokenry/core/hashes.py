@@ -285,7 +285,7 @@ def _pepper(given: Hash, errors: list[FieldError]) -> tuple[bytes, str]:
 
 
 def _beside(given: Hash, errors: list[FieldError]) -> tuple[bytes, str, int]:
-    """Return what every scheme may have: a pepper with its use, and the number of characters that are skipped."""
+    """Return the parameters that every scheme may have: a pepper, its use, and the number of skipped characters."""
     skip = _number(given, "skip", SKIP_MAX, errors) if "skip" in given.params else 0
     return (*_pepper(given, errors), skip)
 

@@ -41,7 +41,7 @@ def ends_at(key: IdleKey, now: int) -> int:
 
 
 def due(key: IdleKey, now: int) -> Literal["notice", "disable"] | None:
-    """Return what is to be done about a key."""
+    """Return the step that is due for a key: `notice`, `disable` or None."""
     if not _is_noticed(key):
         return "notice" if now >= key.last + key.max_idle - notice_of(key.max_idle) else None
     return "disable" if now >= ends_at(key, now) + MARGIN else None

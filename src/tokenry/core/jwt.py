@@ -128,7 +128,7 @@ class JoseKey:
         return signature
 
     def public(self) -> dict[str, Any]:
-        """Return what a JWKS shows of this key."""
+        """Return this key's entry in a JWKS."""
         shown: dict[str, Any] = self._key.as_dict(private=False)
         shown.pop("key_ops", None)
         return {**shown, "kid": self.kid, "use": "sig", "alg": self.name}
@@ -237,7 +237,8 @@ def is_tagged(parts: Parts, tag_key: bytes) -> bool:
 def claims_of(parts: Parts) -> Claims | None:
     """Return the claims of a token whose signature holds; None when one is missing or of another type."""
     try:
-        claims: Claims = _read_claims(parts.payload.decode())  # all of it: also names that nobody knows
+        # Decode the whole payload first, so that invalid UTF-8 in a claim we do not know is refused too.
+        claims: Claims = _read_claims(parts.payload.decode())
         return claims
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

@@ -86,7 +86,7 @@ def read_settings(given: Mapping[str, Any], errors: list[FieldError]) -> dict[st
 
 
 def logo_mistake(logo: object) -> str | None:
-    """Return what is wrong with the path of a logo."""
+    """Return the mistake in the path of a logo, or None."""
     is_path = isinstance(logo, str) and len(logo) <= TEXT_MAX and logo.isprintable() and "\\" not in logo
     if logo is None or (is_path and str(logo)[:1] == "/" and str(logo)[:2] != "//" and not urlsplit(str(logo)).netloc):
         return None
@@ -94,14 +94,14 @@ def logo_mistake(logo: object) -> str | None:
 
 
 def permissions_mistake(permissions: object) -> str | None:
-    """Return what is wrong with what owners may do."""
+    """Return the mistake in the permissions of owners, or None."""
     if isinstance(permissions, str) or not isinstance(permissions, Sequence) or not {*permissions} <= {*PERMISSIONS}:
         return f"permissions are some of {', '.join(PERMISSIONS)}"
     return None
 
 
 def texts_mistake(texts: object) -> str | None:
-    """Return what is wrong with texts by language and name."""
+    """Return the first mistake in the texts by language and name, or None."""
     if not isinstance(texts, Mapping) or not all(isinstance(one, Mapping) for one in texts.values()):
         return "texts are a mapping by language, such as {'de': {'title': 'Zugänge'}}"
     for language, named in texts.items():
@@ -118,7 +118,7 @@ def texts_mistake(texts: object) -> str | None:
 
 
 def colours_mistake(colours: object) -> str | None:
-    """Return what is wrong with the two colours of a page, with the nearest shade that can be read."""
+    """Return the mistake in the two colours of a page, with the nearest legible shade, or None."""
     if colours is None:
         return None
     if not isinstance(colours, Sequence) or isinstance(colours, str) or len(colours) != 2:

@@ -68,7 +68,7 @@ def address_of(text: str | None) -> str | None:
 
 
 def digest_of(address: str) -> str:
-    """Return what is kept of an address that wants no more mail of one kind."""
+    """Return the digest that is stored when an address unsubscribes from one kind of mail."""
     return sha256(address.lower().encode()).hexdigest()
 
 

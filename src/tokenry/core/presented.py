@@ -31,7 +31,7 @@ Found: TypeAlias = Presented | Literal["ambiguous"] | None
 
 
 def read_presented(headers: Iterable[tuple[str, str]], cookie: Found = None) -> Found:
-    """Return what a request presents in its headers, or else its `cookie`, as `read_cookie` returned it.
+    """Return the credential in a request's headers, or else its `cookie`, as `read_cookie` returned it.
 
     `headers` are all of a request, in any case. Schemes that are not ours, such as Basic, are no credentials. Neither
     are names with an underscore, which some servers take for the same.
@@ -133,7 +133,7 @@ def is_foreign(
 
     Old browsers, and all of them over plain HTTP, send no `Sec-Fetch-Site`; then `Origin` decides. Where both are sent
     both must be ours. A browser that follows a link sends no `Origin`, and may come from anywhere: on a safe method
-    `Sec-Fetch-Site` does not count. `own_origins` is None where nobody knows under which name the page was reached.
+    `Sec-Fetch-Site` does not count. `own_origins` is None where the name of the page's host is unknown.
     """
     if origin is not None and origin in allowed_origins:
         return False

@@ -176,7 +176,7 @@ class Stored(Generic[T]):
 
 
 def _reader(kind: type, field: Any) -> Callable[[Any], Any] | None:
-    """Return what reads a field; None when it is stored as it is."""
+    """Return the function that converts a stored field; None when the field is stored as it is."""
     if field.type in _AS_STORED or field.type.startswith("Literal["):
         return None
     if field.type not in _READERS:

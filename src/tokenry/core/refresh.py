@@ -119,7 +119,7 @@ def is_over(family: Family, now: int) -> Literal["revoked", "expired"] | None:
 
 
 def step(family: Family, place: Place, now: int, rules: Rules) -> Literal["rotate", "repeat", "reused", "too_early"]:
-    """Say what a token that belongs to a living session leads to."""
+    """Return the next step for a token of a living session."""
     if place == "current":
         return "too_early" if _is_early(family, now, rules) else "rotate"
     if place == "parent" and now < family.rotated_at + UNUSED_GRACE:

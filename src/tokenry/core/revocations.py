@@ -107,7 +107,7 @@ def needed(records: Sequence[Revocation], *, since: int, sessions_since: int) ->
 
 
 def _place(record: Revocation) -> object:
-    """Return what two records share if the later one says all that the earlier one does."""
+    """Return the key under which a later record replaces an earlier one."""
     if record.type in ("key.rotated", "key.leaked"):
         return record.id
     kind = next((kind for kind, types in _EXCLUDING.items() if record.type in types), record.type)

@@ -57,7 +57,7 @@ class _Form(NamedTuple):
     """Where the words are."""
 
     def words(self, segments: Sequence[str]) -> str:
-        """Return what stands where a pattern of this form has its words."""
+        """Return the segments at the places where this form has words, joined by colons."""
         return ":".join([segments[place] for place in self.places])
 
 
@@ -188,7 +188,7 @@ class Narrowed(Granted):
 
 
 def narrowed(own: Granted, parent: Granted) -> Granted:
-    """Return what two sets of scopes both cover, the same object for the same sets."""
+    """Return the intersection of two sets of scopes, the same object for the same sets."""
     return own if own is parent else _narrowed((own, parent))
 
 
@@ -229,7 +229,7 @@ def asked_of(own: Sequence[str], asked: Iterable[Requirement | None]) -> set[str
 def require(ask: ScopesAsked, *, keep: bool = True) -> Requirement:
     """Read an ask: a scope, a list (all of), or nested `{"all": […]}` and `{"any": […]}`; raise Invalid.
 
-    The requirement of a scope or a list is remembered, unless `keep` is false: for a caller that nobody knows yet.
+    The requirement of a scope or a list is cached, unless `keep` is false: for a caller that has not authenticated yet.
     """
     if isinstance(ask, str):
         return _require_all((ask,), keep)

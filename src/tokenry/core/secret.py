@@ -98,7 +98,7 @@ def parse(text: str) -> Parsed | None:
 
 
 _FORM = re.compile(rf"\A[a-z][a-z0-9]*(?:_[a-z0-9]+)*_{VERSION}[0-9A-Za-z]{{{TAIL - 1}}}")
-# With or without its prefix, which everybody knows; mistyped it still gives the secret away.
+# The prefix is public and may be missing. A mistyped key is found too, since it still gives the secret away.
 _WHOLE = re.compile(rf"(?<![0-9A-Za-z]){VERSION}[0-9A-Za-z]{{{TAIL - 1}}}(?![0-9A-Za-z])")
 _TOKEN = re.compile(r"(?<![A-Za-z0-9_-])(eyJ[A-Za-z0-9_-]{8,})\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}")
 _KEYRING = re.compile(r"tokenry-keyring\s+[0-9]+(?:\s*[;\r\n]|\\[rn])")
@@ -146,7 +146,7 @@ def same_tag(parsed: Parsed, tag_key: bytes) -> bool:
 
 
 def digest_of(pepper: bytes, kid: str, tenant_id: str, key_id: str, text: str) -> bytes:
-    """Return what is stored of a key: bound to its id, key and tenant, worthless without the pepper."""
+    """Return the stored digest of a secret. It is bound to kid, key and tenant, and useless without the pepper."""
     bound = f"{_DIGEST}{len(kid)}:{kid}{len(tenant_id)}:{tenant_id}{len(key_id)}:{key_id}{len(text)}:{text}"
     return keyed_digest(pepper, bound.encode())  # `joined`, written out: every lookup needs one
 

@@ -19,7 +19,7 @@ class Trace(NamedTuple):
 
 
 def read_trace(field: object) -> Trace | None:
-    """Return what a `traceparent` says; None for a malformed one, which is ignored."""
+    """Return the trace of a `traceparent` header; None for a malformed one, which is ignored."""
     found = _FIELD.fullmatch(field) if isinstance(field, str) else None
     if found is None:
         return None

@@ -227,7 +227,7 @@ def meets(verdict: Valid, ask: Ask) -> bool:
 
 
 def recalls(tk: Tokenry) -> Callable[[str, Ask], Verdict | None] | None:
-    """Return what answers from memory without reading the question again; None where calls do the work of a worker."""
+    """Return a function that answers an `Ask` from memory; None where calls do the work of a worker."""
     return None if tk._inline else tk._verifying.answer
 
 
@@ -244,9 +244,8 @@ def recall_key_set(tk: Tokenry, slug: str) -> bytes | None:
 def exchanges_at_once(tk: Tokenry, text: str, slug: str) -> bool:
     """Tell whether a token is derived from a key without the database: memory knows the key and how a tenant signs."""
     grant = tk._memory.recall(text[-73:-57], text)
-    if (
-        grant is None or grant.limits or grant.credits is not None or tk._signers.policy.algorithm == "RS256"
-    ):  # which takes long
+    # RS256 is too slow to sign on the event loop.
+    if grant is None or grant.limits or grant.credits is not None or tk._signers.policy.algorithm == "RS256":
         return False
     return recall_key_set(tk, slug) is not None
 
@@ -304,7 +303,7 @@ def confined_to(grant: Grant) -> str | None:
 
 
 def grant_of(verdict: Valid) -> Grant:
-    """Return what a verdict was decided on, the same object as long as it is remembered: its records cost nothing."""
+    """Return the grant of a verdict, the same object as long as it is cached: its records cost nothing."""
     return verdict._grant
 
 

@@ -54,6 +54,6 @@ def read_file(package: str, name: str) -> File:
 
 
 def file_of(plain: bytes, kind: str) -> File:
-    """Return what is sent as a file of a kind: `html`, `js`, `css` or `svg`."""
+    """Return a file that is ready to send, of a kind: `html`, `js`, `css` or `svg`."""
     tag = b'"%b"' % sha256(plain).hexdigest()[:32].encode()
     return File(f"{_KINDS[kind]}; charset=utf-8".encode(), tag, plain, gzip.compress(plain, mtime=0))

@@ -26,5 +26,5 @@ def end_mail(tk: Tokenry, token: str) -> str:
 
 
 def mail_counts(tk: Tokenry) -> Mapping[str, int]:
-    """Return what became of the mails that this process has tried to send, by status."""
+    """Return how many mails this process has tried to send, by status."""
     return {str(status): count for status, count in tk._mailer.counts.items()}

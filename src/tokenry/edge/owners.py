@@ -16,7 +16,7 @@ from ..tokenry import Tokenry
 
 
 def run_with(tk: Tokenry | AsyncTokenry, call: Callable[[Tokenry], Any]) -> Any:
-    """Return what `call` returns for an engine; with an `AsyncTokenry` return an awaitable of it."""
+    """Return the result of `call` for an engine; with an `AsyncTokenry` return an awaitable of the result."""
     return tk._call(call, tk._sync) if isinstance(tk, AsyncTokenry) else call(tk)
 
 

@@ -117,7 +117,7 @@ class Problem(NamedTuple):
         return self.session.owner if self.session is not None else None
 
     def document(self, request_id: str = "") -> dict[str, Any]:
-        """Return what the answer says. The server gives the id of the request, and has a page for every code."""
+        """Return the body of the answer. The server gives the id of the request, and has a page for every code."""
         values: dict[str, Any] = {
             "type": f"{PAGE}/{self.code}" if request_id else "about:blank",
             "title": KINDS[self.code].title if request_id else HTTPStatus(self.status).phrase,

@@ -60,7 +60,8 @@ class Lookup:
         if self._then is not None:
             try:
                 self._then(self._row, self._error)
-            except Exception:  # of one caller, which must not cost the others of the same batch their rows
+            # An error of one caller must not keep the rows from the other callers of the batch.
+            except Exception:
                 _log.exception("a verification could not be ended")
 
 

@@ -1,4 +1,4 @@
-"""What calls return, as JSON: each answer is written by the server, read by the client and described from one place."""
+"""Answers as JSON: the server, the client and the OpenAPI document share these types."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _write_key: Final[Callable[[Key], Any]] = record_of
 
 
 class FieldProblem(msgspec.Struct):
-    """What is wrong with one field."""
+    """A mistake in one field."""
 
     field: str
     code: str
@@ -112,7 +112,7 @@ class SequenceDocument(msgspec.Struct):
 
 
 class BulkResult(msgspec.Struct):
-    """What became of one key: the key with its secret, or the problem (`error`) that kept it from being issued."""
+    """The result for one key: the key with its secret, or the problem (`error`) that kept it from being issued."""
 
     key: _KeyDocument | None = None  # type: ignore[valid-type]
     secret: str | None = None
@@ -120,14 +120,14 @@ class BulkResult(msgspec.Struct):
 
 
 class RevokedItem(msgspec.Struct):
-    """What became of one key: `error` is null when it is revoked, or in a dry run would be."""
+    """The result for one key: `error` is null when it is revoked, or in a dry run would be."""
 
     key: _KeyDocument  # type: ignore[valid-type]
     error: str | None
 
 
 class RevokedDocument(msgspec.Struct):
-    """What a bulk revocation did, or in a dry run would do: how many keys, and the first 1,000 of them."""
+    """The result of a bulk revocation or of its dry run: how many keys, and the first 1,000 of them."""
 
     dry_run: bool
     items: list[RevokedItem]
@@ -185,7 +185,7 @@ class SelfDocument(msgspec.Struct):
 
 
 class AuditReportDocument(msgspec.Struct):
-    """What checking the audit log found; it is whole when there are no problems."""
+    """The result of checking the audit log; it is whole when there are no problems."""
 
     whole: bool
     entry_count: int

@@ -1,4 +1,4 @@
-"""What an import over HTTP takes and answers."""
+"""Requests and answers of an import over HTTP."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DryImport = Annotated[bool, Meta(description="Only say what would become of ever
 
 
 class ImportResultDocument(msgspec.Struct):
-    """What became of one row: `imported`, `exists` (it was imported before) or `refused`, with the reasons."""
+    """The result for one row: `imported`, `exists` (it was imported before) or `refused`, with the reasons."""
 
     id: str
     status: str
@@ -43,7 +43,7 @@ class ImportResultDocument(msgspec.Struct):
 
 
 class ImportDocument(msgspec.Struct):
-    """What became of the rows of an import."""
+    """The results for the rows of an import."""
 
     dry_run: bool
     imported_count: int

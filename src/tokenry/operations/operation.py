@@ -26,7 +26,7 @@ _NOT_SENT: Final = frozenset(("self", "tenant", "by", "origins", "each", *HEADER
 
 
 class Reach(Enum):
-    """What an operation is about, which decides which callers may use it."""
+    """The subject of an operation, which decides the callers that may use it."""
 
     TENANT = "one tenant: its own operators, and those of the installation"
     INSTALLATION = "the installation: its operators only"
@@ -35,7 +35,7 @@ class Reach(Enum):
 
 
 class Rule(NamedTuple):
-    """What a caller needs: the reach, and a scope (none for the key itself, and for the holder of a credential)."""
+    """The requirements for a caller: the reach, and a scope (none for the key itself or the holder of a credential)."""
 
     reach: Reach
     scope: str | None = None

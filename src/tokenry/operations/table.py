@@ -82,7 +82,7 @@ NOUNS: Final = {
     "webhooks": "Endpoints that are told of events by signed requests, and what became of each delivery.",
     "events": "What happened. A reader who goes on after the last `sequence` misses nothing.",
 }
-"""What each group of operations is about."""
+"""The description of each group of operations."""
 
 _KEYS, _OWNERS, _ROLES, _SCOPES = keys.Keys, owners.Owners, roles.Roles, roles.Scopes
 _SESSIONS, _TENANTS, _SIGNING = sessions.Sessions, tenants.Tenants, signing_keys.SigningKeys
@@ -103,7 +103,7 @@ _ITSELF: Final[dict[str, Any]] = {"reach": Reach.SELF, "in_tenant": False}
 
 
 class Own:
-    """What a key may ask about itself, and do to itself."""
+    """Operations of a key on itself."""
 
     def get(self) -> Any:
         """Return the presented key, its owner, all scopes that it holds, and how its limits and credits stand."""

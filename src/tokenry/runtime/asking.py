@@ -74,7 +74,7 @@ class Asking:
         self._all = Throttle(self._now, most=_IN_ALL, seconds=_WINDOW_OF_ALL)
 
     def join(self, name: str, text: str, ip: str | None) -> Future[Any] | None:
-        """Return what another caller will learn about a key, or what is known already; None when the caller must ask.
+        """Return a future with the answer about a key that is cached or under way; None when the caller must ask.
 
         The future raises StoreUnavailable while the system does not answer.
         """

@@ -27,7 +27,7 @@ class SystemClock:
 
 
 def clock_of(clock: Any) -> Callable[[], int]:
-    """Return what tells the microseconds since the epoch: the system, or an object with `now()`; raise ConfigError."""
+    """Return a function for the microseconds since the epoch, by the system or `clock.now()`; raise ConfigError."""
     if clock is None:
         return SystemClock()
     if not hasattr(clock, "now"):

@@ -47,7 +47,7 @@ class _Share:
         return self.balance.refill_at is not None and now >= self.balance.refill_at
 
     def returned(self) -> Returned:
-        """Return what to give back."""
+        """Return the units to give back."""
         return Returned(self.tenant_id, self.key_id, self.balance.epoch, self.units)
 
 

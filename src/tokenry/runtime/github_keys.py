@@ -86,6 +86,7 @@ class GithubKeys:
         if "://" not in self.source:
             with open(self.source, "rb") as file:
                 return file.read(_BYTES_MAX)
-        from .posting import Poster  # which loads TLS and HTTP
+        # Imported late, since it loads TLS and HTTP.
+        from .posting import Poster
 
         return Poster(self._networks).read(self.source, _BYTES_MAX)

@@ -127,7 +127,7 @@ class Journal:
         return Contents(kept, len(records) - len(kept))
 
     def stamp(self) -> tuple[int, int] | None:
-        """Return what differs once something was appended; None when there is no file."""
+        """Return inode and size of the file, which change with every append; None when there is no file."""
         try:
             found = self.path.stat()
         except OSError:

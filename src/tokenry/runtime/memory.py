@@ -52,7 +52,8 @@ class Memory:
         if self._trust is not None:
             self._trust.forget()
         self._lock = threading.Lock()
-        self._oldest = -1  # where the last grant was forgotten to make room for large ones
+        # The place in the ring where the last grant was dropped to make room for large ones.
+        self._oldest = -1
         self._attic: list[dict[Any, Any] | list[str]] = []
         self._begin()
         self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)

@@ -23,7 +23,7 @@ class _Silence(NamedTuple):
 
 
 class Outage:
-    """What a process knows of one system that may be down.
+    """The state of one system that may be down, as this process sees it.
 
     A caller can choose keys that get no answer. So the silences of one place stop the questions of that place, and only
     silences of several places stop all. After such a pause one question at a time is asked, until there is an answer.

@@ -20,7 +20,7 @@ class TenantMemory:
         self._tenants: Memo[str, tuple[int, Tenant]] = Memo(_size, bytes_max=MIB, each_max=16 * KIB)
 
     def mark(self) -> int | None:
-        """Return what a read that begins after this call passes on; None where memory is not trusted."""
+        """Return the mark to pass to `keep` after a read that begins now; None while the cache is not trusted."""
         return self._memory.clears if self._memory.entries and self._memory.is_trusted() else None
 
     def get(self, slug: str, mark: int | None) -> Tenant | None:

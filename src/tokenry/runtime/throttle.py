@@ -82,7 +82,7 @@ class Throttle:
 
 
 def network(ip: str | None) -> tuple[int, int] | None:
-    """Return what all addresses of a caller share: an IPv4 address, or the /64 of an IPv6 address."""
+    """Return the network that all addresses of a caller share: an IPv4 address, or the /64 of an IPv6 address."""
     if ip is None:
         return None
     try:

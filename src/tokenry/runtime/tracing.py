@@ -156,7 +156,7 @@ class _Change:
         self._span = span
 
     def done(self, *all_done: Any) -> None:
-        """Say what was changed, and name the span after the first action."""
+        """Record the changed tenants and actions, and name the span after the first action."""
         actions = list(dict.fromkeys(action for done in all_done for action in done.actions))
         tenants = {done.tenant for done in all_done}
         if actions:

@@ -25,7 +25,7 @@ _SAID_MAX = 5600
 
 @dataclass(frozen=True, slots=True)
 class Grantee:
-    """Whom an access token is for and what it may do. `extra` says what it hangs on: a session, or a secret."""
+    """The owner and the permissions of an access token. `extra` names the session or the secret that it depends on."""
 
     owner: str
     scopes: tuple[str, ...]
@@ -85,7 +85,8 @@ def read_claims(value: object, errors: list[FieldError]) -> Mapping[str, Any]:
         errors.append(FieldError("claims", "not_a_mapping", "claims are a mapping with texts as keys"))
         return {}
     clean = fields.metadata("claims", value, errors)
-    taken = sorted(set(clean) & jwt.RESERVED)  # of what is kept, and not of what was shown
+    # Compare the names as they are stored: they may differ from the given ones.
+    taken = sorted(set(clean) & jwt.RESERVED)
     errors.extend(FieldError("claims", "reserved_claim", f"{shown(name)} is said by Tokenry itself") for name in taken)
     if len(json.dumps(clean, ensure_ascii=False).encode()) > CLAIMS_MAX:
         errors.append(FieldError("claims", "too_long", f"claims may have at most {CLAIMS_MAX} bytes as JSON"))

@@ -190,7 +190,7 @@ class Acting:
         return replace(actor, admin=False, operator=None, within=granted(by.scopes), by_key=True)
 
     def _of_key(self, home: Tenant, grant: Grant, owner: Owner, kid: str = "") -> Actor:
-        """Return what a key is: one of an application never an admin, whoever owns it, and never more than it says."""
+        """Return a key as an actor. A key of an application is never an admin, and has no scopes but its own."""
         id, is_operator = grant.key_id, grant.environment == OPERATOR_ENVIRONMENT
         identity = ("key", home.id, id)
         if is_operator and home.slug in (SYSTEM, self.tenant.slug):

@@ -48,7 +48,7 @@ class Advices(Generic[B]):
 
 
 def of_keys(scene: Scene, keys: Sequence[Key]) -> Sequence[Advice]:
-    """Return what is advised about some keys."""
+    """Return the advice about some keys."""
     asked = scene.rows.watch.asked_scopes(scene.tenant, [key.id for key in keys])
     limited: dict[str, bool] = {}
     for key in keys:

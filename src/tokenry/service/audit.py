@@ -102,7 +102,8 @@ class Audit(Generic[B]):
                 checking = Checking(scene, kept)
                 report = checking.report()
             if report or checking.cut_position == (row.cut_position if row else 0):
-                return report  # else entries were cut meanwhile: look again
+                return report
+            # Entries were cut while this walk ran: check again.
 
     def cut(self, *, before: datetime, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> int:
         """Remove entries older than a moment, up to a signed checkpoint that `check` begins at; return how many.

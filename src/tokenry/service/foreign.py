@@ -89,7 +89,7 @@ class Foreign:
         self.forget()
 
     def use(self, context: Context, learning: Learns) -> None:
-        """Take what changes are made with, and the old systems that are asked."""
+        """Set the context for changes, and the old systems to learn from."""
         self._context, self._learning = context, learning
 
     def forget(self) -> None:
@@ -100,7 +100,8 @@ class Foreign:
 
     def forms(self) -> tuple[Form, ...] | None:
         """Return how foreign keys look; None when that has to be read."""
-        is_trusted = self._memory_mark() is not None  # which first applies what others did
+        # Ask for the mark first: that applies the changes of other processes.
+        is_trusted = self._memory_mark() is not None
         if self._mark != self._memory.clears:
             return None
         return self._forms if is_trusted or time.monotonic() - self._read_at < _STALE_SECONDS else None
@@ -239,7 +240,8 @@ class Foreign:
         ended = [ended_hint(kid) for kid in self._kids(forms, text)]
         with self._store.read() as rows:
             hinted = rows.foreign.hinted([*hints, *ended])
-            over = {row.tenant_id for row in hinted if row.sealed is None}  # where this text was a key
+            # In these tenants the text was a key that has ended.
+            over = {row.tenant_id for row in hinted if row.sealed is None}
             found = [row for row in hinted if row.tenant_id not in over]
             found.sort(key=lambda row: hints.index(row.hint or ""))
             # Look up kids after hints, so that a row replaced in between is found either way.

@@ -31,7 +31,7 @@ class Match(msgspec.Struct):
 
 
 def read_matches(body: bytes, identifier: str, signature: str, public_keys: Any) -> Sequence[Match]:
-    """Return what a body reports; raise NotAllowed unless one of GitHub's keys has signed these very bytes.
+    """Return the matches in a body; raise NotAllowed unless one of GitHub's keys has signed these very bytes.
 
     `public_keys` is the document of `https://api.github.com/meta/public_keys/secret_scanning`. A match that cannot be
     read is left out: the others may name keys that must be revoked. Raise Invalid if none can be read.
@@ -60,7 +60,7 @@ def _match(raw: msgspec.Raw) -> Match | None:
 
 
 def feedback(match: Match, report: LeakReport) -> dict[str, str]:
-    """Return what GitHub is answered about one credential, which is named by its hash."""
+    """Return the answer to GitHub about one credential, which is named by its hash."""
     digest = sha256(match.token.encode("utf-8", "surrogatepass")).hexdigest()
     return {"token_hash": digest, "token_type": match.type or "", "label": report.label}
 

@@ -79,7 +79,7 @@ class Imports(Generic[B]):
         self._context.learning.add(name, matches, ask, until, unknown_statuses, self._context.slug_of(tenant))
 
     def learning(self) -> tuple[LearningStatus, ...]:
-        """Return what this process has learned from old systems: one that teaches nothing more can be turned off."""
+        """Return the counts of keys learned from old systems. Turn a system off when its count stops growing."""
         found: tuple[LearningStatus, ...] = self._context.learning.status()
         return found
 

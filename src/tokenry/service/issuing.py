@@ -45,7 +45,7 @@ class Draft:
     secret: Secret
 
     def issued(self) -> Issued:
-        """Return what the caller gets."""
+        """Return the key and its secret for the caller."""
         return Issued(self.key, self.secret)
 
 
@@ -157,7 +157,7 @@ def _read_many(change: Change, asked: list[Mapping[str, Any]]) -> list[Draft | T
 
 
 def _full(one: object) -> dict[str, Any]:
-    """Return what one of many keys is asked to be, with defaults; raise Invalid."""
+    """Return the arguments for one of many keys, with defaults; raise Invalid."""
     if not isinstance(one, Mapping):
         raise Invalid.one("keys", "not_a_mapping", "each key is given as a mapping of the arguments of `issue`")
     errors: list[FieldError] = []

@@ -216,7 +216,7 @@ class Keys(Generic[B]):
             return limits.states(scene, visible(scene, id))
 
     def advice(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Advice:
-        """Return what is advised about a key: unused scopes, no use, no expiry, no limit, wide networks."""
+        """Return the advice about a key: unused scopes, no use, no expiry, no limit, wide networks."""
         with self._context.reading(tenant, by) as scene:
             return of_keys(scene, [visible(scene, id)])[0]
 
@@ -230,7 +230,7 @@ class Keys(Generic[B]):
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> Explanation:
-        """Tell what a verifier would say to the key's current secret, check by check, without it and taking nothing."""
+        """Explain every check of the key's current secret, without the secret. Limits and credits stay as they are."""
         key, states = self.get(id, tenant=tenant, by=by), self.limits(id, tenant=tenant, by=by)
         standing = (states, crediting.state_of(self._context, key, tenant))
         return explaining.explain(self._context, key, standing, scopes, ip, cost)

@@ -121,7 +121,7 @@ class Learning:
         self._lessons[name] = _Lesson(name, pattern, found[1] if found else "", ask, until_micros, tenant)
 
     def status(self) -> tuple[LearningStatus, ...]:
-        """Return what was learned so far."""
+        """Return the counts of learned and refused keys, by old system."""
         return tuple(
             LearningStatus(
                 one.name, one.learned, one.refused, None if one.last_learned is None else moment(one.last_learned)

@@ -189,7 +189,7 @@ def _email(context: Context, rows: Rows, tenant: Tenant, external_id: str) -> st
 
 
 def _values(context: Context, rows: Rows, tenant: Tenant, event: Event) -> dict[str, Any]:
-    """Return what the texts may show of an event."""
+    """Return the values of an event that the texts may use."""
     data, names = event.data, {}
     if event.type.startswith("key."):
         key = rows.keys.get(tenant, event.subject, context.now())

@@ -46,7 +46,7 @@ class Metering:
         self._limits_open = limits_open
 
     def at_once(self, grant: Grant, cost: int, now: int) -> Metered | Refused | None:
-        """Take what this process has leased before, or return None when the store must be asked."""
+        """Take from the units that this process has leased, or return None when the store must be asked."""
         has_credits = grant.credits is not None
         if has_credits and not self._spending.has(grant, cost, now):
             return None

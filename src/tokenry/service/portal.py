@@ -60,7 +60,7 @@ class _Given(NamedTuple):
 
 
 def _read(scopes: object, return_to: object, refresh_url: object, expires_in: object) -> _Given:
-    """Return what a link is to be; raise Invalid with every mistake."""
+    """Return the options of a link, checked; raise Invalid with every mistake."""
     errors: list[FieldError] = []
     offered = None if scopes is None else check_list("scopes", scopes, errors)
     for scope in offered or ():

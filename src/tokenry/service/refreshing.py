@@ -123,7 +123,7 @@ def answer(
 def grantee(
     tenant: Tenant, owner: Owner, session: Session, held: tuple[str, ...], *, generation: int, narrowed: bool
 ) -> tokens.Grantee:
-    """Return what an access token of a session says."""
+    """Return the owner and the permissions for an access token of a session."""
     return tokens.Grantee(
         owner=owner.external_id,
         scopes=held,
@@ -284,7 +284,7 @@ def _end(change: Change, found: Presented) -> Refused:
 
 
 def _living(change: Change, found: Presented) -> Presented | Refused | None:
-    """Return what was found with its owner as the host knows it now, or a refusal when the owner is disabled.
+    """Return the presented session with its owner as the host knows it now, or a refusal when the owner is disabled.
 
     Return None when the host makes it an administrator and more of its sessions have to end first: look again.
     """

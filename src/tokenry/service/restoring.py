@@ -61,7 +61,7 @@ class Step(NamedTuple):
 
 
 def lost(rows: Rows, records: Sequence[Revocation]) -> list[Lost]:
-    """Return what the database does not know of some records of the journal, by subject."""
+    """Return the records of the journal that are missing from the database, by subject."""
     known = rows.upkeep.committed([record.id for record in records])
     found: dict[tuple[str, str, str], dict[str, Revocation]] = {}
     for record in records:
@@ -72,7 +72,7 @@ def lost(rows: Rows, records: Sequence[Revocation]) -> list[Lost]:
 
 
 def plan(context: Context, rows: Rows, all_lost: Iterable[Lost]) -> list[Step]:
-    """Return what a replay would do, changing nothing."""
+    """Return the steps of a replay without taking them."""
     steps: list[Step] = []
     for tenant, one in _with_tenants(rows, all_lost):
         scene = context.recording(rows, tenant)

@@ -293,7 +293,7 @@ def _tenant_of(context: Context, session: object) -> str:
 
 
 def _presented(context: Context, rows: Rows, session: object) -> Presented:
-    """Return what a refresh token belongs to; raise NotFound."""
+    """Return the session of a refresh token; raise NotFound."""
     parsed = parse(str(session)) if isinstance(session, (str, Secret)) else None
     if parsed is None or not is_of(parsed) or not refreshing.is_tagged(context, parsed):
         raise NotFound("this refresh token belongs to no session here")

@@ -123,7 +123,8 @@ class Signers:
         """Read the keys among which one is; None when there is no such key. Many who want them read them once."""
         if store is not None and store is not self.store:
             return self._read_of(kid, store)
-        if self.on_one_loop:  # where who waits for a lock keeps its holder from going on
+        # On one event loop, waiting for a lock would block the task that holds it.
+        if self.on_one_loop:
             return self._read_of(kid, self.store)
         if len(self._locks) > _LOCKS_MAX:  # a thread that holds a lock keeps it; at worst a key is read twice
             self._locks.clear()

@@ -17,7 +17,7 @@ class Span(Protocol):
     """One change, timed."""
 
     def done(self, *all_done: Done) -> None:
-        """Say what was changed, once that is committed."""
+        """Record the changes of this span, once they are committed."""
 
 
 class Spans(Protocol):

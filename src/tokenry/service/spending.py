@@ -47,7 +47,7 @@ class Spending:
         return rules.state_of(key_id, grant.credits, replace(balance, left=balance.left + units))
 
     def peek(self, grant: Grant, now: int) -> CreditState | None:
-        """Return what is left, and take nothing."""
+        """Return the credits that are left, without taking any."""
         with self._store.read() as rows:
             account = current(rows, grant.tenant_id, grant.key_id, now)
         return None if account is None else rules.state_of(grant.key_id, account.credits, account.balance)

@@ -199,7 +199,8 @@ def give_back(
                     rows.credits.give_back(tenant_id, key_id, epoch, units)
                 is_written = True
         except StoreUnavailable:
-            if not is_written:  # else they may be committed: returned twice, they would be more than there were
+            # Written credits may be committed. Returned a second time, they would be more than there were.
+            if not is_written:
                 keep(credits)
             raise
     for begin in range(0, len(wants), _BATCH):

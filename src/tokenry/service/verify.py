@@ -225,7 +225,7 @@ class Verifying:
         return verdict if verdict is not None else (yield from self._metered_steps(grant, ask, now, token))
 
     def _metered_steps(self, grant: Grant, ask: Ask, now: int, token: Checked | None) -> Steps:
-        """Take what the store has to be asked for, of a grant that fails no check."""
+        """Take limits and credits from the store, for a grant that fails no check."""
         metered = yield from self._metering.steps(grant, ask.cost, now)
         return self._answered(grant, ask, now, metered, token)
 
@@ -283,7 +283,7 @@ class Verifying:
         return parsed if parsed is not None and self._tagged(parsed) else None
 
     def known(self, kid: str) -> Grant | None:
-        """Return what is remembered of a secret or session without its text: for who was proved by a signature."""
+        """Return the cached grant of a secret or session that a signature has proved, without its text."""
         grant = self._memory.known(kid)
         return None if grant is not None and self.is_old(grant) else grant
 
@@ -312,7 +312,8 @@ class Verifying:
             return metered if noted is None else replace(metered, _noted=noted)
         if token is not None and token.kind == "session":
             return SessionValid(token, grant, *metered)
-        self._tally.count(grant, "valid", now, ask.ip, ask.requirement)  # of a token: a use of its secret
+        # A use of a derived token counts as a use of its secret.
+        self._tally.count(grant, "valid", now, ask.ip, ask.requirement)
         return KeyValid(grant, *metered) if token is None else TokenValid(token, grant, *metered)
 
     def count_unknown(self, code: str) -> None:

@@ -97,7 +97,7 @@ def dump_secrets(secrets: Sequence[WebhookSecret]) -> bytes:
 
 
 def load_secrets(text: bytes) -> tuple[WebhookSecret, ...]:
-    """Return what `dump_secrets` made a text of."""
+    """Return the secrets that `dump_secrets` has written."""
     return tuple(WebhookSecret(base64.b64decode(k), base64.b64decode(s), end) for k, s, end in json.loads(text))
 
 

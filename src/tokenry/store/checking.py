@@ -42,7 +42,7 @@ def check_documents(connection: Connection, seals: Seals, most: int | None) -> I
 
 
 def _flaw(row: object, seals: Seals) -> str | None:
-    """Return what is wrong with a secret, or None."""
+    """Return a sentence about the fault of a secret, or None."""
     values = row._asdict()  # type: ignore[attr-defined]
     facts = facts_of(row, seals)
     if values["id"] is None:

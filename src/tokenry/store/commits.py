@@ -16,7 +16,8 @@ from collections.abc import Callable
 from mmap import MAP_SHARED, PROT_READ
 from typing import Any
 
-_VERSION = 3_007_000  # of the format of the index, the only one there is
+# The version of the format of the index. There is no other.
+_VERSION = 3_007_000
 _LENGTH = 4096
 _FAILED = ctypes.c_void_p(-1).value
 

@@ -30,7 +30,8 @@ def translated() -> Iterator[None]:
         raise Clash(type(getattr(error, "orig", None) or error).__name__) from None
     except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
         raise unavailable(getattr(error, "orig", None) or error) from None
-    except StatementError as error:  # whose text holds the parameters, on a connection of the host
+    # Its text holds the parameters, on a connection of the host: raise another error without it.
+    except StatementError as error:
         raise unfit(error.orig or error) from None
 
 

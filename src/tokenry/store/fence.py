@@ -148,7 +148,7 @@ class Link:
         return node
 
     def hear(self, node: int, known: frozenset[int]) -> Heard | None:
-        """Return what there is to hear; None if the node was marked as gone, or this server is a standby."""
+        """Return the news for a node; None if the node was marked as gone, or this server is a standby."""
         self._hinted = False
         rows = self._ask(_HEAR, node=node, known=list(known))
         if not rows:

@@ -69,7 +69,7 @@ class Finder:
         return read(self._first(_FIND, (kid,)), self._seals)
 
     def version(self) -> object:
-        """Return what differs from before when anybody has committed to the file."""
+        """Return a value that changes with every commit to the file."""
         commits = self._commits
         if commits is None:
             epoch, row = self._ask("PRAGMA data_version", ())

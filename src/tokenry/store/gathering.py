@@ -121,9 +121,9 @@ class Gathering:
         self._asking = 0
 
     def find(self, kid: str, found: Found | None = None) -> Found:
-        """Return what ends with the row: `found`, or a future.
+        """Return a future for the row: `found`, if it is given.
 
-        It ends within the time limit, with StoreUnavailable if there is no answer.
+        It is done within the time limit, with StoreUnavailable if there is no answer.
         """
         if found is None:
             found = self._loop.create_future()
@@ -179,7 +179,7 @@ class Gathering:
             self._breaker.end_probe(succeeded=succeeded)
 
     def _take(self) -> Batch:
-        """Take what waits; only half of it when the other connection has nothing to do and will take the rest."""
+        """Take the waiting lookups; only half of them when the other connection is idle and will take the rest."""
         while self._waiters:
             most = _BATCH
             if len(self._waiters) >= _WORTH_A_LANE and len(self._tasks) == _LANES and not self._asking:

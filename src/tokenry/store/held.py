@@ -39,7 +39,7 @@ class Held:
         self._prepared: set[bytes] | None = set() if connection.prepare_threshold is not None else None
 
     def ask(self, statement: Statement, value: bytes, until: float) -> list[Found]:
-        """Return what a statement finds; raise psycopg.Error, at the latest when the monotonic clock says `until`.
+        """Return the rows of a statement; raise psycopg.Error, at the latest when the monotonic clock says `until`.
 
         After any error but QueryCanceled the connection has to be closed.
         """
@@ -77,7 +77,7 @@ class HeldOnLoop:
         loop.add_reader(self._socket, self._read)
 
     async def ask(self, statement: Statement, value: bytes) -> list[Found]:
-        """Return what a statement finds; raise psycopg.Error.
+        """Return the rows of a statement; raise psycopg.Error.
 
         After any error but QueryCanceled, and when the wait was cancelled, the connection has to be closed.
         """
@@ -119,7 +119,7 @@ class HeldOnLoop:
             self._fail(error)
 
     def _read(self) -> None:
-        """Take what has come: a part of an answer, all of it, or the end of the connection."""
+        """Read the available input: a part of an answer, all of it, or the end of the connection."""
         libpq = self._libpq
         try:
             libpq.consume_input()

@@ -49,7 +49,8 @@ class HostDatabase:
         self.seals = Seals()
         self.path = _file_of(engine)
         must_have_one_name(self.path)
-        self._driver: Any = getattr(engine.dialect.dbapi, "sqlite", engine.dialect.dbapi)  # of an asynchronous one, too
+        # An asynchronous dialect holds its driver in `sqlite`.
+        self._driver: Any = getattr(engine.dialect.dbapi, "sqlite", engine.dialect.dbapi)
         self._timeout = timeout
         self._has_pool = bool(self.path) or self.dialect == "postgresql"  # a database in memory is its connection
         self.fence_store = None
@@ -127,7 +128,7 @@ class HostDatabase:
             return find_in(connection, kid, self.seals)
 
     def version(self) -> object:
-        """Return what differs from before when anybody has committed to the file."""
+        """Return a value that changes with every commit to the file."""
         return self._finder.version()
 
     def fence(self) -> int:

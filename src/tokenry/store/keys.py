@@ -144,7 +144,7 @@ class KeyRows:
                     "tenant_id": tenant.id,
                     "owner_id": owner_id,
                     "name_folded": folded(record.name),
-                    # Of an imported key, nobody knows how long it was idle before.
+                    # An imported key begins to be idle now: its last use in the old system is unknown.
                     "enabled_at": None if record.updated_at == record.created_at else record.updated_at,
                     "search": searchable(record.name, record.description),
                     "used_at": 0 if record.last_used_at is None else used_minute(micros(record.last_used_at)),

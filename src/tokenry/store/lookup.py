@@ -193,7 +193,7 @@ class Of(NamedTuple):
 
 @remembering(length, bytes_max=2 * MIB, each_max=8 * KIB)
 def owner_of(stored: str) -> Of:
-    """Return what the array of an owner says."""
+    """Return an owner's status and limits from the stored array."""
     *values, status, version = _decode(stored)
     of = dict(zip(OWNER_SHOWN.names, values, strict=True))
     return Of(of["id"], "", status, of["default_limits"], of["shared_limits"], version, stored.encode())
@@ -201,7 +201,7 @@ def owner_of(stored: str) -> Of:
 
 @remembering(length, bytes_max=MIB, each_max=8 * KIB)
 def tenant_of(stored: str) -> Of:
-    """Return what the array of a tenant says."""
+    """Return a tenant's status and limits from the stored array."""
     *values, slug, status, version = _decode(stored)
     of = dict(zip(TENANT_SHOWN.names, values, strict=True))
     return Of(of["id"], slug, status, of["default_limits"], of["shared_limits"], version, stored.encode())
@@ -225,7 +225,7 @@ def read(found: Sequence[Any] | None, seals: Seals) -> Row | None:
 
 
 def document_of(secret: Sequence[Any], seals: Seals) -> Document | None:
-    """Return what a secret's document says; None if its seal does not hold, or if it is that of another secret."""
+    """Return the document of a secret; None if its seal does not hold, or if it is that of another secret."""
     kid, _, _, key_id, document, seal, _ = secret
     if document.__class__ is str and seal.__class__ is str and seals.holds(document, seal):
         key: Document = _decode_document(numbered(document))

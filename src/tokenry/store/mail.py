@@ -50,7 +50,7 @@ class MailRows:
         return self._connection.execute(held.values(status="sent", due_at=None)).rowcount == 1
 
     def end(self, one: Mail, holder: str, status: MailStatus, note: str) -> None:
-        """Say what became of a mail at last."""
+        """Write the final status of a mail."""
         here = (mail.c.tenant_id == one.tenant_id) & (mail.c.id == one.id) & (mail.c.lease_holder == holder)
         self._connection.execute(update(mail).where(here).values(status=status, due_at=None, note=note))
 

@@ -158,7 +158,7 @@ def shares_changes(database: Database) -> bool:
 
 
 def signal_of(database: Database) -> SqliteDatabase | HostDatabase | None:
-    """Return what tells of commits by others, or None where nothing does and memory has no reason to be trusted."""
+    """Return the database if it can tell of commits by others; None if it cannot, and the cache must not be trusted."""
     return database if isinstance(database, (SqliteDatabase, HostDatabase)) and database.path else None
 
 

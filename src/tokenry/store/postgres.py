@@ -178,7 +178,7 @@ class PostgresDatabase:
     def find_async(self, kid: str, found: Found | None = None) -> Found:
         """Look one secret up together with all others that are asked for at this moment.
 
-        Return what ends with the row: `found`, or a future.
+        Return a future for the row: `found`, if it is given.
         """
         loop = asyncio.get_running_loop()
         gathering = self._gatherings.get(loop)

@@ -161,7 +161,7 @@ class SecretRows:
         return _UPGRADE(self._connection, {"of_kid": old, **values, **signed}) == 1
 
     def find(self, kid: str) -> Row | None:
-        """Return what a verification reads of a secret, as this transaction sees it."""
+        """Return the row that a verification reads, as this transaction sees it."""
         self._documents.write()
         return read(_FIND[self._connection.dialect.name].first(self._connection, kid=kid), self._seals)
 
@@ -193,9 +193,9 @@ class SecretRows:
         return [row.kid for row in _KIDS(self._connection, tenant_id=tenant.id, key_ids=list(key_ids))]
 
     def kids_of_owner(self, tenant: Tenant, owner_id: str) -> Sequence[str] | None:
-        """Return what verdicts about an owner are remembered by: kids of secrets, and ids of sessions.
+        """Return the cache keys of an owner's verdicts: kids of secrets, and ids of sessions.
 
-        Return None when there are so many that forgetting everything is cheaper.
+        Return None when there are so many that clearing the whole cache is cheaper.
         """
         given = {"tenant_id": tenant.id, "owner_id": owner_id, "most": _KIDS_MAX + 1}
         found = [row.id for statement in _OF_OWNER for row in statement(self._connection, **given)]

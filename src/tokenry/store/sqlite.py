@@ -208,7 +208,7 @@ class SqliteDatabase:
         return self._finder.find(kid)
 
     def version(self) -> object:
-        """Return what differs from before when anybody has committed to the file."""
+        """Return a value that changes with every commit to the file."""
         return self._finder.version()
 
     def fence(self) -> int:

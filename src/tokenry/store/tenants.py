@@ -68,7 +68,8 @@ class TenantRows:
         self._connection.execute(insert(tenant), stored_row(TENANT.row(record)))
 
     def get(self, slug: str, *, lock: str | None = None) -> Tenant | None:
-        if not is_slug(slug):  # which a database may be unable to take as a text
+        # A database may refuse other texts with an error.
+        if not is_slug(slug):
             return None
         row = _LOCKED[lock].first(self._connection, slug=slug)
         return TENANT.record(row) if row else None

@@ -70,7 +70,8 @@ def _may_be_idle(of: Any, now: int) -> ColumnElement[bool]:
     return and_(
         most.is_not(None),
         *(of.revoked_at.is_(None), of.disabled_at.is_(None)),
-        of.decoy.is_(False),  # which nobody is meant to use
+        # A decoy is meant to stay unused.
+        of.decoy.is_(False),
         or_(of.expires_at.is_(None), of.expires_at > now),
         func.coalesce(of.enabled_at, of.created_at) + most - notice <= now,
         func.coalesce(used_at.scalar_subquery(), 0) <= now - most + notice,

@@ -84,7 +84,7 @@ _SCOPE_USES = Fixed(
 
 
 def decoy_secrets(connection: Connection, tenant_id: str, key_ids: Sequence[str]) -> Iterator[tuple[str, SecretInfo]]:
-    """Yield what may be shown of the secret of each decoy, behind the id of its key."""
+    """Yield the key id of each decoy, and the public details of its secret."""
     for row in _OF_KEYS(connection, tenant_id=tenant_id, key_ids=list(key_ids)) if key_ids else ():
         made: Any = {"kid": row.kid, "created_at": moment(row.created_at), "ends_at": None}
         yield row.key_id, SecretInfo(**made, last_used_at=None, last_used_ip=None, use_count=0)

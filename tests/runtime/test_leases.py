@@ -116,10 +116,10 @@ def test_a_process_that_is_alone_looks_for_idle_counters_every_ten_seconds() -> 
 
 def test_others_have_their_turn_after_each_slice_of_counters() -> None:
     leases, store, rests = Leases(), Store(), []
-    for number in range(1001):
+    for number in range(2000):
         verify(leases, store, a_grant(Limit(f"n{number}", 1, 60)), 0)
     leases.idle(0, rest=lambda: rests.append(0))
-    assert len(rests) == 3
+    assert len(rests) in (4, 5)
 
 
 def test_two_grants_of_a_key_share_one_counter_after_it_was_forgotten() -> None:
@@ -179,12 +179,13 @@ def test_what_goes_back_is_not_lost_by_a_question_that_nobody_leases_for() -> No
 
 
 def test_there_are_so_many_counters_at_most_and_a_forgotten_one_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tokenry.runtime.leases._COUNTERS_MAX", 10)
+    monkeypatch.setattr("tokenry.runtime.leases._SHARDS", 1)
+    monkeypatch.setattr("tokenry.runtime.leases._SHARD_MAX", 10)
     leases, store, first = Leases(), Store(), a_grant(Limit("first", 1000, 60))
     assert not isinstance(verify(leases, store, first, 0), Refused)
     for number in range(30):
         assert not isinstance(verify(leases, store, a_grant(Limit(f"n{number}", 1000, 60)), 0), Refused)
-        assert len(leases._counters) <= 10
+        assert max(map(len, leases._counters)) <= 10
     for _ in range(999):
         assert not isinstance(verify(leases, store, first, 0), Refused)
     assert isinstance(verify(leases, store, first, 0), Refused)

@@ -38,7 +38,7 @@ class Memo(Generic[K, V]):
         """Forget everything."""
         self._young: dict[K, V] = {}
         self._old: dict[K, V] = {}
-        self._dropped: dict[K, V] = {}
+        self._dropped: list[dict[K, V]] = []
         self._taken = 0
 
     @property
@@ -70,24 +70,29 @@ class Memo(Generic[K, V]):
 
     def age(self) -> None:
         """Forget what was not asked for since the last time."""
-        if self._dropped:
-            self._dropped.update(self._old)
-        else:
-            self._dropped = self._old
+        if self._old:
+            self._dropped.append(self._old)
         self._old, self._young, self._taken = self._young, {}, 0
 
     def free(self, count: int) -> bool:
         """Free so many entries of what was forgotten; return whether more of it is left."""
-        with suppress(KeyError):  # there is no more
+        with suppress(LookupError):  # there is no more
             for _ in range(count):
-                self._dropped.popitem()
+                self._free_one()
         return bool(self._dropped)
 
     def _free(self, size: int) -> None:
         """Free as much of what was forgotten as a new entry takes."""
-        with suppress(KeyError):  # there is no more
+        with suppress(LookupError):  # there is no more
             while size > 0:
-                size -= ENTRY_BYTES + self._size(*self._dropped.popitem())
+                size -= ENTRY_BYTES + self._size(*self._free_one())
+
+    def _free_one(self) -> tuple[K, V]:
+        last = self._dropped[-1]
+        entry = last.popitem()
+        if not last:
+            self._dropped.pop()
+        return entry
 
     def _again(self, key: K) -> V | None:
         found = self._old.get(key)

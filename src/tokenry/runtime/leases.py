@@ -46,8 +46,10 @@ _SOON = 32
 _SLICE = 500
 """How many counters are looked at before others may have the lock."""
 _FORGET = 60 * SECOND
-_COUNTERS_MAX = 100_000
-"""About a kilobyte each: of subjects there may be as many as there are addresses."""
+_SHARDS = 256
+"""Parts of the counters. Others wait while one grows, or while its oldest counter is looked for: so each is small."""
+_SHARD_MAX = 450
+"""Counters of a part, so 115,000 in all, of about a kilobyte: there may be as many subjects as there are addresses."""
 
 
 class Counter:
@@ -143,7 +145,7 @@ class Leases:
     def forget(self) -> None:
         """Begin anew, as after a fork: the shares stay with the parent."""
         self._lock = threading.Lock()
-        self._counters: dict[tuple[str, str], Counter] = {}
+        self._counters: list[dict[tuple[str, str], Counter]] = [{} for _ in range(_SHARDS)]
         self._returns: list[Want] = []
         self.credits.forget()
         self._due: list[Counter] = []
@@ -193,7 +195,7 @@ class Leases:
             for want, share in zip(wants, shares, strict=True):
                 if want.need < 0:  # was given back
                     continue
-                counter = self._counters.get((want.holder_id, want.limit.name))
+                counter = self._counter(want.holder_id, want.limit.name)
                 if counter is not None and counter.limit is want.limit:
                     counter.fill(share, now, ahead=ahead)
                 elif share.units:
@@ -212,7 +214,7 @@ class Leases:
 
     def held(self, holder_id: str, limit: Limit, window: int) -> int:
         """Return how many unspent units, of those that the store counts in a window, this process holds."""
-        counter = self._counters.get((holder_id, limit.name))
+        counter = self._counter(holder_id, limit.name)
         if counter is None or not carries(counter.limit.window_seconds, counter.window, limit, window):
             return 0
         return counter.units
@@ -227,21 +229,23 @@ class Leases:
             if self._alone and not everything and now < self._look_at:
                 return returns
             self._look_at = now + _LOOK_AGAIN
-            places = list(self._counters)  # not the items: so many new tuples would be collected at once
-        for begin in range(0, len(places), _SLICE):
+        seen = 0
+        for shard in self._counters:
             with self._lock:
-                for place in places[begin : begin + _SLICE]:
-                    counter = self._counters.get(place)
-                    if counter is None:
-                        continue
+                for place, counter in list(shard.items()):
+                    seen += 1
                     idle = now - counter.used_at
                     if counter.units and counter.window == now // counter.span:
                         kept = 0 if everything else self._kept(counter, idle)
                         if counter.units > kept:
                             returns.append(counter.surrender(kept))
                     elif not everything and idle > _FORGET:
-                        del self._counters[place]
+                        del shard[place]
                         counter.left = None  # so that a grant that still holds it finds its successor
+            if seen >= _SLICE:
+                seen = 0
+                rest()
+        if seen:
             rest()
         return returns
 
@@ -264,11 +268,12 @@ class Leases:
         for limit in grant.limits:
             holder_id, version = grant.holder(limit.of)
             place = (holder_id, limit.name)
-            counter = self._counters.get(place)
+            shard = self._counters[hash(place) % _SHARDS]
+            counter = shard.get(place)
             if counter is None:
-                if len(self._counters) >= _COUNTERS_MAX:
-                    self._forget_oldest()
-                counter = self._counters[place] = Counter(tenant_id, holder_id, limit, version, now)
+                if len(shard) >= _SHARD_MAX:
+                    self._forget_oldest(shard)
+                counter = shard[place] = Counter(tenant_id, holder_id, limit, version, now)
             elif version > counter.version or (version == counter.version and limit != counter.limit):
                 # Even if the limit is the same: others may have been given more by a version in between.
                 if counter.units:
@@ -278,9 +283,13 @@ class Leases:
         grant.counters = tuple(found)
         return grant.counters  # type: ignore[no-any-return]
 
-    def _forget_oldest(self) -> None:
+    def _counter(self, holder_id: str, name: str) -> Counter | None:
+        place = (holder_id, name)
+        return self._counters[hash(place) % _SHARDS].get(place)
+
+    def _forget_oldest(self, shard: dict[tuple[str, str], Counter]) -> None:
         """Forget the counter that was made first; its units go back."""
-        counter = self._counters.pop(next(iter(self._counters)))
+        counter = shard.pop(next(iter(shard)))
         if counter.units:
             self._returns.append(counter.want(counter.units))
         counter.units, counter.left = 0, None  # so that a grant that still holds it finds its successor

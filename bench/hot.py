@@ -238,7 +238,7 @@ def _measure(report: Report, plan: Plan, serving: Serving, references: Reference
     for pid in (os.getpid(), server[1]):
         prefer(pid)
     with tempfile.TemporaryDirectory() as folder:
-        _lead_in(server[0], case.traffic, folder)
+        lead_in(server[0], case.traffic, folder)
         found: dict[tuple[int, int], list[Measured]] = {one: [] for one in (server, *references)}
         for _ in range(plan.rounds):
             for each, loads in found.items():
@@ -258,7 +258,7 @@ def _measure(report: Report, plan: Plan, serving: Serving, references: Reference
     report.line("", f"{wrong} wrong", "answers that are not what the key deserves", wrong == 0) if wrong else None
 
 
-def _lead_in(port: int, traffic: Traffic, folder: str) -> None:
+def lead_in(port: int, traffic: Traffic, folder: str) -> None:
     """Send requests until shares of all limits are leased and every worker has seen the keys."""
     keys = len(set(traffic.credentials))
     rate = wrk(port, traffic.script(folder), seconds=1).count

@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenry import Tokenry
 
-from .hot import SHARE, issue_caller, remember
+from .hot import SHARE, issue_caller, lead_in, remember
 from .loads import wrk
 from .measure import Report
 from .paced import paced
@@ -43,7 +43,7 @@ def of_the_loop(report: Report) -> None:
                 for pid in (os.getpid(), serving.process.pid):
                     prefer(pid)
                 remember(serving.port, caller, set(texts))
-                wrk(serving.port, traffic.script(folder), seconds=3)  # until shares are leased
+                lead_in(serving.port, traffic, folder)
                 rate = SHARE * wrk(serving.port, traffic.script(folder), seconds=2).rate
                 began = time.perf_counter() + 1  # on Linux the same clock in every process
                 # Not while connections are made, nor when all of them end.

@@ -236,3 +236,18 @@ def test_a_bad_name_of_a_role_is_invalid(tk: Any) -> None:
     for name in BAD_ROLES:
         with pytest.raises(Invalid):
             tk.roles.put(name, scopes=[])
+
+
+def test_a_mistyped_role_is_answered_with_the_one_that_was_probably_meant(tk: Any) -> None:
+    tk.owners.put("ada")
+    tk.roles.put("reader", scopes=["read:x"])
+    tk.owners.put("op", tenant="system", admin=True)
+    issuing = tk.keys.issue("op", name="i", tenant="system", environment="op", scopes=["tokenry:keys:write"])
+    by = tk.require(issuing.secret, environment="op")
+    with pytest.raises(Invalid, match=r"'reder' does not exist in tenant 'default': did you mean reader\?"):
+        tk.keys.issue("ada", name="k", roles=["reder"])
+    with pytest.raises(Invalid, match="'writer' does not exist in tenant 'default': create it with"):
+        tk.keys.issue("ada", name="k", roles=["writer"])
+    with pytest.raises(Invalid) as refused:
+        tk.keys.issue("ada", name="k", roles=["reder"], by=by, tenant="default")  # who may not read the roles
+    assert "reader?" not in str(refused.value)

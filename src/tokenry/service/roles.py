@@ -9,6 +9,7 @@ from typing import Generic
 from tokenry.core import fields, scopes
 from tokenry.core.errors import LIST_MAX, Conflict, FieldError, Invalid, missing, shown
 from tokenry.core.lists import is_list
+from tokenry.core.mistakes import meant
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, Role, ScopeCheck
 from tokenry.core.ports import RoleHolder
 from tokenry.core.secret import holds_credential
@@ -17,6 +18,9 @@ from tokenry.core.walking import walked
 from . import ending, granting
 from .context import B, Change, Context
 from .paging import page, place_of
+
+_NEAR_MAX = 200
+"""Among how many roles a mistyped name is looked for."""
 
 
 class Roles(Generic[B]):
@@ -191,15 +195,19 @@ def offered(context: Context) -> tuple[str, ...]:
 def check_roles(change: Change, asked: Sequence[str], errors: list[FieldError]) -> None:
     """Name roles that do not exist. Those that vanish later, or that only the host knows, grant nothing."""
     known = {role.name for role in change.rows.roles.get(change.tenant, asked)}
+    unknown = [name for name in asked if name not in known]
+    if unknown and change.actor.may("tokenry:roles:read"):
+        others = [role.name for role in change.rows.roles.list(change.tenant, after=None, limit=_NEAR_MAX)]
+    else:
+        others = []
     errors.extend(
         FieldError(
             "roles",
             "unknown_role",
-            f"role {shown(name)} does not exist in tenant {shown(change.tenant.slug)}: create it with "
-            f"`tokenry roles put {name} --scope SCOPE`",
+            f"role {shown(name)} does not exist in tenant {shown(change.tenant.slug)}"
+            + (meant(name, others) or f": create it with `tokenry roles put {name} --scope SCOPE`"),
         )
-        for name in asked
-        if name not in known
+        for name in unknown
     )
 
 

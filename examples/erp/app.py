@@ -37,7 +37,7 @@ def sign_in():
 @app.errorhandler(Conflict)
 @app.errorhandler(NotAllowed)
 @app.errorhandler(NotFound)
-def told(error):
+def refused(error):
     status = {"not_found": 404, "not_allowed": 403, "conflict": 409}.get(error.code, 422)
     return {"error": error.message}, status
 

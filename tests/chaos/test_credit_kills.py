@@ -32,7 +32,7 @@ def spend_and_die(nursery: Nursery, place: Place, issued: Issued, seed: int, kil
 
     What may be charged besides is the one call that each was killed in.
     """
-    chance, told, perhaps = random.Random(seed), 0, 0
+    chance, acknowledged, perhaps = random.Random(seed), 0, 0
     for number in range(kills):
         enough, begun = chance.randrange(1, 40), 0
         child = nursery.start(place.url, place.keyring, [seed + number, issued.key.id, str(issued.secret)], "spend")
@@ -40,11 +40,11 @@ def spend_and_die(nursery: Nursery, place: Place, issued: Issued, seed: int, kil
             if "begin" in line:
                 begun = line["most"]
             else:
-                told, begun = told + line["charged"], 0
+                acknowledged, begun = acknowledged + line["charged"], 0
             if count == enough:
                 child.kill()
         perhaps += begun
-    return told, perhaps
+    return acknowledged, perhaps
 
 
 def left_over(tk: Tokenry, issued: Issued, budget: int) -> int:
@@ -73,7 +73,9 @@ def test_no_credit_is_spent_twice_or_lost(nurseries: list[Nursery], place: Place
             for number, nursery in enumerate(nurseries)
         ]
         spent = [one.result() for one in work]
-    told, perhaps = (sum(column) for column in zip(*spent, strict=True))
+    acknowledged, perhaps = (sum(column) for column in zip(*spent, strict=True))
     charged = left_over(tk, issued, BUDGET)
-    assert told > 0
-    assert told <= charged <= told + perhaps, f"{charged} charged, {told} told, {perhaps} perhaps"
+    assert acknowledged > 0
+    assert acknowledged <= charged <= acknowledged + perhaps, (
+        f"{charged} charged, {acknowledged} acknowledged, {perhaps} perhaps"
+    )

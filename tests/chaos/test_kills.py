@@ -28,9 +28,9 @@ def kill_at_some_instant(nursery: Nursery, place: Place, round_: int) -> Ledger:
     chance = random.Random()
     ledger, enough = Ledger(), chance.randrange(2, 60)
     child = nursery.start(place.url, place.keyring, round_)
-    for told, line in enumerate(child.lines(), 1):
+    for count, line in enumerate(child.lines(), 1):
         ledger.write(line)
-        if told == enough:
+        if count == enough:
             spin(chance.random() * 0.003)
             child.kill()
     return ledger

@@ -71,12 +71,12 @@ def _refresh_until_killed(nursery: Nursery, place: Place, round_: int) -> tuple[
     enough = chance.randrange(3, 60)
     child = nursery.start(place.url, place.keyring, round_, "refresh")
     id, tokens, access, flying = "", [], "", False
-    for told, line in enumerate(child.lines(), 1):
+    for count, line in enumerate(child.lines(), 1):
         flying = "begin" in line
         if not flying:
             id, access = line.get("id", id), line["access"]
             tokens.append(line["token"])
-        if told == enough:
+        if count == enough:
             spin(chance.random() * 0.003)
             child.kill()
     return id, tokens, access, flying

@@ -93,8 +93,8 @@ def test_every_key_that_was_issued_before_a_signal_is_told(
         process.send_signal(how)
         assert process.wait(30) == 128 + how
         issued = database.execute(count).fetchone()[0]
-    told = (ready.directory / ("made" if "made" in options else "out")).read_text()
-    assert told.count('"secret": "') == issued < 20_000
+    output = (ready.directory / ("made" if "made" in options else "out")).read_text()
+    assert output.count('"secret": "') == issued < 20_000
     assert f"{issued} keys issued, stopped before line {issued + 1}" in (ready.directory / "err").read_text()
 
 

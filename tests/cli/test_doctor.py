@@ -66,20 +66,20 @@ def failures(run: Shell) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "message"),
     [
         ("UPDATE tokenry_key SET allowed_ips = '[\"192.0.2.1\"]'", "differ in allowed_ips"),
         ("UPDATE tokenry_secret SET document = document || ' '", "not signed with the keyring"),
         ("UPDATE tokenry_secret SET seal = NULL", "not signed with the keyring"),
     ],
 )
-def test_a_key_that_was_changed_in_the_database_fails(run: Shell, statement: str, said: str) -> None:
+def test_a_key_that_was_changed_in_the_database_fails(run: Shell, statement: str, message: str) -> None:
     assert findings(run("doctor", "--json"))["signed keys"]["message"].endswith(": 1")
     with closing(sqlite3.connect(DATABASE)) as connection:
         connection.execute(statement)
         connection.commit()
     first, count = failures(run)
-    assert said in first
+    assert message in first
     assert count.endswith(": 1")
 
 

@@ -122,19 +122,19 @@ def test_every_command_answers_alike_on_a_database_and_on_a_server(ready: Shell,
     operators_key(ready, "default")
     keys = {"ready": "key_x", "served": "key_x"}
     for command in COMMANDS:
-        told = []
+        outputs = []
         for name, shell in (("ready", ready), ("served", served)):
             answer = answers(shell, command, keys[name])[:: -1 if "--if-version" in command else 1]
-            told.append([(one.code, plain(one.out), plain(one.err)) for one in answer])
+            outputs.append([(one.code, plain(one.out), plain(one.err)) for one in answer])
             for one in answer:
                 if command[:2] == ("keys", "issue") and "CI" in command and one.out.startswith("{"):
                     keys[name] = json.loads(one.out).get("key", {}).get("id", keys[name])
-        assert told[0] == told[1], command
+        assert outputs[0] == outputs[1], command
 
 
 @pytest.mark.parametrize("json", [True, False])
 def test_a_credential_is_judged_alike(ready: Shell, served: Shell, json: bool) -> None:
-    told = []
+    outputs = []
     for shell in (ready, served):
         issue = ("keys", "issue", "--owner", "user-42", "--name", "a", "--scope", "read:a", "--limit", "2/366d")
         secret = shell(*issue, "--allow-ip", "10.0.0.0/8").out.strip()
@@ -158,5 +158,5 @@ def test_a_credential_is_judged_alike(ready: Shell, served: Shell, json: bool) -
             for text in ("nonsense", secret[:-1] + ("1" if secret[-1] == "0" else "0"), secret.upper())
         ]
         assert not any(secret in answer.out + answer.err for answer in answers)
-        told.append([(answer.code, plain(answer.out), plain(answer.err)) for answer in answers])
-    assert told[0] == told[1]
+        outputs.append([(answer.code, plain(answer.out), plain(answer.err)) for answer in answers])
+    assert outputs[0] == outputs[1]

@@ -160,9 +160,9 @@ def test_a_page_that_has_found_nothing_yet_does_not_say_that_there_is_nothing(
     for name in "abc":
         run("keys", "issue", "--owner", "user-42", "--name", name)
     monkeypatch.setattr("tokenry.store.reach.ROWS", 2)
-    said = run("keys", "list", "--text", "a").err
-    assert "so far" in said
-    assert "--cursor" in said
+    message = run("keys", "list", "--text", "a").err
+    assert "so far" in message
+    assert "--cursor" in message
     assert [key["name"] for key in run("keys", "list", "--text", "a", "--all", "--json").json["keys"]] == ["a"]
     assert "so far" not in run("keys", "list", "--text", "d", "--all").err
 

@@ -79,15 +79,15 @@ def test_a_change_takes_two_calls_and_is_audited_as_the_operator(ready: Shell, t
 
     async def use() -> str:
         async with agent(ready.directory, "--allow-changes", "--secrets-dir", "kept", **there) as found:
-            told = await answer(found, "keys_revoke", id=issued["id"], reason="left")
-            assert (told["done"], told["now"]["status"]) == (False, "active")
+            proposed = await answer(found, "keys_revoke", id=issued["id"], reason="left")
+            assert (proposed["done"], proposed["now"]["status"]) == (False, "active")
             assert (await answer(found, "keys_get", id=issued["id"]))["status"] == "active"
-            wrong = {"id": issued["id"], "reason": "another", "confirm": told["confirm"]}
+            wrong = {"id": issued["id"], "reason": "another", "confirm": proposed["confirm"]}
             assert "other arguments" in await answer(found, "keys_revoke", is_error=True, **wrong)
             wrong["reason"] = "left"
             assert "used already" in await answer(found, "keys_revoke", is_error=True, **wrong)
-            told = await answer(found, "keys_revoke", id=issued["id"], reason="left")
-            again = {"id": issued["id"], "reason": "left", "confirm": told["confirm"]}
+            proposed = await answer(found, "keys_revoke", id=issued["id"], reason="left")
+            again = {"id": issued["id"], "reason": "left", "confirm": proposed["confirm"]}
             assert (await answer(found, "keys_revoke", **again))["answer"]["status"] == "revoked"
             assert "used already" in await answer(found, "keys_revoke", is_error=True, **again)
 

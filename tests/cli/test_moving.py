@@ -23,7 +23,7 @@ def line(id: str, **given: Any) -> str:
 
 
 def results(out: str) -> list[tuple[int, str]]:
-    return [(told["line"], told["status"]) for told in map(json.loads, out.splitlines())]
+    return [(row["line"], row["status"]) for row in map(json.loads, out.splitlines())]
 
 
 def test_keys_of_a_file_work_and_a_repeat_changes_nothing(face: Shell) -> None:
@@ -40,8 +40,8 @@ def test_keys_of_a_file_work_and_a_repeat_changes_nothing(face: Shell) -> None:
 
 def test_a_line_that_is_wrong_is_told_and_the_others_are_imported(face: Shell) -> None:
     answer = face("import", "-", "--json", stdin="\n".join([line("1"), "{", line("2", what=1)]), code=1)
-    told = answer.json["results"]
-    assert [(one["line"], one["status"]) for one in told] == [(1, "imported"), (2, "refused"), (3, "refused")]
+    rows = answer.json["results"]
+    assert [(one["line"], one["status"]) for one in rows] == [(1, "imported"), (2, "refused"), (3, "refused")]
     face("verify", stdin=key_of("1"))
 
 
@@ -51,7 +51,7 @@ def test_keys_of_another_systems_database_work(face: Shell, tmp_path: Path) -> N
     engine.dispose()
     asked = ("import", "-", "--from", "time-tracker")
     answer = face(*asked, "--dry-run", stdin=f"sqlite:///{tmp_path}/old.db\n", code=1)
-    assert [told["status"] for told in map(json.loads, answer.out.splitlines())].count("imported") == 1
+    assert [row["status"] for row in map(json.loads, answer.out.splitlines())].count("imported") == 1
     answer = face(*asked, "--json", stdin=f"sqlite:///{tmp_path}/old.db\n", code=1)
     assert [one["status"] for one in answer.json["results"]].count("refused") == 3
     (text,) = made.live
@@ -63,8 +63,8 @@ def test_keys_of_an_export_work_and_those_without_a_row_are_told(face: Shell, tm
     (tmp_path / "keys.json").write_text(json.dumps({"items": items}))
     asked = ("import", str(tmp_path / "keys.json"), "--from", "aws-api-gateway")
     answer = face(*asked, "--owner", "site", code=1)
-    told = {one["line"]: one["status"] for one in map(json.loads, answer.out.splitlines())}
-    assert told == {1: "imported", 2: "refused"}
+    statuses = {one["line"]: one["status"] for one in map(json.loads, answer.out.splitlines())}
+    assert statuses == {1: "imported", 2: "refused"}
     face("verify", stdin="A" * 30)
 
 

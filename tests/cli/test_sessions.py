@@ -101,15 +101,15 @@ def test_a_token_is_verified_for_an_audience_and_offline(face: Shell) -> None:
     with opened(face) as tk:
         tokens = tk.sessions.start("user-42", audience=["billing"])
     text = str(tokens.access)
-    told = face("verify", "--audience", "billing", "--json", stdin=text).json
-    assert (told["valid"], told["online"]) == (True, True)
+    verdict = face("verify", "--audience", "billing", "--json", stdin=text).json
+    assert (verdict["valid"], verdict["online"]) == (True, True)
     assert "not_found" in face("verify", "--audience", "elsewhere", stdin=text, code=3).out
     with opened(face) as tk:
         tk.sessions.revoke(tokens.session.id)
     assert "revoked" in face("verify", stdin=text, code=3).out
     offline = ("verify", "--offline", "--tenant", tokens.session.tenant)
-    told = face(*offline, "--audience", "billing", "--json", stdin=text).json
-    assert (told["valid"], told["online"], told["kind"]) == (True, False, "session")
+    verdict = face(*offline, "--audience", "billing", "--json", stdin=text).json
+    assert (verdict["valid"], verdict["online"], verdict["kind"]) == (True, False, "session")
     assert "not_found" in face(*offline, "--audience", "elsewhere", stdin=text, code=3).out
     assert "--offline" in face("verify", "--offline", "--explain", stdin=text, code=2).err
 
@@ -119,7 +119,7 @@ def test_what_only_the_database_knows_is_not_verified_offline(face: Shell) -> No
         key = str(tk.keys.issue("user-42", name="offline").secret)
         refresh = str(tk.sessions.start("user-42").refresh)
     for text, kind in ((key, "an API key"), (refresh, "a refresh token")):
-        told = face("verify", "--offline", stdin=text, code=2).err
-        assert f"{kind} cannot be checked offline" in " ".join(told.replace("│", " ").split())
-        assert text not in told
+        message = face("verify", "--offline", stdin=text, code=2).err
+        assert f"{kind} cannot be checked offline" in " ".join(message.replace("│", " ").split())
+        assert text not in message
     assert "malformed" in face("verify", "--offline", stdin="nonsense", code=3).out

@@ -142,5 +142,5 @@ def test_events_from_now_on_are_forwarded_to_a_local_receiver(face: Shell) -> No
             process.communicate()
     assert process.returncode == 0
     headers, body = receiver.requests[0]
-    told = receiver_side.verify(body, headers, secret)
-    assert (told["type"], told["data"]["subject"]) == ("owner.created", "late")
+    event = receiver_side.verify(body, headers, secret)
+    assert (event["type"], event["data"]["subject"]) == ("owner.created", "late")

@@ -6,7 +6,7 @@ from tokenry.cli.output import counted
 
 
 @pytest.mark.parametrize(
-    ("count", "noun", "told"),
+    ("count", "noun", "text"),
     [
         (0, "key", "0 keys"),
         (1, "key", "1 key"),
@@ -15,5 +15,5 @@ from tokenry.cli.output import counted
         (2, "entry", "2 entries"),
     ],
 )
-def test_one_is_singular(count: int, noun: str, told: str) -> None:
-    assert counted(count, noun) == told
+def test_one_is_singular(count: int, noun: str, text: str) -> None:
+    assert counted(count, noun) == text

@@ -372,11 +372,11 @@ def test_the_asynchronous_client_answers_the_same(client: Client, key: str, toke
             kinds = [one.kind async for one in tk.exports.iterate(limit=1)]
             assert kinds == [one.kind for one in client.exports.iterate()]
             assert {"tenant", "scopes", "owner", "key"} <= {*kinds}
-            told = [
+            results = [
                 one.type
                 async for one in tk.events.follow(after=0, types=["key.issued", "key.revoked"], idle=timedelta(0))
             ]
-            assert told[-2:] == ["key.issued", "key.revoked"]
+            assert results[-2:] == ["key.issued", "key.revoked"]
 
     asyncio.run(live())
     assert client.keys.list(owner="bob").items[0].status == "revoked"

@@ -18,6 +18,6 @@ def test_its_examples_run_from_top_to_bottom(
     for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
         code = block.replace("http://127.0.0.1:8000", tokenry_server.url)
         exec(compile(code, "docs/client.md", "exec", dont_inherit=True), names)
-    said = capsys.readouterr().out.split()
-    assert said[0] == names["issued"].key.id
-    assert said[-1] == "valid"
+    output = capsys.readouterr().out.split()
+    assert output[0] == names["issued"].key.id
+    assert output[-1] == "valid"

@@ -110,11 +110,11 @@ def test_what_is_remembered_is_bounded_in_bytes(client: Client) -> None:
     metadata = {str(number): "x" * 10 for number in range(300)}
     issued = client.keys.issue("ada", name="large", metadata=metadata)
     memory = Remembered(timedelta(seconds=30))
-    told = pickle.dumps(client.verify(issued.secret))
+    pickled = pickle.dumps(client.verify(issued.secret))
     tracemalloc.start()
     try:
         for number in range(1500):
-            memory.keep({"credential": str(number)}, pickle.loads(told), time.monotonic())
+            memory.keep({"credential": str(number)}, pickle.loads(pickled), time.monotonic())
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -125,8 +125,8 @@ def test_a_pause_that_no_server_means_is_passed_over(after: str) -> None:
 @pytest.mark.parametrize("code", KINDS)
 def test_every_code_of_the_server_is_an_error_of_the_library(code: str) -> None:
     status = KINDS[code].status
-    told = {"code": code, "detail": "why", "errors": [{"field": "a", "code": "b", "message": "c"}]}
-    error = error_of(status, told, {"retry-after": "7"})
+    problem = {"code": code, "detail": "why", "errors": [{"field": "a", "code": "b", "message": "c"}]}
+    error = error_of(status, problem, {"retry-after": "7"})
     refused = CallerRefused if code == "ip_not_allowed" else NotAllowed
     known = {401: CallerRefused, 429: CallerRefused, 403: refused, 404: NotFound, 409: Conflict, 412: VersionConflict}
     other = Invalid if status < 500 else StoreUnavailable
@@ -186,7 +186,7 @@ def test_no_path_is_left_by_an_id(scripted: Scripted) -> None:
 
 def test_the_key_is_shown_by_nothing(scripted: Scripted) -> None:
     tk = Client(scripted.url, Secret(KEY))
-    told = [repr(tk), str(tk), repr(tk.keys), repr(tk.__dict__.get("_remembered"))]
+    shown = [repr(tk), str(tk), repr(tk.keys), repr(tk.__dict__.get("_remembered"))]
     hidden: Any = Secret(KEY)
     for call in (
         lambda: tk.verify(KEY),
@@ -199,9 +199,9 @@ def test_the_key_is_shown_by_nothing(scripted: Scripted) -> None:
         try:
             call()
         except TokenryError:
-            told.append(traceback.format_exc())
+            shown.append(traceback.format_exc())
     tk.close()
-    assert not any(KEY in text for text in told)
+    assert not any(KEY in text for text in shown)
     assert KEY.encode() not in b"".join(body for *_, body in scripted.asked[1:])
     with pytest.raises(Exception, match=r"."):
         pickle.dumps(Secret(KEY))

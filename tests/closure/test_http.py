@@ -103,9 +103,9 @@ class Server:
             sent.append(message)
 
         self._loop.run_until_complete(self._app(scope, receive, send))
-        told = b"".join(message.get("body", b"") for message in sent)
+        content = b"".join(message.get("body", b"") for message in sent)
         kind = dict(sent[0]["headers"]).get(b"content-type", b"")
-        return sent[0]["status"], json.loads(told) if b"json" in kind and told else None
+        return sent[0]["status"], json.loads(content) if b"json" in kind and content else None
 
 
 @pytest.fixture
@@ -117,7 +117,9 @@ def stack() -> Iterator[ExitStack]:
 
 def test_every_route_is_tried_here(stack: ExitStack) -> None:
     paths = Server(stack, "").request("GET", "/openapi.json")[1]["paths"]
-    routes = {told["operationId"] for item in paths.values() for method, told in item.items() if method in METHODS}
+    routes = {
+        operation["operationId"] for item in paths.values() for method, operation in item.items() if method in METHODS
+    }
     assert routes == set(REQUESTS)
 
 

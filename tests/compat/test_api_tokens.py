@@ -56,8 +56,8 @@ OLD = {
 @pytest.mark.parametrize("name", OLD)
 def test_every_old_call_is_there_with_its_parameters_in_their_order(name: str) -> None:
     parameters = [*inspect.signature(getattr(ApiTokenService, name)).parameters.values()][1:]
-    told = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters]
-    assert " ".join(told) == OLD[name]
+    signature = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters]
+    assert " ".join(signature) == OLD[name]
 
 
 def test_the_old_example_runs(tk: Tokenry) -> None:

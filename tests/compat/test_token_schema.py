@@ -232,8 +232,8 @@ def spoil(here: Site, how: str) -> None:
 def test_a_refused_refresh_is_told_to_its_callback_with_as_many_arguments_as_it_takes(
     name: str, how: str, count: int
 ) -> None:
-    here, told = plain(), []
-    callbacks = [lambda: told.append(()), lambda a: told.append((a,)), lambda a, b: told.append((a, b))]
+    here, calls = plain(), []
+    callbacks = [lambda: calls.append(()), lambda a: calls.append((a,)), lambda a, b: calls.append((a, b))]
     getattr(here.schema, name)(callbacks[count])
     here.sign_in()
     spoil(here, how)
@@ -241,7 +241,7 @@ def test_a_refused_refresh_is_told_to_its_callback_with_as_many_arguments_as_it_
     answer = here.refresh()
     assert answer.status_code in (401, 409), answer.json
     assert answer.json["message"]
-    assert told == [sent[:count]]
+    assert calls == [sent[:count]]
 
 
 def test_an_early_refresh_ends_nothing() -> None:
@@ -265,26 +265,26 @@ def test_a_stolen_refresh_token_ends_the_session() -> None:
 
 
 def test_without_tokens_a_refresh_tells_no_callback() -> None:
-    here, told = plain(), []
+    here, calls = plain(), []
     for name, _ in TOLD:
-        getattr(here.schema, name)(told.append)
+        getattr(here.schema, name)(calls.append)
     assert here.refresh().status_code == 401
-    assert told == []
+    assert calls == []
 
 
 @pytest.mark.parametrize("pair", [True, False])
 def test_the_new_access_token_is_told_alone_or_behind_the_refresh_token(pair: bool) -> None:
-    here, told = plain(), []
+    here, calls = plain(), []
     if pair:
-        here.schema.after_new_access_token_generated(lambda refresh, access: told.append((refresh, access)))
+        here.schema.after_new_access_token_generated(lambda refresh, access: calls.append((refresh, access)))
     else:
-        here.schema.after_new_access_token_generated(lambda access: told.append((access,)))
+        here.schema.after_new_access_token_generated(lambda access: calls.append((access,)))
     here.sign_in()
     here.later(seconds=61)
     here.refresh()
     now = (here.cookie("refresh_token").value, here.cookie("access_token").value)
-    assert len(told) == 2
-    assert told[1] == (now if pair else now[1:])
+    assert len(calls) == 2
+    assert calls[1] == (now if pair else now[1:])
 
 
 def example(schema: TokenSchema) -> list[dict[str, Any]]:
@@ -348,21 +348,21 @@ def test_the_old_example_keeps_its_own_store_of_refresh_tokens() -> None:
 
 
 def test_a_token_that_the_own_store_has_revoked_refreshes_nothing() -> None:
-    schema, told = TokenSchema(secure_cookies_only=False), []
+    schema, calls = TokenSchema(secure_cookies_only=False), []
     tokens, here = example(schema), site(schema)
-    schema.invalid_refresh_token_error(told.append)
+    schema.invalid_refresh_token_error(calls.append)
     here.sign_in()
     tokens[0]["revoked"] = True
     here.later(seconds=61)
     assert here.refresh().status_code == 401
-    assert told == [tokens[0]["token"]]
+    assert calls == [tokens[0]["token"]]
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_token_that_the_own_store_calls_compromised_ends_everything(count: int) -> None:
-    schema, told = TokenSchema(secure_cookies_only=False), []
+    schema, calls = TokenSchema(secure_cookies_only=False), []
     tokens, here = example(schema), site(schema)
-    schema.compromised_tokens_error(told.append)
+    schema.compromised_tokens_error(calls.append)
     if count == 1:
         schema.refresh_token.refresh_token_compromised(lambda refresh_token: refresh_token == tokens[0]["token"])
     else:
@@ -371,7 +371,7 @@ def test_a_token_that_the_own_store_calls_compromised_ends_everything(count: int
     tokens[0]["mapped_token"] = "another"
     here.later(seconds=61)
     assert here.refresh().status_code == 401
-    assert told == [tokens[0]["token"]]
+    assert calls == [tokens[0]["token"]]
     assert tokens[0]["revoked"]
     assert [session.status for session in here.tk.sessions.list("7")] == ["revoked"]
 

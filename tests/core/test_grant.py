@@ -35,7 +35,7 @@ def row(**given: Any) -> Row:
     return Row(**(STORED | given))
 
 
-def told(found: Grant) -> dict[str, Any]:
+def fields_of(found: Grant) -> dict[str, Any]:
     """Return what a grant says, with lists in place of what is compiled."""
     values = {name: getattr(found, name) for name in Grant.__struct_fields__}
     assert found.addresses is not None
@@ -52,7 +52,7 @@ def test_a_row_is_read_as_it_was_selected() -> None:
 
 
 def test_every_field_of_a_row_has_its_place_in_the_grant() -> None:
-    assert told(compile_row(row())) == {
+    assert fields_of(compile_row(row())) == {
         "kid": "the kid", "tenant": "acme", "environment": "live", "suspended": False, "revoked": False, "ends_at": 1,
         "disabled": False, "not_before": 2, "expires_at": 3, "owner_disabled": False, "scopes": ("a", "b", "c", "d"),
         "own_scopes": ("a", "b"), "addresses": ("10.0.0.0/8",), "limits": LIMITS,
@@ -74,7 +74,7 @@ def test_every_field_of_a_row_has_its_place_in_the_grant() -> None:
     ],
 )
 def test_a_status_turns_its_own_flag_alone(stored: dict[str, Any], turned: str) -> None:
-    before, after = told(compile_row(row())), told(compile_row(row(**stored)))
+    before, after = fields_of(compile_row(row())), fields_of(compile_row(row(**stored)))
     assert {name for name in after if after[name] != before[name]} == {turned}
 
 

@@ -44,9 +44,9 @@ PLACES: dict[str, Any] = {
 @pytest.mark.parametrize("kind", SECRETS)
 def test_no_secret_is_shown(kind: str, place: str) -> None:
     text, part = SECRETS[kind]
-    said = shown(PLACES[place](text))
-    assert part not in said
-    assert len(said) <= 202
+    text_shown = shown(PLACES[place](text))
+    assert part not in text_shown
+    assert len(text_shown) <= 202
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_an_error_holds_no_credential_whatever_its_message_repeats() -> None:
     conflict = Conflict(f"about {KEY}", field=KEY, scopes=[KEY, JWT])
     invalid = Invalid([FieldError(KEY, "bad", f"about {JWT}"), FieldError(MATERIAL, "bad", KEYRING.dump())])
     for error in (conflict, invalid):
-        told = f"{error} {error!r} {error.args} {error.message} {error.details} {getattr(error, 'errors', '')}"
+        texts = f"{error} {error!r} {error.args} {error.message} {error.details} {getattr(error, 'errors', '')}"
         for part in (KEY[25:60], "eyJzdWIi", MATERIAL[:10]):
-            assert part not in told
+            assert part not in texts
 
 
 def test_the_header_of_a_keyring_alone_is_no_secret() -> None:

@@ -53,11 +53,11 @@ OWNER_RECORD, TENANT_RECORD = stored(("owner", OWNER_SHOWN)), stored(("tenant", 
 
 
 def token(**claims: Any) -> Checked:
-    said: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "iss": "i", "sub": "ada", "aud": "api", "exp": 200, "iat": 100, "jti": "j", "client_id": "c", "tid": "acme",
         "scope": "read:a write:*", "key": "kid",
     }  # fmt: skip
-    found = checked(Claims(**(said | claims)), b'{"exp":200}', "k1")
+    found = checked(Claims(**(payload | claims)), b'{"exp":200}', "k1")
     assert found is not None
     return found
 

@@ -145,8 +145,8 @@ def test_what_is_no_id_is_none(text: object) -> None:
 
 def test_an_explanation_shows_its_checks() -> None:
     checks = (Check("malformed", True), Check("revoked", False), Check("expired", None))
-    told = Explanation("revoked", checks)
-    assert str(told) == "malformed: ok\nrevoked: failed  <- the verdict\nexpired: not checked"
-    assert not told
+    explanation = Explanation("revoked", checks)
+    assert str(explanation) == "malformed: ok\nrevoked: failed  <- the verdict\nexpired: not checked"
+    assert not explanation
     assert Explanation("valid", ())
     assert not Refused("revoked")

@@ -114,8 +114,8 @@ def test_the_cookie_of_a_session_counts_unless_another_site_may_have_caused_a_ch
         reply = site.proxy.ask(cookie, f"Sec-Fetch-Site: {fetched_from}")
         assert (reply.status, reply.seen("x-auth-session")) == (200, session["session"]["id"])
         for lines in ([], ["X-Forwarded-Method: GET"], ["X-HTTP-Method-Override: GET"]):
-            told = [cookie, f"Sec-Fetch-Site: {fetched_from}", "Content-Length: 0", *lines]
-            assert site.proxy.ask(*told, method="POST").status == 403
+            fields = [cookie, f"Sec-Fetch-Site: {fetched_from}", "Content-Length: 0", *lines]
+            assert site.proxy.ask(*fields, method="POST").status == 403
     assert site.proxy.ask(cookie, "Sec-Fetch-Site: same-origin", "Content-Length: 0", method="POST").status == 200
     site.server.call("POST", f"/v1/sessions/{session['session']['id']}/revoke", {})
     assert site.proxy.ask(cookie).status == 401

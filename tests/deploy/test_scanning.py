@@ -97,18 +97,20 @@ def test_the_form_for_github_has_an_expression_and_an_example_that_fit() -> None
 
 
 def run(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    told = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(folder), **environment}
-    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=folder, env=told, timeout=60)
+    variables = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(folder), **environment}
+    return subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, cwd=folder, env=variables, timeout=60
+    )
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout whose second commit adds a key, and whose third removes it."""
     git = "git -c user.name=ada -c user.email=ada@example.com"
-    told = f"git init -q . && echo clean > a && git add . && {git} commit -qm 1 && git tag one"
-    told += f" && echo {KEY} > b && git add . && {git} commit -qm 2 && git tag two"
-    told += f" && git rm -q b && {git} commit -qm 3 && git tag three"
-    done = run(told, tmp_path)
+    script = f"git init -q . && echo clean > a && git add . && {git} commit -qm 1 && git tag one"
+    script += f" && echo {KEY} > b && git add . && {git} commit -qm 2 && git tag two"
+    script += f" && git rm -q b && {git} commit -qm 3 && git tag three"
+    done = run(script, tmp_path)
     assert done.returncode == 0, done.stderr
     return tmp_path
 

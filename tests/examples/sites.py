@@ -36,9 +36,9 @@ def free_port() -> int:
 @contextmanager
 def serving(*command: str, port: int, **environment: str) -> Iterator[str]:
     """Run a real server until the end of the block."""
-    told = {**os.environ, **environment}
+    variables = {**os.environ, **environment}
     process = subprocess.Popen(
-        [sys.executable, "-m", *command], env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, "-m", *command], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     try:
         _wait_for(process, port)

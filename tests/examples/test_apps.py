@@ -34,13 +34,13 @@ def fastapi_app(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def django_app(folder: Path) -> Iterator[str]:
-    port, place, told = free_port(), EXAMPLES / "django_app", {"DATABASE": str(folder / "site.db")}
+    port, place, variables = free_port(), EXAMPLES / "django_app", {"DATABASE": str(folder / "site.db")}
     manage = [sys.executable, str(place / "manage.py")]
-    subprocess.run([*manage, "migrate", "--verbosity=0"], env=told, check=True)
+    subprocess.run([*manage, "migrate", "--verbosity=0"], env=variables, check=True)
     scopes = [*manage, "tokenry", "scopes", "define", "read:projects", "write:projects"]
-    subprocess.run(scopes, env={**told, "PATH": ""}, check=True, capture_output=True)
+    subprocess.run(scopes, env={**variables, "PATH": ""}, check=True, capture_output=True)
     command = ["gunicorn", "--chdir", str(place), "--bind", f"127.0.0.1:{port}", "--workers=2", "wsgi"]
-    with serving(*command, port=port, **told) as url:
+    with serving(*command, port=port, **variables) as url:
         ask = httpx2.post(f"{url}/sign-up", json={"user": "ada", "password": "engine"}, timeout=30)
         assert ask.status_code == 201
         ask = httpx2.post(f"{url}/sign-up", json={"user": "grace", "password": "compiler"}, timeout=30)

@@ -78,11 +78,11 @@ class Browser:
     def _keep(self, line: str) -> None:
         pair, *attributes = line.split(";")
         name, _, value = pair.partition("=")
-        told = {part.strip().partition("=")[0].lower(): part.strip().partition("=")[2] for part in attributes}
-        if told.get("max-age") == "0":
+        named = {part.strip().partition("=")[0].lower(): part.strip().partition("=")[2] for part in attributes}
+        if named.get("max-age") == "0":
             self.jar.pop(name, None)
         else:
-            self.jar[name] = (value.strip('"'), told["path"])
+            self.jar[name] = (value.strip('"'), named["path"])
 
 
 def _covers(at: str, path: str) -> bool:
@@ -144,10 +144,10 @@ def django_site(folder: Path, options: dict[str, Any], given: dict[str, Any]) ->
     from tokenry.ext.django import engine
 
     clock, path = FakeClock(), folder / "django.db"
-    told = {name.upper(): value for name, value in options.items()}
+    upper = {name.upper(): value for name, value in options.items()}
     with (
         django_project.database(**django_project.sqlite(path)),
-        override_settings(TOKENRY=told),
+        override_settings(TOKENRY=upper),
         Tokenry(engine.database_url(), keyring=KEYRING, settings=settings(**given), clock=clock) as tk,
     ):
         engine._open[engine._place()] = tk

@@ -46,14 +46,14 @@ if not settings.configured:
 
 
 @contextmanager
-def database(**told: Any) -> Iterator[Any]:
+def database(**settings: Any) -> Iterator[Any]:
     """Let Django's default connection be another one for a while."""
     from django.db import connections
 
     from tokenry.ext.django import close
 
     before, original = connections["default"], connections.settings["default"]
-    connections.settings["default"] = {**original, **told}
+    connections.settings["default"] = {**original, **settings}
     del connections["default"]
     try:
         yield connections["default"]

@@ -18,13 +18,13 @@ from tokenry.types import ConfigError, Limit
 Http = TestClient[Any, Any]
 
 
-def told(request: web.Request) -> web.Response:
+def who(request: web.Request) -> web.Response:
     found = request[credential]
     return web.json_response(None if found is None else [found.kind, found.owner.external_id])
 
 
 async def handler(request: web.Request) -> web.Response:
-    return told(request)
+    return who(request)
 
 
 async def socket(request: web.Request) -> web.WebSocketResponse:
@@ -53,7 +53,7 @@ def over(directory: Path, use: Callable[[Http, AsyncTokenry], Awaitable[None]], 
     asyncio.run(run())
 
 
-async def said(http: Http, path: str, key: object = None, method: str = "GET", **fields: str) -> tuple[int, Any]:
+async def ask(http: Http, path: str, key: object = None, method: str = "GET", **fields: str) -> tuple[int, Any]:
     headers = {**fields, **({} if key is None else {"Authorization": f"Bearer {key}"})}
     answer = await http.request(method, path, headers=headers)
     found = await answer.json(content_type=None)
@@ -66,19 +66,19 @@ def test_handlers_let_in_what_they_say(tmp_path: Path) -> None:
         poor = (await tk.keys.issue("ada", name="poor")).secret
         access = (await tk.sessions.start("ada")).access
         for path in ("/key", "/inner/all"):
-            assert await said(http, path, key) == (200, ["key", "ada"])
-            assert await said(http, path, poor) == (403, "insufficient_scope")
-            assert await said(http, path) == (401, "credential_missing")
-            assert await said(http, path, key, **{"X-API-Key": str(poor)}) == (400, "credential_ambiguous")
-        assert await said(http, "/session", access, "POST") == (200, ["session", "ada"])
-        assert await said(http, "/session", key, "POST") == (403, "wrong_kind")
-        assert await said(http, "/any") == (200, None)
-        assert await said(http, "/any", "nonsense") == (401, "malformed")
+            assert await ask(http, path, key) == (200, ["key", "ada"])
+            assert await ask(http, path, poor) == (403, "insufficient_scope")
+            assert await ask(http, path) == (401, "credential_missing")
+            assert await ask(http, path, key, **{"X-API-Key": str(poor)}) == (400, "credential_ambiguous")
+        assert await ask(http, "/session", access, "POST") == (200, ["session", "ada"])
+        assert await ask(http, "/session", key, "POST") == (403, "wrong_kind")
+        assert await ask(http, "/any") == (200, None)
+        assert await ask(http, "/any", "nonsense") == (401, "malformed")
         assert "m" in (await http.get("/key", headers={"X-API-Key": str(key)})).headers["RateLimit"]
         async with http.ws_connect("/socket", headers={"X-API-Key": str(key)}) as opened:
             assert await opened.receive_str() == "ada"
         await tk.keys.revoke((await tk.keys.find(key)).id)
-        assert await said(http, "/key", key) == (401, "revoked")
+        assert await ask(http, "/key", key) == (401, "revoked")
 
     over(tmp_path, use)
 
@@ -86,12 +86,12 @@ def test_handlers_let_in_what_they_say(tmp_path: Path) -> None:
 def test_a_cookie_counts_for_its_own_site_only(tmp_path: Path) -> None:
     async def use(http: Http, tk: AsyncTokenry) -> None:
         cookie = {"Cookie": f"__Host-tokenry_access={(await tk.sessions.start('ada')).access}"}
-        assert await said(http, "/any", **cookie) == (200, ["session", "ada"])
-        assert await said(http, "/session", None, "POST", **cookie) == (403, "cross_site")
+        assert await ask(http, "/any", **cookie) == (200, ["session", "ada"])
+        assert await ask(http, "/session", None, "POST", **cookie) == (403, "cross_site")
         upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
-        assert await said(http, "/socket", **cookie, **upgrade) == (403, "cross_site")
+        assert await ask(http, "/socket", **cookie, **upgrade) == (403, "cross_site")
         same = {"Sec-Fetch-Site": "same-origin"}
-        assert await said(http, "/session", None, "POST", **cookie, **same) == (200, ["session", "ada"])
+        assert await ask(http, "/session", None, "POST", **cookie, **same) == (200, ["session", "ada"])
 
     over(tmp_path, use)
 
@@ -99,8 +99,8 @@ def test_a_cookie_counts_for_its_own_site_only(tmp_path: Path) -> None:
 def test_addresses_are_those_of_clients(tmp_path: Path) -> None:
     async def use(http: Http, tk: AsyncTokenry) -> None:
         key = (await tk.keys.issue("ada", name="k", scopes=["a:b"], allowed_ips=["203.0.113.7"])).secret
-        assert await said(http, "/key", key) == (403, "ip_not_allowed")
-        assert await said(http, "/key", key, **{"X-Forwarded-For": "203.0.113.7"}) == (200, ["key", "ada"])
+        assert await ask(http, "/key", key) == (403, "ip_not_allowed")
+        assert await ask(http, "/key", key, **{"X-Forwarded-For": "203.0.113.7"}) == (200, ["key", "ada"])
 
     over(tmp_path, use, trusted_proxies=["127.0.0.0/8"])
 

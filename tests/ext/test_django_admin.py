@@ -179,8 +179,8 @@ def test_check_names_mistakes(tmp_path: Path) -> None:
     url = "postgresql://localhost/nowhere"
     with django_project.database(**django_project.sqlite(tmp_path / "site.db")):
         assert "tokenry.W001" in check(**good)
-    told = {**django_project.sqlite(tmp_path / "site.db"), "OPTIONS": {"transaction_mode": "IMMEDIATE"}}
-    with django_project.database(**told):
+    database = {**django_project.sqlite(tmp_path / "site.db"), "OPTIONS": {"transaction_mode": "IMMEDIATE"}}
+    with django_project.database(**database):
         assert "no issues" in check(**good)
         assert "tokenry.W002" in check(**{**good, "MIDDLEWARE": MIDDLEWARE[::-1]})
         assert "tokenry.W003" in check(**{**good, "DEBUG": False, "TOKENRY": {"COOKIE_SECURE": False}})
@@ -198,8 +198,8 @@ def test_check_names_mistakes(tmp_path: Path) -> None:
 def test_check_names_a_database_without_migrations(tmp_path: Path) -> None:
     from django.core.checks import run_checks
 
-    def found(**told: Any) -> list[str]:
-        return [one.id for one in run_checks(tags=["database"], **told) if str(one.id).startswith("tokenry")]
+    def found(**options: Any) -> list[str]:
+        return [one.id for one in run_checks(tags=["database"], **options) if str(one.id).startswith("tokenry")]
 
     with django_project.database(**django_project.sqlite(tmp_path / "site.db")):
         assert found(databases=["default"]) == ["tokenry.W004"]

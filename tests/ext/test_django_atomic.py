@@ -25,17 +25,17 @@ def tk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tokenry]:
         pytest.skip("not in this leg")
     if request.param == "postgres":
         url = request.getfixturevalue("postgres_server").create_database()
-        told = django_project.postgres(url)
+        database = django_project.postgres(url)
     else:
-        url, told = f"sqlite:///{tmp_path}/site.db", django_project.sqlite(tmp_path / "site.db")
+        url, database = f"sqlite:///{tmp_path}/site.db", django_project.sqlite(tmp_path / "site.db")
         if request.param == "sqlite-immediate":
-            told["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}
+            database["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}
     keyring = tmp_path / "keyring"
     write_keyring_file(keyring, fresh_keyring())
     with (
         override_settings(TOKENRY={"KEYRING": str(keyring), "COOKIE_SECURE": False}),
         Tokenry(url, keyring=keyring, settings=Settings(background=False)) as tk,
-        django_project.database(**told, ATOMIC_REQUESTS=True),
+        django_project.database(**database, ATOMIC_REQUESTS=True),
     ):
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE host_row (name varchar(100))")

@@ -150,9 +150,9 @@ def test_manage_py_before_a_migration_names_the_command_of_django(
         with pytest.raises(SystemExit) as ended:
             call_command("tokenry", "--", *words)
         assert ended.value.code != 0
-        told = "".join(capfd.readouterr())
-        assert "run `manage.py migrate`" in " ".join(told.split())
-        assert "tokenry init" not in told
+        output = "".join(capfd.readouterr())
+        assert "run `manage.py migrate`" in " ".join(output.split())
+        assert "tokenry init" not in output
         call_command("migrate", verbosity=0)
         with pytest.raises(SystemExit):
             call_command("tokenry", "--", "keys", "list")

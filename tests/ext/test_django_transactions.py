@@ -22,11 +22,11 @@ def tk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tokenry]:
     if request.param not in STORES:
         pytest.skip("not in this leg")
     if request.param == "sqlite":
-        url, told = f"sqlite:///{tmp_path}/site.db", django_project.sqlite(tmp_path / "site.db")
+        url, database = f"sqlite:///{tmp_path}/site.db", django_project.sqlite(tmp_path / "site.db")
     else:
         url = request.getfixturevalue("postgres_server").create_database()
-        told = django_project.postgres(url)
-    with Tokenry(url, keyring=KEYRING, settings=Settings(background=False)) as tk, django_project.database(**told):
+        database = django_project.postgres(url)
+    with Tokenry(url, keyring=KEYRING, settings=Settings(background=False)) as tk, django_project.database(**database):
         tk.owners.put("ada")
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE host_row (name varchar(100) UNIQUE)")

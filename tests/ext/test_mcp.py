@@ -116,7 +116,7 @@ async def names(found: Client) -> list[str]:
     return [tool.name for tool in (await found.list_tools(cache_mode="bypass")).tools]
 
 
-async def said(found: Client, tool: str, **arguments: str) -> str:
+async def text_of(found: Client, tool: str, **arguments: str) -> str:
     result = await found.call_tool(tool, arguments)
     assert not result.is_error
     return "".join(part.text for part in result.content)  # type: ignore[union-attr]
@@ -136,7 +136,7 @@ def test_callers_see_and_call_the_tools_that_their_scopes_allow(place: Place, mo
     @over(endpoint, reader.secret, mode)
     async def _(found: Client) -> None:
         assert await names(found) == READS
-        assert await said(found, "whoami") == "ada"
+        assert await text_of(found, "whoami") == "ada"
         for hidden in ("delete_page", "forgotten", "no_such_tool"):
             with pytest.raises(MCPError, match=f"'{hidden}' is no tool that your credential may call"):
                 await found.call_tool(hidden, {"name": "home"})
@@ -144,7 +144,7 @@ def test_callers_see_and_call_the_tools_that_their_scopes_allow(place: Place, mo
     @over(endpoint, writer.secret, mode)
     async def _(found: Client) -> None:
         assert await names(found) == ["list_pages", "delete_page", "whoami"]
-        assert await said(found, "delete_page", name="home") == "home was deleted for ada"
+        assert await text_of(found, "delete_page", name="home") == "home was deleted for ada"
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -154,7 +154,7 @@ def test_scopes_and_keys_that_end_during_a_session_count_from_the_next_call(plac
 
     @over(endpoint, issued.secret, mode)
     async def _(found: Client) -> None:
-        assert await said(found, "delete_page", name="home")
+        assert await text_of(found, "delete_page", name="home")
         await asyncio.to_thread(tk.keys.update, issued.key.id, scopes=["use:mcp", "read:pages"])
         assert await names(found) == READS
         with pytest.raises(MCPError, match="no tool that your credential may call"):
@@ -234,14 +234,16 @@ def asking(kind: str, directory: Path, **settings: Any) -> Iterator[tuple[TestCl
 def test_with_authorization_servers_clients_are_sent_to_oauth(kind: str, tmp_path: Path) -> None:
     settings = {"resource": RESOURCE, "authorization_servers": SERVERS, "scopes": "use:mcp", "tools": TOOLS}
     with asking(kind, tmp_path, **settings) as (http, tk):
-        told = 'resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp", scope="use:mcp"'
-        assert http.post("/mcp").headers["www-authenticate"] == f"Bearer {told}"
+        challenge = (
+            'resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp", scope="use:mcp"'
+        )
+        assert http.post("/mcp").headers["www-authenticate"] == f"Bearer {challenge}"
         bad = http.post("/mcp", headers={"Authorization": "Bearer nonsense"})
-        assert bad.headers["www-authenticate"] == f'Bearer error="invalid_token", {told}'
+        assert bad.headers["www-authenticate"] == f'Bearer error="invalid_token", {challenge}'
         poor = {"Authorization": f"Bearer {tk.keys.issue('ada', name='poor').secret}"}
         answer = http.post("/mcp", headers=poor)
         assert answer.status_code == 403
-        assert answer.headers["www-authenticate"] == f'Bearer error="insufficient_scope", {told}'
+        assert answer.headers["www-authenticate"] == f'Bearer error="insufficient_scope", {challenge}'
         answer = http.get(METADATA)
         assert answer.json() == {
             "resource": RESOURCE,

@@ -23,12 +23,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     name = f"http://app.example.test:{port}"
     place = str(EXAMPLES / "erp")
     command = ["gunicorn", "--chdir", place, "--bind", f"127.0.0.1:{port}", "--threads=2", "app:app"]
-    told = {
+    variables = {
         "FLASK_TOKENRY_DATABASE_URL": f"sqlite:///{folder}/keys.db",
         "FLASK_TOKENRY_COOKIE_SECURE": "false",
         "FLASK_TOKENRY_ALLOWED_ORIGINS": json.dumps([name]),
     }
-    with serving(*command, port=port, **told):
+    with serving(*command, port=port, **variables):
         yield name
 
 
@@ -45,10 +45,10 @@ def signs_in(page: Page, site: str, who: str, password: str) -> int:
     """Post the form of the sign-in page; return the status."""
     inputs = f"<input name=who value={who}><input name=password value={password}>"
     page.set_content(f"<form method=post action='{site}/sign-in'>{inputs}<button>Enter</button></form>")
-    with page.expect_navigation() as told:
+    with page.expect_navigation() as navigation:
         page.click("button")
-    assert told.value is not None
-    return told.value.status
+    assert navigation.value is not None
+    return navigation.value.status
 
 
 def opened(context: Any, site: str) -> Page:

@@ -48,7 +48,7 @@ def flask(tk: Tokenry | None, **config: Any) -> Flask:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("COOKIE_SECURTY", "did you mean TOKENRY_COOKIE_SECURE?"),
         ("ALLOWED_ORIGIN", "did you mean TOKENRY_ALLOWED_ORIGINS?"),
@@ -59,11 +59,11 @@ def flask(tk: Tokenry | None, **config: Any) -> Flask:
         ("ZZZZ", "Known are: TOKENRY_ACCESS_COOKIE, "),
     ],
 )
-def test_flask_refuses_a_name_that_nothing_reads(tk: Tokenry, name: str, told: str) -> None:
+def test_flask_refuses_a_name_that_nothing_reads(tk: Tokenry, name: str, message: str) -> None:
     with pytest.raises(ConfigError) as refused:
         flask(tk, **{f"TOKENRY_{name}": "x"})
     assert f"TOKENRY_{name} is no option" in refused.value.message
-    assert told in refused.value.message
+    assert message in refused.value.message
 
 
 def test_fastapi_and_django_name_the_nearest_one_too() -> None:
@@ -122,8 +122,8 @@ def test_django_opens_the_engine_with_the_settings_of_the_project(tmp_path: Path
 
     from tokenry.ext.django import close, get_tokenry
 
-    told = {"DATABASE_URL": f"sqlite:///{tmp_path}/keys.db", "ACCESS_LIFE": 60}
-    with django_project.database(**django_project.sqlite(tmp_path / "site.db")), override_settings(TOKENRY=told):
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/keys.db", "ACCESS_LIFE": 60}
+    with django_project.database(**django_project.sqlite(tmp_path / "site.db")), override_settings(TOKENRY=settings):
         assert get_tokenry().settings.access_life == timedelta(minutes=1)
         close()
 

@@ -45,27 +45,27 @@ def site(make: Any) -> Site:
     return make()  # type: ignore[no-any-return]
 
 
-def sign_in(site: Site, told: dict[str, str]) -> Answer:
-    return site.browser().post("/sign-in", {**told, "X-Demo-User": "ada"})
+def sign_in(site: Site, fields: dict[str, str]) -> Answer:
+    return site.browser().post("/sign-in", {**fields, "X-Demo-User": "ada"})
 
 
 def test_only_a_page_of_ours_signs_its_visitor_in(site: Site) -> None:
-    for told in FOREIGN:
-        answer = sign_in(site, told)
-        assert (answer.status, answer.set_cookies()) == (403, []), told
+    for headers in FOREIGN:
+        answer = sign_in(site, headers)
+        assert (answer.status, answer.set_cookies()) == (403, []), headers
         assert answer.json["code"] == "cross_site"
     assert len(site.tk.sessions.list()) == 0
-    for told in OURS:
-        assert sign_in(site, told).status == 200, told
+    for headers in OURS:
+        assert sign_in(site, headers).status == 200, headers
 
 
 def test_a_cookie_needs_both_headers_to_be_ours(site: Site) -> None:
     browser = site.browser()
     browser.post("/sign-in", {**SAME, "X-Demo-User": "ada"})
-    for told in FOREIGN:
+    for headers in FOREIGN:
         for path in ("/auth/refresh", "/auth/sign-out", "/signed-in"):
-            answer = browser.post(path, told)
-            assert (answer.status, answer.set_cookies()) == (403, []), (told, path)
+            answer = browser.post(path, headers)
+            assert (answer.status, answer.set_cookies()) == (403, []), (headers, path)
     for path in ("/auth/refresh", "/signed-in", "/auth/sign-out"):
         assert browser.post(path, {**SAME, **OWN}).status < 300, path
 
@@ -73,9 +73,9 @@ def test_a_cookie_needs_both_headers_to_be_ours(site: Site) -> None:
 def test_a_foreign_page_takes_no_cookies_away(site: Site) -> None:
     browser = site.browser()
     browser.post("/sign-in", {**SAME, "X-Demo-User": "ada"})
-    for told in FOREIGN:
+    for headers in FOREIGN:
         for body in (None, {"refresh_token": "tk_rt_1nonsense"}):
-            assert browser.post("/auth/sign-out", {**told, "Cookie": ""}, body).set_cookies() == [], (told, body)
+            assert browser.post("/auth/sign-out", {**headers, "Cookie": ""}, body).set_cookies() == [], (headers, body)
 
 
 def test_a_listed_origin_is_ours(make: Any) -> None:
@@ -93,17 +93,17 @@ def test_a_websockets_handshake_counts_as_a_change_on_wsgi_too() -> None:
     with throwaway() as tk:
         tk.owners.put("ada")
         client = Client(wsgi.TokenryMiddleware(plain, tk), use_cookies=False)
-        told = {"Upgrade": "WebSocket", "Cookie": f"__Host-tokenry_access={tk.sessions.start('ada').access}"}
-        assert client.get("/", headers={**told, **EVIL}).status_code == 403
-        assert client.get("/", headers=told).status_code == 403
-        assert client.get("/", headers={**told, **SAME}).status_code == 200
+        headers = {"Upgrade": "WebSocket", "Cookie": f"__Host-tokenry_access={tk.sessions.start('ada').access}"}
+        assert client.get("/", headers={**headers, **EVIL}).status_code == 403
+        assert client.get("/", headers=headers).status_code == 403
+        assert client.get("/", headers={**headers, **SAME}).status_code == 200
 
 
 def test_djangos_settings_say_under_which_name_a_proxy_is_reached(tmp_path: Path) -> None:
     from django.test import override_settings
 
-    told = {"Origin": "https://app.example", "X-Forwarded-Host": "app.example"}
+    headers = {"Origin": "https://app.example", "X-Forwarded-Host": "app.example"}
     with SITES["django"](tmp_path, {}, {}) as site:
-        assert sign_in(site, told).status == 403
+        assert sign_in(site, headers).status == 403
         with override_settings(USE_X_FORWARDED_HOST=True, ALLOWED_HOSTS=["app.example"]):
-            assert sign_in(site, told).status == 200
+            assert sign_in(site, headers).status == 200

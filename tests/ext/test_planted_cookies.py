@@ -39,12 +39,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, tuple[
     pair = certificate(folder, "app.example.test")
     name, place = f"https://app.example.test:{port}", str(EXAMPLES / "erp")
     command = ["gunicorn", "--chdir", place, "--bind", f"127.0.0.1:{port}", "--threads=2"]
-    told = {
+    variables = {
         "FLASK_TOKENRY_DATABASE_URL": f"sqlite:///{folder}/keys.db",
         "FLASK_TOKENRY_ALLOWED_ORIGINS": json.dumps([name]),
         "FLASK_TOKENRY_BIND_ACCESS": "true",
     }
-    with serving(*command, f"--certfile={pair[0]}", f"--keyfile={pair[1]}", "app:app", port=port, **told):
+    with serving(*command, f"--certfile={pair[0]}", f"--keyfile={pair[1]}", "app:app", port=port, **variables):
         yield name, pair
 
 

@@ -355,24 +355,24 @@ def test_no_body_breaks_the_reader(site: Site, at: str, status: int, body: bytes
 
 
 def test_the_steps_of_a_new_access_token_are_told(site: Site) -> None:
-    told: list[Any] = []
-    site.hooks.before_new_access(lambda owner: told.append(owner))
-    site.hooks.after_new_access(lambda tokens: told.append(tokens.session.owner))
+    calls: list[Any] = []
+    site.hooks.before_new_access(lambda owner: calls.append(owner))
+    site.hooks.after_new_access(lambda tokens: calls.append(tokens.session.owner))
     browser = signed_in(site)
     browser.post("/auth/refresh")
-    assert told == ["ada"] * 4
+    assert calls == ["ada"] * 4
 
 
 def test_a_refresh_tells_its_session_before_and_may_be_answered_instead(site: Site) -> None:
-    told: list[Any] = []
-    site.hooks.before_new_access(lambda owner, session: told.append((owner, session and session.id)))
+    calls: list[Any] = []
+    site.hooks.before_new_access(lambda owner, session: calls.append((owner, session and session.id)))
     browser = signed_in(site)
     [session] = site.tk.sessions.list("ada").items
     browser.post("/auth/refresh")
-    assert told == [("ada", None), ("ada", session.id)]
+    assert calls == [("ada", None), ("ada", session.id)]
     browser.put("refresh", "garbage")
     browser.post("/auth/refresh")
-    assert len(told) == 2, "nobody gets a new access token"
+    assert len(calls) == 2, "nobody gets a new access token"
 
 
 @pytest.mark.parametrize("bad", ["access", "refresh"])

@@ -31,8 +31,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port, folder = free_port(), tmp_path_factory.mktemp("tabs")
     place = str(EXAMPLES / "flask_app")
     command = ["gunicorn", "--chdir", place, "--bind", f"127.0.0.1:{port}", "--workers=2", "--threads=2", "app:app"]
-    told = {"FLASK_TOKENRY_DATABASE_URL": f"sqlite:///{folder}/keys.db", "FLASK_TOKENRY_COOKIE_SECURE": "false"}
-    with serving(*command, port=port, **told) as url:
+    variables = {"FLASK_TOKENRY_DATABASE_URL": f"sqlite:///{folder}/keys.db", "FLASK_TOKENRY_COOKIE_SECURE": "false"}
+    with serving(*command, port=port, **variables) as url:
         yield url
 
 
@@ -125,9 +125,9 @@ def test_a_page_of_somebody_elses_changes_nothing(site: str, browser: Any) -> No
             for path in ("/auth/sign-out", "/auth/sign-out/everywhere", "/auth/refresh", "/me/keys"):
                 evil.evaluate(FORGE, f"{site}{path}")
             evil.set_content(f"<form method=post action='{site}/auth/sign-out'><button>Win</button></form>")
-            with evil.expect_navigation() as told:  # the browser would keep the cookies of this answer
+            with evil.expect_navigation() as navigation:  # the browser would keep the cookies of this answer
                 evil.click("button")
-            assert told.value.status == 403
+            assert navigation.value.status == 403
     assert context.cookies() == cookies
     assert page.evaluate(ME) == 200
     assert page.evaluate(SESSIONS) == sessions

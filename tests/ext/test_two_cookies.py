@@ -82,8 +82,8 @@ def test_a_name_that_no_browser_protects_is_another_name(site: Site) -> None:
 def test_signing_out_by_a_body_leaves_cookies_that_are_ambiguous(site: Site) -> None:
     ada, eve = signed_in(site, "ada"), signed_in(site, "eve")
     cookies = LAST.format(name=REFRESH, other=eve.jar[REFRESH][0], rest=header(ada, last=REFRESH))
-    told = {"refresh_token": ada.jar[REFRESH][0]}
-    answer = ada.ask("POST", "/auth/sign-out", {**SAME, "Cookie": cookies}, told)
+    body = {"refresh_token": ada.jar[REFRESH][0]}
+    answer = ada.ask("POST", "/auth/sign-out", {**SAME, "Cookie": cookies}, body)
     assert (answer.status, answer.set_cookies()) == (204, [])
 
 

@@ -41,7 +41,7 @@ class Outcome:
     times: list[float] = field(default_factory=list)
     repeats: int = 0
     stale: list[str] = field(default_factory=list)
-    told: list[dict[str, int]] = field(default_factory=list)
+    counts: list[dict[str, int]] = field(default_factory=list)
 
     @property
     def slow(self) -> list[float]:
@@ -50,8 +50,8 @@ class Outcome:
     @property
     def from_memory(self) -> float:
         """Which part of the answers the processes did not have to look up."""
-        asked = sum(one["asked"] for one in self.told)
-        return 1 - sum(one["looked_up"] for one in self.told) / max(1, asked)
+        asked = sum(one["asked"] for one in self.counts)
+        return 1 - sum(one["looked_up"] for one in self.counts) / max(1, asked)
 
 
 class Rig:
@@ -149,10 +149,10 @@ class Rig:
     def find_stale(self) -> bool:
         """Look for what was valid after its end; tell whether there was any."""
         self.outcome.stale = [
-            f"key {key} was valid in process {column}, {(at - told) * 1000:.1f} ms after its end"
-            for key, told in enumerate(self._returned_at)
+            f"key {key} was valid in process {column}, {(at - ended_at) * 1000:.1f} ms after its end"
+            for key, ended_at in enumerate(self._returned_at)
             for column in range(len(self.watchers))
-            if (at := self._book.valid_at(column, key)) > told
+            if (at := self._book.valid_at(column, key)) > ended_at
         ]
         return bool(self.outcome.stale)
 
@@ -167,7 +167,7 @@ class Rig:
             try:
                 out = watcher.communicate(timeout=30)[0]
                 if out:
-                    self.outcome.told.append(json.loads(out))
+                    self.outcome.counts.append(json.loads(out))
             finally:
                 watcher.kill()
         self.tk.close()

@@ -128,8 +128,8 @@ def main(url: str, keyring: str, directory: str, column: str, columns: str, brok
         BROKEN[broken](tk)
         watcher = Watcher(tk, book, int(column), secrets)
         watcher.run()
-        told = {"asked": watcher.asked, "looked_up": watcher.looked_up, "failed": watcher.failed}
-    print(json.dumps(told), flush=True)
+        counts = {"asked": watcher.asked, "looked_up": watcher.looked_up, "failed": watcher.failed}
+    print(json.dumps(counts), flush=True)
 
 
 if __name__ == "__main__":

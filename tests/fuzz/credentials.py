@@ -93,8 +93,8 @@ def check_token(data: bytes) -> Hashable:
     assert SIGNER.verifies(found) == (text == TOKEN)
     claims = jwt.claims_of(found)
     if claims is not None:
-        told = jwt.all_claims(found.payload)
-        assert (told["sub"], told["exp"]) == (claims.sub, claims.exp)
+        payload = jwt.all_claims(found.payload)
+        assert (payload["sub"], payload["exp"]) == (claims.sub, claims.exp)
     return is_ours, claims is not None, found.header.alg in jwt.ALGORITHMS
 
 

@@ -79,9 +79,9 @@ def check_question(data: bytes) -> Hashable:
         )
     except (Invalid, Failed) as error:
         return refusal(error)
-    told: Any = json.loads(data)
-    told = told["questions"] if b'"questions"' in data else [told]
-    assert [one["credential"] for one in told] == [one.credential for one in questions]
+    decoded: Any = json.loads(data)
+    decoded = decoded["questions"] if b'"questions"' in data else [decoded]
+    assert [one["credential"] for one in decoded] == [one.credential for one in questions]
     try:
         return len(asks(questions, "default", keep=False))
     except Invalid as error:
@@ -94,10 +94,10 @@ def check_body(data: bytes) -> Hashable:
         found = decoded(data) if data else None
     except Failed as error:
         return refusal(error)
-    told: Any = json.loads(data) if data else None
-    assert found == told
-    assert nested(told) <= DEPTH_MAX
-    return type(told).__name__, *(arguments(reader, [], found, []) for reader in READERS)
+    expected: Any = json.loads(data) if data else None
+    assert found == expected
+    assert nested(expected) <= DEPTH_MAX
+    return type(expected).__name__, *(arguments(reader, [], found, []) for reader in READERS)
 
 
 def check_operation_query(data: bytes) -> Hashable:

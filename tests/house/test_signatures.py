@@ -49,7 +49,9 @@ def untyped(name: str, call: Any) -> list[str]:
         signature = inspect.signature(one)
         parts = {part.name: part.annotation for part in signature.parameters.values() if part.name != "self"}
         parts["return"] = signature.return_annotation if call.__name__ != "__init__" else None
-        found += [f"{name}({part}: {told})" for part, told in parts.items() if UNTYPED.search(str(told))]
+        found += [
+            f"{name}({part}: {annotation})" for part, annotation in parts.items() if UNTYPED.search(str(annotation))
+        ]
     return found
 
 

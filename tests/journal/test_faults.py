@@ -40,10 +40,10 @@ def revoke_and_die(backups: Backups, key_id: str, step: int) -> bool:
         finally:
             os._exit(1)
     os.close(write)
-    told = os.read(read, 10) == b"done"
+    is_acknowledged = os.read(read, 10) == b"done"
     os.close(read)
     os.waitpid(child, 0)
-    return told
+    return is_acknowledged
 
 
 def _dying(call: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
@@ -63,21 +63,21 @@ def test_a_process_killed_at_any_step_keeps_what_it_acknowledged(
         tk.owners.put("ada")
         issued = [tk.keys.issue("ada", name=f"key {number}") for number in range(12)]
     backups.take()
-    told = []
+    acknowledged = []
     for step, one in enumerate(issued, 1):
-        told.append(revoke_and_die(backups, one.key.id, step))
+        acknowledged.append(revoke_and_die(backups, one.key.id, step))
         with backups.open() as tk:
-            assert tk.verify(one.secret).code == "revoked" or not told[-1]
+            assert tk.verify(one.secret).code == "revoked" or not acknowledged[-1]
             if step % 3 == 0:  # a repeat acknowledges what the first call could not
                 tk.keys.revoke(one.key.id)
-                told[-1] = True
-    assert True in told
-    assert told[0] is False
+                acknowledged[-1] = True
+    assert True in acknowledged
+    assert acknowledged[0] is False
     assert "behind" not in caplog.text, "a crash is no restore"
     backups.restore()
     with backups.open() as tk:
-        for one, was_told in zip(issued, told, strict=True):
-            assert not was_told or tk.verify(one.secret).code == "revoked"
+        for one, was_acknowledged in zip(issued, acknowledged, strict=True):
+            assert not was_acknowledged or tk.verify(one.secret).code == "revoked"
 
 
 def test_a_journal_that_cannot_be_written_stops_no_revocation_and_catches_up(

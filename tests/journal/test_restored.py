@@ -176,14 +176,14 @@ def test_what_was_taken_away_stays_away(backups: Backups, caplog: pytest.LogCapt
             take(tk.scoped(tenant=slug))
         assert working(tk) == []
     with caplog.at_level(logging.INFO, logger="tokenry.journal"), backups.open() as tk:
-        told = [record for record in caplog.records if record.name == "tokenry.journal"]
-        assert not told, "a start without a restore replays nothing"
+        found = [record for record in caplog.records if record.name == "tokenry.journal"]
+        assert not found, "a start without a restore replays nothing"
     backups.restore()
     for _ in range(2):
         with backups.open() as tk:
             assert working(tk) == []
-            told = [event.type for event in tk.events.list(tenant="system", limit=100)]
-            assert told.count("journal.replayed") == 1
+            found = [event.type for event in tk.events.list(tenant="system", limit=100)]
+            assert found.count("journal.replayed") == 1
 
 
 def test_what_was_given_back_stays_given(backups: Backups) -> None:
@@ -227,9 +227,9 @@ def test_a_replay_keeps_the_reason_that_was_given(backups: Backups, reason: str)
         tk.keys.revoke(issued.key.id, reason=reason)
     backups.restore()
     with backups.open() as tk:
-        told = tk.keys.get(issued.key.id).revoke_reason
+        kept = tk.keys.get(issued.key.id).revoke_reason
     source = "replayed from the revocation journal"
-    assert told == (f"{reason} ({source})" if reason else source)
+    assert kept == (f"{reason} ({source})" if reason else source)
 
 
 def test_a_restored_state_can_be_kept_on_purpose(backups: Backups) -> None:

@@ -63,10 +63,10 @@ def test_another_owners_key_is_unknown_even_to_an_administrator(tk: Tokenry) -> 
     root, id = Owner(tk, "root"), made["key"]["id"]
     none = f"key_{'0' * 22}"
     unknown = {path: root.ask("POST", f"keys/{none}/{path}", {}) for path in ("rotate", "revoke")}
-    for path, (status, told) in unknown.items():
+    for path, (status, problem) in unknown.items():
         found, answer = root.ask("POST", f"keys/{id}/{path}", {})
         assert (status, found) == (404, 404)
-        assert answer["detail"].replace(id, none) == told["detail"]
+        assert answer["detail"].replace(id, none) == problem["detail"]
     assert root.ask("GET", f"keys/{id}")[0] == 404
     assert root.get("keys")["items"] == []
     assert tk.verify(made["secret"])
@@ -97,11 +97,11 @@ def test_use_limits_and_credits_are_told(tk: Tokenry) -> None:
     for _ in range(3):
         assert tk.verify(issued.secret)
     tk.flush()
-    told = Owner(tk, "ada").get(f"keys/{issued.key.id}")
-    assert told["calls_24h"] == 3
-    assert [(day["valid"], day["refused"]) for day in told["use"]] == [(3, 0)]
-    assert told["credits"]["remaining"] == 7
-    assert [one["limit"] for one in told["limits"]] == [5]
+    shown = Owner(tk, "ada").get(f"keys/{issued.key.id}")
+    assert shown["calls_24h"] == 3
+    assert [(day["valid"], day["refused"]) for day in shown["use"]] == [(3, 0)]
+    assert shown["credits"]["remaining"] == 7
+    assert [one["limit"] for one in shown["limits"]] == [5]
 
 
 def test_sessions_are_listed_and_ended_and_can_be_left_out(tk: Tokenry) -> None:
@@ -205,7 +205,7 @@ def test_what_is_not_a_call_of_the_page_is_refused(tk: Tokenry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"colours": ("#ffdd00", "#7db8e0")}, "contrast of 1.3 on the light page"),
         ({"colours": ("#1f5f8b", "#203040")}, "choose a lighter one, such as"),
@@ -220,15 +220,15 @@ def test_what_is_not_a_call_of_the_page_is_refused(tk: Tokenry) -> None:
         ({"colors": ("#1f5f8b", "#7db8e0")}, "did you mean colours"),
     ],
 )
-def test_a_bad_option_is_refused_with_what_to_do(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_a_bad_option_is_refused_with_what_to_do(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         KeyPage(options)
 
 
 def test_the_colour_that_an_error_proposes_can_be_read() -> None:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as refused:
         KeyPage({"colours": ("#ffdd00", "#7db8e0")})
-    better = str(told.value).rpartition("such as ")[2].strip("'")
+    better = str(refused.value).rpartition("such as ")[2].strip("'")
     assert KeyPage({"colours": (better, "#7db8e0")}).options.colours == (better, "#7db8e0")
     assert contrast(better, "#ffffff") >= 4.5
 

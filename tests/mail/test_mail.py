@@ -113,8 +113,8 @@ def test_keys_that_expire_are_told_at_30_7_and_1_days(opened: Open, server: Mail
         for _ in range(2):
             tk._upkeep()
             tk.deliver()
-    told = [f'The key "CI" expires within {count} days' for count in (30, 7, 1)]
-    assert [mail["Subject"] for mail in server.mails] == told
+    subjects = [f'The key "CI" expires within {count} days' for count in (30, 7, 1)]
+    assert [mail["Subject"] for mail in server.mails] == subjects
 
 
 def test_an_idle_key_is_told_to_its_owner_and_the_contact_before_it_is_disabled(

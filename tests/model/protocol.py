@@ -45,7 +45,7 @@ class State(NamedTuple):
     pruning: int = 0
     """Turns of which a statement has seen that they can go."""
     node: int = ABSENT
-    said: int = 0
+    confirmed: int = 0
     marked_for: int = 0
     late: int = -1
     """What is said by a request whose connection has broken meanwhile."""
@@ -127,7 +127,7 @@ class Protocol:
     def _rival(self, s: State) -> Iterator[tuple[str, State]]:
         r = s._replace
         if s.rival in (BEFORE, RETURNED):
-            rest = {name: getattr(s, name) & ~RIVALS for name in ("turns", "pruning", "said", "known")}
+            rest = {name: getattr(s, name) & ~RIVALS for name in ("turns", "pruning", "confirmed", "known")}
             if s.heard != UNKNOWN:
                 rest["heard"] = s.heard & ~RIVALS
             if s.late >= 0:
@@ -145,22 +145,22 @@ class Protocol:
 
     def _lags(self, s: State, turn: int, is_own: bool) -> bool:
         """Tell whether a call has to wait. A turn that is gone was applied by every node."""
-        return bool(not is_own and s.node != ABSENT and s.turns & turn & ~s.said)
+        return bool(not is_own and s.node != ABSENT and s.turns & turn & ~s.confirmed)
 
     def _evicted(self, s: State) -> State:
         if self.mistake == "remove at once":
-            return s._replace(node=ABSENT, said=0, late=-1)
+            return s._replace(node=ABSENT, confirmed=0, late=-1)
         return s._replace(node=MARKED) if s.node == THERE else s
 
     def _others(self, s: State) -> Iterator[tuple[str, State]]:
         """Let other calls do what they may: remove what has been marked for a lease, and prune."""
         r = s._replace
         if s.node == MARKED and (s.marked_for == self.lease or self.mistake == "remove what was marked just now"):
-            yield "somebody removes the node", r(node=ABSENT, said=0, late=-1, marked_for=0)
+            yield "somebody removes the node", r(node=ABSENT, confirmed=0, late=-1, marked_for=0)
         if s.pruning:
             yield "somebody has pruned", r(turns=s.turns & ~s.pruning, pruning=0)
             return
-        can_go = s.turns & (s.said if s.node != ABSENT else ENDS | RIVALS)
+        can_go = s.turns & (s.confirmed if s.node != ABSENT else ENDS | RIVALS)
         if self.mistake == "prune by time":
             can_go |= (s.turns & ENDS) * (s.call == RETURNED) | (s.turns & RIVALS) * (s.rival == RETURNED)
         if can_go:
@@ -169,7 +169,7 @@ class Protocol:
     def _server(self, s: State) -> Iterator[tuple[str, State]]:
         """Restart the server. It forgets what did not wait for the disk: what was said, and what was pruned."""
         committed = ENDS * (s.call in (COMMITTED, WAITING, RETURNED)) | RIVALS * (s.rival in (WAITING, RETURNED))
-        again = s._replace(link=IDLE, heard=0, asked_for=0, pruning=0, late=-1, said=0, turns=s.turns | committed)
+        again = s._replace(link=IDLE, heard=0, asked_for=0, pruning=0, late=-1, confirmed=0, turns=s.turns | committed)
         if s.joined in (JOINING, INSERTED):
             again = again._replace(joined=OUT, node=ABSENT, marked_for=0)
         yield "the server restarts", again
@@ -186,12 +186,12 @@ class Protocol:
             yield "join sent", r(joined=JOINING)
             return
         if s.joined == JOINING:
-            yield "join executed", r(joined=INSERTED, node=THERE, said=0, marked_for=0, late=-1)
+            yield "join executed", r(joined=INSERTED, node=THERE, confirmed=0, marked_for=0, late=-1)
         elif s.joined == INSERTED:
             cleared = s if self.mistake == "no clear after joining" else r(remembered=0, fresh=0)
             yield "joined", cleared._replace(joined=IN, known=0)
         if s.joined in (JOINING, INSERTED):
-            yield "join lost", r(joined=OUT, node=ABSENT, said=0, marked_for=0)
+            yield "join lost", r(joined=OUT, node=ABSENT, confirmed=0, marked_for=0)
 
     def _link(self, s: State) -> Iterator[tuple[str, State]]:
         if s.joined != IN:
@@ -199,7 +199,7 @@ class Protocol:
         r = s._replace
         if s.link == IDLE:
             yield "hear sent", r(link=HEARING, asked_for=0)
-            if s.known & ~s.said:
+            if s.known & ~s.confirmed:
                 yield "say sent", r(link=SAYING)
         elif s.link == HEARING:
             yield "hear executed", self._listened(s)
@@ -221,15 +221,15 @@ class Protocol:
         heard = s.turns
         if self._numbers and s.known & ~s.first:  # the higher number is known: the lower one is no news
             heard &= ~(s.first & ~s.known)
-        said = s.said | heard if self.mistake == "say what is heard" else s.said
-        return s._replace(link=HEARD, heard=heard, said=said)
+        confirmed = s.confirmed | heard if self.mistake == "say what is heard" else s.confirmed
+        return s._replace(link=HEARD, heard=heard, confirmed=confirmed)
 
     def _told(self, s: State) -> Iterator[tuple[str, State]]:
         if s.heard == UNKNOWN:
-            lost = s._replace(joined=OUT, node=ABSENT, said=0, marked_for=0, late=-1, lease=0, known=0)
+            lost = s._replace(joined=OUT, node=ABSENT, confirmed=0, marked_for=0, late=-1, lease=0, known=0)
             yield "the node is lost", lost._replace(link=IDLE, heard=0, asked_for=0)
             return
-        if self.mistake == "say before applying" and s.heard & ~s.said:
+        if self.mistake == "say before applying" and s.heard & ~s.confirmed:
             yield "say executed, nothing applied yet", self._say(s, s.heard)
         lease = max(s.lease, self.lease if self.mistake == "lease from the answer" else self.lease - s.asked_for)
         heard = s._replace(link=IDLE, heard=0, asked_for=0, lease=lease, known=s.heard)
@@ -240,7 +240,7 @@ class Protocol:
 
     @staticmethod
     def _say(s: State, turns: int) -> State:
-        return s if s.node == ABSENT else s._replace(said=turns)
+        return s if s.node == ABSENT else s._replace(confirmed=turns)
 
     def _end(self, s: State) -> Iterator[tuple[str, State]]:
         """End the process: with or without a word, and let another one begin in its place."""
@@ -248,12 +248,12 @@ class Protocol:
         new = s._replace(
             joined=OUT, link=IDLE, asked_for=0, heard=0, known=0, lease=0, remembered=0, lookup=NOTHING, fresh=0
         )
-        new = new._replace(node=ABSENT, said=0, marked_for=0, late=-1, checked=0, flag=0, call=call)
+        new = new._replace(node=ABSENT, confirmed=0, marked_for=0, late=-1, checked=0, flag=0, call=call)
         if s.joined == IN:
             yield "the process ends", new
         if s.joined == IN and s.link == IDLE:
             lease = s.lease if self.mistake == "leave with a lease" else 0
-            left = s._replace(joined=OUT, known=0, lease=lease, node=ABSENT, said=0, marked_for=0, late=-1)
+            left = s._replace(joined=OUT, known=0, lease=lease, node=ABSENT, confirmed=0, marked_for=0, late=-1)
             yield "the process leaves", left
 
     def _verifying(self, s: State) -> Iterator[tuple[str, State]]:

@@ -260,13 +260,13 @@ def test_who_repeats_an_end_is_told_when_nobody_says_valid_any_more(file_place: 
         "narrowed role": lambda: tk.roles.put("r", scopes=[], tenant="t"),
         "bulk": lambda: tk.keys.revoke_where(owner="u", dry_run=False, tenant="t"),
     }
-    committed, told, originals = threading.Event(), threading.Event(), (tk._memory.drop, tk._memory.clear)
+    committed, resume, originals = threading.Event(), threading.Event(), (tk._memory.drop, tk._memory.clear)
 
     def late(call: Callable[..., None]) -> Callable[..., None]:
         def correct(*args: Any) -> None:
             tk._memory.drop, tk._memory.clear = originals  # type: ignore[method-assign]
             committed.set()
-            told.wait(10)
+            resume.wait(10)
             call(*args)
 
         return correct
@@ -279,7 +279,7 @@ def test_who_repeats_an_end_is_told_when_nobody_says_valid_any_more(file_place: 
         ends[what]()
         assert not tk.verify(credential, scopes=asked)
     finally:
-        told.set()
+        resume.set()
         first.join()
 
 

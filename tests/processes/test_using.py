@@ -70,13 +70,13 @@ class Watchers:
             thread.join()
 
     def _watch(self, tk: Tokenry) -> None:
-        told = 0
+        reported = 0
         while not self.enough.is_set():
             ended = self.ended.is_set()
             code = tk.verify(self.secret).code
             (self.after if ended else self.during).add(code)
-            if told == ended:
-                told += 1
+            if reported == ended:
+                reported += 1
                 self._watched.release()
 
 
@@ -197,15 +197,15 @@ def test_settling_before_the_commit_is_refused_and_can_be_done_after_it(place: P
     tk = place.open()
     tk.owners.put("u")
     issued = tk.keys.issue(owner="u", name="k")
-    told: list[str] = []
-    tk.events.subscribe(lambda event: told.append(event.type))
+    events: list[str] = []
+    tk.events.subscribe(lambda event: events.append(event.type))
     with transaction(host, commit=True) as connection, tk.using(connection) as joined:
         joined.keys.revoke(issued.key.id)
         with pytest.raises(NestedCall, match="after the transaction was committed"):
             joined.settle()
-        assert told == []
+        assert events == []
     joined.settle()
-    assert told == ["key.revoked"]
+    assert events == ["key.revoked"]
     assert not tk.verify(issued.secret)
 
 
@@ -213,21 +213,21 @@ def test_a_session_settles_when_it_commits_and_not_with_a_savepoint(place: Place
     tk, other = place.open(), place.open()
     tk.owners.put("u")
     issued = tk.keys.issue(owner="u", name="k")
-    told: list[str] = []
-    tk.events.subscribe(lambda event: told.append(event.type))
+    events: list[str] = []
+    tk.events.subscribe(lambda event: events.append(event.type))
     assert all(one.verify(issued.secret) for one in (tk, other))
     with Session(host) as session:
         with tk.using(session) as joined:
             joined.keys.revoke(issued.key.id)
         with session.begin_nested():
             pass
-        assert told == []
+        assert events == []
         session.commit()
-        assert told == ["key.revoked"]
+        assert events == ["key.revoked"]
         assert not any(one.verify(issued.secret) for one in (tk, other))
         session.execute(text("SELECT 1"))
         session.commit()
-    assert told == ["key.revoked"]
+    assert events == ["key.revoked"]
 
 
 def test_a_session_settles_although_it_holds_the_only_connection(place: Place) -> None:

@@ -20,9 +20,9 @@ SDK = ROOT / "sdk" / "go"
 
 def go(*arguments: str, folder: Path = SDK, **environment: str) -> str:
     """Run Go, which fetches nothing: the module has no dependencies, and no newer Go takes over."""
-    told = {**os.environ, "GOPROXY": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod", **environment}
+    variables = {**os.environ, "GOPROXY": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod", **environment}
     done = subprocess.run(
-        [program("go"), *arguments], capture_output=True, text=True, env=told, cwd=folder, timeout=600
+        [program("go"), *arguments], capture_output=True, text=True, env=variables, cwd=folder, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -42,8 +42,8 @@ def receiving(answer: Callable[[int, bytes], Any] = lambda number, body: 200) ->
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            said = receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
-            status, fields = said if isinstance(said, tuple) else (said, {})
+            answer = receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
+            status, fields = answer if isinstance(answer, tuple) else (answer, {})
             self.send_response(status)
             for name, value in fields.items():
                 self.send_header(name, value)

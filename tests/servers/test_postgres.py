@@ -133,5 +133,5 @@ def test_it_ends_with_a_process_that_was_killed() -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == -signal.SIGKILL, result.stderr
     pid, directory = result.stdout.split()
-    until(lambda: not Path(directory).exists(), told=lambda: f"{directory} is still there")
+    until(lambda: not Path(directory).exists(), describe=lambda: f"{directory} is still there")
     assert not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE

@@ -7,11 +7,11 @@ from collections.abc import Callable
 _PAUSE_SECONDS = 0.01
 
 
-def until(true: Callable[[], object], seconds: float = 60, told: Callable[[], str] = lambda: "in vain") -> float:
+def until(true: Callable[[], object], seconds: float = 60, describe: Callable[[], str] = lambda: "in vain") -> float:
     """Wait until something is true; return how long that took. Fail with what is told when it stays false."""
     began = time.monotonic()
     while not true():
-        assert time.monotonic() - began < seconds, told()
+        assert time.monotonic() - began < seconds, describe()
         time.sleep(_PAUSE_SECONDS)
     return time.monotonic() - began
 

@@ -44,7 +44,7 @@ def with_keys(tk: Tokenry, **fields: timedelta) -> list[str]:
     return [tk.keys.issue("ada", name=f"k{number}", **fields).key.id for number in range(7)]  # type: ignore[arg-type]
 
 
-def told(tk: Tokenry, action: str) -> list[str]:
+def subjects_of(tk: Tokenry, action: str) -> list[str]:
     """Return the subjects of all entries of an action, in order."""
     return sorted(entry.subject for entry in tk.audit.list(action=action, limit=100))
 
@@ -69,12 +69,12 @@ def test_keys_are_revoked_and_removed(open: Open, clock: FakeClock) -> None:
         for id in keys[:2]:
             tk.keys.revoke(id)
         tk.keys.revoke_where(owner="ada", dry_run=True)
-        assert told(tk, "key.revoked") == sorted(keys[:2])
+        assert subjects_of(tk, "key.revoked") == sorted(keys[:2])
         tk.keys.revoke_where(owner="ada", dry_run=False)
-        assert told(tk, "key.revoked") == sorted(keys)
+        assert subjects_of(tk, "key.revoked") == sorted(keys)
         clock.advance(DAY)
         assert tk.keys.purge(revoked_before=clock.now()) == 7
-        assert told(tk, "key.deleted") == sorted(keys)
+        assert subjects_of(tk, "key.deleted") == sorted(keys)
         assert tk.keys.list().items == ()
 
 
@@ -89,7 +89,7 @@ def test_the_usage_of_a_key_goes_with_it(open: Open, clock: FakeClock) -> None:
         assert len(tk.usage.get(issued.key.id)) == 7
         clock.advance(DAY)
         assert tk.keys.purge(expired_before=clock.now()) == 1
-        assert told(tk, "key.deleted") == [issued.key.id]
+        assert subjects_of(tk, "key.deleted") == [issued.key.id]
 
 
 def test_an_owner_goes_with_all_keys_and_sessions(open: Open) -> None:
@@ -97,8 +97,8 @@ def test_an_owner_goes_with_all_keys_and_sessions(open: Open) -> None:
         keys = with_keys(tk)
         started = [tk.sessions.start("ada").session.id for _ in range(7)]
         tk.owners.delete("ada")
-        assert told(tk, "key.revoked") == sorted(keys)
-        assert told(tk, "session.revoked") == sorted(started)
+        assert subjects_of(tk, "key.revoked") == sorted(keys)
+        assert subjects_of(tk, "session.revoked") == sorted(started)
 
 
 def test_sessions_that_ended_long_ago_are_removed(open: Open, clock: FakeClock) -> None:
@@ -119,7 +119,7 @@ def test_every_key_that_expires_soon_is_told_once(open: Open) -> None:
     for _ in keys:
         open().close()
     with open() as tk:
-        assert told(tk, "key.expiring") == sorted(keys)
+        assert subjects_of(tk, "key.expiring") == sorted(keys)
 
 
 def test_the_signing_keys_of_every_tenant_are_rotated_when_they_are_old(open: Open, clock: FakeClock) -> None:

@@ -62,7 +62,7 @@ ON_POSTGRES = (
 )
 
 
-def told(tk: Tokenry, type: str) -> list[Any]:
+def events(tk: Tokenry, type: str) -> list[Any]:
     return list(tk.events.list(types=[type]))
 
 
@@ -71,9 +71,9 @@ def test_an_unused_key_is_told_of_and_disabled(tk: Tokenry, issue: Issue, clock:
     began = clock.now()
     issued = issue(expires_in=1000 * DAY)
     later(23 * DAY - HOUR)
-    assert told(tk, "key.idle") == []
+    assert events(tk, "key.idle") == []
     later(HOUR)
-    [event] = told(tk, "key.idle")
+    [event] = events(tk, "key.idle")
     assert event.subject == issued.key.id
     assert event.data["owner"] == "ada"
     assert event.data["idle_since"] == began.isoformat()
@@ -83,9 +83,9 @@ def test_an_unused_key_is_told_of_and_disabled(tk: Tokenry, issue: Issue, clock:
     later(HOUR)
     assert tk.keys.get(issued.key.id).status == "disabled"
     assert tk.verify(issued.secret).code == "disabled"
-    [disabled] = told(tk, "key.disabled")
+    [disabled] = events(tk, "key.disabled")
     assert disabled.data["reason"] == "idle"
-    assert len(told(tk, "key.idle")) == 1
+    assert len(events(tk, "key.idle")) == 1
     [entry] = tk.audit.list(action="key.disabled")
     assert entry.subject == issued.key.id
 
@@ -106,7 +106,7 @@ def test_a_use_at_the_last_moment_saves_the_key_although_it_is_written_later(
     later(timedelta(minutes=30))
     assert tk.verify(issued.secret)
     later(23 * DAY)
-    assert len(told(tk, "key.idle")) == 2
+    assert len(events(tk, "key.idle")) == 2
 
 
 def test_a_key_that_is_used_is_left_alone(tk: Tokenry, issue: Issue, later: Later) -> None:
@@ -115,7 +115,7 @@ def test_a_key_that_is_used_is_left_alone(tk: Tokenry, issue: Issue, later: Late
     for _ in range(10):
         assert tk.verify(issued.secret)
         later(20 * DAY)
-    assert told(tk, "key.idle") == []
+    assert events(tk, "key.idle") == []
 
 
 def test_a_key_that_is_enabled_again_starts_anew(tk: Tokenry, issue: Issue, later: Later) -> None:
@@ -127,9 +127,9 @@ def test_a_key_that_is_enabled_again_starts_anew(tk: Tokenry, issue: Issue, late
     tk.keys.enable(issued.key.id)
     later(4 * DAY)
     assert tk.keys.get(issued.key.id).status == "active"
-    assert len(told(tk, "key.idle")) == 1
+    assert len(events(tk, "key.idle")) == 1
     later(2 * DAY)
-    assert len(told(tk, "key.idle")) == 2
+    assert len(events(tk, "key.idle")) == 2
 
 
 def test_old_keys_get_their_notice_first_when_the_setting_comes(tk: Tokenry, issue: Issue, later: Later) -> None:
@@ -138,7 +138,7 @@ def test_old_keys_get_their_notice_first_when_the_setting_comes(tk: Tokenry, iss
     tk.tenants.update("default", max_idle=30 * DAY)
     later(2 * HOUR)
     assert tk.keys.get(issued.key.id).status == "active"
-    assert len(told(tk, "key.idle")) == 1
+    assert len(events(tk, "key.idle")) == 1
     later(7 * DAY)
     later(2 * HOUR)
     assert tk.keys.get(issued.key.id).status == "disabled"
@@ -171,7 +171,7 @@ def test_a_decoy_waits_for_its_thief(tk: Tokenry, issue: Issue, later: Later) ->
     decoy = issue(decoy=True, max_idle=20 * DAY).key
     for _ in range(4):
         later(20 * DAY)
-    assert told(tk, "key.idle") == []
+    assert events(tk, "key.idle") == []
     assert tk.keys.get(decoy.id).status == "active"
 
 
@@ -185,9 +185,9 @@ def test_a_key_goes_by_its_own_time_and_not_by_that_of_its_tenant(
     key = issue(expires_in=1000 * DAY, max_idle=own).key
     notice = min(7 * DAY, own / 2)
     later(own - notice - HOUR)
-    assert told(tk, "key.idle") == []
+    assert events(tk, "key.idle") == []
     later(HOUR)
-    assert [event.data["disables_at"] for event in told(tk, "key.idle")] == [disables_at]
+    assert [event.data["disables_at"] for event in events(tk, "key.idle")] == [disables_at]
     later(notice)
     assert tk.keys.get(key.id).status == "active"
     later(HOUR)
@@ -198,10 +198,10 @@ def test_a_key_without_a_time_of_its_own_goes_by_its_tenant_again(tk: Tokenry, i
     tk.tenants.update("default", max_idle=30 * DAY)
     key = issue(expires_in=1000 * DAY, max_idle=900 * DAY).key
     later(100 * DAY)
-    assert told(tk, "key.idle") == []
+    assert events(tk, "key.idle") == []
     assert tk.keys.update(key.id, max_idle=None).max_idle is None
     later(2 * HOUR)
-    assert len(told(tk, "key.idle")) == 1
+    assert len(events(tk, "key.idle")) == 1
     later(7 * DAY + 2 * HOUR)
     assert tk.keys.get(key.id).status == "disabled"
 
@@ -216,7 +216,7 @@ def test_after_a_change_of_the_time_comes_a_new_notice(
     tk.keys.update(key.id, max_idle=then)
     while tk.keys.get(key.id).status == "active":
         later(6 * HOUR)
-    first, second = (event.data["disables_at"] for event in told(tk, "key.idle"))
+    first, second = (event.data["disables_at"] for event in events(tk, "key.idle"))
     assert first == (began + 32 * DAY).isoformat()
     assert second <= clock.now().isoformat()
     assert second == (began + max(then, 26 * DAY + 6 * HOUR)).isoformat()
@@ -228,6 +228,6 @@ def test_a_longer_time_of_the_tenant_comes_with_a_new_notice(tk: Tokenry, issue:
     later(25 * DAY)
     tk.tenants.update("default", max_idle=90 * DAY)
     later(60 * DAY)
-    assert (tk.keys.get(key.id).status, len(told(tk, "key.idle"))) == ("active", 2)
+    assert (tk.keys.get(key.id).status, len(events(tk, "key.idle"))) == ("active", 2)
     later(8 * DAY)
     assert tk.keys.get(key.id).status == "disabled"

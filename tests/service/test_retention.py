@@ -101,8 +101,8 @@ def test_an_expired_key_is_removed_and_a_living_one_never(tk: Tokenry, clock: Fa
     clock.advance(timedelta(days=1000))
     keep_up(tk)
     assert [key.id for key in tk.keys.list()] == [kept.key.id]
-    told = [event for event in tk.events.list() if event.type == "key.deleted"]
-    assert len(told) == 1
+    events = [event for event in tk.events.list() if event.type == "key.deleted"]
+    assert len(events) == 1
 
 
 def test_an_audit_log_is_cut_by_signed_checkpoints_alone(tk: Tokenry, clock: FakeClock) -> None:

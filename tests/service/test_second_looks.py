@@ -85,8 +85,8 @@ def test_the_log_says_once_of_which_tenant_the_audit_log_is_wrong(
     for number in range(2):
         tk.owners.put("ada", name=f"Ada {number}")
         tk.flush()
-    said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert said == [
+    messages = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert messages == [
         f"the audit log of tenant {tenant.id} is not as it was left: its head is forged; entries stay unsealed; "
         "run audit.check"
     ]

@@ -36,8 +36,8 @@ def test_a_change_that_fails_leaves_nothing_and_the_others_stay(tk: Tokenry, iss
         with pytest.raises(NotFound):
             groups.keys.revoke("key_0000000000000000000000")
         groups.keys.revoke(third)
-    told = [(tk.keys.get(id).description, tk.keys.get(id).status) for id in (first, second, third)]
-    assert told == [("changed", "active"), ("", "active"), ("", "revoked")]
+    found = [(tk.keys.get(id).description, tk.keys.get(id).status) for id in (first, second, third)]
+    assert found == [("changed", "active"), ("", "active"), ("", "revoked")]
     assert [entry.action for entry in tk.audit.list(limit=2)] == ["key.revoked", "key.updated"]
     assert [bool(tk.verify(one.secret)) for one in issued] == [True, True, False]
     assert tk.audit.check()
@@ -69,20 +69,20 @@ def test_a_change_sees_those_before_it(tk: Tokenry) -> None:
 
 
 def test_nobody_is_told_before_the_commit(tk: Tokenry, issued: list[Issued]) -> None:
-    told: list[Event] = []
-    tk.events.subscribe(told.append)
+    events: list[Event] = []
+    tk.events.subscribe(events.append)
     with changes_together(tk) as groups:
         groups.keys.disable(issued[0].key.id)
         groups.keys.disable(issued[1].key.id)
-        assert not told
+        assert not events
         assert tk.verify(issued[0].secret)
-    assert [event.subject for event in told] == [one.key.id for one in issued[:2]]
+    assert [event.subject for event in events] == [one.key.id for one in issued[:2]]
     assert not tk.verify(issued[0].secret)
 
 
 def test_a_transaction_that_sqlite_has_ended_changes_nothing(tk: Tokenry, issued: list[Issued]) -> None:
-    told: list[Event] = []
-    tk.events.subscribe(told.append)
+    events: list[Event] = []
+    tk.events.subscribe(events.append)
 
     def change() -> None:
         with changes_together(tk) as groups:
@@ -94,5 +94,5 @@ def test_a_transaction_that_sqlite_has_ended_changes_nothing(tk: Tokenry, issued
     with pytest.raises(StoreUnavailable, match="took back"):
         change()
     assert [tk.keys.get(one.key.id).status for one in issued] == ["active"] * 3
-    assert not told
+    assert not events
     assert tk.keys.disable(issued[0].key.id).status == "disabled"

@@ -75,8 +75,8 @@ def test_every_index_is_migrated_as_the_tables_say(url: str) -> None:
         for table in metadata.sorted_tables:
             found = inspector.get_indexes(table.name)
             made = {(index["name"], tuple(index["column_names"]), bool(index["unique"])) for index in found}
-            said = {(index.name, tuple(index.columns.keys()), bool(index.unique)) for index in table.indexes}
-            assert said <= made, table.name
+            declared = {(index.name, tuple(index.columns.keys()), bool(index.unique)) for index in table.indexes}
+            assert declared <= made, table.name
 
 
 def test_down_with_data_and_up_again_at_every_revision(url: str) -> None:

@@ -60,8 +60,8 @@ def by_host(url: str) -> None:
 
 
 def by_django(url: str) -> None:
-    told = django_project.postgres(url) if url.startswith("postgres") else django_project.sqlite(Path(url[10:]))
-    with django_project.database(**told), override_settings(TOKENRY={"KEYRING": KEYRING}):
+    database = django_project.postgres(url) if url.startswith("postgres") else django_project.sqlite(Path(url[10:]))
+    with django_project.database(**database), override_settings(TOKENRY={"KEYRING": KEYRING}):
         call_command("migrate", verbosity=0)
 
 

@@ -121,8 +121,8 @@ def test_what_is_told_of_many_keys_walks_over_no_tenant(tk: Tokenry, plans: list
     tk._upkeep()
     tk.keys.revoke_where(owner="ada", dry_run=False)
     tk.keys.purge(revoked_before=datetime.now(UTC) + DAY)
-    told = [len(tk.events.list(types=[type])) for type in ("key.first_used", "key.expiring", "key.deleted")]
-    assert (told, [step for step in plans if "tokenry_key_owner (tenant_id=?)" in step]) == ([20, 20, 21], [])
+    counts = [len(tk.events.list(types=[type])) for type in ("key.first_used", "key.expiring", "key.deleted")]
+    assert (counts, [step for step in plans if "tokenry_key_owner (tenant_id=?)" in step]) == ([20, 20, 21], [])
 
 
 def test_what_is_asked_every_second_walks_over_nothing(tk: Tokenry, plans: list[str]) -> None:

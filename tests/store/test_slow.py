@@ -55,7 +55,7 @@ def slow(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> p
     return caplog
 
 
-def told(slow: pytest.LogCaptureFixture) -> list[str]:
+def messages(slow: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in slow.records if record.name == "tokenry.statements"]
 
 
@@ -67,7 +67,7 @@ def test_a_slow_statement_is_logged_with_its_time_and_without_parameters(
         tk.owners.put("hunter2")
         tk.keys.issue("hunter2", name="hunter2")
         tk.keys.list(text="hunter2")
-        found = told(slow)
+        found = messages(slow)
     assert [one for one in found if "tokenry_owner" in one and "INSERT" in one]
     assert [one for one in found if "tokenry_key" in one and "SELECT" in one]
     assert [one for one in found if not one.startswith("slow statement ms=250 statement=")] == []
@@ -78,13 +78,13 @@ def test_a_statement_that_takes_less_is_not_logged(opening: Opening, slow: pytes
     with opening(slow_statement_ms=251) as tk:
         tk.owners.put("ada")
         tk.keys.list()
-    assert told(slow) == []
+    assert messages(slow) == []
 
 
 def test_zero_logs_none(opening: Opening, slow: pytest.LogCaptureFixture) -> None:
     with opening(slow_statement_ms=0) as tk:
         tk.owners.put("ada")
-    assert told(slow) == []
+    assert messages(slow) == []
 
 
 def test_statements_of_the_host_are_its_own(tmp_path: Path, slow: pytest.LogCaptureFixture) -> None:
@@ -94,9 +94,9 @@ def test_statements_of_the_host_are_its_own(tmp_path: Path, slow: pytest.LogCapt
         slow.clear()
         with engine.begin() as connection:
             connection.execute(sa.text("SELECT 'of the host'"))
-        assert told(slow) == []
+        assert messages(slow) == []
         tk.owners.put("ada")
-        assert told(slow)
+        assert messages(slow)
     engine.dispose()
 
 
@@ -106,7 +106,7 @@ def test_a_lookup_from_memory_or_inline_is_not_watched(tmp_path: Path, slow: pyt
         secret = tk.keys.issue("ada", name="k").secret
         slow.clear()
         assert tk.verify(secret)
-        assert told(slow) == []
+        assert messages(slow) == []
 
 
 @pytest.mark.parametrize("how", ["execute", "executemany", "cursor", "cursor many"])

@@ -40,8 +40,8 @@ def test_a_change_is_a_span_with_what_was_done(tk: Tokenry, spans: Spans) -> Non
     tk.keys.issue("ada", name="CI")
     assert spans.named() == [("tokenry key.issued", {"tokenry.actions": ("key.issued",), "tokenry.tenant": "default"})]
     tk.owners.delete("ada")
-    ((name, told),) = spans.named()
-    assert (name, set(told["tokenry.actions"])) == ("tokenry key.revoked", {"key.revoked", "owner.deleted"})
+    ((name, attributes),) = spans.named()
+    assert (name, set(attributes["tokenry.actions"])) == ("tokenry key.revoked", {"key.revoked", "owner.deleted"})
 
 
 def test_many_keys_in_one_transaction_are_one_span(tk: Tokenry, spans: Spans) -> None:
@@ -158,8 +158,8 @@ def test_spans_belong_to_the_span_of_the_host(tk: Tokenry, spans: Spans) -> None
 def test_an_entry_names_the_trace_of_its_span(tk: Tokenry, spans: Spans) -> None:
     with trace.get_tracer("host").start_as_current_span("request") as host:
         tk.owners.put("bob")
-    told = trace.format_trace_id(host.get_span_context().trace_id)
-    assert tk.audit.list(subject="bob").items[0].trace_id == told
+    trace_id = trace.format_trace_id(host.get_span_context().trace_id)
+    assert tk.audit.list(subject="bob").items[0].trace_id == trace_id
     tk.owners.put("eve")
     change = spans.take()[-1]
     assert tk.audit.list(subject="eve").items[0].trace_id == trace.format_trace_id(change.context.trace_id)

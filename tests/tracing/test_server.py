@@ -70,7 +70,7 @@ def of(trace: str) -> str:
     return f"traceparent: 00-{trace}-{SPAN}-01"
 
 
-def told(spans: Spans) -> list[tuple[str, str | None, str | None]]:
+def named(spans: Spans) -> list[tuple[str, str | None, str | None]]:
     """Return the names of spans with the trace and the span of their parents."""
     found = []
     for span in spans.take():
@@ -87,18 +87,18 @@ def test_a_verification_that_misses_memory_is_one_span_and_the_next_is_none(
     spans.exporter.clear()
     trace = "a" * 32
     assert server.ask("POST /v1/verify", {"credential": secret}, of(trace)) == 200
-    assert told(spans) == [("tokenry verify", trace, SPAN)]
+    assert named(spans) == [("tokenry verify", trace, SPAN)]
     if not limits:
         assert server.ask("POST /v1/verify", {"credential": secret}, of(trace)) == 200
         assert server.ask("GET /v1/auth", None, of(trace), key=secret) == 200
-        assert told(spans) == []
+        assert named(spans) == []
 
 
 def test_what_a_proxy_asks_belongs_to_its_trace(server: Server, spans: Spans) -> None:
     secret = server.issue("k")
     spans.exporter.clear()
     assert server.ask("GET /v1/auth", None, of("b" * 32), key=secret) == 200
-    assert told(spans) == [("tokenry verify", "b" * 32, SPAN)]
+    assert named(spans) == [("tokenry verify", "b" * 32, SPAN)]
 
 
 def test_a_batch_is_a_span_for_each_miss(server: Server, spans: Spans) -> None:
@@ -107,14 +107,14 @@ def test_a_batch_is_a_span_for_each_miss(server: Server, spans: Spans) -> None:
     spans.exporter.clear()
     questions = [{"credential": secret} for secret in secrets]
     assert server.ask("POST /v1/verify/batch", {"questions": questions}, of("c" * 32)) == 200
-    assert told(spans) == [("tokenry verify", "c" * 32, SPAN)] * 2
+    assert named(spans) == [("tokenry verify", "c" * 32, SPAN)] * 2
 
 
 def test_a_change_belongs_to_the_trace_of_its_request(server: Server, spans: Spans) -> None:
     assert server.ask("POST /v1/keys", {"owner": "ada", "name": "k"}, of("d" * 32)) == 201
-    assert told(spans) == [("tokenry key.issued", "d" * 32, SPAN)]
+    assert named(spans) == [("tokenry key.issued", "d" * 32, SPAN)]
     assert server.ask("PUT /v1/owners/bob", {}, of("e" * 32)) == 200
-    assert told(spans) == [("tokenry owner.created", "e" * 32, SPAN)]
+    assert named(spans) == [("tokenry owner.created", "e" * 32, SPAN)]
 
 
 def test_without_a_traceparent_or_with_a_malformed_one_a_span_begins_a_trace(server: Server, spans: Spans) -> None:
@@ -123,7 +123,7 @@ def test_without_a_traceparent_or_with_a_malformed_one_a_span_begins_a_trace(ser
         spans.exporter.clear()
         assert server.ask("POST /v1/verify", {"credential": secret}, *fields) == 200
         assert server.ask(f"PUT /v1/owners/o{number}", {}, *fields) == 200
-        assert told(spans) == [("tokenry verify", None, None), ("tokenry owner.created", None, None)]
+        assert named(spans) == [("tokenry verify", None, None), ("tokenry owner.created", None, None)]
 
 
 def test_the_trace_of_one_request_ends_with_it(server: Server, spans: Spans) -> None:
@@ -131,4 +131,4 @@ def test_the_trace_of_one_request_ends_with_it(server: Server, spans: Spans) -> 
     spans.exporter.clear()
     server.ask("POST /v1/verify", {"credential": secrets[0]}, of("a" * 32))
     server.ask("POST /v1/verify", {"credential": secrets[1]})
-    assert told(spans) == [("tokenry verify", "a" * 32, SPAN), ("tokenry verify", None, None)]
+    assert named(spans) == [("tokenry verify", "a" * 32, SPAN), ("tokenry verify", None, None)]

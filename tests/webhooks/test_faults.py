@@ -38,10 +38,10 @@ class Working:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tokenry.cli", "worker"], env=ours, stderr=subprocess.PIPE
         )
-        self.told: list[str] = []
+        self.output: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        until(lambda: self.told)
+        until(lambda: self.output)
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGCONT)
@@ -54,7 +54,7 @@ class Working:
     def _read(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self.told.append(line.decode())
+            self.output.append(line.decode())
 
 
 @contextmanager
@@ -107,9 +107,9 @@ def test_a_disk_that_is_full_in_the_middle_of_a_delivery_loses_nothing(tmp_path:
             running.append(worker)
             for number in range(30):
                 tk.owners.put(f"o{number}")
-            until(lambda: any("will be tried again" in line for line in worker.told))
+            until(lambda: any("will be tried again" in line for line in worker.output))
             sent = len(receiver.requests)
-            until(lambda: sum("cannot be sent right now" in line for line in worker.told) >= 2)
+            until(lambda: sum("cannot be sent right now" in line for line in worker.output) >= 2)
             assert len(receiver.requests) == sent, "what cannot be written down is not sent again and again"
             unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
             resource.prlimit(worker.process.pid, resource.RLIMIT_FSIZE, unlimited)
@@ -205,11 +205,11 @@ def test_an_endpoint_that_fails_for_days_is_told_of_by_event_and_by_mail(monkeyp
             for _ in range(85):
                 tk.deliver()
                 clock.advance(timedelta(hours=1))
-            told = [event.data["hours"] for event in tk.events.list(types=["webhook.failing"])]
-            assert told == [1, 24, 72]
+            hours_failed = [event.data["hours"] for event in tk.events.list(types=["webhook.failing"])]
+            assert hours_failed == [1, 24, 72]
             assert tk.webhooks.get(hook.id).status == "paused"
             tk.deliver()
-            subjects = [f"A webhook endpoint has failed for {hours} hours" for hours in told]
+            subjects = [f"A webhook endpoint has failed for {hours} hours" for hours in hours_failed]
             assert [mail["Subject"] for mail in mailbox.mails] == [*subjects, "A webhook endpoint was paused"]
             assert len(other.requests) == 4
             assert len(broken.requests) == 10, "the schedule has ten attempts"

@@ -153,9 +153,9 @@ def test_only_a_token_that_was_made_for_the_console_counts(site: Site) -> None:
 
 def test_signing_out_deletes_the_cookie(site: Site) -> None:
     browser, _ = site.sign_in()
-    told = browser.get("/console/session", headers=PAGE)
-    assert told.json()["name"] == "first operator key"
-    assert told.json()["tenant"] == "system"
+    session = browser.get("/console/session", headers=PAGE)
+    assert session.json()["name"] == "first operator key"
+    assert session.json()["tenant"] == "system"
     assert browser.delete("/console/session", headers={**PAGE, "Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert browser.delete("/console/session", headers=PAGE).status_code == 204
     assert keys(browser).json()["code"] == "credential_missing"

@@ -38,9 +38,9 @@ def test_no_answer_tells_how_long_a_key_may_be_idle(place: Place) -> None:
     key = place.issue("seldom used", max_idle=timedelta(days=30))
     token = place.sync.exchange(key).access
     for text in (key, str(token)):
-        told = msgspec.json.decode(Answers(MIB).json(verified(place, text)))
-        assert told["key"]["name"] == "seldom used"
-        assert not {"max_idle", "max_idle_seconds"} & told["key"].keys()
+        body = msgspec.json.decode(Answers(MIB).json(verified(place, text)))
+        assert body["key"]["name"] == "seldom used"
+        assert not {"max_idle", "max_idle_seconds"} & body["key"].keys()
 
 
 def test_owners_whose_keys_hold_the_same_do_not_share_an_answer(place: Place) -> None:
@@ -48,9 +48,9 @@ def test_owners_whose_keys_hold_the_same_do_not_share_an_answer(place: Place) ->
     for owner, tenant in (("user-42", None), ("acme-user", "acme")):
         about = {} if tenant is None else {"tenant": tenant}
         verdict = verified(place, place.issue("shares", owner, **about))
-        told = answers.json(verdict)
-        assert encode(asdict(verdict.owner)["external_id"]) in told
-        assert told == answers.json(verdict)
+        body = answers.json(verdict)
+        assert encode(asdict(verdict.owner)["external_id"]) in body
+        assert body == answers.json(verdict)
 
 
 def test_what_is_in_use_stays_kept_while_many_others_come_by(place: Place) -> None:

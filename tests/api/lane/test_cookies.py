@@ -58,13 +58,19 @@ CAUSES = [
 ]
 
 
-@pytest.mark.parametrize(("method", "told", "said", "counts"), CAUSES)
+@pytest.mark.parametrize(("method", "proxy_fields", "browser_fields", "counts"), CAUSES)
 @pytest.mark.parametrize("in_lane", [True, False])
 def test_a_cookie_counts_for_a_change_only_when_no_other_site_can_have_caused_it(
-    place: Place, access: str, in_lane: bool, method: str, told: list[str], said: list[str], counts: bool
+    place: Place,
+    access: str,
+    in_lane: bool,
+    method: str,
+    proxy_fields: list[str],
+    browser_fields: list[str],
+    counts: bool,
 ) -> None:
     way = place.way(lane=in_lane, allowed_origins=("https://app.example.com",))
-    answer = ask(way, f"Cookie: {NAME}={access}", *told, *said, method=method)
+    answer = ask(way, f"Cookie: {NAME}={access}", *proxy_fields, *browser_fields, method=method)
     assert answer.status == (200 if counts else 403)
     assert counts or method == "HEAD" or b"cross_site" in answer.body
 

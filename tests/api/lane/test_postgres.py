@@ -108,7 +108,9 @@ def test_what_was_looked_up_ahead_of_a_revocation_is_not_remembered_after_it(pos
             await asyncio.to_thread(until, ahead.done)
             await tk.keys.revoke(issued.key.id)
             verdicts: list[Any] = []
-            engine.pursue(text, read_ask(None, None, 1, None, None, None), lambda *told: verdicts.append(told), ahead)
+            engine.pursue(
+                text, read_ask(None, None, 1, None, None, None), lambda *result: verdicts.append(result), ahead
+            )
             [(verdict, error)] = verdicts
             assert (verdict.code, error) == ("valid", None), "what was asked before the revocation may be answered so"
             assert [(await tk.verify(text)).code for _ in range(2)] == ["revoked"] * 2
@@ -149,22 +151,22 @@ def test_a_verification_that_cannot_be_ended_costs_no_other_one_its_row(
         async with AsyncTokenry(postgres_server.create_database(), keyring=fresh_keyring()) as tk:
             await tk.owners.put("user")
             texts = [str((await tk.keys.issue("user", name=f"key {number}")).secret) for number in range(3)]
-            engine, told, ask = Engine(tk), [], read_ask(None, None, 1, None, None, None)
+            engine, results, ask = Engine(tk), [], read_ask(None, None, 1, None, None, None)
             ended = asyncio.Event()
 
             def fail(*outcome: Any) -> None:
                 raise RuntimeError("the connection is gone")
 
             def take(*outcome: Any) -> None:
-                told.append(outcome)
-                if len(told) == 2:
+                results.append(outcome)
+                if len(results) == 2:
                     ended.set()
 
             for text, then in zip(texts, (take, fail, take), strict=True):
                 engine.pursue(text, ask, then)
             await asyncio.wait_for(ended.wait(), 60)
-            return told
+            return results
 
-    told = asyncio.run(work())
-    assert [(verdict.code, error) for verdict, error in told] == [("valid", None)] * 2
+    results = asyncio.run(work())
+    assert [(verdict.code, error) for verdict, error in results] == [("valid", None)] * 2
     assert "could not be ended" in caplog.text

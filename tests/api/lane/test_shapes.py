@@ -147,9 +147,9 @@ def test_a_shape_keeps_no_credential(place: Place, ways: tuple[Way, Way], read: 
         ways[0].answer(piece, peer=PROXY)
         shape = read.connections[-1]._shape
         assert shape is not None
-        told = repr([getattr(of, name, None) for of in (shape.asked, shape) for name in dir(of) if name[:2] != "__"])
-        assert place.bound not in told
-        assert place.operator not in told
+        held = repr([getattr(of, name, None) for of in (shape.asked, shape) for name in dir(of) if name[:2] != "__"])
+        assert place.bound not in held
+        assert place.operator not in held
 
 
 def test_cookies_are_read_every_time(place: Place, ways: tuple[Way, Way], read: _Read) -> None:

@@ -30,9 +30,9 @@ def ask(way: Way, caller: str, question: Any, target: str = "/v1/verify", **abou
 
 def test_a_valid_credential_is_answered_with_the_records_of_the_library(way: Way, place: Place) -> None:
     answer = ask(way, place.operator, {"credential": place.key, "scopes": ["read:projects"], "ip": KEY_IP})
-    told, verdict = answer.json, place.sync.verify(place.key)
+    body, verdict = answer.json, place.sync.verify(place.key)
     assert verdict
-    assert list(told) == [
+    assert list(body) == [
         "valid",
         "code",
         "kind",
@@ -47,11 +47,11 @@ def test_a_valid_credential_is_answered_with_the_records_of_the_library(way: Way
         "limited_by",
         "credits",
     ]
-    assert (answer.status, told["valid"], told["code"], told["retry_after"]) == (200, True, "valid", None)
-    assert set(told["key"]) == set(verdict.key.__slots__) - {"max_idle"}  # no part of what is signed
-    assert told["key"]["id"] == verdict.key.id
-    assert (told["owner"]["external_id"], told["tenant"]["slug"]) == ("user-42", "default")
-    assert told["scopes"] == ["read:projects"]
+    assert (answer.status, body["valid"], body["code"], body["retry_after"]) == (200, True, "valid", None)
+    assert set(body["key"]) == set(verdict.key.__slots__) - {"max_idle"}  # no part of what is signed
+    assert body["key"]["id"] == verdict.key.id
+    assert (body["owner"]["external_id"], body["tenant"]["slug"]) == ("user-42", "default")
+    assert body["scopes"] == ["read:projects"]
     assert answer.fields["cache-control"] == "no-store"
     assert answer.fields["content-type"] == "application/json"
 
@@ -107,8 +107,8 @@ def test_a_limit_is_told_with_what_is_left_and_when_to_try_again(way: Way, fresh
     key = place.issue("limited", limits=[Limit("minute", 2, 60), Limit("day", 10, 86_400)])
     own = place.way(lane=way.served.settings.lane)
     for left in (1, 0):
-        told = ask(own, place.operator, {"credential": key}).json
-        assert [(limit["name"], limit["remaining"]) for limit in told["limits"]] == [
+        body = ask(own, place.operator, {"credential": key}).json
+        assert [(limit["name"], limit["remaining"]) for limit in body["limits"]] == [
             ("minute", left),
             ("day", 8 + left),
         ]
@@ -119,10 +119,10 @@ def test_a_limit_is_told_with_what_is_left_and_when_to_try_again(way: Way, fresh
     assert (answer.json["limited_by"]["name"], answer.json["limited_by"]["of"]) == ("minute", "key")
     assert answer.fields["ratelimit-policy"] == '"minute";q=2;w=60, "day";q=10;w=86400'
     place.clock.advance(timedelta(seconds=60))
-    told = ask(own, place.operator, {"credential": key}).json
-    assert told["limits"][0]["remaining"] == 1
-    assert told["limits"][0]["reset_at"] == "2026-01-01T00:02:00Z"
-    assert [limit["of"] for limit in told["limits"]] == ["key", "key"]
+    body = ask(own, place.operator, {"credential": key}).json
+    assert body["limits"][0]["remaining"] == 1
+    assert body["limits"][0]["reset_at"] == "2026-01-01T00:02:00Z"
+    assert [limit["of"] for limit in body["limits"]] == ["key", "key"]
 
 
 def test_credits_are_told_with_what_is_left_and_when_the_refill_comes(way: Way, fresh: Callable[..., Place]) -> None:
@@ -130,8 +130,8 @@ def test_credits_are_told_with_what_is_left_and_when_the_refill_comes(way: Way, 
     key = place.issue("with credits", credits=Credits(2, refill="daily"))
     own = place.way(lane=way.served.settings.lane)
     for left in (1, 0):
-        told = ask(own, place.operator, {"credential": key}).json["credits"]
-        assert (told["amount"], told["remaining"], told["held"], told["reset_at"]) == (
+        credits = ask(own, place.operator, {"credential": key}).json["credits"]
+        assert (credits["amount"], credits["remaining"], credits["held"], credits["reset_at"]) == (
             2,
             left,
             0,
@@ -213,10 +213,10 @@ def test_an_open_server_asks_for_no_caller_but_checks_one_that_is_presented(way:
 def test_a_batch_is_answered_in_its_order(way: Way, place: Place) -> None:
     credentials = [place.key, "junk", place.acme_key, place.key[:-1]]
     question = {"questions": [{"credential": credential} for credential in credentials]}
-    told = ask(way, place.operator, question, target="/v1/verify/batch").json["verdicts"]
-    assert [one["code"] for one in told] == ["valid", "malformed", "valid", "malformed"]
+    verdicts = ask(way, place.operator, question, target="/v1/verify/batch").json["verdicts"]
+    assert [one["code"] for one in verdicts] == ["valid", "malformed", "valid", "malformed"]
     alone = ask(way, place.operator, {"credential": place.key}).json
-    assert told[0] == alone
+    assert verdicts[0] == alone
     many = {"questions": [{"credential": "x"}] * 101}
     assert ask(way, place.operator, many, target="/v1/verify/batch").status == 422
 
@@ -264,8 +264,8 @@ def test_a_known_caller_that_names_no_address_is_never_told_throttled(way: Way, 
     place.sync.keys.delete(next(key.id for key in place.sync.keys.list() if key.name == "gone"))
 
     def code(**about: object) -> str:
-        told: str = ask(own, place.operator, {"credential": "junk", **about}).json["code"]
-        return told
+        answered: str = ask(own, place.operator, {"credential": "junk", **about}).json["code"]
+        return answered
 
     assert [code() for _ in range(10)] == ["malformed"] * 10
     assert code(credential=unknown) == "not_found"

@@ -18,8 +18,8 @@ from tokenry.store.fixed import Raw
 def issue(client: TestClient, name: str = "CI", headers: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:
     answer = client.post("/v1/keys", json={"owner": "ada", "name": name, **fields}, headers=headers)
     assert answer.status_code == 201, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
+    body: dict[str, Any] = answer.json()
+    return body
 
 
 def test_a_key_is_issued_with_everything_that_was_asked_for(api: Api, client: TestClient) -> None:
@@ -88,8 +88,8 @@ def test_keys_that_are_issued_at_once_keep_their_own_answers_and_requests(api: A
         assert sorted(answer.status_code for answer in answers) == [201] * 20 + [409] * 20
         issued = {a.headers["X-Request-Id"]: a.json()["key"]["id"] for a in answers if a.status_code == 201}
         entries = client.get("/v1/audit", params={"action": "key.issued", "limit": 100}).json()["items"]
-        told = {entry["request_id"]: entry["subject"] for entry in entries if entry["request_id"]}
-    assert told == issued
+        audited = {entry["request_id"]: entry["subject"] for entry in entries if entry["request_id"]}
+    assert audited == issued
     for answer in answers:
         if answer.status_code == 201:
             assert api.tk.verify(answer.json()["secret"]).key.id == answer.json()["key"]["id"]
@@ -278,9 +278,9 @@ def test_an_explanation_names_the_first_failure(client: TestClient, with_secret:
     issued = issue(client, scopes=["read:a"], allowed_ips=["192.0.2.0/24"])
     path = "/v1/explain" if with_secret else f"/v1/keys/{issued['key']['id']}/explain"
     body = {"credential": issued["secret"]} if with_secret else {}
-    told = client.post(path, json={**body, "scopes": ["write:a"], "ip": "192.0.2.7"}).json()
-    assert (told["valid"], told["code"]) == (False, "insufficient_scope")
-    assert {check["code"]: check["passed"] for check in told["checks"]}["ip_not_allowed"] is True
+    explanation = client.post(path, json={**body, "scopes": ["write:a"], "ip": "192.0.2.7"}).json()
+    assert (explanation["valid"], explanation["code"]) == (False, "insufficient_scope")
+    assert {check["code"]: check["passed"] for check in explanation["checks"]}["ip_not_allowed"] is True
 
 
 def test_an_operator_of_a_tenant_explains_no_foreign_credential(api: Api, client: TestClient) -> None:
@@ -288,13 +288,15 @@ def test_an_operator_of_a_tenant_explains_no_foreign_credential(api: Api, client
     stranger = api.client(api.operator_of("acme"))
     gone = api.tk.keys.issue("ada", name="gone")
     api.tk.keys.delete(gone.key.id)
-    told = [stranger.post("/v1/explain", json={"credential": str(one)}).json() for one in (secret, gone.secret)]
-    assert told[0]["code"] == "not_found"
-    assert told[0] == told[1], "a foreign credential is explained like one that does not exist"
+    explanations = [stranger.post("/v1/explain", json={"credential": str(one)}).json() for one in (secret, gone.secret)]
+    assert explanations[0]["code"] == "not_found"
+    assert explanations[0] == explanations[1], "a foreign credential is explained like one that does not exist"
     token = str(api.tk.sessions.start("ada").access)
-    told = [stranger.post("/v1/explain", json={"credential": token, "audience": one}).json() for one in ("x", "y")]
-    assert told[0] == told[1]
-    assert not any(check["detail"] for check in told[0]["checks"])
+    explanations = [
+        stranger.post("/v1/explain", json={"credential": token, "audience": one}).json() for one in ("x", "y")
+    ]
+    assert explanations[0] == explanations[1]
+    assert not any(check["detail"] for check in explanations[0]["checks"])
     mine = client.post("/v1/explain", json={"credential": token, "audience": "x"}).json()
     assert [check["code"] for check in mine["checks"] if "and not for 'x'" in check["detail"]] == ["not_found"]
 

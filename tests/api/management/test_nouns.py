@@ -13,8 +13,8 @@ from tests.api.management.conftest import Api
 def test_the_catalogue_is_replaced_as_a_whole(client: TestClient) -> None:
     assert client.put("/v1/scopes", json={"scopes": ["read:*", "write:a"]}).json() == {"scopes": ["read:*", "write:a"]}
     assert client.get("/v1/scopes").json() == {"scopes": ["read:*", "write:a"]}
-    told = client.post("/v1/scopes/check", json={"scopes": ["read:a", "write:b"]}).json()
-    assert told == {"known": False, "unknown": ["write:b"]}
+    report = client.post("/v1/scopes/check", json={"scopes": ["read:a", "write:b"]}).json()
+    assert report == {"known": False, "unknown": ["write:b"]}
 
 
 def test_an_owner_is_created_changed_and_ended(api: Api, client: TestClient) -> None:
@@ -118,5 +118,5 @@ def test_who_goes_on_after_the_last_event_misses_none(client: TestClient) -> Non
     last = client.get("/v1/events").json()["items"][-1]["sequence"]
     client.put("/v1/owners/v", json={})
     client.put("/v1/roles/r", json={"scopes": []})
-    told = client.get("/v1/events", params={"after": last, "types": ["owner.*", "role.updated"]}).json()["items"]
-    assert [(event["type"], event["subject"]) for event in told] == [("owner.created", "v"), ("role.updated", "r")]
+    events = client.get("/v1/events", params={"after": last, "types": ["owner.*", "role.updated"]}).json()["items"]
+    assert [(event["type"], event["subject"]) for event in events] == [("owner.created", "v"), ("role.updated", "r")]

@@ -148,7 +148,7 @@ def test_a_foreign_tenant_is_told_of_exactly_as_one_that_does_not_exist(api: Api
             query = {} if id == "explain" else {"tenant": slug}
             body = {"credential": "x", "tenant": slug} if id == "explain" else None
             answer = client.request(method, re.sub(r"\{\w+\}", "nothing", path), params=query, json=body)
-            told = {**answer.json(), "request_id": ""}
-            answers.append((answer.status_code, str(told).replace(slug, "it")))
+            problem = {**answer.json(), "request_id": ""}
+            answers.append((answer.status_code, str(problem).replace(slug, "it")))
         assert answers[0] == answers[1], id
         assert answers[0][0] == 404, id

@@ -43,8 +43,8 @@ class Server:
     @cached_property
     def document(self) -> dict[str, Any]:
         """What the server says of itself."""
-        told: dict[str, Any] = TestClient(self.app).get("/openapi.json").json()
-        return told
+        schema: dict[str, Any] = TestClient(self.app).get("/openapi.json").json()
+        return schema
 
     @cached_property
     def operations(self) -> dict[str, Any]:
@@ -136,13 +136,13 @@ def test_every_kind_of_verdict_is_what_the_document_says(server: Server) -> None
     headers = {"Authorization": f"Bearer {server.operator}"}
     for what, credential in credentials.items():
         case = server.operations["verify"].Case(body={"credential": credential}, media_type="application/json")
-        told = case.call_and_validate(headers=headers).json()
-        assert what in (told["kind"], told["code"])
-        assert set(told) == set(server.document["components"]["schemas"]["Verdict"]["properties"])
-        if told["valid"]:
+        body = case.call_and_validate(headers=headers).json()
+        assert what in (body["kind"], body["code"])
+        assert set(body) == set(server.document["components"]["schemas"]["Verdict"]["properties"])
+        if body["valid"]:
             named = server.document["components"]["schemas"]["VerdictTenant"]["properties"]
-            assert set(told["tenant"]) == set(named)
-            assert told["session"] is None or "claims" in told["session"]
+            assert set(body["tenant"]) == set(named)
+            assert body["session"] is None or "claims" in body["session"]
 
 
 def test_the_example_of_every_request_is_accepted(server: Server) -> None:
@@ -153,9 +153,9 @@ def test_the_example_of_every_request_is_accepted(server: Server) -> None:
             content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             if operation["operationId"] in OPERATIONS and "example" in content:
                 answer = client.request(verb, re.sub(r"\{\w+\}", "nothing", path), json=content["example"])
-                told = answer.json() if answer.status_code == 422 else {}
+                problem = answer.json() if answer.status_code == 422 else {}
                 # What the example names need not exist here.
-                wrong = [one for one in told.get("errors", ()) if not one["code"].startswith("unknown_role")]
+                wrong = [one for one in problem.get("errors", ()) if not one["code"].startswith("unknown_role")]
                 if answer.status_code in (400, 500) or wrong:
                     refused[operation["operationId"]] = answer.text
     assert refused == {}

@@ -11,8 +11,8 @@ from tokenry.types import Limit
 def test_a_key_is_told_who_it_is(api: Api) -> None:
     secret = api.key(scopes=["read:a"], limits=[Limit("day", 1, 86_400)])
     answer = api.client(secret).get("/v1/self")
-    told = answer.json()
-    assert (told["owner"]["external_id"], told["tenant"], told["scopes"]) == ("ada", "default", ["read:a"])
+    body = answer.json()
+    assert (body["owner"]["external_id"], body["tenant"], body["scopes"]) == ("ada", "default", ["read:a"])
     assert answer.headers["RateLimit"].startswith('"day";r=1')
     assert answer.headers["Cache-Control"] == "no-store"
     assert secret not in answer.text

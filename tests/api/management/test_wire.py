@@ -79,10 +79,10 @@ def test_a_body_where_none_is_read_is_refused(client: TestClient) -> None:
 
 def test_of_very_many_mistakes_a_hundred_are_named(client: TestClient) -> None:
     body = {"owner": "ada", "name": "n", **{f"f{number}": 1 for number in range(5000)}}
-    told = client.post("/v1/keys", json=body).json()
-    assert told["detail"].startswith("More than 100 values cannot be accepted: f0, f1, ")
-    assert told["detail"].endswith(", f99, …")
-    assert [error["field"] for error in told["errors"]] == [f"f{number}" for number in range(100)]
+    problem = client.post("/v1/keys", json=body).json()
+    assert problem["detail"].startswith("More than 100 values cannot be accepted: f0, f1, ")
+    assert problem["detail"].endswith(", f99, …")
+    assert [error["field"] for error in problem["errors"]] == [f"f{number}" for number in range(100)]
 
 
 def test_urls_that_are_no_utf8_are_refused_and_never_read_as_another(client: TestClient) -> None:
@@ -162,8 +162,8 @@ def test_every_mistake_of_a_body_is_named_at_once(client: TestClient) -> None:
 def test_a_name_of_the_library_is_refused_under_its_own_name_with_the_name_of_the_wire(client: TestClient) -> None:
     body = client.post("/v1/keys", json={"owner": "ada", "name": "n", "expires_in": 60}).json()
     query = client.get("/v1/keys/expiring?within=5").json()
-    for told, name in ((body, "expires_in"), (query, "within")):
-        [error] = told["errors"]
+    for problem, name in ((body, "expires_in"), (query, "within")):
+        [error] = problem["errors"]
         assert (error["field"], error["code"]) == (name, "unknown_field")
         assert error["message"].endswith(f": did you mean {name}_seconds?")
 
@@ -174,8 +174,8 @@ def test_a_value_of_another_kind_is_explained_without_python(client: TestClient)
     assert errors["owner"] == "must be text, got whole number"
     assert errors["expires_at"].startswith("must be a moment with a time zone, such as ")
     assert errors["expires_in_seconds"] == "must be number or null, got text"
-    told = client.get("/v1/keys?status=activ").json()["errors"][0]
-    assert (told["field"], told["message"]) == ("status", "must be one of active, disabled, revoked, expired")
+    mistake = client.get("/v1/keys?status=activ").json()["errors"][0]
+    assert (mistake["field"], mistake["message"]) == ("status", "must be one of active, disabled, revoked, expired")
 
 
 def test_nothing_is_read_of_who_may_not_call(api: Api) -> None:
@@ -252,9 +252,9 @@ def test_the_outer_application_says_who_the_client_is_and_how_often_it_may_guess
         await api.app(scope, receive, send)
 
     guess = TestClient(outer, headers={"Authorization": "Bearer tk_op_guess"})
-    told = [guess.get("/v1/keys") for _ in range(3)]
-    assert [answer.json()["code"] for answer in told] == ["malformed", "malformed", "throttled"]
-    assert (told[2].status_code, told[2].headers["Retry-After"]) == (429, "900")
+    answers = [guess.get("/v1/keys") for _ in range(3)]
+    assert [answer.json()["code"] for answer in answers] == ["malformed", "malformed", "throttled"]
+    assert (answers[2].status_code, answers[2].headers["Retry-After"]) == (429, "900")
     client = TestClient(outer, headers={"Authorization": f"Bearer {api.operator}"})
     assert client.put("/v1/owners/u", json={}).headers["X-Request-Id"] == "req-7"
     entry = client.get("/v1/audit", params={"subject": "u"}).json()["items"][0]

@@ -36,37 +36,37 @@ def of_default(server: Any) -> Issuer:
 
 
 def test_oauth4webapi_discovers_refreshes_exchanges_introspects_and_revokes(of_default: Issuer) -> None:
-    told = node("oauth4webapi.mjs", asked(of_default))
-    assert told["pair"]["token_type"] == "bearer"
-    assert told["pair"]["scope"] == "read:*"
-    assert told["again"]["refresh_token"] == told["pair"]["refresh_token"]
-    assert told["claims"]["sub"] == "ada"
-    assert told["claims"]["client_id"] == "default"
-    assert told["too_wide"] == {"error": "invalid_scope", "status": 400}
-    assert told["foreign_client"] == {"error": "invalid_grant", "status": 400}
-    assert told["derived"]["issued_token_type"] == ACCESS_TOKEN
-    assert told["derived_claims"]["scope"] == "read:projects"
-    assert told["beyond"] == {"error": "invalid_scope", "status": 400}
-    assert told["active"]["active"] is True
-    assert told["active"]["sub"] == "ada"
-    assert told["active_by_post"]["active"] is True
-    assert told["nonsense"] == told["revoked"] == {"active": False}
-    assert told["after"] == {"error": "invalid_grant", "status": 400}
+    results = node("oauth4webapi.mjs", asked(of_default))
+    assert results["pair"]["token_type"] == "bearer"
+    assert results["pair"]["scope"] == "read:*"
+    assert results["again"]["refresh_token"] == results["pair"]["refresh_token"]
+    assert results["claims"]["sub"] == "ada"
+    assert results["claims"]["client_id"] == "default"
+    assert results["too_wide"] == {"error": "invalid_scope", "status": 400}
+    assert results["foreign_client"] == {"error": "invalid_grant", "status": 400}
+    assert results["derived"]["issued_token_type"] == ACCESS_TOKEN
+    assert results["derived_claims"]["scope"] == "read:projects"
+    assert results["beyond"] == {"error": "invalid_scope", "status": 400}
+    assert results["active"]["active"] is True
+    assert results["active"]["sub"] == "ada"
+    assert results["active_by_post"]["active"] is True
+    assert results["nonsense"] == results["revoked"] == {"active": False}
+    assert results["after"] == {"error": "invalid_grant", "status": 400}
 
 
 def test_openid_client_discovers_refreshes_exchanges_introspects_and_revokes(of_default: Issuer) -> None:
-    told = node("openid-client.mjs", asked(of_default))
-    assert told["pair"]["scope"] == "read:*"
-    assert told["pair"]["expires_in"] > 290
-    assert told["too_wide"] == {"error": "invalid_scope", "status": 400}
-    assert told["derived"]["scope"] == "read:projects"
-    assert told["active"]["active"] is True
-    assert told["wrong_client"] == {
+    results = node("openid-client.mjs", asked(of_default))
+    assert results["pair"]["scope"] == "read:*"
+    assert results["pair"]["expires_in"] > 290
+    assert results["too_wide"] == {"error": "invalid_scope", "status": 400}
+    assert results["derived"]["scope"] == "read:projects"
+    assert results["active"]["active"] is True
+    assert results["wrong_client"] == {
         "error": "OAUTH_WWW_AUTHENTICATE_CHALLENGE",
         "status": 401,
     }  # by which it means that
-    assert told["nonsense"] == told["revoked"] == {"active": False}
-    assert told["after"] == {"error": "invalid_grant", "status": 400}
+    assert results["nonsense"] == results["revoked"] == {"active": False}
+    assert results["after"] == {"error": "invalid_grant", "status": 400}
 
 
 def test_authlib_refreshes_exchanges_introspects_and_revokes(issuer: Issuer) -> None:
@@ -85,8 +85,8 @@ def test_authlib_refreshes_exchanges_introspects_and_revokes(issuer: Issuer) -> 
         assert derived["scope"] == "read:projects"
     id, secret = issuer.service
     with OAuth2Client(id, secret, token_endpoint_auth_method="client_secret_basic") as service:
-        told = service.introspect_token(f"{issuer.url}/oauth/introspect", pair["access_token"]).json()
-        assert (told["active"], told["client_id"]) == (True, "spa")
+        body = service.introspect_token(f"{issuer.url}/oauth/introspect", pair["access_token"]).json()
+        assert (body["active"], body["client_id"]) == (True, "spa")
         # The session is another client's: there is nothing that this one could end.
         assert service.revoke_token(f"{issuer.url}/oauth/revoke", pair["refresh_token"]).status_code == 200
         assert issuer.session(session["session"]["id"])["status"] == "active"

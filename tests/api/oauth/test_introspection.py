@@ -18,11 +18,11 @@ def test_an_active_token_tells_what_it_is_and_no_claim_of_its_own_says_otherwise
     started = issuer.start(claims=claims, audience="billing")
     answer = issuer.introspect(started["access"])
     assert answer.headers["cache-control"] == "no-store"
-    told = answer.json()
-    assert (told["active"], told["token_type"], told["sub"], told["plan"]) == (True, "Bearer", "ada", "pro")
-    assert (told["iss"], told["aud"], told["scope"]) == (issuer.url, "billing", "read:*")
-    assert told["sid"] == started["session"]["id"]
-    assert told["exp"] - told["iat"] == 300
+    body = answer.json()
+    assert (body["active"], body["token_type"], body["sub"], body["plan"]) == (True, "Bearer", "ada", "pro")
+    assert (body["iss"], body["aud"], body["scope"]) == (issuer.url, "billing", "read:*")
+    assert body["sid"] == started["session"]["id"]
+    assert body["exp"] - body["iat"] == 300
 
 
 def test_scopes_are_those_of_this_moment(issuer: Issuer) -> None:
@@ -33,9 +33,9 @@ def test_scopes_are_those_of_this_moment(issuer: Issuer) -> None:
 
 def test_a_key_tells_the_same_of_itself(issuer: Issuer) -> None:
     id, secret = issuer.issue("ada", scopes=["read:projects"])
-    told = issuer.introspect(secret).json()
-    assert told.pop("exp") - told.pop("iat") == 90 * 86_400
-    assert told == {
+    body = issuer.introspect(secret).json()
+    assert body.pop("exp") - body.pop("iat") == 90 * 86_400
+    assert body == {
         "active": True,
         "token_type": "Bearer",
         "iss": issuer.url,
@@ -153,9 +153,9 @@ def test_what_is_public_may_be_kept_for_a_while_and_read_by_pages_of_anybody(iss
 
 def test_metadata_is_where_rfc_8414_has_it_and_below_the_issuer(issuer: Issuer) -> None:
     root = "/.well-known/oauth-authorization-server"
-    told = web.get(f"{issuer.server.url}{root}/t/{issuer.slug}").json()
-    assert told == web.get(issuer.url + root).json()
-    assert told["issuer"] == issuer.url
-    assert web.get(told["jwks_uri"]).json()["keys"][0]["alg"] == "ES256"
-    assert all("d" not in key for key in web.get(told["jwks_uri"]).json()["keys"])
+    metadata = web.get(f"{issuer.server.url}{root}/t/{issuer.slug}").json()
+    assert metadata == web.get(issuer.url + root).json()
+    assert metadata["issuer"] == issuer.url
+    assert web.get(metadata["jwks_uri"]).json()["keys"][0]["alg"] == "ES256"
+    assert all("d" not in key for key in web.get(metadata["jwks_uri"]).json()["keys"])
     assert web.get(issuer.server.url + root).json()["issuer"] == f"{issuer.server.url}/t/default"

@@ -206,8 +206,8 @@ def test_a_key_gets_a_token_that_does_less(issuer: Issuer) -> None:
     assert set(answer.json()) == {"access_token", "issued_token_type", "token_type", "expires_in", "scope"}
     assert answer.json()["issued_token_type"] == ACCESS_TOKEN
     assert answer.json()["expires_in"] <= 60
-    told = issuer.introspect(answer.json()["access_token"]).json()
-    assert (told["client_id"], told["scope"], told["aud"]) == (id, "read:projects", audience)
+    body = issuer.introspect(answer.json()["access_token"]).json()
+    assert (body["client_id"], body["scope"], body["aud"]) == (id, "read:projects", audience)
     issuer.call("POST", f"/v1/keys/{id}/revoke?tenant={issuer.slug}", {})
     assert issuer.introspect(answer.json()["access_token"]).content == b'{"active":false}'
     assert refused(issuer.exchange(secret)) == (400, "invalid_request")

@@ -160,8 +160,8 @@ def test_over_a_unix_socket_only_a_trusted_proxy_says_where_a_request_comes_from
 
 def test_slow_clients_do_not_hurt_others(tmp_path: Path) -> None:
     attack = [program("slowhttptest"), "-H", "-c", "300", "-i", "1", "-r", "300", "-l", "2", "-x", "8"]
-    told = tmp_path / "attack"
-    with serving(tmp_path, TOKENRY_ACCESS_LOG_SHARE="0") as server, told.open("wb") as out:
+    log = tmp_path / "attack"
+    with serving(tmp_path, TOKENRY_ACCESS_LOG_SHARE="0") as server, log.open("wb") as out:
         secret, times = server.issue("k"), []
         body = json.dumps({"credential": secret})
         fields = {"Authorization": f"Bearer {server.operator_key}", "Content-Type": "application/json"}
@@ -173,6 +173,6 @@ def test_slow_clients_do_not_hurt_others(tmp_path: Path) -> None:
             assert json.loads(connection.getresponse().read())["valid"]
             times.append(time.perf_counter() - began)
             connection.close()
-    assert "connected" in told.read_text()
+    assert "connected" in log.read_text()
     assert len(times) > 20
     assert sorted(times)[int(len(times) * 0.95)] < 0.25

@@ -77,8 +77,8 @@ def test_changes_are_refused_clearly_and_verification_goes_on(fault: str, tmp_pa
         fresh = server.issue("new")
         assert server.verify(fresh)[1]["valid"]
         assert server.end() == 0
-        told = [line for line in server.lines() if line["logger"] == "tokenry.store"]
-        assert told
+        logged = [line for line in server.lines() if line["logger"] == "tokenry.store"]
+        assert logged
         assert not any("Traceback" in str(line) for line in server.lines())
 
 

@@ -108,11 +108,11 @@ def test_with_json_it_says_where_it_listens_and_the_key_in_one_document(tmp_path
         command, cwd=tmp_path, env=ours, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         assert process.stdout is not None
-        told = json.loads(process.stdout.readline())
+        document = json.loads(process.stdout.readline())
         process.terminate()
         assert process.stdout.read() == b""
-    assert told["address"].startswith("http://127.0.0.1:")
-    assert told["operator_key"].startswith("tk_op_1")
+    assert document["address"].startswith("http://127.0.0.1:")
+    assert document["operator_key"].startswith("tk_op_1")
 
 
 def test_a_database_command_beside_a_running_server_says_to_use_it(tmp_path: Path) -> None:
@@ -164,6 +164,6 @@ def test_settings_of_the_file_count_and_outside_production_an_unfit_one_is_a_war
     with serving(tmp_path, TOKENRY_PROT="1") as server:
         assert (tmp_path / "elsewhere" / "tokenry.db").exists()
         assert server.end() == 0
-        (told,) = server.lines()
-    assert (told["level"], told["setting"]) == ("warning", "TOKENRY_PROT")
-    assert told["reason"] == "unknown; did you mean TOKENRY_PORT?"
+        (line,) = server.lines()
+    assert (line["level"], line["setting"]) == ("warning", "TOKENRY_PROT")
+    assert line["reason"] == "unknown; did you mean TOKENRY_PORT?"

@@ -121,8 +121,8 @@ def test_a_stream_ends_when_its_key_is_revoked(tokenry_server: Serving) -> None:
         server.call("PUT", "/v1/owners/after?tenant=streams", {})
         last = stream.end()
         assert (last["event"], json.loads(last["data"])["code"]) == ("end", "revoked")
-        told = [json.loads(one["data"]) for one in stream.messages[:-1] if "data" in one]
-        assert told == [], "nothing is told to a key that is revoked"
+        events = [json.loads(one["data"]) for one in stream.messages[:-1] if "data" in one]
+        assert events == [], "nothing is told to a key that is revoked"
     with streaming(server, key=secret) as stream:
         assert stream.response.status == 401
 

@@ -37,8 +37,8 @@ def test_what_github_reports_is_revoked_and_answered(tmp_path: Path) -> None:
     with publishing((SAMPLE_ID, SAMPLE_KEY)) as github:
         environment = {"TOKENRY_GITHUB_KEYS": github.url, "TOKENRY_WEBHOOK_NETWORKS": LOOPBACK}
         with serving(tmp_path, TOKENRY_FAILURES_MAX="4", **environment) as server:
-            told = {"token_hash": sha256(b"some_token").hexdigest(), "token_type": "some_type"}
-            sample = (200, [{**told, "label": "false_positive"}])
+            report = {"token_hash": sha256(b"some_token").hexdigest(), "token_type": "some_type"}
+            sample = (200, [{**report, "label": "false_positive"}])
             assert send(server, SAMPLE, SAMPLE_ID, SAMPLE_SIGNATURE) == sample
             secret = server.issue("leaked")
             body = found(secret, "tk_live_1")

@@ -84,9 +84,9 @@ def test_an_event_that_contains_itself_is_still_one_line(lines: Lines) -> None:
 
 
 def test_a_field_can_neither_replace_nor_forge_what_a_line_says(lines: Lines) -> None:
-    log().info("said", level="critical", logger="root", at="never")
+    log().info("spoken", level="critical", logger="root", at="never")
     (line,) = lines()
-    assert line["event"] == "said"
+    assert line["event"] == "spoken"
     assert line["level"] == "info"
     assert line["at"].startswith("20")
 
@@ -153,7 +153,7 @@ def test_500_planted_secrets_never_reach_a_line(stream: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "message",
     [
         f"token={JWT}",
         f"Authorization: Bearer {JWT}",
@@ -170,8 +170,8 @@ def test_500_planted_secrets_never_reach_a_line(stream: io.StringIO) -> None:
         "/v1/keys/1hunter2" + "0aZ" * 22,
     ],
 )
-def test_what_looks_like_a_credential_is_hidden(told: str) -> None:
-    shown = redacted(f"before {told}")
+def test_what_looks_like_a_credential_is_hidden(message: str) -> None:
+    shown = redacted(f"before {message}")
     assert shown.startswith("before ")
     assert "[hidden]" in shown
     for secret in ("hunter2", "eyJ", "aHVud"):
@@ -195,7 +195,7 @@ def test_a_hostile_text_costs_no_more_than_its_length(part: str) -> None:
 
 
 def test_ids_and_words_stay_readable() -> None:
-    for said in (
+    for message in (
         "the token expired",
         "key_01JABCDEFGHJKMNPQRSTVWXYZ0",
         "a tokenry of keys",
@@ -203,7 +203,7 @@ def test_ids_and_words_stay_readable() -> None:
         "3f6d2c9a8b7e4d5f",
         "3f6d2c9a8b7e4d5f" * 4,
     ):
-        assert redacted(said) == said
+        assert redacted(message) == message
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.25, 1.0])

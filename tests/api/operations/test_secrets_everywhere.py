@@ -46,18 +46,20 @@ def credentials(server: Serving) -> dict[str, tuple[str, str]]:
     }
 
 
-def of_operation(path: str, method: str, told: dict[str, Any], schemas: dict[str, Any], text: str) -> Iterator[Sent]:
+def of_operation(
+    path: str, method: str, operation: dict[str, Any], schemas: dict[str, Any], text: str
+) -> Iterator[Sent]:
     """Yield requests of one operation, each with the credential in another place."""
     plain = re.sub(r"\{\w+\}", "ada", path)
     json_type = {"Content-Type": "application/json"}
     for name in re.findall(r"\{(\w+)\}", path):
         yield Sent(method, plain.replace("ada", quote(text, safe=""), 1), {}, "", f"path {name}")
-    for one in (*told.get("parameters", ()), {"in": "query", "name": "unknown"}):
+    for one in (*operation.get("parameters", ()), {"in": "query", "name": "unknown"}):
         if one["in"] == "query":
             yield Sent(method, f"{plain}?{urlencode({one['name']: text})}", {}, "", f"query {one['name']}")
     for name in HEADERS:
         yield Sent(method, plain, {name: re.sub(r"\s", " ", text)}, "", f"header {name}")
-    content = told.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     fields = schemas.get(content.get("$ref", "").rpartition("/")[2], content).get("properties", {})
     for name in (*fields, text):
         for value in (text, [text], {"a": text}, [{"name": text, text: text}]):
@@ -87,18 +89,18 @@ def test_no_place_of_any_request_gives_a_credential_away(tmp_path: Path) -> None
             sent = [
                 one
                 for path, item in document["paths"].items()
-                for method, told in item.items()
+                for method, operation in item.items()
                 if method in ("get", "post", "put", "patch", "delete") and not ENDING.match(path)
-                for one in of_operation(path, method.upper(), told, schemas, text)
+                for one in of_operation(path, method.upper(), operation, schemas, text)
             ]
             for one in (*sent, *of_oauth(text)):
                 bearer = {"Authorization": f"Bearer {server.operator_key}"}
                 connection.request(one.method, one.path, one.body or None, {**bearer, **one.headers})
                 answer = connection.getresponse()
                 assert answer.status < 500, one
-                said = f"{answer.getheaders()} {answer.read().decode()}"
+                shown = f"{answer.getheaders()} {answer.read().decode()}"
                 count += 1
-                if part in said:
+                if part in shown:
                     seen.append((kind, one.method, one.path[:60], one.where, answer.status))
         connection.close()
         assert seen == []
@@ -111,4 +113,4 @@ def test_no_place_of_any_request_gives_a_credential_away(tmp_path: Path) -> None
         written |= {"log": server.err, "stdout": server.out}
     database = (tmp_path / "tokenry-data" / "tokenry.db").read_bytes().decode("latin-1")
     for kind, (_, part) in secrets.items():
-        assert [place for place, said in {**written, "database": database}.items() if part in said] == [], kind
+        assert [place for place, shown in {**written, "database": database}.items() if part in shown] == [], kind

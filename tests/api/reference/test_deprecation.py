@@ -70,8 +70,8 @@ def test_other_operations_have_none(client: TestClient) -> None:
 
 def test_the_reference_says_so(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    told = paths["/v1/keys/find"]["post"]
-    assert (told["deprecated"], told["x-sunset"], told["description"]) == (True, "2028-01-01", SENTENCE)
+    operation = paths["/v1/keys/find"]["post"]
+    assert (operation["deprecated"], operation["x-sunset"], operation["description"]) == (True, "2028-01-01", SENTENCE)
     assert [path for path, item in paths.items() for one in item.values() if "deprecated" in one] == ["/v1/keys/find"]
     assert next(line for line in markdown.table().splitlines() if SENTENCE in line).startswith("| `POST /v1/keys/find`")
     assert "answered until 2028-01-01 at least" in client.get("/docs").text
@@ -119,10 +119,10 @@ def test_every_answer_of_verification_and_oauth_has_both_dates(server: TestClien
 def test_the_reference_says_so_of_verification_and_oauth(server: TestClient) -> None:
     paths = server.get("/openapi.json").json()["paths"]
     for path, route in ROUTES.items():
-        told = paths[path][route.verb.lower()]
-        assert (told["operationId"], told["summary"]) == (route.id, route.about)
-        assert (told["deprecated"], told["x-sunset"]) == (True, "2028-01-01")
-        assert told["description"].startswith(SENTENCE)
+        operation = paths[path][route.verb.lower()]
+        assert (operation["operationId"], operation["summary"]) == (route.id, route.about)
+        assert (operation["deprecated"], operation["x-sunset"]) == (True, "2028-01-01")
+        assert operation["description"].startswith(SENTENCE)
     assert markdown.table_of_routes().count(SENTENCE) == len(ROUTES)
     assert server.get("/docs").text.count("answered until 2028-01-01 at least") == len(ROUTES)
 

@@ -139,12 +139,14 @@ def test_the_example_of_a_body_is_answered_like_the_example_of_its_answer(
         assert {} in operation["security"]
     [(kind, content)] = operation["requestBody"]["content"].items()
     asked = server.filled(content["example"])
-    told = server.client.post(path, headers=headers, **({"json": asked} if kind == JSON else {"data": asked}))
-    assert told.status_code == 200, told.text
+    response = server.client.post(path, headers=headers, **({"json": asked} if kind == JSON else {"data": asked}))
+    assert response.status_code == 200, response.text
     expected = operation["responses"]["200"]["content"][JSON]["example"]
     if id.startswith("verify"):
         verdicts = (
-            (told.json()["verdicts"], expected["verdicts"]) if id == "verify.batch" else ([told.json()], [expected])
+            (response.json()["verdicts"], expected["verdicts"])
+            if id == "verify.batch"
+            else ([response.json()], [expected])
         )
         for verdict, sample in zip(*verdicts, strict=True):
             assert set(verdict) == set(sample)
@@ -153,7 +155,7 @@ def test_the_example_of_a_body_is_answered_like_the_example_of_its_answer(
             assert set(verdict["tenant"]) == set(sample["tenant"])
             assert shape(verdict["limits"]) == shape(sample["limits"])
     else:
-        assert set(told.json()) == set(expected)
+        assert set(response.json()) == set(expected)
 
 
 def test_the_examples_of_forward_auth_are_let_in(server: Server) -> None:
@@ -173,13 +175,13 @@ def test_the_examples_of_forward_auth_are_let_in(server: Server) -> None:
 def test_what_is_public_looks_like_its_example(server: Server, path: str) -> None:
     answer = server.client.get(path)
     [content] = server.document["paths"][path]["get"]["responses"]["200"]["content"].values()
-    told, expected = answer.json(), content["example"]
-    assert told.keys() == expected.keys()
+    body, expected = answer.json(), content["example"]
+    assert body.keys() == expected.keys()
     if path.endswith("jwks.json"):
-        assert told["keys"]
-        assert all(set(key) == set(expected["keys"][0]) for key in told["keys"])
+        assert body["keys"]
+        assert all(set(key) == set(expected["keys"][0]) for key in body["keys"])
     else:
-        assert told == expected
+        assert body == expected
 
 
 def test_the_refusals_that_are_shown_have_the_status_that_is_shown(server: Server) -> None:

@@ -42,7 +42,7 @@ class Story:
         self._seen: set[str] = set()
         self._names: dict[str, str] = {}
 
-    def told(self, tenant: str = "default") -> list[Any]:
+    def news(self, tenant: str = "default") -> list[Any]:
         """Return (action, subject, before, after, data of the event unless it is `after`) of all that is new."""
         entries = [entry for entry in self.tk.audit.list(limit=100, tenant=tenant) if entry.id not in self._seen]
         events = [event for event in self.tk.events.list(tenant=tenant) if event.id not in self._seen]
@@ -88,17 +88,17 @@ def test_of_a_tenant(story: Story) -> None:
     is_made["shared_limits"] = []
     is_made["time_zone"], is_made["on_leak"], is_made["contact"] = "UTC", "revoke", None
     is_made["max_idle_seconds"] = None
-    assert story.told("system") == [("tenant.created", "acme", None, is_made | lives)]
+    assert story.news("system") == [("tenant.created", "acme", None, is_made | lives)]
     twice(tk.tenants.update, "acme", prefix="ab", never_allowed=True, expires_in_max=100 * DAY)
     was, now = {"prefix": "ac", "never_allowed": False}, {"prefix": "ab", "never_allowed": True}
-    assert story.told("acme") == [("tenant.updated", "acme", was, now)]
+    assert story.news("acme") == [("tenant.updated", "acme", was, now)]
     twice(tk.tenants.suspend, "acme")
     twice(tk.tenants.resume, "acme")
-    assert story.told("acme") == [("tenant.suspended", "acme", None, None), ("tenant.resumed", "acme", None, None)]
+    assert story.news("acme") == [("tenant.suspended", "acme", None, None), ("tenant.resumed", "acme", None, None)]
     id = tk.tenants.suspend("acme").id
     tk.tenants.delete("acme")
     deleted = ("tenant.deleted", "acme", {"id": "ten 1", "slug": "acme", "name": "acme"}, None)
-    assert story.told("system") == [deleted]
+    assert story.news("system") == [deleted]
     [entry] = tk.audit.list(tenant=id, limit=1)
     assert ast.literal_eval(story.named((entry.action, entry.subject, entry.before, entry.after))) == deleted
 
@@ -110,7 +110,7 @@ def test_of_roles_and_scopes(story: Story) -> None:
     tk.roles.delete("r")
     twice(tk.scopes.define, ["b"])
     tk.scopes.define(["b", "c", "*"])
-    assert story.told() == [
+    assert story.news() == [
         ("role.updated", "r", None, {"scopes": ["b", "a"]}),
         ("role.updated", "r", {"scopes": ["b", "a"]}, {"scopes": ["b"]}),
         ("role.deleted", "r", {"scopes": ["b"]}, None),
@@ -122,31 +122,31 @@ def test_of_roles_and_scopes(story: Story) -> None:
 def test_of_an_owner(story: Story) -> None:
     tk = story.tk
     tk.roles.put("r", scopes=["a"])
-    story.told()
+    story.news()
     tk.owners.put("ada", name="Ada", roles=["r"])
     twice(tk.owners.put, "ada", name="Ada L.", email="a@b")
     tk.owners.put("bob")
-    assert story.told() == [
+    assert story.news() == [
         ("owner.created", "ada", None, {"id": "own 1", "name": "Ada", "roles": ["r"]}),
         ("owner.updated", "ada", {"name": "Ada", "email": None}, {"name": "Ada L.", "email": "a@b"}),
         ("owner.created", "bob", None, {"id": "own 2"}),
     ]
     for name in ("ada", "bob"):
         tk.sessions.start(name)
-    story.told()
+    story.news()
     twice(tk.owners.disable, "ada")
     twice(tk.owners.enable, "ada")
-    assert story.told() == [
+    assert story.news() == [
         ("owner.disabled", "ada", None, None),
         ("session.revoked", "ses 1", ACTIVE, revoked("owner disabled", owner="ada")),
         ("owner.enabled", "ada", None, None),
     ]
     tk.sessions.start("ada")
-    story.told()
+    story.news()
     twice(tk.owners.put, "bob", admin=True)
     tk.owners.put("ada", admin=False)
     tk.roles.put("r", scopes=["*"])
-    assert story.told() == [
+    assert story.news() == [
         ("session.revoked", "ses 2", ACTIVE, revoked("became an administrator", owner="bob")),
         ("owner.updated", "bob", {"admin": False}, {"admin": True}),
         ("session.revoked", "ses 3", ACTIVE, revoked("a role became one for administrators", owner="ada")),
@@ -154,9 +154,9 @@ def test_of_an_owner(story: Story) -> None:
     ]
     tk.keys.issue("ada", name="k")
     tk.sessions.start("ada")
-    story.told()
+    story.news()
     tk.owners.delete("ada")
-    assert story.told() == [
+    assert story.news() == [
         ("key.revoked", "key 1", ACTIVE, revoked("owner deleted"), "ada"),
         ("session.revoked", "ses 4", ACTIVE, revoked("owner deleted", owner="ada")),
         ("owner.deleted", "ada", {"id": "own 1"}, None),
@@ -166,17 +166,17 @@ def test_of_an_owner(story: Story) -> None:
 def test_of_a_key(story: Story) -> None:
     tk = story.tk
     tk.owners.put("ada")
-    story.told()
+    story.news()
     key = tk.keys.issue("ada", name="k", scopes=["a"], limits=[Limit("m", 5, 60)], metadata={"x": 1}).key
     limits = [{"name": "m", "limit": 5, "window_seconds": 60}]
     made = {**KEY, "name": "k", "scopes": ["a"], "limits": limits, "metadata": {"x": 1}}
-    assert story.told() == [("key.issued", "key 1", None, made)]
+    assert story.news() == [("key.issued", "key 1", None, made)]
     twice(tk.keys.update, key.id, name="n", limits=[], scopes=["a"])
     twice(tk.keys.disable, key.id)
     twice(tk.keys.enable, key.id)
     rotated = tk.keys.rotate(key.id, grace=DAY)
     renewed = {"kid": "kid 1", "replaces": ["kid 2"], "grace_seconds": 86_400}
-    assert story.told() == [
+    assert story.news() == [
         ("key.updated", "key 1", {"name": "k", "limits": limits}, {"name": "n", "limits": []}, "ada"),
         ("key.disabled", "key 1", None, None, "ada"),
         ("key.enabled", "key 1", None, None, "ada"),
@@ -184,10 +184,10 @@ def test_of_a_key(story: Story) -> None:
     ]
     twice(tk.verify, rotated.secret)
     twice(tk.flush)
-    assert story.told() == [("key.first_used", "key 1", {"owner": "ada"})]
+    assert story.news() == [("key.first_used", "key 1", {"owner": "ada"})]
     twice(tk.keys.revoke, key.id, reason="gone")
     tk.keys.delete(key.id)
-    assert story.told() == [
+    assert story.news() == [
         ("key.revoked", "key 1", ACTIVE, revoked("gone"), "ada"),
         ("key.deleted", "key 1", {**made, "name": "n", "limits": []}, None, "ada"),
     ]
@@ -198,18 +198,18 @@ def test_of_many_keys(story: Story) -> None:
     tk.owners.put("ada")
     lives = {"a": 90, "b": 90, "c": 1, "d": 90}
     ids = {name: tk.keys.issue("ada", name=name, expires_in=days * DAY).key.id for name, days in lives.items()}
-    story.told()
+    story.news()
     tk.keys.delete(ids["a"])
-    assert story.told() == [
+    assert story.news() == [
         ("key.revoked", "key 1", ACTIVE, revoked("deleted"), "ada"),
         ("key.deleted", "key 1", {**KEY, "name": "a"}, None, "ada"),
     ]
     tk.keys.revoke_where(owner="ada", text="b", reason="many", dry_run=True)
     twice(tk.keys.revoke_where, owner="ada", text="b", reason="many", dry_run=False)
-    assert story.told() == [("key.revoked", "key 2", ACTIVE, revoked("many"), "ada")]
+    assert story.news() == [("key.revoked", "key 2", ACTIVE, revoked("many"), "ada")]
     story.clock.advance(2 * DAY)
     assert (tk.keys.purge(expired_before=story.clock.now()), tk.keys.purge(revoked_before=story.clock.now())) == (1, 1)
-    assert story.told() == [
+    assert story.news() == [
         ("key.deleted", "key 3", {"purged": True}, None, "ada"),
         ("key.deleted", "key 2", {"purged": True}, None, "ada"),
     ]
@@ -219,22 +219,22 @@ def test_of_a_session(story: Story) -> None:
     tk = story.tk
     tk.owners.put("ada")
     tk.jwks()
-    story.told()
+    story.news()
     asked: dict[str, Any] = {"claims": {"c": 1}, "device": {"d": 2}, "client_id": "cl", "scopes": ["a"]}
     started = tk.sessions.start("ada", audience="x", **asked)
     says = {"owner": "ada", "audience": ["x"], "expires_at": "2026-01-31T00:00:00+00:00", **asked}
-    assert story.told() == [("session.started", "ses 1", None, says)]
+    assert story.news() == [("session.started", "ses 1", None, says)]
     assert tk.sessions.refresh(started.refresh)
     assert tk.sessions.refresh(started.refresh)
     moved = {"owner": "ada", "generation": 2, "idle_expires_at": "2026-01-08T00:00:00+00:00"}
-    assert story.told() == [("session.refreshed", "ses 1", None, moved)]
+    assert story.news() == [("session.refreshed", "ses 1", None, moved)]
     twice(tk.sessions.revoke, started.session.id, reason="bye")
-    assert story.told() == [("session.revoked", "ses 1", ACTIVE, revoked("bye", owner="ada"))]
+    assert story.news() == [("session.revoked", "ses 1", ACTIVE, revoked("bye", owner="ada"))]
     last = [tk.sessions.start("ada") for _ in range(2)][1]
-    story.told()
+    story.news()
     twice(tk.sessions.revoke_all, "ada", keep=last.session.id, reason="rest")
     twice(tk.sessions.revoke_by_token, last.refresh, reason="out")
-    assert story.told() == [
+    assert story.news() == [
         ("session.revoked", "ses 2", ACTIVE, revoked("rest", owner="ada")),
         ("session.revoked", "ses 3", ACTIVE, revoked("out", owner="ada")),
     ]
@@ -249,28 +249,28 @@ def test_of_a_stolen_refresh_token(story: Story) -> None:
         pair = tk.sessions.refresh(last)
         assert pair
         last = pair.refresh
-    story.told()
+    story.news()
     assert [tk.sessions.refresh(first).code for _ in range(2)] == ["reused", "revoked"]  # type: ignore[union-attr]
-    assert story.told() == [("session.reuse_detected", "ses 1", ACTIVE, revoked("reuse detected", owner="ada"))]
+    assert story.news() == [("session.reuse_detected", "ses 1", ACTIVE, revoked("reuse detected", owner="ada"))]
 
 
 def test_of_signing_keys(story: Story) -> None:
     tk = story.tk
     assert len(tk.jwks()["keys"]) == 2
-    assert story.told() == [
+    assert story.news() == [
         ("signing_key.created", "kid 1", None, ES256),
         ("signing_key.created", "kid 2", None, ES256),
         ("signing_key.activated", "kid 1", None, ES256),
     ]
     tk.signing_keys.rotate()
-    assert story.told() == [
+    assert story.news() == [
         ("signing_key.retired", "kid 1", None, ES256),
         ("signing_key.activated", "kid 2", None, ES256),
         ("signing_key.created", "kid 3", None, ES256),
     ]
     first, second, third = tk.signing_keys.list()
     assert [key.status for key in (first, second, third)] == ["retiring", "active", "next"]
-    for removed, told in (
+    for removed, expected in (
         (third, [("signing_key.created", "kid 4", None, ES256), ("signing_key.removed", "kid 3", None, None)]),
         (first, [("signing_key.removed", "kid 1", None, None)]),
         (
@@ -284,4 +284,4 @@ def test_of_signing_keys(story: Story) -> None:
         ),
     ):
         twice(tk.signing_keys.remove, removed.kid)
-        assert story.told() == told
+        assert story.news() == expected

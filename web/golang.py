@@ -121,7 +121,7 @@ def _param_type(schema: Json, needed: bool) -> str:
 
 
 def _unwrapped(schema: Json) -> tuple[Json, bool]:
-    """Return what a schema is beside null, and whether it may be null."""
+    """Return a schema without null, and whether it may be null."""
     options = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
     nullable = len(options) < len(schema.get("anyOf", ()))
     if isinstance(schema.get("type"), list):

@@ -22,7 +22,7 @@ _HOST: Final = "https://site.invalid"
 
 
 class _Page(HTMLParser):
-    """What a page has: the ids that links may name, its links, and what a browser loads for it."""
+    """The ids on a page that links may name, its links, and the files that a browser loads for it."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a server loads: `gunicorn --chdir examples/django_app wsgi`."""
+"""The WSGI application for a server: `gunicorn --chdir examples/django_app wsgi`."""
 
 import os
 

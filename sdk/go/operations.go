@@ -612,7 +612,7 @@ type Verdict struct {
 	Owner   *Owner         `json:"owner"`
 	Tenant  *VerdictTenant `json:"tenant"`
 	Scopes  []string       `json:"scopes"`
-	// What an access token says; of a key, and in a refusal, nothing.
+	// The claims of an access token; empty for keys and refusals.
 	Claims     map[string]any `json:"claims"`
 	Limits     []LimitState   `json:"limits"`
 	RetryAfter *int64         `json:"retry_after"`
@@ -638,7 +638,7 @@ type VerdictTenant struct {
 	SharedLimits        []Limit   `json:"shared_limits"`
 	// Credits are refilled at midnight there.
 	TimeZone string `json:"time_zone"`
-	// What a leak report does to a key.
+	// The effect of a leak report on a key.
 	OnLeak string `json:"on_leak"`
 	// Keys that are unused for so long are disabled.
 	MaxIdleSeconds *int64 `json:"max_idle_seconds"`
@@ -676,7 +676,7 @@ type TenantsCreateParams struct {
 	SharedLimits []LimitBody `json:"shared_limits"`
 	// An IANA name. Credits are refilled at midnight there.
 	TimeZone Optional[string] `json:"time_zone"`
-	// What a leak report does to a key.
+	// The effect of a leak report on a key.
 	OnLeak         Optional[string]  `json:"on_leak"`
 	MaxIdleSeconds Optional[float64] `json:"max_idle_seconds"`
 	Contact        Optional[string]  `json:"contact"`
@@ -706,7 +706,7 @@ type TenantsUpdateParams struct {
 	SharedLimits []LimitBody `json:"shared_limits"`
 	// An IANA name. Credits are refilled at midnight there.
 	TimeZone Optional[string] `json:"time_zone"`
-	// What a leak report does to a key.
+	// The effect of a leak report on a key.
 	OnLeak         Optional[string]  `json:"on_leak"`
 	MaxIdleSeconds Optional[float64] `json:"max_idle_seconds"`
 	Contact        Optional[string]  `json:"contact"`
@@ -1185,7 +1185,7 @@ type CreditsReserveParams struct {
 	Amount int64            `json:"amount"`
 	// In seconds.
 	ExpiresInSeconds Optional[float64] `json:"expires_in_seconds"`
-	// What becomes of the credits when the hold is not settled in time.
+	// Free or charge the credits of a hold that is not settled in time.
 	OnExpiry Optional[string] `json:"on_expiry"`
 }
 
@@ -1289,7 +1289,7 @@ type KeyPagePutParams struct {
 	Colours  Optional[[]string]                     `json:"colours"`
 	Language Optional[string]                       `json:"language"`
 	Texts    Optional[map[string]map[string]string] `json:"texts"`
-	// What owners may do with their keys there.
+	// The permissions of owners on their key page.
 	Permissions []string        `json:"permissions"`
 	KeysMax     Optional[int64] `json:"keys_max"`
 }
@@ -1363,7 +1363,7 @@ type UsageGetParams struct {
 type UsageSummaryParams struct {
 	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
 	Tenant Optional[string] `json:"tenant"`
-	// What usage is added up by: day or hour, not both.
+	// Group usage by day or hour, not both.
 	GroupBy []string            `json:"group_by"`
 	KeyIds  Optional[[]string]  `json:"key_ids"`
 	Owner   Optional[string]    `json:"owner"`

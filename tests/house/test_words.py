@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CLEAN = ("src/tokenry",)
+CLEAN = ("src/tokenry", "README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "docs", "examples", "sdk", "web")
 """Folders and pages that are held to these rules. Add yours when it is clean."""
+SUFFIXES = (".py", ".md", ".ts", ".tsx", ".go")
+COMMENT = re.compile(r"(?m:^)(?:[ \t]*//[^\n]*\n)+|/\*\*.*?\*/", re.DOTALL)
+MARKS = re.compile(r"(?m:^)[ \t]*(?://|/\*\*|\*(?!/))[ \t]?|[ \t]*\*/")
+BLOCK = re.compile(r"\s*(?:[-*] |[#>|]|[0-9]+\. )")
 STARTS = r"(?:^|(?<=[.:] )|(?<=\n))"
 
 BANNED = {
@@ -28,11 +32,29 @@ BANNED = {
 }
 
 
+def paragraphs(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of every paragraph, list item and table row of a page, without its code."""
+    begin, lines, in_code = 1, list[str](), False
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        is_fence = line.lstrip().startswith("```")
+        if lines and (is_fence or not line.strip() or BLOCK.match(line)):
+            yield begin, " ".join(lines)
+            lines = []
+        in_code ^= is_fence
+        if line.strip() and not is_fence and not in_code:
+            begin = begin if lines else number
+            lines.append(line.strip())
+
+
 def words(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and the text of every docstring, comment and error text of a file, or of a page's paragraphs."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
-        yield from ((number, line) for number, line in enumerate(text.splitlines(), 1))
+        yield from paragraphs(text)
+        return
+    if path.suffix != ".py":
+        for comment in COMMENT.finditer(text):
+            yield text.count("\n", 0, comment.start()) + 1, MARKS.sub("", comment[0]).strip()
         return
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
@@ -55,7 +77,8 @@ def found_in(text: str) -> list[str]:
 def files(place: str) -> list[Path]:
     """Return the sources and pages of a folder, or the file itself."""
     path = ROOT / place
-    return [path] if path.is_file() else sorted([*path.rglob("*.py"), *path.rglob("*.md")])
+    found = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES)
+    return [one for one in found if not {"decisions", "dist", "node_modules"}.intersection(one.parts)]
 
 
 @pytest.mark.parametrize(("pattern", "example"), BANNED.items())

@@ -29,7 +29,7 @@ export interface ExchangeAsk {
   tenant?: string;
 }
 
-/** What `/oauth/introspect` tells of a token (RFC 7662). */
+/** The answer of `/oauth/introspect` (RFC 7662). */
 export interface Introspection extends Record<string, unknown> {
   active: boolean;
 }
@@ -38,7 +38,7 @@ export interface JsonWebKeySet {
   keys: Record<string, unknown>[];
 }
 
-/** What a proxy is told by `/v1/auth`. */
+/** The answer of `/v1/auth` to a proxy. */
 export interface ProxyAnswer {
   allowed: boolean;
   status: number;

@@ -1,11 +1,11 @@
-// What the middleware of every framework does: find the credential, verify it, and answer a refusal.
+// The steps of every middleware: find the credential, verify it, and answer a refusal.
 
 import type { Client } from "./client.js";
 import { StoreUnavailable } from "./errors.js";
 import type { CreditState, LimitState } from "./operations.js";
 import type { Ask, Refused, Valid } from "./verdict.js";
 
-/** What a route asks of a credential. */
+/** The requirements of a route for a credential. */
 export type GuardOptions = Omit<Ask, "ip">;
 
 /** An answer in place of the one of the application, as `application/problem+json`. */

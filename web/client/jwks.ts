@@ -12,7 +12,7 @@ export interface TokenOptions {
   audience?: string;
 }
 
-/** What a token says of itself. */
+/** The claims of a token. */
 export interface TokenClaims extends JWTPayload {
   sub: string;
   tid: string;

@@ -1,4 +1,4 @@
-// What the text of a key says by itself. No server is asked.
+// Read the parts of a key from its text, without asking a server.
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const FORM = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*_1[0-9A-Za-z]{73}$/;

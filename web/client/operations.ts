@@ -717,7 +717,7 @@ export interface Verdict {
   owner: Owner | null;
   tenant: VerdictTenant | null;
   scopes: string[];
-  /** What an access token says; of a key, and in a refusal, nothing. */
+  /** The claims of an access token; empty for keys and refusals. */
   claims: Record<string, unknown>;
   limits: LimitState[];
   retry_after: number | null;
@@ -743,7 +743,7 @@ export interface VerdictTenant {
   shared_limits?: Limit[];
   /** Credits are refilled at midnight there. */
   time_zone?: string;
-  /** What a leak report does to a key. */
+  /** The effect of a leak report on a key. */
   on_leak?: "revoke" | "flag";
   /** Keys that are unused for so long are disabled. */
   max_idle_seconds?: unknown;
@@ -774,7 +774,7 @@ export interface TenantsCreateAsked {
   shared_limits?: LimitBody[];
   /** An IANA name. Credits are refilled at midnight there. */
   time_zone?: string;
-  /** What a leak report does to a key. */
+  /** The effect of a leak report on a key. */
   on_leak?: "revoke" | "flag";
   max_idle_seconds?: number | null;
   contact?: string | null;
@@ -802,7 +802,7 @@ export interface TenantsUpdateAsked {
   shared_limits?: LimitBody[];
   /** An IANA name. Credits are refilled at midnight there. */
   time_zone?: string;
-  /** What a leak report does to a key. */
+  /** The effect of a leak report on a key. */
   on_leak?: "revoke" | "flag";
   max_idle_seconds?: number | null;
   contact?: string | null;
@@ -1207,7 +1207,7 @@ export interface CreditsReserveAsked {
   amount: number;
   /** In seconds. */
   expires_in_seconds?: number;
-  /** What becomes of the credits when the hold is not settled in time. */
+  /** Free or charge the credits of a hold that is not settled in time. */
   on_expiry?: "free" | "charge";
 }
 
@@ -1296,7 +1296,7 @@ export interface KeyPagePutAsked {
   colours?: string[] | null;
   language?: string | null;
   texts?: Record<string, Record<string, string>> | null;
-  /** What owners may do with their keys there. */
+  /** The permissions of owners on their key page. */
   permissions?: string[];
   keys_max?: number;
 }
@@ -1361,7 +1361,7 @@ export interface UsageGetAsked {
 export interface UsageSummaryAsked {
   /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
   tenant?: string;
-  /** What usage is added up by: day or hour, not both. */
+  /** Group usage by day or hour, not both. */
   group_by?: string[];
   key_ids?: string[] | null;
   owner?: string | null;

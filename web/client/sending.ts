@@ -52,7 +52,7 @@ export class Sender {
     this.fetch = options.fetch ?? ((...given) => fetch(...given));
   }
 
-  /** Send, and send again where that is safe. Return what was read, or throw the error that the answer tells of. */
+  /** Send, and send again where that is safe. Return the body of the answer, or throw the error that it describes. */
   async send(sending: Sending, options: CallOptions = {}): Promise<unknown> {
     const { status, headers, body } = await this.reply(sending, options);
     if (status < 200 || status > 299) throw errorOf(status, body, headers);

@@ -34,7 +34,7 @@ export type Verdict = Valid | Refused;
 /** Scopes that a credential has to hold: one, all of a list, or `any` and `all`, nested. */
 export type ScopesAsked = string | readonly string[] | { any: readonly ScopesAsked[] } | { all: readonly ScopesAsked[] };
 
-/** What is asked of a credential. */
+/** The requirements for a credential. */
 export interface Ask {
   scopes?: ScopesAsked;
   /** The address of the client. */

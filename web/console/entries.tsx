@@ -13,7 +13,7 @@ export function Actor({ of }: { of: string }) {
   return of ? <bdi>{of}</bdi> : <>the program</>;
 }
 
-/** What an entry or an event is about, as a link where there is a page of it. */
+/** The subject of an entry or an event, as a link if it has a page. */
 export function Subject({ of, type }: { of: string; type: string }) {
   const kind = type.split(".")[0];
   const text = <bdi>{of}</bdi>;

@@ -36,7 +36,7 @@ export function Explain() {
   );
 }
 
-/** What is known of a request that was refused. Its id may be in the URL: it is no secret. */
+/** The details of a refused request. Its id may be in the URL: it is no secret. */
 function OfRequest({ id }: { id: string | null }) {
   const refusal = useAnswer<Refusal | null>(async () => (id ? getRefusal({ request_id: id }) : null), [id]);
   const find = (event: SubmitEvent) => {

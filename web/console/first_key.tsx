@@ -1,4 +1,4 @@
-// What the list of keys shows before there is one.
+// The list of keys while there are none.
 
 import { useSignal } from "@preact/signals";
 import { may } from "./api.js";

@@ -60,7 +60,7 @@ export function FormDialog({ title, onEnd, ...form }: FormGiven & { title: strin
   return <Dialog title={title} onEnd={onEnd}><Form {...form} /></Dialog>;
 }
 
-/** Return what the server said about a field. */
+/** Return the error message of the server for a field. */
 function useFault(name: string | undefined): string | undefined {
   const error = useContext(Failure);
   if (!name || !(error instanceof Invalid)) return undefined;

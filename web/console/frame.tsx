@@ -1,4 +1,4 @@
-// What is around every screen: the navigation, the tenant, and the keys of the keyboard.
+// The frame of every screen: the navigation, the tenant, and the keyboard shortcuts.
 
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";

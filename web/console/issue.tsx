@@ -11,7 +11,7 @@ import { Secret } from "./secret.js";
 
 const PENDING = "tokenry-issue";
 
-/** What is kept over a reload: what was asked, never what was answered. The server repeats its answer for ten minutes. */
+/** A request that survives a reload, without its answer. The server repeats the answer for ten minutes. */
 interface Pending {
   asked: KeysIssueAsked;
   at: number;

@@ -114,7 +114,7 @@ export function AdviceCard({ of, onEdit }: { of: Advice; onEdit: () => void }) {
   );
 }
 
-/** What can be done with a key, as commands. */
+/** The commands for a key, for curl and the CLI. */
 export function KeyElsewhere({ of }: { of: Key }) {
   const curl = (method: string, rest: string, body?: object) =>
     `curl ${method === "GET" ? "" : `-X ${method} `}-H "Authorization: Bearer $TOKENRY_KEY"${body ? ` -H "Content-Type: application/json" -d '${JSON.stringify(body)}'` : ""} "${location.origin}/v1/keys/${of.id}${rest}?tenant=${of.tenant}"`;

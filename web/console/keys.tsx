@@ -20,7 +20,7 @@ const FILTERS = ["text", "owner", "status", "scope", "tag", "environment", "expi
 const CHIPS: Readonly<Record<string, string>> = { owner: "Owner", scope: "Scope", tag: "Tag", environment: "Environment" };
 const STATUSES = { "": "Every status", active: "Active", disabled: "Disabled", expired: "Expired", revoked: "Revoked" } as const;
 const DAY = 86_400;
-/** What the second list offers, as filters. Days ago are turned into a moment when the server is asked. */
+/** The options of the second list, as filters. Days ago are turned into a moment when the server is asked. */
 const TIMES: Readonly<Record<string, Record<string, string>>> = {
   "Any time": {},
   "Expires within 14 days": { expiring_within_seconds: String(14 * DAY) },

@@ -1,4 +1,4 @@
-// What happens now: the events of the tenant, as they are committed.
+// Live events of the tenant, as they are committed.
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";

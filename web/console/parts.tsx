@@ -75,7 +75,7 @@ export function Facts({ of, children }: { of: Readonly<Record<string, ComponentC
   );
 }
 
-/** What a screen says before there is anything to show. */
+/** The text of a screen that has nothing to show yet. */
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return <><p class="empty-title">{title}</p>{children}</>;
 }
@@ -151,7 +151,7 @@ export function Toasts() {
   return <div class="toasts" role="status">{toasts.value.map(({ text, tone }) => <p key={text} class={tone}>{text}</p>)}</div>;
 }
 
-/** Return what an error says to the reader. */
+/** Return the message of an error for the reader. */
 export function told(error: unknown): string {
   if (error instanceof TokenryError) return error.message.replace(/^the server [^:]*: /, "");
   return error instanceof Error ? error.message : String(error);

@@ -32,7 +32,7 @@ function arrive(): void {
 }
 
 addEventListener("popstate", () => {
-  // The browser has moved already. Whoever stays is brought back.
+  // The browser has moved already. Go back if the user chooses to stay.
   if (guard.value !== null && !confirm(guard.value)) history.pushState(null, "", here);
   else arrive();
 });

@@ -31,7 +31,7 @@ export interface Route {
   group?: string;
   icon?: IconName;
   needs: string;
-  /** What to press after `g`. */
+  /** The key to press after `g`. */
   letter?: string;
   show: (id: string) => ComponentChildren;
 }

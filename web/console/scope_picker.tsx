@@ -5,7 +5,7 @@ import { entries, Field } from "./form.js";
 
 const READING = /^(read|list|view|get):|:(read|verify)$/;
 
-/** What a click chooses, of the scopes that there are. */
+/** The choices of a click, each among the listed scopes. */
 const PRESETS: Readonly<Record<string, (listed: readonly string[]) => string[]>> = {
   "Read only": (listed) => listed.filter((scope) => READING.test(scope)),
   "Read and write": (listed) => listed.filter((scope) => !/^admin:|^\*|\*$/.test(scope)),

@@ -9,7 +9,7 @@ export interface Column<T> {
   name: string;
   cell: (row: T) => ComponentChildren;
   kind?: "number" | "name" | "wide" | "fit";
-  /** What `sort=` is when the heading is pressed first; a second press turns it round. */
+  /** The value of `sort=` when the heading is pressed first. A second press reverses the order. */
   sort?: string;
 }
 

@@ -86,7 +86,7 @@ function Deliveries({ id, turn }: { id: string; turn: number }) {
   );
   const page = deliveries.value.value;
   useEffect(() => {
-    // What is due now ends soon: look again then.
+    // Deliveries that are due end soon: load again then.
     if (!page?.items.some((one) => one.due_at && Date.parse(one.due_at) < Date.now() + SOON_MILLISECONDS)) return undefined;
     const timer = setTimeout(deliveries.load, SOON_MILLISECONDS);
     return () => clearTimeout(timer);

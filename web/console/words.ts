@@ -1,4 +1,4 @@
-// What records mean, in words.
+// Records in words.
 
 import type { Key, SecretInfo } from "../client/operations.js";
 
@@ -65,7 +65,7 @@ export interface Step {
   label?: string;
 }
 
-/** Return what a reader of the key's page should do next, if anything. */
+/** Return advice for the reader of the key's page, if there is any. */
 export function nextStep(key: Key, now = Date.now()): Step | null {
   if (key.secrets.some((one) => one.leaked_at) && key.status === "active") return { text: "Its secret was reported as leaked. Rotate it, or revoke the key.", does: "rotate", label: "Rotate" };
   if (key.status === "disabled") return { text: "It is refused until you enable it." };
@@ -79,7 +79,7 @@ export function nextStep(key: Key, now = Date.now()): Step | null {
 
 const days = (milliseconds: number): string => counted(Math.floor(milliseconds / DAY), "day");
 
-/** Return what may be shown of a secret. */
+/** Return the parts of a secret that may be shown. */
 export const shortKid = (secret: SecretInfo | undefined): string => secret?.kid.slice(0, 4) ?? "";
 
 const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
@@ -105,7 +105,7 @@ export const full = (moment: string): string =>
   new Date(moment).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "long" });
 export const day = (moment: string): string => new Date(moment).toLocaleDateString("en-GB", { dateStyle: "long" });
 
-/** Return what a code of a verdict means for the reader of a chart. */
+/** Return the meaning of a verdict code for the reader of a chart. */
 export const CODES: Readonly<Record<string, string>> = {
   valid: "valid",
   malformed: "malformed",
@@ -122,7 +122,7 @@ export const CODES: Readonly<Record<string, string>> = {
   quota_exceeded: "out of credits",
 };
 
-/** What to do about a check of an explanation that fails. */
+/** The fix for each check of an explanation that can fail. */
 export const FIXES: Readonly<Record<string, string>> = {
   malformed: "Copy the whole key again. It ends in a checksum.",
   not_found: "Check the tenant and the environment. An unknown key was never issued here.",

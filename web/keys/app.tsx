@@ -24,7 +24,7 @@ export interface About {
   colour: (style: string) => void;
 }
 
-/** What every part of the page needs. */
+/** The context of every part of the page. */
 export interface Page {
   api: Api;
   facts: PageFacts;

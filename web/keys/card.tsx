@@ -63,7 +63,7 @@ function state(key: Key): ["good" | "warn" | "bad" | "quiet", TextName] {
   return key.last_used_at ? ["good", "active"] : ["quiet", "unused"];
 }
 
-/** What is looked up only when somebody wants to see it. */
+/** The details of a key, loaded when the user opens them. */
 function Details({ of }: { of: Key }) {
   const page = usePage();
   const t = useText();

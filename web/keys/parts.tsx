@@ -20,7 +20,7 @@ const ERRORS: Readonly<Record<string, TextName>> = {
   store_full: "error_busy",
 };
 
-/** What went wrong, in the language of the reader. */
+/** An error, in the language of the reader. */
 export function Problem({ error, words }: { error: unknown; words?: Words }) {
   if (!error) return null;
   return words ? <Said error={error} words={words} /> : <Here error={error} />;

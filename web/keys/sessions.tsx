@@ -52,7 +52,7 @@ export function Sessions() {
   );
 }
 
-/** Return what the host has noted of a device, as one line. */
+/** Return the details of a device that the host has stored, as one line. */
 function named(device: Record<string, unknown>): string {
   const name = device["name"];
   if (typeof name === "string") return name;

@@ -63,7 +63,7 @@ export class Words {
     return new Date(moment).toLocaleString(this.#tag, { dateStyle: "medium", timeStyle: "short" });
   }
 
-  /** Return what scopes let a key do: "read projects and change invoices". */
+  /** Return the permissions of scopes in words: "read projects and change invoices". */
   scopes(scopes: readonly string[]): string {
     if (scopes.length === 0) return this.of("nothing");
     return new Intl.ListFormat(this.#tag).format(scopes.map((scope) => this.scope(scope)));

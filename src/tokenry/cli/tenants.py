@@ -52,7 +52,7 @@ _RULES: Final[dict[str, Any]] = {
     ],
     "on_leak": Annotated[
         str | None,
-        typer.Option("--on-leak", metavar="POLICY", help="What a leak report does to a key: revoke (default) or flag."),
+        typer.Option("--on-leak", metavar="POLICY", help="The effect of a leak report: revoke (default) or flag."),
     ],
     "max_idle": Annotated[
         Any,

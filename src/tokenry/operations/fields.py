@@ -180,7 +180,7 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "group_by": Annotated[
         list[str],
         _schema(minItems=1, maxItems=4, items={"enum": list(GROUPS)}, uniqueItems=True, examples=[["key", "day"]]),
-        Meta(description="What usage is added up by: day or hour, not both."),
+        Meta(description="Group usage by day or hour, not both."),
     ],
     "head": Annotated[HeadBody, Meta(description="A head that you kept from earlier.")],
     "hold": _text(1, 64, examples=["hold_01k9v5m0q2x8r7c4t6y3w1"]),
@@ -210,12 +210,12 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "on_leak": Annotated[
         str,
         _schema(enum=list(ON_LEAK), examples=["revoke"]),
-        Meta(description="What a leak report does to a key."),
+        Meta(description="The effect of a leak report on a key."),
     ],
     "on_expiry": Annotated[
         str,
         _schema(enum=list(ON_EXPIRY), examples=["free"]),
-        Meta(description="What becomes of the credits when the hold is not settled in time."),
+        Meta(description="Free or charge the credits of a hold that is not settled in time."),
     ],
     "owner": Owner,
     "return_to": Annotated[LinkedUrl, Meta(description="Where the page leads back to.")],
@@ -223,7 +223,7 @@ ARGUMENTS: Final[dict[str, Any]] = {
     "permissions": Annotated[
         list[str],
         _schema(items={"enum": list(PERMISSIONS)}, uniqueItems=True, examples=[["make", "revoke"]]),
-        Meta(description="What owners may do with their keys there."),
+        Meta(description="The permissions of owners on their key page."),
     ],
     "prefix": Annotated[str, Meta(max_length=19, pattern=_PREFIX, examples=["acme"])],
     "reason": Reason,

@@ -45,7 +45,7 @@ _TENANT: Final = {
         "created_at": {"type": "string", "format": "date-time"},
         **{name: {"type": "array", "items": {"$ref": "#/components/schemas/Limit"}} for name in _OPTIONAL},
         "time_zone": {**_TEXT, "description": "Credits are refilled at midnight there."},
-        "on_leak": {**_TEXT, "enum": ["revoke", "flag"], "description": "What a leak report does to a key."},
+        "on_leak": {**_TEXT, "enum": ["revoke", "flag"], "description": "The effect of a leak report on a key."},
         "max_idle_seconds": {
             "type": ["integer", "null"],
             "description": "Keys that are unused for so long are disabled.",
@@ -65,7 +65,7 @@ _VERDICT: Final = {
         "owner": {"anyOf": [{"$ref": "#/components/schemas/Owner"}, {"type": "null"}]},
         "tenant": {"anyOf": [{"$ref": "#/components/schemas/VerdictTenant"}, {"type": "null"}]},
         "scopes": {"type": "array", "items": _TEXT},
-        "claims": {"type": "object", "description": "What an access token says; of a key, and in a refusal, nothing."},
+        "claims": {"type": "object", "description": "The claims of an access token; empty for keys and refusals."},
         "limits": {"type": "array", "items": {"$ref": "#/components/schemas/LimitState"}},
         "retry_after": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
         "limited_by": {

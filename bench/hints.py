@@ -31,8 +31,8 @@ class Simulation:
         self._committed = 0
         self._began: list[float] = []
         self._missing: list[int] = []
-        self._told: list[float] = []
-        self._said = [0] * processes
+        self._returned_at: list[float] = []
+        self._confirmed = [0] * processes
         self._hinted = [False] * processes
         self._waits: list[int] = [0] * processes
         """Counts what a process waited for, so that a beat that comes too late finds that it was woken."""
@@ -47,7 +47,7 @@ class Simulation:
         while self._events and (self._events[0][0] < SECONDS + 5):
             now, _, call = heapq.heappop(self._events)
             call(now)
-        return sorted(result - began for result, began in zip(self._told, self._began, strict=True))
+        return sorted(result - began for result, began in zip(self._returned_at, self._began, strict=True))
 
     def _at(self, time: float, call: Callable[[float], None]) -> None:
         self._order += 1
@@ -64,7 +64,7 @@ class Simulation:
         self._committed += 1
         self._began.append(now)
         self._missing.append(self.processes)
-        self._told.append(SECONDS + 5)
+        self._returned_at.append(SECONDS + 5)
         number = len(self._began) - 1
         self._ask(now, lambda at: self._hint(at))
         self._poll(number, iter(_pauses()), now)
@@ -81,7 +81,7 @@ class Simulation:
             if self._missing[number]:
                 self._at(at + next(pauses), lambda later: self._poll(number, pauses, later))
             else:
-                self._told[number] = at
+                self._returned_at[number] = at
 
         self._ask(now, answered, STATEMENT + POLL_EACH * self.processes)
 
@@ -90,15 +90,15 @@ class Simulation:
         committed = self._committed  # what a snapshot shows that is taken when the statement begins, at the earliest
 
         def heard(at: float) -> None:
-            if committed > self._said[process]:
+            if committed > self._confirmed[process]:
                 self._ask(at, send_with_fields)
             else:
                 rest(at, fence._GAP)
 
         def send_with_fields(at: float) -> None:
-            for number in range(self._said[process], committed):
+            for number in range(self._confirmed[process], committed):
                 self._missing[number] -= 1
-            self._said[process] = committed
+            self._confirmed[process] = committed
             rest(at, self.gap)
 
         def rest(at: float, gap: float) -> None:

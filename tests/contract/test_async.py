@@ -209,8 +209,8 @@ def test_the_clock_of_the_background_is_the_settings(opening: Opening) -> None:
         async with opening(settings=Settings(flush_interval=timedelta(milliseconds=5))) as tk:
             await tk.owners.put("ada")
             issued = await tk.keys.issue("ada", name="k")
-            told = lambda event: loop.call_soon_threadsafe(heard.set)  # noqa: E731
-            await tk.events.subscribe(told, types=["key.first_used"])
+            listener = lambda event: loop.call_soon_threadsafe(heard.set)  # noqa: E731
+            await tk.events.subscribe(listener, types=["key.first_used"])
             assert await tk.verify(issued.secret)
             await asyncio.wait_for(heard.wait(), 10)
             assert (await tk.keys.get(issued.key.id)).use_count == 1
@@ -226,8 +226,8 @@ def test_two_calls_at_once_inside_of_one_transaction_are_refused(opening: Openin
             async with AsyncSession(engine) as session, tk.using(session) as joined:
                 calls = [joined.keys.issue("ada", name=f"k{number}") for number in range(3)]
                 first, *others = await asyncio.gather(*calls, return_exceptions=True)
-                told = "two calls inside of one transaction at the same time: make one after the other"
-                assert all(str(error).startswith(told) for error in others), others
+                message = "two calls inside of one transaction at the same time: make one after the other"
+                assert all(str(error).startswith(message) for error in others), others
                 await session.commit()
                 assert await tk.verify(first.secret)
             await engine.dispose()

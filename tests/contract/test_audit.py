@@ -95,9 +95,9 @@ def test_an_entry_says_who_what_whom_when_and_how_it_was(tk: Any, clock: FakeClo
 def test_an_entry_names_the_trace_of_its_request(tk: Any, issue: Issue) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     issued = issue("CI")
-    for field, told in ((f"00-{trace}-00f067aa0ba902b7-00", trace), ("malformed", None), ("", None), (None, None)):
+    for field, trace_id in ((f"00-{trace}-00f067aa0ba902b7-00", trace), ("malformed", None), ("", None), (None, None)):
         tk.scoped(traceparent=field).keys.disable(issued.key.id)
-        assert tk.audit.list(action="key.disabled").items[0].trace_id == told
+        assert tk.audit.list(action="key.disabled").items[0].trace_id == trace_id
         tk.keys.enable(issued.key.id)
     origins = [(None, "r-1", f"00-{trace}-00f067aa0ba902b7-01"), (None, "r-2", "malformed")]
     tk.keys.issue_many([{"owner": "ada", "name": name} for name in ("a", "b")], origins=origins)

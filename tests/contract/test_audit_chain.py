@@ -249,13 +249,13 @@ def test_that_a_tenant_was_deleted_is_read_in_the_operators_log_and_its_own_log_
     id = tk.tenants.get(acme).id
     tk.owners.delete("ada", tenant=acme)
     tk.tenants.suspend(acme)
-    told: list[str] = []
-    tk.events.subscribe(lambda event: told.append(event.type), types=["tenant.deleted"])
+    reported: list[str] = []
+    tk.events.subscribe(lambda event: reported.append(event.type), types=["tenant.deleted"])
     tk.tenants.delete(acme)
     entry = tk.audit.list(tenant="system").items[0]
     assert (entry.action, entry.subject, entry.before["id"], entry.before["slug"]) == ("tenant.deleted", acme, id, acme)
     assert [event.subject for event in tk.events.list(tenant="system", types=["tenant.deleted"])] == [acme]
-    assert told == ["tenant.deleted"]
+    assert reported == ["tenant.deleted"]
     assert [e.action for e in tk.audit.list(tenant=id, limit=2)] == ["tenant.deleted", "tenant.suspended"]
     report = tk.audit.check(tenant=id, head=tk.audit.head(tenant=id))
     assert (report.entry_count, report.problems) == (4, ())

@@ -47,9 +47,9 @@ def test_the_use_of_a_decoy_is_told_once_an_hour_for_each_address(tk: Any, clock
     for ip in ("203.0.113.1", "203.0.113.1", None, "2001:db8::1", "2001:db8::2", "2001:db8:1::1"):
         tk.verify(decoy.secret, ip=ip)
     kid = decoy.key.secrets[0].kid
-    told = [(event.subject, event.data["kid"], event.data["ip"], event.data["count"]) for event in used(tk)]
+    reported = [(event.subject, event.data["kid"], event.data["ip"], event.data["count"]) for event in used(tk)]
     first = [("203.0.113.1", 2), (None, 1), ("2001:db8::1", 1), ("2001:db8:1::1", 1)]
-    assert told == [(decoy.key.id, kid, ip, count) for ip, count in first]
+    assert reported == [(decoy.key.id, kid, ip, count) for ip, count in first]
     for _ in range(2):
         tk.verify(decoy.secret, ip="203.0.113.1")
         assert len(used(tk)) == 4

@@ -174,15 +174,15 @@ def test_expiring_is_told_once_at_30_7_and_1_days(installation: Installation) ->
     tk.owners.put("ada")
     for name, days in (("long", 40), ("short", 5), ("never", None)):
         tk.keys.issue("ada", name=name, expires_in=None if days is None else timedelta(days=days))
-    told: list[tuple[int, str, int]] = []
+    notices: list[tuple[int, str, int]] = []
     start = installation.clock.now()
     for day in (0, 3, 4, 5, 9, 10, 11, 32, 33, 38, 39, 40):
         installation.clock.set(start + day * DAY)
         tk = installation.reopen(tk)  # upkeep is done when an instance is closed, if not before
         names = {key.id: key.name for key in tk.keys.list()}
-        events = tk.events.list(types=["key.expiring"]).items[len(told) :]
-        told += [(day, names[event.subject], event.data["within_seconds"] // 86_400) for event in events]
-    assert told == [(0, "short", 7), (4, "short", 1), (10, "long", 30), (33, "long", 7), (39, "long", 1)]
+        events = tk.events.list(types=["key.expiring"]).items[len(notices) :]
+        notices += [(day, names[event.subject], event.data["within_seconds"] // 86_400) for event in events]
+    assert notices == [(0, "short", 7), (4, "short", 1), (10, "long", 30), (33, "long", 7), (39, "long", 1)]
 
 
 @pytest.mark.lasting

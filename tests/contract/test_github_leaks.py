@@ -87,11 +87,11 @@ def test_without_public_keys_the_setting_says_where_they_are(tmp_path: Path) -> 
 
 
 def test_an_event_loop_goes_on_while_the_keys_are_read(tmp_path: Path) -> None:
-    told = json.dumps(document((SAMPLE_ID, SAMPLE_KEY))).encode()
+    body = json.dumps(document((SAMPLE_ID, SAMPLE_KEY))).encode()
 
     async def publish(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(told), told))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         await writer.drain()
         writer.close()
 

@@ -151,8 +151,8 @@ def test_a_rotation_is_one_event_and_one_entry_that_name_the_kids(tk: Any, issue
     [event] = tk.events.list(types=["key.rotated"])
     [entry] = tk.audit.list(action="key.rotated")
     new, old = (secret.kid for secret in rotated.key.secrets)
-    for said in (event.data, entry.after):
-        assert (said["kid"], said["replaces"], said["grace_seconds"]) == (new, [old], 60.0)
+    for details in (event.data, entry.after):
+        assert (details["kid"], details["replaces"], details["grace_seconds"]) == (new, [old], 60.0)
     assert event.subject == entry.subject == issued.key.id
 
 

@@ -10,7 +10,7 @@ from tests.contract.conftest import Issue
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def told(tk: Any) -> list[Any]:
+def events(tk: Any) -> list[Any]:
     tk.flush()
     return list(tk.events.list(types=["key.old_secret_used"]))
 
@@ -50,22 +50,22 @@ def test_a_rotation_without_grace_leaves_nothing_to_retire(tk: Any, issue: Issue
 def test_the_use_of_an_old_secret_is_told_once_an_hour(tk: Any, clock: Any, issue: Issue) -> None:
     issued, other = issue(), issue()
     tk.verify(issued.secret)
-    assert told(tk) == []
+    assert events(tk) == []
     renewed = tk.keys.rotate(issued.key.id, grace=DAY)
     tk.verify(renewed.secret)
     tk.verify(other.secret)
-    assert told(tk) == []
+    assert events(tk) == []
     for _ in range(2):
         for _ in range(3):
             tk.verify(issued.secret, ip="203.0.113.1", scopes=None)
-        [event] = told(tk)
+        [event] = events(tk)
     assert event.subject == issued.key.id
     assert event.data == {"owner": "ada", "kid": issued.key.secrets[0].kid, "ip": "203.0.113.1"}
     clock.advance(HOUR)
     tk.verify(issued.secret, scopes="nothing")  # which is refused
-    assert len(told(tk)) == 1
+    assert len(events(tk)) == 1
     tk.verify(issued.secret)
-    assert len(told(tk)) == 2
+    assert len(events(tk)) == 2
     clock.advance(DAY)
     assert tk.verify(issued.secret).code == "revoked"
-    assert len(told(tk)) == 2
+    assert len(events(tk)) == 2

@@ -86,7 +86,7 @@ def calls(tk: Any) -> Iterator[tuple[str, Any, inspect.Signature]]:
                     yield f"{group}.{name}", getattr(getattr(tk, group), name), inspect.signature(call)
 
 
-def told(call: Any, arguments: dict[str, Any]) -> str:
+def text_of(call: Any, arguments: dict[str, Any]) -> str:
     """Return all that a failing call says; what one that works returns is for its caller."""
     try:
         answer = call(**arguments)
@@ -118,9 +118,9 @@ def test_no_argument_of_any_call_gives_a_credential_away(
         for name in names:
             for kind, (value, part) in credentials.items():
                 count += 1
-                said = told(call, {**needed, name: WRAPPED[wrapping](value)})
-                if part in said:
-                    seen.append((f"{where}({name}=)", kind, said[max(0, said.index(part) - 120) :][:300]))
+                text = text_of(call, {**needed, name: WRAPPED[wrapping](value)})
+                if part in text:
+                    seen.append((f"{where}({name}=)", kind, text[max(0, text.index(part) - 120) :][:300]))
     assert seen == []
     assert count > 1000
     everything = caplog.text

@@ -107,9 +107,9 @@ def test_the_record_of_a_verdict_is_that_of_the_session(tk: Any, dev: Owner) -> 
     started = tk.sessions.start("dev-1", **given)
     verdict = tk.verify(started.access)
     assert verdict.session == tk.sessions.get(started.session.id) == started.session
-    told = verdict.claims
-    assert (told["plan"], told["aud"], told["client_id"], told["scope"]) == ("pro", ["a", "b"], "c", "x")
-    assert (told["sub"], told["tid"], told["sid"]) == ("dev-1", "default", started.session.id)
+    claims = verdict.claims
+    assert (claims["plan"], claims["aud"], claims["client_id"], claims["scope"]) == ("pro", ["a", "b"], "c", "x")
+    assert (claims["sub"], claims["tid"], claims["sid"]) == ("dev-1", "default", started.session.id)
 
 
 def test_a_refresh_gives_the_next_pair(tk: Any, started: SessionTokens, clock: FakeClock) -> None:
@@ -432,15 +432,15 @@ def test_what_a_session_cannot_have_is_named(tk: Any, dev: Owner, given: dict[st
 )
 @pytest.mark.rules
 def test_whatever_json_holds_comes_back_as_it_was_said(tk: Any, dev: Owner, value: Any) -> None:
-    said = {"a": value, "__proto__": 1, "SUB": "x"}
-    started = tk.sessions.start("dev-1", claims=said, device={"a": value})
+    claims = {"a": value, "__proto__": 1, "SUB": "x"}
+    started = tk.sessions.start("dev-1", claims=claims, device={"a": value})
     for tokens in (started, tk.sessions.refresh(started.refresh)):
         verdict = tk.verify(tokens.access)
-        assert {name: verdict.claims[name] for name in said} == verdict.session.claims == said
+        assert {name: verdict.claims[name] for name in claims} == verdict.session.claims == claims
         assert verdict.owner.external_id == verdict.claims["sub"] == "dev-1"
     assert tk.sessions.get(started.session.id).device == {"a": value}
     [entry] = tk.audit.list(action="session.started")
-    assert entry.after["claims"] == said
+    assert entry.after["claims"] == claims
 
 
 @pytest.mark.rules
@@ -817,8 +817,8 @@ def test_audit_and_events_tell_of_a_session_without_its_tokens(tk: Any, started:
     assert [entry.action for entry in entries] == ["session.revoked", "session.refreshed", "session.started"]
     assert entries[1].actor == "dev-1"
     assert entries[0].after == {"status": "revoked", "reason": "bye", "owner": "dev-1"}
-    told = repr(entries) + repr(tk.events.list().items)
-    assert not any(str(secret) in told for pair in (started, nxt) for secret in (pair.access, pair.refresh))
+    recorded = repr(entries) + repr(tk.events.list().items)
+    assert not any(str(secret) in recorded for pair in (started, nxt) for secret in (pair.access, pair.refresh))
     assert tk.audit.check()
 
 

@@ -78,8 +78,8 @@ def test_rotation_shows_a_key_before_it_signs_and_after_it_has_signed(tk: Any, a
     assert statuses(tk) == ["removed", "active", "next"]
     assert first.kid not in {key["kid"] for key in tk.jwks()["keys"]}
     assert tk.verify(old.access).code == "malformed"
-    told = [event.type for event in tk.events.list(types=["signing_key.activated", "signing_key.retired"])]
-    assert told == ["signing_key.activated", "signing_key.retired", "signing_key.activated"]
+    types = [event.type for event in tk.events.list(types=["signing_key.activated", "signing_key.retired"])]
+    assert types == ["signing_key.activated", "signing_key.retired", "signing_key.activated"]
 
 
 def test_a_key_that_has_become_known_is_removed_at_once(tk: Any, ada: Owner) -> None:

@@ -293,8 +293,8 @@ def test_a_forged_document_opens_nothing_is_told_and_is_never_signed_anew(
     for _ in range(2):
         assert tk.verify(mine.secret).code == "not_found"
         tk.flush()
-    [told] = [event for event in tk.events.list(limit=100) if event.type == "key.tampered"]
-    assert (told.subject, told.data) == (mine.key.id, {"kid": kids["kid"], "owner": "ada"})
+    [tampered] = [event for event in tk.events.list(limit=100) if event.type == "key.tampered"]
+    assert (tampered.subject, tampered.data) == (mine.key.id, {"kid": kids["kid"], "owner": "ada"})
     assert [entry.action for entry in tk.audit.list(subject=mine.key.id)].count("key.tampered") == 1
     with suppress(Conflict):  # where a seal names another generation, which somebody else may have
         tk.keys.update(mine.key.id, description="another")
@@ -371,8 +371,8 @@ def test_a_process_without_the_newest_generation_tells_what_it_lacks_and_of_no_f
     other, mine = installation.open(keyring=newer.dump()), issue(name="mine")
     other.keys.update(mine.key.id, description="another")
     assert tk.verify(mine.secret).code == "not_found"
-    told = f"secret '{newer.generations[-1].id}' of a keyring, which the keyring here does not have"
-    assert told in caplog.text
+    message = f"secret '{newer.generations[-1].id}' of a keyring, which the keyring here does not have"
+    assert message in caplog.text
     tk.flush()
     assert "key.tampered" not in {event.type for event in tk.events.list(limit=100)}
     assert other.verify(mine.secret)

@@ -125,12 +125,12 @@ def test_a_token_is_explained(tk: Any, started: SessionTokens) -> None:
     assert tk.explain(started.access).code == "valid"
     assert tk.explain(started.access, scopes="write:x").code == "insufficient_scope"
     assert tk.explain("a.b.c").code == "malformed"
-    told = tk.explain(started.access, audience="other")
-    assert told.code == "not_found"
-    [detail] = [check.detail for check in told.checks if check.detail]
+    explanation = tk.explain(started.access, audience="other")
+    assert explanation.code == "not_found"
+    [detail] = [check.detail for check in explanation.checks if check.detail]
     assert detail.startswith("the token is for the audience 'urn:tokenry/t/default'")
     assert detail.endswith(" and not for 'other'")
-    assert f"not_found: failed ({detail})  <- the verdict" in str(told)
+    assert f"not_found: failed ({detail})  <- the verdict" in str(explanation)
     for foreign in ({"tenant": "acme"}, {"environment": "live"}):
         assert not any(check.detail for check in tk.explain(started.access, audience="other", **foreign).checks)
     tk.sessions.revoke(started.session.id)
@@ -170,9 +170,11 @@ def test_a_header_that_is_not_ours_is_refused_whoever_signed_it(
     tk: Any, started: SessionTokens, signing: tuple[jwt.JoseKey, bytes], header: dict[str, Any]
 ) -> None:
     key, tag_key = signing
-    said = {"alg": "ES256", "typ": "at+jwt", "kid": key.kid, **header}
+    fields = {"alg": "ES256", "typ": "at+jwt", "kid": key.kid, **header}
     forger = copy(key)
-    forger.first = jwt._encode(json.dumps({name: value for name, value in said.items() if value is not None}).encode())
+    forger.first = jwt._encode(
+        json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
+    )
     text = resigned(started.access, (forger, tag_key), {})
     assert tk.verify(text).code == "malformed"
     assert tk.verify(text, offline=True).code == "malformed"

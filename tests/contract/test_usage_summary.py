@@ -33,11 +33,11 @@ def used(tk: Any, clock: FakeClock, issue: Issue) -> dict[str, str]:
 
 def by(found: UsageSummary, *names: str) -> dict[Any, int]:
     """Return the counts by the fields that were asked for, each group once."""
-    told = {tuple(getattr(one, name) for name in names): one.count for one in found.groups}
-    assert len(told) == len(found.groups)
+    counts = {tuple(getattr(one, name) for name in names): one.count for one in found.groups}
+    assert len(counts) == len(found.groups)
     fields = {"key", "owner", "code", "at"} - {*names}
     assert all(getattr(one, field) is None for one in found.groups for field in fields)
-    return {key[0] if len(names) == 1 else key: count for key, count in told.items()}
+    return {key[0] if len(names) == 1 else key: count for key, count in counts.items()}
 
 
 def test_usage_is_added_up_by_what_is_asked_for(tk: Any, clock: FakeClock, used: dict[str, str]) -> None:

@@ -66,10 +66,10 @@ def test_every_event_of_its_types_reaches_an_endpoint_in_order(
     assert receiver.ids == [event.id for event in events]
     now = clock.now().timestamp()
     for headers, body in receiver.requests:
-        told = receiver_side.verify(body, headers, str(hook.secret), now=now)
-        assert told == receiver_side.verify(body, headers, hook.webhook.public_key, now=now)
-        assert told["type"] == "owner.created"
-        assert "object" not in told["data"]
+        received = receiver_side.verify(body, headers, str(hook.secret), now=now)
+        assert received == receiver_side.verify(body, headers, hook.webhook.public_key, now=now)
+        assert received["type"] == "owner.created"
+        assert "object" not in received["data"]
     done = tk.webhooks.deliveries(hook.webhook.id).items
     assert {one.status for one in done} == {"delivered"}
     assert {attempt.http_status for one in done for attempt in one.attempts} == {200}
@@ -138,8 +138,8 @@ def test_an_endpoint_that_fails_to_the_end_of_the_schedule_is_paused_and_loses_n
     assert (paused.status, paused.failure_count) == ("paused", len(SCHEDULE))
     tk.owners.put("second")
     assert deliver() == 0
-    told = [event.type for event in tk.events.list().items if event.type.startswith("webhook.")]
-    assert told == ["webhook.created", *["webhook.failing"] * 2, "webhook.paused"]
+    types = [event.type for event in tk.events.list().items if event.type.startswith("webhook.")]
+    assert types == ["webhook.created", *["webhook.failing"] * 2, "webhook.paused"]
     receiver.answer = lambda number, body: 200
     receiver.requests.clear()
     resumed = tk.webhooks.resume(hook.webhook.id)

@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CLEAN = ("src/tokenry", "README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "docs", "examples", "sdk", "web")
 """Folders and pages that are held to these rules. Add yours when it is clean."""
+CODE = ("bench", "examples", "src", "tests", "web")
+BANNED_NAMES = frozenset({"told", "said", "judged", "blamed", "forgets", "turns_all", "whence"})
 SUFFIXES = (".py", ".md", ".ts", ".tsx", ".go")
 COMMENT = re.compile(r"(?m:^)(?:[ \t]*//[^\n]*\n)+|/\*\*.*?\*/", re.DOTALL)
 MARKS = re.compile(r"(?m:^)[ \t]*(?://|/\*\*|\*(?!/))[ \t]?|[ \t]*\*/")
@@ -94,5 +96,56 @@ def test_clean_places_stay_clean(place: str) -> None:
         for path in files(place)
         for line, text in words(path)
         for pattern in found_in(text)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def named(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield the line and the name of every function, class, argument, attribute and variable of a module."""
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.FunctionDef(name=str(name))
+                | ast.AsyncFunctionDef(name=str(name))
+                | ast.ClassDef(name=str(name))
+                | ast.ExceptHandler(name=str(name))
+                | ast.Name(id=name)
+                | ast.arg(arg=name)
+                | ast.keyword(arg=str(name))
+                | ast.Attribute(attr=name)
+            ):
+                yield node.lineno, name
+
+
+def banned_names(code: str) -> list[tuple[int, str]]:
+    """Return the line and the name of every banned name."""
+    return [(line, name) for line, name in named(ast.parse(code)) if name.strip("_") in BANNED_NAMES]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def told(): ...",
+        "async def said(): ...",
+        "class told: ...",
+        "told = 1",
+        "lambda told: 1",
+        "f(told=1)",
+        "x.judged",
+        "for _told in x: ...",
+        "try: ...\nexcept E as blamed: ...",
+    ],
+)
+def test_each_kind_of_name_is_found(code: str) -> None:
+    assert banned_names(code)
+
+
+@pytest.mark.parametrize("place", CODE)
+def test_names_are_those_that_a_web_developer_would_search_for(place: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {name}: name it after what it holds: body, events, message, output"
+        for path in files(place)
+        if path.suffix == ".py"
+        for line, name in banned_names(path.read_text(encoding="utf-8"))
     ]
     assert not wrong, "\n".join(wrong)

@@ -204,7 +204,7 @@ class Protocol:
         elif s.link == HEARING:
             yield "hear executed", self._listened(s)
         elif s.link == HEARD:
-            yield from self._told(s)
+            yield from self._after_hearing(s)
         elif s.link == SAYING:
             yield "say executed", self._say(s, s.known)._replace(link=IDLE)
         if s.link != IDLE:
@@ -224,7 +224,7 @@ class Protocol:
         confirmed = s.confirmed | heard if self.mistake == "say what is heard" else s.confirmed
         return s._replace(link=HEARD, heard=heard, confirmed=confirmed)
 
-    def _told(self, s: State) -> Iterator[tuple[str, State]]:
+    def _after_hearing(self, s: State) -> Iterator[tuple[str, State]]:
         if s.heard == UNKNOWN:
             lost = s._replace(joined=OUT, node=ABSENT, confirmed=0, marked_for=0, late=-1, lease=0, known=0)
             yield "the node is lost", lost._replace(link=IDLE, heard=0, asked_for=0)

@@ -104,9 +104,9 @@ def test_the_audit_log_is_filtered_checked_and_exported(page: Page, tmp_path: Pa
     expect(entries).to_have_count(1)
     entries.first.locator("summary").click()
     expect(entries.first.locator(".changes .after").first).to_be_visible()
-    with page.expect_download() as told:
+    with page.expect_download() as download:
         press(page, "Export as NDJSON")
-    told.value.save_as(tmp_path / "audit.ndjson")
+    download.value.save_as(tmp_path / "audit.ndjson")
     lines = [json.loads(line) for line in (tmp_path / "audit.ndjson").read_text().splitlines()]
     assert [line["action"] for line in lines] == ["key.revoked"]
     press(page, "Check the log")
@@ -252,9 +252,9 @@ def test_usage_is_shown_by_key_and_exported(page: Page, tmp_path: Path) -> None:
     expect(page.locator(".legend")).to_contain_text("not allowed")
     expect(page.get_by_role("list", name="Keys by calls")).to_contain_text("Invoices, production")
     expect(page.get_by_role("list", name="Refusals by reason")).to_contain_text("scope missing")
-    with page.expect_download() as told:
+    with page.expect_download() as download:
         press(page, "Export as CSV")
-    told.value.save_as(tmp_path / "usage.csv")
+    download.value.save_as(tmp_path / "usage.csv")
     rows = list(csv.DictReader((tmp_path / "usage.csv").read_text().splitlines()))
     assert {"valid", "insufficient_scope"} <= {one["code"] for one in rows}
     assert {one["owner"] for one in rows} >= {"billing-service", "build-server"}

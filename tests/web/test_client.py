@@ -24,8 +24,8 @@ VECTORS = Path(__file__).parents[1] / "vectors" / "keys.json"
 
 
 def run(*command: str | Path, **environment: str) -> None:
-    told = {**os.environ, **environment}
-    done = subprocess.run(command, capture_output=True, text=True, env=told, cwd=WEB / "client", timeout=120)
+    variables = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, env=variables, cwd=WEB / "client", timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -81,6 +81,6 @@ def test_the_examples_of_the_documentation_compile(built: None) -> None:
 
 @pytest.mark.parametrize("vector", json.loads(VECTORS.read_text()), ids=lambda vector: vector["why"])
 def test_the_library_reads_the_same_of_a_key(vector: dict[str, Any]) -> None:
-    told = tell(vector["text"])
-    parsed = {"kind": told.kind, "prefix": told.prefix, "environment": told.environment, "kid": told.kid}
-    assert (parsed if told and told.kind != "access token" else None) == vector["parsed"]
+    found = tell(vector["text"])
+    parsed = {"kind": found.kind, "prefix": found.prefix, "environment": found.environment, "kid": found.kid}
+    assert (parsed if found and found.kind != "access token" else None) == vector["parsed"]

@@ -285,9 +285,9 @@ def test_a_page_of_another_origin_changes_nothing(seeing: Seeing) -> None:
             evil.set_content(
                 f"<form method=post action='{seeing.server.url}/console/session'><button>Win</button></form>"
             )
-            with evil.expect_navigation() as told:
+            with evil.expect_navigation() as navigation:
                 evil.click("button")
-            assert told.value.status == 403
+            assert navigation.value.status == 403
             evil.close()
     assert seeing.server.call("GET", "/v1/owners") == owners
     seeing.page.reload()

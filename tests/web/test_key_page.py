@@ -96,9 +96,9 @@ def test_a_page_of_another_origin_changes_nothing(seeing: Seeing, host: Site) ->
             evil.goto(f"http://{name}:{port}/")
             evil.evaluate(post, f"{host.url}/keys/api/keys")
             evil.set_content(f"<form method=post action='{host.url}/keys/api/keys'><button>Win</button></form>")
-            with evil.expect_navigation() as told:
+            with evil.expect_navigation() as navigation:
                 evil.click("button")
-            assert told.value.status == 403
+            assert navigation.value.status == 403
             evil.close()
     assert [key.id for key in host.tk.keys.list().items] == before
 

@@ -190,12 +190,12 @@ def _results(call: Call, secret_out: Path | None) -> Iterator[Callable[[Mapping[
     """Write results as they come: into a file, as lines on stdout, or at the end as one document."""
     if secret_out is not None:
         with new_secret_file(secret_out) as keep:
-            yield lambda told: keep(json.dumps(told, ensure_ascii=False))
+            yield lambda result: keep(json.dumps(result, ensure_ascii=False))
         call.out.record(results_file=str(secret_out))
         return
     results: list[Mapping[str, Any]] = []
     try:
-        yield results.append if call.out.json else lambda told: call.out.text(json.dumps(told, ensure_ascii=False))
+        yield results.append if call.out.json else lambda result: call.out.text(json.dumps(result, ensure_ascii=False))
     finally:
         if call.out.json and results:  # whatever went wrong then: these secrets exist, and are told only here
             call.out.document({"results": results})

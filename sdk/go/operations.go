@@ -301,6 +301,31 @@ type AskedScope struct {
 	LastAskedAt *time.Time `json:"last_asked_at"`
 }
 
+// KeyImpact: The effects of revoking a key, as they are known `at` a moment. `valid_count` and `refused_count` are its verifications since `since`, the beginning of the hour 24 hours ago. `addresses` are the last valid one of each secret and those of the latest refusals, the newest first: no other address is recorded. `kids` are the secrets that stop. Access tokens derived from the key are not recorded, and end with it; where they are verified offline they may be accepted until `offline_until`, or None if none can be left. Visits of the key page that this key made links for end with it (`visit_count`). No session does: `owner_session_count` are the living ones of its owner. Both are counted up to 100. Counts are None where the actor may not read usage or sessions.
+type KeyImpact struct {
+	Key               string        `json:"key"`
+	Owner             string        `json:"owner"`
+	Name              string        `json:"name"`
+	Status            string        `json:"status"`
+	At                time.Time     `json:"at"`
+	Since             string        `json:"since"`
+	ValidCount        *int64        `json:"valid_count"`
+	RefusedCount      *int64        `json:"refused_count"`
+	LastUsedAt        *time.Time    `json:"last_used_at"`
+	Addresses         []SeenAddress `json:"addresses"`
+	Kids              []string      `json:"kids"`
+	OfflineUntil      string        `json:"offline_until"`
+	VisitCount        *int64        `json:"visit_count"`
+	OwnerSessionCount *int64        `json:"owner_session_count"`
+}
+
+// SeenAddress: An address that presented a key, the last time, and the code of that answer: `valid`, or why it was refused.
+type SeenAddress struct {
+	IP   string    `json:"ip"`
+	At   time.Time `json:"at"`
+	Code string    `json:"code"`
+}
+
 // ExplanationDocument: Every check in its order; `code` is the verdict's.
 type ExplanationDocument struct {
 	Valid  bool            `json:"valid"`
@@ -1106,6 +1131,14 @@ type KeysAdviceParams struct {
 	Tenant Optional[string] `json:"tenant"`
 }
 
+// KeysImpactParams: Arguments of keys.impact.
+type KeysImpactParams struct {
+	// The id of the record.
+	ID string `json:"id"`
+	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
+	Tenant Optional[string] `json:"tenant"`
+}
+
 // KeysExplainParams: Arguments of keys.explain.
 type KeysExplainParams struct {
 	// The id of the record.
@@ -1844,6 +1877,11 @@ func (c KeysCalls) Limits(ctx context.Context, params KeysLimitsParams) (*List[L
 // Advice is keys.advice. Return the advice about a key: unused scopes, no use, no expiry, no limit, wide networks.
 func (c KeysCalls) Advice(ctx context.Context, params KeysAdviceParams) (*Advice, error) {
 	return call[Advice](ctx, c.calls, "GET /v1/keys/{id}/advice?tenant", params)
+}
+
+// Impact is keys.impact. Return the effects of revoking a key: calls of the last 24 hours, latest addresses, secrets and tokens.
+func (c KeysCalls) Impact(ctx context.Context, params KeysImpactParams) (*KeyImpact, error) {
+	return call[KeyImpact](ctx, c.calls, "GET /v1/keys/{id}/impact?tenant", params)
 }
 
 // Explain is keys.explain. Explain every check of the key's current secret, without the secret.

@@ -103,6 +103,7 @@ class AsyncKeys(_Group, Generic[B]):
     find = awaited(Keys[B].find)
     limits = awaited(Keys[B].limits)
     advice = awaited(Keys[B].advice)
+    impact = awaited(Keys[B].impact)
     explain = awaited(Keys[B].explain)
     update = awaited(Keys[B].update)
     disable = awaited(Keys[B].disable)

@@ -27,6 +27,7 @@ from .core.events import EVENT_TYPES
 from .core.exported import ExportLine
 from .core.facets import FacetCount, KeyFacets
 from .core.holds import AsyncHeldCredits, HeldCredits
+from .core.impact import KeyImpact, SeenAddress
 from .core.key_page import KeyPageSettings
 from .core.keyring import Keyring
 from .core.leaks import LeakReport
@@ -122,6 +123,7 @@ __all__ = [
     "Jwks",
     "Key",
     "KeyFacets",
+    "KeyImpact",
     "KeyPageSettings",
     "KeyValid",
     "Keyring",
@@ -151,6 +153,7 @@ __all__ = [
     "ScopesAsked",
     "Secret",
     "SecretInfo",
+    "SeenAddress",
     "Session",
     "SessionTokens",
     "SessionValid",

@@ -86,6 +86,7 @@ COMMANDS: list[tuple[str, ...]] = [
     ("usage", "{key}"),
     ("refusals", "{key}"),
     ("refusals", "--request", "never-asked"),
+    ("keys", "impact", "{key}"),
     ("keys", "revoke", "{key}", "--reason", "leaked"),
     ("keys", "revoke", "{key}"),
     ("keys", "update", "{key}", "--description", "too late"),

@@ -186,6 +186,21 @@ def test_what_cannot_be_undone_is_asked_for(ready: Shell) -> None:
     ready("owners", "show", "user-42", code=1)
 
 
+def test_revoking_on_a_terminal_says_what_ends_and_asks(ready: Shell) -> None:
+    secret = ready("keys", "issue", "--owner", "user-42", "--name", "CI").out.strip()
+    ready("verify", "--ip", "192.0.2.1", stdin=secret)
+    id = ready("keys", "list", "--json").json["keys"][0]["id"]
+    shown = ready("keys", "impact", id, "--json").json["impact"]
+    assert (shown["valid_count"], [one["ip"] for one in shown["addresses"]]) == (1, ["192.0.2.1"])
+    seen = ready.on_terminal("keys", "revoke", id, typed="n\n", code=1)
+    assert "'CI' of 'user-42': 1 valid call in 24 hours, last used" in seen
+    assert "from 192.0.2.1; 1 secret and every token derived from it end" in seen
+    ready("verify", stdin=secret)
+    ready.on_terminal("keys", "revoke", id, typed="y\n")
+    ready("verify", stdin=secret, code=3)
+    assert "for good?" not in ready.on_terminal("keys", "revoke", id, "--yes")
+
+
 def test_settings_of_a_key_are_read_as_people_write_them(run: Shell) -> None:
     options = ["--allow-ip", "10.0.0.0/8", "--limit", "1000/1h", "--limit", "burst=10/1s", "--metadata", "team=a=b"]
     named = ["--not-before", "2026-01-01", "--expires-in", "never", "--description", "d", "--role", "dev"]

@@ -242,6 +242,7 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "keys.find": [lambda m: m.tk.keys.find(m.one(*(one.text for one in m.held)), by=m.by)],
     "keys.limits": [lambda m: m.tk.keys.limits(m.key, by=m.by)],
     "keys.advice": [lambda m: m.tk.keys.advice(m.key, by=m.by)],
+    "keys.impact": [lambda m: m.tk.keys.impact(m.key, by=m.by)],
     "keys.explain": [lambda m: m.tk.keys.explain(m.key, by=m.by)],
     "keys.update": [update, update],
     "keys.disable": [lambda m: m.tk.keys.disable(m.spare_key, by=m.by)],

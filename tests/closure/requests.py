@@ -189,6 +189,7 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "keys.enable": [lambda m: Ask("POST", keys(m, "/enable"))],
     "keys.limits": [lambda m: Ask("GET", keys(m, "/limits"))],
     "keys.advice": [lambda m: Ask("GET", keys(m, "/advice"))],
+    "keys.impact": [lambda m: Ask("GET", keys(m, "/impact"))],
     "keys.explain": [lambda m: Ask("POST", keys(m, "/explain"))],
     "keys.usage": [lambda m: Ask("GET", keys(m, "/usage"))],
     "sessions.list": [lambda m: Ask("GET", "/v1/sessions", query={"owner": m.owner})],

@@ -47,6 +47,7 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "keys.find": lambda tk, key, by: tk.keys.find(key.secret, **by),
     "keys.limits": lambda tk, key, by: tk.keys.limits(key.key.id, **by),
     "keys.advice": lambda tk, key, by: tk.keys.advice(key.key.id, **by),
+    "keys.impact": lambda tk, key, by: tk.keys.impact(key.key.id, **by),
     "keys.explain": lambda tk, key, by: tk.keys.explain(key.key.id, **by),
     "keys.update": lambda tk, key, by: tk.keys.update(key.key.id, description="new", **by),
     "keys.disable": lambda tk, key, by: tk.keys.disable(key.key.id, **by),

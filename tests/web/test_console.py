@@ -79,9 +79,14 @@ def test_a_key_is_issued_used_rotated_and_revoked(seeing: Seeing) -> None:
     assert [seeing.server.verify(one)[1]["valid"] for one in (secret, successor)] == [True, True]
 
     page.get_by_role("button", name="Revoke").click()
+    impact = page.get_by_role("dialog").locator(".impact").first
+    expect(impact).to_contain_text(re.compile(r"\d valid calls? in the last 24 hours"))
+    expect(impact).to_contain_text("203.0.113.7")
+    expect(impact).to_contain_text("2 secrets and every access token derived from it stop")
     page.get_by_label("Reason").fill("the test is over")
     page.get_by_role("button", name="Revoke for good").click()
-    expect(page.locator(".ended")).to_have_text(re.compile(r"Since \d\d:\d\d:\d\d no verification answers valid\."))
+    ended = re.compile(r"Revoked\. Since \d\d:\d\d:\d\d no verification answers valid\.")
+    expect(page.locator(".ended")).to_have_text(ended)
     assert [seeing.server.verify(one)[1]["code"] for one in (secret, successor)] == ["revoked", "revoked"]
     assert "the test is over" in page.locator(".facts").inner_text()
 

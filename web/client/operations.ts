@@ -326,6 +326,31 @@ export interface AskedScope {
   last_asked_at: string | null;
 }
 
+/** The effects of revoking a key, as they are known `at` a moment. `valid_count` and `refused_count` are its verifications since `since`, the beginning of the hour 24 hours ago. `addresses` are the last valid one of each secret and those of the latest refusals, the newest first: no other address is recorded. `kids` are the secrets that stop. Access tokens derived from the key are not recorded, and end with it; where they are verified offline they may be accepted until `offline_until`, or None if none can be left. Visits of the key page that this key made links for end with it (`visit_count`). No session does: `owner_session_count` are the living ones of its owner. Both are counted up to 100. Counts are None where the actor may not read usage or sessions. */
+export interface KeyImpact {
+  key: string;
+  owner: string;
+  name: string;
+  status: "active" | "disabled" | "expired" | "revoked";
+  at: string;
+  since: string;
+  valid_count: number | null;
+  refused_count: number | null;
+  last_used_at: string | null;
+  addresses: SeenAddress[];
+  kids: string[];
+  offline_until: string | null;
+  visit_count: number | null;
+  owner_session_count: number | null;
+}
+
+/** An address that presented a key, the last time, and the code of that answer: `valid`, or why it was refused. */
+export interface SeenAddress {
+  ip: string;
+  at: string;
+  code: string;
+}
+
 /** Every check in its order; `code` is the verdict's. */
 export interface ExplanationDocument {
   valid: boolean;
@@ -1141,6 +1166,13 @@ export interface KeysAdviceAsked {
   tenant?: string;
 }
 
+export interface KeysImpactAsked {
+  /** The id of the record. */
+  id: string;
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+}
+
 export interface KeysExplainAsked {
   /** The id of the record. */
   id: string;
@@ -1647,6 +1679,8 @@ export interface KeysCalls {
   limits(given: KeysLimitsAsked, options?: CallOptions): Promise<ListOfLimitState>;
   /** Return the advice about a key: unused scopes, no use, no expiry, no limit, wide networks. */
   advice(given: KeysAdviceAsked, options?: CallOptions): Promise<Advice>;
+  /** Return the effects of revoking a key: calls of the last 24 hours, latest addresses, secrets and tokens. */
+  impact(given: KeysImpactAsked, options?: CallOptions): Promise<KeyImpact>;
   /** Explain every check of the key's current secret, without the secret. */
   explain(given: KeysExplainAsked, options?: CallOptions): Promise<ExplanationDocument>;
   /** Say how often a key was presented, by hour and code. */
@@ -1865,6 +1899,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "keys.handOver": "POST /v1/keys/{id}/hand-over?tenant",
   "keys.limits": "GET /v1/keys/{id}/limits?tenant",
   "keys.advice": "GET /v1/keys/{id}/advice?tenant",
+  "keys.impact": "GET /v1/keys/{id}/impact?tenant",
   "keys.explain": "POST /v1/keys/{id}/explain?tenant",
   "limits.take": "POST /v1/limits/take?tenant",
   "credits.list": "GET /v1/credits?tenant",

@@ -115,6 +115,7 @@ export const keyUsage = call<api.KeysUsageAsked, api.ListOfUsageHour>("GET /v1/k
 export const usageSummary = call<api.UsageSummaryAsked, api.UsageSummary>("POST /v1/usage/summary?tenant");
 export const listRefusals = call<api.RefusalsListAsked, api.PageOfRefusal>("GET /v1/refusals?tenant");
 export const getRefusal = call<api.RefusalsGetAsked, api.Refusal>("GET /v1/refusals/{request_id}?tenant");
+export const keyImpact = call<api.KeysImpactAsked, api.KeyImpact>("GET /v1/keys/{id}/impact?tenant");
 export const keyAdvice = call<api.KeysAdviceAsked, api.Advice>("GET /v1/keys/{id}/advice?tenant");
 export const keyCredits = call<api.CreditsGetAsked, api.CreditState>("GET /v1/keys/{id}/credits?tenant");
 export const addCredits = call<api.CreditsAddAsked, api.CreditState>("POST /v1/keys/{id}/credits/add?tenant");

@@ -2,11 +2,12 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { IssuedDocument, Key, KeysRevokeWhereAsked, RevokedDocument, UsageHour } from "../client/operations.js";
-import { revokeKey, revokeKeys, rotateKey } from "./api.js";
+import type { IssuedDocument, Key, KeyImpact, KeysRevokeWhereAsked, RevokedDocument } from "../client/operations.js";
+import { keyImpact, revokeKey, revokeKeys, rotateKey } from "./api.js";
 import { Field } from "./form.js";
+import { useAnswer } from "./loading.js";
 import { Dialog, Loading, Problem, Time } from "./parts.js";
-import { COUNT, counted } from "./words.js";
+import { CODES, COUNT, counted, full } from "./words.js";
 
 const GRACES = { "1 hour": 3600, "1 day": 86_400, "7 days": 604_800, "no time at all": 0 } as const;
 
@@ -39,27 +40,29 @@ export function Rotate({ of, onEnd, onDone }: { of: Key; onEnd: () => void; onDo
   );
 }
 
-export function Revoke({ of, hours, onEnd, onDone }: { of: Key; hours: readonly UsageHour[]; onEnd: () => void; onDone: (key: Key) => void }) {
+const SHOWN = 8;
+
+export function Revoke({ of, onEnd, onDone }: { of: Key; onEnd: () => void; onDone: (key: Key, at: string) => void }) {
   const error = useSignal<unknown>(null);
   const reason = useSignal("");
-  const since = Date.now() - 86_400_000;
-  const calls = hours.filter((one) => one.code === "valid" && Date.parse(one.at) >= since).reduce((sum, one) => sum + one.count, 0);
+  const impact = useAnswer(() => keyImpact({ id: of.id }), [of.id]);
   const revoke = async (event: SubmitEvent) => {
     event.preventDefault();
     try {
-      onDone(await revokeKey({ id: of.id, reason: reason.value }));
+      const key = await revokeKey({ id: of.id, reason: reason.value });
+      // `revoked_at` is when the change began. The answer is later, and the server's clock tells when.
+      const at = await keyImpact({ id: of.id }).then((found) => found.at, () => key.revoked_at ?? "");
+      onDone(key, at);
     } catch (problem) {
       error.value = problem;
     }
   };
+  const found = impact.value.value;
   return (
     <Dialog title="Revoke key" onEnd={onEnd}>
       <form onSubmit={revoke}>
-        <ul class="impact">
-          <li><b>{COUNT.format(calls)}</b> valid calls in the last 24 hours</li>
-          <li>Last used <Time at={of.last_used_at} />{of.last_used_ip && <> from <code>{of.last_used_ip}</code></>}</li>
-          <li>{of.secrets.length > 1 ? `All ${of.secrets.length} secrets end` : "Its secret ends"}, and every token that was derived from it</li>
-        </ul>
+        <Problem error={impact.error.value} />
+        {found ? <Impact of={found} /> : !impact.error.value && <Loading />}
         <p>A revoked key never works again. The next verification anywhere is refused.</p>
         <Field label="Reason" hint="The audit log and the key's page show it.">
           <input value={reason.value} maxLength={200} onInput={(event) => (reason.value = event.currentTarget.value)} />
@@ -71,7 +74,27 @@ export function Revoke({ of, hours, onEnd, onDone }: { of: Key; hours: readonly 
   );
 }
 
-const SHOWN = 8;
+function Impact({ of }: { of: KeyImpact }) {
+  const { valid_count: valid, refused_count: refused, owner_session_count: sessions } = of;
+  return (
+    <ul class="impact">
+      {valid !== null && <li><b>{counted(valid, "valid call")}</b> in the last 24 hours{refused ? `, and ${COUNT.format(refused)} refused` : ""}</li>}
+      <li>Last used <Time at={of.last_used_at} /></li>
+      {of.addresses.length > 0 && (
+        <li>
+          Latest addresses (of each secret the last, and those of the last refusals):
+          <ul>
+            {of.addresses.slice(0, SHOWN).map((one) => <li key={one.ip}><code>{one.ip}</code> <Time at={one.at} />{one.code !== "valid" && `, refused: ${CODES[one.code] ?? one.code}`}</li>)}
+          </ul>
+        </li>
+      )}
+      <li><b>{counted(of.kids.length, "secret")}</b> and every access token derived from it stop</li>
+      {of.offline_until && <li>Where tokens are verified offline, one may be accepted until <b>{full(of.offline_until)}</b></li>}
+      {of.visit_count ? <li>{counted(of.visit_count, "visit")} of the key page that it made links for</li> : null}
+      {sessions !== null && sessions > 0 && <li>No session ends: {COUNT.format(sessions)} of <bdi>{of.owner}</bdi> {sessions === 1 ? "goes" : "go"} on</li>}
+    </ul>
+  );
+}
 
 /** Revokes every key that the filters of the list mean, after a dry run that says which ones those are. */
 export function RevokeMany({ filters, onEnd, onDone }: { filters: KeysRevokeWhereAsked; onEnd: () => void; onDone: (count: number) => void }) {

@@ -14,7 +14,7 @@ import { Card, Dialog, Do, Link, Loading, Problem, Title, toast } from "./parts.
 import { address, place } from "./place.js";
 import { LastRefusals } from "./refusals.js";
 import { Secret } from "./secret.js";
-import { clock } from "./words.js";
+import { clockAfter } from "./words.js";
 
 type Open = "" | "edit" | "rotate" | "revoke";
 
@@ -86,7 +86,7 @@ export function KeyPage({ id }: { id: string }) {
         )}
       </Title>
       <Problem error={key.error.value} />
-      {ended.value && <p class="ended" role="status">Since {clock(ended.value)} no verification answers valid.</p>}
+      {ended.value && <p class="ended" role="status">Revoked. Since {clockAfter(ended.value)} no verification answers valid.</p>}
       <KeyFacts of={found} onStep={(step) => (open.value = step)} />
       {about && (
         <>
@@ -104,7 +104,7 @@ export function KeyPage({ id }: { id: string }) {
       <KeyElsewhere of={found} />
       {open.value === "rotate" && <Rotate of={found} onEnd={close} onDone={(answer) => { close(); issued.value = answer; }} />}
       {open.value === "revoke" && (
-        <Revoke of={found} hours={about?.hours ?? []} onEnd={close} onDone={(answer) => { ended.value = answer.revoked_at ?? ""; change(answer); }} />
+        <Revoke of={found} onEnd={close} onDone={(answer, at) => { ended.value = at; change(answer); }} />
       )}
       {open.value === "edit" && (
         <Dialog title="Edit key" onEnd={close}>

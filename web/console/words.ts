@@ -101,6 +101,8 @@ export function ago(moment: string, now = Date.now()): string {
 }
 
 export const clock = (moment: string): string => new Date(moment).toLocaleTimeString("en-GB");
+/** Return the first whole second that is not before a moment. */
+export const clockAfter = (moment: string): string => clock(new Date(Math.ceil(Date.parse(moment) / 1000) * 1000).toISOString());
 export const full = (moment: string): string =>
   new Date(moment).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "long" });
 export const day = (moment: string): string => new Date(moment).toLocaleDateString("en-GB", { dateStyle: "long" });

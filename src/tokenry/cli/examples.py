@@ -36,6 +36,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "keys limits": (f"tokenry keys limits {_KEY}",),
     "keys disable": (f"tokenry keys disable {_KEY}",),
     "keys hand-over": (f"tokenry keys hand-over {_KEY} billing-service",),
+    "keys impact": (f"tokenry keys impact {_KEY}",),
     "keys enable": (f"tokenry keys enable {_KEY}",),
     "keys revoke": (f"tokenry keys revoke {_KEY} --reason 'laptop lost'",),
     "keys delete": (f"tokenry keys delete {_KEY} --yes",),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
+from tokenry.types import TokenryError
+
 from .call import Call, TenantOption, command
 from .credentials import SecretFile, presented, usage
 from .documents import KEY_COLUMNS, LIMIT_COLUMNS, key_pairs, key_row, limit_row
+from .impacts import impact_line, impact_pairs
 from .key_options import takes_filters
 from .lengths import length, past
 from .output import counted
@@ -140,15 +145,30 @@ def enable(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
     call.out.record(key=key)
 
 
+@command(group, "impact")
+def impact(call: Call, key_id: KeyId, tenant: TenantOption = None) -> None:
+    """Show the effects of revoking a key: calls of the last 24 hours, latest addresses, secrets and tokens."""
+    with call.managing(tenant) as tk:
+        found = tk.keys.impact(key_id)
+    if not call.out.record(impact=found):
+        call.out.pairs(impact_pairs(found))
+
+
 @command(group, "revoke")
 def revoke(
     call: Call,
     key_id: KeyId,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the key.")] = "",
+    yes: Yes = False,
     tenant: TenantOption = None,
 ) -> None:
-    """End a key for good, with every secret of it. Doing it twice is fine."""
+    """End a key for good, with every secret of it. Doing it twice is fine.
+
+    On a terminal it says what ends and asks; elsewhere it asks nothing.
+    """
     with call.managing(tenant) as tk:
+        if sys.stdin.isatty() and not yes:
+            _ask(call, tk, key_id)
         key = tk.keys.revoke(key_id, reason=reason)
     call.out.say(f"{key.name!r} is revoked, for good")
     call.out.record(key=key)
@@ -187,6 +207,13 @@ def purge(
         count = tk.keys.purge(expired_before=expired_before, revoked_before=revoked_before)
     call.out.say(f"{counted(count, 'key')} removed")
     call.out.record(deleted_count=count)
+
+
+def _ask(call: Call, tk: Any, key_id: str) -> None:
+    """Show the effects of revoking a key, and ask. A caller who may not read the key is asked all the same."""
+    with suppress(TokenryError):
+        call.out.say(impact_line(tk.keys.impact(key_id)))
+    call.confirm(f"Revoke {key_id} for good?", yes=False)
 
 
 def _answer(call: Call, key: Any) -> None:

@@ -11,6 +11,7 @@ from ..core.advice import Advice
 from ..core.credits import CreditState, Hold
 from ..core.exported import ExportLine
 from ..core.facets import KeyFacets
+from ..core.impact import KeyImpact
 from ..core.key_page import KeyPageSettings
 from ..core.leaks import LeakReport
 from ..core.limits import LimitsTaken, LimitState
@@ -195,6 +196,7 @@ OPERATIONS: Final = by_id(
         _key("hand_over", "POST /{id}/hand-over", _KEYS.hand_over, answers.KEY),
         _key("limits", "GET /{id}/limits", _KEYS.limits, items(record(LimitState))),
         _key("advice", "GET /{id}/advice", _KEYS.advice, record(Advice)),
+        _key("impact", "GET /{id}/impact", _KEYS.impact, record(KeyImpact)),
         _key("explain", "POST /{id}/explain", _KEYS.explain, answers.EXPLANATION, reads=True, types=_asked),
         of_noun("limits", "/v1/limits", "limits")("take", "POST /take", limits.Limits.take, record(LimitsTaken)),
         of_noun("credits", "/v1/credits", "credits")("list", "GET", _CREDITS.list, page(_state)),

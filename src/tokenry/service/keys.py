@@ -13,6 +13,7 @@ from tokenry.core.credits import Credits
 from tokenry.core.decide import ClientAddress
 from tokenry.core.errors import Invalid, TokenryError
 from tokenry.core.facets import KeyFacets
+from tokenry.core.impact import KeyImpact
 from tokenry.core.key_fields import ARGUMENTS, pick
 from tokenry.core.key_filter import KEY_FILTERS, NEWEST_FIRST
 from tokenry.core.limits import Limit, LimitState
@@ -22,7 +23,7 @@ from tokenry.core.secret import KID, Secret, parse
 from tokenry.core.verdict import Explanation
 from tokenry.core.walking import walked
 
-from . import changing, crediting, ending, explaining, handing, issuing, limits
+from . import changing, crediting, ending, explaining, handing, impact, issuing, limits
 from .advice import of_keys
 from .context import B, Context
 from .foreign import kids_of
@@ -219,6 +220,14 @@ class Keys(Generic[B]):
         """Return the advice about a key: unused scopes, no use, no expiry, no limit, wide networks."""
         with self._context.reading(tenant, by) as scene:
             return of_keys(scene, [visible(scene, id)])[0]
+
+    def impact(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> KeyImpact:
+        """Return the effects of revoking a key: calls of the last 24 hours, latest addresses, secrets and tokens.
+
+        It changes nothing. `flush` first for the calls of the last second.
+        """
+        with self._context.reading(tenant, by) as scene:
+            return impact.of_key(scene, visible(scene, id))
 
     def explain(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -46,6 +47,12 @@ class PortalRows:
         query = select(portal.c.id).where(portal.c.id == id, portal.c.tenant_id == tenant.id)
         query = query.where(portal.c.ended_at.is_(None), portal.c.ends_at > micros(now))
         return self._connection.execute(query).first() is not None
+
+    def open_by_maker(self, key_id: str, now: datetime, limit: int) -> Sequence[Row]:
+        """Return open visits and links, in any tenant, whose document names a key. Visits last a day at most."""
+        query = select(*_COLUMNS).where(portal.c.ends_at > micros(now), portal.c.ended_at.is_(None))
+        query = query.where(portal.c.document.contains(key_id, autoescape=True)).order_by(portal.c.ends_at)
+        return [Row(*row) for row in self._connection.execute(query.limit(limit))]
 
     def end_all(self, tenant: Tenant, owner_id: str, now: datetime) -> None:
         """End every visit of an owner, and every link to one."""

@@ -1,0 +1,39 @@
+"""The effects of revoking a key, in words."""
+
+from __future__ import annotations
+
+from tokenry.types import KeyImpact
+
+from .documents import day
+from .output import counted
+
+
+def impact_line(found: KeyImpact) -> str:
+    """Describe the effects of revoking a key in one line."""
+    calls = "" if found.valid_count is None else f"{counted(found.valid_count, 'valid call')} in 24 hours, "
+    last = " from ".join([day(found.last_used_at), *[one.ip for one in found.addresses if one.code == "valid"][:1]])
+    ends = f"{counted(len(found.kids), 'secret')} and every token derived from it end"
+    return f"{found.name!r} of {found.owner!r}: {calls}last used {last}; {ends}"
+
+
+def impact_pairs(found: KeyImpact) -> list[tuple[str, str]]:
+    """Return everything that is known of the effects."""
+    valid, refused, sessions = (
+        "not shown: needs tokenry:usage:read" if found.valid_count is None else str(found.valid_count),
+        "" if found.refused_count is None else str(found.refused_count),
+        "none" if found.owner_session_count is None else f"none; {found.owner_session_count} of {found.owner!r} go on",
+    )
+    return [
+        ("key", f"{found.name} ({found.key})"),
+        ("owner", found.owner),
+        ("status", found.status),
+        ("calls since", day(found.since)),
+        ("valid", valid),
+        *([("refused", refused)] if refused else []),
+        ("last used", day(found.last_used_at)),
+        *[("address", f"{one.ip} {day(one.at)} {one.code}") for one in found.addresses],
+        *[("secret ends", kid) for kid in found.kids],
+        ("derived tokens", "all end" + (f"; offline until {day(found.offline_until)}" if found.offline_until else "")),
+        *([("visits of the key page that end", str(found.visit_count))] if found.visit_count else []),
+        ("sessions that end", sessions),
+    ]

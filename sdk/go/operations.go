@@ -563,6 +563,16 @@ type SequenceDocument struct {
 	Sequence int64 `json:"sequence"`
 }
 
+// Diagnosis: The result of one check of an installation: what was checked, how it stands, and what to do about it. `step` says what to do, and `command` is the command that does it; each is empty where there is none. `unreachable` means that the database did not answer.
+type Diagnosis struct {
+	Check       string `json:"check"`
+	Status      string `json:"status"`
+	Message     string `json:"message"`
+	Step        string `json:"step"`
+	Command     string `json:"command"`
+	Unreachable bool   `json:"unreachable"`
+}
+
 // LeakReport: The result of a leak report. Truthy when the credential is one of this installation (`true_positive`). `action` is the state after the report: the key or session is `revoked`; the key is `flagged`; the secret has `ended` and opens nothing, while its key goes on; a derived token `expires` by itself; `none` for a credential that is unknown here.
 type LeakReport struct {
 	Label   string `json:"label"`
@@ -1666,12 +1676,13 @@ type Groups struct {
 	Audit       AuditCalls
 	Events      EventsCalls
 	Advice      AdviceCalls
+	Doctor      DoctorCalls
 	Leaks       LeaksCalls
 	Webhooks    WebhooksCalls
 }
 
 func groupsOf(s *sender) Groups {
-	return Groups{calls: s, Tenants: TenantsCalls{s}, Owners: OwnersCalls{s}, Roles: RolesCalls{s}, Scopes: ScopesCalls{s}, Keys: KeysCalls{s}, Imports: ImportsCalls{s}, Exports: ExportsCalls{s}, Limits: LimitsCalls{s}, Credits: CreditsCalls{s}, Sessions: SessionsCalls{s}, KeyPage: KeyPageCalls{s}, Portal: PortalCalls{s}, SigningKeys: SigningKeysCalls{s}, Me: MeCalls{s}, Usage: UsageCalls{s}, Refusals: RefusalsCalls{s}, Audit: AuditCalls{s}, Events: EventsCalls{s}, Advice: AdviceCalls{s}, Leaks: LeaksCalls{s}, Webhooks: WebhooksCalls{s}}
+	return Groups{calls: s, Tenants: TenantsCalls{s}, Owners: OwnersCalls{s}, Roles: RolesCalls{s}, Scopes: ScopesCalls{s}, Keys: KeysCalls{s}, Imports: ImportsCalls{s}, Exports: ExportsCalls{s}, Limits: LimitsCalls{s}, Credits: CreditsCalls{s}, Sessions: SessionsCalls{s}, KeyPage: KeyPageCalls{s}, Portal: PortalCalls{s}, SigningKeys: SigningKeysCalls{s}, Me: MeCalls{s}, Usage: UsageCalls{s}, Refusals: RefusalsCalls{s}, Audit: AuditCalls{s}, Events: EventsCalls{s}, Advice: AdviceCalls{s}, Doctor: DoctorCalls{s}, Leaks: LeaksCalls{s}, Webhooks: WebhooksCalls{s}}
 }
 
 // TenantsCalls: the operations tenants.*.
@@ -2114,6 +2125,14 @@ type AdviceCalls struct{ calls *sender }
 // List is advice.list. Return one page of advice about active keys, the newest key first.
 func (c AdviceCalls) List(ctx context.Context, params AdviceListParams) (*Page[Advice], error) {
 	return call[Page[Advice]](ctx, c.calls, "GET /v1/advice?tenant", params)
+}
+
+// DoctorCalls: the operations doctor.*.
+type DoctorCalls struct{ calls *sender }
+
+// Examine is doctor.examine. Make every check and return the results; only operators of the installation and the program may ask.
+func (c DoctorCalls) Examine(ctx context.Context) (*List[Diagnosis], error) {
+	return call[List[Diagnosis]](ctx, c.calls, "GET /v1/doctor", struct{}{})
 }
 
 // LeaksCalls: the operations leaks.*.

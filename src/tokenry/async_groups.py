@@ -17,6 +17,7 @@ from .groups import Groups, Joined
 from .service.advice import Advices
 from .service.audit import Audit
 from .service.context import B, By
+from .service.doctor import Doctor
 from .service.events import Events
 from .service.exporting import Exports
 from .service.imports import Imports
@@ -304,6 +305,12 @@ class AsyncAdvices(_Group, Generic[B]):
     iterate = walked_awaited(Advices[B].list)
 
 
+class AsyncDoctor(_Group, Generic[B]):
+    """`Doctor`, awaited."""
+
+    examine = awaited(Doctor[B].examine)
+
+
 class AsyncKeyPages(_Group, Generic[B]):
     """`KeyPages`, awaited."""
 
@@ -343,6 +350,7 @@ class AsyncGroups:
         self.webhooks: AsyncWebhooks[By] = AsyncWebhooks(sync.webhooks, run)
         self.leaks: AsyncLeaks[By] = AsyncLeaks(sync.leaks, run)
         self.advice: AsyncAdvices[By] = AsyncAdvices(sync.advice, run)
+        self.doctor: AsyncDoctor[By] = AsyncDoctor(sync.doctor, run)
 
     def scoped(
         self,

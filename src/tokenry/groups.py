@@ -12,6 +12,7 @@ from .service.acting import check_by
 from .service.advice import Advices
 from .service.audit import Audit
 from .service.context import By, Context
+from .service.doctor import Doctor
 from .service.events import Events, Subscribers
 from .service.exporting import Exports
 from .service.imports import Imports
@@ -61,6 +62,7 @@ class Groups:
         self.webhooks: Webhooks[By] = Webhooks(context)
         self.leaks: Leaks[By] = Leaks(context)
         self.advice: Advices[By] = Advices(context)
+        self.doctor: Doctor[By] = Doctor(context)
 
     def scoped(
         self,

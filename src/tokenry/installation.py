@@ -90,9 +90,7 @@ class Installation:
 
     def shown_url(self) -> str:
         """Return the database's URL without its password."""
-        parts = stores.read_url(self.database_url)
-        query = {name: "***" if "pass" in name.lower() else value for name, value in parts.query.items()}
-        return parts.set(query=query).render_as_string(hide_password=True)
+        return stores.shown_url(stores.read_url(self.database_url))
 
     def revision(self) -> Revision:
         """Return the revision of the database, making and changing nothing."""

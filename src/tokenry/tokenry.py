@@ -23,6 +23,7 @@ from .core.scopes import ScopesAsked
 from .core.secret import Secret
 from .core.token import OfflineValid, OfflineVerdict
 from .core.verdict import AnyValid, Explanation, Verdict
+from .examining import Examiner
 from .groups import Groups, Joined
 from .journaling import Journaling
 from .keyring_source import KeyringSource
@@ -121,7 +122,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             stores.is_on_one_loop(self._database),
         )
         self._slow, self._asking, self._guesses = SlowChecks(self._now), Asking(self._now), Guesses(self._now)
-        self._learning = Learning(self._asking, self._now)
+        self._learning, self._examiner = Learning(self._asking, self._now), Examiner(self)
         self._verifying, self._github_keys = self._make_verifying(), self._read_github_keys()
         Groups.__init__(self, self._make_context(), Subscribers())
         self._verifying.foreign.use(self._context, self._learning)
@@ -146,7 +147,6 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
     def verify(
         self, presented: str | Secret, *, offline: Literal[False] = False, **asked: Unpack[Question]
     ) -> Verdict: ...
-
     @overload
     def verify(
         self, presented: str | Secret, *, offline: Literal[True], **asked: Unpack[Question]
@@ -192,7 +192,6 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
     def require(
         self, presented: str | Secret, *, offline: Literal[False] = False, **asked: Unpack[Question]
     ) -> AnyValid: ...
-
     @overload
     def require(
         self, presented: str | Secret, *, offline: Literal[True], **asked: Unpack[Question]
@@ -288,9 +287,8 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         settle = lambda: self._settle(pending)  # noqa: E731 Django logs its name when it raises
         with stores.joined(self._database, connection, settle) as store:
             if (signal := stores.signal_of(self._database)) is not None:
-                self._memory.watch(
-                    Watch(signal, self._memory.clear)
-                )  # somebody else writes to our file now: look, and never assume
+                # Somebody else writes to our file now: look, and never assume.
+                self._memory.watch(Watch(signal, self._memory.clear))
             yield Joined(self._context.joined(store, pending.append), self._subscribers, settle, store.is_open)
 
     def migrate(self) -> None:
@@ -366,6 +364,7 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
             public_url=self.settings.public_url,
             networks=self._networks(),
             github_keys=self._github_keys.document,
+            examine=self._examiner,
             learning=self._learning,
             retention=self.settings.retention(),
         )
@@ -395,6 +394,6 @@ class Tokenry(Journaling, Ticking, Turning, Groups):
         parts: tuple[Any, ...] = (self._leasing, self._writing, self._memory, self._remembered, self._tenants)
         parts += (self._signers, self._leases, self._lessor, self._tally, self._worker, self._courier, self._mailer)
         parts += (self._github_keys,) if self._journal is None else (self._github_keys, self._journal)
-        parts += (self._slow, self._asking, self._guesses, self._verifying.foreign)
+        parts += (self._slow, self._asking, self._guesses, self._verifying.foreign, self._examiner)
         for part in parts:
             part.forget()

@@ -6,6 +6,7 @@ from .core.advice import Advice, AskedScope, Finding
 from .core.codes import CODES, REFRESH_CODES, RefreshCode, RefusalCode, VerifyCode
 from .core.credits import Credits, CreditState, Hold
 from .core.decide import ClientAddress
+from .core.diagnosis import Diagnosis
 from .core.errors import (
     CallerRefused,
     Closed,
@@ -107,6 +108,7 @@ __all__ = [
     "Credits",
     "Delivery",
     "Denied",
+    "Diagnosis",
     "Entry",
     "ErrorCode",
     "Event",

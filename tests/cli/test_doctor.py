@@ -115,7 +115,7 @@ def test_a_head_from_earlier_finds_a_cut_tail(run: Shell) -> None:
 
 def test_a_database_without_tables_fails(shell: Shell) -> None:
     found = findings(shell("doctor", "--json", "--database", "sqlite:///none.db", code=1))
-    assert "tokenry init" in found["revision"]["message"]
+    assert found["revision"]["command"] == "tokenry init"
     assert not (shell.directory / "none.db").exists()
 
 
@@ -131,7 +131,7 @@ def test_an_application_without_operators_is_well(shell: Shell) -> None:
     shell("db", "upgrade", "--database", "sqlite:///keys.db")
     found = findings(shell("doctor", "--json", "--database", "sqlite:///keys.db"))
     assert found["operator key"]["status"] == "ok"
-    assert "tokenry init" in found["operator key"]["message"]
+    assert found["operator key"]["command"] == "tokenry init"
 
 
 def test_a_lost_operator_is_remarked_on(run: Shell) -> None:
@@ -140,7 +140,8 @@ def test_a_lost_operator_is_remarked_on(run: Shell) -> None:
     run("keys", "revoke", id, "--tenant", "system")
     found = findings(run("doctor", "--json"))
     assert found["operator key"]["status"] == "warning"
-    assert "--new-operator-key" in found["operator key"]["message"]
+    assert "--new-operator-key" in found["operator key"]["command"]
+    assert ". Make a new one: `tokenry init --new-operator-key`" in run("doctor").out
 
 
 def test_a_time_zone_that_this_machine_does_not_know_is_remarked_on(run: Shell) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Shell
-from tests.servers.serving import Serving
+from tests.servers.serving import Serving, serving
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -79,9 +79,27 @@ def test_a_head_that_was_kept_is_checked_from_afar(served: Shell) -> None:
 
 
 def test_the_doctor_looks_at_a_server(served: Shell) -> None:
-    findings = served("doctor", "--json").json["findings"]
-    assert [(finding["check"], finding["status"]) for finding in findings] == [("server", "ok"), ("key", "ok")]
+    found = [(one["check"], one["status"]) for one in served("doctor", "--json").json["findings"]]
+    assert found == [("server", "ok"), ("key", "ok"), ("installation", "warning")], "a tenant's operator may not"
     served("doctor", code=1, TOKENRY_KEY="nonsense")
+
+
+def test_the_doctor_lets_a_server_examine_its_installation(tokenry_server: Serving, shell: Shell) -> None:
+    shell.environment |= {"TOKENRY_SERVER": tokenry_server.url, "TOKENRY_KEY": tokenry_server.operator_key}
+    found = {one["check"]: one for one in shell("doctor", "--json").json["findings"]}
+    assert {"server", "key", "keyring file", "database", "revision", "audit log", "signed keys"} <= set(found)
+    assert str(tokenry_server.directory) in found["keyring place"]["message"]
+    assert "Keep backups of the two apart" in shell("doctor").out
+    assert "--database" in shell("doctor", "--all-keys", code=2).err
+
+
+def test_the_doctor_says_what_the_server_found_to_repair(tmp_path: Path, shell: Shell) -> None:
+    with serving(tmp_path) as server:
+        (tmp_path / "tokenry-data" / "tokenry.db.keyring").chmod(0o644)
+        shell.environment |= {"TOKENRY_SERVER": server.url, "TOKENRY_KEY": server.operator_key}
+        [bad] = [one for one in shell("doctor", "--json", code=1).json["findings"] if one["status"] == "failed"]
+    assert bad["check"] == "keyring file"
+    assert bad["command"].startswith("chmod 600 ")
 
 
 def test_an_operator_of_the_installation_reaches_every_tenant(tokenry_server: Serving, shell: Shell) -> None:

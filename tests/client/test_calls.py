@@ -321,7 +321,7 @@ def test_an_unknown_field_over_http_is_answered_with_the_one_that_was_meant(
 
 
 GROUPS = ["tenants", "owners", "roles", "scopes", "keys", "sessions", "signing_keys", "events", "audit", "usage"]
-GROUPS += ["leaks", "advice", "portal", "key_page"]
+GROUPS += ["leaks", "advice", "portal", "key_page", "doctor"]
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -261,6 +261,7 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "sessions.revoke": [lambda m: m.tk.sessions.revoke(m.world.sessions[m.place][0], by=m.by)],
     "sessions.revoke_by_token": [end_by_token],
     "sessions.revoke_all": [lambda m: m.tk.sessions.revoke_all("new", by=m.by)],
+    "doctor.examine": [lambda m: m.world.tk.doctor.examine(by=m.by)],
     "key_page.get": [lambda m: m.tk.key_page.get(by=m.by)],
     "key_page.put": [lambda m: m.tk.key_page.put(title=f"Page {m.world.count}", by=m.by)],
     "portal.open": [lambda m: m.tk.portal.open("new", by=m.by)],

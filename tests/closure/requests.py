@@ -199,6 +199,7 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "sessions.revoke": [lambda m: Ask("POST", f"/v1/sessions/{m.world.sessions[m.place][0]}/revoke")],
     "sessions.revoke_by_token": [end_by_token],
     "sessions.revoke_all": [lambda m: Ask("POST", "/v1/owners/idle/sessions/revoke")],
+    "doctor.examine": [lambda m: Ask("GET", "/v1/doctor")],
     "key_page.get": [lambda m: Ask("GET", "/v1/key-page")],
     "key_page.put": [lambda m: Ask("PUT", "/v1/key-page", {"title": f"Page {m.world.count}"})],
     "portal.open": [lambda m: Ask("POST", "/v1/portal/sessions", {"owner": "idle"})],

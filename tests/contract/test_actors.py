@@ -65,6 +65,7 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "audit.head": lambda tk, key, by: tk.audit.head(**by),
     "audit.check": lambda tk, key, by: tk.audit.check(**by),
     "audit.cut": lambda tk, key, by: tk.audit.cut(before=datetime(2026, 1, 1, tzinfo=UTC), **by),
+    "doctor.examine": lambda tk, key, by: tk.doctor.examine(**by),
     "refusals.list": lambda tk, key, by: tk.refusals.list(**by),
     "refusals.get": lambda tk, key, by: tk.refusals.get("asked", **by),
     "usage.summary": lambda tk, key, by: tk.usage.summary(**by).groups,
@@ -75,7 +76,8 @@ NOT_OWN = ("keys.purge", "keys.hand_over")
 OWN = {name for name in CALLS if name.startswith(("keys.", "refusals.", "usage.")) and name not in NOT_OWN} | {
     "owners.get"
 }
-OF_ADMINS = {name for name in CALLS if not name.startswith("tenants.") and name != "audit.cut"} | {"tenants.get"}
+OF_OPERATORS = ("audit.cut", "doctor.examine")
+OF_ADMINS = {name for name in CALLS if not name.startswith("tenants.") and name not in OF_OPERATORS} | {"tenants.get"}
 
 
 @pytest.fixture
@@ -118,6 +120,7 @@ def test_every_call_that_takes_by_is_tried_here() -> None:
 
 class _Classes:
     from tokenry.service.audit import Audit as audit
+    from tokenry.service.doctor import Doctor as doctor
     from tokenry.service.events import Events as events
     from tokenry.service.exporting import Exports as exports
     from tokenry.service.imports import Imports as imports

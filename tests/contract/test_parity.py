@@ -15,6 +15,7 @@ from tokenry.testing import FakeClock
 
 GROUPS = [
     "advice",
+    "doctor",
     "leaks",
     "portal",
     "key_page",

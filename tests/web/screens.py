@@ -61,6 +61,7 @@ SCREENS = (
     Screen("/tenants/default", ".facts"),
     Screen("/operators", ".list"),
     Screen("/signing-keys", ".list"),
+    Screen("/doctor", ".diagnoses"),
     Screen("/nowhere", "h1:has-text('Not found')"),
 )
 

@@ -350,3 +350,43 @@ def test_the_key_page_is_set_with_a_preview(page: Page, signed_in: Seeing) -> No
         page.get_by_label(label).fill("")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.").last).to_be_visible()
+
+
+def test_the_doctor_shows_the_worst_first_with_a_command_to_copy(page: Page, server: Serving) -> None:
+    keyring = server.directory / "tokenry-data" / "tokenry.db.keyring"
+    page.goto("/console")
+    page.get_by_role("navigation", name="Console").get_by_role("link", name="Doctor").click()
+    expect(page.get_by_text("0 things to repair")).to_be_visible()
+    findings = page.locator(".diagnoses > li")
+    expect(findings.first.locator(".status")).to_have_text("Look at")
+    expect(findings.last.locator(".status")).to_have_text("OK")
+    expect(findings.filter(has_text="keyring place")).to_contain_text("Keep backups of the two apart")
+    keyring.chmod(0o644)
+    try:
+        press(page, "Examine again")
+        expect(page.get_by_text("1 thing to repair")).to_be_visible()
+    finally:
+        keyring.chmod(0o600)
+    expect(findings.first).to_contain_text("others can read")
+    expect(findings.first.locator(".status")).to_have_text("Repair")
+    findings.first.get_by_role("button", name="Copy").click()
+    expect(findings.first.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("chmod 600 ")
+    press(page, "Examine again")
+    expect(page.get_by_text("0 things to repair")).to_be_visible()
+
+
+def test_the_doctor_is_for_operators_of_the_installation_alone(signed_in: Seeing, server: Serving) -> None:
+    scopes = ["tokenry:keys:read", "tokenry:audit:read"]
+    of_tenant = {"owner": "grace@example.com", "name": "Reads", "environment": "op", "scopes": scopes}
+    server.call("POST", "/v1/owners/grace@example.com/enable", {})
+    secret = server.call("POST", "/v1/keys", of_tenant)["secret"]
+    other = Seeing(signed_in.context.browser, server)
+    page = other.sign_in(secret)
+    links = page.get_by_role("navigation", name="Console").get_by_role("link")
+    expect(links.filter(has_text="Audit")).to_have_count(1)
+    expect(links.filter(has_text="Doctor")).to_have_count(0)
+    page.goto("/console/doctor")
+    expect(page.get_by_text("a key of the installation")).to_be_visible()
+    other.check()
+    other.context.close()

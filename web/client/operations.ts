@@ -639,6 +639,21 @@ export interface PageOfAdvice {
   next_cursor: string | null;
 }
 
+/** A whole list. */
+export interface ListOfDiagnosis {
+  items: Diagnosis[];
+}
+
+/** The result of one check of an installation: what was checked, how it stands, and what to do about it. `step` says what to do, and `command` is the command that does it; each is empty where there is none. `unreachable` means that the database did not answer. */
+export interface Diagnosis {
+  check: string;
+  status: "failed" | "ok" | "warning";
+  message: string;
+  step: string;
+  command: string;
+  unreachable: boolean;
+}
+
 /** The result of a leak report. Truthy when the credential is one of this installation (`true_positive`). `action` is the state after the report: the key or session is `revoked`; the key is `flagged`; the secret has `ended` and opens nothing, while its key goes on; a derived token `expires` by itself; `none` for a credential that is unknown here. */
 export interface LeakReport {
   label: "false_positive" | "true_positive";
@@ -1801,6 +1816,11 @@ export interface AdviceCalls {
   list(given?: AdviceListAsked, options?: CallOptions): Promise<PageOfAdvice>;
 }
 
+export interface DoctorCalls {
+  /** Make every check and return the results; only operators of the installation and the program may ask. */
+  examine(given?: Record<string, never>, options?: CallOptions): Promise<ListOfDiagnosis>;
+}
+
 export interface LeaksCalls {
   /** Report a leaked key, refresh token or access token of any tenant, and return what was done about it. */
   report(given: LeaksReportAsked, options?: CallOptions): Promise<LeakReport>;
@@ -1851,6 +1871,7 @@ export interface Groups {
   readonly audit: AuditCalls;
   readonly events: EventsCalls;
   readonly advice: AdviceCalls;
+  readonly doctor: DoctorCalls;
   readonly leaks: LeaksCalls;
   readonly webhooks: WebhooksCalls;
   /** Evaluate every check for a credential and mark the first failure. */
@@ -1936,6 +1957,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "events.list": "GET /v1/events?tenant",
   "events.latest": "GET /v1/events/latest?tenant",
   "advice.list": "GET /v1/advice?tenant",
+  "doctor.examine": "GET /v1/doctor",
   "leaks.report": "POST /v1/leaks",
   "webhooks.list": "GET /v1/webhooks?tenant",
   "webhooks.create": "POST /v1/webhooks?tenant",

@@ -126,6 +126,7 @@ export const runImport = call<api.ImportsRunAsked, api.ImportDocument>("POST /v1
 
 export const listAudit = call<api.AuditListAsked, api.PageOfEntry>("GET /v1/audit?tenant");
 export const checkAudit = call<api.AuditCheckAsked, api.AuditReportDocument>("POST /v1/audit/check?tenant");
+export const examine = call<object, api.ListOfDiagnosis>("GET /v1/doctor");
 export const listEvents = call<api.EventsListAsked, api.PageOfEvent>("GET /v1/events?tenant");
 export const latestEvent = call<api.EventsLatestAsked, api.SequenceDocument>("GET /v1/events/latest?tenant");
 

@@ -8,7 +8,7 @@ import { Icon } from "./icons.js";
 import { help } from "./keyboard.js";
 import { Link } from "./parts.js";
 import { address, go, place } from "./place.js";
-import { found, ROUTES, type Route } from "./routes.js";
+import { found, opens, ROUTES, type Route } from "./routes.js";
 
 const tenants = signal<TenantDocument[]>([]);
 const isOpen = signal(false);
@@ -48,7 +48,7 @@ export function Side() {
 }
 
 function Group({ name, current }: { name: string; current: Route | undefined }) {
-  const shown = ROUTES.filter((route) => route.group === name && may(route.needs));
+  const shown = ROUTES.filter((route) => route.group === name && opens(route));
   if (shown.length === 0) return null;
   // The page of a record belongs to the list that it is in.
   const isCurrent = ({ path }: Route) => path === current?.path || (current?.path.endsWith("/*") && path === (current.path === "/keys/*" ? "/" : current.path.slice(0, -2)));

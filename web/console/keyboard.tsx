@@ -5,7 +5,7 @@ import { parseKey } from "../client/key.js";
 import { findKey, may, session } from "./api.js";
 import { Dialog, told, toast } from "./parts.js";
 import { address, go } from "./place.js";
-import { ROUTES } from "./routes.js";
+import { opens, ROUTES } from "./routes.js";
 
 export const help = signal(false);
 const palette = signal(false);
@@ -29,7 +29,7 @@ addEventListener("keydown", (event) => {
   if (isOff.value || event.ctrlKey || event.metaKey || event.altKey || target.closest(typesText)) return;
   if (Date.now() - goingAt < GOING_MILLISECONDS) {
     goingAt = 0;
-    const route = ROUTES.find(({ letter, needs }) => letter === event.key && may(needs));
+    const route = ROUTES.find((one) => one.letter === event.key && opens(one));
     if (route) go(address(route.path));
     return;
   }
@@ -64,7 +64,7 @@ export function Keyboard() {
         <div><dt><kbd>n</kbd></dt><dd>new key</dd></div>
         <div><dt><kbd>j</kbd> <kbd>k</kbd> <kbd>Enter</kbd></dt><dd>next row, row before, open</dd></div>
         <div><dt><kbd>Ctrl</kbd> <kbd>k</kbd></dt><dd>go anywhere</dd></div>
-        {ROUTES.filter(({ letter, needs }) => letter && may(needs)).map(({ letter, name }) => (
+        {ROUTES.filter((route) => route.letter && opens(route)).map(({ letter, name }) => (
           <div key={name}><dt><kbd>g</kbd> <kbd>{letter}</kbd></dt><dd>{name}</dd></div>
         ))}
       </dl>
@@ -80,7 +80,7 @@ function Palette() {
   const text = useSignal("");
   const end = () => (palette.value = false);
   const wanted = text.value.trim().toLowerCase();
-  const shown = ROUTES.filter((route) => (route.group || route.path === "/issue") && may(route.needs) && route.name.toLowerCase().includes(wanted));
+  const shown = ROUTES.filter((route) => (route.group || route.path === "/issue") && opens(route) && route.name.toLowerCase().includes(wanted));
   const to = (url: string) => {
     end();
     go(url);

@@ -1,8 +1,10 @@
 // The table of screens: where each is, what it is called, and which scopes it needs.
 
 import type { ComponentChildren } from "preact";
+import { may, session } from "./api.js";
 import { Attention } from "./attention.js";
 import { Audit } from "./audit.js";
+import { Doctor } from "./doctor.js";
 import { Explain } from "./explain.js";
 import type { IconName } from "./icons.js";
 import { Imports } from "./imports.js";
@@ -31,6 +33,8 @@ export interface Route {
   group?: string;
   icon?: IconName;
   needs: string;
+  /** For operators of the installation alone. */
+  isOfWhole?: true;
   /** The key to press after `g`. */
   letter?: string;
   show: (id: string) => ComponentChildren;
@@ -57,7 +61,11 @@ export const ROUTES: readonly Route[] = [
   { path: "/tenants/*", name: "Tenant", needs: "tenants:read", show: (id) => <TenantPage key={id} id={id} /> },
   { path: "/operators", name: "Operators", group: "Installation", icon: "operators", needs: "keys:read", show: () => <Operators /> },
   { path: "/signing-keys", name: "Signing keys", group: "Installation", icon: "signing", needs: "signing_keys:read", show: () => <SigningKeys /> },
+  { path: "/doctor", name: "Doctor", group: "Installation", icon: "doctor", needs: "audit:read", isOfWhole: true, letter: "d", show: () => <Doctor /> },
 ];
+
+/** Tell whether the signed-in key may see a screen. */
+export const opens = ({ needs, isOfWhole }: Route): boolean => may(needs) && (!isOfWhole || session.value?.tenant === "system");
 
 /** Return the screen of a path and the id in it. */
 export function found(path: string): [Route, string] | null {

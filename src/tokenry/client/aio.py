@@ -86,6 +86,7 @@ class AsyncClient:
     webhooks: aio.AsyncWebhooks[Never]
     leaks: aio.AsyncLeaks[Never]
     advice: aio.AsyncAdvices[Never]
+    doctor: aio.AsyncDoctor[Never]
     me: AsyncOwn
     explain = awaited(Client.explain)
     exchange = awaited(Client.exchange)

@@ -28,6 +28,7 @@ from .wire import Answer, Pause, Sending, Steps, steps
 if TYPE_CHECKING:
     from ..service.advice import Advices
     from ..service.audit import Audit
+    from ..service.doctor import Doctor
     from ..service.events import Events
     from ..service.exporting import Exports
     from ..service.imports import Imports
@@ -70,6 +71,7 @@ class Client:
     webhooks: Webhooks[Never]
     leaks: Leaks[Never]
     advice: Advices[Never]
+    doctor: Doctor[Never]
     me: groups.Own
     _walk: Callable[..., Any] = staticmethod(walk)
 

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from ..core.advice import Advice
 from ..core.credits import CreditState, Hold
+from ..core.diagnosis import Diagnosis
 from ..core.exported import ExportLine
 from ..core.facets import KeyFacets
 from ..core.impact import KeyImpact
@@ -22,6 +23,7 @@ from ..core.webhooks import Delivery, Replay, Webhook
 from ..service import (
     advice,
     audit,
+    doctor,
     events,
     exporting,
     imports,
@@ -79,6 +81,7 @@ NOUNS: Final = {
     "refusals": "The last refusals of each key: what was asked, the code, from where and when.",
     "audit": "What was done, by whom, and the proof that the record of it is whole.",
     "advice": "What keys could do without, by how they were used.",
+    "doctor": "Whether the installation is as it should be, and what to do where it is not.",
     "leaks": "Credentials that were found where they should not be. Who holds one may report it.",
     "webhooks": "Endpoints that are told of events by signed requests, and what became of each delivery.",
     "events": "What happened. A reader who goes on after the last `sequence` misses nothing.",
@@ -266,6 +269,9 @@ OPERATIONS: Final = by_id(
         _event("list", "GET", events.Events.list, page(record(Event)), renames={"wait": "wait"}, streams=True),
         _event("latest", "GET /latest", events.Events.latest, answers.SEQUENCE),
         of_noun("advice", "/v1/advice", "keys")("list", "GET", advice.Advices.list, page(record(Advice))),
+        of_noun("doctor", "/v1/doctor", "audit")(
+            "examine", "GET", doctor.Doctor.examine, items(record(Diagnosis)), **_WHOLE
+        ),
         of_noun("leaks", "/v1/leaks", "")(
             "report",
             "POST",

@@ -93,13 +93,19 @@ class Audit(Generic[B]):
         if head is not None and not isinstance(head, Head):
             message = "head is what `audit.head` returned earlier: Head(tenant, position, chain, at, signature)"
             raise Invalid.one("head", "bad_type", message)
+        return self._check(head, tenant, by)
+
+    def _check(
+        self, head: Head | None, tenant: str | NotGiven, by: B | NotGiven, most: int | None = None
+    ) -> AuditReport:
+        """Check a log as `check` does, or with `most` only so many of the newest entries."""
         while True:
             with self._reading(tenant, by, "checking the audit log") as scene:
                 tenant_id, row = scene.tenant.id, scene.rows.audit.head(scene.tenant.id)
             self._sealing.seal(tenant_id)
             kept = head or self._context.heads.get(tenant_id)  # before the walk: a snapshot may be older than a file
             with self._reading(tenant, by, "checking the audit log") as scene:
-                checking = Checking(scene, kept)
+                checking = Checking(scene, kept, most)
                 report = checking.report()
             if report or checking.cut_position == (row.cut_position if row else 0):
                 return report

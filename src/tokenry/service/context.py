@@ -123,8 +123,8 @@ class Context(msgspec.Struct, frozen=True):
     github_keys: Callable[[str], Mapping[str, Any]] = lambda identifier: {}
     """Returns the document of GitHub's public keys that names one of them (`runtime.github_keys`)."""
     retention: Retention = Retention()
-    learning: Any = None
-    """The old systems that this process learns keys from (`learning.Learning`)."""
+    examine: Callable[[], tuple[Any, ...]] = tuple  # makes the checks of the installation (`examining.Examiner`)
+    learning: Any = None  # the old systems that this process learns keys from (`learning.Learning`)
     public_url: str = ""
     networks: tuple[Any, ...] = ()  # that webhooks may go to beside public addresses
 

@@ -46,7 +46,9 @@ __all__ = [
     "read_url",
     "refuse",
     "shares_changes",
+    "shown_url",
     "signal_of",
+    "url_of",
 ]
 
 _log = logging.getLogger("tokenry.store")
@@ -113,6 +115,19 @@ def read_url(url: str) -> URL:
     if parts.get_backend_name() == "sqlite":
         _check_file(parts)
     return parts
+
+
+def shown_url(url: URL) -> str:
+    """Return a database's URL without its password, and without the driver, which is no choice."""
+    query = {name: "***" if "pass" in name.lower() else value for name, value in url.query.items()}
+    return url.set(drivername=url.get_backend_name(), query=query).render_as_string(hide_password=True)
+
+
+def url_of(database: Database) -> URL:
+    """Return the URL of an open database."""
+    if isinstance(database, SqliteDatabase):
+        return URL.create("sqlite", database=database.path or None)
+    return database.engine.url if isinstance(database, HostDatabase) else database.url
 
 
 def _check_file(parts: URL) -> None:

@@ -51,7 +51,7 @@ class PostgresDatabase:
     alone = False
 
     def __init__(self, url: str, *, timeout: float, slow: SlowStatements) -> None:
-        self._url = make_url(url).set(drivername="postgresql+psycopg")
+        self.url = make_url(url).set(drivername="postgresql+psycopg")
         self.seals = Seals()
         self._timeout = timeout
         self._slow = slow
@@ -61,7 +61,7 @@ class PostgresDatabase:
 
     def _open(self) -> None:
         self._engine: Engine = create_engine(
-            self._url, creator=self._manage, pool_pre_ping=True, pool_timeout=self._timeout, hide_parameters=True
+            self.url, creator=self._manage, pool_pre_ping=True, pool_timeout=self._timeout, hide_parameters=True
         )
         self._slow.watch(self._engine)
         self._idle: deque[Held] = deque()
@@ -73,7 +73,7 @@ class PostgresDatabase:
     def _manage(self, **options: Any) -> Any:
         """Connect within the deadline of the caller; psycopg knows whole seconds only."""
         connection = Impatient.connect(
-            _conninfo(self._url), connect_timeout=max(2, round(self._timeout) + 1), options=self._options(), **options
+            _conninfo(self.url), connect_timeout=max(2, round(self._timeout) + 1), options=self._options(), **options
         )
         connection.patience = self._timeout + _SERVER_FIRST
         prepare_after(connection, 0 if connection.autocommit else _USES)
@@ -184,7 +184,7 @@ class PostgresDatabase:
         gathering = self._gatherings.get(loop)
         if gathering is None:
             self._discard_ended()
-            parts = (_conninfo(self._url), self._options(), self._lookups, self.seals)
+            parts = (_conninfo(self.url), self._options(), self._lookups, self.seals)
             gathering = self._gatherings[loop] = Gathering(loop, *parts)
         return gathering.find(kid, found)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import OPERATORS_KEY, Shell
+from tokenry.cli.credentials import new_secret_file
 
 LOOKS_LIKE_A_KEY = "tk_live_1" + "A" * 73
 
@@ -85,6 +86,12 @@ def test_a_secret_file_is_for_its_owner_alone_and_never_over_another(run: Shell)
     assert document["secret_file"] == "new"
     assert "secret" not in document
     run("verify", stdin=Path("new").read_text())
+
+
+def test_a_secret_file_is_gone_when_nothing_was_written(tmp_path: Path) -> None:
+    with new_secret_file(tmp_path / "new"):
+        pass
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_secret_file_is_gone_when_nothing_was_issued(run: Shell) -> None:

@@ -116,10 +116,9 @@ def new_secret_file(path: Path) -> Iterator[Callable[[str], None]]:
                 kept = True
 
             yield keep
-    except BaseException:
+    finally:
         if not kept:
             path.unlink(missing_ok=True)
-        raise
 
 
 def _from_file(out: Output, path: Path) -> str:

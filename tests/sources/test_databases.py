@@ -67,9 +67,9 @@ def fill(tmp_path: Path) -> Callable[..., tuple[str, Made]]:
     return filled
 
 
-def by_program(name: str, path: Path) -> Any:
+def by_program(name: str, path: Path, count: int = COUNT) -> Any:
     """Let a program of its own make a database with the real packages."""
-    command = [sys.executable, "-W", "ignore", str(MADE / name), str(path), str(COUNT)]
+    command = [sys.executable, "-W", "ignore", str(MADE / name), str(path), str(count)]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

@@ -67,4 +67,8 @@ def make(count: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     set_up(sys.argv[1])
-    print(json.dumps(make(int(sys.argv[2]))))
+    from django.db import transaction
+
+    with transaction.atomic():
+        keys = make(int(sys.argv[2]))
+    print(json.dumps(keys))

@@ -14,7 +14,9 @@ def test_an_installation_moves_with_its_keyring(run: Shell) -> None:
     assert (run.directory / "all.tokenry").stat().st_mode & 0o077 == 0
     keyring = next(run.directory.rglob("*keyring"))
     there = ("--database", f"sqlite:///{run.directory}/other.db", "--keyring", str(keyring))
-    run("restore", "all.tokenry", *there, code=1)
+    assert "--identity-file" in run("restore", "all.tokenry", *there, code=1).err
+    without = ("--identity-file", "me.identity", "--database", f"sqlite:///{run.directory}/without.db")
+    assert "another new database" in run("restore", "all.tokenry", *without, code=1).err
     assert run("restore", "all.tokenry", "--identity-file", "me.identity", "--json", *there).json["row_count"] > 5
     run("verify", *there, stdin=secret)
     run("restore", "all.tokenry", "--identity-file", "me.identity", *there, code=1)
@@ -24,6 +26,13 @@ def test_a_file_is_never_written_over_and_never_in_the_clear(run: Shell) -> None
     (run.directory / "pass").write_text("correct horse battery staple\n")
     assert run("export", "all.tokenry", "--passphrase-file", "pass", "--json").json["row_count"] > 1
     run("export", "all.tokenry", "--passphrase-file", "pass", code=1)
+    other = (
+        "--database",
+        f"sqlite:///{run.directory}/other.db",
+        "--keyring",
+        str(next(run.directory.rglob("*keyring"))),
+    )
+    assert "--passphrase-file" in run("restore", "all.tokenry", *other, code=1).err
     run("export", "more.tokenry", code=2)
     run("export", "more.tokenry", "--passphrase-file", "pass", "--recipient", "x", code=2)
 

@@ -58,7 +58,8 @@ def restore(context: Context, stream: IO[bytes], *, passphrase: str | None, iden
     if missing:
         raise ConfigError(
             f"the keyring here lacks generation {', '.join(missing)}, without which no key of the export verifies: "
-            "open this installation with a copy of the keyring of the other one (--keyring FILE), then restore again"
+            "restore into another new database, and open it with a copy of the keyring of the installation that was "
+            "exported (--keyring FILE)"
         )
     with context.store.change() as rows:
         if not rows.dump.is_empty():

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import IO, Any, Final
 
-from tokenry.core.errors import ConfigError, shown
+from tokenry.core.errors import ConfigError
 
 MAGIC: Final = b"tokenry-export 1\n"
 RECIPIENT: Final = "tkrcpt_"
@@ -96,12 +96,16 @@ def _opened(head: bytes, passphrase: str | None, identity: str | None) -> bytes:
         header = json.loads(head)
         if header["kdf"] == "scrypt" and (header["n"], header["r"], header["p"]) == (_N, _R, _P):
             if passphrase is None:
-                raise ConfigError("this export is encrypted for a passphrase: give that")
+                raise ConfigError(
+                    "this export is encrypted with a passphrase: pass it as --passphrase-file FILE (passphrase=)"
+                )
             return _of_passphrase(passphrase, _unb64(header["salt"]))
         if header["kdf"] == "x25519":
-            recipient = header["recipient"]
             if identity is None:
-                raise ConfigError(f"this export is encrypted for {shown(recipient)}: give the identity of that")
+                raise ConfigError(
+                    "this export is encrypted for a recipient: pass the identity that belongs to it as "
+                    "--identity-file FILE (identity=)"
+                )
             private = _private(_raw(identity, IDENTITY))
             ephemeral, mine = _unb64(header["ephemeral"]), private.public_key().public_bytes_raw()
             return _agreed(private, ephemeral, ephemeral, mine)

@@ -101,6 +101,18 @@ def test_a_user_whom_the_host_answers_for_gets_one(tk: Tokenry, service: ApiToke
     assert service.create_token(78, "x")["error"] == "invalid_user"
 
 
+@pytest.mark.parametrize("user", [None, "", True, -1])
+def test_what_names_no_user_is_an_invalid_user(service: ApiTokenService, user: Any) -> None:
+    assert service.create_token(user, "x")["error"] == "invalid_user"
+
+
+def test_fields_of_a_form_that_were_not_filled_in_may_be_none(service: ApiTokenService) -> None:
+    token = service.create_token(1, "x", description=None, scopes=None, expires_days=None, ip_whitelist=None)
+    assert token["success"], token
+    assert (token["api_token"].description, token["api_token"].scopes) == ("", "")
+    assert service.validate_scopes(None) == {"valid": True, "invalid": []}
+
+
 def test_scopes_that_nobody_knows_are_named(service: ApiTokenService) -> None:
     result = service.create_token(1, "x", scopes="read:projects,bogus,delete:all")
     assert (result["error"], result["invalid_scopes"]) == ("invalid_scopes", ["bogus", "delete:all"])
@@ -145,9 +157,11 @@ def test_without_days_a_token_never_expires_where_the_tenant_allows_that(tk: Tok
     assert create(service, name="ends")[1].expires_at == naive_now() + timedelta(days=90)
 
 
-@pytest.mark.parametrize("days", [0, -1, 10**12])
-def test_no_number_of_days_means_for_ever(service: ApiTokenService, days: int) -> None:
-    assert service.create_token(1, "x", expires_days=days)["error"] == "creation_error"
+@pytest.mark.parametrize("days", [0, -1, 10**8, 10**12, float("nan"), "30"])
+def test_no_number_of_days_means_for_ever(service: ApiTokenService, days: Any) -> None:
+    result = service.create_token(1, "x", expires_days=days)
+    assert result["error"] == "creation_error"
+    assert "expires" in result["message"]
 
 
 def test_a_second_token_of_one_name_is_refused(service: ApiTokenService) -> None:
@@ -214,6 +228,34 @@ def test_expiring_tokens_are_the_active_ones_within_the_days(service: ApiTokenSe
     service.revoke_token(ended.id, 1)
     assert [token.name for token in service.get_expiring_tokens()] == ["in 1", "in 6"]
     assert [token.name for token in service.get_expiring_tokens(days_ahead=10)] == ["in 1", "in 6", "in 8"]
+
+
+def test_a_token_expires_within_the_days_up_to_their_last_moment_and_until_it_has_expired(
+    service: ApiTokenService, tk: Tokenry
+) -> None:
+    _, last = create(service, name="at the last moment", expires_days=7)
+    _, off = create(service, name="disabled", expires_days=1)
+    tk.keys.disable(off.id)
+    create(service, name="never")
+    assert [token.id for token in service.get_expiring_tokens(days_ahead=7)] == [last.id]
+    CLOCK.advance(timedelta(days=7))
+    assert service.get_expiring_tokens(days_ahead=7) == []
+
+
+def test_every_change_is_an_event_that_names_the_token_and_its_user(service: ApiTokenService, tk: Tokenry) -> None:
+    _, token = create(service)
+    service.rotate_token(token.id, 1)
+    service.revoke_token(token.id, 1)
+    events = tk.events.list(types=["key.issued", "key.rotated", "key.revoked"]).items
+    assert [event.type for event in events] == ["key.issued", "key.rotated", "key.revoked"]
+    assert {(event.subject, event.data["owner"]) for event in events} == {(token.id, "1")}
+
+
+@pytest.mark.parametrize("id", [17, None, ""])
+def test_an_id_of_the_old_table_is_an_unknown_token(service: ApiTokenService, id: Any) -> None:
+    assert service.rotate_token(id, 1)["error"] == "not_found"
+    assert service.revoke_token(id, 1)["error"] == "not_found"
+    assert service.check_token_rate_limit(id)["error"] == "token_not_found"
 
 
 def test_all_expiring_tokens_are_found_however_many(tk: Tokenry, service: ApiTokenService) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 from tokenry.types import (
     NOT_GIVEN,
     Conflict,
+    Invalid,
     Key,
     Limit,
     NotAllowed,
@@ -101,9 +102,9 @@ class ApiTokenService:
         self,
         user_id: int | str,
         name: str,
-        description: str = "",
-        scopes: str = "",
-        expires_days: int | None = None,
+        description: str | None = "",
+        scopes: str | None = "",
+        expires_days: float | None = None,
         ip_whitelist: str | None = None,
     ) -> TokenResult:
         """Create a token: `token` in the result is its text, shown this once.
@@ -119,16 +120,17 @@ class ApiTokenService:
             issued = self._engine().keys.issue(
                 user_id,
                 name=name,
-                description=description,
+                description=description or "",
                 scopes=_listed(scopes),
                 expires_in=self._life(expires_days),
-                allowed_ips=_listed(ip_whitelist or ""),
+                allowed_ips=_listed(ip_whitelist),
                 tenant=self._tenant,
             )
         except NotFound:
             return _refused("invalid_user", f"There is no user {shown(user_id)}")
-        except (TokenryError, OverflowError) as error:  # a number of days may be too large for a timedelta
-            return _failed("creation_error", error)
+        except TokenryError as error:
+            names_no_user = isinstance(error, Invalid) and error.errors[0].field == "owner"
+            return _failed("invalid_user" if names_no_user else "creation_error", error)
         done = _done("API token created")
         return {**done, "token": str(issued.secret), "api_token": _token_of(issued.key)}
 
@@ -179,7 +181,7 @@ class ApiTokenService:
             if cursor is None:
                 return found
 
-    def validate_scopes(self, scopes: str) -> ScopeReport:
+    def validate_scopes(self, scopes: str | None) -> ScopeReport:
         """Name the scopes that are not in the tenant's catalogue or, where it has none, not in `SCOPES`."""
         tk, asked = self._engine(), _listed(scopes)
         if tk.scopes.list(tenant=self._tenant):
@@ -210,15 +212,19 @@ class ApiTokenService:
 
         return FlaskTokenry().tk
 
-    def _life(self, days: int | None) -> timedelta | NotGiven | None:
-        if days is not None:
+    def _life(self, days: float | None) -> timedelta | NotGiven | None:
+        if days is None:
+            return None if self._engine().tenants.get(self._tenant).never_allowed else NOT_GIVEN
+        try:
             return timedelta(days=days)
-        return None if self._engine().tenants.get(self._tenant).never_allowed else NOT_GIVEN
+        except (TypeError, ValueError, OverflowError):
+            message = f"must be a number of days, or None for a token that never expires, and not {shown(days)}"
+            raise Invalid.one("expires_days", "bad_type", message) from None
 
 
-def _listed(text: str) -> list[str]:
+def _listed(text: str | None) -> list[str]:
     """Return the parts of a comma-separated text, each once."""
-    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    return list(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
 
 
 def _token_of(key: Key, *, is_active: bool | None = None) -> ApiToken:

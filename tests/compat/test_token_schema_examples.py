@@ -75,8 +75,8 @@ def naive(here: Site) -> datetime:
 
 def test_cookies_are_set_by_a_response_a_user_and_claims_that_may_be_left_out() -> None:
     parameters = [*inspect.signature(TokenSchema.set_token_cookies).parameters.values()][1:]
-    told = [one.name if one.default is one.empty else f"{one.name}={one.default}" for one in parameters]
-    assert told == ["response", "user_id", "access_token_claims=None"]
+    shown = [one.name if one.default is one.empty else f"{one.name}={one.default}" for one in parameters]
+    assert shown == ["response", "user_id", "access_token_claims=None"]
 
 
 def test_the_claims_of_an_access_token_say_when_for_whom_and_which_it_is() -> None:
@@ -106,8 +106,8 @@ def test_a_user_is_signed_in_without_claims() -> None:
 
 def test_a_token_that_expired_in_the_own_store_refreshes_nothing(stored: tuple[Site, Store]) -> None:
     here, store = stored
-    told: list[str] = []
-    here.schema.invalid_refresh_token_error(told.append)
+    calls: list[str] = []
+    here.schema.invalid_refresh_token_error(calls.append)
     store.now = naive(here)
     here.sign_in()
     here.later(days=6.9)
@@ -117,22 +117,22 @@ def test_a_token_that_expired_in_the_own_store_refreshes_nothing(stored: tuple[S
     store.rows[0]["expires_at"] = naive(here)
     store.now = naive(here)
     assert here.refresh().status_code == 401
-    assert told == [store.rows[0]["token"]]
+    assert calls == [store.rows[0]["token"]]
 
 
 @pytest.mark.parametrize(("name", "how"), TOLD[:3])
-def test_with_an_own_store_a_refused_refresh_is_told_with_its_token(
+def test_with_an_own_store_a_refused_refresh_is_reported_with_its_token(
     stored: tuple[Site, Store], name: str, how: str
 ) -> None:
     here, store = stored
-    told: list[tuple[str, str]] = []
+    calls: list[tuple[str, str]] = []
     here.schema.refresh_token_compromised(lambda refresh: False)
-    getattr(here.schema, f"{name}_callback")(lambda refresh, access: told.append((refresh, access)))
+    getattr(here.schema, f"{name}_callback")(lambda refresh, access: calls.append((refresh, access)))
     here.sign_in()
     spoil(here, how)
     sent = (here.cookie("refresh_token").value, here.cookie("access_token").value)
     assert here.refresh().status_code in (401, 409)
-    assert told == [sent]
+    assert calls == [sent]
     assert not store.rows[0]["revoked"], "nothing ends by a mistake of its holder"
 
 

@@ -49,7 +49,7 @@ def moved(old: Tokenry, new: Tokenry) -> Tokenry:
     return new
 
 
-def told(receiver: Receiver) -> list[str]:
+def subjects(receiver: Receiver) -> list[str]:
     return [msgspec.json.decode(body)["data"]["subject"] for _, body in receiver.requests]
 
 
@@ -65,7 +65,7 @@ def test_every_event_is_sent_once(old: str, new: str, opened: Open, receiver: Re
     there.owners.put("new")
     there.roles.put("reader", scopes=["read:a"])
     there.deliver()
-    assert sorted(told(receiver)) == ["new", "reader", "sent", "waiting"]
+    assert sorted(subjects(receiver)) == ["new", "reader", "sent", "waiting"]
     assert there.deliver() == 0
 
 
@@ -80,4 +80,4 @@ def test_an_endpoint_that_nothing_was_sent_to_hears_of_what_came_after_it(
         here.owners.put("after")
         receiver.requests.clear()
         moved(here, opened(new)).deliver()
-        assert told(receiver)[-1] == "after"
+        assert subjects(receiver)[-1] == "after"

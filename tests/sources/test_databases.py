@@ -125,8 +125,11 @@ def test_an_erp_on_postgresql(tk: Tokenry, postgres_server: Postgres) -> None:
     tk.roles.put("manager", scopes=["read:reports"])
     assert list(imported(tk, "erp", postgres_url).values()) == ["expired"]
     check(tk, made)
-    unscoped, limited, _ = made.live
+    unscoped, limited, scoped = made.live
     assert tk.verify(unscoped, scopes=["write:orders", "read:reports"]), "what its user's roles hold"
+    assert made.live[scoped] == made.live[unscoped]
+    assert tk.verify(scoped, scopes=["read:invoices"])
+    assert tk.verify(scoped, scopes=["write:orders"]).code == "insufficient_scope", "its scope limits it"
     assert tk.verify(unscoped, scopes=["read:invoices"]).code == "insufficient_scope"
     assert tk.verify(limited, ip="10.1.2.4").code == "ip_not_allowed"
     assert tk.verify(limited, ip="10.1.2.3", scopes=["read:invoices"])
@@ -212,6 +215,12 @@ def test_a_database_that_cannot_be_read_is_named_without_its_password(tk: Tokenr
     with pytest.raises(ConfigError, match="time-tracker") as raised:
         imported(tk, "time-tracker", url)
     assert "secret" not in str(raised.value)
+
+
+def test_a_driver_that_is_missing_is_named_with_what_to_install(tk: Tokenry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match=r"psycopg.*pip install 'tokenry\[postgres\]'"):
+        imported(tk, "time-tracker", "postgresql://app@db/app")
 
 
 def test_an_unknown_system_is_refused_with_those_that_are_known(tk: Tokenry) -> None:

@@ -96,6 +96,7 @@ def _erp(name: str) -> Select[Any]:
 
 def _of_erp(record: Record, asked: Asked) -> ImportRow:
     salt, _, digest = record["key_hash"].partition(":")
+    scopes = parts(record["scope"])
     return ImportRow(
         id=str(record["id"]),
         owner=str(record["user_id"]),
@@ -103,8 +104,9 @@ def _of_erp(record: Record, asked: Asked) -> ImportRow:
         name=record["name"],
         hash=Hash("pbkdf2-sha512", digest, params={"salt": salt, "iterations": 100_000}),
         hint=Hint(first=f"mgn_{record['key_index']}", prefix="mgn_"),
-        scopes=parts(record["scope"]),
-        roles=parts(record["role_codes"]),
+        scopes=scopes,
+        # A scope limited a key there, so the roles of its user may not widen it here.
+        roles=() if scopes else parts(record["role_codes"]),
         allowed_ips=parts(structure(record["allowed_ips"])),
         metadata={"tenant_id": str(record["tenant_id"])},
         created_at=moment(record["created_at"]),

@@ -63,7 +63,12 @@ def stored_in(url: str, source: Stored, asked: Asked) -> Iterator[Mapping[str, A
                     yield dict(found)
         finally:
             engine.dispose()
-    except (SQLAlchemyError, ImportError) as error:
+    except ImportError as error:
+        raise ConfigError(
+            f"the database of {asked.source} cannot be read: its driver {shown(error.name or str(error))} is not "
+            "installed. For PostgreSQL: pip install 'tokenry[postgres]'"
+        ) from None
+    except SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or error
         raise ConfigError(
             f"the database of {asked.source} cannot be read: {type(reason).__name__}: {shown(str(reason))}. See "

@@ -231,6 +231,7 @@ type RevokedDocument struct {
 	Items        []RevokedItem `json:"items"`
 	RevokedCount int64         `json:"revoked_count"`
 	RefusedCount int64         `json:"refused_count"`
+	NextCursor   string        `json:"next_cursor"`
 }
 
 // RevokedItem: The result for one key: `error` is null when it is revoked, or in a dry run would be.
@@ -1003,7 +1004,14 @@ type KeysRevokeWhereParams struct {
 	LastUsedBefore        Optional[time.Time] `json:"last_used_before"`
 	Reason                Optional[string]    `json:"reason"`
 	// Only list what would be revoked.
-	DryRun Optional[bool] `json:"dry_run"`
+	DryRun Optional[bool]   `json:"dry_run"`
+	Limit  Optional[int64]  `json:"limit"`
+	Cursor Optional[string] `json:"cursor"`
+}
+
+func (p KeysRevokeWhereParams) after(cursor string) KeysRevokeWhereParams {
+	p.Cursor = Set(cursor)
+	return p
 }
 
 // KeysPurgeParams: Arguments of keys.purge.
@@ -1012,6 +1020,7 @@ type KeysPurgeParams struct {
 	Tenant        Optional[string]    `json:"tenant"`
 	ExpiredBefore Optional[time.Time] `json:"expired_before"`
 	RevokedBefore Optional[time.Time] `json:"revoked_before"`
+	Limit         Optional[int64]     `json:"limit"`
 }
 
 // ImportsRunParams: Arguments of imports.run.

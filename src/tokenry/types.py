@@ -60,6 +60,8 @@ from .core.model import (
     Token,
     UsageHour,
 )
+from .core.plurals import counted as counted
+from .core.plurals import form as form
 from .core.portal import PortalLink
 from .core.refusals import Refusal
 from .core.rotation import Rotation

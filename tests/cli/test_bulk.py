@@ -6,13 +6,13 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
 from contextlib import closing
-from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Shell
+from tokenry.cli import bulk, owners
 
 
 def test_every_line_of_a_file_becomes_a_key_or_an_error(face: Shell) -> None:
@@ -98,23 +98,60 @@ def test_every_key_that_was_issued_before_a_signal_is_told(
     assert f"{issued} keys issued, stopped before line {issued + 1}" in (ready.directory / "err").read_text()
 
 
-def test_bulk_revoke_tells_every_batch_once_it_is_done(ready: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tokenry.service import ending
+def issued(shell: Shell, count: int) -> None:
+    lines = "".join(json.dumps({"owner": "user-42", "name": f"key {number}"}) + "\n" for number in range(count))
+    shell("keys", "issue-many", "-", "--secret-out", f"made-{count}", stdin=lines)
 
-    monkeypatch.setattr(ending, "BATCH", 2)
-    for number in range(5):
-        ready("keys", "issue", "--owner", "user-42", "--name", f"key {number}")
-    held: list[int] = []
-    seen = ending.revoke_where
 
-    def counted(*arguments: Any) -> Iterator[Any]:
-        for batch in seen(*arguments):
-            held.append(len(batch))
-            yield batch
-
-    monkeypatch.setattr(ending, "revoke_where", counted)
-    lines = ready("keys", "bulk-revoke", "--owner", "user-42", "--yes").out.splitlines()
+def test_bulk_revoke_tells_every_batch_once_it_is_done(face: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_BATCH_REVOKED", 2)
+    monkeypatch.setattr(bulk.revoked, "__kwdefaults__", {"limit": 2})
+    issued(face, 5)
+    told: list[int] = []
+    monkeypatch.setattr(bulk, "total", lambda done: told.append(len(done.items)) or done.revoked_count)
+    lines = face("keys", "bulk-revoke", "--owner", "user-42", "--yes").out.splitlines()
     assert [line.split()[1] for line in lines].count("name") == 1
     assert len(lines) == 1 + 5
-    assert max(held) <= 2
-    assert ready("keys", "bulk-revoke", "--owner", "user-42", "--yes", "--json").json["items"] == []
+    assert max(told) == 2
+    assert face("keys", "bulk-revoke", "--owner", "user-42", "--yes", "--json").json["items"] == []
+
+
+def test_a_key_that_revokes_itself_among_others_revokes_them_all(
+    served: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk.revoked, "__kwdefaults__", {"limit": 1})
+    for name in ("one", "two"):
+        served("keys", "issue", "--owner", "operator", "--name", name)
+    assert "3 keys revoked, 0 cannot be" in served("keys", "bulk-revoke", "--owner", "operator", "--yes").err
+
+
+def test_long_work_shows_on_a_terminal_how_far_it_is(face: Shell) -> None:
+    issued(face, 3)
+    lines = face.directory / "more.jsonl"
+    lines.write_text("".join(json.dumps({"owner": "user-42", "name": f"more {number}"}) + "\n" for number in (1, 2)))
+    assert "issuing  2 of 2 keys  100%" in face.on_terminal("keys", "issue-many", "more.jsonl", "--secret-out", "made")
+    seen = face.on_terminal("keys", "bulk-revoke", "--owner", "user-42", "--yes")
+    assert "revoking  5 of 5 keys  100%" in seen
+    assert "\r\x1b[2K" in seen
+    assert "5 keys revoked" in seen
+    time.sleep(0.01)
+    assert "removing  0 keys" in face.on_terminal("keys", "purge", "--revoked-before", "0s", "--yes")
+    assert face("keys", "list", "--owner", "user-42", "--json").json["keys"] == []
+
+
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_no_progress_is_shown_to_programs(ready: Shell, option: str) -> None:
+    assert "\r\x1b" not in ready.on_terminal("keys", "bulk-revoke", "--owner", "user-42", "--yes", option)
+    assert "\r\x1b" not in ready.process("keys", "bulk-revoke", "--owner", "user-42", "--yes").err
+    assert ready("keys", "bulk-revoke", "--owner", "user-42", "--yes", "--quiet").err == ""
+
+
+def test_an_owner_of_many_keys_goes_with_all_of_them(face: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owners, "_MANY", 2)
+    monkeypatch.setattr(bulk.revoked, "__kwdefaults__", {"limit": 2})
+    issued(face, 3)
+    face("owners", "delete", "user-42", "--yes")
+    done = [entry["action"] for entry in face("audit", "list", "--json").json["entries"]]
+    assert done[:5] == ["owner.deleted", *["key.revoked"] * 3, "owner.disabled"]
+    face("owners", "show", "user-42", code=1)
+    assert face("keys", "list", "--status", "active", "--text", "key", "--json").json["keys"] == []

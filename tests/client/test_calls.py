@@ -182,6 +182,28 @@ def test_errors_are_the_librarys(tk: Face) -> None:
         tk.verify("x", cost=-1)
 
 
+def test_bulk_changes_with_a_limit_go_on_where_they_ended(tk: Face) -> None:
+    tk.keys.issue_many([{"owner": "ada", "name": f"key {number}"} for number in range(5)])
+    seen: list[str] = []
+    cursor, sizes = None, []
+    while cursor is not None or not sizes:
+        done = tk.keys.revoke_where(owner="ada", text="key", dry_run=False, limit=2, cursor=cursor)
+        cursor = done.next_cursor
+        sizes.append(done.revoked_count)
+        seen += [item.key.name for item in done]
+    assert sizes == [2, 2, 1]
+    assert sorted(seen) == [f"key {number}" for number in range(5)]
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert [tk.keys.purge(revoked_before=later, limit=3) for _ in range(3)] == [3, 2, 0]
+    for wrong in (0, 1001):
+        with pytest.raises(Invalid):
+            tk.keys.purge(revoked_before=later, limit=wrong)
+        with pytest.raises(Invalid):
+            tk.keys.revoke_where(owner="ada", limit=wrong)
+    with pytest.raises(Invalid):
+        tk.keys.revoke_where(owner="ada", cursor="b2s")
+
+
 def test_bulk_and_purge(tk: Face) -> None:
     for name in ("a one", "a two", "b"):
         tk.keys.issue("ada", name=name, tags=[name[:1]])

@@ -11,7 +11,18 @@ import typer
 from tokenry.cli.examples import EXAMPLES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
-EVERYWHERE = {"--database", "--keyring", "--server", "--key-file", "--json", "--output", "--no-color", "--help", "-h"}
+EVERYWHERE = {
+    "--database",
+    "--keyring",
+    "--server",
+    "--key-file",
+    "--json",
+    "--output",
+    "--no-color",
+    "--quiet",
+    "--help",
+    "-h",
+}
 OF_THE_ROOT = {"--version"}
 
 

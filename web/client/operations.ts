@@ -245,6 +245,7 @@ export interface RevokedDocument {
   items: RevokedItem[];
   revoked_count: number;
   refused_count: number;
+  next_cursor: string | null;
 }
 
 /** The result for one key: `error` is null when it is revoked, or in a dry run would be. */
@@ -1062,6 +1063,8 @@ export interface KeysRevokeWhereAsked {
   reason?: string;
   /** Only list what would be revoked. */
   dry_run?: boolean;
+  limit?: number | null;
+  cursor?: string | null;
 }
 
 export interface KeysPurgeAsked {
@@ -1069,6 +1072,7 @@ export interface KeysPurgeAsked {
   tenant?: string;
   expired_before?: string | null;
   revoked_before?: string | null;
+  limit?: number | null;
 }
 
 export interface ImportsRunAsked {

@@ -46,7 +46,7 @@ from . import (
     webhooks,
     worker,
 )
-from .call import Database, Format, Globals, Json, KeyFile, KeyringFile, NoColor, Server
+from .call import Database, Format, Globals, Json, KeyFile, KeyringFile, NoColor, Quiet, Server
 from .credentials import refuse_arguments
 from .help import Group
 
@@ -94,11 +94,12 @@ def root(
     json: Json = False,
     output: Format = None,
     no_color: NoColor = False,
+    quiet: Quiet = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    context.obj = Globals(database, keyring, server, key_file, json, output, no_color)
+    context.obj = Globals(database, keyring, server, key_file, json, output, no_color, quiet)
 
 
 init.register(app)

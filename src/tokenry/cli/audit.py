@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tokenry.types import ConfigError, Head, NotAllowed, shown
+from tokenry.types import ConfigError, Head, NotAllowed, counted, shown
 
 from .call import FAILED, Call, Managing, TenantOption, command
 from .credentials import usage
 from .documents import day
 from .keys import Yes
 from .lengths import past
-from .output import counted, document
+from .output import document
 from .pages import List, paged
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def check(
         usage(call.out, f"the head in {head} is of tenant {shown(kept.tenant)}")
     with call.managing(tenant) as tk:
         wanted = [tenant] if tenant else [kept.tenant] if kept else _slugs(tk)
-        with call.out.progress("checking", len(wanted)) as done:
+        with call.out.progress("checking", len(wanted), "tenant") as done:
             reports = {}
             for slug in wanted:
                 reports[slug] = tk.audit.check(tenant=slug, head=kept)

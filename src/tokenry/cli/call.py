@@ -64,6 +64,7 @@ Format = Annotated[
     typer.Option("--output", metavar="FORMAT", help="table, json (as --json) or csv; csv is for lists."),
 ]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR in the environment does the same.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no remarks on stderr, only errors and warnings.")]
 TenantOption = Annotated[
     str | None, typer.Option("--tenant", metavar="SLUG", help="The tenant, else `default` or the only one of your key.")
 ]
@@ -84,6 +85,7 @@ class Globals:
     json: bool = False
     output: str | None = None
     no_color: bool = False
+    quiet: bool = False
 
     def or_else(self, before: Globals) -> Globals:
         """Return these, and what was given before the command's name where these say nothing."""
@@ -99,6 +101,7 @@ _OPTIONS: dict[str, Any] = {
     "json": Json,
     "output": Format,
     "no_color": NoColor,
+    "quiet": Quiet,
 }
 _PARAMETERS = [
     inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=_OPTIONS[one.name])
@@ -115,7 +118,8 @@ class Call:
         self.given = given
         self.extra = extra
         self._saved: SavedServer | None = None
-        self.out = Output(given.output or ("json" if given.json else "table"), no_color=given.no_color)
+        form = given.output or ("json" if given.json else "table")
+        self.out = Output(form, no_color=given.no_color, quiet=given.quiet)
         if self.out.format not in FORMATS or (given.json and not self.out.json):
             self.out.fail(f"--output is one of {', '.join(FORMATS)}, and --json is the same as --output json")
             raise typer.Exit(USAGE)
@@ -162,8 +166,8 @@ class Call:
             self.out.fail("this works on a database and its keyring only: run it where they are, with --database")
             raise typer.Exit(USAGE)
         if given.database and has_password(given.database):
-            self.out.say("warning: everybody on this machine can read an argument. Put a URL with a password into")
-            self.out.say("         TOKENRY_DATABASE_URL or tokenry.toml instead.")
+            self.out.warn("warning: everybody on this machine can read an argument. Put a URL with a password into")
+            self.out.warn("         TOKENRY_DATABASE_URL or tokenry.toml instead.")
         return locate(given.database, given.keyring, data=data or data_directory(), fallback=fallback)
 
     @contextmanager
@@ -269,7 +273,7 @@ def _errors(out: Output, tenant: str | None) -> Iterator[None]:
         if fields:
             out.fail("these values cannot be accepted, and nothing was changed:")
             for field in fields:
-                out.say(f"  {field.field}: {field.message}")
+                out.warn(f"  {field.field}: {field.message}")
         else:
             out.fail(error.message + _remedy(error.message, tenant))
         raise typer.Exit(code) from None

@@ -125,5 +125,5 @@ def _from_file(out: Output, path: Path) -> str:
     with path.open(encoding="utf-8", errors="replace") as stream:
         found = os.fstat(stream.fileno())
         if stat.S_ISREG(found.st_mode) and found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            out.say(f"warning: others can read {path}; run `chmod 600 {path}`")
+            out.warn(f"warning: others can read {path}; run `chmod 600 {path}`")
         return stream.read(PRESENTED_MAX + 1)

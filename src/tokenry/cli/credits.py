@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tokenry.types import counted
+
 from .call import Call, TenantOption, command
 from .documents import credits_text, day
 from .keys import KeyId
@@ -84,7 +86,8 @@ def reserve(
     asked: dict[str, Any] = {"expires_in": expires_in} if expires_in is not None else {}
     with call.managing(tenant) as tk:
         hold = tk.credits.reserve(key_id, count, on_expiry="charge" if charge else "free", **asked)
-    call.out.say(f"{hold.amount} credits are held until {day(hold.expires_at)}, and then {_then(hold)}")
+    are = "is" if hold.amount == 1 else "are"
+    call.out.say(f"{counted(hold.amount, 'credit')} {are} held until {day(hold.expires_at)}, and then {_then(hold)}")
     _answer_hold(call, hold)
 
 
@@ -99,7 +102,7 @@ def settle(
     """Charge so many credits of a hold, from 0 to all, and free the rest."""
     with call.managing(tenant) as tk:
         hold = tk.credits.settle(key_id, hold_id, count)
-    call.out.say(f"{hold.charged} of {hold.amount} credits are charged, the rest is free")
+    call.out.say(f"{hold.charged} of {counted(hold.amount, 'credit')} charged, the rest is free")
     _answer_hold(call, hold)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tokenry.types import Credits, CreditState, Key, Limit, LimitState, Owner, Refused, Valid
+from tokenry.types import Credits, CreditState, Key, Limit, LimitState, Owner, Refused, Valid, counted
 
 from .key_options import LISTS
 from .lengths import length_text
-from .output import counted, document
+from .output import document
 
 
 def verdict_document(verdict: Valid | Refused) -> dict[str, Any]:

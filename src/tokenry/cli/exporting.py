@@ -12,10 +12,11 @@ from typing import IO, Annotated
 
 import typer
 
+from tokenry.types import counted
+
 from .call import Call, TenantOption, command
 from .credentials import new_secret_file, usage
 from .init import opened
-from .output import counted
 
 PassphraseFile = Annotated[
     Path | None, typer.Option("--passphrase-file", metavar="FILE", help="A file with the passphrase of the export.")
@@ -64,8 +65,12 @@ def export(
         usage(call.out, "name the file, and encrypt it: pass either --passphrase-file or --recipient")
     assert file is not None
     passphrase = _text_of(passphrase_file)
-    with call.installation().open() as tk, _new(file) as stream:
-        count = exports.write(tk, stream, passphrase=passphrase, recipient=recipient)
+    with (
+        call.installation().open() as tk,
+        _new(file) as stream,
+        call.out.progress("exporting", None, "row") as done,
+    ):
+        count = exports.write(tk, stream, passphrase=passphrase, recipient=recipient, done=done)
     call.out.say(f"{counted(count, 'row')} exported; whoever restores them needs the keyring of this installation, too")
     call.out.record(file=str(file), row_count=count)
 
@@ -73,11 +78,16 @@ def export(
 def _write_plain(call: Call, file: Path | None, tenant: str | None) -> None:
     count = 0
     to_stdout: AbstractContextManager[IO[bytes]] = nullcontext(sys.stdout.buffer)
-    with call.managing(tenant) as tk, to_stdout if file is None else _new(file) as stream:
+    with (
+        call.managing(tenant) as tk,
+        to_stdout if file is None else _new(file) as stream,
+        call.out.progress("exporting", None, "record", data=file is None) as done,
+    ):
         for one in tk.exports.iterate(limit=100):
             line = json.dumps({"kind": one.kind, "record": one.record}, ensure_ascii=False, separators=(",", ":"))
             stream.write(line.encode() + b"\n")
             count += 1
+            done(1)
         stream.flush()
     call.out.say(f"{counted(count, 'record')} exported, without secrets and digests")
 
@@ -96,8 +106,14 @@ def restore(
     """
     from tokenry import exports
 
-    with opened(call.installation()) as tk, file.open("rb") as stream:
-        count = exports.restore(tk, stream, passphrase=_text_of(passphrase_file), identity=_text_of(identity_file))
+    with (
+        opened(call.installation()) as tk,
+        file.open("rb") as stream,
+        call.out.progress("restoring", None, "row") as done,
+    ):
+        count = exports.restore(
+            tk, stream, passphrase=_text_of(passphrase_file), identity=_text_of(identity_file), done=done
+        )
     call.out.say(f"{counted(count, 'row')} restored")
     call.out.record(row_count=count)
 

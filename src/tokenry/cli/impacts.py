@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tokenry.types import KeyImpact
+from tokenry.types import KeyImpact, counted
 
 from .documents import day
-from .output import counted
 
 
 def impact_line(found: KeyImpact) -> str:

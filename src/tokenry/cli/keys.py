@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tokenry.types import TokenryError
+from tokenry.types import TokenryError, counted
 
 from .call import Call, TenantOption, command
 from .credentials import SecretFile, presented, usage
@@ -18,7 +18,6 @@ from .documents import KEY_COLUMNS, LIMIT_COLUMNS, key_pairs, key_row, limit_row
 from .impacts import impact_line, impact_pairs
 from .key_options import takes_filters
 from .lengths import length, past
-from .output import counted
 from .pages import List, paged
 
 group = typer.Typer(help="The keys of a tenant.", no_args_is_help=True)
@@ -26,6 +25,7 @@ group = typer.Typer(help="The keys of a tenant.", no_args_is_help=True)
 KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="The id of the key, key_….")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 KID_LENGTH = 16
+_PURGED = 1000  # keys in one request; each request looks for dead keys from the newest key on
 _SHOWN = (KEY_COLUMNS, key_row)
 
 
@@ -204,7 +204,12 @@ def purge(
         usage(call.out, "say which keys: --expired-before 90d, --revoked-before 90d or both")
     with call.managing(tenant) as tk:
         call.confirm("Remove these dead keys for good?", yes)
-        count = tk.keys.purge(expired_before=expired_before, revoked_before=revoked_before)
+        count, gone = 0, _PURGED
+        with call.out.progress("removing", None, "key") as done:
+            while gone == _PURGED:
+                gone = tk.keys.purge(expired_before=expired_before, revoked_before=revoked_before, limit=_PURGED)
+                count += gone
+                done(gone)
     call.out.say(f"{counted(count, 'key')} removed")
     call.out.record(deleted_count=count)
 

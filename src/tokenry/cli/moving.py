@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -12,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tokenry.types import counted
+
 from .call import FAILED, Call, TenantOption, command, has_password
 from .credentials import usage
-from .output import counted
 from .signals import held
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BATCH = 1000
 _LINE_MAX = 65_536
+_PART = 1 << 20
 _BYTES_MAX = 7 * 1024 * 1024  # so that a request stays below the server's 8 MiB
 
 
@@ -64,20 +65,27 @@ def import_keys(
         usage(call.out, "--owner, --table and --pepper-file go with --from")
     pepper = pepper_file.read_text(encoding="utf-8").strip() if pepper_file else None
     given = _records(call, system, place, owner, table, pepper) if system else _lines(call, place)
-    size = None if system or place == "-" else Path(place).stat().st_size
-    named, results = source or system or "import", _Results(call)
+    total = None if system or place == "-" else _count_lines(place)
+    named = source or system or "import"
     with (
         held() as ending,
         call.managing(tenant) as tk,
-        call.out.progress("importing", size, talks=True) as done,
+        call.out.lines("results") as tell,
+        call.out.progress("importing", total, "key") as done,
     ):
+        results = _Results(tell)
         for batch in _batches(given):
             results.add(batch, lambda lines, each: tk.imports.run(lines, source=named, dry_run=dry_run, each=each))
-            done(sum(len(line) + 1 for _, line in batch if isinstance(line, bytes)))
+            done(len(batch))
             if ending():
                 call.out.say(f"stopped behind line {batch[-1][0]}: repeat the command to go on")
                 break
-    results.end("would be " * dry_run)
+    counts, would = results.counts, "would be " * dry_run
+    left = f", {counts['refused']} {would}refused" if counts["refused"] else ""
+    there = f", {counts['exists']} imported before" if counts["exists"] else ""
+    call.out.say(f"{counted(counts['imported'], 'key')} {would}imported{there}{left}")
+    if counts["refused"]:
+        raise typer.Exit(FAILED)
 
 
 def register(app: typer.Typer) -> None:
@@ -88,9 +96,9 @@ def register(app: typer.Typer) -> None:
 class _Results:
     """Writes the result of each key, and counts them."""
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        self._counts: Counter[str] = Counter()
+    def __init__(self, tell: Callable[[Any], None]) -> None:
+        self._tell = tell
+        self.counts: Counter[str] = Counter()
 
     def add(self, batch: list[Numbered], run: Callable[[list[bytes], Callable[[ImportResult], None]], object]) -> None:
         """Import some keys, and say what became of each."""
@@ -103,23 +111,16 @@ class _Results:
             run([line for _, line in lines], lambda result: self._one(next(numbers), result))
 
     def _one(self, number: int, result: ImportResult) -> None:
-        first, self._counts[result.status] = not self._counts, self._counts[result.status] + 1
-        line = json.dumps({"line": number, **_fields(result)}, ensure_ascii=False)
-        if self._call.out.json:
-            self._call.out.part(('{"results": [' if first else ", ") + line)
-        else:
-            self._call.out.text(line)
+        self.counts[result.status] += 1
+        self._tell({"line": number, **_fields(result)})
 
-    def end(self, would: str) -> None:
-        """Say how many keys there were, and exit with 1 when some were refused."""
-        out, counts = self._call.out, self._counts
-        if out.json:
-            out.text("]}" if counts else '{"results": []}')
-        left = f", {counts['refused']} {would}refused" if counts["refused"] else ""
-        there = f", {counts['exists']} imported before" if counts["exists"] else ""
-        out.say(f"{counted(counts['imported'], 'key')} {would}imported{there}{left}")
-        if counts["refused"]:
-            raise typer.Exit(FAILED)
+
+def _count_lines(place: str) -> int | None:
+    """Return how many lines a file has; None for a pipe, which can be read only once."""
+    if not Path(place).is_file():
+        return None
+    with open(place, "rb") as stream:
+        return sum(part.count(b"\n") for part in iter(lambda: stream.read(_PART), b""))
 
 
 def _records(

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from .progress import Progress
 
 _LONG = frozenset(("name", "owner", "finding", "external id", "email", "roles", "subject", "actor"))
 """The columns that may be broken into lines when the window is narrow."""
@@ -21,13 +24,6 @@ _LONG = frozenset(("name", "owner", "finding", "external id", "email", "roles", 
 FORMATS = ("table", "json", "csv")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet would run as a formula."""
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun in the singular or the plural: `1 key`, `2 entries`."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count} {noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{count} {noun}s"
 
 
 def document(value: Any) -> Any:
@@ -53,23 +49,30 @@ def document(value: Any) -> Any:
 class Output:
     """Where the answers of one command go."""
 
-    def __init__(self, format: str, *, no_color: bool) -> None:
+    def __init__(self, format: str, *, no_color: bool, quiet: bool = False) -> None:
         self.format = format
+        self._quiet = quiet
+        self._progress: Progress | None = None
         self.json = format == "json"
         self._colorless = no_color or bool(os.environ.get("NO_COLOR"))
 
     def say(self, text: str = "") -> None:
-        """Tell the person at the keyboard something; never a secret."""
-        typer.echo(text, err=True)
+        """Tell the person at the keyboard something, unless with --quiet; never a secret."""
+        if not self._quiet:
+            self._echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """Tell something that has to be seen with --quiet, too."""
+        self._echo(text, err=True)
 
     def fail(self, text: str) -> None:
         """Say that something went wrong."""
         red = not self._colorless and sys.stderr.isatty()
-        typer.echo(f"{typer.style('error:', fg='red', bold=True) if red else 'error:'} {text}", err=True)
+        self.warn(f"{typer.style('error:', fg='red', bold=True) if red else 'error:'} {text}")
 
     def document(self, value: Any) -> None:
         """Write the one JSON document of this command."""
-        typer.echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+        self._echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
 
     def record(self, **parts: Any) -> bool:
         """With --json write one document of some parts; return whether it did."""
@@ -79,11 +82,11 @@ class Output:
 
     def text(self, value: str) -> None:
         """Write data as text."""
-        typer.echo(value)
+        self._echo(value)
 
     def part(self, value: str) -> None:
         """Write a part of a line."""
-        typer.echo(value, nl=False)
+        self._echo(value, nl=False)
 
     def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Write names and values below one another."""
@@ -92,27 +95,72 @@ class Output:
             return
         width = max((len(name) for name, _ in pairs), default=0)
         for name, value in pairs:
-            typer.echo(f"{name:<{width}}  {value}")
+            self._echo(f"{name:<{width}}  {value}")
 
     @contextmanager
-    def progress(self, what: str, total: int | None, *, talks: bool = False) -> Iterator[Callable[[int], None]]:
-        """Show how far long work is, on a terminal only; call what this yields with what was done since.
+    def listing(self, name: str, **before: Any) -> Iterator[Callable[[Any], None]]:
+        """Write one JSON document whose last member is a list, item by item: it may be too long to be held.
 
-        Work that `talks` meanwhile needs no bar where its own words are seen.
+        The document is whole even if the work fails half-way, unless it failed before the first item.
         """
-        if not sys.stderr.isatty() or (talks and sys.stdout.isatty()):
+        head = json.dumps(before, ensure_ascii=False)[:-1] + (", " if before else "") + f'"{name}": ['
+        begun = False
+
+        def write(item: Any) -> None:
+            nonlocal begun
+            self.part((", " if begun else head) + json.dumps(item, ensure_ascii=False))
+            begun = True
+
+        try:
+            yield write
+            if not begun:
+                self.part(head)
+                begun = True
+        finally:
+            if begun:
+                self.text("]}")
+
+    @contextmanager
+    def lines(self, name: str) -> Iterator[Callable[[Any], None]]:
+        """Write items as they come: a line of JSON each, or with --json the items of one document."""
+        if self.json:
+            with self.listing(name) as write:
+                yield write
+        else:
+            yield lambda item: self.text(json.dumps(item, ensure_ascii=False))
+
+    @contextmanager
+    def progress(
+        self, what: str, total: int | None = None, noun: str | None = None, *, data: bool = False
+    ) -> Iterator[Callable[[int], None]]:
+        """Show how far long work is; call what this yields with the count of what was done since.
+
+        Only on a terminal, and neither with --json nor with --quiet. Without a `noun` only a percentage is shown.
+        Work that writes its `data` to stdout by itself shows nothing when that is the terminal.
+        """
+        unseen = not sys.stderr.isatty() or os.environ.get("TERM") == "dumb" or (data and sys.stdout.isatty())
+        if self.json or self._quiet or unseen:
             yield lambda count: None
             return
-        from rich.console import Console
-        from rich.progress import Progress
+        from .progress import Progress
 
-        console = Console(stderr=True, no_color=self._colorless)
-        with Progress(console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda count: bar.advance(task, count)
+        self._progress = Progress(what, total, noun)
+        try:
+            yield self._progress.add
+        finally:
+            self._progress.clear()
+            self._progress = None
+
+    def _echo(self, text: str, *, err: bool = False, nl: bool = True) -> None:
+        """Write a text, where a line of progress may stand now."""
+        if self._progress is not None:
+            self._progress.clear()
+        typer.echo(text, err=err, nl=nl)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, header: bool = True) -> None:
         """Write a table, or without `header` more of it: fitted to the window on a terminal, else as aligned text."""
+        if self._progress is not None:
+            self._progress.clear()
         if self.format == "csv":
             lines = csv.writer(sys.stdout, lineterminator="\n")
             lines.writerows([[_harmless(cell) for cell in row] for row in ([columns, *rows] if header else rows)])
@@ -123,7 +171,7 @@ class Output:
         widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
         for row in [columns, *rows] if header else rows:
             padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            typer.echo("  ".join(padded).rstrip())
+            self._echo("  ".join(padded).rstrip())
 
     def _drawn(self, columns: Sequence[str], rows: Sequence[Sequence[str]], header: bool) -> None:
         from rich.console import Console

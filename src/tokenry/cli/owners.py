@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
+from tokenry.types import NotAllowed, Owner
+
+from .bulk import revoked, total
 from .call import USAGE, Call, TenantOption, command
 from .documents import OWNER_COLUMNS, day, listed, owner_row
 from .key_options import DefaultLimit, NoDefaultLimits, NoSharedLimits, SharedLimit, limits_of
@@ -15,6 +19,7 @@ from .pages import List, paged
 
 group = typer.Typer(help="The owners of keys.", no_args_is_help=True)
 
+_MANY = 200  # more keys than the library revokes in one transaction
 OwnerId = Annotated[str, typer.Argument(metavar="EXTERNAL_ID", help="The id by which your application knows it.")]
 
 
@@ -104,6 +109,24 @@ def delete(call: Call, external_id: OwnerId, yes: Yes = False, tenant: TenantOpt
     with call.managing(tenant) as tk:
         owner = tk.owners.get(external_id)
         call.confirm(f"Delete the owner {owner.external_id!r} and revoke all its keys?", yes)
+        with suppress(NotAllowed):
+            _revoke_all(call, tk, owner)
         tk.owners.delete(external_id)
     call.out.say(f"{owner.external_id!r} is gone, and its keys are revoked")
     call.out.record(deleted=owner.external_id)
+
+
+def _revoke_all(call: Call, tk: Any, owner: Owner) -> None:
+    """Disable an owner of many keys and revoke them batch by batch, as `owners.delete` does in one call.
+
+    This shows how far it is, and no request to a server takes long. Leave it to that call when the owner is the caller.
+    """
+    which = {"owner": owner.external_id}
+    if tk.keys.revoke_where(**which, limit=_MANY).next_cursor is None:
+        return
+    if call.server is not None and tk.me.get().owner == owner.external_id:
+        return
+    tk.owners.disable(owner.external_id)
+    with call.out.progress("revoking", None, "key") as done:
+        for batch in revoked(tk, which, "owner deleted", dry_run=False):
+            done(total(batch))

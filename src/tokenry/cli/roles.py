@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tokenry.types import shown
+from tokenry.types import counted, shown
 
 from .call import FAILED, USAGE, Call, TenantOption, command
 from .keys import Yes
-from .output import counted
 from .pages import List, paged
 
 if TYPE_CHECKING:

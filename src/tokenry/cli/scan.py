@@ -12,6 +12,8 @@ from typing import Annotated, BinaryIO, NamedTuple
 
 import typer
 
+from tokenry.types import counted
+
 from .call import FAILED, REFUSED, Call, command
 from .credentials import usage
 
@@ -55,7 +57,7 @@ def scan(
     if not paths:
         usage(call.out, "say where to look: `tokenry scan .`, or `git diff --cached | tokenry scan --diff -`")
     scanner, hits = Scanner(size_max * _MIB, diff=diff), []
-    with call.out.progress("scanning", None, talks=True) as done:
+    with call.out.progress("scanning", None, "file") as done:
         for path in scanner.files(paths or ()):
             for hit in scanner.look(path):
                 hits.append(hit)
@@ -173,10 +175,10 @@ def _conclude(call: Call, hits: list[Hit], scanner: Scanner) -> None:
         call.out.fail(f"could not be read: {problem}")
     if hits:
         call.out.say(
-            f"{len(hits)} key{'s'[: len(hits) > 1]} found: `tokenry keys find --kid KID` shows whose. "
+            f"{counted(len(hits), 'key')} found: `tokenry keys find --kid KID` shows whose. "
             "Rotate or revoke what you find"
         )
         raise typer.Exit(REFUSED)
     if scanner.failed:
         raise typer.Exit(FAILED)
-    call.out.say(f"no key in {scanner.looked} files")
+    call.out.say(f"no key in {counted(scanner.looked, 'file')}")

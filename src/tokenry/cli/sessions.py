@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tokenry.types import counted
+
 from .call import Call, TenantOption, command
 from .documents import day
 from .keys import Yes
-from .output import counted
 from .pages import List, paged
 
 if TYPE_CHECKING:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tokenry.types import counted
+
 from .call import Call, TenantOption, command
 from .credentials import SecretOut, hand_out, usage
 from .documents import day
 from .keys import Yes
 from .lengths import length, past
-from .output import counted, document
+from .output import document
 from .pages import List, paged
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from . import limits
 from .errors import LIST_MAX, FieldError, Invalid, shown
 from .lists import is_list
 from .model import NOT_GIVEN, Tenant
+from .plurals import counted
 from .secret import holds_credential
 
 NAME_MAX = 100
@@ -23,6 +24,8 @@ DEPTH_MAX = 32
 HOLDS_CREDENTIAL = "holds a key or a token, which everybody who reads the record would see: take it out and rotate it"
 GRACE_MAX = timedelta(days=365)
 ROLE_MAX = 64
+BULK_MAX = 1000
+"""So many keys one call of a bulk change may be limited to."""
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{0,11}", re.ASCII)
@@ -60,7 +63,7 @@ def _trimmed(field: str, value: object, errors: Errors, least: int, most: int) -
         return ""
     value = unicodedata.normalize("NFC", value).strip()
     if len(value) < least:
-        errors.append(FieldError(field, "blank", f"must have at least {least} character{'s'[: least > 1]}"))
+        errors.append(FieldError(field, "blank", f"must have at least {counted(least, 'character')}"))
     if len(value) > most:
         errors.append(FieldError(field, "too_long", f"may have at most {most} characters, this has {len(value)}"))
     elif holds_credential(value):
@@ -231,7 +234,7 @@ def length(field: str, value: object, errors: Errors, *, least: timedelta, most:
 def spoken(length: timedelta) -> str:
     """Return a length in whole days, or in seconds."""
     count, unit = (length.days, "day") if length >= timedelta(days=1) else (int(length.total_seconds()), "second")
-    return f"{count} {unit}{'s'[: count != 1]}"
+    return counted(count, unit)
 
 
 def expiry(tenant: Tenant, now: datetime, expires_in: object, expires_at: object, errors: Errors) -> datetime | None:
@@ -272,6 +275,13 @@ def limit_of_page(value: object) -> int:
     """Return the size of a page, 1 to 100."""
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 100:
         raise Invalid.one("limit", "out_of_range", "a page has 1 to 100 items")
+    return value
+
+
+def limit_of_bulk(value: object) -> int | None:
+    """Return how many keys a call may change at most, 1 to 1,000; None when it changes all."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= BULK_MAX):
+        raise Invalid.one("limit", "out_of_range", f"one call takes 1 to {BULK_MAX} keys; leave `limit` out for all")
     return value
 
 

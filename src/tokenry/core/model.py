@@ -338,12 +338,13 @@ class BulkItem:
 class BulkRevocation:
     """How many keys a bulk revocation has revoked (in a dry run: would revoke) and how many it may not revoke.
 
-    `items` are the first 1,000 of them; iterating and `len()` are about these.
+    `items` are the first 1,000; iterating and `len()` are about these. `next_cursor` is None when no key is left.
     """
 
     items: tuple[BulkItem, ...]
     revoked_count: int
     refused_count: int
+    next_cursor: str | None = None
 
     def __iter__(self) -> Iterator[BulkItem]:
         return iter(self.items)

@@ -18,6 +18,7 @@ from ..core.errors import (
     NotFound,
     StoreUnavailable,
 )
+from ..core.plurals import counted
 from .problems import Failed, Problem, problem, refused
 
 _log = logging.getLogger("tokenry.api")
@@ -57,4 +58,4 @@ def _counted(errors: list[FieldError], count: int) -> str:
     names = ", ".join(dict.fromkeys(one.field for one in errors))
     if count > len(errors):  # a request with very many mistakes is not read to its end
         return f"More than {len(errors)} values cannot be accepted: {names}, …"
-    return f"{count} value{'s'[: count > 1]} cannot be accepted: {names}"
+    return f"{counted(count, 'value')} cannot be accepted: {names}"

@@ -133,6 +133,7 @@ class RevokedDocument(msgspec.Struct):
     items: list[RevokedItem]
     revoked_count: int
     refused_count: int
+    next_cursor: str | None = None
 
 
 class ScopesDocument(msgspec.Struct):
@@ -324,7 +325,9 @@ def _write_revoked(found: Any) -> Any:
 def _read_revoked(found: Any) -> BulkRevocation:
     items = tuple(BulkItem(_read_key(one["key"]), one.get("error")) for one in found["items"])
     good = sum(map(bool, items))  # an older server does not send the counts
-    return BulkRevocation(items, found.get("revoked_count", good), found.get("refused_count", len(items) - good))
+    return BulkRevocation(
+        items, found.get("revoked_count", good), found.get("refused_count", len(items) - good), found.get("next_cursor")
+    )
 
 
 def _write_report(found: AuditReport) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from ..core.credits import ON_EXPIRY, REFILLS, ZONE_MAX
+from ..core.fields import BULK_MAX
 from ..core.key_filter import SORTS
 from ..core.key_page import KEYS_MAX as KEYS_OF_OWNER
 from ..core.key_page import PERMISSIONS
@@ -83,6 +84,9 @@ FoundAt = Annotated[
 DeliveryStatus = Annotated[str, _schema(enum=list(DELIVERY_STATUSES), examples=["failed"])]
 GroupsMost = Annotated[
     int, _schema(minimum=1, maximum=GROUPS_MAX, examples=[1000]), Meta(description="How many groups at most.")
+]
+BulkMost = Annotated[
+    int, _schema(minimum=1, maximum=BULK_MAX, examples=[200]), Meta(description="How many keys at most; all without.")
 ]
 DryReplay = Annotated[bool, Meta(description="Only count what would be sent.")]
 AskedScopes = Annotated[

@@ -48,6 +48,7 @@ from .fields import (
     ARGUMENTS,
     Amount,
     AskedScopes,
+    BulkMost,
     Credential,
     DeliveryStatus,
     DryReplay,
@@ -185,8 +186,8 @@ OPERATIONS: Final = by_id(
             answers.MANY_ISSUED,
             types={"keys": Annotated[list[_issue.request], Meta(max_length=1000)]},  # type: ignore[name-defined]
         ),
-        _key("revoke_where", "POST /bulk-revoke", _KEYS.revoke_where, answers.REVOKED),
-        _key("purge", "POST /purge", _KEYS.purge, answers.COUNT),
+        _key("revoke_where", "POST /bulk-revoke", _KEYS.revoke_where, answers.REVOKED, types={"limit": BulkMost}),
+        _key("purge", "POST /purge", _KEYS.purge, answers.COUNT, types={"limit": BulkMost}),
         _import("run", "POST", imports.Imports.run, IMPORTED, types={"rows": Rows, "dry_run": DryImport}),
         of_noun("exports", "/v1/export", "tenants")("list", "GET", exporting.Exports.list, page(record(ExportLine))),
         _key("get", "GET /{id}", _KEYS.get, answers.KEY),

@@ -9,6 +9,7 @@ from tokenry.core.chain import same
 from tokenry.core.errors import ConfigError, Conflict, NotFound, shown
 from tokenry.core.keyring import Keyring
 from tokenry.core.model import micros
+from tokenry.core.plurals import counted
 from tokenry.core.ports import DROPPED, Clash, Rows, Store
 
 from . import webhook_secrets
@@ -60,17 +61,17 @@ def _needing(rows: Rows, id: str, now: datetime) -> str:
     endpoints = len(rows.webhooks.sealed_under(id))
     parts = []
     if secrets:
-        parts.append(f"{secrets} living secret{'s'[: secrets > 1]} (rotate or revoke their keys)")
+        parts.append(f"{counted(secrets, 'living secret')} (rotate or revoke their keys)")
     if sealed:
-        parts.append(f"{sealed} signing key{'s'[: sealed > 1]} that cannot be decrypted (remove or restore them)")
+        parts.append(f"{counted(sealed, 'signing key')} that cannot be decrypted (remove or restore them)")
     if endpoints:
-        parts.append(f"{endpoints} webhook{'s'[: endpoints > 1]} that cannot be decrypted (delete them)")
+        parts.append(f"{counted(endpoints, 'webhook')} that cannot be decrypted (delete them)")
     if sessions:
-        parts.append(f"{sessions} session{'s'[: sessions > 1]} (they move on when they are refreshed, or end)")
+        parts.append(f"{counted(sessions, 'session')} (they move on when they are refreshed, or end)")
     if entries:
-        parts.append(f"{entries} audit entr{'ies' if entries > 1 else 'y'} (cut them with audit.cut once they are old)")
+        parts.append(f"{counted(entries, 'audit entry')} (cut them with audit.cut once they are old)")
     elif ends:
-        parts.append(f"the end of {ends} audit log{'s'[: ends > 1]} (sealed anew within a second: try again)")
+        parts.append(f"the end of {counted(ends, 'audit log')} (sealed anew within a second: try again)")
     return " and ".join(parts)
 
 

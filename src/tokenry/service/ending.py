@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
@@ -15,10 +15,11 @@ from tokenry.core.model import NOT_GIVEN, BulkItem, BulkRevocation, Key, Owner
 
 from . import seeing
 from .context import By, Change, Context, Scene
+from .paging import cursor_of, place_of
 
 BATCH = 200
 """So many keys are changed in one transaction: others wait some 30 ms for it."""
-ITEMS_MAX = 1000
+ITEMS_MAX = fields.BULK_MAX
 """So many items of a bulk revocation are returned."""
 _USAGE_BATCH = 5000
 
@@ -76,48 +77,50 @@ def _anew(change: Change, which: KeyFilter, id: str) -> Key | None:
 
 
 def revoke_where(
-    context: Context, asked: Mapping[str, object], reason: str, dry_run: bool, tenant: Any, by: By
-) -> Iterator[tuple[BulkItem, ...]]:
-    """Revoke all living keys that a filter means; yield each batch once it is committed.
+    context: Context,
+    asked: Mapping[str, object],
+    reason: str,
+    dry_run: bool,
+    limit: int | None,
+    cursor: str | None,
+    tenant: Any,
+    by: By,
+) -> BulkRevocation:
+    """Revoke all living keys that a filter means, or the next `limit` of them, and commit batch by batch.
 
     The keys are searched for in a transaction that only reads, so that nobody waits for the search.
     """
-    reason, before, ended_itself = reason_of(reason), None, None
+    reason, before, ended_itself = reason_of(reason), place_of("key", cursor), None
     fields.check_bool("dry_run", dry_run)
+    limit = fields.limit_of_bulk(limit)
     if all(value is NOT_GIVEN for value in asked.values()):
         raise Invalid.one(
             "filter",
             "missing",
             "say which keys, by owner, status, scope, tag or another filter: without one every key would be revoked",
         )
+    first: list[BulkItem] = []
+    revoked = refused = 0
     while True:
+        size = BATCH if limit is None else min(BATCH, limit - revoked - refused)
         with context.reading(tenant, by, actor=ended_itself) as scene:
             which = seeing.read_filter(scene, asked)
             if which is None:
-                return
+                return BulkRevocation(tuple(first), revoked, refused)
             until = scene.rows.keys.reach(scene.tenant, which, before=before)
-            found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, until=until, limit=BATCH)
+            found = scene.rows.keys.list(scene.tenant, which, scene.now, before=before, until=until, limit=size)
             items = _items(scene, found)
         if found and not dry_run:
             with context.changing(tenant, by, actor=ended_itself) as change:
                 items = _revoke_batch(change, asked, tuple(key.id for key in found), reason)
                 if any(change.actor.is_key(item.key.id) for item in items if item):
                     ended_itself = change.actor  # it goes on to the end of what it was allowed to do
-        yield items
-        before = found[-1].id if len(found) == BATCH else until
-        if before is None:
-            return
-
-
-def counted(batches: Iterable[Sequence[BulkItem]]) -> BulkRevocation:
-    """Return the counts and the first items of all batches, however many there are."""
-    first: list[BulkItem] = []
-    revoked = refused = 0
-    for items in batches:
         first += items[: ITEMS_MAX - len(first)]
         good = sum(map(bool, items))
         revoked, refused = revoked + good, refused + len(items) - good
-    return BulkRevocation(tuple(first), revoked, refused)
+        before = found[-1].id if len(found) == size else until
+        if before is None or revoked + refused == limit:
+            return BulkRevocation(tuple(first), revoked, refused, None if before is None else cursor_of("key", before))
 
 
 def _items(scene: Scene, found: Sequence[Key]) -> tuple[BulkItem, ...]:
@@ -167,9 +170,15 @@ def delete(context: Context, id: str, tenant: Any, by: By) -> None:
 
 
 def purge(
-    context: Context, expired_before: datetime | None, revoked_before: datetime | None, tenant: Any, by: By
+    context: Context,
+    expired_before: datetime | None,
+    revoked_before: datetime | None,
+    limit: int | None,
+    tenant: Any,
+    by: By,
 ) -> int:
-    """Remove keys that ended long ago, in batches."""
+    """Remove keys that ended long ago, in batches; with `limit` at most so many."""
+    limit = fields.limit_of_bulk(limit)
     errors: list[FieldError] = []
     expired = fields.moment("expired_before", expired_before, errors)
     revoked = fields.moment("revoked_before", revoked_before, errors)
@@ -184,15 +193,16 @@ def purge(
     fields.refuse(errors)
     count, before = 0, None
     while True:
+        size = BATCH if limit is None else min(BATCH, limit - count)
         with context.reading(tenant, by) as scene:
             scene.actor.must(seeing.WRITE, "purging")
             ended = [min(moment, scene.now) if moment else None for moment in (expired, revoked)]
             until = scene.rows.keys.reach(scene.tenant, KeyFilter(status="revoked"), before=before)
-            found = scene.rows.keys.dead(scene.tenant, *ended, before=before, until=until, limit=BATCH)
+            found = scene.rows.keys.dead(scene.tenant, *ended, before=before, until=until, limit=size)
         if found:
             count += purge_batch(context, found, ended, tenant, by)
-        before = found[-1] if len(found) == BATCH else until
-        if before is None:
+        before = found[-1] if len(found) == size else until
+        if before is None or count == limit:
             return count
 
 

@@ -20,6 +20,7 @@ from tokenry.core.holds import HeldCredits, held
 from tokenry.core.ids import is_id
 from tokenry.core.limits import COUNT_MAX
 from tokenry.core.model import NOT_GIVEN, Key, NotGiven, Page, micros
+from tokenry.core.plurals import counted
 from tokenry.core.walking import walked
 
 from .context import B, Change, Context
@@ -118,8 +119,9 @@ class KeyCredits(Generic[B]):
                 raise Conflict(f"only credits of a live key are held, this one is {key.status}", field="status")
             balance, expires_at = account.balance, change.now + lasts
             if balance.left < amount:
-                message = f"{amount} credits cannot be held, {max(0, balance.left)} are left"
-                raise Conflict(message, field="credits", remaining=max(0, balance.left))
+                remaining = max(0, balance.left)
+                message = f"{counted(amount, 'credit')} cannot be held: the key has {remaining} left"
+                raise Conflict(message, field="credits", remaining=remaining)
             rows = change.rows.credits
             if _open_count(change, key, account) >= rules.HOLDS_MAX:
                 message = f"the key has {rules.HOLDS_MAX} open holds, the most there may be: settle or release some"

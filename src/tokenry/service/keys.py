@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Generic
 
@@ -337,6 +337,8 @@ class Keys(Generic[B]):
         last_used_before: datetime | NotGiven = NOT_GIVEN,
         reason: str = "",
         dry_run: bool = True,
+        limit: int | None = None,
+        cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> BulkRevocation:
@@ -344,14 +346,10 @@ class Keys(Generic[B]):
 
         By default only says which it would be: pass `dry_run=False` to do it. Keys are revoked in batches of 200, a
         transaction each; repeat a call that was interrupted. The answer counts all keys and holds the first 1,000.
+        With `limit` a call takes at most so many keys, 1 to 1,000; pass its `next_cursor` as `cursor` to go on.
         """
         asked = pick(KEY_FILTERS, locals())
-        return ending.counted(ending.revoke_where(self._context, asked, reason, dry_run, tenant, by))
-
-    def _revoke_in_batches(self, reason: str, dry_run: bool, filters: Mapping[str, Any]) -> Iterator[BulkRevocation]:
-        """Do the same in batches, each told of when it is done, for callers that cannot hold every key at once."""
-        batches = ending.revoke_where(self._context, filters, reason, dry_run, NOT_GIVEN, NOT_GIVEN)
-        return (ending.counted([items]) for items in batches)
+        return ending.revoke_where(self._context, asked, reason, dry_run, limit, cursor, tenant, by)
 
     def delete(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> None:
         """Revoke a live key and remove it, in one transaction; its audit entries stay."""
@@ -362,8 +360,12 @@ class Keys(Generic[B]):
         *,
         expired_before: datetime | None = None,
         revoked_before: datetime | None = None,
+        limit: int | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> int:
-        """Remove keys that expired or were revoked before a moment; return how many."""
-        return ending.purge(self._context, expired_before, revoked_before, tenant, by)
+        """Remove keys that expired or were revoked before a moment; return how many.
+
+        With `limit` remove at most so many, 1 to 1,000. When fewer were removed, none is left.
+        """
+        return ending.purge(self._context, expired_before, revoked_before, limit, tenant, by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, Final
 
 import msgspec
@@ -28,7 +28,9 @@ class _Head(msgspec.Struct):
     generations: list[str]
 
 
-def export(context: Context, stream: IO[bytes], *, passphrase: str | None, recipient: str | None) -> int:
+def export(
+    context: Context, stream: IO[bytes], *, passphrase: str | None, recipient: str | None, done: Callable[[int], object]
+) -> int:
     """Write everything that an installation holds; return the number of rows."""
     count = 0
     with context.changing(SYSTEM, NOT_GIVEN) as change:
@@ -40,6 +42,7 @@ def export(context: Context, stream: IO[bytes], *, passphrase: str | None, recip
         yield msgspec.json.encode(_Head(1, rows.dump.revision(), known))
         for table, row in rows.dump.all():
             count += 1
+            done(1)
             yield msgspec.json.encode([table, {name: _encoded(value) for name, value in row.items()}])
 
     with context.store.read() as rows:
@@ -47,7 +50,9 @@ def export(context: Context, stream: IO[bytes], *, passphrase: str | None, recip
     return count
 
 
-def restore(context: Context, stream: IO[bytes], *, passphrase: str | None, identity: str | None) -> int:
+def restore(
+    context: Context, stream: IO[bytes], *, passphrase: str | None, identity: str | None, done: Callable[[int], object]
+) -> int:
     """Put an export in the place of an empty installation, in one transaction; return the number of rows."""
     lines = sealed_stream.read(stream, passphrase=passphrase, identity=identity)
     try:
@@ -73,16 +78,17 @@ def restore(context: Context, stream: IO[bytes], *, passphrase: str | None, iden
                 f"the export has the schema {shown(there)}, this database has {here}: bring both installations to "
                 "the same version of Tokenry first"
             )
-        count = rows.dump.restore(_read(lines))
+        count = rows.dump.restore(_read(lines, done))
         rows.turn(None)
     return count
 
 
-def _read(lines: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read(lines: Iterable[bytes], done: Callable[[int], object]) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         for line in lines:
             table, row = _decode_row(line)
             yield table, {name: _decoded(value) for name, value in row.items()}
+            done(1)
     except (msgspec.MsgspecError, ValueError):
         raise ConfigError(_NO_EXPORT) from None
 

@@ -38,4 +38,9 @@ def page(kind: str, items: Sequence[T], limit: int, place: Callable[[T], str], r
     end = place(shown[-1]) if len(items) > limit else reach
     if end is None:
         return Page(shown)
-    return Page(shown, base64.urlsafe_b64encode(f"{kind}:{end}".encode()).decode().rstrip("="))
+    return Page(shown, cursor_of(kind, end))
+
+
+def cursor_of(kind: str, place: str) -> str:
+    """Return the cursor of a place, which `place_of` reads."""
+    return base64.urlsafe_b64encode(f"{kind}:{place}".encode()).decode().rstrip("=")

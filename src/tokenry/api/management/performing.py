@@ -83,7 +83,7 @@ def _issue_many(call: Call, slug: str, given: Arguments) -> list[dict[str, Any]]
 def _revoke_where(call: Call, slug: str, given: Arguments) -> dict[str, Any]:
     done = call.groups(slug).keys.revoke_where(**given)
     counts = {"revoked_count": done.revoked_count, "refused_count": done.refused_count}
-    return {"dry_run": given.get("dry_run", True), "items": done.items, **counts}
+    return {"dry_run": given.get("dry_run", True), "items": done.items, **counts, "next_cursor": done.next_cursor}
 
 
 def _import(call: Call, slug: str, given: Arguments) -> ImportSummary:

@@ -63,8 +63,7 @@ def import_keys(
     """
     if system is None and (owner or table or pepper_file):
         usage(call.out, "--owner, --table and --pepper-file go with --from")
-    pepper = pepper_file.read_text(encoding="utf-8").strip() if pepper_file else None
-    given = _records(call, system, place, owner, table, pepper) if system else _lines(call, place)
+    given = _records(call, system, place, owner, table, pepper_file) if system else _lines(call, place)
     total = None if system or place == "-" else _count_lines(place)
     named = source or system or "import"
     with (
@@ -80,7 +79,11 @@ def import_keys(
             if ending():
                 call.out.say(f"stopped behind line {batch[-1][0]}: repeat the command to go on")
                 break
-    counts, would = results.counts, "would be " * dry_run
+    _conclude(call, results.counts, "would be " * dry_run)
+
+
+def _conclude(call: Call, counts: Counter[str], would: str) -> None:
+    """Say how many keys were imported, and exit with 1 when some were refused."""
     left = f", {counts['refused']} {would}refused" if counts["refused"] else ""
     there = f", {counts['exists']} imported before" if counts["exists"] else ""
     call.out.say(f"{counted(counts['imported'], 'key')} {would}imported{there}{left}")
@@ -124,7 +127,7 @@ def _count_lines(place: str) -> int | None:
 
 
 def _records(
-    call: Call, system: str, place: str, owner: str | None, table: str | None, pepper: str | None
+    call: Call, system: str, place: str, owner: str | None, table: str | None, pepper_file: Path | None
 ) -> Iterator[Numbered]:
     """Yield the keys of another system."""
     import msgspec
@@ -132,6 +135,7 @@ def _records(
     from tokenry.imports import ImportRow
     from tokenry.sources import rows
 
+    pepper = pepper_file.read_text(encoding="utf-8").strip() if pepper_file else None
     if place == "-":
         place = sys.stdin.readline(_LINE_MAX).strip()
     elif has_password(place):

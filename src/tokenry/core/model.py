@@ -336,10 +336,7 @@ class BulkItem:
 
 @dataclass(frozen=True, slots=True)
 class BulkRevocation:
-    """How many keys a bulk revocation has revoked (in a dry run: would revoke) and how many it may not revoke.
-
-    `items` are the first 1,000; iterating and `len()` are about these. `next_cursor` is None when no key is left.
-    """
+    """The counts of a bulk revocation and its first 1,000 `items`. `next_cursor` is None when no key is left."""
 
     items: tuple[BulkItem, ...]
     revoked_count: int

@@ -71,7 +71,7 @@ def export(
         call.out.progress("exporting", None, "row") as done,
     ):
         count = exports.write(tk, stream, passphrase=passphrase, recipient=recipient, done=done)
-    call.out.say(f"{counted(count, 'row')} exported; whoever restores them needs the keyring of this installation, too")
+    call.out.say(f"{counted(count, 'row')} exported; restoring them needs a copy of this installation's keyring")
     call.out.record(file=str(file), row_count=count)
 
 

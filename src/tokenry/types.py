@@ -33,6 +33,8 @@ from .core.key_page import KeyPageSettings
 from .core.keyring import Keyring
 from .core.leaks import LeakReport
 from .core.limits import Limit, LimitsTaken, LimitState
+from .core.mistakes import meant as meant
+from .core.mistakes import nearest as nearest
 from .core.model import KEY_STATUSES as KEY_STATUSES
 from .core.model import (
     NOT_GIVEN,

@@ -45,6 +45,21 @@ def test_a_server_goes_by_its_name_and_gets_only_its_own_key(signed_in: Shell) -
     assert "tokenry login" in signed_in("owners", "list", "--server", NOWHERE, code=4).err
 
 
+def test_the_key_of_the_environment_is_for_its_own_server(signed_in: Shell) -> None:
+    url = json.loads(file_of(signed_in).read_text())["servers"]["here"]["url"]
+    elsewhere, key = "http://tokenry.example.com", {"TOKENRY_KEY": "x"}
+    answer = signed_in("owners", "list", "--server", NOWHERE, code=4, TOKENRY_SERVER=url, **key)
+    assert f"for TOKENRY_SERVER, {url}, alone" in answer.err
+    assert "in clear" in signed_in("owners", "list", "--server", elsewhere, code=2, **key).err
+    signed_in("owners", "list", "--server", NOWHERE, code=5, **key)
+    assert "user-42" in signed_in("owners", "list", "--server", url, TOKENRY_SERVER=elsewhere, **key).out
+
+
+def test_a_server_that_was_named_is_named_with_its_address(signed_in: Shell) -> None:
+    url = json.loads(file_of(signed_in).read_text())["servers"]["here"]["url"]
+    assert f"on here ({url})" in signed_in("owners", "list", "--server", "here").err
+
+
 def test_the_file_is_private_and_the_key_is_never_shown(signed_in: Shell) -> None:
     file = file_of(signed_in)
     key = json.loads(file.read_text())["servers"]["here"]["key"]

@@ -36,3 +36,8 @@ def test_of_many_unknown_names_the_first_get_hints() -> None:
     mistakes.name_unknown((f"name{number}" for number in range(10_000)), KNOWN, errors)
     assert len(errors) == ERRORS_MAX + 1
     assert [error.message.endswith(": did you mean name?") for error in errors[:12]] == [True] * 10 + [False] * 2
+
+
+def test_a_mistyped_scope_is_answered_with_the_one_of_the_catalogue() -> None:
+    (error,) = mistakes.scopes_unknown(["read:projcts"], ["read:projects", "write:invoices"])
+    assert error.message == "'read:projcts' is not in the tenant's catalogue: did you mean read:projects?"

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, Union
 
 import typer
 
+from tokenry.types import meant
+
 from .help import Command
 from .output import FORMATS, Output
 
@@ -121,7 +123,8 @@ class Call:
         form = given.output or ("json" if given.json else "table")
         self.out = Output(form, no_color=given.no_color, quiet=given.quiet)
         if self.out.format not in FORMATS or (given.json and not self.out.json):
-            self.out.fail(f"--output is one of {', '.join(FORMATS)}, and --json is the same as --output json")
+            hint = meant(self.out.format, FORMATS) if self.out.format not in FORMATS else ""
+            self.out.fail(f"--output is one of {', '.join(FORMATS)}, and --json is the same as --output json{hint}")
             raise typer.Exit(USAGE)
 
     @functools.cached_property
@@ -140,7 +143,7 @@ class Call:
         named = self.given.server or os.environ.get("TOKENRY_SERVER")
         if named:
             self._saved = servers.load().find(named) if "://" not in named else None
-            return self._saved.url if self._saved else named
+            return self._on(named, self._saved) if self._saved else named
         return self._default_server()
 
     def _default_server(self) -> str | None:
@@ -154,8 +157,11 @@ class Call:
         if known.default is None:
             return None
         self._saved = known.saved[known.default]
-        self.out.say(f"on {known.default} ({self._saved.url})")
-        return self._saved.url
+        return self._on(known.default, self._saved)
+
+    def _on(self, name: str, saved: SavedServer) -> str:
+        self.out.say(f"on {name} ({saved.url})")
+        return saved.url
 
     def installation(self, *, fallback: bool = False, data: Path | None = None) -> Installation:
         """Find the installation; with `fallback`, in `data` (./tokenry-data) when nothing says where."""
@@ -192,23 +198,40 @@ class Call:
             yield tk.scoped(tenant=NOT_GIVEN if tenant is None else tenant)
 
     def key(self) -> str:
-        """Return the key for the server, from where nobody else can see it."""
+        """Return the key for the server, from where nobody else can see it.
+
+        The key of the environment belongs to TOKENRY_SERVER, where that is set: it is not sent to another server. No
+        key but one that was saved for it is sent to an --server over http:// to another machine.
+        """
         from . import servers
 
-        server, in_environment = self.server, os.environ.get("TOKENRY_KEY_FILE")
-        if self.given.key_file:
-            return _key_of_file(self.given.key_file)
-        if self._saved is not None:  # it was named: a key of the environment may be meant for another server
+        if self._saved is not None and not self.given.key_file:
             return self._saved.key
-        key = _key_of_file(Path(in_environment)) if in_environment else os.environ.get("TOKENRY_KEY", "")
-        if not key.strip() and server is not None:
-            key = servers.load().key_of(server.strip().rstrip("/")) or ""
-        if not key.strip():
+        server, beside = (_bare(text or "") for text in (self.server, os.environ.get("TOKENRY_SERVER")))
+        saved = servers.load().key_of(server) or ""
+        if self.given.key_file:
+            key = _key_of_file(self.given.key_file)
+        elif beside == server:
+            key = _key_of_environment() or saved
+        else:
+            key = saved or ("" if beside else _key_of_environment())
+        if not key:
+            held_back = f"the key of the environment is for TOKENRY_SERVER, {beside}, alone. " * (
+                beside not in ("", server)
+            )
             self.out.fail(
-                "the server needs your key: sign in with `tokenry login URL`, put the key into TOKENRY_KEY, "
-                "or pass --key-file FILE"
+                f"{held_back}The server needs your key: sign in with `tokenry login URL`, put the key into "
+                "TOKENRY_KEY, or pass --key-file FILE"
             )
             raise typer.Exit(SIGN_IN)
+        if key != saved and not servers.is_private(server):
+            if beside != server:
+                self.out.fail(
+                    f"your key would travel in clear to {server}: use https://, or sign in there once with "
+                    "`tokenry login URL --insecure`"
+                )
+                raise typer.Exit(USAGE)
+            self.out.warn(f"warning: your key travels in clear to {server}: use https://")
         return key
 
     def confirm(self, question: str, yes: bool) -> None:
@@ -315,6 +338,15 @@ def _plain(details: dict[str, Any]) -> dict[str, Any]:
         name: value if isinstance(value, (str, int, list, type(None))) else str(value)
         for name, value in details.items()
     }
+
+
+def _bare(url: str) -> str:
+    return url.strip().rstrip("/")
+
+
+def _key_of_environment() -> str:
+    file = os.environ.get("TOKENRY_KEY_FILE")
+    return (_key_of_file(Path(file)) if file else os.environ.get("TOKENRY_KEY", "")).strip()
 
 
 def _key_of_file(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import fcntl
 import json
 import os
@@ -35,14 +34,13 @@ class Servers:
 
     def find(self, text: str) -> SavedServer | None:
         """Return the server with a name; or None for a URL that goes by no name. Raise ConfigError for other texts."""
-        from tokenry.types import ConfigError, shown
+        from tokenry.types import ConfigError, meant, shown
 
         found = self.saved.get(text)
         if found is not None or "://" in text:
             return found
-        near = difflib.get_close_matches(text, self.saved, 1)
-        known = f"did you mean {near[0]}?" if near else f"saved are: {', '.join(sorted(self.saved)) or 'none'}"
-        raise ConfigError(f"no server is saved as {shown(text)} ({known}): `tokenry login https://…` saves one")
+        hint = meant(text, self.saved) or f": saved are {', '.join(sorted(self.saved)) or 'none'}."
+        raise ConfigError(f"no server is saved as {shown(text)}{hint} `tokenry login https://…` saves one")
 
     def key_of(self, url: str) -> str | None:
         """Return the key that was saved for an address."""

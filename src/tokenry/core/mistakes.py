@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
-from .errors import ERRORS_MAX, FieldError
+from .errors import ERRORS_MAX, FieldError, shown
 
 _PLACE_MAX = 100
 # To compare names takes time: a request must not make us compare many, or long ones.
@@ -48,14 +48,32 @@ def unknown(place: str, message: str) -> FieldError:
 
 def meant(name: str, known: Collection[str]) -> str:
     """Return the end of a message about an unknown name: which known one was probably meant, or nothing."""
+    near = nearest(name, known)
+    return "" if near is None else f": did you mean {near}?"
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that was probably meant by an unknown one, if there is exactly one."""
     if len(name) > _HINT_MAX:
-        return ""
+        return None
     from difflib import get_close_matches  # rarely needed, and the command line starts faster without it
 
     near = get_close_matches(name, known, 1, _NEAR)
     if not near and len(name) >= _SHORT_MIN:
         near = [one for one in known if one.startswith(name)]
-    return f": did you mean {near[0]}?" if len(near) == 1 else ""
+    return near[0] if len(near) == 1 else None
+
+
+def scopes_unknown(found: Iterable[str], catalogue: Collection[str]) -> list[FieldError]:
+    """Report scopes that a tenant's catalogue lacks, the first of them with the scope that was probably meant."""
+    return [
+        FieldError(
+            "scopes",
+            "unknown_scope",
+            f"{shown(one)} is not in the tenant's catalogue{meant(one, catalogue) if number < _HINTS_MAX else ''}",
+        )
+        for number, one in enumerate(found)
+    ]
 
 
 def name_unknown(

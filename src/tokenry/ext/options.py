@@ -6,12 +6,11 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Any, Final, Literal, TypedDict
 
 from tokenry.config import SERVER_NAMES, Settings, typed
 from tokenry.edge import is_cookie_name, is_origin
-from tokenry.types import ConfigError, shown
+from tokenry.types import ConfigError, nearest, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +100,13 @@ def read_options(values: Mapping[str, Any], spelled: Callable[[str], str] = str,
 
 def _unknown(name: str, spelled: Callable[[str], str], known: tuple[str, ...]) -> str:
     message = f"{spelled(name)} is no option of this extension"
-    near = get_close_matches(name, known, n=1)
+    near = nearest(name, known)
     if name in ENGINE_NAMES:
         return f"{message} but a setting of the engine: pass Tokenry(settings=Settings({name}=…))"
     if name in SERVER_NAMES:
         return f"{message} but a setting of the server: see docs/reference/settings.md"
     if near:
-        return f"{message}: did you mean {spelled(near[0])}?"
+        return f"{message}: did you mean {spelled(near)}?"
     return f"{message}. Known are: {', '.join(map(spelled, known))}"
 
 

@@ -14,6 +14,7 @@ from tokenry.core.errors import Invalid, shown
 from tokenry.core.events import EVENT_TYPES, matches
 from tokenry.core.following import WAIT_MAX, follow
 from tokenry.core.lists import is_list
+from tokenry.core.mistakes import meant
 from tokenry.core.model import NOT_GIVEN, Event, NotGiven, Page
 from tokenry.core.walking import walked
 
@@ -147,6 +148,8 @@ def _types(patterns: object) -> tuple[str, ...]:
     for pattern in patterns:
         found = [type for type in EVENT_TYPES if isinstance(pattern, str) and matches(pattern, type)]
         if not found:
-            raise Invalid.one("types", "unknown_type", f"{shown(pattern)} is not an event type")
+            raise Invalid.one(
+                "types", "unknown_type", f"{shown(pattern)} is not an event type{meant(str(pattern), EVENT_TYPES)}"
+            )
         chosen += found
     return tuple(chosen)

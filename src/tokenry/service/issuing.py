@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from tokenry.core import fields, key_fields, scopes
+from tokenry.core import fields, key_fields, mistakes, scopes
 from tokenry.core.actors import KEYS_WRITE, OPERATOR_SCOPES
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.errors import Conflict, FieldError, Invalid, StoreUnavailable, TokenryError, missing, shown
@@ -246,9 +246,7 @@ def check_scopes(change: Change, asked: tuple[str, ...], environment: str, error
         wrong, message = operators, "is for operators' keys only"
         catalogue = change.rows.scopes.list(change.tenant) if asked else ()
         unknown = scopes.unknown(catalogue or None, [scope for scope in asked if scope not in operators])
-        errors.extend(
-            FieldError("scopes", "unknown_scope", f"{shown(s)} is not in the tenant's catalogue") for s in unknown
-        )
+        errors.extend(mistakes.scopes_unknown(unknown, catalogue))
     errors.extend(FieldError("scopes", "operator_scope", f"{shown(scope)} {message}") for scope in wrong)
 
 

@@ -10,6 +10,7 @@ from tokenry.core import fields
 from tokenry.core.errors import Invalid
 from tokenry.core.facets import NO_FACETS, KeyFacets
 from tokenry.core.key_filter import SORTS, KeyPlace, KeySort, read_sort
+from tokenry.core.mistakes import meant
 from tokenry.core.model import Key, Page
 
 from .context import Context
@@ -25,7 +26,7 @@ def sorted_list(
 ) -> Page[Key]:
     """Return one page of keys in an order; a cursor goes on in its own order only."""
     if sort not in SORTS:
-        raise Invalid.one("sort", "unknown", f"must be one of {', '.join(SORTS)}")
+        raise Invalid.one("sort", "unknown", f"must be one of {', '.join(SORTS)}{meant(str(sort), SORTS)}")
     order, limit, kind = read_sort(str(sort)), fields.limit_of_page(limit), f"key.{sort}"
     form = _NUMBER if order.by in ("expires", "last_used") else _TEXT
     after = _read(place_of(kind, cursor, form.fullmatch), order)

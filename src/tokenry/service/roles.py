@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Generic
 
-from tokenry.core import fields, scopes
+from tokenry.core import fields, mistakes, scopes
 from tokenry.core.errors import LIST_MAX, Conflict, FieldError, Invalid, missing, shown
 from tokenry.core.lists import is_list
 from tokenry.core.mistakes import meant
@@ -44,10 +44,8 @@ class Roles(Generic[B]):
 
         def one(change: Change) -> Role | None:
             change.actor.must("tokenry:roles:write", "managing roles")
-            unknown = _unknown(change.rows.scopes.list(change.tenant), clean)
-            errors.extend(
-                FieldError("scopes", "unknown_scope", f"{shown(s)} is not in the tenant's catalogue") for s in unknown
-            )
+            catalogue = change.rows.scopes.list(change.tenant)
+            errors.extend(mistakes.scopes_unknown(_unknown(catalogue, clean), catalogue))
             fields.refuse(errors)
             before = next(iter(change.rows.roles.get(change.tenant, [name])), None)
             if before is None and change.rows.roles.marked(change.tenant, [name]):

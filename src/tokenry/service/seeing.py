@@ -11,6 +11,7 @@ from tokenry.core.errors import Invalid, missing
 from tokenry.core.ids import is_id
 from tokenry.core.key_fields import TOLD
 from tokenry.core.key_filter import MEMBERS, KeyFilter
+from tokenry.core.mistakes import meant
 from tokenry.core.model import KEY_STATUSES, NOT_GIVEN, Key
 
 from .context import Change, Scene
@@ -65,7 +66,8 @@ def read_filter(scene: Scene, asked: Mapping[str, object]) -> KeyFilter | None:
     texts = [name for name in ("status", "environment", "text", *MEMBERS) if name in asked]
     given: Any = {name: fields.text(name, asked[name], errors, least=1, most=200) for name in texts}
     if given.get("status", "active") not in KEY_STATUSES:
-        raise Invalid.one("status", "unknown", f"must be one of {', '.join(KEY_STATUSES)}")
+        hint = meant(given["status"], KEY_STATUSES)
+        raise Invalid.one("status", "unknown", f"must be one of {', '.join(KEY_STATUSES)}{hint}")
     if "expiring_within" in asked:
         most, within = timedelta(days=36_500), asked["expiring_within"]
         within = fields.length("expiring_within", within, errors, least=timedelta(0), most=most)

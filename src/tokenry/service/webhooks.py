@@ -12,6 +12,7 @@ from tokenry.core import fields, targets
 from tokenry.core.errors import Conflict, FieldError, Invalid, missing, shown
 from tokenry.core.events import EVENT_TYPES, matches
 from tokenry.core.lists import is_list
+from tokenry.core.mistakes import meant
 from tokenry.core.model import NOT_GIVEN, NotGiven, Page, micros
 from tokenry.core.secret import Secret
 from tokenry.core.walking import walked
@@ -227,7 +228,11 @@ class Webhooks(Generic[B]):
         """
         limit, before = fields.limit_of_page(limit), place_of("delivery", cursor)
         if status is not None and status not in DELIVERY_STATUSES:
-            raise Invalid.one("status", "bad_status", f"status is one of {', '.join(DELIVERY_STATUSES)}")
+            raise Invalid.one(
+                "status",
+                "bad_status",
+                f"status is one of {', '.join(DELIVERY_STATUSES)}{meant(str(status), DELIVERY_STATUSES)}",
+            )
         with self._context.reading(tenant, by) as scene:
             _endpoint(scene, id, READ)
             found = scene.rows.webhooks.deliveries(scene.tenant, id, status=status, before=before, limit=limit + 1)
@@ -356,7 +361,11 @@ def _types(patterns: object, errors: list[FieldError]) -> tuple[str, ...]:
         return ()
     for pattern in patterns:
         if not isinstance(pattern, str) or not any(matches(pattern, type) for type in EVENT_TYPES):
-            errors.append(FieldError("types", "unknown_type", f"{shown(pattern)} is not an event type"))
+            errors.append(
+                FieldError(
+                    "types", "unknown_type", f"{shown(pattern)} is not an event type{meant(str(pattern), EVENT_TYPES)}"
+                )
+            )
     return tuple(dict.fromkeys(str(pattern) for pattern in patterns))
 
 

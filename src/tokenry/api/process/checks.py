@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from tokenry.config import Configuration, known_names, shown_path
 from tokenry.installation import Installation
-from tokenry.types import ConfigError
+from tokenry.types import ConfigError, nearest
 
 from .listening import expired_at, load_certificate
 from .settings import ServerSettings
@@ -66,8 +65,8 @@ def _unknown(environment: Mapping[str, str]) -> Iterator[Finding]:
     for name in sorted(environment):
         named = name.removeprefix(_BEGINNING)
         if name.startswith(_BEGINNING) and named not in known and not _KUBERNETES.match(name):
-            near = difflib.get_close_matches(named, known, 1, 0.7)
-            yield Finding(name, f"unknown; {f'did you mean {_BEGINNING}{near[0]}?' if near else _NO_SETTING}")
+            near = nearest(named, known)
+            yield Finding(name, f"unknown; {f'did you mean {_BEGINNING}{near}?' if near else _NO_SETTING}")
 
 
 def _places(found: Configuration) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import platform
 import sqlite3
 import sys
 
-from . import console, lists, management, scale, server, sessions
+from . import console, imports, lists, management, scale, server, sessions
 from .delivering import beside_deliveries
 from .extensions import on_frameworks
 from .fence import on_fence
@@ -34,6 +34,8 @@ PARTS = (
     "server",
     "flood",
     "legacy",
+    "imports",
+    "imports-postgres",
     "webhooks",
     "sessions",
     "tokens",
@@ -73,6 +75,8 @@ def main() -> int:
         "server": lambda: server.on_server(report),
         "flood": lambda: beside_junk(report),
         "legacy": lambda: on_foreign_keys(report),
+        "imports": lambda: imports.on_sqlite(report, min(asked.keys, imports.MARKED)),
+        "imports-postgres": lambda: imports.on_postgres(report, min(asked.keys, imports.MARKED)),
         "webhooks": lambda: beside_deliveries(report),
         "sessions": lambda: sessions.on_server(report),
         "tokens": lambda: sessions.first_seen(report),

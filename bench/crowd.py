@@ -6,9 +6,9 @@ None of these keys can be presented. Ids begin with zeros, so what is issued lat
 from typing import Any
 
 from tokenry import Tokenry
+from tokenry.core.audit_ports import HeadRow
 from tokenry.core.chain import head_signature
 from tokenry.core.model import micros
-from tokenry.core.ports import HeadRow
 from tokenry.store.documents import sign_everything
 
 DAY = 86_400_000_000

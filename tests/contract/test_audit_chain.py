@@ -140,7 +140,7 @@ def test_what_is_committed_is_kept_even_if_another_process_sealed_it(
     assert keeping.audit.check()
 
 
-@pytest.mark.parametrize("look", ["head", "chain", "unsealed"])
+@pytest.mark.parametrize("look", ["head", "chain", "to_seal"])
 def test_two_processes_that_begin_a_chain_at_the_same_moment_raise_no_alarm(
     installation: Installation,
     keeping: Any,

@@ -12,9 +12,10 @@ import json
 
 from .keyring import Generation, Keyring
 from .model import Entry, micros
-from .secret import joined
+from .secret import joined, keyed_digest
 
 _CUT = "cut:"
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 
 def entry_mac(generation: Generation, tenant_id: str, entry: Entry) -> str:
@@ -58,10 +59,12 @@ def same(one: str, other: str) -> bool:
 
 
 def _mac(generation: Generation, domain: str, *parts: str) -> str:
-    return hmac.digest(generation.audit_key, joined(domain, *parts), "sha256").hex()
+    return keyed_digest(generation.audit_key, joined(domain, *parts)).hex()
 
 
 def _plain(value: object) -> str:
-    if value is None or isinstance(value, str):
+    if value is None:
+        return "null"
+    if isinstance(value, str):
         return json.dumps(value)
-    return json.dumps(dict(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)  # type: ignore[call-overload]
+    return _encode(dict(value))  # type: ignore[call-overload]

@@ -41,7 +41,8 @@ Errors = list[FieldError]
 def text(field: str, value: object, errors: Errors, *, least: int = 0, most: int = TEXT_MAX) -> str:
     """Return a trimmed text of one line and of a fitting length, composed (NFC), without control characters."""
     clean = _trimmed(field, value, errors, least, most)
-    if any(c in _BIDI or unicodedata.category(c) in _CONTROL for c in clean):
+    # No forbidden character is printable, so most texts need no look at each character.
+    if not clean.isprintable() and any(c in _BIDI or unicodedata.category(c) in _CONTROL for c in clean):
         message = "may hold neither control characters nor such as change the direction of writing"
         errors.append(FieldError(field, "control_character", message))
     return clean
@@ -52,7 +53,7 @@ def prose(field: str, value: object, errors: Errors, *, most: int = TEXT_MAX) ->
     if isinstance(value, str):
         value = value.replace("\r\n", "\n").replace("\r", "\n")
     clean = _trimmed(field, value, errors, 0, most)
-    if any(unicodedata.category(c) in _CONTROL and c not in "\n\t" for c in clean):
+    if not clean.isprintable() and any(unicodedata.category(c) in _CONTROL and c not in "\n\t" for c in clean):
         errors.append(FieldError(field, "control_character", "may hold no control characters but line breaks and tabs"))
     return clean
 
@@ -86,6 +87,8 @@ def check_bool(field: str, value: object) -> None:
 
 def folded(name: str) -> str:
     """Return the form in which names are compared: without case, and with accents composed."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -95,7 +98,10 @@ def searchable(*texts: str) -> str:
     `Ärger`, `ÄRGER` and `arger` are alike, and so are `Straße` and `STRASSE`. The database stores this form, so that
     SQLite and PostgreSQL find the same: their own case rules differ.
     """
-    text = unicodedata.normalize("NFKD", "\n".join(texts)).casefold()
+    text = "\n".join(texts)
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKD", text).casefold()
     return unicodedata.normalize("NFKD", text).translate(_ACCENTS)
 
 
@@ -176,7 +182,7 @@ def owner(values: Mapping[str, object]) -> dict[str, Any]:
 
 def metadata(field: str, value: object, errors: Errors) -> Mapping[str, Any]:
     """Return metadata: a mapping of texts to what JSON can hold, at most 8 KiB and 32 levels of it."""
-    if value is None:
+    if value is None or (value.__class__ is dict and not value):
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(k, str) for k in value):
         errors.append(FieldError(field, "not_a_mapping", "metadata is a mapping with texts as keys"))

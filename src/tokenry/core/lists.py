@@ -8,4 +8,6 @@ from typing import Any, TypeGuard
 
 def is_list(value: object) -> TypeGuard[Iterable[Any]]:
     """Tell whether an argument gives several values. A text, bytes or a mapping is one value, though it has parts."""
+    if value.__class__ in (tuple, list):
+        return True
     return isinstance(value, Iterable) and not isinstance(value, (str, bytes, bytearray, Mapping))

@@ -13,6 +13,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from .audit_ports import AuditRows
+from .audit_ports import Sealed as Sealed
 from .counters import Share, Want
 from .credits import Account, Balance, Hold, OpenHold
 from .facets import KeyFacets
@@ -20,7 +22,7 @@ from .foreign_ports import DumpRows, ForeignRows
 from .grant import Row
 from .key_filter import KeyFilter, KeyPlace, KeySort
 from .mail_ports import MailRows
-from .model import Entry, Event, Key, Owner, Role, Session, Tenant, UsageHour
+from .model import Event, Key, Owner, Role, Session, Tenant, UsageHour
 from .portal_ports import PortalRows
 from .refresh import Family, Presented
 from .refusal_ports import RefusalRows
@@ -48,30 +50,6 @@ class SecretRow:
     tag_id: str
     created_at: datetime
     last_used_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """One audit entry with what protects it."""
-
-    entry: Entry
-    generation: str
-    mac: str
-    chain: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class HeadRow:
-    """The end of a tenant's audit chain, and the point where retention has cut its front."""
-
-    position: int
-    chain: str
-    at: datetime
-    generation: str
-    signature: str
-    cut_position: int = 0
-    cut_chain: str = ""
-    cut_signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,24 +246,6 @@ class EventRows(Protocol):
     def latest(self, tenant: Tenant) -> int: ...
     def known(self, tenant_id: str, ids: Sequence[str]) -> set[str]: ...
     def get(self, tenant: Tenant, id: str) -> Event | None: ...
-
-
-class AuditRows(Protocol):
-    def insert(self, tenant: Tenant, entries: Sequence[Sealed]) -> None: ...
-    def list(
-        self, tenant: Tenant, which: Mapping[str, str], *, before: str | None, until: str | None = None, limit: int
-    ) -> Sequence[Entry]: ...
-    def reach(self, tenant: Tenant, which: Mapping[str, str], *, before: str | None) -> str | None: ...
-    def unsealed_tenants(self) -> Sequence[str]: ...
-    def unsealed(self, tenant_id: str, limit: int) -> Sequence[Sealed]: ...
-    def chain(self, tenant_id: str, after: int | None, limit: int) -> Sequence[Sealed]: ...
-    def seal(self, tenant_id: str, links: Sequence[tuple[str, int, str]]) -> None: ...
-    def head(self, tenant_id: str, *, lock: bool = False) -> HeadRow | None: ...
-    def begin(self, tenant_id: str, head: HeadRow) -> None: ...
-    def put_head(self, tenant_id: str, head: HeadRow) -> None: ...
-    def last_before(self, tenant_id: str, before: datetime) -> Sealed | None: ...
-    def cut(self, tenant_id: str, position: int) -> int: ...
-    def needing(self, generation: str) -> tuple[int, int]: ...
 
 
 class UsageRows(Protocol):

@@ -11,11 +11,11 @@ from typing import Any, Generic
 from uuid import UUID
 
 from tokenry.core import fields
+from tokenry.core.audit_ports import HeadRow, Sealed
 from tokenry.core.chain import cut_signature
 from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, missing
 from tokenry.core.ids import is_id
 from tokenry.core.model import NOT_GIVEN, AuditReport, Entry, Head, NotGiven, Page, Tenant
-from tokenry.core.ports import HeadRow, Sealed
 from tokenry.core.walking import walked
 
 from .checking import Checking

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tokenry.core.audit_ports import HeadRow, Sealed
 from tokenry.core.chain import chain_link, entry_mac, is_cut_signed, is_signed, same
 from tokenry.core.model import AuditReport, Head, micros
-from tokenry.core.ports import HeadRow, Sealed
 
 from .context import Scene
 

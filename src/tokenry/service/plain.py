@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from tokenry.core.lengths import written
+
+_AS_IT_IS: Final = frozenset((str, int, bool))
 
 
 def plain(value: Any) -> Any:
     """Return a value as JSON can hold it, for audit entries and events."""
-    if value is None or value.__class__ in (str, int, bool):
+    if value is None or value.__class__ in _AS_IT_IS:
         return value
+    if isinstance(value, (tuple, list)):
+        return [plain(part) for part in value]
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {name: plain(part) for name, part in (written(str(name), part) for name, part in value.items())}
-    if isinstance(value, (tuple, list)):
-        return [plain(part) for part in value]
+        return dict([_part(name, part) for name, part in value.items()])
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def _part(name: object, value: Any) -> tuple[str, Any]:
+    if value.__class__ in _AS_IT_IS:
+        return str(name), value
+    name, value = written(str(name), value)
+    return name, plain(value)

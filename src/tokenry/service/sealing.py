@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from tokenry.core.audit_ports import HeadRow
 from tokenry.core.chain import chain_link, head_signature, is_cut_signed, is_signed, same
 from tokenry.core.model import Head, micros
-from tokenry.core.ports import Clash, HeadRow, Rows
+from tokenry.core.ports import Clash, Rows
 
 from .context import Context
 
@@ -56,7 +57,7 @@ class Sealing:
     def _seal_batch(self, tenant_id: str) -> bool:
         """Seal the next entries; return whether there may be more."""
         with self._context.store.read() as rows:
-            if not rows.audit.unsealed(tenant_id, 1):
+            if not rows.audit.to_seal(tenant_id, 1):
                 return False
         try:
             with self._context.store.change() as rows:  # on the disk before its end is kept outside
@@ -69,7 +70,7 @@ class Sealing:
         return False
 
     def _extend(self, rows: Rows, tenant_id: str, row: HeadRow | None) -> bool:
-        waiting = rows.audit.unsealed(tenant_id, _BATCH)
+        waiting = rows.audit.to_seal(tenant_id, _BATCH)
         if not waiting:
             return False
         generation, now = self._context.keyring().signing(self._context.clock()), self._context.now()
@@ -77,10 +78,10 @@ class Sealing:
             row = HeadRow(0, "", now, generation.id, "")
             rows.audit.begin(tenant_id, row)  # first of all: of two that begin a chain, one fails here
         position, chain, links = row.position, row.chain, []
-        for sealed in waiting:
+        for id, mac in waiting:
             position += 1
-            chain = f"{generation.id}:{chain_link(generation, chain, position, sealed.mac)}"
-            links.append((sealed.entry.id, position, chain))
+            chain = f"{generation.id}:{chain_link(generation, chain, position, mac)}"
+            links.append((id, position, chain))
         rows.audit.seal(tenant_id, links)
         signature = head_signature(generation, tenant_id, position, chain, micros(now))
         end = replace(row, position=position, chain=chain, at=now, generation=generation.id, signature=signature)

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, select, text, update
 
+from tokenry.core.audit_ports import HeadRow, Sealed
 from tokenry.core.model import Entry, Tenant, micros, moment
-from tokenry.core.ports import HeadRow, Sealed
 
-from .fixed import FixedWrite
+from .fixed import Fixed, FixedWrite, array
 from .reach import reach
 from .tables import audit_entry, audit_head, tenant
 from .values import stored, stored_row
@@ -43,6 +43,12 @@ _UNSEALED_TENANTS = {
 }
 _UNSEALED = _SELECT.where(audit_entry.c.tenant_id == bindparam("tenant_id"), audit_entry.c.position.is_(None)).order_by(
     audit_entry.c.id
+)
+_TO_SEAL = Fixed(
+    select(audit_entry.c.id, audit_entry.c.mac)
+    .where(audit_entry.c.tenant_id == bindparam("tenant_id"), audit_entry.c.position.is_(None))
+    .order_by(audit_entry.c.id)
+    .limit(bindparam("most"))
 )
 _CHAIN = _SELECT.where(audit_entry.c.tenant_id == bindparam("tenant_id"), audit_entry.c.position.is_not(None)).order_by(
     audit_entry.c.position
@@ -102,6 +108,10 @@ class AuditRows:
         rows = self._connection.execute(_UNSEALED.limit(limit), {"tenant_id": tenant_id})
         return [_sealed_of(row) for row in rows]
 
+    def to_seal(self, tenant_id: str, limit: int) -> Sequence[tuple[str, str]]:
+        """Return id and MAC of the entries that `unsealed` returns: a link of the chain binds nothing else of them."""
+        return [(row.id, row.mac) for row in _TO_SEAL(self._connection, tenant_id=tenant_id, most=limit)]
+
     def chain(self, tenant_id: str, after: int | None, limit: int) -> Sequence[Sealed]:
         """Return sealed entries in the order of the chain, behind a position or (None) from whatever stands first."""
         query = _CHAIN if after is None else _CHAIN_AFTER
@@ -111,7 +121,7 @@ class AuditRows:
 
     def seal(self, tenant_id: str, links: Sequence[tuple[str, int, str]]) -> None:
         if self._connection.dialect.name == "postgresql":
-            ids, positions, chains = map(list, zip(*links, strict=True))
+            ids, positions, chains = map(array, zip(*links, strict=True))
             lists = {"ids": ids, "positions": positions, "chains": chains}
             _SEAL_TOGETHER(self._connection, {"of_tenant": tenant_id, **lists})
             return

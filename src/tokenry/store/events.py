@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, liter
 
 from tokenry.core.model import Event, Tenant, micros, moment
 
-from .fixed import FixedWrite
+from .fixed import FixedWrite, array
 from .reach import reached
 from .tables import event
 from .values import stored
@@ -25,7 +25,9 @@ VISIBLE = {
     "postgresql": event.c.txid < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
     "sqlite": event.c.txid == 0,
 }
-# All rows travel as one JSON text: there may be thousands, while verifications go on beside.
+_LISTS = ("ids", "types", "ats", "subjects", "actors", "datas")
+# All rows travel in one statement: there may be thousands, while verifications go on beside. PostgreSQL reads a list
+# for each column at a fraction of what it takes to find each value in JSON.
 _INSERT = {
     "sqlite": FixedWrite(
         text("""
@@ -40,12 +42,13 @@ _INSERT = {
     "postgresql": FixedWrite(
         text("""
         INSERT INTO tokenry_event (txid, tenant_id, id, type, at, subject, actor, data)
-        SELECT pg_current_xact_id()::text::bigint, :tenant_id, value->>0, value->>1, CAST(value->>2 AS bigint),
-            value->>3, value->>4, value->>5
-        FROM json_array_elements(CAST(:rows AS json)) WITH ORDINALITY AS row(value, place) ORDER BY place
+        SELECT pg_current_xact_id()::text::bigint, :tenant_id, id, type, at, subject, actor, data
+        FROM unnest(CAST(:ids AS text[]), CAST(:types AS text[]), CAST(:ats AS bigint[]), CAST(:subjects AS text[]),
+            CAST(:actors AS text[]), CAST(:datas AS text[])) WITH ORDINALITY
+            AS row(id, type, at, subject, actor, data, place)
+        ORDER BY place
     """),
-        "tenant_id",
-        "rows",
+        *("tenant_id", *_LISTS),
     ),
 }
 _KNOWN = select(event.c.id).where(
@@ -79,8 +82,12 @@ class EventRows:
 
     def insert(self, tenant: Tenant, events: Sequence[Event]) -> None:
         rows = [(e.id, e.type, micros(e.at), e.subject, e.actor, stored(e.data)) for e in events]
-        values = {"tenant_id": tenant.id, "rows": _encode(rows).decode()}
-        _INSERT[self._dialect](self._connection, values)
+        values: dict[str, str]
+        if self._dialect == "postgresql":
+            values = dict(zip(_LISTS, map(array, zip(*rows, strict=True)), strict=True))
+        else:
+            values = {"rows": _encode(rows).decode()}
+        _INSERT[self._dialect](self._connection, {"tenant_id": tenant.id, **values})
 
     def list(
         self,

@@ -23,6 +23,7 @@ from tokenry.core.document import Seals
 from tokenry.core.errors import StoreUnavailable
 from tokenry.core.grant import Row
 
+from . import statistics
 from .connections import Impatient, deadline, leave_inherited, prepare_after
 from .failures import translated, unavailable
 from .fence import STATEMENT_SECONDS, FenceStore, make_durable
@@ -108,14 +109,17 @@ class PostgresDatabase:
     @contextmanager
     def change(self, *, durable: bool = True, within: float | None = None) -> Iterator[SqlRows]:
         """Open a transaction that writes. Without `durable` the commit does not wait for the disk."""
-        with translated(), self._connected(within) as connection, connection.begin():
-            if durable:
-                make_durable(connection)
-            else:
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-            rows = SqlRows(connection, self.seals)
-            yield rows
-            rows.finish()
+        with translated(), self._connected(within) as connection:
+            with connection.begin():
+                if durable:
+                    make_durable(connection)
+                else:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                rows = SqlRows(connection, self.seals)
+                yield rows
+                rows.finish()
+            if rows.wrote_many:
+                statistics.renew(connection)
 
     @contextmanager
     def change_schema(self) -> Iterator[SqlRows]:

@@ -111,6 +111,7 @@ class SqlRows:
     def __init__(self, connection: Connection, seals: Seals) -> None:
         self.connection = connection
         self._seals = seals
+        self.wrote_many = False
 
     @cached_property
     def documents(self) -> Documents:
@@ -135,6 +136,7 @@ class SqlRows:
             return
         import psycopg
 
+        self.wrote_many = True
         try:
             with raw.pipeline():
                 yield

@@ -75,6 +75,24 @@ type Owner struct {
 	SharedLimits  []Limit    `json:"shared_limits"`
 }
 
+// OwnerHandOver: How many keys of `owner` now belong to `to` (in a dry run: would), and how many stay, with the first 1,000.
+type OwnerHandOver struct {
+	Owner        string       `json:"owner"`
+	To           string       `json:"to"`
+	DryRun       bool         `json:"dry_run"`
+	HandedCount  int64        `json:"handed_count"`
+	SkippedCount int64        `json:"skipped_count"`
+	Skipped      []SkippedKey `json:"skipped"`
+}
+
+// SkippedKey: A key that stays with its owner: `code` and `message` are those of the error that `keys.hand_over` raises.
+type SkippedKey struct {
+	Key     string `json:"key"`
+	Name    string `json:"name"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
 // Role: A named set of scopes in a tenant.
 type Role struct {
 	Tenant string   `json:"tenant"`
@@ -828,6 +846,17 @@ type OwnersEnableParams struct {
 	ExternalID string `json:"external_id"`
 	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
 	Tenant Optional[string] `json:"tenant"`
+}
+
+// OwnersHandOverParams: Arguments of owners.hand_over.
+type OwnersHandOverParams struct {
+	// The owner's id in your own system.
+	ExternalID string `json:"external_id"`
+	// The slug of the tenant. By default the caller's own; for operators of the installation `default`.
+	Tenant Optional[string] `json:"tenant"`
+	To     string           `json:"to"`
+	// Only count the keys that would be handed over.
+	DryRun Optional[bool] `json:"dry_run"`
 }
 
 // RolesListParams: Arguments of roles.list.
@@ -1763,6 +1792,11 @@ func (c OwnersCalls) Disable(ctx context.Context, params OwnersDisableParams) (*
 // Enable is owners.enable. Make a disabled owner active again.
 func (c OwnersCalls) Enable(ctx context.Context, params OwnersEnableParams) (*Owner, error) {
 	return call[Owner](ctx, c.calls, "POST /v1/owners/{external_id}/enable?tenant", params)
+}
+
+// HandOver is owners.hand_over. Give all living keys of an owner to another owner of its tenant, by the rules of `keys.hand_over`.
+func (c OwnersCalls) HandOver(ctx context.Context, params OwnersHandOverParams) (*OwnerHandOver, error) {
+	return call[OwnerHandOver](ctx, c.calls, "POST /v1/owners/{external_id}/hand-over?tenant", params)
 }
 
 // RolesCalls: the operations roles.*.

@@ -70,6 +70,7 @@ class AsyncOwners(_Group, Generic[B]):
     iterate = walked_awaited(Owners[B].list)
     disable = awaited(Owners[B].disable)
     enable = awaited(Owners[B].enable)
+    hand_over = awaited(Owners[B].hand_over)
     delete = awaited(Owners[B].delete)
 
 

@@ -27,6 +27,7 @@ from .core.errors import shown as shown
 from .core.events import EVENT_TYPES
 from .core.exported import ExportLine
 from .core.facets import FacetCount, KeyFacets
+from .core.handover import OwnerHandOver, SkippedKey
 from .core.holds import AsyncHeldCredits, HeldCredits
 from .core.impact import KeyImpact, SeenAddress
 from .core.key_page import KeyPageSettings
@@ -145,6 +146,7 @@ __all__ = [
     "OfflineValid",
     "OfflineVerdict",
     "Owner",
+    "OwnerHandOver",
     "OwnerId",
     "Page",
     "PortalLink",
@@ -165,6 +167,7 @@ __all__ = [
     "SessionValid",
     "Settings",
     "SigningKey",
+    "SkippedKey",
     "StoreUnavailable",
     "Tenant",
     "Token",

@@ -129,6 +129,27 @@ def disable(url: str, keyring: str | None, batches: int) -> None:
     tell(disabled=True)
 
 
+def hand_over(url: str, keyring: str | None, batches: int) -> None:
+    """Hand seven keys of an owner over, two in a transaction, and die before transaction `batches` ends."""
+    ending.BATCH, finish, left = 2, Change.finish, iter(range(batches))
+
+    def finish_or_die(change: Change) -> object:
+        done = finish(change)
+        if "key.handed_over" in done.actions and next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+    tk = Tokenry(url, keyring=keyring, settings=Settings(background=False))
+    for owner in ("u", "v"):
+        tk.owners.put(owner)
+    for number in range(7):
+        issued = tk.keys.issue("u", name=f"{batches} {number}")
+        tell(id=issued.key.id, secret=str(issued.secret))
+    Change.finish = finish_or_die  # type: ignore[assignment, method-assign]
+    tk.owners.hand_over("u", "v", dry_run=False)
+    tell(handed=True)
+
+
 def spend(url: str, keyring: str | None, asked: list[Any]) -> None:
     """Spend the credits of a key without end: verify, and hold, settle or leave what is held."""
     seed, key_id, secret = asked
@@ -150,7 +171,7 @@ def spend(url: str, keyring: str | None, asked: list[Any]) -> None:
             tell(done="settle", charged=hold.settle(charged).charged)
 
 
-TASKS = {"spend": spend, "work": work, "refresh": refresh, "disable": disable}
+TASKS = {"spend": spend, "work": work, "refresh": refresh, "disable": disable, "hand_over": hand_over}
 
 
 def _main() -> None:

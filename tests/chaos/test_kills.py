@@ -94,3 +94,19 @@ def test_a_process_that_is_killed_while_it_makes_the_database_can_be_followed_by
             assert tk.verify(tk.keys.issue(owner="u", name="k").secret)
         if place.kind == "sqlite":
             assert os.path.exists(f"{place.directory}/{round_}.db.keyring")
+
+
+def test_a_kill_between_two_batches_of_a_hand_over_leaves_each_key_with_one_owner(
+    nursery: Nursery, place: Place
+) -> None:
+    for batches in range(5):
+        *lines, last = nursery.start(place.url, place.keyring, batches, "hand_over").lines()
+        assert ("handed" in last) == (batches == 4)
+        issued = [line for line in (*lines, last) if "id" in line]
+        with reopened(place) as tk:
+            for seen in (sorted(["v"] * min(2 * batches, 7) + ["u"] * (7 - min(2 * batches, 7))), ["v"] * 7):
+                keys = [tk.keys.get(one["id"]).owner for one in issued]
+                assert sorted(keys) == seen
+                assert [tk.verify(one["secret"]).owner.external_id for one in issued] == keys
+                tk.owners.hand_over("u", "v", dry_run=False)
+            check_whole(place, tk)

@@ -83,6 +83,8 @@ COMMANDS: list[tuple[str, ...]] = [
     ("keys", "rotate", "{key}", "--grace", "1h"),
     ("keys", "bulk-revoke", "--text", "other", "--dry-run"),
     ("keys", "bulk-revoke", "--text", "other", "--yes", "--reason", "tidy"),
+    ("owners", "hand-over", "ada", "ada", "--dry-run"),
+    ("owners", "hand-over", "ada", "nobody"),
     ("usage", "{key}"),
     ("refusals", "{key}"),
     ("refusals", "--request", "never-asked"),

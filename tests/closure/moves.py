@@ -220,6 +220,10 @@ MOVES: dict[str, Sequence[Callable[[Move], Any]]] = {
     "owners.iterate": [lambda m: [*m.tk.owners.iterate(by=m.by)]],
     "owners.disable": [lambda m: m.tk.owners.disable(m.one("gone", "new"), by=m.by)],
     "owners.enable": [enable_owner],
+    "owners.hand_over": [
+        lambda m: m.tk.owners.hand_over(m.owner, m.one(m.owner, "new"), dry_run=m.one(True, False), by=m.by)
+    ]
+    * 2,
     "owners.delete": [lambda m: m.tk.owners.delete("new", by=m.by)],
     "roles.put": [put_role, put_role],
     "roles.get": [lambda m: m.tk.roles.get(m.one(*ROLES), by=m.by)],

@@ -155,6 +155,10 @@ REQUESTS: dict[str, Sequence[Asks]] = {
     "owners.list": [lambda m: Ask("GET", "/v1/owners")],
     "owners.get": [lambda m: Ask("GET", owner(m))],
     "owners.put": [put_owner, put_owner, put_owner],
+    "owners.hand_over": [
+        lambda m: Ask("POST", owner(m) + "/hand-over", {"to": m.one(m.owner, "idle"), "dry_run": m.one(True, False)})
+    ]
+    * 2,
     "owners.delete": [lambda m: Ask("DELETE", "/v1/owners/new")],
     "owners.disable": [lambda m: Ask("POST", f"/v1/owners/{m.one('gone', 'new')}/disable")],
     "owners.enable": [enable_owner],

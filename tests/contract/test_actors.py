@@ -28,6 +28,7 @@ CALLS: dict[str, Callable[[Any, Issued, Any], Any]] = {
     "owners.list": lambda tk, key, by: tk.owners.list(**by),
     "owners.disable": lambda tk, key, by: tk.owners.disable("ada", **by),
     "owners.enable": lambda tk, key, by: tk.owners.enable("ada", **by),
+    "owners.hand_over": lambda tk, key, by: tk.owners.hand_over("ada", "bob", dry_run=False, **by),
     "owners.delete": lambda tk, key, by: tk.owners.delete("ada", **by),
     "roles.put": lambda tk, key, by: tk.roles.put("new", scopes=[], **by),
     "roles.get": lambda tk, key, by: tk.roles.get("reader", **by),

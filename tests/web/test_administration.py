@@ -94,6 +94,30 @@ def test_an_owner_is_made_disabled_and_deleted(page: Page, server: Serving) -> N
     assert server.verify(secret)[1]["valid"] is False
 
 
+def test_the_keys_of_an_owner_who_leaves_are_handed_over(page: Page, server: Serving) -> None:
+    for owner in ("left", "stays"):
+        server.call("PUT", f"/v1/owners/{owner}", {})
+    secrets = [server.call("POST", "/v1/keys", {"owner": "left", "name": name})["secret"] for name in ("A", "B", "C")]
+    server.call("POST", "/v1/keys", {"owner": "stays", "name": "b"})
+    page.goto("/console/owners/left")
+    press(page, "Offboard…")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("New owner").fill("stays")
+    press(page, "See which keys would go")
+    expect(dialog.get_by_role("status")).to_contain_text("2 keys would belong to stays")
+    expect(dialog.get_by_role("status")).to_contain_text("B stays: the owner already has a key named")
+    assert {server.verify(one)[1]["owner"]["external_id"] for one in secrets} == {"left"}
+    press(page, "Hand 2 keys over")
+    expect(page.get_by_text("2 keys handed over to stays.")).to_be_visible()
+    found = [server.verify(one)[1]["owner"]["external_id"] for one in secrets]
+    assert found == ["stays", "left", "stays"]
+    expect(page.locator(".card").first).not_to_contain_text("A")
+    press(page, "Offboard…")
+    page.get_by_role("dialog").get_by_label("New owner").fill("nobody")
+    press(page, "See which keys would go")
+    expect(page.get_by_role("dialog")).to_contain_text("owner 'nobody' does not exist")
+
+
 def test_the_audit_log_is_filtered_checked_and_exported(page: Page, tmp_path: Path, issued: dict[str, Any]) -> None:
     page.goto("/console/audit")
     page.get_by_label("Action").fill("key.revoked")

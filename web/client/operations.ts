@@ -82,6 +82,24 @@ export interface Owner {
   shared_limits: Limit[];
 }
 
+/** How many keys of `owner` now belong to `to` (in a dry run: would), and how many stay, with the first 1,000. */
+export interface OwnerHandOver {
+  owner: string;
+  to: string;
+  dry_run: boolean;
+  handed_count: number;
+  skipped_count: number;
+  skipped: SkippedKey[];
+}
+
+/** A key that stays with its owner: `code` and `message` are those of the error that `keys.hand_over` raises. */
+export interface SkippedKey {
+  key: string;
+  name: string;
+  code: string;
+  message: string;
+}
+
 /** A page of a list. Pass `next_cursor` as `cursor` for the next; null on the last. */
 export interface PageOfRole {
   items: Role[];
@@ -917,6 +935,16 @@ export interface OwnersEnableAsked {
   tenant?: string;
 }
 
+export interface OwnersHandOverAsked {
+  /** The owner's id in your own system. */
+  external_id: string;
+  /** The slug of the tenant. By default the caller's own; for operators of the installation `default`. */
+  tenant?: string;
+  to: string;
+  /** Only count the keys that would be handed over. */
+  dry_run?: boolean;
+}
+
 export interface RolesListAsked {
   /** How many items a page has at most. */
   limit?: number;
@@ -1639,6 +1667,8 @@ export interface OwnersCalls {
   disable(given: OwnersDisableAsked, options?: CallOptions): Promise<Owner>;
   /** Make a disabled owner active again. */
   enable(given: OwnersEnableAsked, options?: CallOptions): Promise<Owner>;
+  /** Give all living keys of an owner to another owner of its tenant, by the rules of `keys.hand_over`. */
+  handOver(given: OwnersHandOverAsked, options?: CallOptions): Promise<OwnerHandOver>;
 }
 
 export interface RolesCalls {
@@ -1897,6 +1927,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   "owners.delete": "DELETE /v1/owners/{external_id}?tenant",
   "owners.disable": "POST /v1/owners/{external_id}/disable?tenant",
   "owners.enable": "POST /v1/owners/{external_id}/enable?tenant",
+  "owners.handOver": "POST /v1/owners/{external_id}/hand-over?tenant",
   "roles.list": "GET /v1/roles?tenant",
   "roles.get": "GET /v1/roles/{name}?tenant",
   "roles.put": "PUT /v1/roles/{name}?tenant",

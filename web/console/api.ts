@@ -90,6 +90,7 @@ export const getOwner = call<api.OwnersGetAsked, api.Owner>("GET /v1/owners/{ext
 export const putOwner = call<api.OwnersPutAsked, api.Owner>("PUT /v1/owners/{external_id}?tenant");
 export const disableOwner = call<api.OwnersDisableAsked, api.Owner>("POST /v1/owners/{external_id}/disable?tenant");
 export const enableOwner = call<api.OwnersEnableAsked, api.Owner>("POST /v1/owners/{external_id}/enable?tenant");
+export const handOver = call<api.OwnersHandOverAsked, api.OwnerHandOver>("POST /v1/owners/{external_id}/hand-over?tenant");
 export const deleteOwner = call<api.OwnersDeleteAsked, void>("DELETE /v1/owners/{external_id}?tenant");
 
 export const listScopes = call<api.ScopesListAsked, api.ScopesDocument>("GET /v1/scopes?tenant");

@@ -1,9 +1,9 @@
 // One owner: its keys and sessions, and how it leaves.
 
 import { useSignal } from "@preact/signals";
-import type { Key, Owner } from "../client/operations.js";
-import { deleteOwner, disableOwner, enableOwner, endSessions, getOwner, listKeys, listSessions, may } from "./api.js";
-import { Form } from "./form.js";
+import type { Key, Owner, OwnerHandOver } from "../client/operations.js";
+import { deleteOwner, disableOwner, enableOwner, endSessions, getOwner, handOver, listKeys, listOwners, listSessions, may } from "./api.js";
+import { Form, Text } from "./form.js";
 import { inWords } from "./limits.js";
 import { all, useAnswer } from "./loading.js";
 import { OwnerForm } from "./owners.js";
@@ -86,6 +86,7 @@ function Offboard({ of, living, sessions, onEnd }: { of: Owner; living: readonly
         {used.slice(0, 5).map((key) => <li key={key.id}><bdi>{key.name}</bdi>, last used <Time at={key.last_used_at} />{key.last_used_ip && <> from <code>{key.last_used_ip}</code></>}</li>)}
         <li><b>{counted(sessions, "session")}</b>, and every token of them</li>
       </ul>
+      {living.length > 0 && may("keys:write") && <HandOver of={of} onEnd={onEnd} />}
       {of.status === "active" ? (
         <Form submit="Disable" onSubmit={async () => { await disableOwner({ external_id: of.external_id }); toast("Since now no credential of this owner answers valid."); onEnd(); }}>
           <p><b>Disable:</b> its keys and sessions are refused from now on. You can enable it again.</p>
@@ -99,5 +100,39 @@ function Offboard({ of, living, sessions, onEnd }: { of: Owner; living: readonly
         <p><b>Delete:</b> every key is revoked for good.</p>
       </Form>
     </Dialog>
+  );
+}
+
+/** Gives the owner's keys to another owner, after a dry run that says how many go and which stay. */
+function HandOver({ of, onEnd }: { of: Owner; onEnd: () => void }) {
+  const owners = useAnswer(() => listOwners({ limit: 100 }));
+  const trial = useSignal<OwnerHandOver | null>(null);
+  const found = trial.value;
+  const send = async (to: string) => {
+    const done = await handOver({ external_id: of.external_id, to, dry_run: found?.to !== to || found.handed_count === 0 });
+    if (done.dry_run) {
+      trial.value = done;
+      return;
+    }
+    toast(`${counted(done.handed_count, "key")} handed over to ${done.to}.`);
+    onEnd();
+  };
+  return (
+    <Form
+      submit={found && found.handed_count > 0 ? `Hand ${counted(found.handed_count, "key")} over` : "See which keys would go"}
+      onInput={() => (trial.value = null)}
+      onSubmit={(read) => send(read("to"))}
+    >
+      <p><b>Hand over:</b> its keys go on as they are, and belong to another owner.</p>
+      <Text name="to" label="New owner" list="receivers" required maxLength={255} />
+      <datalist id="receivers">{owners.value.value?.items.filter((one) => one.id !== of.id).map((one) => <option key={one.id} value={one.external_id}>{one.name}</option>)}</datalist>
+      {found && (
+        <ul class="impact" role="status">
+          <li><b>{counted(found.handed_count, "key")}</b> would belong to <bdi>{found.to}</bdi></li>
+          {found.skipped.slice(0, 8).map((one) => <li key={one.key}><bdi>{one.name}</bdi> stays: {one.message}</li>)}
+          {found.skipped_count > 8 && <li>and {found.skipped_count - 8} more stay</li>}
+        </ul>
+      )}
+    </Form>
   );
 }

@@ -55,6 +55,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "owners show": ("tokenry owners show user-42",),
     "owners disable": ("tokenry owners disable user-42",),
     "owners enable": ("tokenry owners enable user-42",),
+    "owners hand-over": ("tokenry owners hand-over dana billing-service --dry-run",),
     "owners delete": ("tokenry owners delete user-42 --yes",),
     "tenants create": ("tokenry tenants create acme --name 'Acme Inc.'",),
     "tenants list": ("tokenry tenants list",),

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from tokenry.types import NotAllowed, Owner
+from tokenry.types import NotAllowed, Owner, counted
 
 from .bulk import revoked, total
-from .call import USAGE, Call, TenantOption, command
+from .call import FAILED, USAGE, Call, TenantOption, command
 from .documents import OWNER_COLUMNS, day, listed, owner_row
 from .key_options import DefaultLimit, NoDefaultLimits, NoSharedLimits, SharedLimit, limits_of
 from .keys import Yes
@@ -101,6 +101,33 @@ def enable(call: Call, external_id: OwnerId, tenant: TenantOption = None) -> Non
         owner = tk.owners.enable(external_id)
     call.out.say(f"{owner.external_id!r} is active")
     call.out.record(owner=owner)
+
+
+@command(group, "hand-over")
+def hand_over(
+    call: Call,
+    external_id: OwnerId,
+    to: Annotated[str, typer.Argument(metavar="TO", help="The owner that gets the keys.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the keys, and show which stay.")] = False,
+    yes: Yes = False,
+    tenant: TenantOption = None,
+) -> None:
+    """Give all living keys of an owner to another owner. Their secrets work as before.
+
+    A key that cannot go stays, and the reason is shown. Repeat a call that was interrupted.
+    """
+    with call.managing(tenant) as tk:
+        done = tk.owners.hand_over(external_id, to)
+        if done.handed_count and not dry_run:
+            call.confirm(f"Hand {counted(done.handed_count, 'key')} of {external_id!r} over to {to!r}?", yes)
+        if not dry_run:
+            done = tk.owners.hand_over(external_id, to, dry_run=False)
+    if not call.out.record(hand_over=done) and done.skipped:
+        call.out.table(("id", "name", "problem"), [(one.key, one.name, one.message) for one in done.skipped])
+    went = "would go" if dry_run else "went"
+    call.out.say(f"{counted(done.handed_count, 'key')} {went} to {to!r}, {done.skipped_count} cannot")
+    if done.skipped_count and not dry_run:
+        raise typer.Exit(FAILED)
 
 
 @command(group, "delete")

@@ -88,6 +88,7 @@ GroupsMost = Annotated[
 BulkMost = Annotated[
     int, _schema(minimum=1, maximum=BULK_MAX, examples=[200]), Meta(description="How many keys at most; all without.")
 ]
+DryHandOver = Annotated[bool, Meta(description="Only count the keys that would be handed over.")]
 DryReplay = Annotated[bool, Meta(description="Only count what would be sent.")]
 AskedScopes = Annotated[
     str | list[Any] | dict[str, Any],

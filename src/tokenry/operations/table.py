@@ -12,6 +12,7 @@ from ..core.credits import CreditState, Hold
 from ..core.diagnosis import Diagnosis
 from ..core.exported import ExportLine
 from ..core.facets import KeyFacets
+from ..core.handover import OwnerHandOver
 from ..core.impact import KeyImpact
 from ..core.key_page import KeyPageSettings
 from ..core.leaks import LeakReport
@@ -51,12 +52,14 @@ from .fields import (
     BulkMost,
     Credential,
     DeliveryStatus,
+    DryHandOver,
     DryReplay,
     EventTypes,
     FoundAt,
     GroupsMost,
     HeldFor,
     Line,
+    Owner,
     VisitLife,
 )
 from .imported import IMPORTED, DryImport, Rows
@@ -167,6 +170,15 @@ OPERATIONS: Final = by_id(
         _owner("disable", "POST /{external_id}/disable", _OWNERS.disable, answers.OWNER),
         _owner("enable", "POST /{external_id}/enable", _OWNERS.enable, answers.OWNER),
         _owner("delete", "DELETE /{external_id}", _OWNERS.delete, answers.NOTHING, status=204),
+        Operation(
+            "owners.hand_over",
+            "POST",
+            "/v1/owners/{external_id}/hand-over",
+            Rule(Reach.TENANT, "tokenry:keys:write"),
+            _OWNERS.hand_over,
+            record(OwnerHandOver),
+            types={"to": Owner, "dry_run": DryHandOver},
+        ),
         _role("list", "GET", _ROLES.list, page(record(Role))),
         _role("get", "GET /{name}", _ROLES.get, record(Role)),
         _role("put", "PUT /{name}", _ROLES.put, record(Role)),

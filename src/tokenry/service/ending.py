@@ -43,7 +43,7 @@ def end(change: Change, which: KeyFilter, living: Sequence[Key], reason: str) ->
     for seen in living:
         key: Key | None = seen
         while key is not None and not _ended(change, key, reason):  # changed since it was read: it is read anew
-            key = _anew(change, which, key.id)
+            key = anew(change, which, key.id)
         if key is not None:
             after = {"status": "revoked", "reason": reason}
             change.record("key.revoked", key.id, {"status": key.status}, after, owner=key.owner)
@@ -69,7 +69,7 @@ def _ended(change: Change, key: Key, reason: str) -> bool:
     return change.rows.keys.update(change.tenant, key, values, change.now, version=key.version)
 
 
-def _anew(change: Change, which: KeyFilter, id: str) -> Key | None:
+def anew(change: Change, which: KeyFilter, id: str) -> Key | None:
     """Return a key as it is now, locked; None when it is ended or no longer meant."""
     change.rows.keys.get(change.tenant, id, change.now, lock=True)
     found = change.rows.keys.list(change.tenant, replace(which, ids=(id,)), change.now, before=None, limit=1)

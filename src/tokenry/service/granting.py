@@ -15,7 +15,7 @@ from tokenry.core.errors import NotAllowed, shown
 from tokenry.core.model import Key, Owner, Role
 from tokenry.core.scopes import for_admins, granted, is_operator
 
-from .context import Change
+from .context import Change, Scene
 
 _LOOSENING: Final = frozenset(
     ("allowed_ips", "expires_at", "expires_in", "limits", "not_before", "disabled_at", "max_idle")
@@ -23,7 +23,7 @@ _LOOSENING: Final = frozenset(
 """The fields of a key whose change may let it be used where, when or more often than before."""
 
 
-def must_grant(change: Change, own: tuple[str, ...], roles: tuple[str, ...], environment: str) -> None:
+def must_grant(change: Scene, own: tuple[str, ...], roles: tuple[str, ...], environment: str) -> None:
     """Raise NotAllowed when a key would get more than the actor may grant.
 
     An owner may pass on a role that it has. When the role changes, the owner and the key still hold the same.

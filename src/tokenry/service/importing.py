@@ -31,7 +31,7 @@ from tokenry.core.ports import SecretRow
 from tokenry.core.redaction import without_secrets
 from tokenry.core.secret import digest_of, make_kid
 
-from . import crediting, granting, owners
+from . import crediting, granting, owning
 from .context import Change, external
 from .foreign import opened, seal
 from .issuing import check_scopes, check_window
@@ -203,7 +203,7 @@ class Batch:
         if found is None:
             self._change.actor.must("tokenry:owners:write", "creating the owners of imported keys")
             given = {name: getattr(row, field) for field, name in _OWNER.items() if getattr(row, field)}
-            found = owners.created(self._change, external_id, fields.owner(given))
+            found = owning.created(self._change, external_id, fields.owner(given))
             self._owners[external_id] = found
             self._new_owners.append(found)
         return found

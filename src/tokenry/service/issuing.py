@@ -21,8 +21,9 @@ from tokenry.core.secret import PREFIX_MAX, Secret, digest_of, make_kid, mint
 from tokenry.core.trace import read_trace
 
 from . import crediting, granting
-from .context import By, Change, Context, external
-from .owners import answered_by_host
+from .acting import fields_from_host
+from .context import By, Change, Context, Scene, external
+from .owning import answered_by_host
 from .repeats import Repeatable, repeatable
 from .roles import check_roles
 from .seeing import WRITE, recorded
@@ -299,26 +300,42 @@ def name_taken(name: object) -> Conflict:
 
 def owner_of(change: Change, asked: object) -> Owner:
     """Return the owner that is to get a key, locked; raise NotFound or Conflict when it may get none."""
-    external_id = external(asked)
-    if not change.actor.sees(external_id, KEYS_WRITE):
-        raise missing("owner", external_id, change.tenant.slug)
+    external_id = _named(change, asked)
     owner = change.rows.owners.get(change.tenant, external_id, lock=True) or answered_by_host(change, external_id)
     if owner is None:
         raise missing("owner", external_id, change.tenant.slug)
-    if owner.status != "active" or change.tenant.status != "active":
-        what = "owner" if owner.status != "active" else "tenant"
-        raise Conflict(f"the {what} is not active, so no key can be issued", field="owner")
-    _must_have_room(change, owner)
+    _must_receive(change, owner)
     return owner
 
 
-def _must_have_room(change: Change, owner: Owner) -> None:
-    """Raise Conflict when a locked owner has as many active keys as the actor may make."""
-    most = change.actor.keys_max
+def future_owner(scene: Scene, asked: object) -> Owner | None:
+    """Return the owner as `owner_of` would, changing nothing; None for an owner that only the host knows."""
+    external_id = _named(scene, asked)
+    owner = scene.rows.owners.get(scene.tenant, external_id)
+    if owner is not None:
+        _must_receive(scene, owner)
+    elif fields_from_host(scene.context.owner_loader(), external_id, scene.tenant.slug) is None:
+        raise missing("owner", external_id, scene.tenant.slug)
+    return owner
+
+
+def _named(scene: Scene, asked: object) -> str:
+    external_id = external(asked)
+    if not scene.actor.sees(external_id, KEYS_WRITE):
+        raise missing("owner", external_id, scene.tenant.slug)
+    return external_id
+
+
+def _must_receive(scene: Scene, owner: Owner) -> None:
+    """Raise Conflict for an owner that is not active or has as many active keys as the actor may make."""
+    if owner.status != "active" or scene.tenant.status != "active":
+        what = "owner" if owner.status != "active" else "tenant"
+        raise Conflict(f"the {what} is not active, so no key can be issued", field="owner")
+    most = scene.actor.keys_max
     if most is None:
         return
     active = KeyFilter(owner_id=owner.id, status="active")
-    if change.rows.keys.facets(change.tenant, active, change.now).counted_count >= most:
+    if scene.rows.keys.facets(scene.tenant, active, scene.now).counted_count >= most:
         raise Conflict(f"you have {most} keys, and may have no more: revoke one that you do not need")
 
 

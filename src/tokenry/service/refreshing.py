@@ -20,7 +20,7 @@ from tokenry.core.verdict import Refused
 from . import access as tokens
 from .acting import fields_from_host
 from .context import Change, Context, Done
-from .owners import put
+from .owning import put
 from .signing_keys import Signers
 
 _ROUNDS = 16

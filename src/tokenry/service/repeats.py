@@ -22,7 +22,7 @@ from tokenry.core.ports import Answer
 from tokenry.core.secret import joined
 
 from .context import Change
-from .owners import write_down
+from .owning import write_down
 from .plain import plain
 
 KEPT = timedelta(minutes=10)

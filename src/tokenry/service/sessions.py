@@ -21,7 +21,8 @@ from . import access, granting, issuing, refreshing
 from .acting import fields_from_host
 from .context import B, By, Change, Context, Scene, external
 from .ending import end_sessions, reason_of
-from .owners import put, same_owner
+from .owners import same_owner
+from .owning import put
 from .paging import page, place_of
 
 READ = "tokenry:sessions:read"

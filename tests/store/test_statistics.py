@@ -54,7 +54,7 @@ def test_a_role_that_owns_no_table_writes_keys_all_the_same(url: str, caplog: py
             tk.owners.put("ada")
             made = tk.keys.issue_many([{"owner": "ada", "name": f"key {number}"} for number in range(500)])
             assert all(tk.verify(one.secret) for one in made[:2])
-            assert not caplog.records
+            assert not [one for one in caplog.records if one.name == "tokenry.store"]
     finally:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("DROP OWNED BY guest")

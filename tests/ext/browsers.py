@@ -14,6 +14,7 @@ from tokenry.config import fresh_keyring
 from tokenry.testing import FakeClock
 
 KEYRING = fresh_keyring()
+OFFER = ["read:projects"]
 SAME, OTHER = {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
 
 
@@ -117,6 +118,7 @@ def flask_site(folder: Path, options: dict[str, Any], given: dict[str, Any]) -> 
     with Tokenry(f"sqlite:///{folder}/flask.db", keyring=KEYRING, settings=settings(**given), clock=clock) as tk:
         auth.init_app(app, tk)
         app.register_blueprint(auth.blueprint())
+        app.register_blueprint(auth.key_page("/keys", scopes=OFFER, sign_in="/sign-in"))
 
         @app.post("/sign-in")
         def sign_in() -> Any:
@@ -166,6 +168,7 @@ def fastapi_site(folder: Path, options: dict[str, Any], given: dict[str, Any]) -
     app = FastAPI()
     auth = FastAPITokenry(app, tk, **options)
     app.include_router(auth.router())
+    app.include_router(auth.key_page("/keys", scopes=OFFER, sign_in="/sign-in"))
     session, refreshed = Depends(auth.session_required()), Depends(auth.refresh_session)
 
     async def sign_in(request, response):  # type: ignore[no-untyped-def]
@@ -206,7 +209,7 @@ def _wsgi(app: Any) -> Send:
 def _asgi(app: Any) -> Iterator[Send]:
     from starlette.testclient import TestClient
 
-    with TestClient(app, base_url="https://testserver") as client:
+    with TestClient(app, base_url="https://testserver", follow_redirects=False) as client:
 
         def send(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
             client.cookies.clear()

@@ -11,7 +11,15 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tokenry.ext.django import credential_required, key_required, refresh_session, session_required, sign_in, sign_out
+from tokenry.ext.django import (
+    credential_required,
+    key_page,
+    key_required,
+    refresh_session,
+    session_required,
+    sign_in,
+    sign_out,
+)
 from tokenry.ext.django.drf import CredentialRequired, TokenryAuthentication
 
 
@@ -121,6 +129,7 @@ class Projects(APIView):
 
 
 urlpatterns = [
+    path("keys/", key_page(scopes=["read:projects"], sign_in="/sign-in")),
     path("projects", projects),
     path("projects-async", projects_async),
     path("signed-in", signed_in),

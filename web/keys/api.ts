@@ -84,6 +84,7 @@ const TRIES = 2;
 /** The page's calls, below the address that the element is given. */
 export class Api {
   readonly #base: string;
+  #refreshing: Promise<boolean> | undefined;
 
   constructor(source: string) {
     this.#base = new URL(`${source.replace(/\/*$/, "")}/api/`, document.baseURI).href;
@@ -103,6 +104,7 @@ export class Api {
   leak = (secret: string, url: string) => this.#send<{ action: string }>("POST", "leaks", { secret, url });
 
   async #send<T>(method: string, path: string, body?: object, most = TRIES): Promise<T> {
+    let mayRefresh = true;
     for (let tries = 1; ; tries++) {
       try {
         const answer = await fetch(this.#base + path, {
@@ -115,6 +117,13 @@ export class Api {
           ...(body && { body: JSON.stringify(body) }),
         });
         const found = answer.status === 204 ? {} : await answer.json().catch(() => null);
+        if (answer.status === 401 && found?.refresh_path && mayRefresh) {
+          mayRefresh = false;
+          if (await this.#refresh(found.refresh_path)) {
+            tries -= 1;
+            continue;
+          }
+        }
         if (!answer.ok || found === null) {
           throw new Refused(answer.status, found?.code ?? "", found?.detail ?? "", found?.refresh_url ?? null);
         }
@@ -124,6 +133,15 @@ export class Api {
         if (error instanceof Refused || tries === most) throw error;
       }
     }
+  }
+
+  /** Refresh the session of the host's visitor; calls that are refused at the same moment share one request. */
+  #refresh(path: string): Promise<boolean> {
+    const options: RequestInit = { method: "POST", credentials: "same-origin", redirect: "error" };
+    this.#refreshing ??= fetch(path, { ...options, signal: AbortSignal.timeout(TIMEOUT) })
+      .then((answer) => answer.ok, () => false)
+      .finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
   }
 }
 

@@ -164,7 +164,7 @@ class FastAPITokenry(Hooks):
         self,
         prefix: str = "/keys",
         *,
-        owner: Callable[..., OwnerId | Awaitable[OwnerId | None] | None],
+        owner: Callable[..., OwnerId | Awaitable[OwnerId | None] | None] | None = None,
         render: Callable[[Request, Fragment], Response | Awaitable[Response]] | None = None,
         sign_in: str | None = None,
         **options: Unpack[KeyPageGiven],
@@ -172,11 +172,17 @@ class FastAPITokenry(Hooks):
         """Return the page on which your users manage their own keys; see `docs/key-page.md`.
 
         `owner` is a dependency that returns the external id of the user who is signed in, None for nobody: then the
-        page redirects to the path `sign_in`. `render` puts the page into a template of yours. Raise ConfigError for a
-        bad option.
+        page redirects to the path `sign_in`. Without `owner` it is the owner of the session that `auth.sign_in`
+        started. `render` puts the page into a template of yours. Raise ConfigError for a bad option.
         """
-        page, room = HostedPage(options, sign_in), APIRouter(prefix=prefix, include_in_schema=False)
-        signed_in = Depends(owner)
+        page = HostedPage(options, sign_in, by_session=owner is None)
+        room = APIRouter(prefix=prefix, include_in_schema=False)
+
+        async def by_session(request: Request) -> Any:
+            need, facts = page.demand.at(self.guard), of_scope(request.scope)
+            return await steps.run_async(steps.admit(self.verify, self.guard, facts, need))
+
+        signed_in = Depends(owner or by_session)
 
         @room.api_route("/{path:path}", methods=[*METHODS])
         async def keys(request: Request, path: str, who: Any = signed_in) -> Any:

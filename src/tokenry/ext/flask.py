@@ -12,7 +12,7 @@ def projects():
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, Unpack, cast
 
@@ -242,7 +242,7 @@ class FlaskTokenry(Hooks, Decorators):
         self,
         url_prefix: str = "/keys",
         *,
-        owner: Callable[[], OwnerId | None],
+        owner: Callable[[], OwnerId | None] | None = None,
         render: Callable[[Fragment], ResponseReturnValue] | None = None,
         sign_in: str | None = None,
         **options: Unpack[KeyPageGiven],
@@ -250,9 +250,11 @@ class FlaskTokenry(Hooks, Decorators):
         """Return the page on which your users manage their own keys; see `docs/key-page.md`.
 
         `owner` returns the external id of the user who is signed in, None for nobody: then the page redirects to the
-        path `sign_in`. `render` puts the page into a template of yours. Raise ConfigError for a bad option.
+        path `sign_in`. Without `owner` it is the owner of the session that `auth.sign_in` started. `render` puts the
+        page into a template of yours. Raise ConfigError for a bad option.
         """
-        page, room = HostedPage(options, sign_in), Blueprint("tokenry_keys", __name__, url_prefix=url_prefix)
+        page = HostedPage(options, sign_in, by_session=owner is None)
+        room = Blueprint("tokenry_keys", __name__, url_prefix=url_prefix)
 
         @room.route("/", defaults={"path": ""}, methods=METHODS)
         @room.route("/<path:path>", methods=METHODS)
@@ -262,7 +264,8 @@ class FlaskTokenry(Hooks, Decorators):
             visitor = page.visitor(facts, path, request.headers.items(), request.query_string, host.guard)
             visitor = visitor._replace(body=request.get_data())
             here = request.script_root + request.path
-            found = steps.run(page.answer(host, facts, visitor, current_app.ensure_sync(owner), here))
+            owner_of = current_app.ensure_sync(owner) if owner else partial(self._admit, page.demand, False)
+            found = steps.run(page.answer(host, facts, visitor, owner_of, here))
             if isinstance(found, Fragment):
                 return render(found) if render is not None else _sent(page.document(visitor))
             return _sent(found)

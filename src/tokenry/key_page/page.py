@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 from ..core.presented import is_foreign
-from ..edge import is_json
+from ..edge import encode, is_json
 from ..edge.asgi import Fields, raw
 from ..edge.failures import of as problem_of
 from ..edge.files import File, file_of, read_file
@@ -118,9 +118,13 @@ def failed(found: Problem) -> Answer:
     return Answer(found.status, found.body(uuid4().hex), raw(found.fields()))
 
 
-def signed_out() -> Answer:
-    """Return the answer to a call without a signed-in owner."""
-    return failed(problem("credential_missing", "Sign in first."))
+def signed_out(refresh_path: str | None = None) -> Answer:
+    """Return the answer to a call without a signed-in owner; with a path, the page refreshes the session there once."""
+    found = problem("credential_missing", "Sign in first.")
+    if refresh_path is None:
+        return failed(found)
+    body = encode(found.document(uuid4().hex) | {"refresh_path": refresh_path})
+    return Answer(found.status, body, raw(found.fields()))
 
 
 def _refusal(visitor: Visitor) -> Problem | None:

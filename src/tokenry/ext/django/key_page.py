@@ -12,19 +12,21 @@ from django.urls import path as route
 from django.views.decorators.csrf import csrf_exempt
 
 from tokenry.edge.asgi import texts
+from tokenry.edge.problems import Problem
 from tokenry.key_page import Answer, Fragment, KeyPageGiven
-from tokenry.types import ConfigError
+from tokenry.types import AnyValid, ConfigError
 
 from .. import steps
 from ..host import OwnerId
 from ..key_page import HostedPage
-from .admitting import facts_of, host
+from .admitting import Refusal, admitted, facts_of, host
 from .atomic import begins_none
+from .engine import guard
 
 
 def key_page(
     *,
-    owner: Callable[[HttpRequest], OwnerId | None],
+    owner: Callable[[HttpRequest], OwnerId | None] | None = None,
     render: Callable[[HttpRequest, Fragment], HttpResponse] | None = None,
     sign_in: str | None = None,
     **options: Unpack[KeyPageGiven],
@@ -32,11 +34,20 @@ def key_page(
     """Return the page for `path("keys/", …)`; see `docs/key-page.md`.
 
     `owner` returns the external id of the user who is signed in, None for nobody: then the page redirects to the path
-    `sign_in`. `render` puts the page into a template of yours. Raise ConfigError for a bad option.
+    `sign_in`. Without `owner` it is the owner of the session that `sign_in` of this package started. `render` puts the
+    page into a template of yours. Raise ConfigError for a bad option.
     """
     if iscoroutinefunction(owner) or iscoroutinefunction(render):
         raise ConfigError("owner= and render= of the key page are plain functions: Django runs its view on a thread")
-    page = HostedPage(options, sign_in)
+    page = HostedPage(options, sign_in, by_session=owner is None)
+
+    def by_session(request: HttpRequest) -> AnyValid | Problem | None:
+        try:
+            return admitted(request, page.demand.at(guard()), optional=False)
+        except Refusal as refusal:
+            return refusal.problem
+
+    owner_of: Callable[[HttpRequest], object] = owner or by_session
 
     # The page has its own answer to forged requests: see `is_same_origin`.
     @csrf_exempt
@@ -45,7 +56,7 @@ def key_page(
         facts = facts_of(request)
         visitor = page.visitor(facts, path, request.headers.items(), request.META["QUERY_STRING"], visited.guard)
         visitor = visitor._replace(body=request.body)
-        found = steps.run(page.answer(visited, facts, visitor, lambda: owner(request), request.path))
+        found = steps.run(page.answer(visited, facts, visitor, lambda: owner_of(request), request.path))
         if not isinstance(found, Fragment):
             return _sent(found)
         return _sent(page.document(visitor)) if render is None else render(request, found)

@@ -1,6 +1,7 @@
 """The views of a project whose people sign in and make keys, and whose programs use them."""
 
 import json
+from pathlib import Path
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
@@ -10,8 +11,11 @@ from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from tokenry import Conflict, Invalid, NotFound
-from tokenry.ext.django import credential_required, get_tokenry, session_required, sign_in
+from tokenry import Conflict, Invalid, NotAllowed, NotFound
+from tokenry.ext.django import credential_required, get_tokenry, key_page, session_required, sign_in
+
+SHARED = Path(__file__).resolve().parents[1]
+PAGE = (SHARED / "page.html").read_text().replace("STYLE", (SHARED / "page.css").read_text())
 
 
 def load_user(external_id):
@@ -19,15 +23,25 @@ def load_user(external_id):
     return User.objects.filter(username=external_id, is_active=True).first()
 
 
+def make_user(name, password):
+    """Make a user and its owner in one transaction: both rows are written, or neither is."""
+    with transaction.atomic(), get_tokenry().using(connection) as joined:
+        user = User.objects.create_user(name, password=password)
+        joined.owners.put(user.username, roles=["member"])
+    return user
+
+
+def home(request):
+    return HttpResponse(PAGE.replace("FRAMEWORK", "Django"))
+
+
 @csrf_exempt
 @require_POST
 def signing_up(request):
-    """Make a user and its owner in one transaction: both come to be, or neither."""
     given = json.loads(request.body)
-    with transaction.atomic(), get_tokenry().using(connection) as joined:
-        user = User.objects.create_user(given["user"], password=given["password"])
-        joined.owners.put(user.username)
-    return JsonResponse({"user": user.username}, status=201)
+    if User.objects.filter(username=given["user"]).exists():
+        return JsonResponse({"error": "this name is taken"}, status=409)
+    return JsonResponse({"user": make_user(given["user"], given["password"]).username}, status=201)
 
 
 @csrf_exempt
@@ -50,16 +64,16 @@ def me(request):
 @require_http_methods(["GET", "POST"])
 @session_required
 def my_keys(request):
+    keys, me = get_tokenry().keys, request.credential
     if request.method == "GET":
-        keys = get_tokenry().keys.list(by=request.credential)
-        return JsonResponse([{"id": key.id, "name": key.name, "status": key.status} for key in keys], safe=False)
+        found = [{"id": key.id, "name": key.name, "status": key.status} for key in keys.list(by=me)]
+        return JsonResponse(found, safe=False)
     given = json.loads(request.body)
     try:
-        issued = get_tokenry().keys.issue(request.user.username, name=given["name"], scopes=given.get("scopes", []))
-    except Invalid as error:
-        return JsonResponse({"errors": [e._asdict() for e in error.errors]}, status=422)
-    except Conflict as error:
-        return JsonResponse({"error": error.message}, status=409)
+        issued = keys.issue(me.owner, name=given["name"], scopes=given.get("scopes", []), by=me)
+    except (Invalid, Conflict, NotAllowed) as error:
+        status = {"not_allowed": 403, "conflict": 409}.get(error.code, 422)
+        return JsonResponse({"error": error.message}, status=status)
     answer = JsonResponse({"id": issued.key.id, "secret": str(issued.secret)}, status=201)
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -69,8 +83,9 @@ def my_keys(request):
 @session_required
 def one_key(request, id):
     try:
-        get_tokenry().keys.revoke(id, by=request.credential)  # somebody else's key is NotFound
+        get_tokenry().keys.revoke(id, by=request.credential)
     except NotFound:
+        # The key does not exist, or it is another user's.
         return HttpResponse(status=404)
     return HttpResponse(status=204)
 
@@ -81,6 +96,8 @@ def projects(request):
 
 
 urlpatterns = [
+    path("", home),
+    path("keys/", key_page(sign_in="/")),
     path("sign-up", signing_up),
     path("sign-in", signing_in),
     path("me", me),

@@ -1,25 +1,46 @@
 """A Flask application: people sign in and make keys, programs use them."""
 
+import os
+from pathlib import Path
+
 from flask import Flask, abort, jsonify, request
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from tokenry import Conflict, Invalid, NotFound
+from tokenry import Conflict, Invalid, NotAllowed, NotFound
 from tokenry.ext.flask import FlaskTokenry, current_credential
 
+SCOPES = ["read:projects", "write:projects"]
 USERS = {"ada": generate_password_hash("engine"), "grace": generate_password_hash("compiler")}
+NOBODY = generate_password_hash("")
+SHARED = Path(__file__).resolve().parents[1]
+PAGE = (SHARED / "page.html").read_text().replace("STYLE", (SHARED / "page.css").read_text())
 
 app = Flask(__name__)
 app.config["TOKENRY_DATABASE_URL"] = "sqlite:///flask_app.db"
+# `python app.py` serves plain http on this machine. A server imports the module, and its cookies need https.
+app.config["TOKENRY_COOKIE_SECURE"] = __name__ != "__main__"
 app.config.from_prefixed_env()
 auth = FlaskTokenry(app)
-auth.tk_of(app).scopes.define(["read:projects", "write:projects"])
 app.register_blueprint(auth.blueprint("/auth"))
+app.register_blueprint(auth.key_page("/keys", sign_in="/"))
+
+setup = auth.tk_of(app)
+setup.scopes.define(SCOPES)
+setup.roles.put("member", scopes=SCOPES)
+for name in USERS:
+    setup.owners.put(name, roles=["member"])
+
+
+@app.get("/")
+def page():
+    return PAGE.replace("FRAMEWORK", "Flask")
 
 
 @app.post("/sign-in")
 def sign_in():
     user, password = request.json["user"], request.json["password"]
-    if not check_password_hash(USERS.get(user, next(iter(USERS.values()))), password) or user not in USERS:
+    # An unknown user takes as long as a known one.
+    if not check_password_hash(USERS.get(user, NOBODY), password) or user not in USERS:
         abort(401)
     return auth.sign_in({"user": user}, user, device={"agent": str(request.user_agent)[:200]})
 
@@ -41,24 +62,26 @@ def my_keys():
 @app.post("/me/keys")
 @auth.session_required
 def make_key():
-    user = current_credential.owner.external_id
-    try:
-        issued = auth.tk.keys.issue(user, name=request.json["name"], scopes=request.json.get("scopes", []))
-    except Invalid as error:
-        return jsonify(errors=[e._asdict() for e in error.errors]), 422
-    except Conflict as error:
-        return jsonify(error=error.message), 409
+    asked = {"name": request.json["name"], "scopes": request.json.get("scopes", [])}
+    issued = auth.tk.keys.issue(current_credential.owner, **asked, by=current_credential)
     return jsonify(id=issued.key.id, secret=str(issued.secret)), 201, {"Cache-Control": "no-store"}
 
 
 @app.delete("/me/keys/<id>")
 @auth.session_required
 def end_key(id):
-    try:
-        auth.tk.keys.revoke(id, by=current_credential)  # somebody else's key is NotFound, like one that never was
-    except NotFound:
-        abort(404)
+    # Another user's key raises NotFound, as a key that does not exist.
+    auth.tk.keys.revoke(id, by=current_credential)
     return "", 204
+
+
+@app.errorhandler(Invalid)
+@app.errorhandler(Conflict)
+@app.errorhandler(NotAllowed)
+@app.errorhandler(NotFound)
+def refused(error):
+    status = {"not_found": 404, "not_allowed": 403, "conflict": 409}.get(error.code, 422)
+    return jsonify(error=error.message), status
 
 
 @app.get("/api/projects")
@@ -67,31 +90,7 @@ def projects():
     return jsonify(owner=current_credential.owner.external_id, projects=["one", "two"])
 
 
-@app.get("/")
-def page():
-    return PAGE
-
-
-PAGE = """<!doctype html><title>Projects</title>
-<form><input name=user placeholder=user><input name=password type=password><button>Sign in</button></form>
-<button id=leave>Sign out</button><pre></pre>
-<script>
-let refreshing
-async function call(path, options = {}) {          // refreshes once when the access token has expired
-  let answer = await fetch(path, options)
-  if (answer.status === 401 && (await answer.clone().json()).code === "expired") {
-    refreshing ??= fetch("/auth/refresh", {method: "POST"}).finally(() => refreshing = undefined)
-    if ((await refreshing).ok) answer = await fetch(path, options)
-  }
-  return answer
-}
-async function show() { document.querySelector("pre").textContent = await (await call("/me")).text() }
-document.forms[0].onsubmit = async event => {
-  event.preventDefault()
-  const body = JSON.stringify(Object.fromEntries(new FormData(event.target)))
-  await fetch("/sign-in", {method: "POST", headers: {"Content-Type": "application/json"}, body})
-  show()
-}
-document.querySelector("#leave").onclick = async () => { await fetch("/auth/sign-out", {method: "POST"}); show() }
-show()
-</script>"""
+if __name__ == "__main__":
+    port = int(os.environ.get("PORT", "5000"))
+    print(f"Open http://127.0.0.1:{port} and sign in as ada, password engine.", flush=True)
+    app.run(port=port)

@@ -34,6 +34,7 @@ def fastapi_app(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def django_app(folder: Path) -> Iterator[str]:
+<<<<<<< HEAD
     port, place, variables = free_port(), EXAMPLES / "django_app", {"DATABASE": str(folder / "site.db")}
     manage = [sys.executable, str(place / "manage.py")]
     subprocess.run([*manage, "migrate", "--verbosity=0"], env=variables, check=True)
@@ -45,6 +46,15 @@ def django_app(folder: Path) -> Iterator[str]:
         assert ask.status_code == 201
         ask = httpx2.post(f"{url}/sign-up", json={"user": "grace", "password": "compiler"}, timeout=30)
         assert ask.status_code == 201
+=======
+    port, place, told = free_port(), EXAMPLES / "django_app", {"DATABASE": str(folder / "site.db")}
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", "import start; start.prepare()"], cwd=place, env=told, check=True)
+    command = ["gunicorn", "--chdir", str(place), "--bind", f"127.0.0.1:{port}", "--workers=2", "wsgi"]
+    with serving(*command, port=port, **told) as url:
+        asked = [httpx2.post(f"{url}/sign-up", json={"user": "eve", "password": "x"}, timeout=30) for _ in range(2)]
+        assert [answer.status_code for answer in asked] == [201, 409]
+>>>>>>> 78ee831 (examples: a page with a login, own salts, by= wherever a person asks, and the key page)
         yield url
 
 
@@ -71,8 +81,15 @@ def test_people_sign_in_and_make_keys_and_programs_use_them(name: str, tmp_path:
         assert client.get("/me", headers=bearer).status_code == 403, "a key is not its owner"
         assert ada.post("/me/keys", body={"name": "LAPTOP"}).status == 409
         assert ada.post("/me/keys", body={"name": "", "scopes": ["no:such"]}).status == 422
+        assert ada.post("/me/keys", body={"name": "all", "scopes": ["*"]}).status == 403
         assert ada.post("/me/keys", OTHER, {"name": "forged"}).status == 403
-        [key] = ada.get("/me/keys").json
+        page = {**SAME, "tokenry-page": "1"}
+        assert [key["name"] for key in ada.ask("GET", "/keys/api/keys", page).json["items"]] == ["laptop"]
+        without = ada.post("/keys/api/keys", page, {"name": "phone"})
+        refused = client.get("/api/projects", headers={"Authorization": f"Bearer {without.json['secret']}"})
+        assert refused.json()["code"] == "insufficient_scope"
+        assert ada.ask("POST", f"/keys/api/keys/{without.json['key']['id']}/revoke", page, {}).status == 200
+        key = next(key for key in ada.get("/me/keys").json if key["name"] == "laptop")
         assert grace.ask("DELETE", f"/me/keys/{key['id']}", SAME).status == 404
         assert ada.post("/auth/refresh").status == 200
         assert ada.ask("DELETE", f"/me/keys/{key['id']}", SAME).status == 204

@@ -79,9 +79,9 @@ def test_the_page_refreshes_by_itself_when_its_token_is_spent(site: str, browser
     page = signed_in(context, site)
     assert page.evaluate("document.cookie") == "", "no script can read them"
     page.reload()
-    page.wait_for_function("document.querySelector('pre').textContent.includes('ada')")
+    page.wait_for_function("document.querySelector('#user').textContent === 'ada'")
     page.click("#leave")
-    page.wait_for_function("document.querySelector('pre').textContent.includes('credential_missing')")
+    page.locator("#outside").wait_for()
     assert context.cookies() == []
     context.close()
 

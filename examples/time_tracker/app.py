@@ -36,7 +36,8 @@ for name in PEOPLE:
 
 @auth.access_refused
 def to_the_door(problem):
-    return redirect(url_for("door")) if request.accept_mimetypes.accept_html and problem.status == 401 else None
+    is_page = request.accept_mimetypes.best == "text/html"
+    return redirect(url_for("door")) if is_page and problem.status == 401 else None
 
 
 @app.route("/", methods=["GET", "POST"])

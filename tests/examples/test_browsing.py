@@ -47,10 +47,10 @@ def started(name: str, folder: Path) -> Iterator[Started]:
         process = subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=subprocess.STDOUT)
         try:
             until(lambda: listens(port) or process.poll() is not None, 120, lambda: "the example does not listen")
-            told = (folder / "log").read_text()
-            assert process.poll() is None, told
+            output = (folder / "log").read_text()
+            assert process.poll() is None, output
             # A slow disk may log a slow statement first.
-            [line] = [line for line in told.splitlines() if line.startswith("Open ")]
+            [line] = [line for line in output.splitlines() if line.startswith("Open ")]
             yield Started(f"http://127.0.0.1:{port}", line)
         finally:
             process.terminate()

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,8 +18,9 @@ from .core.actors import SYSTEM
 from .core.credits import zone_of
 from .core.decide import OPERATOR_ENVIRONMENT
 from .core.diagnosis import Diagnosis
-from .core.errors import ConfigError, Conflict, NotFound, StoreUnavailable
+from .core.errors import ConfigError, Conflict, NotFound, StoreUnavailable, TokenryError
 from .core.form import FORM
+from .core.keyring import Keyring
 from .core.model import NOT_GIVEN
 from .runtime.journal import JournalError
 from .service import canary
@@ -39,6 +41,7 @@ _SOME = 10_000
 _LEAST = 20
 """The least number of these entries that the log of one tenant counts as, so that many tenants are bounded, too."""
 _SHOWN_FLAWS = 10
+_KEYRING_FILE, _SEALING, _LOGS, _SIGNED = "keyring file", "audit sealing", "audit log", "signed keys"
 _NEW_OPERATOR = ("Make a new one", "tokenry init --new-operator-key")
 
 
@@ -74,17 +77,25 @@ def examine(tk: Tokenry, *, all_keys: bool = False) -> tuple[Diagnosis, ...]:
     try:
         with tk._database.read() as rows:
             current = migrate.revision(rows.core)
-        found += tables(stores.shown_url(stores.url_of(tk._database)), current)
-        if current == migrate.HEAD:
-            for check in _CHECKS:
-                found += check(tk)
-            found += _audit(tk, most)
-            found += _documents(tk, most)
     except StoreUnavailable as error:
-        found.append(Diagnosis.failed("database", error.message, unreachable=True))
-    except ConfigError as error:
-        found.append(Diagnosis.failed("keyring", error.message))
+        return (*found, Diagnosis.failed("database", error.message, unreachable=True))
+    found += tables(stores.shown_url(stores.url_of(tk._database)), current)
+    if current == migrate.HEAD:
+        for name, check in _CHECKS.items():
+            found += _made(name, check(tk))
+        found += _made(_LOGS, _audit(tk, most))
+        found += _made(_SIGNED, _documents(tk, most))
     return tuple(found)
+
+
+def _made(name: str, check: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
+    """Make a check. One that breaks is a failure of its own, and keeps none of the others from being made."""
+    try:
+        yield from check
+    except ConfigError as error:
+        yield Diagnosis.failed(name, error.message)
+    except (TokenryError, OSError, ValueError) as error:
+        yield Diagnosis(name, "failed", f"could not be checked: {error}", "Examine again, and read the log")
 
 
 def files(keyring: Path | None, database: Path | None) -> Iterator[Diagnosis]:
@@ -97,9 +108,11 @@ def files(keyring: Path | None, database: Path | None) -> Iterator[Diagnosis]:
     try:
         read_keyring_file(keyring)
     except ConfigError as error:
-        yield Diagnosis.failed("keyring file", error.message)
+        found = Diagnosis.failed(_KEYRING_FILE, error.message)
+        # No command that makes a keyring: a database works with none but its own.
+        yield found if found.command.startswith("chmod") else replace(found, command="")
         return
-    yield Diagnosis("keyring file", "ok", f"{keyring} is there, and only its owner can read it")
+    yield Diagnosis(_KEYRING_FILE, "ok", f"{keyring} is there, and only its owner can read it")
     if database is not None and keyring.resolve().parent == database.resolve().parent:
         what = f"it lies beside the database in {database.parent}: a copy of that directory holds both"
         step = "Keep backups of the two apart, or move the keyring and name it with TOKENRY_KEYRING"
@@ -150,11 +163,24 @@ def _sqlite() -> Iterator[Diagnosis]:
 def _keyring(tk: Tokenry) -> Iterator[Diagnosis]:
     canary.check(tk._database, tk._keyring.get())
     yield Diagnosis("keyring", "ok", "it is the one that this database was made with")
+    if tk._keyring.path is not None:
+        with suppress(ConfigError):  # reported by `files`
+            now = read_keyring_file(tk._keyring.path)
+            yield from _made(_KEYRING_FILE, _is_confirmed(tk, now))
+
+
+def _is_confirmed(tk: Tokenry, keyring: Keyring) -> Iterator[Diagnosis]:
+    """Check the keyring in the file, which the next start reads."""
+    with tk._database.read() as rows:
+        canary.confirm(rows, keyring)
+    yield from ()
 
 
 def _operators(tk: Tokenry) -> Iterator[Diagnosis]:
     made = list(tk.keys.iterate(environment=OPERATOR_ENVIRONMENT, tenant=SYSTEM))
-    living = [key for key in made if key.status == "active"]
+    owners = {key.owner for key in made}
+    active = {name for name in owners if tk.owners.get(name, tenant=SYSTEM).status == "active"}
+    living = [key for key in made if key.status == "active" and key.owner in active]
     if not made:
         what = "none was ever made, and an application needs none"
         yield Diagnosis("operator key", "ok", what, "For a server, make one", "tokenry init")
@@ -168,26 +194,34 @@ def _operators(tk: Tokenry) -> Iterator[Diagnosis]:
     if not forever and latest is not None and latest - now < _EXPIRES_SOON:
         yield Diagnosis("operator key", "warning", f"the last one expires on {latest:%Y-%m-%d}", *_NEW_OPERATOR)
     else:
-        yield Diagnosis("operator key", "ok", f"{len(living)} can be used")
+        yield Diagnosis("operator key", "ok", f"active: {len(living)}")
 
 
 def _sealing(tk: Tokenry) -> Iterator[Diagnosis]:
-    now, waiting, oldest = datetime.now(UTC), 0, None
-    with tk._database.read() as rows:
-        for tenant_id in rows.audit.unsealed_tenants():
-            entries = [sealed.entry.at for sealed in rows.audit.unsealed(tenant_id, 1000)]
-            waiting += len(entries)
-            oldest = min([*entries, oldest] if oldest else entries, default=oldest)
-    if oldest is not None and now - oldest > _SEALED_WITHIN:
-        what = (
-            f"entries that wait to be sealed: {waiting}, since {oldest:%Y-%m-%d %H:%M:%S} UTC: no process "
-            "was running that seals them. They are sealed now"
-        )
-        tk.audit.seal_all()
+    since = _unsealed_since(tk)
+    if since is None:
+        yield Diagnosis(_SEALING, "ok", "nothing waits for longer than a minute")
+        return
+    what = f"entries have waited to be sealed since {since:%Y-%m-%d %H:%M:%S} UTC"
+    tk.audit.seal_all()
+    if _unsealed_since(tk) is None:
         step = "Keep a process running: the server, `tokenry worker`, or the application that uses Tokenry"
-        yield Diagnosis("audit sealing", "warning", what, step)
+        yield Diagnosis(_SEALING, "warning", f"{what}: no process was running that seals. They are sealed now", step)
     else:
-        yield Diagnosis("audit sealing", "ok", "nothing waits for longer than a minute")
+        step = "Look at the audit log below, and at the log of this process"
+        yield Diagnosis(_SEALING, "failed", f"{what}, and sealing them fails", step)
+
+
+def _unsealed_since(tk: Tokenry) -> datetime | None:
+    """Return the time of the oldest entry that waits, if it has waited for too long."""
+    with tk._database.read() as rows:
+        oldest = [
+            sealed.entry.at
+            for tenant_id in rows.audit.unsealed_tenants()
+            for sealed in rows.audit.unsealed(tenant_id, 1)
+        ]
+    since = min(oldest, default=None)
+    return since if since is not None and datetime.now(UTC) - since > _SEALED_WITHIN else None
 
 
 def _audit(tk: Tokenry, most: int | None) -> Iterator[Diagnosis]:
@@ -202,14 +236,14 @@ def _audit(tk: Tokenry, most: int | None) -> Iterator[Diagnosis]:
             for problem in report.problems:
                 step = "Find out who else can write to the database, and compare it with a backup"
                 command = f"tokenry audit check --tenant {tenant.slug}"
-                yield Diagnosis("audit log", "failed", f"tenant {tenant.slug}: {problem}", step, command)
+                yield Diagnosis(_LOGS, "failed", f"tenant {tenant.slug}: {problem}", step, command)
             if report.problems:
                 return
     if left is not None and left <= 0:
         what = f"entries as they were written: {count}, not all were looked at"
-        yield Diagnosis("audit log", "ok", what, "Look at all of them now and then", "tokenry doctor --all-keys")
+        yield Diagnosis(_LOGS, "ok", what, "Look at all of them now and then", "tokenry doctor --all-keys")
     else:
-        yield Diagnosis("audit log", "ok", f"entries as they were written: {count}")
+        yield Diagnosis(_LOGS, "ok", f"entries as they were written: {count}")
 
 
 def _clock(tk: Tokenry) -> Iterator[Diagnosis]:
@@ -274,7 +308,7 @@ def _journal(tk: Tokenry) -> Iterator[Diagnosis]:
 
 
 def _documents(tk: Tokenry, most: int | None) -> Iterator[Diagnosis]:
-    check, count, flaws = "signed keys", 0, 0
+    check, count, flaws = _SIGNED, 0, 0
     with tk._database.read() as rows:
         for flaw in check_documents(rows.connection, tk._database.seals, most):
             count += 1
@@ -302,7 +336,13 @@ def _zones(tk: Tokenry) -> Iterator[Diagnosis]:
             yield Diagnosis("time zones", "warning", what, "Install the zones", "pip install tzdata")
 
 
-_CHECKS: Final[tuple[Callable[[Tokenry], Iterator[Diagnosis]], ...]] = (
-    *(_keyring, _operators, _sealing, _clock, _fence, _zones, _journal),
-)
+_CHECKS: Final[dict[str, Callable[[Tokenry], Iterator[Diagnosis]]]] = {
+    "keyring": _keyring,
+    "operator key": _operators,
+    _SEALING: _sealing,
+    "clock": _clock,
+    "fence": _fence,
+    "time zones": _zones,
+    "revocation journal": _journal,
+}
 """The checks of an open installation that need no bound."""

@@ -161,4 +161,4 @@ def test_entries_that_nobody_seals_are_remarked_on(run: Shell) -> None:
     connection.commit()
     connection.close()
     found = findings(run("doctor", "--json", code=1))
-    assert "wait to be sealed" in found["audit sealing"]["message"]
+    assert "waited to be sealed" in found["audit sealing"]["message"]

@@ -103,6 +103,9 @@ def test_threads_do_not_make_it_grow() -> None:
     finally:
         sys.setswitchinterval(switch)
     assert taken(known) <= 2 * 20 * 1024
+    for number in range(1000):
+        known.put(str(number), "x" * 100)
+    assert len(known._dropped) <= 2, "nothing stays behind what is freed"
 
 
 def test_a_half_holds_what_fits_into_it_and_nothing_that_is_larger_than_one_may_be() -> None:

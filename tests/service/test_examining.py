@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from tokenry import Conflict, Settings, Tokenry, examining
+from tokenry.config import fresh_keyring, write_keyring_file
 from tokenry.types import NOT_GIVEN, Diagnosis
 
 
@@ -93,3 +95,49 @@ def test_a_forked_child_can_be_examined_while_its_parent_is(tk: Tokenry) -> None
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert threading.active_count() >= 1
     assert tk.doctor.examine()
+
+
+def status(tk: Tokenry, check: str) -> list[str]:
+    return [one.status for one in found(tk, check)]
+
+
+def test_the_keyring_that_the_next_start_reads_is_examined(tk: Tokenry) -> None:
+    path = tk._keyring.path
+    assert path is not None
+    path.unlink()
+    [lost] = found(tk, "keyring file")
+    assert (lost.status, lost.command) == ("failed", "")
+    assert "put it back" in lost.message
+    write_keyring_file(path, fresh_keyring())
+    assert status(tk, "keyring file") == ["ok", "failed"]
+    assert "not the keyring" in found(tk, "keyring file")[1].message
+    path.chmod(0o644)
+    assert found(tk, "keyring file")[0].command == f"chmod 600 {path}"
+
+
+def test_a_check_that_breaks_is_a_failure_and_the_others_are_made(tk: Tokenry) -> None:
+    before = {one.check for one in tk.doctor.examine()}
+    change(tk, "UPDATE tokenry_tenant SET default_limits = 'no JSON' WHERE slug = 'default'")
+    result = tk.doctor.examine()
+    assert before <= {one.check for one in result}
+    assert {one.check for one in result if one.message.startswith("could not be checked")} == {
+        "audit log",
+        "time zones",
+    }
+
+
+def test_entries_that_cannot_be_sealed_are_not_called_sealed(tk: Tokenry, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = timedelta(minutes=5) // timedelta(microseconds=1)
+    change(tk, f"UPDATE tokenry_audit_entry SET position = NULL, chain = NULL, at = at - {old}")
+    with monkeypatch.context() as patch:
+        patch.setattr(tk.audit, "seal_all", lambda: None)  # as where the head was forged
+        assert status(tk, "audit sealing") == ["failed"]
+
+
+def test_an_operator_key_of_a_disabled_owner_does_not_count(tk: Tokenry) -> None:
+    tk.owners.put("op", tenant="system")
+    tk.keys.issue("op", name="k", tenant="system", environment="op", scopes=["tokenry:audit:read"], expires_in=None)
+    assert status(tk, "operator key") == ["ok"]
+    tk.owners.disable("op", tenant="system")
+    [lacking] = found(tk, "operator key")
+    assert (lacking.status, lacking.command) == ("warning", "tokenry init --new-operator-key")

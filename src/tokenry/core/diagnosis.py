@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 DiagnosisStatus: TypeAlias = Literal["ok", "warning", "failed"]
 
-_COMMAND = re.compile(r"`([^`]+)`")
+_COMMAND = re.compile(r"`((?:tokenry|chmod|pip) [^`]+)`")
 
 
 @dataclass(frozen=True, slots=True)

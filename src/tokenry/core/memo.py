@@ -44,7 +44,7 @@ class Memo(Generic[K, V]):
     @property
     def is_empty(self) -> bool:
         """Tell whether nothing is left, not even what is still to be freed."""
-        return not (self._young or self._old or self._dropped)
+        return not (self._young or self._old or any(self._dropped))
 
     @property
     def is_full(self) -> bool:
@@ -70,8 +70,7 @@ class Memo(Generic[K, V]):
 
     def age(self) -> None:
         """Forget what was not asked for since the last time."""
-        if self._old:
-            self._dropped.append(self._old)
+        self._dropped = [part for part in (*self._dropped, self._old) if part]
         self._old, self._young, self._taken = self._young, {}, 0
 
     def free(self, count: int) -> bool:
@@ -79,7 +78,7 @@ class Memo(Generic[K, V]):
         with suppress(LookupError):  # there is no more
             for _ in range(count):
                 self._free_one()
-        return bool(self._dropped)
+        return any(self._dropped)
 
     def _free(self, size: int) -> None:
         """Free as much of what was forgotten as a new entry takes."""
@@ -88,11 +87,9 @@ class Memo(Generic[K, V]):
                 size -= ENTRY_BYTES + self._size(*self._free_one())
 
     def _free_one(self) -> tuple[K, V]:
-        last = self._dropped[-1]
-        entry = last.popitem()
-        if not last:
+        while not self._dropped[-1]:
             self._dropped.pop()
-        return entry
+        return self._dropped[-1].popitem()
 
     def _again(self, key: K) -> V | None:
         found = self._old.get(key)

@@ -24,7 +24,7 @@ from tokenry.api.app import Served, create_app
 from tokenry.api.process.settings import ServerSettings
 
 METHODS = {"get", "put", "post", "patch", "delete"}
-ABOUT_NO_TENANT = ("tenants", "self", "leaks", "explain", "verify", "auth", "oauth")
+ABOUT_NO_TENANT = ("doctor", "tenants", "self", "leaks", "explain", "verify", "auth", "oauth")
 CALLERS = {
     name: begin
     for name, begin in beginnings()

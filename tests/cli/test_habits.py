@@ -193,12 +193,23 @@ def test_revoking_on_a_terminal_says_what_ends_and_asks(ready: Shell) -> None:
     shown = ready("keys", "impact", id, "--json").json["impact"]
     assert (shown["valid_count"], [one["ip"] for one in shown["addresses"]]) == (1, ["192.0.2.1"])
     seen = ready.on_terminal("keys", "revoke", id, typed="n\n", code=1)
-    assert "'CI' of 'user-42': 1 valid call in 24 hours, last used" in seen
+    assert "'CI' of 'user-42': 1 valid call since 20" in seen
+    assert ":00:00 UTC, last used 20" in seen
     assert "from 192.0.2.1; 1 secret and every token derived from it end" in seen
     ready("verify", stdin=secret)
     ready.on_terminal("keys", "revoke", id, typed="y\n")
     ready("verify", stdin=secret, code=3)
     assert "for good?" not in ready.on_terminal("keys", "revoke", id, "--yes")
+
+
+def test_the_last_use_has_no_address_of_an_older_one(ready: Shell) -> None:
+    secret = ready("keys", "issue", "--owner", "user-42", "--name", "CI").out.strip()
+    ready("verify", "--ip", "192.0.2.1", stdin=secret)
+    id = ready("keys", "list", "--json").json["keys"][0]["id"]
+    newer = ready("keys", "rotate", id, "--grace", "1h").out.strip()
+    ready("verify", stdin=newer)
+    seen = ready.on_terminal("keys", "revoke", id, typed="n\n", code=1)
+    assert "UTC; 2 secrets and every token derived from it end" in seen
 
 
 def test_settings_of_a_key_are_read_as_people_write_them(run: Shell) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Issue
-from tokenry import NotFound
+from tokenry import NotFound, Settings, Tokenry
+from tokenry.edge.portal import enter
 from tokenry.testing import FakeClock
 
 HOUR = timedelta(hours=1)
@@ -74,11 +75,38 @@ def test_tokens_end_with_the_key_and_offline_a_day_later_at_most(tk: Any, clock:
     assert not tk.verify(token.access, offline=True)
 
 
-def test_no_token_outlives_a_key_that_expires_first(tk: Any, issue: Issue) -> None:
-    issued = issue(expires_in=HOUR)
+def test_a_token_may_outlive_an_expiry_that_was_shortened_since(tk: Any, clock: FakeClock, issue: Issue) -> None:
+    issued = issue(expires_in=timedelta(days=30))
     token = tk.exchange(issued.secret, expires_in=24 * HOUR)
+    tk.keys.update(issued.key.id, expires_in=HOUR)
+    assert tk.keys.impact(issued.key.id).offline_until == token.expires_at
+    clock.advance(2 * HOUR)
+    assert tk.keys.get(issued.key.id).status == "expired"
+    assert tk.verify(token.access, offline=True)
+    assert tk.keys.impact(issued.key.id).offline_until == token.expires_at + HOUR, "derived before it expired"
+    clock.advance(23 * HOUR)
+    assert tk.keys.impact(issued.key.id).offline_until is None
+
+
+def test_a_token_counts_before_its_use_is_written(tk: Any, clock: FakeClock, issue: Issue) -> None:
+    issued = issue()
+    token = tk.exchange(issued.secret, expires_in=24 * HOUR)
+    assert tk.keys.impact(issued.key.id).offline_until == token.expires_at
+    tk.keys.disable(issued.key.id)
+    clock.advance(HOUR)
+    assert tk.keys.impact(issued.key.id).offline_until == token.expires_at
+    clock.advance(23 * HOUR)
+    assert tk.keys.impact(issued.key.id).offline_until is None
+
+
+def test_a_refusal_hides_no_valid_use_of_its_address(tk: Any, clock: FakeClock, issue: Issue) -> None:
+    issued = issue()
+    assert tk.verify(issued.secret, ip="192.0.2.1")
+    clock.advance(timedelta(minutes=1))
+    assert not tk.verify(issued.secret, scopes="no:such", ip="192.0.2.1")
     tk.flush()
-    assert tk.keys.impact(issued.key.id).offline_until == token.expires_at == issued.key.expires_at
+    found = tk.keys.impact(issued.key.id).addresses
+    assert [(one.ip, one.code) for one in found] == [("192.0.2.1", "insufficient_scope"), ("192.0.2.1", "valid")]
 
 
 def test_sessions_of_the_owner_go_on_and_are_counted(tk: Any, issue: Issue) -> None:
@@ -100,6 +128,39 @@ def test_visits_of_links_that_the_key_made_end_with_it(tk: Any, clock: FakeClock
     assert tk.keys.impact(issue().key.id).visit_count == 0
     clock.advance(HOUR)
     assert tk.keys.impact(maker.key.id).visit_count == 0
+
+
+def test_a_link_counts_while_it_works_and_a_visit_while_its_key_does(tk: Any, clock: FakeClock, issue: Issue) -> None:
+    maker = issue(environment="op", scopes=["tokenry:sessions:write"])
+    tk.portal.open("ada", expires_in=HOUR, by=tk.require(maker.secret, environment="op"))
+    clock.advance(timedelta(minutes=5))
+    assert tk.keys.impact(maker.key.id).visit_count == 0, "nobody can use the link any more"
+    tk.portal.open("ada", expires_in=HOUR, by=tk.require(maker.secret, environment="op"))
+    assert tk.keys.impact(maker.key.id).visit_count == 1
+    tk.keys.disable(maker.key.id)
+    assert tk.keys.impact(maker.key.id).visit_count == 0
+
+
+def test_a_visit_counts_until_it_ends(clock: FakeClock) -> None:
+    with Tokenry("sqlite://", settings=Settings(background=False), clock=clock) as tk:
+        tk.owners.put("ada")
+        maker = tk.keys.issue("ada", name="m", environment="op", scopes=["tokenry:sessions:write"])
+        link = tk.portal.open("ada", expires_in=HOUR, by=tk.require(maker.secret, environment="op"))
+        assert enter(tk, str(link.url).partition("#code=")[2], None, None)
+        clock.advance(timedelta(minutes=59))
+        assert tk.keys.impact(maker.key.id).visit_count == 1
+        clock.advance(timedelta(minutes=1))
+        assert tk.keys.impact(maker.key.id).visit_count == 0
+
+
+def test_links_that_only_name_a_key_take_no_place_of_its_own(tk: Any, issue: Issue) -> None:
+    maker, other = (issue(environment="op", scopes=["tokenry:sessions:write"]) for _ in range(2))
+    by = tk.require(other.secret, environment="op")
+    for _ in range(101):
+        tk.portal.open("ada", expires_in=HOUR, return_to=f"https://x.example/?key={maker.key.id}", by=by)
+    tk.portal.open("ada", expires_in=2 * HOUR, by=tk.require(maker.secret, environment="op"))
+    assert tk.keys.impact(maker.key.id).visit_count == 1
+    assert tk.keys.impact(other.key.id).visit_count == 100
 
 
 def test_it_changes_nothing(tk: Any, issue: Issue) -> None:

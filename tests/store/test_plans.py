@@ -21,7 +21,7 @@ from tokenry.core.key_filter import SORTS
 from tokenry.store.fixed import Raw
 
 DAY = timedelta(days=1)
-GROWING = ("tokenry_key", "tokenry_owner", "tokenry_audit_entry", "tokenry_event", "tokenry_session")
+GROWING = ("tokenry_key", "tokenry_owner", "tokenry_audit_entry", "tokenry_event", "tokenry_session", "tokenry_portal")
 
 
 @pytest.fixture
@@ -162,6 +162,15 @@ def test_a_change_of_one_walks_over_no_tenant(
     change(tk, id)
     assert plans
     assert [step for step in plans if WALKED.match(step) and "json_each" not in step] == []
+
+
+def test_visits_of_a_key_are_counted_along_an_index(tk: Tokenry, plans: list[str]) -> None:
+    maker = tk.keys.issue("ada", name="m", environment="op", scopes=["tokenry:sessions:write"])
+    del plans[:]
+    assert tk.keys.impact(maker.key.id).visit_count == 0
+    portal = [step for step in plans if "tokenry_portal" in step]
+    assert portal
+    assert [step for step in portal if "tokenry_portal_maker (maker_key_id=? AND ends_at>?)" not in step] == []
 
 
 @pytest.fixture(scope="module")

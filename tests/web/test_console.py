@@ -80,15 +80,34 @@ def test_a_key_is_issued_used_rotated_and_revoked(seeing: Seeing) -> None:
 
     page.get_by_role("button", name="Revoke").click()
     impact = page.get_by_role("dialog").locator(".impact").first
-    expect(impact).to_contain_text(re.compile(r"\d valid calls? in the last 24 hours"))
+    expect(impact).to_contain_text(re.compile(r"\d valid calls? since \d+ \w+ \d{4}, \d\d:00:00"))
     expect(impact).to_contain_text("203.0.113.7")
     expect(impact).to_contain_text("2 secrets and every access token derived from it stop")
     page.get_by_label("Reason").fill("the test is over")
     page.get_by_role("button", name="Revoke for good").click()
-    ended = re.compile(r"Revoked\. Since \d\d:\d\d:\d\d no verification answers valid\.")
+    ended = re.compile(r"Revoked\. Since \d\d:\d\d:\d\d no online verification answers valid\.")
     expect(page.locator(".ended")).to_have_text(ended)
     assert [seeing.server.verify(one)[1]["code"] for one in (secret, successor)] == ["revoked", "revoked"]
     assert "the test is over" in page.locator(".facts").inner_text()
+
+
+def test_a_revocation_says_only_what_the_server_told(seeing: Seeing) -> None:
+    page = seeing.sign_in()
+    seeing.server.call("POST", "/v1/sessions", {"owner": "build-server"})  # the tenant has signed a token
+    tail = "no online verification answers valid. Offline verification may accept tokens derived from the key until "
+    for name, is_told in (("Told", True), ("Not told", False)):
+        issue(page, name)
+        page.get_by_role("button", name="I have saved it").click()
+        page.get_by_role("heading", name=name).wait_for()
+        page.get_by_role("button", name="Revoke").click()
+        expect(page.get_by_role("dialog").locator(".impact").first).to_contain_text("one may be accepted until")
+        if not is_told:
+            page.route("**/impact*", lambda route: route.fulfill(status=404, content_type="text/plain", body="lost"))
+        page.get_by_role("button", name="Revoke for good").click()
+        if is_told:
+            expect(page.locator(".ended")).to_contain_text(tail)
+        else:
+            expect(page.locator(".ended")).to_have_text("Revoked.")
 
 
 def test_a_secret_is_shown_until_it_is_saved_and_is_nowhere_afterwards(seeing: Seeing) -> None:

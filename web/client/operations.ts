@@ -345,7 +345,7 @@ export interface AskedScope {
   last_asked_at: string | null;
 }
 
-/** The effects of revoking a key, as they are known `at` a moment. `valid_count` and `refused_count` are its verifications since `since`, the beginning of the hour 24 hours ago. `addresses` are the last valid one of each secret and those of the latest refusals, the newest first: no other address is recorded. `kids` are the secrets that stop. Access tokens derived from the key are not recorded, and end with it; where they are verified offline they may be accepted until `offline_until`, or None if none can be left. Visits of the key page that this key made links for end with it (`visit_count`). No session does: `owner_session_count` are the living ones of its owner. Both are counted up to 100. Counts are None where the actor may not read usage or sessions. */
+/** The effects of revoking a key, as they are known `at` a moment. `valid_count` and `refused_count` are its verifications since `since`, the beginning of the hour 24 hours ago. `addresses` are the last valid one of each secret and those of the latest refusals, the newest first: no other address is recorded. An address may stand there twice: valid, and refused. `kids` are the secrets that stop. Access tokens derived from the key are not recorded, and end with it. Verifiers that work offline may accept one until `offline_until` at the latest, which is None if none can be left. `visit_count` are open visits of the key page, and unused links to it, that this key made: they end with it. No session does: `owner_session_count` are the living ones of its owner. Both are counted up to 100. Counts are None where the actor may not read usage or sessions. */
 export interface KeyImpact {
   key: string;
   owner: string;

@@ -7,7 +7,7 @@ import { keyImpact, revokeKey, revokeKeys, rotateKey } from "./api.js";
 import { Field } from "./form.js";
 import { useAnswer } from "./loading.js";
 import { Dialog, Loading, Problem, Time } from "./parts.js";
-import { CODES, COUNT, counted, full } from "./words.js";
+import { clockAfter, CODES, COUNT, counted, full } from "./words.js";
 
 const GRACES = { "1 hour": 3600, "1 day": 86_400, "7 days": 604_800, "no time at all": 0 } as const;
 
@@ -42,7 +42,7 @@ export function Rotate({ of, onEnd, onDone }: { of: Key; onEnd: () => void; onDo
 
 const SHOWN = 8;
 
-export function Revoke({ of, onEnd, onDone }: { of: Key; onEnd: () => void; onDone: (key: Key, at: string) => void }) {
+export function Revoke({ of, onEnd, onDone }: { of: Key; onEnd: () => void; onDone: (key: Key, after: KeyImpact | null) => void }) {
   const error = useSignal<unknown>(null);
   const reason = useSignal("");
   const impact = useAnswer(() => keyImpact({ id: of.id }), [of.id]);
@@ -50,9 +50,8 @@ export function Revoke({ of, onEnd, onDone }: { of: Key; onEnd: () => void; onDo
     event.preventDefault();
     try {
       const key = await revokeKey({ id: of.id, reason: reason.value });
-      // `revoked_at` is when the change began. The answer is later, and the server's clock tells when.
-      const at = await keyImpact({ id: of.id }).then((found) => found.at, () => key.revoked_at ?? "");
-      onDone(key, at);
+      // `revoked_at` is when the change began. Verifications may have answered valid until it ended, and this answer is later.
+      onDone(key, await keyImpact({ id: of.id }).catch(() => null));
     } catch (problem) {
       error.value = problem;
     }
@@ -74,17 +73,27 @@ export function Revoke({ of, onEnd, onDone }: { of: Key; onEnd: () => void; onDo
   );
 }
 
+/** Says what the server knows after a revocation: since when, and until when verifiers that work offline may not know of it. */
+export function Ended({ after }: { after: KeyImpact | null }) {
+  return (
+    <p class="ended" role="status">
+      Revoked.{after && ` Since ${clockAfter(after.at)} no online verification answers valid.`}
+      {after?.offline_until && ` Offline verification may accept tokens derived from the key until ${full(after.offline_until)}.`}
+    </p>
+  );
+}
+
 function Impact({ of }: { of: KeyImpact }) {
   const { valid_count: valid, refused_count: refused, owner_session_count: sessions } = of;
   return (
     <ul class="impact">
-      {valid !== null && <li><b>{counted(valid, "valid call")}</b> in the last 24 hours{refused ? `, and ${COUNT.format(refused)} refused` : ""}</li>}
+      {valid !== null && <li><b>{counted(valid, "valid call")}</b>{refused ? ` and ${COUNT.format(refused)} refused` : ""} since {full(of.since)}</li>}
       <li>Last used <Time at={of.last_used_at} /></li>
       {of.addresses.length > 0 && (
         <li>
           Latest addresses (of each secret the last, and those of the last refusals):
           <ul>
-            {of.addresses.slice(0, SHOWN).map((one) => <li key={one.ip}><code>{one.ip}</code> <Time at={one.at} />{one.code !== "valid" && `, refused: ${CODES[one.code] ?? one.code}`}</li>)}
+            {of.addresses.slice(0, SHOWN).map((one) => <li key={`${one.ip} ${one.code}`}><code>{one.ip}</code> <Time at={one.at} />{one.code !== "valid" && `, refused: ${CODES[one.code] ?? one.code}`}</li>)}
           </ul>
         </li>
       )}

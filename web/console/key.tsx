@@ -2,9 +2,9 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { IssuedDocument, Key } from "../client/operations.js";
+import type { IssuedDocument, Key, KeyImpact } from "../client/operations.js";
 import { disableKey, enableKey, getKey, keyAdvice, keyCredits, keyLimits, keyUsage, listAudit, listRefusals, may, updateKey } from "./api.js";
-import { Revoke, Rotate } from "./ending.js";
+import { Ended, Revoke, Rotate } from "./ending.js";
 import { History } from "./entries.js";
 import { KeyForm } from "./key_form.js";
 import { AdviceCard, CreditsCard, KeyElsewhere, KeyFacts, Secrets, Use } from "./key_parts.js";
@@ -14,7 +14,6 @@ import { Card, Dialog, Do, Link, Loading, Problem, Title, toast } from "./parts.
 import { address, place } from "./place.js";
 import { LastRefusals } from "./refusals.js";
 import { Secret } from "./secret.js";
-import { clockAfter } from "./words.js";
 
 type Open = "" | "edit" | "rotate" | "revoke";
 
@@ -42,7 +41,7 @@ export function KeyPage({ id }: { id: string }) {
   const parts = useAnswer(async () => found && more(found), [found]);
   const open = useSignal<Open>("");
   const issued = useSignal<IssuedDocument | null>(null);
-  const ended = useSignal("");
+  const ended = useSignal<{ after: KeyImpact | null } | null>(null);
   useEffect(() => {
     // Another screen may lead to a change.
     const asked = place.value.query.get("do");
@@ -86,7 +85,7 @@ export function KeyPage({ id }: { id: string }) {
         )}
       </Title>
       <Problem error={key.error.value} />
-      {ended.value && <p class="ended" role="status">Revoked. Since {clockAfter(ended.value)} no verification answers valid.</p>}
+      {ended.value && <Ended {...ended.value} />}
       <KeyFacts of={found} onStep={(step) => (open.value = step)} />
       {about && (
         <>
@@ -104,7 +103,7 @@ export function KeyPage({ id }: { id: string }) {
       <KeyElsewhere of={found} />
       {open.value === "rotate" && <Rotate of={found} onEnd={close} onDone={(answer) => { close(); issued.value = answer; }} />}
       {open.value === "revoke" && (
-        <Revoke of={found} onEnd={close} onDone={(answer, at) => { ended.value = at; change(answer); }} />
+        <Revoke of={found} onEnd={close} onDone={(answer, after) => { ended.value = { after }; change(answer); }} />
       )}
       {open.value === "edit" && (
         <Dialog title="Edit key" onEnd={close}>

@@ -9,10 +9,13 @@ from .documents import day
 
 def impact_line(found: KeyImpact) -> str:
     """Describe the effects of revoking a key in one line."""
-    calls = "" if found.valid_count is None else f"{counted(found.valid_count, 'valid call')} in 24 hours, "
-    last = " from ".join([day(found.last_used_at), *[one.ip for one in found.addresses if one.code == "valid"][:1]])
+    valid = found.valid_count
+    calls = "" if valid is None else f"{counted(valid, 'valid call')} since {day(found.since)}, "
+    ips = [one.ip for one in found.addresses if one.code == "valid" and one.at == found.last_used_at]
+    last = " from ".join([day(found.last_used_at), *ips[:1]])
     ends = f"{counted(len(found.kids), 'secret')} and every token derived from it end"
-    return f"{found.name!r} of {found.owner!r}: {calls}last used {last}; {ends}"
+    offline = f" (offline until {day(found.offline_until)})" if found.offline_until else ""
+    return f"{found.name!r} of {found.owner!r}: {calls}last used {last}; {ends}{offline}"
 
 
 def impact_pairs(found: KeyImpact) -> list[tuple[str, str]]:

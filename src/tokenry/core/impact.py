@@ -30,11 +30,12 @@ class KeyImpact:
 
     `valid_count` and `refused_count` are its verifications since `since`, the beginning of the hour 24 hours ago.
     `addresses` are the last valid one of each secret and those of the latest refusals, the newest first: no other
-    address is recorded. `kids` are the secrets that stop. Access tokens derived from the key are not recorded, and end
-    with it; where they are verified offline they may be accepted until `offline_until`, or None if none can be left.
-    Visits of the key page that this key made links for end with it (`visit_count`). No session does:
-    `owner_session_count` are the living ones of its owner. Both are counted up to 100. Counts are None where the actor
-    may not read usage or sessions.
+    address is recorded. An address may stand there twice: valid, and refused. `kids` are the secrets that stop. Access
+    tokens derived from the key are not recorded, and end with it. Verifiers that work offline may accept one until
+    `offline_until` at the latest, which is None if none can be left.
+    `visit_count` are open visits of the key page, and unused links to it, that this key made: they end with it. No
+    session does: `owner_session_count` are the living ones of its owner. Both are counted up to 100. Counts are None
+    where the actor may not read usage or sessions.
     """
 
     key: str
@@ -95,21 +96,29 @@ def _used_from(key: Key) -> Iterable[SeenAddress]:
 
 
 def _latest(seen: Iterable[SeenAddress]) -> tuple[SeenAddress, ...]:
-    """Return each address once, as it was seen last; the newest first."""
-    found: dict[str, SeenAddress] = {}
+    """Return the last valid use and the last refusal of each address; the newest first."""
+    found: dict[tuple[str, bool], SeenAddress] = {}
     for one in seen:
-        if one.ip not in found or found[one.ip].at < one.at:
-            found[one.ip] = one
+        kind = one.ip, one.code == "valid"
+        if kind not in found or found[kind].at < one.at:
+            found[kind] = one
     return tuple(sorted(found.values(), key=lambda one: (one.at, one.ip), reverse=True))
 
 
 def _offline_until(key: Key, now: datetime) -> datetime | None:
     """Return the last moment at which a token of a key may be accepted offline.
 
-    Deriving a token is a use of the key, and a token lives for a day at most and no longer than its key.
+    A token lives for a day at most, and a key derives tokens until it stops. The last use says less: uses are written
+    later. Nor does today's expiry end a token that was derived before the expiry was shortened.
     """
-    if key.last_used_at is None:
-        return None
-    until = key.last_used_at + timedelta(microseconds=ACCESS_LIFE_MOST)
-    until = until if key.expires_at is None else min(until, key.expires_at)
+    until = _stopped_at(key, now) + timedelta(microseconds=ACCESS_LIFE_MOST)
     return until if until > now else None
+
+
+def _stopped_at(key: Key, now: datetime) -> datetime:
+    """Return a moment since which a key has derived no token: now, unless it is known to have stopped before."""
+    if key.revoked_at is not None:
+        return key.revoked_at
+    # A key is disabled by a change, and an expiry counts from the change that set it.
+    ends = [at for at in (key.updated_at, key.expires_at if key.status == "expired" else None) if at is not None]
+    return now if key.status == "active" or not ends else max(ends)

@@ -64,7 +64,10 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A visit as it is stored."""
+    """A visit as it is stored. Until the code is used, `ends_at` is the end of the code.
+
+    `maker_key_id` is the key that made the link. It serves counting only: rights are in the document.
+    """
 
     id: str
     tenant_id: str
@@ -75,6 +78,7 @@ class Row(msgspec.Struct, frozen=True):
     ends_at: int
     entered_at: int | None = None
     ended_at: int | None = None
+    maker_key_id: str | None = None
 
 
 def make_text(id: str, entropy: bytes) -> str:
@@ -104,7 +108,17 @@ def seal(visit: Visit, generation: Generation, entered_at: int | None = None) ->
     """Return the row of a visit."""
     document = msgspec.json.encode(visit).decode()
     mac = _mac(generation, document)
-    return Row(visit.id, visit.tenant_id, visit.owner_id, document, generation.id, mac, visit.ends_at, entered_at)
+    return Row(
+        id=visit.id,
+        tenant_id=visit.tenant_id,
+        owner_id=visit.owner_id,
+        document=document,
+        generation_id=generation.id,
+        mac=mac,
+        ends_at=visit.code_ends_at if visit.cookie_digest is None else visit.ends_at,
+        entered_at=entered_at,
+        maker_key_id=visit.maker[2] if visit.maker[0] in ("key", "token") else None,
+    )
 
 
 def read(row: Row, keyring: Keyring) -> Visit | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tokenry.core import portal
 from tokenry.core.decide import OPERATOR_ENVIRONMENT
 from tokenry.core.impact import COUNT_MAX, KeyImpact, SeenAddress, impact_of, since_of
 from tokenry.core.model import Key
@@ -42,12 +41,10 @@ def _refused_from(scene: Scene, key: Key) -> list[SeenAddress]:
 
 
 def _visit_count(scene: Scene, key: Key) -> int:
-    """Count the visits that end with a key. Only operators' keys make links."""
-    if key.environment != OPERATOR_ENVIRONMENT:
+    """Count the visits that end with a key. Only operators' keys make links, and no visit outlasts its key."""
+    if key.environment != OPERATOR_ENVIRONMENT or key.status != "active":
         return 0
-    rows, keyring = scene.rows.portal.open_by_maker(key.id, scene.now, COUNT_MAX), scene.context.keyring()
-    visits = [portal.read(row, keyring) for row in rows]
-    return sum(visit is not None and visit.maker[-1] == key.id for visit in visits)
+    return scene.rows.portal.open_count(key.id, scene.now, COUNT_MAX)
 
 
 def _session_count(scene: Scene, key: Key) -> int:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tokenry.core.model import Owner, Tenant, micros
 from tokenry.core.portal import Row
@@ -48,11 +47,11 @@ class PortalRows:
         query = query.where(portal.c.ended_at.is_(None), portal.c.ends_at > micros(now))
         return self._connection.execute(query).first() is not None
 
-    def open_by_maker(self, key_id: str, now: datetime, limit: int) -> Sequence[Row]:
-        """Return open visits and links, in any tenant, whose document names a key. Visits last a day at most."""
-        query = select(*_COLUMNS).where(portal.c.ends_at > micros(now), portal.c.ended_at.is_(None))
-        query = query.where(portal.c.document.contains(key_id, autoescape=True)).order_by(portal.c.ends_at)
-        return [Row(*row) for row in self._connection.execute(query.limit(limit))]
+    def open_count(self, key_id: str, now: datetime, most: int) -> int:
+        """Count the open visits and unused links, in any tenant, that a key made; stop at `most`."""
+        of_key = (portal.c.maker_key_id == key_id, portal.c.ended_at.is_(None), portal.c.ends_at > micros(now))
+        found = select(portal.c.id).where(*of_key).limit(most).subquery()
+        return self._connection.execute(select(func.count()).select_from(found)).scalar_one()
 
     def end_all(self, tenant: Tenant, owner_id: str, now: datetime) -> None:
         """End every visit of an owner, and every link to one."""

@@ -23,7 +23,9 @@ from .callers import Call
 Arguments: TypeAlias = dict[str, Any]
 
 _QUICK: Final = frozenset(("limit", "cursor", "after"))
-_SLOW: Final = frozenset(("audit.head", "doctor.examine", "exports.list", "usage.get", "keys.facets", "keys.usage"))
+_SLOW: Final = frozenset(
+    ("audit.head", "doctor.examine", "exports.list", "usage.get", "keys.facets", "keys.impact", "keys.usage")
+)
 """Reads that write (a log is sealed before its end is shown), or that read any number of rows."""
 _SHORT: Final = frozenset(("keys.update", "keys.disable", "keys.enable", "keys.revoke", "self.revoke"))
 """Changes of one key, which need no transaction of their own."""

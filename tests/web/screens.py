@@ -25,6 +25,11 @@ class Screen(NamedTuple):
     def name(self) -> str:
         return f"{self.path} {self.press}".strip()
 
+    @property
+    def file_name(self) -> str:
+        """The name of its picture."""
+        return re.sub(r"\W+", "-", self.name).strip("-").lower() or "keys"
+
 
 SCREENS = (
     Screen("/", ".list"),

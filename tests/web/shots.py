@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +18,17 @@ SIZES = {"wide": {"width": 1280, "height": 860}, "narrow": {"width": 390, "heigh
 MODES = ("light", "dark")
 
 
+_RENAME = """([from, to]) => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(from, to)
+}"""
+DOCS = Path(__file__).parents[2] / "docs" / "images" / "console"
+"""The pictures of docs/console-screens.md: what a wide window shows at once, small enough for a repository."""
+
+
 def main(folder: Path) -> None:
-    """Write the pictures into a folder."""
+    """Write the pictures into a folder, and those of the documentation into DOCS."""
+    DOCS.mkdir(exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory() as data,
@@ -48,7 +56,9 @@ def _key_page(browser: Browser, data: Path, folder: Path) -> None:
                 page.goto("/keys/")
                 page.locator("li").filter(has_text="Production").locator("summary").click()
                 page.locator("figure").wait_for()
-                page.screenshot(path=folder / f"key-page-{size}-{mode}.png", full_page=True)
+                page.screenshot(path=folder / f"page-of-an-owner-{size}-{mode}.png", full_page=True)
+                if (size, mode) == ("wide", "light"):
+                    page.screenshot(path=DOCS.parent / "key-page.png", full_page=True)
                 seeing.context.close()
 
 
@@ -59,13 +69,16 @@ def _screens(seeing: Seeing, ids: dict[str, str], folder: Path, name: str) -> No
         # A dialog is over the page that is seen, not over all of it.
         is_open = page.locator("dialog[open]").count() > 0
         page.screenshot(path=folder / f"{screen}-{name}.png", full_page=not is_open)
+        if name == "wide-light":
+            page.evaluate(_RENAME, [str(seeing.server.directory), "/srv/tokenry"])
+            page.screenshot(path=DOCS / f"{screen}.jpg", type="jpeg", quality=50)
 
     page.goto("/console")
     page.get_by_label("Operator's key").wait_for()
     shot("sign-in")
     seeing.sign_in()
     for screen in walk(seeing, ids):
-        shot(re.sub(r"\W+", "-", screen.name).strip("-") or "keys")
+        shot(screen.file_name)
     page.goto("/console/issue")
     page.get_by_label("Owner").fill("build-server")
     page.get_by_label("Name").fill(f"Nightly, {name}")

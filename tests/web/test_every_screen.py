@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.servers.serving import Serving, serving
-from tests.web.screens import administer, missing_routes, walk
+from tests.web.screens import SCREENS, administer, missing_routes, walk
 from tests.web.seeing import ROOT, Seeing, chromium, fill
 
 AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text()
@@ -95,6 +96,12 @@ def test_forced_colours_leave_nothing_invisible(browser: Browser, server: Servin
     assert border == "solid"
     seeing.check()
     seeing.context.close()
+
+
+def test_the_documentation_shows_every_screen() -> None:
+    page, pictures = ROOT / "docs" / "console-screens.md", (ROOT / "docs" / "images" / "console").glob("*.jpg")
+    shown = set(re.findall(r"images/console/([\w-]+)\.jpg", page.read_text()))
+    assert {screen.file_name for screen in SCREENS} <= shown == {path.stem for path in pictures}, "run `make shots`"
 
 
 def test_every_route_of_the_console_is_walked() -> None:

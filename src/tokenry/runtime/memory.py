@@ -99,9 +99,13 @@ class Memory:
         """Return the grant of a foreign key, whose text holds no kid, as `proved` does for one of ours."""
         if not self._foreign_count:
             return None
-        proof = self._proof(text)
+        keyed = self._keyed.copy()
+        keyed.update(text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass"))
+        proof = keyed.digest()
         grant: Grant | None = self._foreign[proof[0]].get((tenant, proof))
-        return grant if grant is not None and self.keeps(grant) else None
+        if grant is None or self._grants[grant.kid[-1]].get(grant.kid) is not grant:
+            return None
+        return grant
 
     def keep_foreign(self, tenant: str | None, grant: Grant) -> None:
         """Let a remembered grant be found by the text that proved it, for whoever asks about this tenant."""

@@ -175,7 +175,8 @@ def test_a_value_of_another_kind_is_explained_without_python(client: TestClient)
     assert errors["expires_at"].startswith("must be a moment with a time zone, such as ")
     assert errors["expires_in_seconds"] == "must be number or null, got text"
     mistake = client.get("/v1/keys?status=activ").json()["errors"][0]
-    assert (mistake["field"], mistake["message"]) == ("status", "must be one of active, disabled, revoked, expired")
+    expected = "must be one of active, disabled, revoked, expired: did you mean active?"
+    assert (mistake["field"], mistake["message"]) == ("status", expected)
 
 
 def test_nothing_is_read_of_who_may_not_call(api: Api) -> None:

@@ -36,8 +36,8 @@ def test_a_key_that_the_server_does_not_accept_exits_with_4(served: Shell) -> No
 
 def test_a_server_that_cannot_be_reached_exits_with_5(served: Shell) -> None:
     for command in (("keys", "list"), ("doctor",), ("events",)):
-        served(*command, "--server", NOWHERE, code=5)
-    assert served("verify", "--server", NOWHERE, code=5, stdin="x").out == ""
+        served(*command, TOKENRY_SERVER=NOWHERE, code=5)
+    assert served("verify", TOKENRY_SERVER=NOWHERE, code=5, stdin="x").out == ""
 
 
 @pytest.mark.parametrize("address", ["nonsense", "ftp://x", "http://", "http://name:word@x", "http://x/?a=b"])

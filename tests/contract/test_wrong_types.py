@@ -40,6 +40,7 @@ def base(tk: Any, installation: Installation) -> dict[str, dict[str, Any]]:
         "keys.find": {"secret": issued.secret},
         "keys.purge": {"expired_before": now},
         "keys.revoke_where": {"owner": "ada"},
+        "owners.hand_over": {"external_id": "ada", "to": "bob"},
         "audit.cut": {"before": now - timedelta(days=1)},
         "signing_keys.remove": {"kid": tk.signing_keys.list()[0].kid},
     }

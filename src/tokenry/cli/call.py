@@ -185,8 +185,9 @@ class Call:
                 yield tk
             return
         from tokenry.client import Client
+        from tokenry.client.connections import address
 
-        with Client(server, self.key(), timeout=_TIMEOUT) as client:
+        with Client(address(server), self.key(), timeout=_TIMEOUT) as client:
             yield client
 
     @contextmanager

@@ -57,7 +57,7 @@ def host_engine(tk: AsyncTokenry) -> AsyncEngine:
     database: Any = tk._sync._database
     if hasattr(database, "engine"):
         return create_async_engine(database.engine.url)
-    return create_async_engine(getattr(database, "_url", None) or f"sqlite+aiosqlite:///{database.path}")
+    return create_async_engine(getattr(database, "url", None) or f"sqlite+aiosqlite:///{database.path}")
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:

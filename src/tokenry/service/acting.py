@@ -50,17 +50,17 @@ def check_by(by: object) -> None:
         raise Invalid.one("by", "bad_actor", "by= takes an external id, an Owner or a Valid verdict")
 
 
-def external(value: object) -> str:
-    """Return an external id as text; raise Invalid."""
+def external(value: object, field: str = "owner") -> str:
+    """Return an external id as text; raise Invalid, which names the field."""
     if isinstance(value, Owner):
         value = value.external_id
     if isinstance(value, (int, UUID)) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not 1 <= len(value) <= 255 or not value.isprintable():
         message = "an owner is named by its external id: a text of 1 to 255 printable characters, a number or a UUID"
-        raise Invalid.one("owner", "bad_external_id", message)
+        raise Invalid.one(field, "bad_external_id", message)
     if holds_credential(value):
-        raise Invalid.one("owner", "holds_credential", fields.HOLDS_CREDENTIAL)
+        raise Invalid.one(field, "holds_credential", fields.HOLDS_CREDENTIAL)
     return value
 
 

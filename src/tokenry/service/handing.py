@@ -64,7 +64,7 @@ def hand_over_all(
 ) -> OwnerHandOver:
     """Give the living keys of an owner to another one, a batch in each transaction."""
     fields.check_bool("dry_run", dry_run)
-    names = external(external_id), external(to)
+    names = external(external_id), external(to, "to")
     if names[0] == names[1]:
         raise Invalid.one("to", "same_owner", "the keys belong to this owner already; name another one")
     first: list[SkippedKey] = []

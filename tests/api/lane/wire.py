@@ -100,7 +100,7 @@ class Talk:
     async def answers(self) -> bytes:
         """Return everything that was written once nothing is under way any more."""
         for _ in range(100):
-            for _ in range(3):
+            for _ in range(20):
                 await asyncio.sleep(0)
             cycle = self.protocol.cycle
             waits = cycle is not None and not cycle.response_complete and cycle.more_body

@@ -105,7 +105,7 @@ def bulk_revoke(
 def revoked(
     tk: Any, filters: Mapping[str, Any], reason: str = "", *, dry_run: bool, limit: int | None = _BATCH_REVOKED
 ) -> Iterator[BulkRevocation]:
-    """Revoke the keys that filters mean, batch by batch, each of which is told when it is done."""
+    """Revoke the keys that match filters, and yield the result of each batch."""
     cursor = None
     while True:
         done = tk.keys.revoke_where(**filters, reason=reason, dry_run=dry_run, limit=limit, cursor=cursor)
@@ -116,12 +116,12 @@ def revoked(
 
 
 def total(done: BulkRevocation) -> int:
-    """Return of how many keys a bulk revocation tells."""
+    """Return how many keys a bulk revocation has looked at."""
     return done.revoked_count + done.refused_count
 
 
 def _look(call: Call, tk: Any, filters: Mapping[str, Any]) -> tuple[int, bool]:
-    """Return how many keys filters mean, and whether the key that this command presents is one of them."""
+    """Return how many keys match filters, and whether the key that this command presents is one of them."""
     own = None if call.server is None else tk.me.get().id
     count, ends_caller = 0, False
     with call.out.progress("counting", None, "key") as done:

@@ -72,7 +72,7 @@ export function Keys() {
           onEnd={() => (revoking.value = false)}
           onDone={(count) => {
             revoking.value = false;
-            toast(`${counted(count, "key")} revoked. Since then no verification answers valid.`);
+            toast(`${counted(count, "key")} revoked. No online verification answers valid any more.`);
             keys.load();
           }}
         />

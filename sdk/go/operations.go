@@ -75,7 +75,7 @@ type Owner struct {
 	SharedLimits  []Limit    `json:"shared_limits"`
 }
 
-// OwnerHandOver: How many keys of `owner` now belong to `to` (in a dry run: would), and how many stay, with the first 1,000.
+// OwnerHandOver: How many keys of `owner` now belong to `to` (in a dry run: would), and how many stay, with the first 1,000. `next_cursor` is None when no key is left.
 type OwnerHandOver struct {
 	Owner        string       `json:"owner"`
 	To           string       `json:"to"`
@@ -83,6 +83,7 @@ type OwnerHandOver struct {
 	HandedCount  int64        `json:"handed_count"`
 	SkippedCount int64        `json:"skipped_count"`
 	Skipped      []SkippedKey `json:"skipped"`
+	NextCursor   string       `json:"next_cursor"`
 }
 
 // SkippedKey: A key that stays with its owner: `code` and `message` are those of the error that `keys.hand_over` raises.
@@ -856,7 +857,14 @@ type OwnersHandOverParams struct {
 	Tenant Optional[string] `json:"tenant"`
 	To     string           `json:"to"`
 	// Only count the keys that would be handed over.
-	DryRun Optional[bool] `json:"dry_run"`
+	DryRun Optional[bool]   `json:"dry_run"`
+	Limit  Optional[int64]  `json:"limit"`
+	Cursor Optional[string] `json:"cursor"`
+}
+
+func (p OwnersHandOverParams) after(cursor string) OwnersHandOverParams {
+	p.Cursor = Set(cursor)
+	return p
 }
 
 // RolesListParams: Arguments of roles.list.
@@ -1353,6 +1361,7 @@ type SessionsRevokeAllParams struct {
 	Tenant Optional[string] `json:"tenant"`
 	Keep   any              `json:"keep"`
 	Reason Optional[string] `json:"reason"`
+	Limit  Optional[int64]  `json:"limit"`
 }
 
 // KeyPageGetParams: Arguments of key_page.get.

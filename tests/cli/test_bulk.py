@@ -6,12 +6,14 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import pytest
 
 from tests.cli.conftest import Shell
-from tokenry.cli import bulk, owners
+from tests.cli.test_sessions import sign_in
+from tokenry.cli import audit, bulk, owners, sessions
+from tokenry.cli.output import Output
 
 
 def test_every_line_of_a_file_becomes_a_key_or_an_error(face: Shell) -> None:
@@ -135,6 +137,64 @@ def test_long_work_shows_on_a_terminal_how_far_it_is(face: Shell) -> None:
     assert "5 keys revoked" in seen
     assert "removing  0 keys" in face.on_terminal("keys", "purge", "--revoked-before", "0s", "--yes")
     assert face("keys", "list", "--owner", "user-42", "--json").json["keys"] == []
+
+
+def test_changes_of_many_rows_show_on_a_terminal_how_far_they_are(ready: Shell) -> None:
+    issued(ready, 3)
+    ready("owners", "put", "user-43")
+    seen = ready.on_terminal("owners", "hand-over", "user-42", "user-43", "--yes")
+    assert "counting  3 keys" in seen
+    assert "handing over  3 of 3 keys  100%" in seen
+    ready("roles", "put", "dev")
+    seen = ready.on_terminal("roles", "delete", "dev", "--yes")
+    assert "removing the role 'dev' from owners and keys" in seen
+    assert "ending  0 sessions" in ready.on_terminal("sessions", "revoke-all", "user-43", "--yes")
+    assert "removing  0 entries" in ready.on_terminal("audit", "cut", "--before", "1d", "--yes")
+
+
+def sizes_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the counts that a command reports, as it goes."""
+    sizes: list[int] = []
+    monkeypatch.setattr(Output, "progress", lambda self, *given: nullcontext(sizes.append))
+    return sizes
+
+
+def test_a_hand_over_goes_on_where_the_batch_before_ended(face: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owners, "_MANY", 2)
+    monkeypatch.setattr(owners, "_SHOWN", 1)
+    issued(face, 5)
+    face("owners", "put", "user-43")
+    for name in ("key 1", "key 4"):
+        face("keys", "issue", "--owner", "user-43", "--name", name)
+    sizes = sizes_of(monkeypatch)
+    done = face("owners", "hand-over", "user-42", "user-43", "--yes", "--json", code=1).json["hand_over"]
+    assert (done["handed_count"], done["skipped_count"]) == (3, 2)
+    assert ([one["name"] for one in done["skipped"]], done["next_cursor"]) == (["key 4"], None)
+    assert sizes == [2, 2, 1] * 2
+    left = face("keys", "list", "--owner", "user-42", "--json").json["keys"]
+    assert {key["name"] for key in left} == {"key 1", "key 4"}
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_sessions_end_batch_by_batch(face: Shell, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(sessions, "_BATCH", 2)
+    started = [sign_in(face).session.id for _ in range(count)]
+    sizes = sizes_of(monkeypatch)
+    ended = face("sessions", "revoke-all", "user-42", "--except", started[0], "--yes", "--json").json["sessions"]
+    assert set(ended) == set(started[1:])
+    assert sizes == {4: [2, 1], 5: [2, 2, 0]}[count]
+    living = [one["id"] for one in face("sessions", "list", "--json").json["sessions"] if one["status"] == "active"]
+    assert living == started[:1]
+
+
+def test_an_audit_log_is_cut_batch_by_batch(ready: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "_BATCH", 2)
+    issued(ready, 5)
+    sizes = sizes_of(monkeypatch)
+    cut = ready("audit", "cut", "--before", "0s", "--yes", "--json").json["deleted_count"]
+    assert (sum(sizes), max(sizes)) == (cut, 2)
+    assert cut >= 5
+    ready("audit", "check")
 
 
 @pytest.mark.parametrize("option", ["--quiet", "--json"])

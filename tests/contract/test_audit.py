@@ -10,7 +10,9 @@ import pytest
 
 from tests.contract.conftest import Issue
 from tests.contract.places import Installation
+from tests.contract.test_batches import interrupted
 from tokenry import Invalid, NotAllowed, NotFound
+from tokenry.service import audit
 from tokenry.testing import FakeClock
 from tokenry.types import Owner
 
@@ -253,6 +255,32 @@ def test_old_entries_are_cut_up_to_a_signed_checkpoint(tk: Any, clock: FakeClock
     assert report, report.problems
     assert tk.audit.head().position == 12
     assert tk.audit.cut(before=clock.now()) == 0
+
+
+def test_a_cut_with_a_limit_removes_at_most_so_many_and_fewer_when_none_is_left(
+    tk: Any, clock: FakeClock, story: list[str]
+) -> None:
+    clock.advance(DAY)
+    before = clock.now()
+    assert [tk.audit.cut(before=before, limit=limit) for limit in (4, 4, 4)] == [4, 4, 2]
+    assert [entry.action for entry in tk.audit.list()] == ["audit.cut"] * 3
+    assert tk.audit.check()
+    with pytest.raises(Invalid, match="1 to 1000 entries"):
+        tk.audit.cut(before=before, limit=0)
+
+
+def test_a_cut_goes_in_batches_that_an_interruption_leaves_whole(
+    tk: Any, clock: FakeClock, story: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "_SLICE", 4)
+    clock.advance(DAY)
+    before = clock.now()
+    with interrupted(monkeypatch, audit, "_cut", 1):
+        tk.audit.cut(before=before)
+    assert [entry.action for entry in tk.audit.list()][:1] == ["audit.cut"]
+    assert tk.audit.check()
+    assert tk.audit.cut(before=before) == 6
+    assert tk.audit.check()
 
 
 @pytest.mark.lasting

@@ -100,6 +100,25 @@ def test_a_repeat_hands_over_what_is_left(tk: Any, issue: Issue, bob: Any, monke
     assert tk.audit.check()
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_with_a_limit_a_call_takes_so_many_keys_and_its_cursor_goes_on(
+    tk: Any, issue: Issue, bob: Any, dry_run: bool
+) -> None:
+    issued = [issue(f"k{number}") for number in range(8)]
+    tk.keys.issue("bob", name="k6")
+    tk.keys.revoke(issued[3].key.id)
+    results = [tk.owners.hand_over("ada", "bob", dry_run=dry_run, limit=3)]
+    while (cursor := results[-1].next_cursor) is not None:
+        results.append(tk.owners.hand_over("ada", "bob", dry_run=dry_run, limit=3, cursor=cursor))
+    assert [(one.handed_count, one.skipped_count) for one in results] == [(2, 1), (3, 0), (1, 0)]
+    assert [key.name for one in results for key in one.skipped] == ["k6"]
+    del issued[3], issued[5]
+    assert owners(tk, *issued) == ["ada" if dry_run else "bob"] * 6
+    for wrong in ({"limit": 0}, {"limit": True}, {"cursor": "x"}):
+        with pytest.raises(Invalid):
+            tk.owners.hand_over("ada", "bob", **wrong)
+
+
 def test_both_owners_must_be_within_reach_and_the_other_one_active(tk: Any, issue: Issue, bob: Any, acme: str) -> None:
     issued = issue()
     tk.owners.put("gone")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.places import Installation
 from tests.contract.test_batches import interrupted
-from tokenry import Refused, Settings
+from tokenry import Invalid, Refused, Settings
 from tokenry.service import ending, owners
 from tokenry.service.context import Change
 
@@ -73,6 +73,19 @@ def test_no_transaction_ends_more_sessions_than_a_batch(tk: Any, written: list[i
 def test_a_batch_that_is_the_last_is_full_or_not(tk: Any, count: int) -> None:
     started = sign_in(tk, count)
     assert set(tk.sessions.revoke_all("ada")) == {one.session.id for one in started}
+
+
+def test_with_a_limit_a_call_ends_at_most_so_many_and_fewer_when_none_is_left(tk: Any, written: list[int]) -> None:
+    started = sign_in(tk)
+    kept = started[0].session.id
+    calls = [tk.sessions.revoke_all("ada", keep=kept, limit=limit) for limit in (3, 3, 3)]
+    assert [len(ended) for ended in calls] == [3, 3, 0]
+    assert {id for ended in calls for id in ended} == {one.session.id for one in started[1:]}
+    assert living(tk, started) == 1
+    for wrong in (0, 1001, True, "3"):
+        with pytest.raises(Invalid, match="1 to 1000 sessions"):
+            tk.sessions.revoke_all("ada", limit=wrong)
+    assert living(tk, started) == 1
 
 
 def test_sessions_that_are_kept_fill_no_batch(tk: Any) -> None:

@@ -82,7 +82,7 @@ export interface Owner {
   shared_limits: Limit[];
 }
 
-/** How many keys of `owner` now belong to `to` (in a dry run: would), and how many stay, with the first 1,000. */
+/** How many keys of `owner` now belong to `to` (in a dry run: would), and how many stay, with the first 1,000. `next_cursor` is None when no key is left. */
 export interface OwnerHandOver {
   owner: string;
   to: string;
@@ -90,6 +90,7 @@ export interface OwnerHandOver {
   handed_count: number;
   skipped_count: number;
   skipped: SkippedKey[];
+  next_cursor: string | null;
 }
 
 /** A key that stays with its owner: `code` and `message` are those of the error that `keys.hand_over` raises. */
@@ -943,6 +944,8 @@ export interface OwnersHandOverAsked {
   to: string;
   /** Only count the keys that would be handed over. */
   dry_run?: boolean;
+  limit?: number | null;
+  cursor?: string | null;
 }
 
 export interface RolesListAsked {
@@ -1360,6 +1363,7 @@ export interface SessionsRevokeAllAsked {
   tenant?: string;
   keep?: string[] | string | null;
   reason?: string;
+  limit?: number | null;
 }
 
 export interface KeyPageGetAsked {

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tokenry.types import AuditReport, Entry
 
 group = typer.Typer(help="The audit log.", no_args_is_help=True)
+_BATCH = 500  # the library removes as many in one transaction
 _COLUMNS = ("at", "action", "subject", "actor", "address")
 
 
@@ -107,7 +108,12 @@ def cut(
     """Remove old entries, up to a signed checkpoint that `audit check` begins at."""
     with call.managing(tenant) as tk:
         call.confirm(f"Remove the audit entries of tenant {tenant or 'default'!r} from before {day(before)}?", yes)
-        count = tk.audit.cut(before=before)
+        count, gone = 0, _BATCH
+        with call.out.progress("removing", None, "entry") as done:
+            while gone == _BATCH:
+                gone = tk.audit.cut(before=before, limit=_BATCH)
+                count += gone
+                done(gone)
     call.out.say(f"{counted(count, 'entry')} removed")
     call.out.record(deleted_count=count)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from tokenry.types import NotAllowed, Owner, counted
+from tokenry.types import NotAllowed, Owner, OwnerHandOver, counted
 
 from .bulk import revoked, total
 from .call import FAILED, USAGE, Call, TenantOption, command
@@ -19,7 +20,8 @@ from .pages import List, paged
 
 group = typer.Typer(help="The owners of keys.", no_args_is_help=True)
 
-_MANY = 200  # more keys than the library revokes in one transaction
+_MANY = 200  # the library changes no more keys in one transaction
+_SHOWN = 1000  # skipped keys that are shown
 OwnerId = Annotated[str, typer.Argument(metavar="EXTERNAL_ID", help="The id by which your application knows it.")]
 
 
@@ -117,17 +119,39 @@ def hand_over(
     A key that cannot go stays, and the reason is shown. Repeat a call that was interrupted.
     """
     with call.managing(tenant) as tk:
-        done = tk.owners.hand_over(external_id, to)
+        done = _hand_over(call, tk, external_id, to, None)
         if done.handed_count and not dry_run:
             call.confirm(f"Hand {counted(done.handed_count, 'key')} of {external_id!r} over to {to!r}?", yes)
         if not dry_run:
-            done = tk.owners.hand_over(external_id, to, dry_run=False)
+            done = _hand_over(call, tk, external_id, to, done.handed_count + done.skipped_count)
     if not call.out.record(hand_over=done) and done.skipped:
         call.out.table(("id", "name", "problem"), [(one.key, one.name, one.message) for one in done.skipped])
     went = "would go" if dry_run else "went"
     call.out.say(f"{counted(done.handed_count, 'key')} {went} to {to!r}, {done.skipped_count} cannot")
     if done.skipped_count and not dry_run:
         raise typer.Exit(FAILED)
+
+
+def _hand_over(call: Call, tk: Any, external_id: str, to: str, count: int | None) -> OwnerHandOver:
+    """Hand `count` keys over batch by batch, or count them without one; return the result of all."""
+    result: OwnerHandOver | None = None
+    with call.out.progress("counting" if count is None else "handing over", count, "key") as done:
+        while result is None or result.next_cursor is not None:
+            cursor = result and result.next_cursor
+            batch = tk.owners.hand_over(external_id, to, dry_run=count is None, limit=_MANY, cursor=cursor)
+            done(batch.handed_count + batch.skipped_count)
+            result = batch if result is None else _added(result, batch)
+    return result
+
+
+def _added(result: OwnerHandOver, batch: OwnerHandOver) -> OwnerHandOver:
+    """Return both as one, with the first of the skipped keys."""
+    return replace(
+        batch,
+        handed_count=result.handed_count + batch.handed_count,
+        skipped_count=result.skipped_count + batch.skipped_count,
+        skipped=(*result.skipped, *batch.skipped)[:_SHOWN],
+    )
 
 
 @command(group, "delete")

@@ -61,7 +61,8 @@ def delete(call: Call, name: Name, yes: Yes = False, tenant: TenantOption = None
     with call.managing(tenant) as tk:
         role = tk.roles.get(name)
         call.confirm(f"Delete the role {role.name!r}, which holds {', '.join(role.scopes) or 'nothing'}?", yes)
-        tk.roles.delete(name)
+        with call.out.progress(f"removing the role {role.name!r} from owners and keys"):
+            tk.roles.delete(name)
     call.out.say(f"role {role.name!r} is gone")
     call.out.record(deleted=role.name)
 

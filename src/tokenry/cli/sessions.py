@@ -23,6 +23,7 @@ SessionId = Annotated[str, typer.Argument(metavar="SESSION_ID", help="The id of 
 OwnerId = Annotated[str, typer.Argument(metavar="EXTERNAL_ID", help="The id by which your application knows it.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stays with the session.")]
 
+_BATCH = 200  # the library commits as many at once
 _COLUMNS = ("id", "owner", "status", "device", "refreshed", "ends at most")
 
 
@@ -72,8 +73,13 @@ def revoke_all(
 ) -> None:
     """End all sessions of an owner."""
     call.confirm(f"End all sessions of {owner!r}{' but those named' if keep else ''}?", yes)
-    with call.managing(tenant) as tk:
-        ended = tk.sessions.revoke_all(owner, keep=keep or None, reason=reason)
+    ended: list[str] = []
+    with call.managing(tenant) as tk, call.out.progress("ending", None, "session") as done:
+        batch: tuple[str, ...] | None = None
+        while batch is None or len(batch) == _BATCH:
+            batch = tk.sessions.revoke_all(owner, keep=keep or None, reason=reason, limit=_BATCH)
+            ended += batch
+            done(len(batch))
     call.out.say(f"{counted(len(ended), 'session')} of {owner!r} ended")
     call.out.record(sessions=ended)
 

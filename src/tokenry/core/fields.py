@@ -284,10 +284,11 @@ def limit_of_page(value: object) -> int:
     return value
 
 
-def limit_of_bulk(value: object) -> int | None:
-    """Return how many keys a call may change at most, 1 to 1,000; None when it changes all."""
+def limit_of_bulk(value: object, noun: str = "key") -> int | None:
+    """Return how many rows a call may change at most, 1 to 1,000; None when it changes all."""
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= BULK_MAX):
-        raise Invalid.one("limit", "out_of_range", f"one call takes 1 to {BULK_MAX} keys; leave `limit` out for all")
+        most = f"one call takes 1 to {counted(BULK_MAX, noun)}; leave `limit` out for all"
+        raise Invalid.one("limit", "out_of_range", most)
     return value
 
 

@@ -21,7 +21,10 @@ class SkippedKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerHandOver:
-    """How many keys of `owner` now belong to `to` (in a dry run: would), and how many stay, with the first 1,000."""
+    """How many keys of `owner` now belong to `to` (in a dry run: would), and how many stay, with the first 1,000.
+
+    `next_cursor` is None when no key is left.
+    """
 
     owner: str
     to: str
@@ -29,3 +32,4 @@ class OwnerHandOver:
     handed_count: int
     skipped_count: int
     skipped: tuple[SkippedKey, ...]
+    next_cursor: str | None = None

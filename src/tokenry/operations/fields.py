@@ -86,7 +86,7 @@ GroupsMost = Annotated[
     int, _schema(minimum=1, maximum=GROUPS_MAX, examples=[1000]), Meta(description="How many groups at most.")
 ]
 BulkMost = Annotated[
-    int, _schema(minimum=1, maximum=BULK_MAX, examples=[200]), Meta(description="How many keys at most; all without.")
+    int, _schema(minimum=1, maximum=BULK_MAX, examples=[200]), Meta(description="How many at most; all without.")
 ]
 DryHandOver = Annotated[bool, Meta(description="Only count the keys that would be handed over.")]
 DryReplay = Annotated[bool, Meta(description="Only count what would be sent.")]

@@ -11,7 +11,7 @@ from typing import Any, Generic
 from uuid import UUID
 
 from tokenry.core import fields
-from tokenry.core.audit_ports import HeadRow, Sealed
+from tokenry.core.audit_ports import HeadRow
 from tokenry.core.chain import cut_signature
 from tokenry.core.errors import Conflict, FieldError, Invalid, NotFound, missing
 from tokenry.core.ids import is_id
@@ -28,6 +28,7 @@ _READ = "tokenry:audit:read"
 LEAST = 100
 """So many old entries are worth a checkpoint: each cut is an entry itself."""
 _SLICE = 500
+"""So many entries upkeep looks at, and a cut removes in one transaction."""
 
 
 class Audit(Generic[B]):
@@ -111,11 +112,21 @@ class Audit(Generic[B]):
                 return report
             # Entries were cut while this walk ran: check again.
 
-    def cut(self, *, before: datetime, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> int:
+    def cut(
+        self,
+        *,
+        before: datetime,
+        limit: int | None = None,
+        tenant: str | NotGiven = NOT_GIVEN,
+        by: B | NotGiven = NOT_GIVEN,
+    ) -> int:
         """Remove entries older than a moment, up to a signed checkpoint that `check` begins at; return how many.
 
+        Entries go in batches of 500, each in a transaction with a checkpoint and an entry of its own; repeat a call
+        that was interrupted. With `limit` remove at most so many, 1 to 1,000. When fewer were removed, none is left.
         Raise Conflict when the end of the log is not as it was left: a checkpoint would vouch for it.
         """
+        limit = fields.limit_of_bulk(limit, "entry")
         errors: list[FieldError] = []
         moment = fields.moment("before", before, errors)
         if moment is None and not errors:
@@ -125,15 +136,17 @@ class Audit(Generic[B]):
         with self._reading(tenant, by, "cutting the audit log", operators=True) as scene:
             tenant_id = scene.tenant.id
         self._sealing.seal(tenant_id)
-        with self._cutting(tenant, by) as change:
-            rows = change.rows.audit
-            row, flaw = self._sealing.end(change.rows, tenant_id)
-            if flaw:
-                raise Conflict(f"this audit log was tampered with and cannot be cut: {flaw}", field="head")
-            last = rows.last_before(tenant_id, moment)
-            if row is None or last is None:
-                return 0
-            return _cut(change, tenant_id, row, last)
+        count = 0
+        while True:
+            size = _SLICE if limit is None else min(_SLICE, limit - count)
+            with self._cutting(tenant, by) as change:
+                row, flaw = self._sealing.end(change.rows, tenant_id)
+                if flaw:
+                    raise Conflict(f"this audit log was tampered with and cannot be cut: {flaw}", field="head")
+                gone = _cut(change, tenant_id, row, moment, size)
+            count += gone
+            if gone < size or count == limit:
+                return count
 
     def seal(self, *, tenant: str | NotGiven = NOT_GIVEN) -> None:
         """Chain what was committed since the last time. Runs by itself within a second, and never inside `using`."""
@@ -178,21 +191,19 @@ def trim(context: Context, tenant_id: str, before: datetime) -> bool:
     with suppress(NotFound), context.changing(SYSTEM, NOT_GIVEN) as change:
         change.tenant = _found(change, tenant_id)
         row, flaw = Sealing(context).end(change.rows, tenant_id)
-        if row is None or flaw:
-            return False
-        oldest = change.rows.audit.chain(tenant_id, row.cut_position, _SLICE)
-        old = list(takewhile(lambda sealed: sealed.entry.at < before, oldest))
-        if len(old) >= LEAST:
-            _cut(change, tenant_id, row, old[-1])
-            return True
+        return not flaw and _cut(change, tenant_id, row, before, _SLICE, least=LEAST) > 0
     return False
 
 
-def _cut(change: Change, tenant_id: str, row: HeadRow, last: Sealed) -> int:
-    """Remove the entries of a log up to one of them, and leave a signed checkpoint; return how many."""
-    position, chain = last.entry.position, last.chain
-    if position is None or chain is None:
+def _cut(change: Change, tenant_id: str, row: HeadRow | None, before: datetime, size: int, least: int = 1) -> int:
+    """Remove the oldest entries of a log, if enough are old, and leave a signed checkpoint; return how many."""
+    oldest = change.rows.audit.chain(tenant_id, row.cut_position, size) if row else ()
+    old = list(takewhile(lambda sealed: sealed.entry.at < before, oldest))
+    if row is None or len(old) < least:
         return 0
+    position, chain = old[-1].entry.position, old[-1].chain
+    assert position is not None
+    assert chain is not None
     signing = change.context.keyring().signing(change.context.clock())
     signature = cut_signature(signing, tenant_id, position, chain)
     change.rows.audit.put_head(tenant_id, replace(row, cut_position=position, cut_chain=chain, cut_signature=signature))

@@ -242,12 +242,19 @@ class EndedSessions(NamedTuple):
 
 
 def end_sessions(
-    change: Change, reason: str, *, owner: Owner | None = None, role: str | None = None, kept: Sequence[str] = ()
+    change: Change,
+    reason: str,
+    *,
+    owner: Owner | None = None,
+    role: str | None = None,
+    kept: Sequence[str] = (),
+    most: int | None = None,
 ) -> EndedSessions:
-    """End a batch of the living sessions of an owner, or of all owners that have a role."""
+    """End a batch, of `most` at most, of the living sessions of an owner, or of all owners that have a role."""
+    size = BATCH if most is None else min(BATCH, most)
     if owner is not None:
         change.rows.portal.end_all(change.tenant, owner.id, change.now)
-    living = change.rows.sessions.living(change.tenant, owner.id if owner else None, role, change.now, kept, BATCH)
+    living = change.rows.sessions.living(change.tenant, owner.id if owner else None, role, change.now, kept, size)
     ended = []
     if living:
         change.invalidate(tuple(id for id, _ in living))
@@ -257,7 +264,7 @@ def end_sessions(
             change.record("session.revoked", id, {"status": "active"}, after, owner=external_id)
             ended.append(id)
     # Another process may have ended some of these sessions, so how many this call ended says nothing.
-    return EndedSessions(ended, len(living) < BATCH)
+    return EndedSessions(ended, len(living) < size)
 
 
 def reason_of(reason: object) -> str:

@@ -16,6 +16,7 @@ from tokenry.core.ports import Clash
 
 from . import ending, granting, issuing, seeing
 from .context import By, Change, Context, Scene, external
+from .paging import cursor_of, place_of
 
 
 def hand_over(context: Context, id: str, owner: object, tenant: Any, by: By) -> Key:
@@ -60,21 +61,30 @@ class _Batch(NamedTuple):
 
 
 def hand_over_all(
-    context: Context, external_id: object, to: object, dry_run: bool, tenant: Any, by: By
+    context: Context,
+    external_id: object,
+    to: object,
+    dry_run: bool,
+    limit: int | None,
+    cursor: str | None,
+    tenant: Any,
+    by: By,
 ) -> OwnerHandOver:
-    """Give the living keys of an owner to another one, a batch in each transaction."""
+    """Give the living keys of an owner, or the next `limit` of them, to another one, a batch in each transaction."""
     fields.check_bool("dry_run", dry_run)
+    limit, before = fields.limit_of_bulk(limit), place_of("key", cursor)
     names = external(external_id), external(to, "to")
     if names[0] == names[1]:
         raise Invalid.one("to", "same_owner", "the keys belong to this owner already; name another one")
     first: list[SkippedKey] = []
     handed = skipped = 0
-    actor, before, clashed = None, None, False
+    actor, clashed = None, False
     while True:
+        size = ending.BATCH if limit is None else min(ending.BATCH, limit - handed - skipped)
         try:
             with (context.reading if dry_run else context.changing)(tenant, by, actor=actor) as scene:
                 actor = scene.actor
-                batch = _batch(scene, *names, before)
+                batch = _batch(scene, *names, before, size)
         except Clash:
             # A key of that name was issued or renamed at this very moment: now it can be seen.
             if clashed:
@@ -84,7 +94,7 @@ def hand_over_all(
         first += batch.skipped[: SKIPPED_MAX - len(first)]
         handed, skipped = handed + batch.handed_count, skipped + len(batch.skipped)
         before, clashed = batch.before, False
-        if before is None:
+        if before is None or handed + skipped == limit:
             return OwnerHandOver(
                 owner=names[0],
                 to=names[1],
@@ -92,23 +102,22 @@ def hand_over_all(
                 handed_count=handed,
                 skipped_count=skipped,
                 skipped=tuple(first),
+                next_cursor=None if before is None else cursor_of("key", before),
             )
 
 
-def _batch(scene: Scene, external_id: str, to: str, before: str | None) -> _Batch:
+def _batch(scene: Scene, external_id: str, to: str, before: str | None, size: int) -> _Batch:
     """Hand a batch of keys over within a change; count what it would do in a scene that only reads."""
     change = scene if isinstance(scene, Change) else None
     owner = scene.owner(external_id, KEYS_WRITE)
     scene.actor.must_mint()
     receiver = issuing.owner_of(change, to) if change else issuing.future_owner(scene, to)
-    found = scene.rows.keys.list(
-        scene.tenant, KeyFilter(owner_id=owner.id), scene.now, before=before, limit=ending.BATCH
-    )
+    found = scene.rows.keys.list(scene.tenant, KeyFilter(owner_id=owner.id), scene.now, before=before, limit=size)
     living = [key for key in found if key.status != "revoked"]
     pairs = [(receiver.id, fields.folded(key.name)) for key in living] if receiver else []
     taken = {name for _, name in scene.rows.keys.taken(scene.tenant, pairs)} if pairs else set()
     results = [_one(scene, key, owner, receiver, taken) for key in living]
-    next_before = found[-1].id if len(found) == ending.BATCH else None
+    next_before = found[-1].id if len(found) == size else None
     if change and receiver:
         if living:
             change.invalidate_keys(*(key.id for key in living))

@@ -144,6 +144,8 @@ class Owners(Generic[B]):
         to: OwnerId,
         *,
         dry_run: bool = True,
+        limit: int | None = None,
+        cursor: str | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> OwnerHandOver:
@@ -151,9 +153,10 @@ class Owners(Generic[B]):
 
         By default only says how many it would be: pass `dry_run=False` to do it. A key that these rules refuse is
         skipped. Keys go in batches of 200, a transaction each; repeat a call that was interrupted. Sessions of the
-        owner and revoked keys stay. Raise NotFound for an unknown owner, Conflict for one that is not active.
+        owner and revoked keys stay. With `limit` a call takes at most so many keys, 1 to 1,000; pass its `next_cursor`
+        as `cursor` to go on. Raise NotFound for an unknown owner, Conflict for one that is not active.
         """
-        return handing.hand_over_all(self._context, external_id, to, dry_run, tenant, by)
+        return handing.hand_over_all(self._context, external_id, to, dry_run, limit, cursor, tenant, by)
 
     def delete(self, external_id: OwnerId, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> None:
         """Delete an owner and revoke its keys. The keys stay readable until `keys.purge`; the owner's name does not.

@@ -142,14 +142,16 @@ class Sessions(Generic[B]):
         *,
         keep: str | Sequence[str] | None = None,
         reason: str = "",
+        limit: int | None = None,
         tenant: str | NotGiven = NOT_GIVEN,
         by: B | NotGiven = NOT_GIVEN,
     ) -> tuple[str, ...]:
         """End all sessions of an owner except those in `keep`; return the ids of the sessions that this call ended.
 
-        Many are ended in batches, a transaction each. Repeat a call that was interrupted.
+        Many are ended in batches, a transaction each. Repeat a call that was interrupted. With `limit` end at most so
+        many, 1 to 1,000. When fewer were ended, none is left.
         """
-        why, kept = reason_of(reason), _ids(keep)
+        why, kept, limit = reason_of(reason), _ids(keep), fields.limit_of_bulk(limit, "session")
         found: list[str] = []
         ended: list[str] = []
 
@@ -161,9 +163,10 @@ class Sessions(Generic[B]):
                 found.append(holder.id)
                 # Sessions that another call has just ended are revoked when this call returns, too.
                 change.invalidate_owner(holder.id)
-            done = end_sessions(change, why, owner=holder, kept=kept)
+            most = None if limit is None else limit - len(ended)
+            done = end_sessions(change, why, owner=holder, kept=kept, most=most)
             ended.extend(done.ids)
-            return tuple(ended) if done.last else None
+            return tuple(ended) if done.last or len(ended) == limit else None
 
         return self._context.in_batches(tenant, by, batch)
 

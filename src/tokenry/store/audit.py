@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, select, text, update
@@ -154,17 +153,6 @@ class AuditRows:
         """Replace the head of a chain."""
         here = update(audit_head).where(audit_head.c.tenant_id == tenant_id)
         self._connection.execute(here, stored_row(asdict(head)))
-
-    def last_before(self, tenant_id: str, before: datetime) -> Sealed | None:
-        """Return the newest sealed entry such that it and all in front of it are older than a moment."""
-        of_tenant = audit_entry.c.tenant_id == tenant_id
-        newer = select(func.min(audit_entry.c.position)).where(of_tenant, audit_entry.c.at >= micros(before))
-        first_kept = self._connection.execute(newer).scalar()
-        query = _SELECT.where(of_tenant, audit_entry.c.position.is_not(None))
-        if first_kept is not None:
-            query = query.where(audit_entry.c.position < first_kept)
-        row = self._connection.execute(query.order_by(audit_entry.c.position.desc()).limit(1)).first()
-        return _sealed_of(row) if row else None
 
     def cut(self, tenant_id: str, position: int) -> int:
         """Remove the sealed entries up to a position; return how many."""

@@ -8,11 +8,14 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import mcp_types as types
 import pytest
 from mcp import Client, StdioServerParameters
+from mcp.shared.exceptions import MCPError
 
 from tests.cli.conftest import Shell, operators_key
 from tests.servers.serving import serving
@@ -23,12 +26,35 @@ from tokenry.types import SCAN_PATTERN, Conflict
 
 
 @asynccontextmanager
-async def agent(directory: Path, *options: str, **environment: str) -> AsyncIterator[Client]:
+async def agent(directory: Path, *options: str, client: Any = Client, **environment: str) -> AsyncIterator[Client]:
     words = ["-m", "tokenry.cli", "mcp", *options]
-    async with Client(
+    async with client(
         StdioServerParameters(command=sys.executable, args=words, env=environment, cwd=directory)
     ) as found:
         yield found
+
+
+class Person:
+    """The person in front of a client: gives the next of some answers to each question."""
+
+    def __init__(self, *answers: Any) -> None:
+        self._answers = iter(answers)
+        self.asked: list[types.ElicitRequestFormParams] = []
+
+    async def __call__(self, context: Any, params: Any) -> Any:
+        self.asked.append(params)
+        found = next(self._answers)
+        return await found(context, params) if callable(found) else found
+
+
+YES = types.ElicitResult(action="accept", content={"allow": True})
+NOT_YES = {
+    "declined": types.ElicitResult(action="decline"),
+    "closed": types.ElicitResult(action="cancel"),
+    "a no": types.ElicitResult(action="accept", content={"allow": False}),
+    "an empty form": types.ElicitResult(action="accept", content={}),
+}
+ERAS = pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 
 
 async def answer(found: Client, tool: str, *, is_error: bool = False, **arguments: Any) -> Any:
@@ -113,6 +139,104 @@ def test_a_change_takes_two_calls_and_is_audited_as_the_operator(ready: Shell, t
     assert operator in json.dumps(revoked)
 
 
+@ERAS
+def test_a_client_that_can_ask_asks_the_person_in_the_same_call(ready: Shell, there: dict[str, str], mode: str) -> None:
+    name = "a\n  id: key_other \u202e"
+    issued = ready("keys", "issue", "--owner", "user-42", "--name", "a", "--json").json["key"]
+    (ready.directory / "kept").mkdir()
+    person = Person(YES, YES, YES)
+    client = partial(Client, mode=mode, elicitation_callback=person)
+
+    async def use() -> None:
+        options = ("--allow-changes", "--secrets-dir", "kept")
+        async with agent(ready.directory, *options, client=client, **there) as found:
+            tools = {tool.name: tool for tool in (await found.list_tools()).tools}
+            assert "confirm" not in tools["keys_revoke"].input_schema["properties"]
+            assert "The person is asked first." in str(tools["keys_revoke"].description)
+            done = await answer(found, "keys_revoke", id=issued["id"], reason="left")
+            assert (done["done"], done["answer"]["status"]) == (True, "revoked")
+            made = await answer(found, "keys_issue", owner="user-42", name="b", metadata={"note": name})
+            assert made["secret_file"].startswith("kept/")
+            assert (await answer(found, "keys_revoke_where", owner="user-42"))["answer"]["revoked_count"] == 1
+            more = {"id": issued["id"], "confirm": "y"}
+            assert "unknown arguments" in await answer(found, "keys_revoke", is_error=True, **more)
+            assert "not_found" in await answer(found, "keys_revoke", is_error=True, id="key_none")
+
+    asyncio.run(use())
+    first, second, third = (one.message.splitlines() for one in person.asked)
+    assert f'  id: "{issued["id"]}"' in first
+    assert '  reason: "left"' in first
+    assert '  owner: "user-42"' in first[first.index("As it is now:") :]
+    assert '  metadata: {"note": "a\\n  id: key_other \\u202e"}' in second
+    assert "  revoked_count: 1" in third[third.index("It would do this:") :]
+    [field] = person.asked[0].requested_schema["properties"].values()
+    assert (field["type"], field["default"]) == ("boolean", False)
+
+
+@ERAS
+@pytest.mark.parametrize("given", NOT_YES.values(), ids=NOT_YES)
+def test_nothing_changes_without_a_yes_of_the_person(
+    ready: Shell, there: dict[str, str], mode: str, given: types.ElicitResult
+) -> None:
+    issued = ready("keys", "issue", "--owner", "user-42", "--name", "a", "--json").json["key"]
+    client = partial(Client, mode=mode, elicitation_callback=Person(given))
+
+    async def use() -> None:
+        async with agent(ready.directory, "--allow-changes", client=client, **there) as found:
+            done = await answer(found, "keys_revoke", id=issued["id"])
+            word = "closed the question" if given.action == "cancel" else "declined"
+            assert done == {"done": False, "reason": f"nothing was changed: the person {word}"}
+            assert (await answer(found, "keys_get", id=issued["id"]))["status"] == "active"
+
+    asyncio.run(use())
+
+
+@ERAS
+def test_nothing_changes_when_the_client_fails_to_ask(ready: Shell, there: dict[str, str], mode: str) -> None:
+    issued = ready("keys", "issue", "--owner", "user-42", "--name", "a", "--json").json["key"]
+    client = partial(Client, mode=mode, elicitation_callback=Person(types.ErrorData(code=-32603, message="no window")))
+
+    async def use() -> None:
+        async with agent(ready.directory, "--allow-changes", client=client, **there) as found:
+            if mode == "legacy":
+                assert "could not ask" in await answer(found, "keys_revoke", is_error=True, id=issued["id"])
+            else:
+                with pytest.raises(MCPError, match="no window"):
+                    await answer(found, "keys_revoke", id=issued["id"])
+            assert (await answer(found, "keys_get", id=issued["id"]))["status"] == "active"
+
+    asyncio.run(use())
+
+
+def test_an_answer_counts_once_and_for_the_call_that_was_asked_about(ready: Shell, there: dict[str, str]) -> None:
+    first, second = (
+        ready("keys", "issue", "--owner", "user-42", "--name", name, "--json").json["key"]["id"] for name in "ab"
+    )
+    client = partial(Client, mode="2026-07-28", elicitation_callback=Person())
+
+    async def use() -> None:
+        async with agent(ready.directory, "--allow-changes", client=client, **there) as found:
+            calls = found.session.call_tool
+
+            async def asked() -> Any:
+                return (await calls("keys_revoke", {"id": first}, allow_input_required=True)).request_state
+
+            async def answered(id: str, state: Any, responses: Any) -> str:
+                result = await calls("keys_revoke", {"id": id}, input_responses=responses, request_state=state)
+                return str(result.content[0].text)
+
+            yes = {"allow": YES}
+            assert "other arguments" in await answered(second, await asked(), yes)
+            assert "unknown" in await answered(first, "made up", yes)
+            assert "could not ask" in await answered(first, await asked(), None)
+            state = await asked()
+            assert '"revoked"' in await answered(first, state, yes)
+            assert "used already" in await answered(first, state, yes)
+            assert (await answer(found, "keys_get", id=second))["status"] == "active"
+
+    asyncio.run(use())
+
+
 def test_a_server_and_a_key_of_few_scopes(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         scopes = ["tokenry:keys:read", "tokenry:owners:read", "tokenry:owners:write"]
@@ -170,9 +294,10 @@ def test_a_confirmation_is_good_once_for_five_minutes_for_one_set_of_arguments()
 def test_every_operation_of_the_table_makes_a_tool() -> None:
     for one in OPERATIONS.values():
         assert re.fullmatch(r"[a-z_]{1,64}", one.id.replace(".", "_"))
-        schema = input_schema(one, one.rule.reads)
-        assert set(schema["required"]) <= set(schema["properties"])
-        assert ("confirm" in schema["properties"]) is not one.rule.reads
+        for confirms in (True, False):
+            schema = input_schema(one, confirms=confirms)
+            assert set(schema["required"]) <= set(schema["properties"])
+            assert ("confirm" in schema["properties"]) is confirms
         assert set(re.findall(r'"#/\$defs/(\w+)"', json.dumps(schema))) <= set(schema.get("$defs", ()))
     giving = {one.id for one in OPERATIONS.values() if gives_secret(one) and one.rule.reach is Reach.TENANT}
     assert giving == {

@@ -37,13 +37,13 @@ class Confirmations:
     def use(self, token: object, tool: str, arguments: dict[str, Any]) -> None:
         """Take a token; raise Conflict for one that is not of this call. It is used up either way."""
         found = self._pending.pop(token, None) if isinstance(token, str) else None
-        again = "nothing was changed. Call again without `confirm` to see what would happen and get a new token"
+        again = "nothing was changed. Call again without `confirm` to begin anew"
         if found is None:
-            raise Conflict(f"`confirm` is unknown or was used already; {again}")
+            raise Conflict(f"this confirmation is unknown or was used already; {again}")
         if self._clock() >= found.until:
-            raise Conflict(f"`confirm` is older than {SECONDS // 60} minutes; {again}")
+            raise Conflict(f"this confirmation is older than {SECONDS // 60} minutes; {again}")
         if found.what != _what(tool, arguments):
-            raise Conflict(f"`confirm` was made for another tool or other arguments; {again}")
+            raise Conflict(f"this confirmation was made for another tool or other arguments; {again}")
 
 
 def _what(tool: str, arguments: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ def gives_secret(one: Operation) -> bool:
     return one.answer in _GIVING
 
 
-def input_schema(one: Operation, only_reads: bool) -> dict[str, Any]:
+def input_schema(one: Operation, *, confirms: bool) -> dict[str, Any]:
     """Return the schema of the arguments of a tool, by their names on the wire."""
     properties: dict[str, Any] = {}
     for name in one.in_path:
@@ -38,7 +38,7 @@ def input_schema(one: Operation, only_reads: bool) -> dict[str, Any]:
     if one.in_tenant:
         about = "The slug of the tenant. By default the key's own, or `default` for operators of the installation."
         properties["tenant"] = {**msgspec.json.schema(Slug), "description": about}
-    if not only_reads:
+    if confirms:
         properties["confirm"] = _CONFIRM
     found = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
     return {**found, "$defs": defs} if defs else found

@@ -1,4 +1,4 @@
-"""What users would pick instead, each as its documentation recommends, in an environment of its own."""
+"""Libraries that users would pick instead, each set up as its documentation recommends, in its own environment."""
 
 import asyncio
 import json

@@ -1,7 +1,7 @@
 """A constant answer by the server's own means, uvicorn and httptools, inside the parser: `constant.py PORT BODY`.
 
-It parses every request, collects its headers and writes the same bytes. What the hot routes cost more than this is what
-they do.
+It parses every request, collects its headers and writes the same bytes. A hot route that costs
+more spends the rest on its own work.
 """
 
 import sys

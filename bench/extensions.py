@@ -1,4 +1,4 @@
-"""What a key costs a framework: its own hello against the same behind `key_required`, on real servers of one worker.
+"""The cost of a key in a framework: its own hello against the same behind `key_required`, on servers of one worker.
 
 The CPU of a request is compared, since the rates of two servers on a busy machine say little.
 A dependency of FastAPI is compared with FastAPI's own `HTTPBearer`, which only reads a header: see decision 24.
@@ -36,7 +36,7 @@ class Pair(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What one route does: µs of CPU for a request, and requests a second."""
+    """The figures of one route: µs of CPU for a request, and requests a second."""
 
     each: float
     rate: float

@@ -1,4 +1,4 @@
-"""What it costs that a change holds in every process on PostgreSQL, and what a process saves by its memory there."""
+"""The cost of a change that holds in every process on PostgreSQL, and the time that a process saves by its memory."""
 
 import itertools
 import statistics

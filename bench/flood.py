@@ -1,7 +1,7 @@
-"""What honest callers feel of junk: the same paced requests beside 5,000 made-up credentials a second.
+"""How junk slows honest callers: the same paced requests beside 5,000 made-up credentials a second.
 
-The flood needs a processor, too, and whoever shares that one waits for it. So the reference is the same
-flood at an nginx beside us, which answers it from its configuration.
+The flood needs a processor, too, and other work on that processor waits. So the reference is the same flood at an
+nginx beside the server, which answers from its configuration.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
-"""The same two routes in every framework: `/plain` says hello to everybody, `/protected` to who brings a key.
+"""The same two routes in every framework: `/plain` says hello to everybody, `/protected` to a caller with a key.
 
-In FastAPI `/bearer` says it to who brings anything, by FastAPI's own dependency; the wrapped one always asks for a key.
+In FastAPI `/bearer` greets a caller with any bearer token, by FastAPI's own dependency; the wrapped application always
+asks for a key.
 
-What servers load: `bench.hello:flask_app`, `bench.hello:fastapi_app`, `bench.hello:django_app`.
+Servers load `bench.hello:flask_app`, `bench.hello:fastapi_app`, `bench.hello:django_app`.
 """
 
 import os

@@ -13,7 +13,7 @@ from tokenry.runtime import fence
 PROCESSORS = 4
 STATEMENT = 100e-6
 POLL_EACH = 0.5e-6
-"""What one more node costs a caller that asks which of them lag."""
+"""The cost of one more node for a caller that asks which nodes lag."""
 SECONDS = 10.0
 
 
@@ -87,7 +87,8 @@ class Simulation:
 
     def _beat(self, process: int, now: float) -> None:
         self._hinted[process] = False
-        committed = self._committed  # what a snapshot shows that is taken when the statement begins, at the earliest
+        # The statement's snapshot is taken at its beginning at the earliest, and shows everything committed by then.
+        committed = self._committed
 
         def heard(at: float) -> None:
             if committed > self._confirmed[process]:

@@ -44,7 +44,7 @@ _LIKE = {
 
 
 class Mark(NamedTuple):
-    """What one request may cost, compiled and pure, in µs of CPU; and the share of nginx that is reached compiled."""
+    """Bounds of one request: its cost in µs of CPU, compiled and pure, and the compiled rate as a share of nginx's."""
 
     compiled: float
     pure: float
@@ -74,7 +74,7 @@ class Measured(NamedTuple):
 
 
 class References(NamedTuple):
-    """What stands beside the server: ports and process ids."""
+    """The servers beside ours, each with its port and process id."""
 
     nginx: tuple[int, int]
     constant: tuple[int, int]

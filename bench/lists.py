@@ -1,4 +1,4 @@
-"""What a console asks of a tenant with a million keys: each order, filter and count of a list, and usage of many keys.
+"""The questions of a console about a million keys: each order, filter and count of a list, and usage of many keys.
 
 Every figure is the slower of two calls by the clock, after one that compiles statements.
 """

@@ -1,4 +1,4 @@
-"""What a server is measured with: `wrk`, and an nginx beside it that answers the same bytes from its configuration."""
+"""Tools to measure a server: `wrk`, and an nginx beside it that answers the same bytes from its configuration."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
 class Load(NamedTuple):
-    """What one run of wrk measured."""
+    """The figures of one run of wrk."""
 
     rate: float
     p50_ms: float

@@ -1,4 +1,4 @@
-"""What a management request costs the server: CPU of its process per request, beside a bare ASGI endpoint.
+"""The cost of a management request: CPU of the server's process per request, beside a bare ASGI endpoint.
 
 The processor time comes from `/proc`, so that a busy neighbour does not count. `mixed` is a closed loop of readers and
 writers, each on a connection of its own.
@@ -128,7 +128,8 @@ def over_http(report: Report) -> None:
         one, many = [Caller(port, operator)], [Caller(port, operator) for _ in range(WRITERS)]
         again = random.Random(2)
         changed = {"description": "changed"}
-        one[0].ask("GET", "/.well-known/jwks.json")  # which makes the key
+        # The first request makes the signing key, which must not be measured.
+        one[0].ask("GET", "/.well-known/jwks.json")
 
         def key(number: int | None = None) -> str:
             return f"/v1/keys/{again.choice(tk_ids) if number is None else tk_ids[number]}"

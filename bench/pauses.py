@@ -83,7 +83,7 @@ def _tell(report: Report, pauses: list[dict[str, Any]]) -> None:
 
 
 def _source(pause: dict[str, Any]) -> str:
-    """Name what most of a pause went to: the loop itself, another thread beside it, or the collector."""
+    """Return the main cause of a pause: the loop itself, another thread beside it, or the collector."""
     if pause["collecting"] > pause["took"] / 2:
         return "the collector"
     loop, *beside = pause["frames"]

@@ -1,4 +1,4 @@
-"""What people build first, as FastAPI's documentation shows it: a dependency that looks the hash of a key up."""
+"""The first version that people build, as FastAPI's documentation shows it: a dependency that looks up a key's hash."""
 
 import hashlib
 import os

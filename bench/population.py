@@ -37,7 +37,7 @@ BATCH = 10_000
 
 
 class Like(NamedTuple):
-    """What is the same for all keys."""
+    """The properties that all keys share."""
 
     allowed: str = "203.0.113.0/24"
     limit: tuple[str, int, int] | None = None

@@ -1,4 +1,4 @@
-"""What a verification costs on PostgreSQL without memory. The server is reached by TCP, as servers are.
+"""The cost of a verification on PostgreSQL without memory. Connections use TCP, as they do in production.
 
 A loop that asks and does nothing else keeps the processor of PostgreSQL awake; after a pause of 20 µs it has to wake,
 which on a virtual machine can cost three times the lookup. So the bare lookup is measured with a pause, too.

@@ -1,4 +1,4 @@
-"""What a process and its children used of the processors, from `/proc`: a busy neighbour does not count."""
+"""The processor time of a process and its children, from `/proc`: a busy neighbour does not count."""
 
 import os
 from contextlib import suppress
@@ -13,17 +13,17 @@ class Used(NamedTuple):
 
     total: float
     background: float
-    """What threads other than the first used: the first one runs the event loop."""
+    """The time of all threads but the first, which runs the event loop."""
     waited: float
     """How long its threads were ready and had no processor."""
 
     def since(self, before: "Used", count: int) -> "Used":
-        """Return what was used for each of so many requests, in µs."""
+        """Return the time for each of `count` requests, in µs."""
         return Used(*[(now - then) / count * 1e6 for now, then in zip(self, before, strict=True)])
 
 
 def used(pid: int) -> Used:
-    """Return what a process and its children have used so far."""
+    """Return the time that a process and its children have used so far."""
     process = psutil.Process(pid)
     total = background = waited = 0.0
     for one in (process, *process.children(recursive=True)):

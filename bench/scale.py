@@ -1,4 +1,4 @@
-"""What grows with a tenant: management at ten thousand keys beside a million, and how long bulk calls make others wait.
+"""Costs that grow with a tenant: management at ten thousand keys and a million, and how long bulk calls block others.
 
 The statements are timed by the processor time of the calling thread on SQLite, so that a busy neighbour does not count.
 PostgreSQL works in a process of its own and is timed by the clock.

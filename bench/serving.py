@@ -25,7 +25,7 @@ ROUNDS = 5
 
 
 class Started(NamedTuple):
-    """What it took to the first answer, and what the process then held."""
+    """The time to the first answer, and the memory of the process at that moment."""
 
     seconds: float
     processor: float

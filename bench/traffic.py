@@ -69,7 +69,7 @@ class Traffic(NamedTuple):
             yield f"{one}{filled[0]}{two}{filled[1]}{three}".encode(), credential not in self.bad
 
     def script(self, folder: str) -> str:
-        """Return what makes wrk send the like. It belongs to one run: a second one would send the same again."""
+        """Return a script that makes wrk send these requests. Use it for one run: a second would repeat them."""
         path = Path(folder, "credentials")
         if not path.exists():
             path.write_text("\n".join(self.credentials[: 1 if self.same else None]))

@@ -1,4 +1,4 @@
-"""What a verification costs on SQLite: from memory, and with memory off among many keys."""
+"""The cost of a verification on SQLite: from memory, and with memory off among many keys."""
 
 import asyncio
 import gc
@@ -106,7 +106,7 @@ def _naive_table(path: str, texts: list[str]) -> Callable[[str], object]:
 
 
 def remembered(report: Report, count: int) -> None:
-    """What a remembered key takes, and how long the collector stops for all of them."""
+    """The memory of a remembered key, and the pause of the collector for all of them."""
     report.title(f"Memory ({count:,} remembered keys)")
     settings = Settings(memory_entries=count, exclusive=True, flush_interval=timedelta(hours=1))
     with tempfile.TemporaryDirectory() as folder:
@@ -137,7 +137,8 @@ def remembered(report: Report, count: int) -> None:
 def _present(tk: Tokenry, texts: list[str]) -> None:
     for text in texts:
         tk.verify(text, ip=IP)
-    tk._tally.drain()  # what was counted is not what is measured here
+    # Writing the counts down is not part of this measurement.
+    tk._tally.drain()
 
 
 def _pause() -> float:

@@ -98,7 +98,7 @@ class Used(NamedTuple):
     delayed: float = 0.0
 
     def since(self, before: "Used") -> "Used":
-        """Return what came after a moment."""
+        """Return the difference to an earlier measurement."""
         return Used(self.ran - before.ran, self.delayed - before.delayed)
 
 

@@ -1,4 +1,4 @@
-"""What issuing costs with full durability, and what the package weighs."""
+"""The cost of issuing with full durability, and the size of the package."""
 
 import statistics
 import subprocess

@@ -31,7 +31,7 @@ class User(db.Model):  # type: ignore[name-defined,misc]
     id = db.Column(db.Integer, primary_key=True)
 
     def get_user_id(self) -> int:
-        """Return what a token keeps of whom it is for."""
+        """Return the id that a token stores for this user."""
         return self.id  # type: ignore[no-any-return]
 
 

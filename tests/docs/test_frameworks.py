@@ -1,9 +1,7 @@
-"""The pages of the frameworks: their shortest examples run as they stand, in their order."""
+"""The pages of the frameworks: their examples run as they stand, in their order."""
 
 from __future__ import annotations
 
-import asyncio
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +12,6 @@ import pytest
 from tests.docs.test_examples import blocks
 from tests.ext import django_project
 from tokenry.ext.django import close, get_tokenry
-from tokenry.types import Limit
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
@@ -37,7 +34,6 @@ def test_flask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     page = run("docs/flask.md", monkeypatch)
     tk, client = page.auth.tk_of(page.app), page.app.test_client()
-    assert [client.get("/api/projects", headers=one).status_code for one in made(tk)] == WALKED
     assert client.get("/api/projects", headers=issue(tk)).json == {"owner": "dana"}
     assert client.get("/api/projects").json["error"] == "credential_missing"
     options: dict[str, Any] = {"base_url": "https://localhost", "headers": SAME}
@@ -69,9 +65,7 @@ def test_fastapi_and_starlette(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     page = run("docs/fastapi.md", monkeypatch)
     headers = issue(page.auth.tk._sync)
     with TestClient(page.app, base_url="https://localhost") as client:
-        answers = [client.get("/api/projects", headers=one) for one in made(page.auth.tk._sync)]
-        assert [one.status_code for one in answers] == WALKED
-        assert answers[0].json() == {"owner": "dana"}
+        assert client.get("/api/projects", headers=headers).json() == {"owner": "dana"}
         assert client.post("/sign-in?user=dana", headers=SAME).status_code == 200
         assert client.get("/me").json() == {"user": "dana"}
         assert client.post("/auth/refresh", headers=SAME).status_code == 200
@@ -92,71 +86,8 @@ def test_django_and_its_rest_framework(tmp_path: Path, monkeypatch: pytest.Monke
         page, asked = run("docs/django.md", monkeypatch), RequestFactory()
         headers = issue(get_tokenry())
         assert b'"dana"' in page.projects(asked.get("/", headers=headers)).content
-        answers = [page.projects(asked.get("/", headers=one)) for one in made(get_tokenry())]
-        assert [one.status_code for one in answers] == WALKED
         assert page.me(asked.get("/", headers=headers)).status_code == 403, "a key is no session"
         assert b'"dana"' in page.Projects.as_view()(asked.get("/", headers=headers)).render().content
         issued = page.hire("bob")
         assert get_tokenry().verify(issued.secret).owner.external_id == "bob"
         close()
-
-
-def test_a_new_django_project_migrates(tmp_path: Path) -> None:
-    """As a user types it: `call_command` leaves out the checks that the command runs first."""
-    django = [sys.executable, "-m", "django"]
-    subprocess.run([*django, "startproject", "mysite", "."], cwd=tmp_path, check=True)
-    with (tmp_path / "mysite/settings.py").open("a", encoding="utf-8") as settings:
-        settings.write('INSTALLED_APPS += ["tokenry.ext.django"]\n')
-    for command in (["migrate"], ["tokenry", "owners", "put", "dana"]):
-        ran = subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert ran.returncode == 0, ran.stderr
-
-
-WALKED = [200, 401, 403, 200, 200, 200, 200, 429]
-"""What the requests of a page answer, in its order."""
-
-
-def made(tk: Any) -> list[dict[str, str]]:
-    """Make the keys of a page, and return the header fields of its requests."""
-    tk.owners.put("dana")
-    limit = Limit("per-minute", 5, 60)
-    first = tk.keys.issue("dana", name="first", scopes=["read:projects"], limits=[limit]).secret
-    other = tk.keys.issue("dana", name="other").secret
-    given = {"Authorization": f"Bearer {first}"}
-    return [given, {}, {"Authorization": f"Bearer {other}"}, *[given] * 5]
-
-
-@pytest.mark.parametrize("name", ["litestar", "quart"])
-def test_an_asgi_framework(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from starlette.testclient import TestClient
-
-    monkeypatch.chdir(tmp_path)
-    page = run(f"docs/{name}.md", monkeypatch)
-    fields = made(page.tk._sync)
-    with TestClient(page.app) as client:
-        assert client.get("/").text == "no key is needed here"
-        answers = [client.get("/api/projects", headers=one) for one in fields]
-    assert [one.status_code for one in answers] == WALKED
-    assert answers[0].json() == {"owner": "dana"}
-    assert [one.json()["code"] for one in answers[1:3]] == ["credential_missing", "insufficient_scope"]
-    assert "Retry-After" in answers[-1].headers
-    page.tk._sync.close()
-
-
-def test_aiohttp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aiohttp.test_utils import TestClient, TestServer
-
-    async def walk() -> list[tuple[int, Any]]:
-        async with TestClient(TestServer(page.app)) as client:
-            assert await (await client.get("/")).text() == "no key is needed here"
-            answers = [await client.get("/api/projects", headers=one) for one in fields]
-            return [(one.status, await one.json(content_type=None)) for one in answers]
-
-    monkeypatch.chdir(tmp_path)
-    page = run("docs/aiohttp.md", monkeypatch)
-    fields = made(page.tk._sync)
-    answers = asyncio.run(walk())
-    assert [status for status, _ in answers] == WALKED
-    assert answers[0][1] == {"owner": "dana"}

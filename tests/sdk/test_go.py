@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.proxies import program
+from tests.docs.shell import WALKED, calls, started, typed
 from tests.examples.sites import free_port
 from tests.servers.serving import Serving, serving
 
@@ -50,13 +51,30 @@ def test_the_source_is_formatted() -> None:
     assert subprocess.run([formatter, "-l", SDK], capture_output=True, text=True, check=True).stdout == ""
 
 
-def test_the_examples_of_the_documentation_compile(tmp_path: Path) -> None:
+def test_the_examples_of_the_documentation_compile(page: Path) -> None:
+    go("vet", "./...", folder=page)
+
+
+def test_the_page_leads_from_a_server_to_each_answer(page: Path, server: Serving) -> None:
+    reached = {"TOKENRY_SERVER": server.url, "TOKENRY_KEY": server.operator_key}
+    assert go("run", "./example0", folder=page, **reached) == "user-42 [read:projects]\n"
+    port, guard = free_port(), page / "example3" / "example.go"
+    guard.write_text(guard.read_text().replace("8080", str(port)))
+    go("build", "-o", "guard", "./example3", folder=page)
+    with started(["./guard"], page, port, **reached):
+        assert typed(calls("docs/go.md").replace("8080", str(port)), page, **reached) == WALKED
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the examples of the page into a module, each as a package of its own."""
     blocks = re.findall(r"```go\n(.*?)```", (ROOT / "docs" / "go.md").read_text(), re.DOTALL)
     assert len(blocks) > 5
-    for place, block in enumerate(blocks):
-        folder = tmp_path / f"example{place}"
+    place = tmp_path_factory.mktemp("page")
+    for number, block in enumerate(blocks):
+        folder = place / f"example{number}"
         folder.mkdir()
         (folder / "example.go").write_text(block)
     needs = "require tokenry.example/tokenry v0.0.0\nreplace tokenry.example/tokenry => "
-    (tmp_path / "go.mod").write_text(f"module example\ngo 1.19\n{needs}{SDK}\n")
-    go("vet", "./...", folder=tmp_path)
+    (place / "go.mod").write_text(f"module example\ngo 1.19\n{needs}{SDK}\n")
+    return place

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.docs.shell import WALKED, calls, started, typed
 from tests.examples.sites import free_port
 from tests.servers.serving import Serving, serving
 from tokenry.offline import tell
@@ -77,6 +78,19 @@ def test_the_examples_of_the_documentation_compile(built: None) -> None:
         found = {"extends": "../../tests/tsconfig.json", "compilerOptions": options, "include": ["*.ts"], "exclude": []}
         Path(folder, "tsconfig.json").write_text(json.dumps(found))
         run(TSC, "--project", folder)
+
+
+def test_the_page_leads_from_a_server_to_each_answer(built: None, server: Serving) -> None:
+    reached = {"TOKENRY_SERVER": server.url, "TOKENRY_KEY": server.operator_key}
+    port, written = free_port(), WEB / "client" / "dist"
+    first, application = re.findall(r"```js\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    with TemporaryDirectory(dir=written) as name:
+        folder = Path(name)
+        (folder / "first.mjs").write_text(first)
+        (folder / "app.mjs").write_text(application.replace("3000", str(port)))
+        run("node", folder / "first.mjs", **reached)
+        with started(["node", "app.mjs"], folder, port, **reached):
+            assert typed(calls("docs/typescript.md").replace("3000", str(port)), folder, **reached) == WALKED
 
 
 @pytest.mark.parametrize("vector", json.loads(VECTORS.read_text()), ids=lambda vector: vector["why"])

@@ -10,7 +10,9 @@ import typer
 
 from tokenry.cli.examples import EXAMPLES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+NAMED = re.compile(r"(?:`|^\s*|\$ )tokenry ((?:[a-z][a-z-]*(?= |`|$) ?)+)", re.MULTILINE)
 EVERYWHERE = {
     "--database",
     "--keyring",
@@ -92,3 +94,18 @@ def test_every_command_has_an_example_that_parses() -> None:
             arguments = shlex.split((typed[1] or "").rstrip(')"')) if "$(" in example else shlex.split(typed[1] or "")
             with named[name].make_context(name, arguments):
                 pass
+
+
+def test_pages_name_no_command_that_does_not_exist() -> None:
+    wrong = []
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        for found in NAMED.finditer(page.read_text(encoding="utf-8")):
+            group = tree()
+            for word in found[1].split():
+                if not hasattr(group, "commands"):
+                    break
+                if word not in group.commands:
+                    wrong.append(f"{page.relative_to(ROOT)}: {found[0].strip()}")
+                    break
+                group = group.commands[word]
+    assert not wrong, "\n".join(wrong)

@@ -11,6 +11,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -35,21 +36,26 @@ from tokenry.core.errors import NestedCall
 from .django import BorrowedSqlite, kept
 from .failures import unfit
 
+_LISTS = frozenset((list, tuple))
+
 
 class _Compiled(NamedTuple):
-    """A statement for one dialect: its text, the order of its parameters (None by name), and its own values."""
+    """A statement for one dialect: its text, a reader of its parameters (None by name), and its own values."""
 
     text: str
-    names: tuple[str, ...] | None
+    read: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None
     values: dict[str, Any]
     takes_lists: bool
 
     def given(self, parameters: Mapping[str, Any]) -> Any:
         """Return parameters as the driver takes them."""
         given = {**self.values, **parameters} if self.values else parameters
-        if self.takes_lists:
-            return given if self.names is None else tuple([given[name] for name in self.names])
-        return tuple([_as_json(given[name]) for name in self.names or ()])
+        if self.read is None:
+            return given
+        found = self.read(given)
+        if self.takes_lists or _LISTS.isdisjoint(map(type, found)):
+            return found
+        return tuple([json.dumps(value) if value.__class__ in _LISTS else value for value in found])
 
 
 class _Statement:
@@ -64,9 +70,9 @@ class _Statement:
         found = self._compiled.get(kind)
         if found is None:
             compiled = self._statement.compile(dialect=dialect, column_keys=list(columns) or None)
-            names = tuple(compiled.positiontup or ()) if compiled.positional else None
+            read = _reader(compiled.positiontup or ()) if compiled.positional else None
             values = {name: value for name, value in compiled.params.items() if value is not None}
-            found = self._compiled[kind] = _Compiled(str(compiled), names, values, dialect.name == "postgresql")
+            found = self._compiled[kind] = _Compiled(str(compiled), read, values, dialect.name == "postgresql")
         return found
 
 
@@ -110,7 +116,8 @@ class FixedWrite(_Statement):
         many = [values] if isinstance(values, Mapping) else values
         columns = tuple([name for name in many[0] if name not in self._parameters])
         if len(many) > 1 and isinstance(self._statement, Insert) and connection.dialect.name == "postgresql":
-            return self._in_lists(columns)(connection, {name: array([row[name] for row in many]) for name in columns})
+            lists = map(array, zip(*map(_reader(columns), many), strict=True))
+            return self._in_lists(columns)(connection, dict(zip(columns, lists, strict=True)))
         compiled = self._for(connection.dialect, columns)
         given: Any = [compiled.given(row) for row in many]
         if connection.__class__ is Raw:
@@ -250,5 +257,7 @@ def _element(value: Any) -> str:
     return f'"\\\\x{value.hex()}"' if isinstance(value, bytes) else str(value)
 
 
-def _as_json(value: Any) -> Any:
-    return json.dumps(value) if value.__class__ in (list, tuple) else value
+def _reader(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Return a function that takes named values out of a mapping, in their order."""
+    read: Any = itemgetter(*names) if names else None
+    return read if len(names) > 1 else lambda given: tuple([given[name] for name in names])

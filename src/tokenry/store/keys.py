@@ -87,12 +87,13 @@ _SECRETS = (
 )
 _SECRETS_OF_ONE = Fixed(_SECRETS.where(secret.c.key_id == bindparam("key_id")))
 _SECRETS_OF_MANY = Fixed(_SECRETS.where(among(secret.c.key_id, "key_ids")))
-# Owners and names travel as two lists, and each pair is one look into the index of living names. LATERAL keeps
-# PostgreSQL to that: as long as it has no statistics, as during an import, it compares each pair with each key.
+# Each pair of owner and name is one look into the index of living names. LATERAL keeps PostgreSQL to that: as long as it
+# has no statistics, as during an import, it compares each pair with each key. SQLite would join two lists pair by pair.
 _NAMES = {
     "sqlite": """
-        SELECT k.owner_id, k.name_folded FROM json_each(:owners) o JOIN json_each(:names) n ON n.key = o.key
-        CROSS JOIN tokenry_key k ON k.tenant_id = :tenant_id AND k.owner_id = o.value AND k.name_folded = n.value
+        SELECT k.owner_id, k.name_folded FROM json_each(:pairs) pair
+        CROSS JOIN tokenry_key k ON k.tenant_id = :tenant_id
+            AND k.owner_id = json_extract(pair.value, '$[0]') AND k.name_folded = json_extract(pair.value, '$[1]')
         WHERE k.revoked_at IS NULL
     """,
     "postgresql": """
@@ -245,7 +246,7 @@ class KeyRows:
     def taken(self, tenant: Tenant, names: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Return those of some (owner id, folded name) pairs that a living key has."""
         pairs = list(names)
-        given = {"owners": [owner_id for owner_id, _ in pairs], "names": [name for _, name in pairs]}
+        given = {"pairs": pairs, "owners": [owner_id for owner_id, _ in pairs], "names": [name for _, name in pairs]}
         rows = _TAKEN[self._connection.dialect.name](self._connection, tenant_id=tenant.id, **given)
         return {(row.owner_id, row.name_folded) for row in rows}
 

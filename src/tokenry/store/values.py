@@ -39,7 +39,10 @@ def stored(value: Any) -> Any:
 
 def stored_row(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return named values as columns hold them."""
-    return {name: stored(value) for name, value in values.items()}
+    return {
+        name: value if value is None or value.__class__ in _AS_THEY_ARE else stored(value)
+        for name, value in values.items()
+    }
 
 
 def plain_limit(limit: object) -> list[Any]:

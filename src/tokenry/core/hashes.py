@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -122,10 +123,10 @@ def read_hash(given: Hash, errors: list[FieldError]) -> Recipe | None:
         reason = _REFUSED.get(scheme.lower(), f"is not known: use one of {', '.join(SCHEMES)}")
         errors.append(FieldError("hash.scheme", "unknown_scheme", f"{shown(scheme)} {reason}"))
         return None
-    unknown = sorted(set(given.params) - _PARAMETERS[scheme])
+    unknown = given.params.keys() - _PARAMETERS[scheme]
     if unknown:
         known = ", ".join(sorted(_PARAMETERS[scheme])) or "none"
-        message = f"{shown(unknown[0])} is not a parameter of {scheme}: it has {known}"
+        message = f"{shown(min(unknown))} is not a parameter of {scheme}: it has {known}"
         errors.append(FieldError("hash.params", "unknown_parameter", message))
         return None
     if scheme == RAW:
@@ -156,12 +157,17 @@ def decoded(value: str, encoding: str) -> bytes:
 
 
 def _read_fast(given: Hash, errors: list[FieldError]) -> Recipe:
-    size = hashlib.new(FAST[given.scheme]).digest_size
+    size = _size_of(given.scheme)
     place = given.params.get("salt_place", "before")
     if place not in ("before", "after"):
         errors.append(FieldError("hash.params.salt_place", "out_of_range", "is 'before' or 'after'"))
     salt = _bytes_of(given, "salt", errors)
     return Recipe(given.scheme, _value(given, errors, size), salt, (), place == "after", *_beside(given, errors))
+
+
+@lru_cache
+def _size_of(scheme: str) -> int:
+    return hashlib.new(FAST[scheme]).digest_size
 
 
 def _read_hmac(given: Hash, errors: list[FieldError]) -> Recipe:
@@ -247,6 +253,8 @@ def _value(given: Hash, errors: list[FieldError], size: int = 0) -> bytes:
 
 
 def _bytes_of(given: Hash, name: str, errors: list[FieldError], *, needed: bool = False) -> bytes:
+    if not (given.params or needed):
+        return b""
     value, encoding = given.params.get(name, ""), given.params.get(f"{name}_encoding", "text")
     place = f"hash.params.{name}"
     if not isinstance(value, str) or not isinstance(encoding, str):

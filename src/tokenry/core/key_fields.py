@@ -91,4 +91,16 @@ def compared(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def read(asked: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
     """Read the fields that are given, and append every mistake to `errors`."""
-    return {name: field.read(name, asked[name], errors) for name, field in FIELDS.items() if name in asked}
+    return {
+        name: _OF_DEFAULTS[name]
+        if asked[name] is field.default and name in _OF_DEFAULTS
+        else field.read(name, asked[name], errors)
+        for name, field in FIELDS.items()
+        if name in asked
+    }
+
+
+_OF_DEFAULTS: Final[Mapping[str, Any]] = {
+    name: field.read(name, field.default, []) for name, field in FIELDS.items() if field.default is not None
+}
+"""What the defaults of fields are read as. Most fields of most keys have theirs."""

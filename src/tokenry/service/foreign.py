@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
@@ -292,16 +292,21 @@ def _bounded(forms: list[Form]) -> list[Form]:
 
 def seal(generation: Generation, nonce: bytes, recipe: Recipe, tenant_id: str, key_id: str, kid: str) -> bytes:
     """Return an old hash as it is stored: encrypted, and bound to its row and tenant."""
+    bound = joined("tokenry/foreign-hash/1", tenant_id, key_id, kid)
+    sealed: bytes = _cipher(generation.foreign_sealing_key).encrypt(nonce, msgspec.msgpack.encode(recipe), bound)
+    return nonce + sealed
+
+
+@lru_cache(maxsize=64)
+def _cipher(key: bytes) -> Any:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    bound = joined("tokenry/foreign-hash/1", tenant_id, key_id, kid)
-    return nonce + AESGCM(generation.foreign_sealing_key).encrypt(nonce, msgspec.msgpack.encode(recipe), bound)
+    return AESGCM(key)
 
 
 def opened(row: ForeignRow, keyring: Keyring) -> Recipe | None:
     """Return the old hash of a row; None when the row is forged or moved, or was upgraded."""
     from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     generation = keyring.get(row.generation_id)
     if generation is None or row.sealed is None:
@@ -309,7 +314,7 @@ def opened(row: ForeignRow, keyring: Keyring) -> Recipe | None:
     bound = joined("tokenry/foreign-hash/1", row.tenant_id, row.key_id, row.kid)
     sealed = bytes(row.sealed)
     try:
-        plain = AESGCM(generation.foreign_sealing_key).decrypt(sealed[:NONCE], sealed[NONCE:], bound)
+        plain = _cipher(generation.foreign_sealing_key).decrypt(sealed[:NONCE], sealed[NONCE:], bound)
         return msgspec.msgpack.decode(plain, type=Recipe)
     except (InvalidTag, ValueError):
         _log.error("the old hash of key %s is forged, and is ignored: somebody has changed its row", row.key_id)

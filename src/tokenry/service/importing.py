@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -44,6 +45,9 @@ Given: TypeAlias = "ImportRow | ImportResult | Mapping[str, object] | bytes"
 
 ID_MAX: Final = 255
 _OWNER: Final = {"owner_name": "name", "owner_email": "email"}
+_DEFAULTS: Final = {name: field.default for name, field in key_fields.FIELDS.items()}
+_FIELDS: Final = tuple(name for name in _DEFAULTS if name in ImportRow.__struct_fields__)
+_fields_of: Final = attrgetter(*_FIELDS)
 _decode: Final = msgspec.json.Decoder(ImportRow).decode
 
 
@@ -130,7 +134,7 @@ class Batch:
         raw = row.hash.value if row.hash.scheme == RAW else None
         if not errors:
             check_hint(row.hint, recipe, raw, errors)
-        asked = {name: getattr(row, name, field.default) for name, field in key_fields.FIELDS.items()}
+        asked = {**_DEFAULTS, **dict(zip(_FIELDS, _fields_of(row), strict=True))}
         values = key_fields.read({**asked, "name": row.name or f"imported {row.id}"[: fields.NAME_MAX]}, errors)
         expires_at = self._expiry(row, errors)
         check_window(values["not_before"], expires_at, errors)

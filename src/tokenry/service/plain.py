@@ -17,16 +17,15 @@ def plain(value: Any) -> Any:
     if value is None or value.__class__ in _AS_IT_IS:
         return value
     if isinstance(value, (tuple, list)):
-        return [plain(part) for part in value]
+        return [part if part.__class__ in _AS_IT_IS else plain(part) for part in value]
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return dict([_part(name, part) for name, part in value.items()])
+        found = {}
+        for name, part in value.items():
+            if part.__class__ not in _AS_IT_IS:
+                name, part = written(str(name), part)
+                part = None if part is None else plain(part)
+            found[str(name)] = part
+        return found
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-
-
-def _part(name: object, value: Any) -> tuple[str, Any]:
-    if value.__class__ in _AS_IT_IS:
-        return str(name), value
-    name, value = written(str(name), value)
-    return name, plain(value)

@@ -103,4 +103,4 @@ def read(asked: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
 _OF_DEFAULTS: Final[Mapping[str, Any]] = {
     name: field.read(name, field.default, []) for name, field in FIELDS.items() if field.default is not None
 }
-"""What the defaults of fields are read as. Most fields of most keys have theirs."""
+"""The clean values of defaults. Most fields of most keys have theirs."""

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from datetime import timedelta
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
@@ -124,6 +125,7 @@ class Stored(Generic[T]):
         self._untold = untold
         kept = [one for one in fields(kind) if one.name not in self._given]  # type: ignore[arg-type]
         self.names = tuple([one.name for one in kept])
+        self._values = attrgetter(*self.names)
         self.columns = tuple([renamed.get(name, name) for name in self.names])
         readers = {one.name: _reader(kind, one) for one in kept}
         self.record: Callable[..., T] = self._maker(kind, readers)
@@ -148,7 +150,7 @@ class Stored(Generic[T]):
 
     def row(self, record: T) -> dict[str, Any]:
         """Return the values of a record by column."""
-        return {column: getattr(record, name) for name, column in zip(self.names, self.columns, strict=True)}
+        return dict(zip(self.columns, self._values(record), strict=True))
 
     def _maker(
         self, kind: type, readers: Mapping[str, Callable[[Any], Any] | None], order: Collection[str] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,16 +12,14 @@ import msgspec
 
 from tokenry.core.actors import PROGRAM, Actor
 from tokenry.core.actors import SYSTEM as SYSTEM
-from tokenry.core.chain import entry_mac
 from tokenry.core.counters import Subject
 from tokenry.core.errors import ConfigError, Invalid, missing
-from tokenry.core.events import OWNED
 from tokenry.core.grant import Grant
 from tokenry.core.ids import Ids
 from tokenry.core.keyring import Keyring
 from tokenry.core.limits import Limit
 from tokenry.core.mail import MAILED, Mail
-from tokenry.core.model import NOT_GIVEN, Entry, Event, Head, NotGiven, Owner, Tenant, micros, moment
+from tokenry.core.model import NOT_GIVEN, Event, Head, NotGiven, Owner, Tenant, micros, moment
 from tokenry.core.policy import Retention
 from tokenry.core.ports import DROPPED, Rows, Sealed, Store
 from tokenry.core.trace import Trace
@@ -32,7 +30,7 @@ from .acting import Acting, check_by
 from .acting import B as B
 from .acting import By as By
 from .acting import external as external
-from .plain import plain
+from .recording import Record, entries, events
 from .sharing import Shared
 from .spans import NoSpans, Spans
 
@@ -153,7 +151,12 @@ class Context(msgspec.Struct, frozen=True):
 
     def new_id(self, kind: str) -> str:
         """Return a new id."""
-        return self.ids.make(kind, self.clock(), self.entropy(10))
+        return self.new_ids(kind, 1)[0]
+
+    def new_ids(self, kind: str, count: int) -> list[str]:
+        """Return some new ids, in the order in which they sort."""
+        now, entropy = self.clock(), self.entropy(10 * count)
+        return [self.ids.make(kind, now, entropy[at : at + 10]) for at in range(0, 10 * count, 10)]
 
     @contextmanager
     def reading(
@@ -281,43 +284,17 @@ class Change(Scene):
         owner: str | None = None,
     ) -> None:
         """Write one audit entry and one event in this transaction. `owner` is whose key or session it is about."""
-        context, keyring = self.context, self.context.keyring()
-        before, after = plain(before), plain(after)
-        entry = Entry(
-            id=context.new_id("aud"),
-            at=self.now,
-            tenant=self.tenant.slug,
-            actor=self.actor.name,
-            action=type,
-            subject=subject,
-            before=before,
-            after=after,
-            ip=context.ip,
-            request_id=context.request_id,
-            position=None,
-            trace_id=context.trace.trace_id if context.trace is not None else context.spans.trace_id(),
-        )
-        generation = keyring.signing(micros(self.now))
-        self._entries.append(Sealed(entry, generation.id, entry_mac(generation, self.tenant.id, entry), None))
-        self.tell(type, subject, after, owner=owner)
+        self.record_each(type, [Record(subject, before, after, owner)])
+
+    def record_each(self, type: str, records: Sequence[Record]) -> None:
+        """Do the same for many subjects at once."""
+        records = [one.plain() for one in records]
+        self._entries += entries(self, type, records)
+        self._done.events += events(self, type, records)
 
     def tell(self, type: str, subject: str, data: Mapping[str, Any] | None = None, *, owner: str | None = None) -> None:
         """Write an event without an audit entry, for what nobody did. Events of keys and sessions name the owner."""
-        if type.startswith(OWNED):
-            assert owner is not None, type
-            data = {"owner": owner, **(data or {})}
-        self._done.events.append(
-            Event(
-                sequence=0,
-                id=self.context.new_id("evt"),
-                type=type,
-                at=self.now,
-                tenant=self.tenant.slug,
-                subject=subject,
-                actor=self.actor.name,
-                data=data or {},
-            )
-        )
+        self._done.events += events(self, type, [Record(subject, None, data, owner)])
 
     def invalidate(self, kids: tuple[str, ...]) -> None:
         """Say that verdicts about some secrets may change with this transaction."""

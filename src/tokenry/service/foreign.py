@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
-from functools import lru_cache, partial
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
@@ -33,6 +33,8 @@ from .tokens import MALFORMED, NOT_FOUND
 from .wishes import Find, Pooled, Wait
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     from .context import Context
     from .verify import Verifying
 
@@ -290,18 +292,17 @@ def _bounded(forms: list[Form]) -> list[Form]:
     return [form for form in forms if form.tenant_id in tenants]
 
 
-def seal(generation: Generation, nonce: bytes, recipe: Recipe, tenant_id: str, key_id: str, kid: str) -> bytes:
-    """Return an old hash as it is stored: encrypted, and bound to its row and tenant."""
-    bound = joined("tokenry/foreign-hash/1", tenant_id, key_id, kid)
-    sealed: bytes = _cipher(generation.foreign_sealing_key).encrypt(nonce, msgspec.msgpack.encode(recipe), bound)
-    return nonce + sealed
-
-
-@lru_cache(maxsize=64)
-def _cipher(key: bytes) -> Any:
+def cipher_of(generation: Generation) -> AESGCM:
+    """Return the cipher that encrypts old hashes."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    return AESGCM(key)
+    return AESGCM(generation.foreign_sealing_key)
+
+
+def seal(cipher: AESGCM, nonce: bytes, recipe: Recipe, tenant_id: str, key_id: str, kid: str) -> bytes:
+    """Return an old hash as it is stored: encrypted, and bound to its row and tenant."""
+    bound = joined("tokenry/foreign-hash/1", tenant_id, key_id, kid)
+    return nonce + cipher.encrypt(nonce, msgspec.msgpack.encode(recipe), bound)
 
 
 def opened(row: ForeignRow, keyring: Keyring) -> Recipe | None:
@@ -314,7 +315,7 @@ def opened(row: ForeignRow, keyring: Keyring) -> Recipe | None:
     bound = joined("tokenry/foreign-hash/1", row.tenant_id, row.key_id, row.kid)
     sealed = bytes(row.sealed)
     try:
-        plain = _cipher(generation.foreign_sealing_key).decrypt(sealed[:NONCE], sealed[NONCE:], bound)
+        plain = cipher_of(generation).decrypt(sealed[:NONCE], sealed[NONCE:], bound)
         return msgspec.msgpack.decode(plain, type=Recipe)
     except (InvalidTag, ValueError):
         _log.error("the old hash of key %s is forged, and is ignored: somebody has changed its row", row.key_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -34,8 +34,9 @@ from tokenry.core.secret import digest_of, make_kid
 
 from . import crediting, granting, owning
 from .context import Change, external
-from .foreign import opened, seal
+from .foreign import cipher_of, opened, seal
 from .issuing import check_scopes, check_window
+from .recording import Record
 from .roles import check_roles
 from .sealed_keys import NONCE
 from .seeing import recorded
@@ -80,6 +81,8 @@ class Batch:
         self._change = change
         self._source = source
         self._generation = change.context.keyring().signing(micros(change.now))
+        self._cipher = cipher_of(self._generation)
+        self._ids: Iterator[str] = iter(())
         self._owners: dict[str, Owner] = {}
         self._new_owners: list[Owner] = []
         self._checked: set[tuple[Any, ...]] = set()
@@ -91,6 +94,7 @@ class Batch:
         change = self._change
         self._forms = {form: False for form in change.rows.foreign.forms() if form.tenant_id == change.tenant.id}
         rows = [read_row(one) for one in batch]
+        self._ids = iter(change.context.new_ids("key", len(rows)))
         ids = [row.id for row in rows if isinstance(row, ImportRow)]
         known = dict(change.rows.foreign.known(change.tenant, self._source, ids))
         self._find_owners(row for row in rows if isinstance(row, ImportRow) and row.id not in known)
@@ -146,7 +150,7 @@ class Batch:
         last_used_at = last_used_at and min(last_used_at, now)
         row = msgspec.structs.replace(row, last_used_at=last_used_at)
         fields.refuse(errors)
-        key_id = change.context.new_id("key")
+        key_id = next(self._ids)
         secret, foreign, form = self._secret(row, key_id, recipe, raw)
         info = SecretInfo(
             kid=secret.kid, created_at=now, ends_at=None, last_used_at=last_used_at, last_used_ip=None, use_count=0
@@ -230,7 +234,7 @@ class Batch:
         else:
             assert recipe is not None
             kid, hint = make_kid(context.entropy(16)), hint_of(generation, form, value)
-            sealed = seal(generation, context.entropy(NONCE), recipe, tenant_id, key_id, kid)
+            sealed = seal(self._cipher, context.entropy(NONCE), recipe, tenant_id, key_id, kid)
         secret = SecretRow(kid, key_id, digest, generation.id, generation.id, change.now, row.last_used_at)
         return secret, ForeignRow(tenant_id, key_id, self._source, row.id, kid, hint, sealed, generation.id), form
 
@@ -294,9 +298,9 @@ class Batch:
             rows.keys.insert(tenant, [(draft.owner_id, draft.key) for draft in drafts])
             rows.foreign.insert([draft.foreign for draft in drafts], now)
             rows.secrets.insert(tenant, [draft.secret for draft in drafts])
-            for draft in drafts:
-                change.record("key.imported", draft.key.id, None, recorded(draft.key), owner=draft.key.owner)
-        crediting.open_accounts(change, [draft.key for draft in drafts])
+            keys = [draft.key for draft in drafts]
+            change.record_each("key.imported", [Record(key.id, None, recorded(key), key.owner) for key in keys])
+        crediting.open_accounts(change, keys)
         new = [form for form, is_new in self._forms.items() if is_new]
         if new:
             rows.foreign.add_forms(new, now)

@@ -20,7 +20,7 @@ def plain(value: Any) -> Any:
         return [part if part.__class__ in _AS_IT_IS else plain(part) for part in value]
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, Mapping):
+    if value.__class__ is dict or isinstance(value, Mapping):
         found = {}
         for name, part in value.items():
             if part.__class__ not in _AS_IT_IS:

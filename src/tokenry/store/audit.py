@@ -15,7 +15,7 @@ from tokenry.core.model import Entry, Tenant, micros, moment
 from .fixed import Fixed, FixedWrite, array
 from .reach import reach
 from .tables import audit_entry, audit_head, tenant
-from .values import stored, stored_row
+from .values import plain_json, stored_row
 
 _INSERT = FixedWrite(insert(audit_entry))
 _SELECT = select(audit_entry, tenant.c.slug).outerjoin(tenant, tenant.c.id == audit_entry.c.tenant_id)
@@ -71,8 +71,8 @@ class AuditRows:
                 "actor": sealed.entry.actor,
                 "action": sealed.entry.action,
                 "subject": sealed.entry.subject,
-                "before": None if sealed.entry.before is None else stored(sealed.entry.before),
-                "after": None if sealed.entry.after is None else stored(sealed.entry.after),
+                "before": None if sealed.entry.before is None else plain_json(sealed.entry.before),
+                "after": None if sealed.entry.after is None else plain_json(sealed.entry.after),
                 "ip": sealed.entry.ip,
                 "request_id": sealed.entry.request_id,
                 "trace_id": sealed.entry.trace_id,

@@ -19,7 +19,7 @@ from tokenry.core.model import Event, Tenant, micros, moment
 from .fixed import FixedWrite, array
 from .reach import reached
 from .tables import event
-from .values import stored
+from .values import plain_json
 
 VISIBLE = {
     "postgresql": event.c.txid < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint"),
@@ -81,7 +81,7 @@ class EventRows:
         self._dialect = connection.dialect.name
 
     def insert(self, tenant: Tenant, events: Sequence[Event]) -> None:
-        rows = [(e.id, e.type, micros(e.at), e.subject, e.actor, stored(e.data)) for e in events]
+        rows = [(e.id, e.type, micros(e.at), e.subject, e.actor, plain_json(e.data)) for e in events]
         values: dict[str, str]
         if self._dialect == "postgresql":
             values = dict(zip(_LISTS, map(array, zip(*rows, strict=True)), strict=True))

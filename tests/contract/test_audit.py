@@ -338,3 +338,13 @@ def test_the_chain_goes_on_after_a_restart(installation: Installation, tk: Any, 
     tk = installation.reopen(tk)
     tk.owners.put("after")
     assert tk.audit.check(head=kept).entry_count == 11
+
+
+def test_numbers_of_every_size_pass_through_entries_and_events(tk: Any, issue: Issue) -> None:
+    """JSON knows whole numbers of more than 64 bits, and fractions have more than one way of writing."""
+    numbers = {"wide": 2**70, "low": -(2**70), "large": 1e22, "small": 1.5e-9, "text": "\x7f\u2028é"}
+    issued = issue(metadata=numbers)
+    (entry,) = tk.audit.list(subject=issued.key.id)
+    (event,) = [event for event in tk.events.list() if event.subject == issued.key.id]
+    assert entry.after["metadata"] == event.data["metadata"] == numbers
+    assert tk.audit.check()

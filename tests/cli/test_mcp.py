@@ -259,7 +259,14 @@ def test_a_server_and_a_key_of_few_scopes(tmp_path: Path) -> None:
 
 def test_it_starts_with_a_working_key_of_an_operator_only(ready: Shell) -> None:
     assert "the audit log names the operator" in ready("mcp", code=4).err
-    assert "key" in ready("mcp", code=4, TOKENRY_KEY="tk_op_wrong").err
+    refused = ready("mcp", code=4, TOKENRY_KEY="tk_op_wrong").err
+    assert "key" in refused
+    assert "travels in clear" not in refused
+    (ready.directory / "wrong.key").write_text("tk_op_wrong")
+    (ready.directory / "wrong.key").chmod(0o600)
+    beside = {"TOKENRY_SERVER": "https://keys.example.com"}
+    where = ("--database", ready.environment["TOKENRY_DATABASE_URL"], "--key-file", "wrong.key")
+    assert "in clear" not in ready("mcp", *where, code=4, **beside).err
     assert "there is no directory" in ready("mcp", "--secrets-dir", "none", code=1).err
 
 

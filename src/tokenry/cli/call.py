@@ -225,7 +225,7 @@ class Call:
                 "TOKENRY_KEY, or pass --key-file FILE"
             )
             raise typer.Exit(SIGN_IN)
-        if key != saved and not servers.is_private(server):
+        if server and key != saved and not servers.is_private(server):
             if beside != server:
                 self.out.fail(
                     f"your key would travel in clear to {server}: use https://, or sign in there once with "

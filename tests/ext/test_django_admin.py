@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -195,7 +196,7 @@ def test_check_names_mistakes(tmp_path: Path) -> None:
     assert "tokenry.E002" in check(**good), "a database in memory"
 
 
-def test_check_names_a_database_without_migrations(tmp_path: Path) -> None:
+def test_check_names_a_database_without_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.core.checks import run_checks
 
     def found(**options: Any) -> list[str]:
@@ -204,6 +205,9 @@ def test_check_names_a_database_without_migrations(tmp_path: Path) -> None:
     with django_project.database(**django_project.sqlite(tmp_path / "site.db")):
         assert found(databases=["default"]) == ["tokenry.W004"]
         assert found() == []
+        monkeypatch.setattr(sys, "argv", ["manage.py", "migrate"])
+        assert found(databases=["default"]) == [], "the command is about to make the tables"
+        monkeypatch.setattr(sys, "argv", ["manage.py", "check"])
         get_tokenry()
         assert found(databases=["default"]) == []
 

@@ -83,7 +83,10 @@ def _run(call: Call, given: dict[str, Any]) -> None:
         if call.out.json:
             call.out.document({"address": where, **first.fields})
         else:
-            call.out.text(f"Tokenry listens on {where}\nTry        {_curl(settings, first.header)}")
+            call.out.text(f"Tokenry listens on {where}")
+            if settings.console and settings.unix_socket is None:
+                call.out.text(f"Console    {where}/console")
+            call.out.text(f"Try        {_curl(settings, first.header)}")
         sys.stdout.flush()
 
     code = serve_workers(installation, settings, sockets, started)

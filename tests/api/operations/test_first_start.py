@@ -47,6 +47,7 @@ def test_the_first_start_makes_one_key_and_the_next_makes_none(tmp_path: Path) -
         server.process.send_signal(signal.SIGHUP)  # nothing to renew, and no reason to end
         assert key not in server.out + server.err
         assert '"first operator key"' in answer_of(curl_line(server), tmp_path)
+        assert f"Console    {server.url}/console\n" in server.out
         kept = tmp_path / "tokenry-data"
         assert {stat.S_IMODE(path.stat().st_mode) for path in kept.iterdir()} == {0o600}
         assert stat.S_IMODE(kept.stat().st_mode) == 0o700

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -39,7 +40,8 @@ def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None
         return []
     except StoreUnavailable as error:
         return [Error(f"Tokenry's database cannot be used: {error.message}", id="tokenry.E005")]
-    if found:
+    # `manage.py migrate` runs this check before it makes the tables.
+    if found or sys.argv[1:2] == ["migrate"]:
         return []
     if found.current is None:
         return [Warning("Tokenry's tables do not exist.", hint=_MIGRATE, id="tokenry.W004")]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .core.verdict import Verdict as Verdict
     from .tokenry import Tokenry as Tokenry
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 _HOMES = {
     "AsyncTokenry": "aio",

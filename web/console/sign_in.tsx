@@ -50,7 +50,7 @@ export function SignIn() {
     <main class="sign-in">
       <Icon name="keys" />
       <h1>Tokenry</h1>
-      <p>Sign in to the console with a key such as the one that <code>tokenry init</code> made.</p>
+      <p>Sign in to the console with an operator's key, such as the one that the first <code>tokenry serve</code> has shown.</p>
       <Form />
     </main>
   );

@@ -19,6 +19,7 @@ from mcp.shared.exceptions import MCPError
 
 from tests.cli.conftest import Shell, operators_key
 from tests.servers.serving import serving
+from tokenry.cli.asking import question
 from tokenry.cli.confirming import SECONDS, Confirmations
 from tokenry.cli.tool_schemas import gives_secret, input_schema
 from tokenry.operations import OPERATIONS, Reach
@@ -171,6 +172,33 @@ def test_a_client_that_can_ask_asks_the_person_in_the_same_call(ready: Shell, th
     assert "  revoked_count: 1" in third[third.index("It would do this:") :]
     [field] = person.asked[0].requested_schema["properties"].values()
     assert (field["type"], field["default"]) == ("boolean", False)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_an_agent_cannot_call_a_change_a_dry_run(ready: Shell, there: dict[str, str], asks: bool) -> None:
+    ready("keys", "issue", "--owner", "user-42", "--name", "a")
+    person = Person(YES, YES)
+    client = partial(Client, elicitation_callback=person) if asks else Client
+
+    async def use() -> None:
+        async with agent(ready.directory, "--allow-changes", client=client, **there) as found:
+            for value in (True, False):
+                asked = {"owner": "user-42", "dry_run": value}
+                refused = await answer(found, "keys_revoke_where", is_error=True, **asked)
+                assert "unknown arguments: ['dry_run']" in refused
+            assert "takes the rows as a list" in await answer(found, "imports_run", is_error=True, rows=5)
+
+    asyncio.run(use())
+    assert person.asked == []
+
+
+def test_the_form_hides_nothing_behind_a_long_text_and_shows_what_cannot_be_seen() -> None:
+    arguments = {"reason": "x" * 500, "owner": "a\u034fd\u3164a\ufe0f\u2800", "text": "y" * 900, "to": "é한"}
+    lines = question(OPERATIONS["keys.revoke_where"], arguments, {}).splitlines()
+    names = [line.split(":")[0].strip() for line in lines if line.startswith("  ")]
+    assert names == ["to", "owner", "reason", "text"]
+    assert '  owner: "a\\u034fd\\u3164a\\ufe0f\\u2800"' in lines
+    assert '  to: "é한"' in lines
 
 
 @ERAS

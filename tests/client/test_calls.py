@@ -313,6 +313,24 @@ def without_actor(call: Any) -> inspect.Signature:
     return signature.replace(parameters=[part for name, part in signature.parameters.items() if name != "by"])
 
 
+@pytest.mark.parametrize("keys", ["abc", 5, None, {"owner": "ada"}])
+def test_keys_that_are_no_list_are_refused(tk: Face, keys: Any) -> None:
+    with pytest.raises(Invalid, match="takes a list of mappings"):
+        tk.keys.issue_many(keys)
+
+
+@pytest.mark.parametrize("key", [5, {"owner": "ada", "name": "k", "expires_in": 60, "expires_in_seconds": 9}])
+def test_one_of_many_keys_that_cannot_be_read_is_refused(tk: Face, key: Any) -> None:
+    with pytest.raises(Invalid, match=r"as a mapping|by two names|is not a field of a key"):
+        raise tk.keys.issue_many([key])[0]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("rows", [5, None])
+def test_rows_that_are_no_list_are_refused(tk: Face, rows: Any) -> None:
+    with pytest.raises(Invalid, match="takes the rows as a list"):
+        tk.imports.run(rows)
+
+
 def test_an_unknown_field_of_one_of_many_keys_is_answered_with_the_one_that_was_meant(tk: Face) -> None:
     with pytest.raises(Invalid, match="did you mean scopes") as caught:
         raise tk.keys.issue_many([{"owner": "ada", "name": "k", "scope": ["a"]}])[0]  # type: ignore[misc]

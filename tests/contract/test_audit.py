@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -245,6 +246,18 @@ def test_an_entry_of_another_tenant_is_found(installation: Installation, tk: Any
     assert not tk.audit.check()
 
 
+def test_names_that_are_members_of_an_enumeration_are_no_forgery(tk: Any) -> None:
+    class Name(str, Enum):  # noqa: UP042 - as before `StrEnum`, where `str()` of a member is "Name.ADA"
+        ADA = "ada-1"
+
+    tk.owners.put(Name.ADA)
+    tk.roles.put(Name.ADA, scopes=["read:a"])
+    key = tk.keys.issue(Name.ADA, name="k").key
+    tk.keys.revoke(key.id, by=Name.ADA)
+    report = tk.audit.check()
+    assert report, report.problems
+
+
 def test_old_entries_are_cut_up_to_a_signed_checkpoint(tk: Any, clock: FakeClock, story: list[str]) -> None:
     assert tk.audit.cut(before=clock.now() - timedelta(days=1)) == 0
     clock.advance(DAY)
@@ -267,6 +280,18 @@ def test_a_cut_with_a_limit_removes_at_most_so_many_and_fewer_when_none_is_left(
     assert tk.audit.check()
     with pytest.raises(Invalid, match="1 to 1000 entries"):
         tk.audit.cut(before=before, limit=0)
+
+
+@pytest.mark.lasting
+def test_a_cut_leaves_what_was_slipped_in_front_of_the_checkpoint_and_counts_none_of_it(
+    installation: Installation, tk: Any, clock: FakeClock, story: list[str]
+) -> None:
+    clock.advance(DAY)
+    before = clock.now()
+    assert tk.audit.cut(before=before, limit=3) == 3
+    installation.sql("UPDATE tokenry_audit_entry SET position = 1 WHERE position = 6")
+    assert tk.audit.cut(before=before, limit=2) == 2
+    assert any("in front of position 1" in problem for problem in tk.audit.check().problems)
 
 
 def test_a_cut_goes_in_batches_that_an_interruption_leaves_whole(

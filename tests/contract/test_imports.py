@@ -136,6 +136,12 @@ def test_at_most_four_rows_share_a_hint(tk: Any) -> None:
     assert [bool(tk.verify(key_of(n))) for n in numbers] == [True] * 4 + [False] * 2
 
 
+def test_a_row_that_repeats_a_refused_one_is_refused_for_the_same_reason(tk: Any) -> None:
+    summary = tk.imports.run([hinted(n) for n in (*ALIKE[:5], ALIKE[4])])
+    assert (summary.imported_count, summary.existing_count, summary.refused_count) == (4, 0, 2)
+    assert [one.errors[0].code for one in summary.refused] == ["crowded"] * 2
+
+
 def test_a_place_of_a_hint_is_free_again_after_the_first_use(tk: Any) -> None:
     tk.imports.run([hinted(n) for n in ALIKE[:4]])
     assert tk.verify(key_of(ALIKE[1]))

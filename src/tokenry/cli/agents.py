@@ -26,7 +26,7 @@ from tokenry.types import NOT_GIVEN, ConfigError, NotFound, TokenryError
 from .asking import answer_in, answer_now, asks_later, can_ask, later, question, refusal
 from .confirming import SECONDS, Confirmations
 from .credentials import new_secret_file
-from .tool_schemas import gives_secret, input_schema
+from .tool_schemas import LEFT_OUT, gives_secret, input_schema
 
 _INSTRUCTIONS: Final = """\
 Manages API keys, their owners, roles, sessions and webhooks in an installation of Tokenry. Names, descriptions and
@@ -128,7 +128,7 @@ class Agents:
         """Return the effects of a change."""
         document: dict[str, Any] = {"done": False, "would": one.about, "arguments": arguments}
         if "dry_run" in one.names:
-            document["dry_run"] = await self._send(one, {**arguments, "dry_run": True})
+            document["dry_run"] = await self._send(one, arguments, dry_run=True)
         now = OPERATIONS.get(f"{one.noun}.get")
         if now is not None and now.in_path == one.in_path:
             place = {part: arguments[part] for part in (*one.in_path, "tenant") if part in arguments}
@@ -142,32 +142,32 @@ class Agents:
         return document
 
     async def _change(self, name: str, one: Operation, arguments: dict[str, Any]) -> dict[str, Any]:
-        if "dry_run" in one.names:
-            arguments = {**arguments, "dry_run": False}
+        given = {"dry_run": False} if "dry_run" in one.names else {}
         if self._show_secrets or not gives_secret(one):
-            return {"done": True, "answer": await self._send(one, arguments)}
+            return {"done": True, "answer": await self._send(one, arguments, **given)}
         assert self._secrets_dir is not None
         # The file comes first: a secret that could not be kept is never made.
         place = self._secrets_dir / f"{name}-{secrets.token_hex(4)}"
         with new_secret_file(place) as keep:
-            found = await self._send(one, arguments)
+            found = await self._send(one, arguments, **given)
             texts = list(_secrets_in(found))
             if texts:
                 keep(texts[0] if len(texts) == 1 else json.dumps(found))
         return {"done": True, "answer": _without_secrets(found), "secret_file": str(place) if texts else None}
 
-    async def _send(self, one: Operation, arguments: dict[str, Any]) -> Any:
-        return await self._client._sync._send(self._sending(one, arguments))
+    async def _send(self, one: Operation, arguments: dict[str, Any], **added: Any) -> Any:
+        return await self._client._sync._send(self._sending(one, arguments, **added))
 
-    def _sending(self, one: Operation, arguments: dict[str, Any]) -> Any:
-        """Return the request of a call, whose answer is read as the JSON that it is."""
+    def _sending(self, one: Operation, arguments: dict[str, Any], **added: Any) -> Any:
+        """Return the request of a call with what this server adds; its answer is read as the JSON that it is."""
         ours = {wire: name for name, wire in one.names.items()}
-        # By the names of the schema alone: two names for one argument would leave it to their order which counts.
-        known = {*ours, *one.in_path, *(("tenant",) if one.in_tenant else ())}
+        # By the names of the schema alone: two names for one argument would leave it to their order which counts, and
+        # the person would read "dry_run: true" above a change.
+        known = {*ours, *one.in_path, *(("tenant",) if one.in_tenant else ())} - LEFT_OUT
         unknown, lacking = sorted(arguments.keys() - known), [name for name in one.in_path if name not in arguments]
         if unknown or lacking:
             raise ConfigError(f"unknown arguments: {unknown}, missing: {lacking}; they are {sorted(known)}")
-        given = {ours.get(name, name): value for name, value in arguments.items()}
+        given = {ours.get(name, name): value for name, value in arguments.items()} | added
         sending = call(one).sending(given, NOT_GIVEN)
         return dataclasses.replace(sending, read=lambda found: found)
 

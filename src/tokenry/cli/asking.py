@@ -24,6 +24,10 @@ _SCHEMA: Final = {
     "required": [_FIELD],
 }
 _SHOWN_MAX: Final = 300
+_BLANK: Final = frozenset(
+    map(chr, (0x34F, 0x115F, 0x1160, *range(0x17B4, 0x17B6), *range(0x180B, 0x1810), 0x2800, 0x3164))
+) | frozenset(map(chr, (*range(0xFE00, 0xFE10), 0xFFA0, *range(0xE0100, 0xE01F0))))
+"""Characters that Python calls printable, and that nobody sees."""
 _UNASKED: Final = "nothing was changed: the client could not ask the person. Call again, or make the change yourself"
 
 
@@ -36,8 +40,11 @@ def can_ask(ctx: Any) -> bool:
 
 
 def question(one: Operation, arguments: Mapping[str, Any], preview: Mapping[str, Any]) -> str:
-    """Return the text of the form: all arguments in full, then the record as it is now and the dry run."""
-    lines = [one.about, "", one.id, *_lines(arguments, None)]
+    """Return the text of the form: all arguments in full, then the record as it is now and the dry run.
+
+    The agent chooses the order of the arguments, so the short ones come first: none hides below a long one.
+    """
+    lines = [one.about, "", one.id, *sorted(_lines(arguments, None), key=len)]
     for title, name in (("As it is now:", "now"), ("It would do this:", "dry_run")):
         found = preview.get(name)
         if isinstance(found, Mapping):
@@ -90,4 +97,4 @@ def _lines(values: Mapping[str, Any], most: int | None) -> list[str]:
 
 
 def _visible(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
+    return character if character.isprintable() and character not in _BLANK else ascii(character)[1:-1]

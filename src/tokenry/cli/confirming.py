@@ -37,7 +37,7 @@ class Confirmations:
     def use(self, token: object, tool: str, arguments: dict[str, Any]) -> None:
         """Take a token; raise Conflict for one that is not of this call. It is used up either way."""
         found = self._pending.pop(token, None) if isinstance(token, str) else None
-        again = "nothing was changed. Call again without `confirm` to begin anew"
+        again = "nothing was changed. To begin anew, call without it"
         if found is None:
             raise Conflict(f"this confirmation is unknown or was used already; {again}")
         if self._clock() >= found.until:

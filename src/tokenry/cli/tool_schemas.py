@@ -9,7 +9,7 @@ import msgspec
 from tokenry.operations import Operation, answers
 from tokenry.operations.fields import PATHS, Slug
 
-_LEFT_OUT: Final = frozenset(("dry_run", "wait"))
+LEFT_OUT: Final = frozenset(("dry_run", "wait"))
 """A change is shown before it is made anyhow, and an agent that waits for events blocks everything else."""
 _CONFIRM: Final = {
     "type": "string",
@@ -33,7 +33,7 @@ def input_schema(one: Operation, *, confirms: bool) -> dict[str, Any]:
     if one.request is not None:
         (_,), defs = msgspec.json.schema_components([one.request], ref_template="#/$defs/{name}")
         own = defs.pop(one.request.__name__)
-        properties |= {name: field for name, field in own["properties"].items() if name not in _LEFT_OUT}
+        properties |= {name: field for name, field in own["properties"].items() if name not in LEFT_OUT}
         required += own.get("required", [])
     if one.in_tenant:
         about = "The slug of the tenant. By default the key's own, or `default` for operators of the installation."

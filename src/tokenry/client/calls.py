@@ -16,6 +16,7 @@ import msgspec
 
 from ..core.credits import Credits, Hold
 from ..core.errors import Invalid
+from ..core.fields import key_listed, keys_listed, rows_listed
 from ..core.holds import AsyncHeldCredits, HeldCredits, held
 from ..core.lengths import seconds
 from ..core.limits import Limit
@@ -158,12 +159,20 @@ def _value(name: str, value: Any) -> Any:
     if isinstance(value, Secret) and name in _CREDENTIALS:
         return str(value)
     if name == "keys":  # each with the arguments of `issue`
-        return [{on_wire(field): _value(field, part) for field, part in one.items()} for one in map(dict, value)]
+        return [_key(one) for one in keys_listed(value)]
     if name == "rows":
-        return [_row(one) for one in value]
+        return [_row(one) for one in rows_listed(value)]
     if name in LENGTHS and isinstance(value, timedelta):
         return seconds(value)
     return jsonable(value)
+
+
+def _key(key: Any) -> Any:
+    """Return the arguments of a key as they travel; raise Invalid when one is given by two names."""
+    found = {on_wire(str(name)): _value(name, part) for name, part in key_listed(key).items()}
+    if len(found) < len(key):
+        raise Invalid.one("keys", "ambiguous", "one argument of a key is given by two names; leave one out")
+    return found
 
 
 def _row(row: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -281,6 +281,29 @@ def limit_of_page(value: object) -> int:
     """Return the size of a page, 1 to 100."""
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 100:
         raise Invalid.one("limit", "out_of_range", "a page has 1 to 100 items")
+    return value
+
+
+def keys_listed(value: Any) -> list[Any]:
+    """Return the keys of `issue_many`."""
+    return list(_listed("keys", value, "issue_many takes a list of mappings, one for each key"))
+
+
+def key_listed(value: Any) -> Mapping[Any, Any]:
+    """Return one key of `issue_many`."""
+    if not isinstance(value, Mapping):
+        raise Invalid.one("keys", "not_a_mapping", "each key is given as a mapping of the arguments of `issue`")
+    return value
+
+
+def rows_listed(value: Any) -> Iterable[Any]:
+    """Return the rows of an import."""
+    return _listed("rows", value, "an import takes the rows as a list, each a mapping or a line of JSON")
+
+
+def _listed(name: str, value: Any, message: str) -> Iterable[Any]:
+    if not isinstance(value, Iterable) or isinstance(value, (str, bytes, Mapping)):
+        raise Invalid.one(name, "not_a_list", message)
     return value
 
 

@@ -168,5 +168,8 @@ def _pads(key: bytes) -> tuple[Any, Any]:
 
 
 def joined(*parts: str) -> bytes:
-    """Join texts so that no two different lists give the same bytes: every part stands behind its length."""
-    return "".join([f"{len(part)}:{part}" for part in parts]).encode("utf-8", "surrogatepass")
+    """Join texts so that no two different lists give the same bytes: every part stands behind its length.
+
+    Members of an enumeration count as the texts that databases keep of them, which is not what `format` gives.
+    """
+    return "".join([f"{len(part)}:" + part for part in parts]).encode("utf-8", "surrogatepass")

@@ -207,7 +207,7 @@ def _cut(change: Change, tenant_id: str, row: HeadRow | None, before: datetime, 
     signing = change.context.keyring().signing(change.context.clock())
     signature = cut_signature(signing, tenant_id, position, chain)
     change.rows.audit.put_head(tenant_id, replace(row, cut_position=position, cut_chain=chain, cut_signature=signature))
-    count = change.rows.audit.cut(tenant_id, position)
+    count = change.rows.audit.cut(tenant_id, row.cut_position, position)
     change.record("audit.cut", change.tenant.slug, None, {"up_to": position, "count": count})
     return count
 

@@ -117,11 +117,12 @@ class Batch:
         if kept:
             self._name(kept)
             self._write(kept)
-        return [self._result(one, crowded) if isinstance(one, Draft) else one for one in results]
+        return [self._result(one, crowded) for one in results]
 
-    def _result(self, draft: Draft, crowded: Mapping[str, ImportResult]) -> ImportResult:
-        done = ImportResult(draft.row.id, "imported", draft.key.id, notes=tuple(draft.notes))
-        return crowded.get(draft.row.id, done)
+    def _result(self, one: ImportResult | Draft, crowded: Mapping[str, ImportResult]) -> ImportResult:
+        if isinstance(one, Draft):
+            one = ImportResult(one.row.id, "imported", one.key.id, notes=tuple(one.notes))
+        return one if one.status == "refused" else crowded.get(one.id, one)
 
     def _drafted(self, row: ImportRow) -> Draft | ImportResult:
         errors: list[FieldError] = []

@@ -48,7 +48,7 @@ class Imports(Generic[B]):
         fields.refuse(errors)
         counts = {"imported": 0, "exists": 0, "refused": 0}
         refused: list[ImportResult] = []
-        waiting = iter(rows)
+        waiting = iter(fields.rows_listed(rows))
         while batch := list(islice(waiting, BATCH)):
             for result in self._batch(batch, source, dry_run, tenant, by):
                 counts[result.status] += 1

@@ -159,12 +159,10 @@ def _read_many(change: Change, asked: list[Mapping[str, Any]]) -> list[Draft | T
 
 def _full(one: object) -> dict[str, Any]:
     """Return the arguments for one of many keys, with defaults; raise Invalid."""
-    if not isinstance(one, Mapping):
-        raise Invalid.one("keys", "not_a_mapping", "each key is given as a mapping of the arguments of `issue`")
-    errors: list[FieldError] = []
-    name_unknown(sorted(map(str, one)), key_fields.ARGUMENTS, errors, what="a field of a key")
+    given, errors = fields.key_listed(one), list[FieldError]()
+    name_unknown(sorted(map(str, given)), key_fields.ARGUMENTS, errors, what="a field of a key")
     fields.refuse(errors)
-    return {**key_fields.ARGUMENTS, **one}
+    return {**key_fields.ARGUMENTS, **given}
 
 
 def _owners(change: Change, asked: Sequence[Mapping[str, Any]]) -> dict[str, Owner | TokenryError]:

@@ -86,9 +86,7 @@ class Keys(Generic[B]):
         Return for each, in order, what was issued or the error that kept it from being issued. If not all come from
         the same request, `origins` are the (ip, request_id, traceparent) of each, for the audit log.
         """
-        if not isinstance(keys, Iterable) or isinstance(keys, (str, Mapping)):
-            raise Invalid.one("keys", "not_a_list", "issue_many takes a list of mappings, one for each key")
-        return issuing.issue_many(self._context, list(keys), tenant, by, origins)
+        return issuing.issue_many(self._context, fields.keys_listed(keys), tenant, by, origins)
 
     def get(self, id: str, *, tenant: str | NotGiven = NOT_GIVEN, by: B | NotGiven = NOT_GIVEN) -> Key:
         """Return a key; raise NotFound."""

@@ -154,9 +154,10 @@ class AuditRows:
         here = update(audit_head).where(audit_head.c.tenant_id == tenant_id)
         self._connection.execute(here, stored_row(asdict(head)))
 
-    def cut(self, tenant_id: str, position: int) -> int:
-        """Remove the sealed entries up to a position; return how many."""
-        gone = delete(audit_entry).where(audit_entry.c.tenant_id == tenant_id, audit_entry.c.position <= position)
+    def cut(self, tenant_id: str, after: int, position: int) -> int:
+        """Remove the sealed entries behind one position up to another; return how many."""
+        behind = audit_entry.c.position > after, audit_entry.c.position <= position
+        gone = delete(audit_entry).where(audit_entry.c.tenant_id == tenant_id, *behind)
         return self._connection.execute(gone).rowcount
 
     def needing(self, generation: str) -> tuple[int, int]:

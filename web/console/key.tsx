@@ -96,7 +96,7 @@ export function KeyPage({ id }: { id: string }) {
           {about.advice && isAlive && <AdviceCard of={about.advice} onEdit={() => (open.value = "edit")} />}
         </>
       )}
-      <Secrets of={found} />
+      {found.secrets.length > 0 && <Secrets of={found} />}
       {about && about.history.length > 0 && (
         <Card title="History" actions={<Link to={address("/audit", { subject: id })}>All of it</Link>}><History entries={about.history} /></Card>
       )}

@@ -11,7 +11,7 @@ import { Empty, Link, Status, Time, Title, toast } from "./parts.js";
 import { address, filter, place } from "./place.js";
 import { Search } from "./search.js";
 import { type Column, List } from "./table.js";
-import { COUNT, counted, full, sentence, shortKid } from "./words.js";
+import { COUNT, counted, full, sentence } from "./words.js";
 
 const PAGE = 50;
 /** Of how many keys the usage is asked for at once. */
@@ -81,6 +81,11 @@ export function Keys() {
   );
 }
 
+/** The environment of a key, and the beginning of its secret if it has one: a revoked key has none. */
+function Short({ of: { environment, secrets: [first] } }: { of: Key }) {
+  return <code title={first ? `${environment} key, secret ${first.kid}` : `${environment} key`}>{environment}{first && `…${first.kid.slice(0, 4)}`}</code>;
+}
+
 type Sparks = Readonly<Record<string, readonly number[]>>;
 
 const NO_USE = [0, 0, 0, 0, 0, 0, 0];
@@ -106,7 +111,7 @@ async function sparksOf(keys: readonly Key[]): Promise<Sparks> {
 const columns = (days: Sparks): readonly Column<Key>[] => [
   { name: "Name", sort: "name", cell: (key) => <Link to={address(`/keys/${key.id}`)}><bdi>{key.name}</bdi></Link> },
   { name: "Owner", kind: "name", cell: (key) => <Link to={address("/", { owner: key.owner })} class="plain"><bdi>{key.owner}</bdi></Link> },
-  { name: "Key", kind: "fit", cell: (key) => <code title={`${key.environment} key, secret ${key.secrets[0]?.kid ?? ""}`}>{key.environment}…{shortKid(key.secrets[0])}</code> },
+  { name: "Key", kind: "fit", cell: (key) => <Short of={key} /> },
   { name: "May", kind: "wide", cell: (key) => <span class="scopes" title={key.scopes.join(" ")}>{sentence(key.scopes, key.roles)}</span> },
   { name: "Status", kind: "fit", cell: (key) => <Status of={key} /> },
   { name: "Last used", sort: "-last_used", cell: (key) => <Time at={key.last_used_at} more={key.last_used_ip ? `from ${key.last_used_ip}` : ""} /> },

@@ -1,6 +1,6 @@
 // Records in words.
 
-import type { Key, SecretInfo } from "../client/operations.js";
+import type { Key } from "../client/operations.js";
 
 const DAY = 86_400_000;
 
@@ -78,9 +78,6 @@ export function nextStep(key: Key, now = Date.now()): Step | null {
 }
 
 const days = (milliseconds: number): string => counted(Math.floor(milliseconds / DAY), "day");
-
-/** Return the parts of a secret that may be shown. */
-export const shortKid = (secret: SecretInfo | undefined): string => secret?.kid.slice(0, 4) ?? "";
 
 const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ["year", 365 * DAY],

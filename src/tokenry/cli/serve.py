@@ -86,6 +86,8 @@ def _run(call: Call, given: dict[str, Any]) -> None:
             call.out.text(f"Tokenry listens on {where}")
             if settings.console and settings.unix_socket is None:
                 call.out.text(f"Console    {where}/console")
+            if not first.header:
+                call.out.text("Lost key   tokenry init --new-operator-key")
             call.out.text(f"Try        {_curl(settings, first.header)}")
         sys.stdout.flush()
 

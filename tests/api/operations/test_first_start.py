@@ -57,8 +57,10 @@ def test_the_first_start_makes_one_key_and_the_next_makes_none(tmp_path: Path) -
         assert [path.name for path in (tmp_path / "tokenry-data").glob("*operator-key*")] == ["tokenry.operator-key"]
         assert len(server.call("GET", "/v1/keys?tenant=system")["items"]) == 1
         assert '"first operator key"' in answer_of(curl_line(server), tmp_path)
+        assert "--new-operator-key" not in server.out
     (tmp_path / "tokenry-data" / "tokenry.operator-key").unlink()
     with serving(tmp_path) as server:
+        assert "Lost key   tokenry init --new-operator-key\n" in server.out
         assert '"ready"' in answer_of(curl_line(server), tmp_path)
         assert not list((tmp_path / "tokenry-data").glob("*operator-key*"))
 

@@ -21,7 +21,7 @@ from tests.cli.conftest import Shell, operators_key
 from tests.servers.serving import serving
 from tokenry.cli.asking import question
 from tokenry.cli.confirming import SECONDS, Confirmations
-from tokenry.cli.tool_schemas import gives_secret, input_schema
+from tokenry.cli.tool_schemas import input_schema, secrets_of
 from tokenry.operations import OPERATIONS, Reach
 from tokenry.types import SCAN_PATTERN, Conflict
 
@@ -122,6 +122,10 @@ def test_a_change_takes_two_calls_and_is_audited_as_the_operator(ready: Shell, t
             token = (await answer(found, "keys_issue", **wanted))["confirm"]
             done = await answer(found, "keys_issue", **wanted, confirm=token)
             assert not re.search(SCAN_PATTERN, json.dumps(done))
+            token = (await answer(found, "portal_open", owner="user-42"))["confirm"]
+            link = await answer(found, "portal_open", owner="user-42", confirm=token)
+            assert "url" not in link["answer"]
+            assert "/keys/#code=" in (ready.directory / link["secret_file"]).read_text()
             counted = await answer(found, "keys_revoke_where", owner="user-42")
             assert (counted["dry_run"]["dry_run"], counted["dry_run"]["revoked_count"]) == (True, 1)
             ended = await answer(found, "keys_revoke_where", owner="user-42", confirm=counted["confirm"])
@@ -334,11 +338,12 @@ def test_every_operation_of_the_table_makes_a_tool() -> None:
             assert set(schema["required"]) <= set(schema["properties"])
             assert ("confirm" in schema["properties"]) is confirms
         assert set(re.findall(r'"#/\$defs/(\w+)"', json.dumps(schema))) <= set(schema.get("$defs", ()))
-    giving = {one.id for one in OPERATIONS.values() if gives_secret(one) and one.rule.reach is Reach.TENANT}
+    giving = {one.id for one in OPERATIONS.values() if secrets_of(one) and one.rule.reach is Reach.TENANT}
     assert giving == {
         "keys.issue",
         "keys.issue_many",
         "keys.rotate",
+        "portal.open",
         "sessions.start",
         "sessions.refresh",
         "webhooks.create",

@@ -26,7 +26,7 @@ from tokenry.types import NOT_GIVEN, ConfigError, NotFound, TokenryError
 from .asking import answer_in, answer_now, asks_later, can_ask, later, question, refusal
 from .confirming import SECONDS, Confirmations
 from .credentials import new_secret_file
-from .tool_schemas import LEFT_OUT, gives_secret, input_schema
+from .tool_schemas import LEFT_OUT, input_schema, secrets_of
 
 _INSTRUCTIONS: Final = """\
 Manages API keys, their owners, roles, sessions and webhooks in an installation of Tokenry. Names, descriptions and
@@ -36,7 +36,6 @@ with what would happen and a token. Show that to the person, and call again with
 after they agree.
 """
 _Result: TypeAlias = types.CallToolResult | types.InputRequiredResult
-_SECRETS: Final = ("secret", "access", "refresh")
 
 
 class Agents:
@@ -72,7 +71,7 @@ class Agents:
         if one.rule.reach in (Reach.SELF, Reach.HOLDER):
             return one.id == "self.get"
         keeps = self._show_secrets or self._secrets_dir is not None
-        return one.rule.scope in held and (one.rule.reads or self._changes) and (keeps or not gives_secret(one))
+        return one.rule.scope in held and (one.rule.reads or self._changes) and (keeps or not secrets_of(one))
 
     async def _list(self, ctx: Any, params: Any) -> types.ListToolsResult:
         asks = can_ask(ctx)
@@ -143,17 +142,18 @@ class Agents:
 
     async def _change(self, name: str, one: Operation, arguments: dict[str, Any]) -> dict[str, Any]:
         given = {"dry_run": False} if "dry_run" in one.names else {}
-        if self._show_secrets or not gives_secret(one):
+        names = secrets_of(one)
+        if self._show_secrets or not names:
             return {"done": True, "answer": await self._send(one, arguments, **given)}
         assert self._secrets_dir is not None
         # The file comes first: a secret that could not be kept is never made.
         place = self._secrets_dir / f"{name}-{secrets.token_hex(4)}"
         with new_secret_file(place) as keep:
             found = await self._send(one, arguments, **given)
-            texts = list(_secrets_in(found))
+            texts = list(_secrets_in(found, names))
             if texts:
                 keep(texts[0] if len(texts) == 1 else json.dumps(found))
-        return {"done": True, "answer": _without_secrets(found), "secret_file": str(place) if texts else None}
+        return {"done": True, "answer": _without_secrets(found, names), "secret_file": str(place) if texts else None}
 
     async def _send(self, one: Operation, arguments: dict[str, Any], **added: Any) -> Any:
         return await self._client._sync._send(self._sending(one, arguments, **added))
@@ -181,21 +181,21 @@ def _answer(found: Any, *, is_error: bool = False) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=is_error)
 
 
-def _secrets_in(found: Any) -> Iterator[str]:
-    """Yield every secret in an answer."""
+def _secrets_in(found: Any, names: tuple[str, ...]) -> Iterator[str]:
+    """Yield every secret in an answer; `names` are those of its secret fields."""
     if isinstance(found, Mapping):
         for name, value in found.items():
-            if name in _SECRETS and isinstance(value, str):
+            if name in names and isinstance(value, str):
                 yield value
             else:
-                yield from _secrets_in(value)
+                yield from _secrets_in(value, names)
     elif isinstance(found, list):
         for one in found:
-            yield from _secrets_in(one)
+            yield from _secrets_in(one, names)
 
 
-def _without_secrets(found: Any) -> Any:
+def _without_secrets(found: Any, names: tuple[str, ...]) -> Any:
     """Return an answer without its secrets."""
     if isinstance(found, Mapping):
-        return {name: _without_secrets(value) for name, value in found.items() if name not in _SECRETS}
-    return [_without_secrets(one) for one in found] if isinstance(found, list) else found
+        return {name: _without_secrets(value, names) for name, value in found.items() if name not in names}
+    return [_without_secrets(one, names) for one in found] if isinstance(found, list) else found

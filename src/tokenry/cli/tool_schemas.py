@@ -15,12 +15,20 @@ _CONFIRM: Final = {
     "type": "string",
     "description": "The token of the first call. With it, and the same arguments, the change is made.",
 }
-_GIVING: Final = (answers.ISSUED, answers.MANY_ISSUED, answers.CREATED_WEBHOOK, answers.TOKENS, answers.REFRESHED)
+_TOKENS: Final = ("access", "refresh")
+_GIVING: Final = (
+    (answers.ISSUED, ("secret",)),
+    (answers.MANY_ISSUED, ("secret",)),
+    (answers.CREATED_WEBHOOK, ("secret",)),
+    (answers.TOKENS, _TOKENS),
+    (answers.REFRESHED, _TOKENS),
+    (answers.PORTAL_LINK, ("url",)),
+)
 
 
-def gives_secret(one: Operation) -> bool:
-    """Tell whether the answer of an operation holds a new secret."""
-    return one.answer in _GIVING
+def secrets_of(one: Operation) -> tuple[str, ...]:
+    """Return the fields in the answer of an operation that are new secrets: none for most operations."""
+    return next((names for answer, names in _GIVING if answer is one.answer), ())
 
 
 def input_schema(one: Operation, *, confirms: bool) -> dict[str, Any]:

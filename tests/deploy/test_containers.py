@@ -47,13 +47,6 @@ def test_the_chart_uses_each_of_its_values_and_no_other() -> None:
     assert {name.partition(".")[0] for name in used} == set(VALUES)
 
 
-def test_the_chart_has_the_version_that_it_installs() -> None:
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
-    project = (DEPLOY.parent / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'version = "{chart["appVersion"]}"' in project
-    assert chart["version"] == chart["appVersion"]
-
-
 def test_the_recipes_for_gateways_are_whole() -> None:
     page = (DEPLOY.parent / "docs" / "deploying.md").read_text(encoding="utf-8")
     recipes = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import re
 import sys
@@ -10,20 +11,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import mcp_types as types
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 
+import tokenry.types
 from tests.cli.conftest import Shell, operators_key
 from tests.servers.serving import serving
 from tokenry.cli.asking import question
 from tokenry.cli.confirming import SECONDS, Confirmations
 from tokenry.cli.tool_schemas import input_schema, secrets_of
 from tokenry.operations import OPERATIONS, Reach
-from tokenry.types import SCAN_PATTERN, Conflict
+from tokenry.types import SCAN_PATTERN, Conflict, Secret
 
 
 @asynccontextmanager
@@ -349,3 +351,11 @@ def test_every_operation_of_the_table_makes_a_tool() -> None:
         "webhooks.create",
         "webhooks.rotate_secret",
     }
+
+
+def test_every_record_that_holds_a_secret_is_known_to_hold_one() -> None:
+    held = set[str]()
+    for record in vars(tokenry.types).values():
+        if dataclasses.is_dataclass(record):
+            held |= {name for name, kind in get_type_hints(record).items() if kind is Secret}
+    assert held == {name for one in OPERATIONS.values() for name in secrets_of(one)}

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -243,11 +244,13 @@ def test_what_happened_is_told(tk: Face) -> None:
     events = [event for event in tk.events.list(types=["key.revoked", "key.*"]) if event.subject == key.id]
     assert [event.type for event in events] == ["key.issued", "key.disabled", "key.revoked"]
     events = events[1:]
+    changed = ["key.disabled", "key.revoked"]
     assert isinstance(events[0], Event)
-    assert tk.events.list(after=events[0].sequence, types=["key.*"]).items[0].id == events[1].id
-    followed = tk.events.follow(after=events[0].sequence, types=["key.*"], idle=timedelta(0))
+    assert tk.events.list(after=events[0].sequence, types=changed).items[0].id == events[1].id
+    followed = tk.events.follow(after=events[0].sequence, types=changed, idle=timedelta(0))
     assert next(followed).id == events[1].id
-    assert tk.events.list(after=tk.events.latest(), wait=timedelta(milliseconds=1)).items == ()
+    assert tk.events.list(after=events[1].sequence, types=changed, wait=timedelta(milliseconds=1)).items == ()
+    assert tk.events.latest() >= events[1].sequence
     entries = tk.audit.list(subject=key.id).items
     assert [entry.action for entry in entries] == ["key.revoked", "key.disabled", "key.issued"]
     assert tk.audit.check(head=tk.audit.head())
@@ -451,9 +454,10 @@ def test_a_page_may_end_with_the_longest_external_id(tk: Tokenry | Client) -> No
 def test_events_are_read_in_pages(tk: Tokenry | Client) -> None:
     for number in range(3):
         tk.owners.put(f"o{number}")
-    whole = tk.events.list()
+    listed = partial(tk.events.list, types=["owner.*"])  # the first use of the caller's own key is told at any time
+    whole = listed()
     assert whole.next_cursor is None
-    assert walked(tk.events.list, 2) == list(whole)
+    assert walked(listed, 2) == list(whole)
 
 
 def test_iterate_walks_all_pages(client: Client) -> None:

@@ -19,9 +19,12 @@ from tokenry.api.management import arrivals
 
 
 class Stream:
-    """A client of server-sent events; `messages` are the fields of each so far."""
+    """A client of server-sent events; `messages` are the fields of each so far.
 
-    def __init__(self, server: Serving, query: str = "", key: str | None = None, **fields: str) -> None:
+    It asks for events of owners: the first use of its own key is told at any time.
+    """
+
+    def __init__(self, server: Serving, query: str = "?types=owner.*", key: str | None = None, **fields: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         head = {"Authorization": f"Bearer {key or server.operator_key}", "Accept": "text/event-stream", **fields}
         self._connection.request("GET", f"/v1/events{query}", headers=head)
@@ -85,28 +88,29 @@ def operator_of(server: Serving, tenant: str) -> tuple[str, str]:
 
 def test_a_long_poll_is_answered_by_the_next_event(tokenry_server: Serving) -> None:
     server = tokenry_server
+    asked = "/v1/events?types=owner.*&after="
     last = server.call("GET", "/v1/events/latest")["sequence"]
     found: list[Any] = []
-    poll = threading.Thread(target=lambda: found.append(server.call("GET", f"/v1/events?after={last}&wait=60")))
+    poll = threading.Thread(target=lambda: found.append(server.call("GET", f"{asked}{last}&wait=60")))
     poll.start()
     until(lambda: waiting(server) == 1)
     server.call("PUT", "/v1/owners/polled", {})
     poll.join()
     assert [event["subject"] for event in found[0]["items"]] == ["polled"]
-    assert server.call("GET", f"/v1/events?after={found[0]['items'][0]['sequence']}&wait=0.001")["items"] == []
+    assert server.call("GET", f"{asked}{found[0]['items'][0]['sequence']}&wait=0.001")["items"] == []
     assert server.try_call("GET", "/v1/events?wait=61")[0] == 422
 
 
 def test_a_stream_tells_events_as_they_happen_and_goes_on_where_it_ended(tokenry_server: Serving) -> None:
     server = tokenry_server
-    with streaming(server, "?types=owner.*") as stream:
+    with streaming(server) as stream:
         assert stream.response.getheader("Content-Type") == "text/event-stream"
         server.call("PUT", "/v1/owners/first", {})
         assert [event["subject"] for event in stream.events(1)] == ["first"]
         last = stream.messages[-1]["id"]
     until(lambda: waiting(server) == 0)
     server.call("PUT", "/v1/owners/second", {})
-    with streaming(server, "?after=0", **{"Last-Event-ID": last}) as stream:
+    with streaming(server, "?after=0&types=owner.*", **{"Last-Event-ID": last}) as stream:
         assert [event["subject"] for event in stream.events(1)] == ["second"]
     for query, fields in (("", {"Last-Event-ID": "x"}), ("?cursor=b2s", {}), ("?wait=5", {}), ("?types=no.such", {})):
         with streaming(server, query, **fields) as stream:

@@ -29,7 +29,7 @@ class Watch:
     """Measures by how much the loop is late."""
 
     def __init__(self, server: Server) -> None:
-        self._state = server.server_state
+        self._state, self._counters = server.server_state, server.config.http.served.counters  # type: ignore[union-attr]
         self._loop = asyncio.get_running_loop()
         self._files: dict[int, int] = {}
         self._collecting = self._began_collecting = 0.0
@@ -41,7 +41,10 @@ class Watch:
         self._arm()
 
     def _now(self) -> tuple[float, ...]:
-        return time.perf_counter(), self._collecting, self._state.total_requests
+        return time.perf_counter(), self._collecting, self._answered()
+
+    def _answered(self) -> int:
+        return int(self._state.total_requests + self._counters.lane_count)
 
     def _collector(self, phase: str, _: dict[str, int]) -> None:
         if phase == "start":
@@ -88,7 +91,7 @@ class Watch:
 
     def each(self) -> float:
         """Return how long the loop has computed for each answer so far."""
-        return time.thread_time() / max(1, self._state.total_requests)
+        return time.thread_time() / max(1, self._answered())
 
 
 class Used(NamedTuple):

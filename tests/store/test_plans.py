@@ -55,9 +55,9 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         given = parameters[0] if more[-1] else parameters
         explain(connection.connection.cursor(), connection.dialect.name == "sqlite", statement, given)
 
-    def run_raw(self: Raw, statement: str, rows: Any) -> Any:
-        explain(self.raw.cursor(), True, statement, rows[0])
-        return run(self, statement, rows)
+    def run_raw(self: Raw, statement: str, parameters: Any) -> Any:
+        explain(self.raw.cursor(), True, statement, parameters)
+        return run(self, statement, parameters)
 
     run = Raw.run
     sa.event.listen(sa.Engine, "before_cursor_execute", before)

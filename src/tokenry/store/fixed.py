@@ -11,11 +11,13 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
+    BindParameter,
     ColumnElement,
     Connection,
     Delete,
@@ -24,10 +26,13 @@ from sqlalchemy import (
     Update,
     bindparam,
     cast,
+    column,
     func,
     select,
+    table,
 )
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.expression import ClauseElement
 from sqlalchemy.sql.selectable import Select
 
@@ -37,6 +42,8 @@ from .django import BorrowedSqlite, kept
 from .failures import unfit
 
 _LISTS = frozenset((list, tuple))
+_SIZES = (64, 16, 4, 1)
+"""How many rows a statement of SQLite takes. There are few sizes, so that each statement is prepared once."""
 
 
 class _Compiled(NamedTuple):
@@ -102,7 +109,8 @@ class FixedWrite(_Statement):
     """An insert or update. Called with a connection and values, it returns how many rows it has written.
 
     Values that are no parameters of the statement are columns that it sets. On PostgreSQL an insert of many rows is one
-    statement with a list for each column: one for each row costs more than the rows do.
+    statement with a list for each column: one for each row costs more than the rows do. On SQLite inserts and updates
+    take several rows at once: between two statements the thread waits for the interpreter and keeps the write lock.
     """
 
     def __init__(self, statement: Insert | Update | Delete | TextClause, *parameters: str) -> None:
@@ -110,6 +118,7 @@ class FixedWrite(_Statement):
         super().__init__(statement)
         self._parameters = frozenset(parameters)
         self._listed: dict[tuple[str, ...], FixedWrite] = {}
+        self._together: dict[tuple[str, ...], _Together] = {}
 
     def __call__(self, connection: Any, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
         """Write one row, or many with the same columns."""
@@ -118,13 +127,23 @@ class FixedWrite(_Statement):
         if len(many) > 1 and isinstance(self._statement, Insert) and connection.dialect.name == "postgresql":
             lists = map(array, zip(*map(_reader(columns), many), strict=True))
             return self._in_lists(columns)(connection, dict(zip(columns, lists, strict=True)))
+        if len(many) > 1 and connection.dialect.name == "sqlite":
+            return self._write_together(connection, columns, many)
         compiled = self._for(connection.dialect, columns)
         given: Any = [compiled.given(row) for row in many]
-        if connection.__class__ is Raw:
-            written = connection.run(compiled.text, given)
-        else:
-            written = connection.exec_driver_sql(compiled.text, given if len(given) > 1 else given[0])
-        count: int = written.rowcount
+        return _written(connection, compiled.text, given if len(given) > 1 else given[0])
+
+    def _write_together(self, connection: Any, columns: tuple[str, ...], many: Sequence[Mapping[str, Any]]) -> int:
+        together = self._together.get(columns)
+        if together is None:
+            named = sorted(self._parameters)
+            together = self._together[columns] = _Together(self._statement, columns, named, connection.dialect)
+        count = begin = 0
+        for size in _SIZES:
+            while len(many) - begin >= size:
+                part = many[begin : begin + size]
+                count += _written(connection, together.text(size), together.given(part))
+                begin += size
         return count
 
     def _in_lists(self, columns: tuple[str, ...]) -> FixedWrite:
@@ -137,6 +156,37 @@ class FixedWrite(_Statement):
             insert = table.insert().from_select(list(columns), select(*rows.c), include_defaults=False)
             found = self._listed[columns] = FixedWrite(insert, *columns)
         return found
+
+
+class _Together:
+    """An insert or update of several rows of SQLite, which stand in it as a table of values."""
+
+    def __init__(self, statement: Any, columns: Sequence[str], parameters: Sequence[str], dialect: Any) -> None:
+        names = (*columns, *parameters)
+        given = table("given", *[column(f"column{number}") for number in range(1, len(names) + 1)])
+        of = dict(zip(names, given.c, strict=True))
+
+        def in_row(element: Any, **_: Any) -> Any:
+            return of.get(element.key) if isinstance(element, BindParameter) else None
+
+        if isinstance(statement, Insert):
+            statement = statement.from_select(list(columns), select(*given.c), include_defaults=False)
+        else:
+            statement = statement.values({name: of[name] for name in columns}) if columns else statement
+            statement = visitors.replacement_traverse(statement, {}, in_row)
+        text = str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+        # It begins with the word that makes the driver begin a transaction: with no `WITH`.
+        self._begin, self._end = text.split("FROM given")
+        self._row = f"({', '.join('?' * len(names))})"
+        self._read = _reader(names)
+
+    def text(self, count: int) -> str:
+        """Return the statement for so many rows."""
+        return f"{self._begin}FROM (VALUES {', '.join([self._row] * count)}) AS given{self._end}"
+
+    def given(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
+        """Return the parameters of the statement for some rows."""
+        return tuple(chain.from_iterable(map(self._read, rows)))
 
 
 class Raw:
@@ -175,10 +225,10 @@ class Raw:
             raise
         self.raw.execute("RELEASE change")
 
-    def run(self, text: str, rows: Sequence[Any]) -> sqlite3.Cursor:
-        """Execute a statement with each row of parameters; raise Invalid for a value that SQLite does not take."""
+    def run(self, text: str, parameters: Any) -> sqlite3.Cursor:
+        """Execute a statement; raise Invalid for a value that SQLite does not take."""
         try:
-            return self.raw.execute(text, rows[0]) if len(rows) == 1 else self.raw.executemany(text, rows)
+            return self.raw.execute(text, parameters)
         except OverflowError as error:
             raise unfit(error) from None
 
@@ -197,10 +247,17 @@ class Raw:
         self.raw.close()
 
 
+def _written(connection: Any, text: str, given: Any) -> int:
+    """Execute a statement that is written for the driver; return how many rows it has written."""
+    written = connection.run(text, given) if connection.__class__ is Raw else connection.exec_driver_sql(text, given)
+    count: int = written.rowcount
+    return count
+
+
 def rows_of(connection: Any, text: str, parameters: Any) -> Sequence[Any]:
     """Return the rows of a statement that is written for the driver."""
     if connection.__class__ is Raw:
-        found: Sequence[Any] = connection.run(text, (parameters,)).fetchall()
+        found: Sequence[Any] = connection.run(text, parameters).fetchall()
         return found
     result: Sequence[Any] = connection.exec_driver_sql(text, parameters).fetchall()
     return result

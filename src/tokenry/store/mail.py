@@ -10,8 +10,10 @@ from sqlalchemy import Connection, delete, insert, literal, select, text, update
 from tokenry.core.mail import Mail, MailStatus, Stop
 from tokenry.core.policy import SECOND
 
+from .fixed import FixedWrite
 from .mail_tables import mail, mail_stop
 
+_INSERT = FixedWrite(insert(mail))
 _FIELDS = tuple([mail.c[name] for name in Mail._fields])
 _STOP = text("""
     INSERT INTO tokenry_mail_stop (tenant_id, type, address, at) VALUES (:tenant_id, :type, :address, :at)
@@ -28,7 +30,7 @@ class MailRows:
     def insert(self, mails: Sequence[Mail]) -> None:
         rows = [{**one._asdict(), "status": "waiting", "due_at": one.created_at} for one in mails]
         if rows:
-            self._connection.execute(insert(mail), rows)
+            _INSERT(self._connection, rows)
 
     def any_due(self, now: int) -> bool:
         """Tell whether there is a mail to send that nobody sends."""

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from msgspec.json import encode
 from sqlalchemy import Connection, Select, delete, insert, select, text, tuple_
 
 from tokenry.core.model import Tenant, micros, moment
 from tokenry.core.records import texts
 from tokenry.core.refusals import KEPT, NotedRefusal, Refusal
 
-from .fixed import Fixed, among
+from .fixed import Fixed, FixedWrite, among
 from .tables import key, owner, refusal, secret
 
 _PLACES = Fixed(select(secret.c.kid, secret.c.tenant_id, secret.c.key_id).where(among(secret.c.kid, "kids")))
@@ -23,13 +24,32 @@ _ALL = (
     .join(key, (key.c.tenant_id == refusal.c.tenant_id) & (key.c.id == refusal.c.key_id))
     .join(owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id))
 )
+_INSERT = FixedWrite(insert(refusal))
+_KEYS = {
+    "sqlite": """
+        SELECT json_extract(value, '$[0]') AS tenant_id, json_extract(value, '$[1]') AS key_id FROM json_each(:keys)
+    """,
+    "postgresql": """
+        SELECT value->>0 AS tenant_id, value->>1 AS key_id FROM json_array_elements(CAST(:keys AS json))
+    """,
+}
 # Only of the keys that were just written.
-_OLDER = text(f"""
-    DELETE FROM tokenry_refusal WHERE tenant_id = :tenant_id AND key_id = :key_id AND id < (
-        SELECT id FROM tokenry_refusal WHERE tenant_id = :tenant_id AND key_id = :key_id
-        ORDER BY id DESC LIMIT 1 OFFSET {KEPT - 1}
+_REMOVE_OLDER = {
+    dialect: FixedWrite(
+        text(f"""
+            DELETE FROM tokenry_refusal WHERE (tenant_id, id) IN (
+                SELECT tenant_id, id FROM (
+                    SELECT r.tenant_id, r.id,
+                        row_number() OVER (PARTITION BY r.tenant_id, r.key_id ORDER BY r.id DESC) AS place
+                    FROM ({keys}) AS written
+                    JOIN tokenry_refusal r ON r.tenant_id = written.tenant_id AND r.key_id = written.key_id
+                ) AS refused WHERE place > {KEPT}
+            )
+        """),  # noqa: S608 of constants
+        "keys",
     )
-""")  # noqa: S608 of a constant
+    for dialect, keys in _KEYS.items()
+}
 
 
 class RefusalRows:
@@ -57,9 +77,9 @@ class RefusalRows:
             if one.kid in places
         ]
         if rows:
-            self._connection.execute(insert(refusal), rows)
+            _INSERT(self._connection, rows)
             keys = sorted({(row["tenant_id"], row["key_id"]) for row in rows})
-            self._connection.execute(_OLDER, [{"tenant_id": tenant_id, "key_id": id} for tenant_id, id in keys])
+            _REMOVE_OLDER[self._connection.dialect.name](self._connection, {"keys": encode(keys).decode()})
 
     def list(
         self, tenant: Tenant, *, key_id: str | None, owner_id: str | None, before: str | None, limit: int

@@ -13,7 +13,7 @@ from tokenry.core.ports import RoleHolder
 from tokenry.core.records import texts
 
 from .documents import Documents
-from .fixed import Fixed, among
+from .fixed import Fixed, FixedWrite, among
 from .reach import reach
 from .tables import key, owner, role, scope
 from .values import holds, stored
@@ -25,6 +25,7 @@ _NAMED = Fixed(_ROLES.where(among(role.c.name, "names")))
 _SCOPES = select(scope.c.name).where(scope.c.tenant_id == bindparam("tenant_id")).order_by(scope.c.place)
 
 
+_INSERT_SCOPE = FixedWrite(insert(scope))
 _HOLDERS = {"owner": owner, "key": key}
 
 
@@ -114,4 +115,4 @@ class ScopeRows:
         self._connection.execute(delete(scope).where(scope.c.tenant_id == tenant.id))
         if scopes:
             rows = [{"tenant_id": tenant.id, "name": n, "place": place} for place, n in enumerate(scopes)]
-            self._connection.execute(insert(scope), rows)
+            _INSERT_SCOPE(self._connection, rows)

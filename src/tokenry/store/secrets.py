@@ -48,10 +48,11 @@ _LEAKED = FixedWrite(
     *("of_kid", "at"),
 )
 _UPGRADE = FixedWrite(update(secret).where(secret.c.kid == bindparam("of_kid")), "of_kid")
-_MOVE = (
+_MOVE = FixedWrite(
     update(secret)
     .where(secret.c.kid == bindparam("of_kid"), secret.c.digest == bindparam("old"))
-    .values(digest=bindparam("new"), pepper_id=bindparam("of_pepper"))
+    .values(digest=bindparam("new"), pepper_id=bindparam("of_pepper")),
+    *("of_kid", "old", "new", "of_pepper"),
 )
 
 
@@ -205,7 +206,7 @@ class SecretRows:
         """Write digests under a newer pepper, where the row still is what was read."""
         ordered = sorted(peppers, key=attrgetter("kid"))
         rows = [{"of_kid": p.kid, "old": p.old, "new": p.new, "of_pepper": p.pepper_id} for p in ordered]
-        self._connection.execute(_MOVE, rows)
+        _MOVE(self._connection, rows)
 
     def sign_anew(self, generation: str) -> None:
         """Sign documents anew that a generation of the keyring has signed, before it is dropped."""

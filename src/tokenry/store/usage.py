@@ -124,13 +124,33 @@ _OVER = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_INTO_DAY = text("""
-    INSERT INTO tokenry_usage_day (tenant_id, key_id, at, code, count) VALUES (:tenant_id, :key_id, :at, :code, :count)
-    ON CONFLICT (tenant_id, key_id, at, code) DO UPDATE SET count = tokenry_usage_day.count + excluded.count
-""")
-_OF_PLACE = [f"of_{column.name}" for column in _PLACE]
-_REMOVE = delete(usage_hour).where(*[column == bindparam(name) for column, name in zip(_PLACE, _OF_PLACE, strict=True)])
 _DAY = 86_400_000_000
+_OLD = {
+    "sqlite": """
+        SELECT json_extract(value, '$[0]') AS tenant_id, json_extract(value, '$[1]') AS key_id,
+            json_extract(value, '$[2]') AS at, json_extract(value, '$[3]') AS code, json_extract(value, '$[4]') AS count
+        FROM json_each(:rows)
+    """,
+    "postgresql": """
+        SELECT value->>0 AS tenant_id, value->>1 AS key_id, CAST(value->>2 AS bigint) AS at, value->>3 AS code,
+            CAST(value->>4 AS bigint) AS count
+        FROM json_array_elements(CAST(:rows AS json))
+    """,
+}
+_INTO_DAY = """
+    INSERT INTO tokenry_usage_day (tenant_id, key_id, at, code, count)
+    SELECT tenant_id, key_id, at - at % {day}, code, SUM(count) FROM ({old}) AS old
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (tenant_id, key_id, at, code) DO UPDATE SET count = tokenry_usage_day.count + excluded.count
+"""
+_REMOVE = """
+    DELETE FROM tokenry_usage_hour
+    WHERE (tenant_id, key_id, at, code) IN (SELECT tenant_id, key_id, at, code FROM ({old}) AS old)
+"""
+_ROLLED_UP = {
+    dialect: [FixedWrite(text(change.format(old=old, day=_DAY)), "rows") for change in (_INTO_DAY, _REMOVE)]
+    for dialect, old in _OLD.items()
+}
 
 
 class UsageRows:
@@ -218,16 +238,9 @@ class UsageRows:
     def roll_up(self, before: datetime, limit: int) -> int:
         """Add some hours before a moment up into days; return how many rows there were."""
         rows = self._connection.execute(_OVER, {"before": micros(before), "most": limit}).all()
-        days: dict[tuple[str, str, int, str], int] = {}
-        for tenant_id, key_id, at, code, count in rows:
-            day = tenant_id, key_id, at - at % _DAY, code
-            days[day] = days.get(day, 0) + count
         if rows:
-            names = ("tenant_id", "key_id", "at", "code", "count")
-            self._connection.execute(
-                _INTO_DAY, [dict(zip(names, (*day, count), strict=True)) for day, count in sorted(days.items())]
-            )
-            self._connection.execute(_REMOVE, [dict(zip(_OF_PLACE, row[:4], strict=True)) for row in rows])
+            for change in _ROLLED_UP[self._connection.dialect.name]:
+                change(self._connection, {"rows": _json([tuple(row) for row in rows])})
         return len(rows)
 
     def purge_days(self, before: datetime, limit: int) -> int:

@@ -25,6 +25,7 @@ _FIRST = text("""
 _PLACE = (notice.c.tenant_id, notice.c.subject, notice.c.about, notice.c.hour)
 
 
+_INSERT_DECOY = FixedWrite(insert(decoy))
 _DECOYS = Fixed(
     select(decoy.c.kid, tenant.c.slug.label("tenant"), decoy.c.key_id, owner.c.external_id.label("owner"))
     .select_from(decoy)
@@ -100,7 +101,7 @@ class WatchRows:
         """Write the secrets of decoys, of which nothing is kept but their kids."""
         at = {"tenant_id": tenant.id}
         rows = [{**at, "kid": one.kid, "key_id": one.key_id, "created_at": micros(one.created_at)} for one in decoys]
-        self._connection.execute(insert(decoy), rows)
+        _INSERT_DECOY(self._connection, rows)
 
     def decoys(self, kids: Sequence[str], now: datetime) -> Sequence[Decoy]:
         """Return those of some kids that are active decoys, of any tenant: this is for upkeep."""

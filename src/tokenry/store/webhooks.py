@@ -34,15 +34,20 @@ from tokenry.core.webhook_ports import Claim, Cursor, Due, Endpoint, kinds
 from tokenry.core.webhooks import Delivery, Webhook, dump_attempts, load_attempts
 
 from .events import VISIBLE, event_of
+from .fixed import FixedWrite
 from .tables import delivery, endpoint, event, tenant
 from .values import stored_row
 
 _CLOCK: ColumnElement[int] = literal_column("CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)")
 _HERE = (endpoint.c.tenant_id == bindparam("of_tenant")) & (endpoint.c.id == bindparam("of_id"))
-_TRIED = update(delivery).where(
-    delivery.c.tenant_id == bindparam("of_tenant"),
-    delivery.c.endpoint_id == bindparam("of_endpoint"),
-    delivery.c.id == bindparam("of_id"),
+_INSERT = FixedWrite(insert(delivery))
+_TRIED = FixedWrite(
+    update(delivery).where(
+        delivery.c.tenant_id == bindparam("of_tenant"),
+        delivery.c.endpoint_id == bindparam("of_endpoint"),
+        delivery.c.id == bindparam("of_id"),
+    ),
+    *("of_tenant", "of_endpoint", "of_id"),
 )
 _ENDPOINTS = select(endpoint, tenant.c.slug).join(tenant, tenant.c.id == endpoint.c.tenant_id)
 _START_OF_POSTGRES: ColumnElement[int] = literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1")
@@ -153,7 +158,7 @@ class WebhookRows:
 
     def add(self, tenant_id: str, deliveries: Sequence[Delivery]) -> None:
         if deliveries:
-            self._connection.execute(insert(delivery), [{"tenant_id": tenant_id, **_row(one)} for one in deliveries])
+            _INSERT(self._connection, [{"tenant_id": tenant_id, **_row(one)} for one in deliveries])
 
     def tried(self, tenant_id: str, deliveries: Sequence[Delivery]) -> None:
         """Write what became of deliveries that were tried again."""
@@ -163,7 +168,7 @@ class WebhookRows:
             changed = {name: row[name] for name in ("status", "due_at", "ended_at", "attempt_count", "attempts")}
             rows.append({**changed, "of_tenant": tenant_id, "of_endpoint": one.webhook, "of_id": one.id})
         if rows:
-            self._connection.execute(_TRIED, rows)
+            _TRIED(self._connection, rows)
 
     def revive(self, tenant: Tenant, id: str, now: int) -> None:
         """Let everything that waits for an endpoint begin its schedule anew, now."""

@@ -28,8 +28,9 @@ from .hot.verify import ADMITTED, Hot
 from .management import Arrivals, Callers, Management
 from .oauth.endpoints import OAuth
 from .portal import Portal, is_of_portal
+from .process.access_log import AccessLog
 from .process.counters import Counters
-from .process.logs import AccessLog, begin_request
+from .process.logs import begin_request
 from .process.settings import ServerSettings
 from .reference.hot_routes import described as with_hot
 from .reference.oauth_routes import described as with_oauth

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from itertools import islice
 from socket import AF_INET, AF_INET6, inet_pton
+from struct import Struct
 
 from .errors import LIST_MAX, FieldError, Invalid, shown
 from .lists import is_list
@@ -16,6 +17,7 @@ from .lists import is_list
 ENTRIES_MAX = 256
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _MAPPED_PREFIX = bytes(10) + b"\xff\xff"
+_of_4_bytes = Struct(">I").unpack
 
 Address = tuple[int, int]
 """A client address: (version, number)."""
@@ -71,7 +73,8 @@ def read(ip: str) -> Address:
     text = ip.partition("%")[0] if "%" in ip else ip
     try:
         if ":" not in text:
-            return 4, int.from_bytes(inet_pton(AF_INET, text), "big")
+            (number,) = _of_4_bytes(inet_pton(AF_INET, text))
+            return 4, number
         raw = inet_pton(AF_INET6, text)
     except (OSError, ValueError):
         raise Invalid.one(

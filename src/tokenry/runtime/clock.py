@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from time import CLOCK_BOOTTIME, clock_gettime, time
 from typing import Any
 
 from tokenry.core.errors import ConfigError
@@ -18,7 +18,7 @@ class SystemClock:
 
     def __call__(self) -> int:
         """Return microseconds since the epoch."""
-        wall, boot = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+        wall, boot = time(), clock_gettime(CLOCK_BOOTTIME)
         carried = self._booted_at + boot
         if wall < carried:
             return int(carried * 1_000_000)

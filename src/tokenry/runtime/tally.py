@@ -58,7 +58,8 @@ class Tally:
         Return the note of a refusal, unless there are enough of them: it takes the id of the request.
         """
         with self._lock:
-            spent = self._open[hash(grant.kid) % _SHARDS].get(grant.kid)
+            kid = grant.kid
+            spent = self._open[hash(kid) % _SHARDS].get(kid)
             if spent is None or not 0 <= now - spent.hour < _HOUR:
                 spent = self._begin(grant, now, spent)
             if code == "valid":
@@ -73,7 +74,7 @@ class Tally:
                 spent.refused[code] = spent.refused.get(code, 0) + 1
                 failed = (grant.tenant, code)
                 self._failed[failed] = self._failed.get(failed, 0) + 1
-                return self._refusals.note(grant.kid, code, now, ip, asked)
+                return self._refusals.note(kid, code, now, ip, asked)
         return None
 
     def drain_refusals(self) -> list[NotedRefusal]:

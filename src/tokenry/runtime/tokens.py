@@ -23,7 +23,7 @@ class TokenMemory:
     def forget(self) -> None:
         """Begin anew, as after a fork: with another key and no tokens."""
         self._tokens: Memo[bytes, Checked] = Memo(_size, bytes_max=self._bytes_max, each_max=32 * KIB)
-        self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)
+        self._keyed = hashlib.blake2b(os.urandom(32), digest_size=16)  # its first bytes are the key
 
     def get(self, text: str) -> Checked | None:
         """Return a token that was checked before, or None."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from tokenry.api.process.logs import AccessLog
+from tokenry.api.process.access_log import AccessLog
 
 from .answer import read
 from .conftest import Place, Way, run

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from tokenry.api.process.logs import REQUEST_ID, AccessLog, Logger, configure
+from tokenry.api.process.access_log import AccessLog
+from tokenry.api.process.logs import REQUEST_ID, Logger, configure
 from tokenry.api.process.redaction import redacted
 from tokenry.api.process.settings import ServerSettings
 from tokenry.store.slow import SlowStatements

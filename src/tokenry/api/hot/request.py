@@ -171,12 +171,17 @@ class Request:
         return bounded(found.text) if found is not None else None
 
 
+_LOW: Final = [b"%02x" % number for number in range(256)]
+
+
 class _Ids:
     """Ids of requests: random for the process, then counted."""
 
     def __init__(self) -> None:
         self.begin = os.urandom(6).hex().encode()
         self.next = count(1).__next__
+        self.high = -1, b""
+        """The upper digits of a number, and an id as far as they go. Both stand in one value: threads count, too."""
 
 
 def own_query(path: bytes, query: bytes) -> bytes:
@@ -189,7 +194,12 @@ def own_query(path: bytes, query: bytes) -> bytes:
 
 def new_request_id() -> bytes:
     """Return an id that no other request of the installation has."""
-    return b"%b-%08x" % (_ids.begin, _ids.next())
+    number = _ids.next()
+    high, begin = _ids.high
+    if number >> 8 != high:
+        begin = b"%b-%06x" % (_ids.begin, number >> 8)
+        _ids.high = number >> 8, begin
+    return begin + _LOW[number & 0xFF]
 
 
 _ids = _Ids()

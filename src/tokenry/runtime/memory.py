@@ -56,7 +56,7 @@ class Memory:
         self._oldest = -1
         self._attic: list[dict[Any, Any] | list[str]] = []
         self._begin()
-        # The first bytes are the key. BLAKE2 lets them be so, and with `key=` it would hash a block more each time.
+        # A random prefix is a safe key for BLAKE2, which has no length extension. `key=` would take a block of its own.
         self._keyed = hashlib.blake2b(os.urandom(32), digest_size=16)
         self.drops = 0
         self.clears = 0

@@ -22,6 +22,8 @@ from sqlalchemy import (
     Connection,
     Delete,
     Insert,
+    String,
+    Text,
     TextClause,
     Update,
     bindparam,
@@ -42,8 +44,8 @@ from .django import BorrowedSqlite, kept
 from .failures import unfit
 
 _LISTS = frozenset((list, tuple))
-_SIZES = (64, 16, 4, 1)
-"""How many rows a statement of SQLite takes. There are few sizes, so that each statement is prepared once."""
+_SIZES = (64, 16, 4)
+"""How many rows a statement of SQLite takes: few sizes, so that the driver keeps each statement. The rest go alone."""
 
 
 class _Compiled(NamedTuple):
@@ -110,7 +112,8 @@ class FixedWrite(_Statement):
 
     Values that are no parameters of the statement are columns that it sets. On PostgreSQL an insert of many rows is one
     statement with a list for each column: one for each row costs more than the rows do. On SQLite inserts and updates
-    take several rows at once: between two statements the thread waits for the interpreter and keeps the write lock.
+    take several rows at once, since a thread may wait for the interpreter between two statements, and has the write
+    lock. So an update must not name a row twice.
     """
 
     def __init__(self, statement: Insert | Update | Delete | TextClause, *parameters: str) -> None:
@@ -121,37 +124,44 @@ class FixedWrite(_Statement):
         self._together: dict[tuple[str, ...], _Together] = {}
 
     def __call__(self, connection: Any, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> int:
-        """Write one row, or many with the same columns."""
+        """Write one row, or several (at least one) with the same columns."""
         many = [values] if isinstance(values, Mapping) else values
         columns = tuple([name for name in many[0] if name not in self._parameters])
         if len(many) > 1 and isinstance(self._statement, Insert) and connection.dialect.name == "postgresql":
             lists = map(array, zip(*map(_reader(columns), many), strict=True))
             return self._in_lists(columns)(connection, dict(zip(columns, lists, strict=True)))
+        count = 0
         if len(many) > 1 and connection.dialect.name == "sqlite":
-            return self._write_together(connection, columns, many)
+            if isinstance(self._statement, Insert | Update):
+                count, many = self._write_together(connection, columns, many)
+            return count + sum([self(connection, row) for row in many])
         compiled = self._for(connection.dialect, columns)
         given: Any = [compiled.given(row) for row in many]
         return _written(connection, compiled.text, given if len(given) > 1 else given[0])
 
-    def _write_together(self, connection: Any, columns: tuple[str, ...], many: Sequence[Mapping[str, Any]]) -> int:
+    def _write_together(
+        self, connection: Any, columns: tuple[str, ...], many: Sequence[Mapping[str, Any]]
+    ) -> tuple[int, Sequence[Mapping[str, Any]]]:
+        """Write rows with statements that take several; return how many were written, and the rows that are left."""
         together = self._together.get(columns)
         if together is None:
-            named = sorted(self._parameters)
+            named = sorted(self._parameters & many[0].keys())
             together = self._together[columns] = _Together(self._statement, columns, named, connection.dialect)
-        count = begin = 0
+        count = 0
         for size in _SIZES:
-            while len(many) - begin >= size:
-                part = many[begin : begin + size]
-                count += _written(connection, together.text(size), together.given(part))
-                begin += size
-        return count
+            while len(many) >= size:
+                count += _written(connection, together.text(size), together.given(many[:size]))
+                many = many[size:]
+        return count, many
 
     def _in_lists(self, columns: tuple[str, ...]) -> FixedWrite:
         """Return the insert that takes a list for each column."""
         found = self._listed.get(columns)
         if found is None:
             table = self._statement.table
-            lists = [cast(bindparam(name), ARRAY(table.c[name].type)) for name in columns]
+            # A cast to VARCHAR(64) would cut what is longer; the insert refuses it.
+            kinds = [Text() if isinstance(table.c[name].type, String) else table.c[name].type for name in columns]
+            lists = [cast(bindparam(name), ARRAY(kind)) for name, kind in zip(columns, kinds, strict=True)]
             rows = func.unnest(*lists).table_valued(*columns).render_derived()
             insert = table.insert().from_select(list(columns), select(*rows.c), include_defaults=False)
             found = self._listed[columns] = FixedWrite(insert, *columns)
@@ -175,7 +185,7 @@ class _Together:
             statement = statement.values({name: of[name] for name in columns}) if columns else statement
             statement = visitors.replacement_traverse(statement, {}, in_row)
         text = str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
-        # It begins with the word that makes the driver begin a transaction: with no `WITH`.
+        # It must begin with INSERT or UPDATE, not with WITH: only then does the driver begin a transaction.
         self._begin, self._end = text.split("FROM given")
         self._row = f"({', '.join('?' * len(names))})"
         self._read = _reader(names)

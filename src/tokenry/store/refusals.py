@@ -25,30 +25,35 @@ _ALL = (
     .join(owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id))
 )
 _INSERT = FixedWrite(insert(refusal))
-_KEYS = {
+# They look only at the keys that were just written. On PostgreSQL rows that another process removes are left to it: two
+# that waited for each other would lose what they had to write.
+_OLDER = {
     "sqlite": """
-        SELECT json_extract(value, '$[0]') AS tenant_id, json_extract(value, '$[1]') AS key_id FROM json_each(:keys)
+        SELECT r.tenant_id, r.id FROM (
+            SELECT json_extract(value, '$[0]') AS tenant_id, json_extract(value, '$[1]') AS key_id FROM json_each(:keys)
+        ) AS written
+        JOIN tokenry_refusal r ON r.tenant_id = written.tenant_id AND r.key_id = written.key_id AND r.id < (
+            SELECT id FROM tokenry_refusal WHERE tenant_id = written.tenant_id AND key_id = written.key_id
+            ORDER BY id DESC LIMIT 1 OFFSET :kept - 1
+        )
     """,
     "postgresql": """
-        SELECT value->>0 AS tenant_id, value->>1 AS key_id FROM json_array_elements(CAST(:keys AS json))
+        SELECT tenant_id, id FROM tokenry_refusal WHERE (tenant_id, id) IN (
+            SELECT tenant_id, id FROM (
+                SELECT r.tenant_id, r.id,
+                    row_number() OVER (PARTITION BY r.tenant_id, r.key_id ORDER BY r.id DESC) AS place
+                FROM json_array_elements(CAST(:keys AS json)) AS written
+                JOIN tokenry_refusal r ON r.tenant_id = written->>0 AND r.key_id = written->>1
+            ) AS refused WHERE place > :kept
+        ) FOR UPDATE SKIP LOCKED
     """,
 }
-# Only of the keys that were just written.
 _REMOVE_OLDER = {
     dialect: FixedWrite(
-        text(f"""
-            DELETE FROM tokenry_refusal WHERE (tenant_id, id) IN (
-                SELECT tenant_id, id FROM (
-                    SELECT r.tenant_id, r.id,
-                        row_number() OVER (PARTITION BY r.tenant_id, r.key_id ORDER BY r.id DESC) AS place
-                    FROM ({keys}) AS written
-                    JOIN tokenry_refusal r ON r.tenant_id = written.tenant_id AND r.key_id = written.key_id
-                ) AS refused WHERE place > {KEPT}
-            )
-        """),  # noqa: S608 of constants
-        "keys",
+        text(f"DELETE FROM tokenry_refusal WHERE (tenant_id, id) IN ({older})"),  # noqa: S608 - of constants
+        *("keys", "kept"),
     )
-    for dialect, keys in _KEYS.items()
+    for dialect, older in _OLDER.items()
 }
 
 
@@ -79,7 +84,9 @@ class RefusalRows:
         if rows:
             _INSERT(self._connection, rows)
             keys = sorted({(row["tenant_id"], row["key_id"]) for row in rows})
-            _REMOVE_OLDER[self._connection.dialect.name](self._connection, {"keys": encode(keys).decode()})
+            _REMOVE_OLDER[self._connection.dialect.name](
+                self._connection, {"keys": encode(keys).decode(), "kept": KEPT}
+            )
 
     def list(
         self, tenant: Tenant, *, key_id: str | None, owner_id: str | None, before: str | None, limit: int

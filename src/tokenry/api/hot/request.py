@@ -181,7 +181,7 @@ class _Ids:
         self.begin = os.urandom(6).hex().encode()
         self.next = count(1).__next__
         self.high = -1, b""
-        """The upper digits of a number, and an id as far as they go. Both stand in one value: threads count, too."""
+        """The upper digits of a number, and an id as far as they go. One tuple, so that no thread mixes two numbers."""
 
 
 def own_query(path: bytes, query: bytes) -> bytes:
@@ -203,4 +203,11 @@ def new_request_id() -> bytes:
 
 
 _ids = _Ids()
-os.register_at_fork(after_in_child=_ids.__init__)  # type: ignore[misc]
+
+
+def _begin_anew() -> None:
+    global _ids  # `__init__` again would do nothing: a compiled one leaves an object that there is as it is
+    _ids = _Ids()
+
+
+os.register_at_fork(after_in_child=_begin_anew)

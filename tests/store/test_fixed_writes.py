@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Column, MetaData, Table, Text, bindparam, insert, update
+from sqlalchemy import BigInteger, Column, MetaData, Table, Text, bindparam, delete, insert, update
 
 from tokenry.store.fixed import FixedWrite, Raw
 
@@ -86,3 +86,10 @@ def test_each_row_of_an_update_is_compared_with_its_own_values(raw: Raw) -> None
     changes = [{"of_id": f"id {n}", "most": n + n % 2, "data": "changed"} for n in range(COUNT)]
     assert UPDATE_IF(raw, changes) == COUNT // 2
     assert [one["data"] == "changed" for one in stored(raw)] == [n % 2 == 1 for n in range(COUNT)]
+
+
+def test_a_delete_goes_row_by_row(raw: Raw) -> None:
+    INSERT(raw, rows())
+    remove = FixedWrite(delete(THINGS).where(THINGS.c.id == bindparam("of_id")), "of_id")
+    assert remove(raw, [{"of_id": f"id {n}"} for n in range(3)]) == 3
+    assert stored(raw) == rows()[3:]

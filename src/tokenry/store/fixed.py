@@ -112,8 +112,8 @@ class FixedWrite(_Statement):
 
     Values that are no parameters of the statement are columns that it sets. On PostgreSQL an insert of many rows is one
     statement with a list for each column: one for each row costs more than the rows do. On SQLite inserts and updates
-    take several rows at once, since a thread may wait for the interpreter between two statements, and has the write
-    lock. So an update must not name a row twice.
+    take several rows at once: with one statement per row the thread would give up the GIL between rows while it holds
+    the write lock. An update must not name the same row twice.
     """
 
     def __init__(self, statement: Insert | Update | Delete | TextClause, *parameters: str) -> None:

@@ -26,7 +26,7 @@ _ALL = (
 )
 _INSERT = FixedWrite(insert(refusal))
 # They look only at the keys that were just written. On PostgreSQL rows that another process removes are left to it: two
-# that waited for each other would lose what they had to write.
+# processes that wait for each other deadlock, and lose what they had to write.
 _OLDER = {
     "sqlite": """
         SELECT r.tenant_id, r.id FROM (

@@ -239,8 +239,9 @@ class UsageRows:
         """Add some hours before a moment up into days; return how many rows there were."""
         rows = self._connection.execute(_OVER, {"before": micros(before), "most": limit}).all()
         if rows:
+            old = {"rows": _json([tuple(row) for row in rows])}
             for change in _ROLLED_UP[self._connection.dialect.name]:
-                change(self._connection, {"rows": _json([tuple(row) for row in rows])})
+                change(self._connection, old)
         return len(rows)
 
     def purge_days(self, before: datetime, limit: int) -> int:

@@ -206,7 +206,7 @@ _ids = _Ids()
 
 
 def _begin_anew() -> None:
-    global _ids  # `__init__` again would do nothing: a compiled one leaves an object that there is as it is
+    global _ids  # calling `__init__` again does nothing in the compiled form
     _ids = _Ids()
 
 

@@ -11,8 +11,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from tests.servers.waiting import until
+from tests.servers.waiting import stop_at_once, until
 
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 30
@@ -103,12 +103,26 @@ class Postgres:
         """End every process of the server at once, as a power cut would. The data stay for `start`."""
         server = self._running()
         # Without the postmaster the others would still finish what they are at, and keep its shared memory.
-        os.kill(server.pid, signal.SIGSTOP)
+        stop_at_once(server.pid)
         children = psutil.Process(server.pid).children(recursive=True)
         for process in children:
             _kill_if_there(process)
         self._end(signal.SIGKILL)
         _wait_until_gone(children)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop every process of the server, which keeps its connections, and let all go on afterwards."""
+        parent = psutil.Process(self.pid)
+        stop_at_once(parent.pid)  # it starts no others from now on
+        family = [parent, *parent.children(recursive=True)]
+        try:
+            for process in family:
+                stop_at_once(process.pid)
+            yield
+        finally:
+            for process in family:
+                process.send_signal(signal.SIGCONT)
 
     def become_standby(self) -> None:
         """Start again on the same data as a server that only follows another one. `promote` ends that."""

@@ -1,8 +1,12 @@
 """Waiting for another process: the only place in the tests where time is let pass."""
 
+import os
+import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 _PAUSE_SECONDS = 0.01
 
@@ -20,3 +24,17 @@ def listens(port: int) -> bool:
     """Tell whether somebody listens on a port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def stop_at_once(pid: int) -> None:
+    """Stop a process, and return when each of its threads stands still: until one has seen the signal, all go on."""
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: _states(pid) <= set("TZX"))
+
+
+def _states(pid: int) -> set[str]:
+    states = set()
+    for thread in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):  # it has ended
+            states.add(thread.read_text().rpartition(") ")[2][0])
+    return states

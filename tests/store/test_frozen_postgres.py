@@ -1,14 +1,10 @@
 """A PostgreSQL that accepts connections and never answers is unavailable, not waited for."""
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
-import psutil
 import pytest
 
 from tests.conftest import STORES
@@ -18,18 +14,6 @@ from tokenry.config import fresh_keyring
 
 pytestmark = pytest.mark.skipif("postgres" not in STORES, reason="this leg of the suite runs without PostgreSQL")
 SETTINGS = Settings(store_timeout=timedelta(seconds=0.5), background=False)
-
-
-@contextmanager
-def frozen(server: Postgres) -> Iterator[None]:
-    family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
-    for process in family:
-        os.kill(process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in family:
-            os.kill(process.pid, signal.SIGCONT)
 
 
 @pytest.fixture
@@ -45,7 +29,7 @@ def test_both_faces_say_so_in_time_and_recover_by_themselves(server: Postgres) -
     async def asynchronous(secret: object) -> None:
         async with AsyncTokenry(url, keyring=keyring, settings=SETTINGS) as tk:
             assert await tk.verify(secret)  # type: ignore[arg-type]
-            with frozen(server):
+            with server.frozen():
                 begin = time.monotonic()
                 with pytest.raises(StoreUnavailable):
                     await tk.verify(secret)  # type: ignore[arg-type]
@@ -56,7 +40,7 @@ def test_both_faces_say_so_in_time_and_recover_by_themselves(server: Postgres) -
         tk.owners.put("user")
         issued = tk.keys.issue("user", name="key")
         assert tk.verify(issued.secret)
-        with frozen(server):
+        with server.frozen():
             begin = time.monotonic()
             with pytest.raises(StoreUnavailable):
                 tk.verify(issued.secret)
@@ -79,7 +63,7 @@ def test_who_waits_beside_others_does_not_wait_again_after_them(server: Postgres
     async def together(secrets: list[object]) -> None:
         async with AsyncTokenry(url, keyring=keyring, settings=SETTINGS) as tk:
             assert await tk.verify(secrets[0])  # type: ignore[arg-type]
-            with frozen(server):
+            with server.frozen():
                 times = await asyncio.gather(*[ended(tk, secret, n / 10) for n, secret in enumerate(secrets)])
             assert max(times) - min(times) < 0.5
             assert await tk.verify(secrets[0])  # type: ignore[arg-type]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import psutil
 import psycopg
 import pytest
 
@@ -45,16 +42,8 @@ class Site:
         async with AsyncTokenry(self.url, keyring=self.keyring, settings=SETTINGS) as tk:
             yield tk
 
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        family = [psutil.Process(self.server.pid), *psutil.Process(self.server.pid).children(recursive=True)]
-        for process in family:
-            os.kill(process.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for process in family:
-                os.kill(process.pid, signal.SIGCONT)
+    def stopped(self) -> AbstractContextManager[None]:
+        return self.server.frozen()
 
     @contextmanager
     def locked(self, table: str = "tokenry_secret") -> Iterator[None]:

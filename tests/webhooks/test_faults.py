@@ -20,7 +20,7 @@ from sqlalchemy import update
 from tests.conftest import STORES
 from tests.servers.mailing import receiving_mail
 from tests.servers.receiving import LOOPBACK, Receiver, receiving
-from tests.servers.waiting import until
+from tests.servers.waiting import stop_at_once, until
 from tokenry import Settings, StoreUnavailable, Tokenry
 from tokenry.config import fresh_keyring, write_keyring_file
 from tokenry.store.tables import endpoint
@@ -129,7 +129,7 @@ def test_a_worker_that_is_stopped_and_goes_on_takes_nothing_back(
 
     def answer(number: int, body: bytes) -> int:
         if number == 1:
-            running[0].process.send_signal(signal.SIGSTOP)
+            stop_at_once(running[0].process.pid)
             return 500  # which it hears of only when it goes on
         return 200
 

@@ -177,15 +177,12 @@ def test_readiness_is_honest_when_the_database_goes_away_hangs_and_comes_back(da
         until(lambda: readiness(server) == 200)
         assert server.verify(secret)[1].get("valid"), server.err
 
-        freeze(database, signal.SIGSTOP)
-        try:
+        with database.frozen():
             assert until(lambda: readiness(server) == 503) < 6
             began = time.monotonic()
             assert [readiness(server) for _ in range(3)] == [503] * 3
             assert server.call("GET", "/healthz") == {"status": "ok"}
             assert time.monotonic() - began < 9, "each question is answered within two seconds"
-        finally:
-            freeze(database, signal.SIGCONT)
         until(lambda: readiness(server) == 200)
         assert server.verify(secret)[1]["valid"]
 
@@ -223,24 +220,14 @@ def test_a_slow_statement_is_logged_with_the_id_of_its_request(database: Postgre
         assert any("tokenry_audit_entry" in line["statement"] and line["ms"] >= 150 for line in slow)
 
 
-def freeze(database: Postgres, how: signal.Signals) -> None:
-    """Stop or continue every process of a database."""
-    parent = psutil.Process(database.pid)
-    for process in [parent, *parent.children(recursive=True)]:
-        process.send_signal(how)
-
-
 def test_it_ends_in_time_when_the_database_hangs(database: Postgres) -> None:
     with on_postgres(database, TOKENRY_SHUTDOWN_SECONDS="3") as server:
         server.issue("k")
-        freeze(database, signal.SIGSTOP)
-        try:
+        with database.frozen():
             began = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
             server.process.wait(60)
             assert time.monotonic() - began < 10
-        finally:
-            freeze(database, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("lane", ["true", "false"])
@@ -248,9 +235,8 @@ def test_who_still_waits_for_the_database_at_the_end_is_told_so(database: Postgr
     asked = {"GET /v1/auth": (503, "store_unavailable"), "GET /v1/keys": (500, "internal")}
     with on_postgres(database, TOKENRY_SHUTDOWN_SECONDS="4", TOKENRY_STORE_TIMEOUT="60", TOKENRY_LANE=lane) as server:
         fields = f"Host: x\r\nX-API-Key: {server.issue('k')}\r\n\r\n"
-        freeze(database, signal.SIGSTOP)
         with ExitStack() as opened:
-            opened.callback(freeze, database, signal.SIGCONT)
+            opened.enter_context(database.frozen())
             clients = [
                 opened.enter_context(socket.create_connection(("127.0.0.1", server.port), 60))
                 for _ in range(len(asked))

@@ -16,6 +16,7 @@ from tokenry.core.counters import Count, Place, Share, Want, counts_in, ends_at,
 from tokenry.core.model import micros
 
 from .fixed import Fixed, FixedWrite
+from .json_rows import ARRAYS, json_rows
 from .tables import limit_counter
 
 _READ: Final = """
@@ -42,30 +43,16 @@ _WRITE: Final = """
     ON CONFLICT (tenant_id, holder_id, name) DO UPDATE SET window_seconds = excluded.window_seconds,
         "window" = excluded."window", taken = excluded.taken, ends_at = excluded.ends_at
 """
-_ROWS: Final = {
-    "sqlite": """
-        SELECT json_extract(value, '$[0]') AS tenant_id, json_extract(value, '$[1]') AS holder_id,
-            json_extract(value, '$[2]') AS name, json_extract(value, '$[3]') AS window_seconds,
-            json_extract(value, '$[4]') AS "window", json_extract(value, '$[5]') AS taken,
-            json_extract(value, '$[6]') AS ends_at
-        FROM json_each(:rows)
-    """,
-    "postgresql": """
-        SELECT value->>0 AS tenant_id, value->>1 AS holder_id, value->>2 AS name,
-            CAST(value->>3 AS integer) AS window_seconds, CAST(value->>4 AS bigint) AS "window",
-            CAST(value->>5 AS bigint) AS taken, CAST(value->>6 AS bigint) AS ends_at
-        FROM json_array_elements(CAST(:rows AS json))
-    """,
-}
-_WORDS: Final = {
-    "sqlite": {"array": "json_array", "array_of": "json_group_array"},
-    "postgresql": {"array": "json_build_array", "array_of": "json_agg"},
-}
+_ROWS: Final = json_rows(
+    "rows",
+    **dict.fromkeys(("tenant_id", "holder_id", "name"), "text"),
+    **dict.fromkeys(("window_seconds", "window", "taken", "ends_at"), "bigint"),
+)
 _LOCKED_IN: Final = {"sqlite": "tokenry_limit_counter c", "postgresql": _LOCKED.format(rows=_ROWS["postgresql"])}
 
 
 def _read(dialect: str, counters: str) -> Fixed:
-    statement = _READ.format(rows=_ROWS[dialect], counters=counters, **_WORDS[dialect])
+    statement = _READ.format(rows=_ROWS[dialect], counters=counters, **ARRAYS[dialect])
     return Fixed(text(statement), ("found",))
 
 

@@ -15,6 +15,7 @@ from tokenry.core.records import texts
 from tokenry.core.refusals import KEPT, NotedRefusal, Refusal
 
 from .fixed import Fixed, FixedWrite, among
+from .json_rows import json_rows
 from .tables import key, owner, refusal, secret
 
 _PLACES = Fixed(select(secret.c.kid, secret.c.tenant_id, secret.c.key_id).where(among(secret.c.kid, "kids")))
@@ -25,13 +26,12 @@ _ALL = (
     .join(owner, (owner.c.tenant_id == key.c.tenant_id) & (owner.c.id == key.c.owner_id))
 )
 _INSERT = FixedWrite(insert(refusal))
+_WRITTEN = json_rows("keys", tenant_id="text", key_id="text")
 # They look only at the keys that were just written. On PostgreSQL rows that another process removes are left to it: two
 # processes that wait for each other deadlock, and lose what they had to write.
 _OLDER = {
     "sqlite": """
-        SELECT r.tenant_id, r.id FROM (
-            SELECT json_extract(value, '$[0]') AS tenant_id, json_extract(value, '$[1]') AS key_id FROM json_each(:keys)
-        ) AS written
+        SELECT r.tenant_id, r.id FROM ({written}) AS written
         JOIN tokenry_refusal r ON r.tenant_id = written.tenant_id AND r.key_id = written.key_id AND r.id < (
             SELECT id FROM tokenry_refusal WHERE tenant_id = written.tenant_id AND key_id = written.key_id
             ORDER BY id DESC LIMIT 1 OFFSET :kept - 1
@@ -42,15 +42,16 @@ _OLDER = {
             SELECT tenant_id, id FROM (
                 SELECT r.tenant_id, r.id,
                     row_number() OVER (PARTITION BY r.tenant_id, r.key_id ORDER BY r.id DESC) AS place
-                FROM json_array_elements(CAST(:keys AS json)) AS written
-                JOIN tokenry_refusal r ON r.tenant_id = written->>0 AND r.key_id = written->>1
+                FROM ({written}) AS written
+                JOIN tokenry_refusal r ON r.tenant_id = written.tenant_id AND r.key_id = written.key_id
             ) AS refused WHERE place > :kept
         ) FOR UPDATE SKIP LOCKED
     """,
 }
+_REMOVE = "DELETE FROM tokenry_refusal WHERE (tenant_id, id) IN ({older})"
 _REMOVE_OLDER = {
     dialect: FixedWrite(
-        text(f"DELETE FROM tokenry_refusal WHERE (tenant_id, id) IN ({older})"),  # noqa: S608 - of constants
+        text(_REMOVE.format(older=older.format(written=_WRITTEN[dialect]))),
         *("keys", "kept"),
     )
     for dialect, older in _OLDER.items()

@@ -14,21 +14,12 @@ from tokenry.core.ports import FirstUse, Spent
 from tokenry.core.usage_groups import UsageAsked, UsageSummary
 
 from .fixed import Fixed, FixedWrite
+from .json_rows import ARRAYS, json_rows
 from .tables import usage_day, usage_hour
 from .usage_summary import summary_of
 from .watch import write_asked
 
-_SPENT = {
-    "sqlite": """
-        SELECT json_extract(value, '$[0]') AS kid, json_extract(value, '$[1]') AS uses,
-            json_extract(value, '$[2]') AS at, json_extract(value, '$[3]') AS ip
-        FROM json_each(:rows)
-    """,
-    "postgresql": """
-        SELECT value->>0 AS kid, CAST(value->>1 AS bigint) AS uses, CAST(value->>2 AS bigint) AS at, value->>3 AS ip
-        FROM json_array_elements(CAST(:rows AS json))
-    """,
-}
+_SPENT = json_rows("rows", kid="text", uses="bigint", at="bigint", ip="text")
 _USE = """
     UPDATE tokenry_secret SET
         use_count = use_count + spent.uses,
@@ -36,17 +27,7 @@ _USE = """
         last_used_at = CASE WHEN COALESCE(last_used_at, 0) <= spent.at THEN spent.at ELSE last_used_at END
     FROM ({spent}) AS spent WHERE tokenry_secret.kid = spent.kid
 """
-_COUNTED = {
-    "sqlite": """
-        SELECT json_extract(value, '$[0]') AS kid, json_extract(value, '$[1]') AS at,
-            json_extract(value, '$[2]') AS code, json_extract(value, '$[3]') AS count
-        FROM json_each(:rows)
-    """,
-    "postgresql": """
-        SELECT value->>0 AS kid, CAST(value->>1 AS bigint) AS at, value->>2 AS code, CAST(value->>3 AS bigint) AS count
-        FROM json_array_elements(CAST(:rows AS json))
-    """,
-}
+_COUNTED = json_rows("rows", kid="text", at="bigint", code="text", count="bigint")
 # Before the secrets are written, whose last use tells for most keys that there is nothing to move. Those that others
 # have locked are left out, so that this never waits: they move up with a use in a later minute.
 _MOVE = """
@@ -95,10 +76,6 @@ _USES = """
     JOIN tokenry_secret s ON s.tenant_id = f.tenant_id AND s.key_id = f.key_id
     WHERE s.use_count > 0
 """
-_JSON = {
-    "sqlite": {"array": "json_array", "array_of": "json_group_array"},
-    "postgresql": {"array": "json_build_array", "array_of": "json_agg"},
-}
 _USED = {dialect: FixedWrite(text(_USE.format(spent=spent)), "rows") for dialect, spent in _SPENT.items()}
 _LOCKS = {"sqlite": "", "postgresql": _FREE}
 _MOVED = {
@@ -107,7 +84,7 @@ _MOVED = {
 }
 _HOURLY = {dialect: FixedWrite(text(_COUNT.format(counted=rows)), "rows") for dialect, rows in _COUNTED.items()}
 _FIRST = {
-    dialect: Fixed(text(_USES.format(fresh=fresh, **_JSON[dialect])), ("found",)) for dialect, fresh in _FRESH.items()
+    dialect: Fixed(text(_USES.format(fresh=fresh, **ARRAYS[dialect])), ("found",)) for dialect, fresh in _FRESH.items()
 }
 _PLACE = (usage_hour.c.tenant_id, usage_hour.c.key_id, usage_hour.c.at, usage_hour.c.code)
 _HOURS, _DAYS = [
@@ -125,18 +102,7 @@ _OVER = (
     .with_for_update(skip_locked=True)
 )
 _DAY = 86_400_000_000
-_OLD = {
-    "sqlite": """
-        SELECT json_extract(value, '$[0]') AS tenant_id, json_extract(value, '$[1]') AS key_id,
-            json_extract(value, '$[2]') AS at, json_extract(value, '$[3]') AS code, json_extract(value, '$[4]') AS count
-        FROM json_each(:rows)
-    """,
-    "postgresql": """
-        SELECT value->>0 AS tenant_id, value->>1 AS key_id, CAST(value->>2 AS bigint) AS at, value->>3 AS code,
-            CAST(value->>4 AS bigint) AS count
-        FROM json_array_elements(CAST(:rows AS json))
-    """,
-}
+_OLD = json_rows("rows", tenant_id="text", key_id="text", at="bigint", code="text", count="bigint")
 _INTO_DAY = """
     INSERT INTO tokenry_usage_day (tenant_id, key_id, at, code, count)
     SELECT tenant_id, key_id, at - at % {day}, code, SUM(count) FROM ({old}) AS old

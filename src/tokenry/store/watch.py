@@ -15,6 +15,7 @@ from tokenry.core.scopes import asked_of
 from tokenry.core.watch_ports import Decoy, ScopeUse
 
 from .fixed import Fixed, FixedWrite, among
+from .json_rows import json_rows
 from .tables import decoy, key, notice, owner, scope_use, tenant
 
 _HOUR = 3_600_000_000
@@ -42,17 +43,7 @@ _OF_KEYS = Fixed(
 )
 
 
-_ASKED = {
-    "sqlite": """
-        SELECT json_extract(value, '$[0]') AS kid, json_extract(value, '$[1]') AS scope,
-            json_extract(value, '$[2]') AS at
-        FROM json_each(:rows)
-    """,
-    "postgresql": """
-        SELECT value->>0 AS kid, value->>1 AS scope, CAST(value->>2 AS bigint) AS at
-        FROM json_array_elements(CAST(:rows AS json))
-    """,
-}
+_ASKED = json_rows("rows", kid="text", scope="text", at="bigint")
 # In the order of the primary key, so that two flushes never wait for each other in a ring. `true` is for SQLite, which
 # otherwise takes ON CONFLICT for the condition of a join.
 _WRITE_ASKED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .core.breaker import NOT_ANSWERING, Breaker
 from .core.errors import ConfigError, FieldError, StoreUnavailable, TokenryError
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .service.context import Context
 
 _log = logging.getLogger("tokenry")
+T = TypeVar("T")
 _UPKEEP_SECONDS = 60
 _LOCKED_SECONDS = 0.5
 _LOCKED_REST = 0.01
@@ -147,7 +148,7 @@ class Ticking:
                     elif spent:
                         self._worker.rest()
             finally:
-                self._tally.put_back(spent + later)
+                self._tally.put_back(spent + later, peppers)
 
     def _write_counts_if_due(self) -> None:
         """Write what was counted, unless the last time took long and was a short while ago."""
@@ -161,22 +162,12 @@ class Ticking:
 
     def _tell_and_seal(self) -> None:
         """Write refusals, tell of decoys that were used and of documents that were forged, and seal the audit log."""
+        tally, context = self._tally, self._context
         with self._flushing:
-            if refused := self._tally.drain_refusals():
-                refusals.write(self._context, refused)
-        self._tell_decoys()
-        if forged := self._tally.drain_forged():
-            usage.tell_forged(self._context, forged)
+            _write(context, refusals.write, tally.drain_refusals(), tally.put_back_refusals)
+        _write(context, decoys.tell_used, tally.drain_missing(), tally.put_back_missing)
+        _write(context, usage.tell_forged, tally.drain_forged(), tally.put_back_forged)
         self.audit.seal_all()
-
-    def _tell_decoys(self) -> None:
-        missing = self._tally.drain_missing()
-        try:
-            if missing:
-                decoys.tell_used(self._context, missing)
-        except BaseException:
-            self._tally.put_back_missing(missing)
-            raise
 
     def _write_last(self) -> None:
         """Write what an instance has counted when it is closed, and give its shares back."""
@@ -296,9 +287,7 @@ class Ticking:
 
     def _upkeep(self) -> bool:
         """Do what time brings about; return whether the next tick must go on with it."""
-        failed = self._tally.drain_failed()
-        if failed:
-            usage.tell_failed(self._context, failed)
+        _write(self._context, usage.tell_failed, self._tally.drain_failed(), self._tally.put_back_failed)
         self._follow_journal()
         more = usage.tell_expiring(self._context)
         signing_keys.upkeep(self._context)
@@ -311,3 +300,15 @@ class Ticking:
         credits = self._leases.credits.idle(now, everything=everything)
         if wants or credits:
             usage.give_back(self._context, wants, credits, self._leases.credits.put_back)
+
+
+def _write(context: Context, write: Callable[[Context, T], None], noted: T, put_back: Callable[[T], None]) -> None:
+    """Write what was noted. When the database does not answer, the rest is kept for the next flush."""
+    if not noted:
+        return
+    try:
+        write(context, noted)
+    except BaseException as error:
+        if isinstance(error, StoreUnavailable) or not isinstance(error, Exception):
+            put_back(noted)
+        raise

@@ -14,10 +14,11 @@ _ALL = 200
 class NotedRefusals:
     """At most 4 refusals of a secret and 200 of all, since the last flush. Its owner has a lock."""
 
-    __slots__ = ("_count", "_noted")
+    __slots__ = ("_count", "_earlier", "_noted")
 
     def __init__(self) -> None:
         self._noted: dict[str, list[_Noted]] = {}
+        self._earlier: list[NotedRefusal] = []
         self._count = 0
 
     def note(self, kid: str, code: str, now: int, ip: str | None, asked: Requirement | None) -> _Noted | None:
@@ -33,7 +34,13 @@ class NotedRefusals:
     def drain(self) -> list[NotedRefusal]:
         """Take them out."""
         noted, self._noted, self._count = self._noted, {}, 0
-        return [one.to_record(kid) for kid, some in noted.items() for one in some]
+        earlier, self._earlier = self._earlier, []
+        return earlier + [one.to_record(kid) for kid, some in noted.items() for one in some]
+
+    def put_back(self, refused: list[NotedRefusal]) -> None:
+        """Keep refusals that could not be written, as many as there is room for."""
+        self._earlier += refused[: max(0, _ALL - self._count)]
+        self._count += len(self._earlier)
 
 
 class _Noted:

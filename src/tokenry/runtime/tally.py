@@ -38,7 +38,7 @@ class Tally:
         self._lock = threading.Lock()
         self._open: list[dict[str, Spent]] = [{} for _ in range(_SHARDS)]
         self._closed: list[Spent] = []
-        self._peppers: list[Pepper] = []
+        self._peppers: dict[str, Pepper] = {}
         self._failed: dict[tuple[str, str], int] = {}
         self._forged: dict[str, bool] = {}
         self._missing: dict[str, dict[str | None, int]] = {}
@@ -82,6 +82,11 @@ class Tally:
         with self._lock:
             return self._refusals.drain()
 
+    def put_back_refusals(self, refused: list[NotedRefusal]) -> None:
+        """Keep refusals that could not be written for the next flush."""
+        with self._lock:
+            self._refusals.put_back(refused)
+
     def count_unknown(self, code: str) -> None:
         """Count one refusal of a credential that belongs to nobody we know."""
         with self._lock:
@@ -121,7 +126,7 @@ class Tally:
     def note_pepper(self, pepper: Pepper) -> None:
         """Note that a digest should be written under a newer pepper."""
         with self._lock:
-            self._peppers.append(pepper)
+            self._peppers[pepper.kid] = pepper
 
     def note_forged(self, kid: str) -> None:
         """Note that the document of a secret was not written by us. It is told once, of at most so many secrets."""
@@ -136,14 +141,19 @@ class Tally:
             self._forged |= dict.fromkeys(new, False)
         return new
 
+    def put_back_forged(self, kids: list[str]) -> None:
+        """Keep secrets of which could not be told for the next flush."""
+        with self._lock:
+            self._forged |= dict.fromkeys(kids, True)
+
     def drain(self) -> tuple[list[Spent], list[Pepper]]:
         """Take everything that was counted out, to be written."""
         with self._lock:
             closed, self._closed = self._closed, []
             opened, self._open = self._open, [{} for _ in range(_SHARDS)]
-            peppers, self._peppers = self._peppers, []
+            peppers, self._peppers = self._peppers, {}
         spent = [*closed, *chain.from_iterable(map(dict.values, opened))]
-        return spent, peppers
+        return spent, list(peppers.values())
 
     def drain_failed(self) -> dict[tuple[str, str], int]:
         """Take the counts of failures out: (tenant, code) to a number."""
@@ -151,10 +161,18 @@ class Tally:
             failed, self._failed = self._failed, {}
         return failed
 
-    def put_back(self, spent: list[Spent]) -> None:
-        """Keep counts that could not be written for the next flush."""
+    def put_back_failed(self, failed: dict[tuple[str, str], int]) -> None:
+        """Keep counts of failures that could not be told for later."""
+        with self._lock:
+            for place, count in failed.items():
+                self._failed[place] = self._failed.get(place, 0) + count
+
+    def put_back(self, spent: list[Spent], peppers: list[Pepper]) -> None:
+        """Keep what could not be written for the next flush."""
         with self._lock:
             self._closed.extend(spent)
+            for pepper in peppers:
+                self._peppers.setdefault(pepper.kid, pepper)
 
     def _begin(self, grant: Grant, now: int, before: Spent | None) -> Spent:
         if before is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -208,29 +208,32 @@ def give_back(
             rows.limits.give_back(wants[begin : begin + _BATCH])
 
 
-def tell_failed(context: Context, failed: Mapping[tuple[str, str], int]) -> None:
-    """Write one event per tenant about the credentials that were refused lately."""
+def tell_failed(context: Context, failed: dict[tuple[str, str], int]) -> None:
+    """Write one event per tenant about the credentials that were refused lately, and take out what is told."""
     by_tenant: dict[str, dict[str, int]] = {}
     for (slug, code), count in failed.items():
         by_tenant.setdefault(slug, {})[code] = count
     for slug, counts in by_tenant.items():
         with suppress(NotFound), context.changing(slug or SYSTEM, NOT_GIVEN) as change:  # deleted meanwhile
             change.record("auth.failed", slug, None, {"counts": counts})
+        for code in counts:
+            del failed[slug, code]
 
 
-def tell_forged(context: Context, kids: Sequence[str]) -> None:
-    """Write down that the rows of some secrets were changed by somebody without the keyring.
+def tell_forged(context: Context, kids: list[str]) -> None:
+    """Write down that the rows of some secrets were changed by somebody without the keyring; take out what is told.
 
     Where this process only lacks a secret of the keyring, the log has told so and nothing was tampered with.
     """
-    for kid in kids:
+    while kids:
+        kid = kids[-1]
         with context.store.read() as rows:
             place = None if rows.secrets.is_signed_elsewhere(kid) else rows.secrets.place(kid)
-        if place is None:
-            continue
-        slug, key_id, owner = place
-        with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
-            change.record("key.tampered", key_id, None, {"kid": kid}, owner=owner)
+        if place is not None:
+            slug, key_id, owner = place
+            with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
+                change.record("key.tampered", key_id, None, {"kid": kid}, owner=owner)
+        kids.pop()
 
 
 def tell_expiring(context: Context) -> bool:

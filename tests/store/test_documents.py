@@ -11,11 +11,13 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from sqlalchemy import text
 
 from tests.conftest import STORES
 from tokenry import Conflict, NotFound, Settings, Tokenry
 from tokenry.config import fresh_keyring
 from tokenry.core.keyring import new_generation
+from tokenry.store import checking
 from tokenry.store.checking import check_documents
 
 KEYS, CALLERS, CALLS = 6, 4, 60
@@ -77,3 +79,16 @@ def test_a_keyring_without_the_newest_secret_is_told_by_the_check(url: str) -> N
         with tk._database.read() as rows:
             [flaw] = check_documents(rows.connection, tk._database.seals, None)
         assert f"secret '{newer.generations[-1].id}' of a keyring, which the keyring here does not have" in str(flaw)
+
+
+def test_an_examination_of_some_begins_anywhere_and_goes_round(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Tokenry(url, keyring=fresh_keyring(), settings=QUIET) as tk:
+        tk.owners.put("ada")
+        kids = sorted(tk.keys.issue("ada", name=f"k{n}").key.secrets[0].kid for n in range(4))
+        with tk._database.change() as rows:
+            rows.connection.execute(text("UPDATE tokenry_secret SET seal = 'x' WHERE kid = :kid"), {"kid": kids[0]})
+        monkeypatch.setattr(checking, "make_kid", lambda entropy: kids[1])
+        with tk._database.read() as rows:
+            found = [list(check_documents(rows.connection, tk._database.seals, most)) for most in (2, 3, 4, 9)]
+        assert [sum(flaw is not None for flaw in flaws) for flaws in found] == [0, 1, 1, 1]
+        assert [len(flaws) for flaws in found] == [2, 3, 4, 4]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, islice
+from secrets import token_bytes
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
 from tokenry.core.document import FACTS, OF_KEY, Seals
+from tokenry.core.secret import make_kid
 
 from .documents import facts_of, held_elsewhere
 from .fixed import Fixed
 from .tables import audit_entry, key, secret
 
 _BATCH = 1000
+_BEHIND_ALL = "~"
 _ROWS = Fixed(
     select(
         *(secret.c.kid, secret.c.tenant_id, secret.c.ends_at, secret.c.document, secret.c.seal),
@@ -25,19 +30,22 @@ _ROWS = Fixed(
         .label("was_revoked"),
     )
     .outerjoin(key, (key.c.tenant_id == secret.c.tenant_id) & (key.c.id == secret.c.key_id))
-    .where(secret.c.kid > bindparam("after"))
+    .where(secret.c.kid > bindparam("after"), secret.c.kid <= bindparam("last"))
     .order_by(secret.c.kid)
     .limit(bindparam("most"))
 )
 
 
 def check_documents(connection: Connection, seals: Seals, most: int | None) -> Iterator[str | None]:
-    """Look at `most` secrets, or at all; yield for each what is wrong with it, or None."""
-    after, count = "", 0
-    while rows := _ROWS(connection, after=after, most=_BATCH if most is None else min(_BATCH, most - count)):
-        for row in rows:
-            count += 1
-            yield _flaw(row, seals)
+    """Look at all secrets, or at `most`, different ones each time; yield for each what is wrong with it, or None."""
+    begin = "" if most is None else make_kid(token_bytes(16))
+    for row in islice(chain(_rows(connection, begin, _BEHIND_ALL), _rows(connection, "", begin)), most):
+        yield _flaw(row, seals)
+
+
+def _rows(connection: Connection, after: str, last: str) -> Iterator[Any]:
+    while rows := _ROWS(connection, after=after, last=last, most=_BATCH):
+        yield from rows
         after = rows[-1].kid
 
 

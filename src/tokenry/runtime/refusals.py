@@ -39,8 +39,9 @@ class NotedRefusals:
 
     def put_back(self, refused: list[NotedRefusal]) -> None:
         """Keep refusals that could not be written, as many as there is room for."""
-        self._earlier += refused[: max(0, _ALL - self._count)]
-        self._count += len(self._earlier)
+        kept = refused[: max(0, _ALL - self._count)]
+        self._earlier += kept
+        self._count += len(kept)
 
 
 class _Noted:

@@ -6,8 +6,6 @@ _WORDS = {
     "sqlite": ("json_extract(value, '$[{place}]')", "json_each(:{parameter})"),
     "postgresql": ("CAST(value->>{place} AS {kind})", "json_array_elements(CAST(:{parameter} AS json))"),
 }
-
-
 ARRAYS = {
     "sqlite": {"array": "json_array", "array_of": "json_group_array"},
     "postgresql": {"array": "json_build_array", "array_of": "json_agg"},

@@ -129,8 +129,8 @@ def test_what_is_asked_every_second_walks_over_nothing(tk: Tokenry, plans: list[
     tk.flush()
     tk._upkeep()
     walks = [step for step in plans if step.startswith("SCAN tokenry_")]
-    # Upkeep takes the next 1,000 keys and the oldest 500 events, and once an hour the end of each audit log.
-    bounded = ["tokenry_key USING INDEX sqlite_autoindex_tokenry_key_1", "tokenry_event", "tokenry_audit_head"]
+    # Upkeep takes the oldest 500 events, and once an hour the next 1,000 keys and the end of each audit log.
+    bounded = ["tokenry_event", "tokenry_audit_head"]
     waiting = "tokenry_audit_entry USING INDEX tokenry_audit_unsealed"
     assert walks == [f"SCAN {step}" for step in (waiting, *bounded)]
     assert [step for step in plans if "tokenry_key_notice (expiry_notice_days=? AND expires_at>?" in step]

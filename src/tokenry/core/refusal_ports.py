@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Protocol
 
 from .model import Tenant
@@ -16,4 +15,3 @@ class RefusalRows(Protocol):
         self, tenant: Tenant, *, key_id: str | None, owner_id: str | None, before: str | None, limit: int
     ) -> Sequence[Refusal]: ...
     def of_request(self, tenant: Tenant, request_id: str, owner_id: str | None) -> Refusal | None: ...
-    def purge(self, before: datetime, limit: int) -> int: ...

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from .idle import IdleKey
 from .model import Event, Key, Tenant
+
+Purged: TypeAlias = Literal[
+    "sessions",
+    "visits",
+    "limit counters",
+    "holds of credits",
+    "uses of scopes",
+    "notices",
+    "questions",
+    "mails",
+    "deliveries",
+    "events",
+    "refusals",
+    "days of usage",
+]
+"""The kinds of rows that are removed when their time is over."""
 
 
 class JournalPlace(NamedTuple):
@@ -41,7 +57,7 @@ class UpkeepRows(Protocol):
     ) -> Sequence[tuple[str, int, Event]]: ...
     def claim(self, name: str, now: datetime, every: timedelta) -> str | None: ...
     def put(self, name: str, at: datetime, place: str) -> None: ...
-    def purge_events(self, before: datetime, limit: int) -> int: ...
+    def purge(self, what: Purged, before: datetime, limit: int) -> int: ...
     def long_logs(self, before: datetime, least: int, limit: int) -> Sequence[str]: ...
     def keys_behind(self, place: str, dead_before: datetime, now: datetime, limit: int) -> SomeKeys: ...
     def idle(self, tenant: Tenant, ids: Sequence[str], now: datetime) -> Iterator[tuple[Key, IdleKey]]: ...

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Final
 
 from tokenry.core.advice import WATCHED
-from tokenry.core.model import micros
 from tokenry.core.policy import Retention
-from tokenry.core.ports import Rows
+from tokenry.core.upkeep_ports import Purged
 
 from . import audit
 from .context import Context
@@ -18,29 +17,29 @@ from .usage import days_before
 _BATCH = 500
 _LOGS = 20
 _HOUR: Final = timedelta(hours=1)
-_ENDED: Final[tuple[tuple[Callable[[Retention], timedelta], Callable[[Rows, datetime], int]], ...]] = (
-    (lambda kept: kept.sessions, lambda rows, before: rows.sessions.purge(before, _BATCH)),
-    (lambda kept: timedelta(days=1), lambda rows, before: rows.portal.purge(before, _BATCH)),
-    (lambda kept: timedelta(days=1), lambda rows, before: rows.limits.purge(before, _BATCH)),
-    (lambda kept: timedelta(days=1), lambda rows, before: rows.credits.purge_holds(before, _BATCH)),
-    (lambda kept: WATCHED, lambda rows, before: rows.watch.purge_asked(before, _BATCH)),
-    (lambda kept: timedelta(hours=2), lambda rows, before: rows.watch.purge_notices(before, _BATCH)),
-    (lambda kept: timedelta(0), lambda rows, before: rows.foreign.purge_questions(before, _BATCH)),
-    (lambda kept: timedelta(days=7), lambda rows, before: rows.mail.purge(micros(before), _BATCH)),
-    (lambda kept: kept.deliveries, lambda rows, before: rows.webhooks.purge(micros(before), _BATCH)),
-    (lambda kept: kept.events, lambda rows, before: rows.upkeep.purge_events(before, _BATCH)),
-    (lambda kept: timedelta(days=7), lambda rows, before: rows.refusals.purge(before, _BATCH)),
-    (lambda kept: kept.usage, lambda rows, before: rows.usage.purge_days(before, _BATCH)),
-)
-"""The retention of rows, and the function that removes each kind."""
+_ENDED: Final[Mapping[Purged, Callable[[Retention], timedelta]]] = {
+    "sessions": lambda kept: kept.sessions,
+    "visits": lambda kept: timedelta(days=1),
+    "limit counters": lambda kept: timedelta(days=1),
+    "holds of credits": lambda kept: timedelta(days=1),
+    "uses of scopes": lambda kept: WATCHED,
+    "notices": lambda kept: timedelta(hours=2),
+    "questions": lambda kept: timedelta(0),
+    "mails": lambda kept: timedelta(days=7),
+    "deliveries": lambda kept: kept.deliveries,
+    "events": lambda kept: kept.events,
+    "refusals": lambda kept: timedelta(days=7),
+    "days of usage": lambda kept: kept.usage,
+}
+"""How long rows of each kind are kept after their end."""
 
 
 def purge(context: Context) -> bool:
     """Remove a batch of each kind, and add up a batch of usage; return whether there may be more."""
     more = False
-    for kept, remove in _ENDED:
+    for what, kept in _ENDED.items():
         with context.store.change(durable=False) as rows:
-            more |= remove(rows, context.now() - kept(context.retention)) >= _BATCH
+            more |= rows.upkeep.purge(what, context.now() - kept(context.retention), _BATCH) >= _BATCH
     with context.store.change(durable=False) as rows:
         more |= rows.usage.roll_up(days_before(context), _BATCH) >= _BATCH
     return cut_logs(context) or more

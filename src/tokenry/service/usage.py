@@ -241,12 +241,15 @@ def tell_expiring(context: Context) -> bool:
 
     Tells of one batch; returns whether there is more to tell, for which others need not wait.
     """
-    for days, last in _NOTICES:
-        with context.store.read() as rows:
-            found = rows.keys.unannounced(days, last, context.now(), _BATCH)
+    with context.store.read() as rows:
+        notices = [(days, rows.keys.unannounced(days, last, context.now(), _BATCH)) for days, last in _NOTICES]
+    near: set[str] = set()
+    for days, found in notices:
         by_tenant: dict[str, list[str]] = {}
         for slug, key_id in found:
-            by_tenant.setdefault(slug, []).append(key_id)
+            if key_id not in near:
+                by_tenant.setdefault(slug, []).append(key_id)
+                near.add(key_id)
         for slug, key_ids in by_tenant.items():
             with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
                 result = change.rows.keys.announce(change.tenant, key_ids, days)

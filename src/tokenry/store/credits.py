@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from tokenry.core.credits import Account, Balance, Hold, OpenHold, is_due
 from tokenry.core.model import Tenant, micros, moment, moment_or_none
@@ -161,17 +160,6 @@ class CreditRows:
         """Return how many holds of a key have not ended."""
         count: int = _COUNT_HOLDS.first(self._connection, of_tenant=tenant_id, of_key=key_id).count
         return count
-
-    def purge_holds(self, before: datetime, limit: int) -> int:
-        """Remove holds that ended before a moment; return how many, at most `limit`.
-
-        Every tenant is looked at: this is for the upkeep of the installation, never for a tenant's request.
-        """
-        row = credit_hold.c
-        ended = select(row.tenant_id, row.key_id, row.id).where(row.ended_at < micros(before)).limit(limit)
-        ended = ended.with_for_update(skip_locked=True)
-        statement = delete(credit_hold).where(tuple_(row.tenant_id, row.key_id, row.id).in_(ended))
-        return self._connection.execute(statement).rowcount
 
     def open_holds(self, tenant_id: str, key_id: str, now: int, limit: int) -> Sequence[Hold]:
         """Return holds that have not ended by a moment, those first that end first."""

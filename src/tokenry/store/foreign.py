@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from tokenry.core.foreign import ForeignRow, Form, Question
 from tokenry.core.model import Tenant, micros
@@ -132,9 +132,3 @@ class ForeignRows:
             _ANSWERED(self._connection, here)
         else:
             _UNKNOWN(self._connection, {**here, "ends_at": unknown_until, "is_unknown": 1})
-
-    def purge_questions(self, before: datetime, limit: int) -> int:
-        """Remove questions that ended before a moment; return how many."""
-        place = (foreign_question.c.tenant_id, foreign_question.c.id)
-        old = select(*place).where(foreign_question.c.ends_at < micros(before)).limit(limit)
-        return self._connection.execute(delete(foreign_question).where(tuple_(*place).in_(old))).rowcount

@@ -25,12 +25,12 @@ def _is(status: str, now: int) -> ColumnElement[bool]:
     return live & or_(key.c.expires_at.is_(None), key.c.expires_at > now)
 
 
-def expires_between(now: int, until: int) -> list[ColumnElement[bool]]:
+def expires_between(now: Any, until: Any) -> list[ColumnElement[bool]]:
     """Match the keys that are not revoked and expire by a moment, in the words of which an index knows both ends."""
     return [key.c.revoked_at.is_(None), key.c.expires_at.between(now + 1, until)]
 
 
-def expires(now: int, until: int) -> ColumnElement[bool]:
+def expires(now: Any, until: Any) -> ColumnElement[bool]:
     """Match the active keys that expire by a moment."""
     return and_(*expires_between(now, until), key.c.disabled_at.is_(None))
 

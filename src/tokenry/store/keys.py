@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     bindparam,
@@ -122,6 +123,16 @@ _OF_KEYS = {
     """,
 }
 _OWNERS = {dialect: Fixed(text(sql), ("id", "external_id")) for dialect, sql in _OF_KEYS.items()}
+
+
+_EXPIRING = (
+    select(tenant.c.slug, key.c.id)
+    .join(tenant, tenant.c.id == key.c.tenant_id)
+    .where(expires(bindparam("now", type_=BigInteger), bindparam("until")))
+    .limit(bindparam("most"))
+)
+_NEVER_ANNOUNCED = Fixed(_EXPIRING.where(key.c.expiry_notice_days.is_(None)))
+_ANNOUNCED = Fixed(_EXPIRING.where(key.c.expiry_notice_days == bindparam("last")))
 
 
 def _not_announced(days: int) -> ColumnElement[bool]:
@@ -334,14 +345,13 @@ class KeyRows:
 
         Every tenant is looked at: this is for the upkeep of the installation, never for a tenant's request.
         """
-        at, notice = micros(now), key.c.expiry_notice_days
-        query = (
-            select(tenant.c.slug, key.c.id)
-            .join(tenant, tenant.c.id == key.c.tenant_id)
-            .where(expires(at, at + days * 86_400_000_000), notice.is_(None) if last is None else notice == last)
-            .limit(limit)
-        )
-        return [(row.slug, row.id) for row in self._connection.execute(query)]
+        at = micros(now)
+        given = {"now": at, "until": at + days * 86_400_000_000, "most": limit}
+        if last is None:
+            found = _NEVER_ANNOUNCED(self._connection, **given)
+        else:
+            found = _ANNOUNCED(self._connection, **given, last=last)
+        return [(row.slug, row.id) for row in found]
 
     def announce(self, tenant: Tenant, ids: Sequence[str], days: int) -> Sequence[str]:
         """Note that the expiry of keys is announced; return those of which it was not before."""

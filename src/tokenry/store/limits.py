@@ -6,18 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
 from typing import Final
 
 from msgspec import json
-from sqlalchemy import Connection, delete, select, text, tuple_
+from sqlalchemy import Connection, text
 
 from tokenry.core.counters import Count, Place, Share, Want, counts_in, ends_at, give_back, lease
-from tokenry.core.model import micros
 
 from .fixed import Fixed, FixedWrite
 from .json_rows import ARRAYS, json_rows
-from .tables import limit_counter
 
 _READ: Final = """
     SELECT CAST({array_of}({array}(c.tenant_id, c.holder_id, c.name, c.window_seconds, c."window", c.taken)) AS text)
@@ -86,14 +83,6 @@ class LimitRows:
         """Return how many units count in a window so far."""
         count = self._read(_READ_IN, [want]).get(want.place)
         return count.taken if count is not None and counts_in(count, want) else 0
-
-    def purge(self, before: datetime, limit: int) -> int:
-        """Remove counters of subjects whose windows ended before a moment; return how many, at most `limit`."""
-        row = limit_counter.c
-        ended = select(row.tenant_id, row.holder_id, row.name).where(row.ends_at < micros(before)).limit(limit)
-        ended = ended.with_for_update(skip_locked=True)  # nobody who holds some of them is waited for
-        statement = delete(limit_counter).where(tuple_(row.tenant_id, row.holder_id, row.name).in_(ended))
-        return self._connection.execute(statement).rowcount
 
     def _locked(self, wants: Iterable[Want]) -> dict[Place, Count]:
         """Return the rows of wishes, and keep others from them until the end of the transaction."""

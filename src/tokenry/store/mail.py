@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, literal, select, text, update
+from sqlalchemy import Connection, insert, literal, select, text, update
 
 from tokenry.core.mail import Mail, MailStatus, Stop
 from tokenry.core.policy import SECOND
@@ -68,11 +68,6 @@ class MailRows:
     def is_stopped(self, stop: Stop) -> bool:
         here = [mail_stop.c[name] == value for name, value in stop._asdict().items()]
         return self._connection.execute(select(literal(1)).where(*here)).first() is not None
-
-    def purge(self, before: int, limit: int) -> int:
-        """Remove mails that are older than a moment; return how many."""
-        old = select(mail.c.id).where(mail.c.created_at < before).limit(limit)
-        return self._connection.execute(delete(mail).where(mail.c.id.in_(old))).rowcount
 
     def _held(self, one: Mail, holder: str) -> Any:
         here = (mail.c.tenant_id == one.tenant_id) & (mail.c.id == one.id)

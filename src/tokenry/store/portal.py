@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from tokenry.core.model import Owner, Tenant, micros
 from tokenry.core.portal import Row
@@ -57,11 +57,6 @@ class PortalRows:
         """End every visit of an owner, and every link to one."""
         of_owner = (portal.c.tenant_id == tenant.id, portal.c.owner_id == owner_id, portal.c.ended_at.is_(None))
         self._connection.execute(update(portal).where(*of_owner).values(ended_at=micros(now)))
-
-    def purge(self, before: datetime, limit: int) -> int:
-        """Remove some visits that ended before a moment; return how many."""
-        oldest = select(portal.c.id).where(portal.c.ends_at < micros(before)).order_by(portal.c.ends_at).limit(limit)
-        return self._connection.execute(delete(portal).where(portal.c.id.in_(oldest))).rowcount
 
     def settings(self, tenant: Tenant) -> str | None:
         """Return the settings of a tenant's key page as they are stored."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from msgspec.json import encode
-from sqlalchemy import Connection, Select, delete, insert, select, text, tuple_
+from sqlalchemy import Connection, Select, insert, select, text
 
-from tokenry.core.model import Tenant, micros, moment
+from tokenry.core.model import Tenant, moment
 from tokenry.core.records import texts
 from tokenry.core.refusals import KEPT, NotedRefusal, Refusal
 
@@ -105,12 +104,6 @@ class RefusalRows:
         query = _of(tenant, owner_id).where(refusal.c.request_id == request_id).order_by(refusal.c.id.desc())
         row = self._connection.execute(query.limit(1)).first()
         return None if row is None else _record(row)
-
-    def purge(self, before: datetime, limit: int) -> int:
-        """Remove refusals before a moment; return how many."""
-        place = (refusal.c.tenant_id, refusal.c.id)
-        old = select(*place).where(refusal.c.at < micros(before)).limit(limit)
-        return self._connection.execute(delete(refusal).where(tuple_(*place).in_(old))).rowcount
 
 
 def _of(tenant: Tenant, owner_id: str | None) -> Select[Any]:

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, TextClause, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, TextClause, bindparam, func, insert, select, text, update
 
 from tokenry.core.model import Session, SessionStatus, Tenant, micros
 from tokenry.core.records import OWNER, SESSION, TENANT, decode
@@ -153,12 +153,6 @@ class SessionRows:
         """End a session; return whether it was this call that did."""
         values = {"of_tenant": tenant.id, "of_id": id, "at": micros(now), "why": reason}
         return self._connection.execute(_REVOKE, values).rowcount == 1
-
-    def purge(self, before: datetime, limit: int) -> int:
-        """Remove sessions that ended long ago."""
-        over = or_(session.c.expires_at < micros(before), session.c.revoked_at < micros(before))
-        ended = select(session.c.id).where(over).limit(limit).with_for_update(skip_locked=True)
-        return self._connection.execute(delete(session).where(session.c.id.in_(ended))).rowcount
 
     def needing(self, generation: str, now: datetime) -> int:
         """Count the living sessions whose refresh token cannot be checked without a generation of the keyring."""

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
     case,
-    delete,
     func,
     literal,
     or_,
@@ -27,10 +28,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from tokenry.core.idle import DAY, IdleKey
 from tokenry.core.key_filter import KeyFilter
 from tokenry.core.model import Event, Key, Tenant, micros, moment
-from tokenry.core.upkeep_ports import JournalPlace, SomeKeys
+from tokenry.core.upkeep_ports import JournalPlace, Purged, SomeKeys
 
+from .columns import ident
 from .events import VISIBLE, event_of
+from .fixed import Fixed
 from .keys import KeyRows
+from .purge import purge
 from .tables import audit_entry, audit_head, event, key, secret, tenant, upkeep
 from .tenants import TenantRows
 
@@ -59,7 +63,7 @@ def _max_idle(of: Any) -> ColumnElement[int]:
     return func.coalesce(of.max_idle, tenant.c.max_idle)
 
 
-def _may_be_idle(of: Any, now: int) -> ColumnElement[bool]:
+def _may_be_idle(of: Any, now: Any) -> ColumnElement[bool]:
     """Match the active keys that were not used for so long that a notice is due."""
     most = _max_idle(of)
     notice = case((most < 14 * DAY, most // 2), else_=7 * DAY)
@@ -76,6 +80,35 @@ def _may_be_idle(of: Any, now: int) -> ColumnElement[bool]:
         func.coalesce(of.enabled_at, of.created_at) + most - notice <= now,
         func.coalesce(used_at.scalar_subquery(), 0) <= now - most + notice,
     )
+
+
+def _keys_behind() -> Select[Any]:
+    order = (key.c.tenant_id, key.c.id)
+    behind = tuple_(*order) > tuple_(bindparam("tenant_id", type_=ident), bindparam("id", type_=ident))
+    # Cut off before anything else is asked, or PostgreSQL reads every key for each part.
+    part = select(*[key.c[name] for name in _LOOKED_AT]).where(behind).order_by(*order).limit(bindparam("most"))
+    of, ended = part.subquery().c, bindparam("dead_before", type_=BigInteger)
+    dead = or_(of.revoked_at < ended, of.revoked_at.is_(None) & (of.expires_at < ended))
+    idle = _may_be_idle(of, bindparam("now", type_=BigInteger))
+    query = select(of.tenant_id, of.id, tenant.c.slug, dead.label("dead"), idle.label("idle"))
+    return query.join(tenant, tenant.c.id == of.tenant_id).order_by(of.tenant_id, of.id)
+
+
+_KEYS_BEHIND = Fixed(_keys_behind())
+_LONG_LOGS = Fixed(
+    select(audit_head.c.tenant_id)
+    .where(
+        select(audit_entry.c.at)
+        .where(
+            audit_entry.c.tenant_id == audit_head.c.tenant_id,
+            audit_entry.c.position == audit_head.c.cut_position + bindparam("least", type_=BigInteger),
+        )
+        .scalar_subquery()
+        < bindparam("before", type_=BigInteger)
+    )
+    .limit(bindparam("most"))
+)
+_PLACE = Fixed(select(upkeep.c.place).where(upkeep.c.name == bindparam("name")))
 
 
 class UpkeepRows:
@@ -141,33 +174,19 @@ class UpkeepRows:
         """Note when a pass of a job began, and where it goes on: an empty place ends it."""
         self._put(name, micros(at), place)
 
-    def purge_events(self, before: datetime, limit: int) -> int:
-        """Remove some of the oldest events of all tenants that happened before a moment."""
-        oldest = select(event.c.sequence).order_by(event.c.sequence).limit(limit)
-        statement = delete(event).where(event.c.sequence.in_(oldest), event.c.at < micros(before))
-        return self._connection.execute(statement).rowcount
+    def purge(self, what: Purged, before: datetime, limit: int) -> int:
+        """Remove some rows of a kind whose time was over before a moment; return how many."""
+        return purge(self._connection, what, before, limit)
 
     def long_logs(self, before: datetime, least: int, limit: int) -> Sequence[str]:
         """Return tenants in whose audit logs so many entries, or more, are older than a moment."""
-        last = select(audit_entry.c.at).where(
-            audit_entry.c.tenant_id == audit_head.c.tenant_id,
-            audit_entry.c.position == audit_head.c.cut_position + least,
-        )
-        query = select(audit_head.c.tenant_id).where(last.scalar_subquery() < micros(before)).limit(limit)
-        return self._connection.execute(query).scalars().all()
+        return [row.tenant_id for row in _LONG_LOGS(self._connection, before=micros(before), least=least, most=limit)]
 
     def keys_behind(self, place: str, dead_before: datetime, now: datetime, limit: int) -> SomeKeys:
         """Look at the next keys of all tenants; return those that ended before a moment, and those that may be idle."""
-        order = (key.c.tenant_id, key.c.id)
-        behind = tuple_(*order) > tuple_(*json.loads(place)) if place else literal(True)
-        # Cut off before anything else is asked, or PostgreSQL reads every key for each part.
-        part = select(*[key.c[name] for name in _LOOKED_AT]).where(behind).order_by(*order).limit(limit).subquery()
-        of, ended = part.c, micros(dead_before)
-        dead = or_(of.revoked_at < ended, of.revoked_at.is_(None) & (of.expires_at < ended))
-        idle = _may_be_idle(of, micros(now))
-        query = select(of.tenant_id, of.id, tenant.c.slug, dead.label("dead"), idle.label("idle"))
-        joined = query.join(tenant, tenant.c.id == of.tenant_id).order_by(of.tenant_id, of.id)
-        rows = self._connection.execute(joined).all()
+        tenant_id, id = json.loads(place) if place else ("", "")
+        given = {"tenant_id": tenant_id, "id": id, "dead_before": micros(dead_before), "now": micros(now)}
+        rows = _KEYS_BEHIND(self._connection, **given, most=limit)
         rest = json.dumps([rows[-1].tenant_id, rows[-1].id]) if len(rows) == limit else ""
         newest = rows[::-1]  # the order in which keys are locked
         return SomeKeys(
@@ -197,7 +216,7 @@ class UpkeepRows:
         self._connection.execute(here.values(idle_notice_at=micros(now)))
 
     def _place(self, name: str) -> str | None:
-        row = self._connection.execute(select(upkeep.c.place).where(upkeep.c.name == name)).first()
+        row = _PLACE.first(self._connection, name=name)
         return None if row is None else str(row.place)
 
     def _put(self, name: str, at: int, place: str) -> None:

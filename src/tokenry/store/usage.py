@@ -210,12 +210,6 @@ class UsageRows:
                 change(self._connection, old)
         return len(rows)
 
-    def purge_days(self, before: datetime, limit: int) -> int:
-        """Remove days before a moment; return how many rows."""
-        place = [usage_day.c[column.name] for column in _PLACE]
-        these = select(*place).where(usage_day.c.at < micros(before)).limit(limit)
-        return self._connection.execute(delete(usage_day).where(tuple_(*place).in_(these))).rowcount
-
     def _first(self, fresh: Sequence[str], uses: Mapping[str, int]) -> Sequence[FirstUse]:
         """Return the keys that have no uses but these. Asked once they are written: nobody else is at it then."""
         if not fresh:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import json
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, tuple_
+from sqlalchemy import Connection, bindparam, func, insert, select, text
 
 from tokenry.core.model import SecretInfo, Tenant, micros, moment
 from tokenry.core.ports import SecretRow, Spent
@@ -118,18 +118,7 @@ class WatchRows:
             found.setdefault(row.key_id, []).append(use)
         return found
 
-    def purge_asked(self, before: datetime, limit: int) -> int:
-        """Remove scopes that were not asked for since a moment; return how many."""
-        place = (scope_use.c.tenant_id, scope_use.c.key_id, scope_use.c.scope)
-        old = select(*place).where(scope_use.c.last_at < micros(before)).limit(limit)
-        return self._connection.execute(delete(scope_use).where(tuple_(*place).in_(old))).rowcount
-
     def first_notice(self, tenant: Tenant, subject: str, about: str, now: datetime) -> bool:
         """Note a notice about a key or session; return whether it is the first of its kind in this hour."""
         given = {"tenant_id": tenant.id, "subject": subject, "about": about, "hour": micros(now) // _HOUR * _HOUR}
         return self._connection.execute(_FIRST, given).rowcount == 1
-
-    def purge_notices(self, before: datetime, limit: int) -> int:
-        """Remove notices of hours that are over; return how many."""
-        old = select(*_PLACE).where(notice.c.hour < micros(before)).limit(limit)
-        return self._connection.execute(delete(notice).where(tuple_(*_PLACE).in_(old))).rowcount

@@ -184,12 +184,6 @@ class WebhookRows:
         if oldest[0] == kept:
             self._connection.execute(delete(delivery).where(ended, delivery.c.id < oldest[1]))
 
-    def purge(self, before: int, limit: int) -> int:
-        """Remove deliveries that ended before a moment."""
-        found = select(delivery.c.id).where(delivery.c.ended_at < before, delivery.c.ended_at.is_not(None)).limit(limit)
-        statement = delete(delivery).where(delivery.c.id.in_(found.with_for_update(skip_locked=True)))
-        return int(self._connection.execute(statement).rowcount)
-
     def deliveries(
         self, tenant: Tenant, id: str, *, status: str | None, before: str | None, limit: int
     ) -> Sequence[Delivery]:

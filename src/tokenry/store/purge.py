@@ -1,0 +1,68 @@
+"""Remove rows whose time is over, of all tenants: upkeep does it, in batches.
+
+Rows that somebody has locked are left for the next time. So this waits for nobody, and two processes that remove the
+same rows never wait for each other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, delete, or_, select, tuple_
+
+from tokenry.core.model import micros
+from tokenry.core.upkeep_ports import Purged
+
+from .fixed import FixedWrite
+from .foreign_tables import foreign_question
+from .tables import (
+    credit_hold,
+    delivery,
+    event,
+    limit_counter,
+    mail,
+    notice,
+    portal,
+    refusal,
+    scope_use,
+    session,
+    usage_day,
+)
+
+_BEFORE: Final[BindParameter[int]] = bindparam("before")
+_PARAMETERS: Final = ("before", "most")
+
+
+def _remove(table: Any, is_over: ColumnElement[bool]) -> FixedWrite:
+    place = tuple_(*table.primary_key.columns)
+    found = select(*table.primary_key.columns).where(is_over).limit(bindparam("most"))
+    return FixedWrite(delete(table).where(place.in_(found.with_for_update(skip_locked=True))), *_PARAMETERS)
+
+
+def _remove_events() -> FixedWrite:
+    """Return the same for events, which have no index of their times: the oldest ones come first."""
+    oldest = select(event.c.sequence).order_by(event.c.sequence).limit(bindparam("most"))
+    oldest = oldest.with_for_update(skip_locked=True)
+    return FixedWrite(delete(event).where(event.c.sequence.in_(oldest), event.c.at < _BEFORE), *_PARAMETERS)
+
+
+_STATEMENTS: Final[dict[Purged, FixedWrite]] = {
+    "sessions": _remove(session, or_(session.c.expires_at < _BEFORE, session.c.revoked_at < _BEFORE)),
+    "visits": _remove(portal, portal.c.ends_at < _BEFORE),
+    "limit counters": _remove(limit_counter, limit_counter.c.ends_at < _BEFORE),
+    "holds of credits": _remove(credit_hold, credit_hold.c.ended_at < _BEFORE),
+    "uses of scopes": _remove(scope_use, scope_use.c.last_at < _BEFORE),
+    "notices": _remove(notice, notice.c.hour < _BEFORE),
+    "questions": _remove(foreign_question, foreign_question.c.ends_at < _BEFORE),
+    "mails": _remove(mail, mail.c.created_at < _BEFORE),
+    "deliveries": _remove(delivery, (delivery.c.ended_at < _BEFORE) & delivery.c.ended_at.is_not(None)),
+    "events": _remove_events(),
+    "refusals": _remove(refusal, refusal.c.at < _BEFORE),
+    "days of usage": _remove(usage_day, usage_day.c.at < _BEFORE),
+}
+
+
+def purge(connection: Connection, what: Purged, before: datetime, limit: int) -> int:
+    """Remove some rows whose time was over before a moment; return how many."""
+    return _STATEMENTS[what](connection, {"before": micros(before), "most": limit})

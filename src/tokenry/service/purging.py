@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
@@ -36,10 +37,14 @@ _ENDED: Final[Mapping[Purged, Callable[[Retention], timedelta]]] = {
 
 def purge(context: Context) -> bool:
     """Remove a batch of each kind, and add up a batch of usage; return whether there may be more."""
-    more = False
-    for what, kept in _ENDED.items():
-        with context.store.change(durable=False) as rows:
-            more |= rows.upkeep.purge(what, context.now() - kept(context.retention), _BATCH) >= _BATCH
+    more, kinds = False, deque(_ENDED)
+    while kinds:
+        removed = 0
+        with context.store.change(durable=False) as rows:  # which ends when it has removed something: others may write
+            while kinds and not removed:
+                what = kinds.popleft()
+                removed = rows.upkeep.purge(what, context.now() - _ENDED[what](context.retention), _BATCH)
+        more |= removed >= _BATCH
     with context.store.change(durable=False) as rows:
         more |= rows.usage.roll_up(days_before(context), _BATCH) >= _BATCH
     return cut_logs(context) or more

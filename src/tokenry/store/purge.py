@@ -31,20 +31,18 @@ from .tables import (
 )
 
 _BEFORE: Final[BindParameter[int]] = bindparam("before")
-_PARAMETERS: Final = ("before", "most")
 
 
 def _remove(table: Any, is_over: ColumnElement[bool]) -> FixedWrite:
-    place = tuple_(*table.primary_key.columns)
-    found = select(*table.primary_key.columns).where(is_over).limit(bindparam("most"))
-    return FixedWrite(delete(table).where(place.in_(found.with_for_update(skip_locked=True))), *_PARAMETERS)
+    place = table.primary_key.columns
+    found = select(*place).where(is_over).limit(bindparam("most")).with_for_update(skip_locked=True)
+    return FixedWrite(delete(table).where(tuple_(*place).in_(found)), "before", "most")
 
 
-def _remove_events() -> FixedWrite:
-    """Return the same for events, which have no index of their times: the oldest ones come first."""
-    oldest = select(event.c.sequence).order_by(event.c.sequence).limit(bindparam("most"))
-    oldest = oldest.with_for_update(skip_locked=True)
-    return FixedWrite(delete(event).where(event.c.sequence.in_(oldest), event.c.at < _BEFORE), *_PARAMETERS)
+def _old_events() -> ColumnElement[bool]:
+    """Match old events among the first ones, since no index has their times. `_remove` locks only those that match."""
+    first = select(event.c.sequence, event.c.at).order_by(event.c.sequence).limit(bindparam("most")).subquery()
+    return event.c.sequence.in_(select(first.c.sequence).where(first.c.at < _BEFORE))
 
 
 _STATEMENTS: Final[dict[Purged, FixedWrite]] = {
@@ -57,7 +55,7 @@ _STATEMENTS: Final[dict[Purged, FixedWrite]] = {
     "questions": _remove(foreign_question, foreign_question.c.ends_at < _BEFORE),
     "mails": _remove(mail, mail.c.created_at < _BEFORE),
     "deliveries": _remove(delivery, (delivery.c.ended_at < _BEFORE) & delivery.c.ended_at.is_not(None)),
-    "events": _remove_events(),
+    "events": _remove(event, _old_events()),
     "refusals": _remove(refusal, refusal.c.at < _BEFORE),
     "days of usage": _remove(usage_day, usage_day.c.at < _BEFORE),
 }

@@ -163,11 +163,17 @@ class Ticking:
     def _tell_and_seal(self) -> None:
         """Write refusals, tell of decoys that were used and of documents that were forged, and seal the audit log."""
         tally, context = self._tally, self._context
-        with self._flushing:
-            _write(context, refusals.write, tally.drain_refusals(), tally.put_back_refusals)
-        _write(context, decoys.tell_used, tally.drain_missing(), tally.put_back_missing)
-        _write(context, usage.tell_forged, tally.drain_forged(), tally.put_back_forged)
-        self.audit.seal_all()
+
+        def write_refusals() -> None:
+            with self._flushing:
+                _write(context, refusals.write, tally.drain_refusals(), tally.put_back_refusals)
+
+        _each(
+            write_refusals,
+            lambda: _write(context, decoys.tell_used, tally.drain_missing(), tally.put_back_missing),
+            lambda: _write(context, usage.tell_forged, tally.drain_forged(), tally.put_back_forged),
+            self.audit.seal_all,
+        )
 
     def _write_last(self) -> None:
         """Write what an instance has counted when it is closed, and give its shares back."""
@@ -271,7 +277,9 @@ class Ticking:
         self._renew_keyring()
         self._give_back()
         self._write_counts_if_due()
-        self._tell_and_seal()
+        _each(self._tell_and_seal, self._upkeep_if_due)
+
+    def _upkeep_if_due(self) -> None:
         if time.monotonic() - self._upkept_at >= _UPKEEP_SECONDS:
             self._upkept_at = time.monotonic()
             if self._upkeep():
@@ -287,12 +295,15 @@ class Ticking:
 
     def _upkeep(self) -> bool:
         """Do what time brings about; return whether the next tick must go on with it."""
-        _write(self._context, usage.tell_failed, self._tally.drain_failed(), self._tally.put_back_failed)
-        self._follow_journal()
-        more = usage.tell_expiring(self._context)
-        signing_keys.upkeep(self._context)
-        more |= key_upkeep.look(self._context)
-        return purging.purge(self._context) or more
+        context, tally = self._context, self._tally
+        self._follow_journal()  # before anything is removed that the journal lacks
+        return _each(
+            lambda: usage.tell_expiring(context),
+            lambda: signing_keys.upkeep(context),
+            lambda: key_upkeep.look(context),
+            lambda: purging.purge(context),
+            lambda: _write(context, usage.tell_failed, tally.drain_failed(), tally.put_back_failed),
+        )
 
     def _give_back(self, *, everything: bool = False) -> None:
         now = self._now()
@@ -302,13 +313,33 @@ class Ticking:
             usage.give_back(self._context, wants, credits, self._leases.credits.put_back)
 
 
+def _each(*steps: Callable[[], object]) -> bool:
+    """Take every step: a tenant that somebody has locked stops the steps that need it, and no other one.
+
+    Raise the first error at the end; without one return whether a step returned something that is true.
+    """
+    found, errors = False, list[Exception]()
+    for step in steps:
+        try:
+            found |= bool(step())
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return found
+
+
 def _write(context: Context, write: Callable[[Context, T], None], noted: T, put_back: Callable[[T], None]) -> None:
-    """Write what was noted. When the database does not answer, the rest is kept for the next flush."""
+    """Write what was noted. When the database does not answer, the rest is kept for the next time.
+
+    Where the answer to a commit is lost, an entry may be written twice.
+    """
     if not noted:
         return
     try:
         write(context, noted)
     except BaseException as error:
-        if isinstance(error, StoreUnavailable) or not isinstance(error, Exception):
-            put_back(noted)
+        if isinstance(error, Exception) and not isinstance(error, StoreUnavailable):
+            raise  # the next time it would fail again
+        put_back(noted)
         raise

@@ -113,15 +113,15 @@ class Postgres:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Stop every process of the server, which keeps its connections, and let all go on afterwards."""
-        parent = psutil.Process(self.pid)
-        stop_at_once(parent.pid)  # it starts no others from now on
-        family = [parent, *parent.children(recursive=True)]
+        family = [psutil.Process(self.pid)]
         try:
-            for process in family:
+            stop_at_once(self.pid)  # it starts no others from now on
+            family += family[0].children(recursive=True)
+            for process in family[1:]:
                 stop_at_once(process.pid)
             yield
         finally:
-            for process in family:
+            for process in reversed(family):
                 process.send_signal(signal.SIGCONT)
 
     def become_standby(self) -> None:

@@ -14,11 +14,10 @@ _ALL = 200
 class NotedRefusals:
     """At most 4 refusals of a secret and 200 of all, since the last flush. Its owner has a lock."""
 
-    __slots__ = ("_count", "_earlier", "_noted")
+    __slots__ = ("_count", "_noted")
 
     def __init__(self) -> None:
-        self._noted: dict[str, list[_Noted]] = {}
-        self._earlier: list[NotedRefusal] = []
+        self._noted: dict[str, list[_Noted | NotedRefusal]] = {}
         self._count = 0
 
     def note(self, kid: str, code: str, now: int, ip: str | None, asked: Requirement | None) -> _Noted | None:
@@ -34,14 +33,17 @@ class NotedRefusals:
     def drain(self) -> list[NotedRefusal]:
         """Take them out."""
         noted, self._noted, self._count = self._noted, {}, 0
-        earlier, self._earlier = self._earlier, []
-        return earlier + [one.to_record(kid) for kid, some in noted.items() for one in some]
+        return [
+            one if isinstance(one, NotedRefusal) else one.to_record(kid) for kid, some in noted.items() for one in some
+        ]
 
     def put_back(self, refused: list[NotedRefusal]) -> None:
         """Keep refusals that could not be written, as many as there is room for."""
-        kept = refused[: max(0, _ALL - self._count)]
-        self._earlier += kept
-        self._count += len(kept)
+        for one in reversed(refused):
+            noted = self._noted.get(one.kid, [])
+            if self._count < _ALL and len(noted) < _EACH:
+                self._count += 1
+                self._noted[one.kid] = [one, *noted]
 
 
 class _Noted:

@@ -142,9 +142,11 @@ class Tally:
         return new
 
     def put_back_forged(self, kids: list[str]) -> None:
-        """Keep secrets of which could not be told for the next flush."""
+        """Keep secrets of which could not be told for the next flush, in their order."""
         with self._lock:
-            self._forged |= dict.fromkeys(kids, True)
+            for kid in kids:
+                self._forged.pop(kid, None)
+                self._forged[kid] = True
 
     def drain(self) -> tuple[list[Spent], list[Pepper]]:
         """Take everything that was counted out, to be written."""

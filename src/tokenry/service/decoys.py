@@ -23,13 +23,21 @@ PLACES_MAX: Final = 100
 _IPV6_NETWORK: Final = 64
 
 
-def tell_used(context: Context, missing: Mapping[str, Mapping[str | None, int]]) -> None:
-    """Record the use of decoys among missing secrets: once an hour for each address (IPv6: each /64)."""
+def tell_used(context: Context, missing: dict[str, dict[str | None, int]]) -> None:
+    """Record the use of decoys among missing secrets: once an hour for each address (IPv6: each /64).
+
+    What is told is taken out of `missing`; a decoy that cannot be told of comes last the next time.
+    """
     with context.store.read() as rows:
-        found = rows.watch.decoys(list(missing), context.now())
-    for one in found:
-        with suppress(NotFound):
-            _record_use(context, one, missing[one.kid])
+        found = {one.kid: one for one in rows.watch.decoys(list(missing), context.now())}
+    for one in [found[kid] for kid in missing if kid in found]:
+        places = missing.pop(one.kid)
+        try:
+            with suppress(NotFound):
+                _record_use(context, one, places)
+        except BaseException:
+            missing[one.kid] = places
+            raise
 
 
 def _record_use(context: Context, decoy: Decoy, places: Mapping[str | None, int]) -> None:

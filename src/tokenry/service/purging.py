@@ -9,7 +9,7 @@ from typing import Final
 
 from tokenry.core.advice import WATCHED
 from tokenry.core.policy import Retention
-from tokenry.core.upkeep_ports import Purged
+from tokenry.core.upkeep_ports import Removable
 
 from . import audit
 from .context import Context
@@ -18,7 +18,7 @@ from .usage import days_before
 _BATCH = 500
 _LOGS = 20
 _HOUR: Final = timedelta(hours=1)
-_ENDED: Final[Mapping[Purged, Callable[[Retention], timedelta]]] = {
+_ENDED: Final[Mapping[Removable, Callable[[Retention], timedelta]]] = {
     "sessions": lambda kept: kept.sessions,
     "visits": lambda kept: timedelta(days=1),
     "limit counters": lambda kept: timedelta(days=1),
@@ -40,7 +40,7 @@ def purge(context: Context) -> bool:
     more, kinds = False, deque(_ENDED)
     while kinds:
         removed = 0
-        with context.store.change(durable=False) as rows:  # ends when it has removed something: others may write
+        with context.store.change(durable=False) as rows:  # until something is removed: others write between
             while kinds and not removed:
                 what = kinds.popleft()
                 removed = rows.upkeep.purge(what, context.now() - _ENDED[what](context.retention), _BATCH)

@@ -209,31 +209,41 @@ def give_back(
 
 
 def tell_failed(context: Context, failed: dict[tuple[str, str], int]) -> None:
-    """Write one event per tenant about the credentials that were refused lately, and take out what is told."""
+    """Write one event per tenant about the credentials that were refused lately.
+
+    What is told is taken out of `failed`; a tenant that cannot be told of comes last the next time.
+    """
     by_tenant: dict[str, dict[str, int]] = {}
     for (slug, code), count in failed.items():
         by_tenant.setdefault(slug, {})[code] = count
     for slug, counts in by_tenant.items():
-        with suppress(NotFound), context.changing(slug or SYSTEM, NOT_GIVEN) as change:  # deleted meanwhile
-            change.record("auth.failed", slug, None, {"counts": counts})
-        for code in counts:
-            del failed[slug, code]
+        taken = {(slug, code): failed.pop((slug, code)) for code in counts}
+        try:
+            with suppress(NotFound), context.changing(slug or SYSTEM, NOT_GIVEN) as change:  # deleted meanwhile
+                change.record("auth.failed", slug, None, {"counts": counts})
+        except BaseException:
+            failed |= taken
+            raise
 
 
 def tell_forged(context: Context, kids: list[str]) -> None:
-    """Write down that the rows of some secrets were changed by somebody without the keyring; take out what is told.
+    """Write down that the rows of some secrets were changed by somebody without the keyring.
 
-    Where this process only lacks a secret of the keyring, the log has told so and nothing was tampered with.
+    What is told is taken out of `kids`; a secret that cannot be told of comes last the next time. Where this process
+    only lacks a secret of the keyring, the log has told so and nothing was tampered with.
     """
     while kids:
-        kid = kids[-1]
-        with context.store.read() as rows:
-            place = None if rows.secrets.is_signed_elsewhere(kid) else rows.secrets.place(kid)
-        if place is not None:
-            slug, key_id, owner = place
-            with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
-                change.record("key.tampered", key_id, None, {"kid": kid}, owner=owner)
-        kids.pop()
+        kid = kids.pop(0)
+        try:
+            with context.store.read() as rows:
+                place = None if rows.secrets.is_signed_elsewhere(kid) else rows.secrets.place(kid)
+            if place is not None:
+                slug, key_id, owner = place
+                with suppress(NotFound), context.changing(slug, NOT_GIVEN) as change:
+                    change.record("key.tampered", key_id, None, {"kid": kid}, owner=owner)
+        except BaseException:
+            kids.append(kid)
+            raise
 
 
 def tell_expiring(context: Context) -> bool:

@@ -17,7 +17,7 @@ from .fixed import Fixed
 from .tables import audit_entry, key, secret
 
 _BATCH = 1000
-_BEHIND_ALL = "~"
+_BEHIND_ALL = "\U0010ffff"
 _ROWS = Fixed(
     select(
         *(secret.c.kid, secret.c.tenant_id, secret.c.ends_at, secret.c.document, secret.c.seal),
@@ -37,7 +37,7 @@ _ROWS = Fixed(
 
 
 def check_documents(connection: Connection, seals: Seals, most: int | None) -> Iterator[str | None]:
-    """Look at all secrets, or at `most`, different ones each time; yield for each what is wrong with it, or None."""
+    """Look at all secrets, or at `most` from a random one on; yield for each what is wrong with it, or None."""
     begin = "" if most is None else make_kid(token_bytes(16))
     for row in islice(chain(_rows(connection, begin, _BEHIND_ALL), _rows(connection, "", begin)), most):
         yield _flaw(row, seals)

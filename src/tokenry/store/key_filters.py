@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, exists, or_
 
 from tokenry.core.fields import searchable
 from tokenry.core.key_filter import MEMBERS, KeyFilter
@@ -25,12 +25,16 @@ def _is(status: str, now: int) -> ColumnElement[bool]:
     return live & or_(key.c.expires_at.is_(None), key.c.expires_at > now)
 
 
-def expires_between(now: Any, until: Any) -> list[ColumnElement[bool]]:
+Moment: TypeAlias = int | BindParameter[int]
+"""Microseconds, or the parameter of a statement that is compiled once."""
+
+
+def expires_between(now: Moment, until: Moment) -> list[ColumnElement[bool]]:
     """Match the keys that are not revoked and expire by a moment, in the words of which an index knows both ends."""
     return [key.c.revoked_at.is_(None), key.c.expires_at.between(now + 1, until)]
 
 
-def expires(now: Any, until: Any) -> ColumnElement[bool]:
+def expires(now: Moment, until: Moment) -> ColumnElement[bool]:
     """Match the active keys that expire by a moment."""
     return and_(*expires_between(now, until), key.c.disabled_at.is_(None))
 

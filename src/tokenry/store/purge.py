@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, delete, or_, select, tuple_
 
 from tokenry.core.model import micros
-from tokenry.core.upkeep_ports import Purged
+from tokenry.core.upkeep_ports import Removable
 
 from .fixed import FixedWrite
 from .foreign_tables import foreign_question
@@ -45,7 +45,7 @@ def _old_events() -> ColumnElement[bool]:
     return event.c.sequence.in_(select(first.c.sequence).where(first.c.at < _BEFORE))
 
 
-_STATEMENTS: Final[dict[Purged, FixedWrite]] = {
+_STATEMENTS: Final[dict[Removable, FixedWrite]] = {
     "sessions": _remove(session, or_(session.c.expires_at < _BEFORE, session.c.revoked_at < _BEFORE)),
     "visits": _remove(portal, portal.c.ends_at < _BEFORE),
     "limit counters": _remove(limit_counter, limit_counter.c.ends_at < _BEFORE),
@@ -54,13 +54,13 @@ _STATEMENTS: Final[dict[Purged, FixedWrite]] = {
     "notices": _remove(notice, notice.c.hour < _BEFORE),
     "questions": _remove(foreign_question, foreign_question.c.ends_at < _BEFORE),
     "mails": _remove(mail, mail.c.created_at < _BEFORE),
-    "deliveries": _remove(delivery, (delivery.c.ended_at < _BEFORE) & delivery.c.ended_at.is_not(None)),
+    "deliveries": _remove(delivery, delivery.c.ended_at < _BEFORE),
     "events": _remove(event, _old_events()),
     "refusals": _remove(refusal, refusal.c.at < _BEFORE),
     "days of usage": _remove(usage_day, usage_day.c.at < _BEFORE),
 }
 
 
-def purge(connection: Connection, what: Purged, before: datetime, limit: int) -> int:
+def purge(connection: Connection, what: Removable, before: datetime, limit: int) -> int:
     """Remove some rows whose time was over before a moment; return how many."""
     return _STATEMENTS[what](connection, {"before": micros(before), "most": limit})

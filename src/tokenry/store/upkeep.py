@@ -28,11 +28,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from tokenry.core.idle import DAY, IdleKey
 from tokenry.core.key_filter import KeyFilter
 from tokenry.core.model import Event, Key, Tenant, micros, moment
-from tokenry.core.upkeep_ports import JournalPlace, Purged, SomeKeys
+from tokenry.core.upkeep_ports import JournalPlace, Removable, SomeKeys
 
 from .columns import ident
 from .events import VISIBLE, event_of
 from .fixed import Fixed
+from .key_filters import Moment
 from .keys import KeyRows
 from .purge import purge
 from .tables import audit_entry, audit_head, event, key, secret, tenant, upkeep
@@ -63,7 +64,7 @@ def _max_idle(of: Any) -> ColumnElement[int]:
     return func.coalesce(of.max_idle, tenant.c.max_idle)
 
 
-def _may_be_idle(of: Any, now: Any) -> ColumnElement[bool]:
+def _may_be_idle(of: Any, now: Moment) -> ColumnElement[bool]:
     """Match the active keys that were not used for so long that a notice is due."""
     most = _max_idle(of)
     notice = case((most < 14 * DAY, most // 2), else_=7 * DAY)
@@ -174,7 +175,7 @@ class UpkeepRows:
         """Note when a pass of a job began, and where it goes on: an empty place ends it."""
         self._put(name, micros(at), place)
 
-    def purge(self, what: Purged, before: datetime, limit: int) -> int:
+    def purge(self, what: Removable, before: datetime, limit: int) -> int:
         """Remove some rows of a kind whose time was over before a moment; return how many."""
         return purge(self._connection, what, before, limit)
 

@@ -23,7 +23,6 @@ _FIRST = text("""
     INSERT INTO tokenry_notice (tenant_id, subject, about, hour) VALUES (:tenant_id, :subject, :about, :hour)
     ON CONFLICT DO NOTHING
 """)
-_PLACE = (notice.c.tenant_id, notice.c.subject, notice.c.about, notice.c.hour)
 
 
 _INSERT_DECOY = FixedWrite(insert(decoy))

@@ -309,13 +309,14 @@ def _journal(tk: Tokenry) -> Iterator[Diagnosis]:
 
 def _documents(tk: Tokenry, most: int | None) -> Iterator[Diagnosis]:
     check, count, flaws = _SIGNED, 0, 0
+    shown: list[str] = []  # the first ones by their text, since a sample begins anywhere
     with tk._database.read() as rows:
         for flaw in check_documents(rows.connection, tk._database.seals, most):
             count += 1
             if flaw is not None:
                 flaws += 1
-                if flaws <= _SHOWN_FLAWS:
-                    yield Diagnosis(check, "failed", flaw)
+                shown = sorted([*shown, flaw])[:_SHOWN_FLAWS]
+    yield from [Diagnosis(check, "failed", flaw) for flaw in shown]
     if flaws:
         what = f"secrets whose rows are not as they were signed: {flaws}"
         yield Diagnosis(check, "failed", what, "Revoke these keys and issue others, and find out who wrote the rows")

@@ -83,12 +83,13 @@ def _run(call: Call, given: dict[str, Any]) -> None:
         if call.out.json:
             call.out.document({"address": where, **first.fields})
         else:
-            call.out.text(f"Tokenry listens on {where}")
+            lines = [f"Tokenry listens on {where}"]
             if settings.console and settings.unix_socket is None:
-                call.out.text(f"Console    {where}/console")
+                lines.append(f"Console    {where}/console")
             if not first.header:
-                call.out.text("Lost key   tokenry init --new-operator-key")
-            call.out.text(f"Try        {_curl(settings, first.header)}")
+                lines.append("Lost key   tokenry init --new-operator-key")
+            # At once: a program that waits for the first line reads the others, too.
+            call.out.text("\n".join([*lines, f"Try        {_curl(settings, first.header)}"]))
         sys.stdout.flush()
 
     code = serve_workers(installation, settings, sockets, started)

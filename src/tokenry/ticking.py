@@ -168,7 +168,7 @@ class Ticking:
             with self._flushing:
                 _write(context, refusals.write, tally.drain_refusals(), tally.put_back_refusals)
 
-        _each(
+        self._each(
             write_refusals,
             lambda: _write(context, decoys.tell_used, tally.drain_missing(), tally.put_back_missing),
             lambda: _write(context, usage.tell_forged, tally.drain_forged(), tally.put_back_forged),
@@ -277,7 +277,25 @@ class Ticking:
         self._renew_keyring()
         self._give_back()
         self._write_counts_if_due()
-        _each(self._tell_and_seal, self._upkeep_if_due)
+        self._each(self._tell_and_seal, self._upkeep_if_due)
+
+    def _each(self, *steps: Callable[[], object]) -> bool:
+        """Take every step: a tenant that somebody has locked stops the steps that need it, and no other one.
+
+        Raise the first error at the end; without one return whether a step returned something that is true. While the
+        instance is being closed an error ends this at once: every other step might wait as long.
+        """
+        found, errors = False, list[Exception]()
+        for step in steps:
+            try:
+                found |= bool(step())
+            except Exception as error:
+                errors.append(error)
+            if errors and self._closed:
+                break
+        if errors:
+            raise errors[0]
+        return found
 
     def _upkeep_if_due(self) -> None:
         if time.monotonic() - self._upkept_at >= _UPKEEP_SECONDS:
@@ -297,7 +315,7 @@ class Ticking:
         """Do what time brings about; return whether the next tick must go on with it."""
         context, tally = self._context, self._tally
         self._follow_journal()  # before anything is removed that the journal lacks
-        return _each(
+        return self._each(
             lambda: usage.tell_expiring(context),
             lambda: signing_keys.upkeep(context),
             lambda: key_upkeep.look(context),
@@ -311,22 +329,6 @@ class Ticking:
         credits = self._leases.credits.idle(now, everything=everything)
         if wants or credits:
             usage.give_back(self._context, wants, credits, self._leases.credits.put_back)
-
-
-def _each(*steps: Callable[[], object]) -> bool:
-    """Take every step: a tenant that somebody has locked stops the steps that need it, and no other one.
-
-    Raise the first error at the end; without one return whether a step returned something that is true.
-    """
-    found, errors = False, list[Exception]()
-    for step in steps:
-        try:
-            found |= bool(step())
-        except Exception as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
-    return found
 
 
 def _write(context: Context, write: Callable[[Context, T], None], noted: T, put_back: Callable[[T], None]) -> None:

@@ -280,10 +280,10 @@ class Ticking:
         self._each(self._tell_and_seal, self._upkeep_if_due)
 
     def _each(self, *steps: Callable[[], object]) -> bool:
-        """Take every step: a tenant that somebody has locked stops the steps that need it, and no other one.
+        """Run every step, even if an earlier one fails: a locked tenant must not stop the work for other tenants.
 
-        Raise the first error at the end; without one return whether a step returned something that is true. While the
-        instance is being closed an error ends this at once: every other step might wait as long.
+        Raise the first error at the end, or return whether any step returned a true value. While the instance is being
+        closed, stop at the first error: every other step might wait as long.
         """
         found, errors = False, list[Exception]()
         for step in steps:
@@ -334,7 +334,7 @@ class Ticking:
 def _write(context: Context, write: Callable[[Context, T], None], noted: T, put_back: Callable[[T], None]) -> None:
     """Write what was noted. When the database does not answer, the rest is kept for the next time.
 
-    Where the answer to a commit is lost, an entry may be written twice.
+    If the answer to a commit is lost, an entry may be written twice.
     """
     if not noted:
         return

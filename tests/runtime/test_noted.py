@@ -1,4 +1,4 @@
-"""What verifications note is kept until the database has it, and no more than so much of it."""
+"""Notes of verifications are kept until the database has them, within bounds."""
 
 from __future__ import annotations
 

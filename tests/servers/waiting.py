@@ -27,7 +27,7 @@ def listens(port: int) -> bool:
 
 
 def stop_at_once(pid: int) -> None:
-    """Stop a process, and return when each of its threads stands still: until one has seen the signal, all go on."""
+    """Stop a process, and return when each of its threads stands still: others run until one has seen the signal."""
     os.kill(pid, signal.SIGSTOP)
     until(lambda: _states(pid) <= set("TZX"))
 

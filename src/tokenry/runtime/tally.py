@@ -142,7 +142,7 @@ class Tally:
         return new
 
     def put_back_forged(self, kids: list[str]) -> None:
-        """Keep secrets of which could not be told for the next flush, in their order."""
+        """Keep the secrets of forged documents that were not recorded, in this order, for the next flush."""
         with self._lock:
             for kid in kids:
                 self._forged.pop(kid, None)
@@ -164,7 +164,7 @@ class Tally:
         return failed
 
     def put_back_failed(self, failed: dict[tuple[str, str], int]) -> None:
-        """Keep counts of failures that could not be told for later."""
+        """Keep counts of failures that were not recorded, for the next upkeep."""
         with self._lock:
             for place, count in failed.items():
                 self._failed[place] = self._failed.get(place, 0) + count

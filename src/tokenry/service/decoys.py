@@ -26,7 +26,7 @@ _IPV6_NETWORK: Final = 64
 def tell_used(context: Context, missing: dict[str, dict[str | None, int]]) -> None:
     """Record the use of decoys among missing secrets: once an hour for each address (IPv6: each /64).
 
-    What is told is taken out of `missing`; a decoy that cannot be told of comes last the next time.
+    Each decoy whose use is recorded is taken out of `missing`. One that fails is moved to the end, for the next time.
     """
     with context.store.read() as rows:
         found = {one.kid: one for one in rows.watch.decoys(list(missing), context.now())}

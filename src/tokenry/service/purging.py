@@ -40,7 +40,7 @@ def purge(context: Context) -> bool:
     more, kinds = False, deque(_ENDED)
     while kinds:
         removed = 0
-        with context.store.change(durable=False) as rows:  # until something is removed: others write between
+        with context.store.change(durable=False) as rows:  # committed once it has removed something
             while kinds and not removed:
                 what = kinds.popleft()
                 removed = rows.upkeep.purge(what, context.now() - _ENDED[what](context.retention), _BATCH)

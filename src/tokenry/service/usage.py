@@ -211,7 +211,7 @@ def give_back(
 def tell_failed(context: Context, failed: dict[tuple[str, str], int]) -> None:
     """Write one event per tenant about the credentials that were refused lately.
 
-    What is told is taken out of `failed`; a tenant that cannot be told of comes last the next time.
+    Each tenant with an event is taken out of `failed`. One that fails is moved to the end, for the next time.
     """
     by_tenant: dict[str, dict[str, int]] = {}
     for (slug, code), count in failed.items():
@@ -229,8 +229,8 @@ def tell_failed(context: Context, failed: dict[tuple[str, str], int]) -> None:
 def tell_forged(context: Context, kids: list[str]) -> None:
     """Write down that the rows of some secrets were changed by somebody without the keyring.
 
-    What is told is taken out of `kids`; a secret that cannot be told of comes last the next time. Where this process
-    only lacks a secret of the keyring, the log has told so and nothing was tampered with.
+    Each secret that is recorded is taken out of `kids`. One that fails is moved to the end, for the next time. Where
+    this process only lacks a secret of the keyring, the log has told so and nothing was tampered with.
     """
     while kids:
         kid = kids.pop(0)

@@ -282,8 +282,8 @@ class Ticking:
     def _each(self, *steps: Callable[[], object]) -> bool:
         """Run every step, even if an earlier one fails: a locked tenant must not stop the work for other tenants.
 
-        Raise the first error at the end, or return whether any step returned a true value. While the instance is being
-        closed, stop at the first error: every other step might wait as long.
+        Raise the first error at the end, or return whether any step returned a true value. Stop at the first error
+        while the instance is being closed, or if the database does not answer: every other step would wait as long.
         """
         found, errors = False, list[Exception]()
         for step in steps:
@@ -291,11 +291,19 @@ class Ticking:
                 found |= bool(step())
             except Exception as error:
                 errors.append(error)
-            if errors and self._closed:
-                break
+                if self._closed or (isinstance(error, StoreUnavailable) and not self._answers()):
+                    break
         if errors:
             raise errors[0]
         return found
+
+    def _answers(self) -> bool:
+        """Tell whether the database soon begins a change."""
+        try:
+            with self._database.change(durable=False, within=self._writing.probe_patience):
+                return True
+        except StoreUnavailable:
+            return False
 
     def _upkeep_if_due(self) -> None:
         if time.monotonic() - self._upkept_at >= _UPKEEP_SECONDS:

@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import STORES
 from tokenry import Settings, StoreUnavailable, Tokenry
 from tokenry.config import fresh_keyring
+from tokenry.store.failures import allow, refuse
+from tokenry.testing import throwaway
 
 
 @pytest.mark.skipif("postgres" not in STORES, reason="one writer at a time: there is no such moment")
@@ -49,3 +51,21 @@ def _entries(tk: Tokenry, tenant: str) -> list[str]:
     """Return what the audit log says; events stay invisible as long as an older transaction is open."""
     about = ("auth.failed", "key.decoy_used", "key.tampered")
     return sorted(entry.action for entry in tk.audit.list(tenant=tenant, limit=100) if entry.action in about)
+
+
+def test_a_database_that_does_not_answer_is_waited_for_once() -> None:
+    with throwaway() as tk:
+        steps = []
+
+        def fail(name: str) -> None:
+            steps.append(name)
+            raise StoreUnavailable("away")
+
+        refuse(tk._database, StoreUnavailable("away"), for_now=True)
+        with pytest.raises(StoreUnavailable):
+            tk._each(lambda: fail("first"), lambda: fail("second"))
+        assert steps == ["first"]
+        allow(tk._database)
+        with pytest.raises(StoreUnavailable):
+            tk._each(lambda: fail("third"), lambda: fail("fourth"))
+        assert steps == ["first", "third", "fourth"], "where only a tenant is locked the others have their turn"
